@@ -1,0 +1,66 @@
+"""voicecli: automated phone calls through 8x8's Voice API, as a command and as a library.
+
+The public names are listed here and loaded when they are first asked for (PEP 562), so that
+``import voicecli`` costs nothing and a command pays only for what it uses.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from voicecli.api import Session
+    from voicecli.callflow import CallRequest, audio_message, voice_message
+    from voicecli.client import Client
+    from voicecli.errors import (
+        ConfigurationError,
+        InvalidInput,
+        OutcomeUnknown,
+        Refused,
+        Unreachable,
+        VoicecliError,
+    )
+    from voicecli.phone import PhoneNumber
+
+_HOME = {
+    "Session": "voicecli.api",
+    "CallRequest": "voicecli.callflow",
+    "audio_message": "voicecli.callflow",
+    "voice_message": "voicecli.callflow",
+    "Client": "voicecli.client",
+    "ConfigurationError": "voicecli.errors",
+    "InvalidInput": "voicecli.errors",
+    "OutcomeUnknown": "voicecli.errors",
+    "Refused": "voicecli.errors",
+    "Unreachable": "voicecli.errors",
+    "VoicecliError": "voicecli.errors",
+    "PhoneNumber": "voicecli.phone",
+}
+
+__all__ = [
+    "CallRequest",
+    "Client",
+    "ConfigurationError",
+    "InvalidInput",
+    "OutcomeUnknown",
+    "PhoneNumber",
+    "Refused",
+    "Session",
+    "Unreachable",
+    "VoicecliError",
+    "audio_message",
+    "voice_message",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,416 @@
+"""The 14 operations of 8x8's Voice API as values: what is sent, and how its answer is read.
+
+No sockets here. A client carries an operation's ``HttpRequest`` and hands back an ``Answer``;
+``Operation.read`` turns that into a result, or raises what the answer means. Paths, fields and status
+codes are those of 8x8's API reference ("Send Callflow", "Webhooks", "Speech profiles", …).
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Generic, TypeVar
+from urllib.parse import quote, urlsplit
+
+from voicecli import vocabulary
+from voicecli.callflow import CallRequest
+from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
+
+BASE_URL = "https://voice.8x8.com"
+MAX_ANSWER = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
+WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
+
+Json = Mapping[str, object]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What goes over the wire. ``headers`` hold the API key: show ``masked_headers`` instead."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False, default=None)
+
+    def masked_headers(self) -> dict[str, str]:
+        return {**self.headers, "Authorization": "Bearer ***"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. ``complete`` is false where the body broke off or went past MAX_ANSWER."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """One request of the API. ``changes`` says whether 8x8 does something because of it: the lost answer
+    to such a request leaves the outcome unknown, while a question can just be asked again."""
+
+    name: str
+    method: str
+    path: str  # below /api/v1/subaccounts/{subAccountId}
+    result: Callable[[Json], T]
+    body: Json | None = None
+    changes: bool = False
+    client_request_id: str | None = None
+
+    def request(self, *, base_url: str, subaccount_id: str, api_key: str) -> HttpRequest:
+        """The HTTP request. Raises InvalidInput where the body can't be written as JSON (a lone surrogate)."""
+        headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
+        body = None
+        if self.body is not None:
+            headers["Content-Type"] = "application/json"
+            try:
+                text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+                body = text.encode()
+            except ValueError as error:
+                raise InvalidInput(f"The request can't be written as JSON: {error}.") from error
+        root = f"{base_url.rstrip('/')}/api/v1/subaccounts/{quote(subaccount_id, safe='')}"
+        return HttpRequest(self.method, root + self.path, headers, body)
+
+    def read(self, answer: Answer) -> T:
+        """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable."""
+        if 200 <= answer.status < 300:
+            document = {} if answer.status == 204 else _json_object(answer)
+            if document is None:
+                raise self.lost(f"8x8 answered {answer.status} with {_nature(answer)}")
+            if _is_refusal(document):
+                raise _refused(answer, document)
+            try:
+                return self.result(document)
+            except (KeyError, TypeError, ValueError, OverflowError):
+                raise self.lost(f"8x8 answered {answer.status} without what was asked for") from None
+        document = _json_object(answer)
+        if answer.status == 429:
+            raise RateLimited(
+                "8x8 refused the request: too many at once (429).",
+                hint=vocabulary.status_code(429).advice,
+                retry_after=_seconds(answer.headers.get("retry-after", "")),
+            )
+        if 300 <= answer.status < 400:
+            raise Refused(
+                f"{_host_says(answer)} that the API is elsewhere (HTTP {answer.status}).",
+                hint="Check EIGHT_X_EIGHT_BASE_URL; nothing was placed.",
+                status_code=answer.status,
+            )
+        # A 4xx, and an error that says NOT_CREATED, is 8x8's word that nothing happened. Anything else
+        # (a gateway's 502 page, a 408) may have come after the request was passed on.
+        if document is not None and _is_refusal(document):
+            raise _refused(answer, document)
+        if 400 <= answer.status < 500 and answer.status != 408:
+            raise _refused(answer, document or {})
+        raise self.lost(f"8x8 answered with HTTP error {answer.status} and {_nature(answer)}")
+
+    def lost(self, what_happened: str) -> OutcomeUnknown | Unreachable:
+        """The error for a request that left and got no readable answer."""
+        if not self.changes:
+            return Unreachable(f"{what_happened}.", hint="Only a question was asked: it can be asked again.")
+        if self.client_request_id is None:
+            return OutcomeUnknown(
+                f"{what_happened}: the change may have been made.", hint="Look before making it again."
+            )
+        return OutcomeUnknown(
+            f"{what_happened}: the call may have been placed.",
+            hint=f"Look for clientRequestId {self.client_request_id} in the session summaries (VSS webhook) "
+            f"or in the logs of {vocabulary.PORTAL} before you call again.",
+            client_request_id=self.client_request_id,
+        )
+
+
+# -- who asks, and where -----------------------------------------------------------------------------
+
+
+def api_key_complaint(value: str) -> str:
+    """What is wrong with an API key, as a clause that does not show it; nothing where it can be sent."""
+    fine = value.isascii() and value.isprintable() and value and " " not in value
+    return "" if fine else "the API key has blanks or characters that no key has"
+
+
+def subaccount_complaint(value: str) -> str:
+    fine = re.fullmatch(r"[A-Za-z0-9\-._&]{3,50}", value)  # the pattern of 8x8's API reference
+    return "" if fine else "the subaccount id must be 3 to 50 letters, digits or any of - . _ &"
+
+
+def base_url_complaint(value: str) -> str:
+    """The key goes there, so it must be HTTPS; plain HTTP only to this machine (the sandbox)."""
+    try:
+        url = urlsplit(value)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        return "the base URL is not a URL"
+    if url.scheme not in ("https", "http") or not host or not value.isprintable() or " " in value:
+        return "the base URL must be https://… and a host"
+    if url.username is not None or url.query or url.fragment:
+        return "the base URL must have no user, query or fragment"
+    if url.scheme == "http" and host not in ("127.0.0.1", "::1", "localhost"):
+        return "the base URL must be https://, because the API key is sent there"
+    return ""
+
+
+# -- reading answers ---------------------------------------------------------------------------------
+
+
+def _json_object(answer: Answer) -> Json | None:
+    if not answer.complete:
+        return None
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _nature(answer: Answer) -> str:
+    """What an unreadable body is, in words; the body itself is never shown."""
+    start = answer.body[:200].lstrip().lower()
+    if not answer.complete:
+        huge = len(answer.body) >= MAX_ANSWER
+        return "more data than an answer has" if huge else "an answer that broke off"
+    if not start:
+        return "nothing in it"
+    if start.startswith((b"<!doctype", b"<html")) or "html" in answer.headers.get("content-type", ""):
+        return "an HTML page (from a gateway or proxy, not from the Voice API)"
+    return "an error of its own" if _json_object(answer) is not None else "something that is not JSON"
+
+
+def _host_says(answer: Answer) -> str:
+    return "An HTML page says" if b"<html" in answer.body[:500].lower() else "The server says"
+
+
+def _is_refusal(document: Json) -> bool:
+    code = _code(document)
+    return document.get("sessionStatus") == "NOT_CREATED" or (code is not None and code < 0)
+
+
+def _code(document: Json) -> int | None:
+    """The status code, which some answers write as text and some call ``code``."""
+    value = document.get("statusCode", document.get("code"))
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _refused(answer: Answer, document: Json) -> Refused:
+    code = _code(document)
+    if code is None or code in (0, 1):
+        code = answer.status
+    if code not in vocabulary.STATUS_CODES and answer.status in vocabulary.STATUS_CODES:
+        meaning = vocabulary.status_code(answer.status)
+    else:
+        meaning = vocabulary.status_code(code)
+    own_words = document.get("statusMessage", document.get("message"))
+    quoted = f", in its words: {own_words[:300]}" if isinstance(own_words, str) and own_words else ""
+    source = "8x8 refused" if document else f"The server refused with {_nature(answer)}"
+    return Refused(
+        f"{source}: {meaning.text} ({code}{quoted}).",
+        hint=meaning.advice,
+        status_code=code,
+        retryable=answer.status >= 500,
+    )
+
+
+def _seconds(retry_after: str) -> float | None:
+    """A Retry-After header: seconds, or a date (RFC 9110, 10.2.3)."""
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", retry_after.strip(), re.ASCII):
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _str(document: Json, name: str) -> str:
+    value = document[name]
+    if not isinstance(value, str) or not value:
+        raise ValueError(name)
+    return value
+
+
+def _str_or_none(document: Json, name: str) -> str | None:
+    value = document.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _objects(document: Json, name: str) -> tuple[Json, ...]:
+    value = document[name]
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError(name)
+    return tuple(value)
+
+
+# -- the operations ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A call that 8x8 accepted. That is all it says: what becomes of it comes by webhook."""
+
+    session_id: str
+    session_status: str
+    call_flow_request_id: str | None
+    valid_until: str | None
+
+
+def send_callflow(request: CallRequest) -> Operation[Session]:
+    """Place a call. Sent twice, it calls twice: there is no idempotency key."""
+
+    def session(document: Json) -> Session:
+        session_id = _str(document, "sessionId")
+        if not session_id.isprintable() or len(session_id) > 128:
+            raise ValueError("sessionId")
+        return Session(
+            session_id=session_id,
+            session_status=_str(document, "sessionStatus"),
+            call_flow_request_id=_str_or_none(document, "callFlowRequestId"),
+            valid_until=_str_or_none(document, "validUntil"),
+        )
+
+    return Operation(
+        "send callflow",
+        "POST",
+        "/callflows",
+        session,
+        body=request.body(),
+        changes=True,
+        client_request_id=request.client_request_id,
+    )
+
+
+def list_speech_profiles() -> Operation[tuple[Json, ...]]:
+    """The voices: speechProfileCode, localeCode, localeDescription, gender."""
+    return Operation("speech profiles", "GET", "/speech-profiles", lambda d: _objects(d, "speechProfiles"))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where 8x8 reports one type of event. The Authorization value it sends can't be read back."""
+
+    type: str
+    url: str
+    enabled: bool
+    has_authorization: bool
+
+
+def list_webhooks() -> Operation[tuple[Webhook, ...]]:
+    return Operation("list webhooks", "GET", "/webhooks", _webhooks)
+
+
+def set_webhook(type: str, url: str, *, authorization: str | None = None) -> Operation[tuple[Webhook, ...]]:  # noqa: A002
+    """Point one type (VCA, VSS, VCS, VRU, VNU) at ``url``: there is one URL per type, so it is replaced.
+    ``authorization`` is the value of the Authorization header that 8x8 will send."""
+    body: dict[str, object] = {"type": type, "url": url, "enabled": True}
+    if authorization is not None:
+        body["httpAuthHeader"] = authorization
+    return Operation("set webhook", "POST", "/webhooks", _webhooks, body=body, changes=True)
+
+
+def delete_webhook(type: str) -> Operation[Json]:  # noqa: A002
+    return Operation("delete webhook", "DELETE", f"/webhooks/{quote(type, safe='')}", dict, changes=True)
+
+
+def _webhooks(document: Json) -> tuple[Webhook, ...]:
+    return tuple(
+        Webhook(
+            type=_str(item, "type"),
+            url=_str(item, "url"),
+            enabled=item.get("enabled") is not False,
+            has_authorization=item.get("httpAuthHeaderAvailable") is True,
+        )
+        for item in _objects(document, "webhooks")
+    )
+
+
+def get_recording_push_config() -> Operation[Json]:
+    """Where recordings go; the answer says ``passwordSet``, never the password."""
+    return Operation("recording push config", "GET", "/recording-push-config", dict)
+
+
+def set_recording_push_config(
+    *, protocol: str, host: str, port: int, username: str, password: str, path: str
+) -> Operation[Json]:
+    """``protocol`` is S3 (with the region as ``host``) or SFTP."""
+    body = {
+        "protocol": protocol,
+        "host": host,
+        "port": port,
+        "username": username,
+        "password": password,
+        "path": path,
+    }
+    return Operation(
+        "set recording push config", "POST", "/recording-push-config", dict, body=body, changes=True
+    )
+
+
+def delete_recording_push_config() -> Operation[Json]:
+    return Operation("delete recording push config", "DELETE", "/recording-push-config", dict, changes=True)
+
+
+def list_recordings(session_id: str) -> Operation[tuple[Json, ...]]:
+    path = f"/recordings/{quote(session_id, safe='')}"
+    return Operation("recordings", "GET", path, lambda d: _objects(d, "recordings"))
+
+
+def list_numbers() -> Operation[tuple[Json, ...]]:
+    """The subaccount's virtual numbers with their health."""
+    return Operation("virtual numbers", "GET", "/numbers", lambda d: _objects(d, "numbers"))
+
+
+def check_number(number: str) -> Operation[Json]:
+    """``number`` without its ``+``."""
+
+    def payload(document: Json) -> Json:
+        value = document["payload"]
+        if not isinstance(value, dict):
+            raise TypeError("payload")
+        return value
+
+    return Operation("check number", "GET", f"/numbers/{quote(number.lstrip('+'), safe='')}", payload)
+
+
+@dataclass(frozen=True, slots=True)
+class LogExport:
+    """``status``: queued, running, succeeded, failed, cancelled, empty or error; ``links`` lead to CSVs."""
+
+    status: str
+    links: Sequence[str]
+    expires: str | None
+
+
+def start_log_export(
+    *, since: datetime | None = None, until: datetime | None = None, limit: int = 0
+) -> Operation[str]:
+    """Start collecting the log of calls; the result is the job's id. ``limit`` 0 means all."""
+    body: dict[str, object] = {"limit": limit}
+    for name, moment in (("from", since), ("to", until)):
+        if moment is not None:
+            body[name] = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return Operation(
+        "start log export", "POST", "/messages/exports", lambda d: _str(d, "jobId"), body=body, changes=True
+    )
+
+
+def get_log_export(job_id: str) -> Operation[LogExport]:
+    def export(document: Json) -> LogExport:
+        links = document.get("data") or []
+        if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
+            raise TypeError("data")
+        return LogExport(_str(document, "status"), tuple(links), _str_or_none(document, "expires"))
+
+    return Operation("log export", "GET", f"/messages/exports/{quote(job_id, safe='')}", export)
+
+
+def cancel_log_export(job_id: str) -> Operation[None]:
+    path = f"/messages/exports/{quote(job_id, safe='')}"
+    return Operation("cancel log export", "DELETE", path, lambda _document: None, changes=True)

@@ -1,0 +1,100 @@
+"""What a command needs from the world, each made when it is first asked for."""
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+import typer
+
+from voicecli.errors import InvalidInput
+from voicecli.output import FORMATS, Output
+
+if TYPE_CHECKING:
+    from voicecli.api import Operation
+    from voicecli.client import Client
+    from voicecli.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass
+class Context:
+    """Streams, output and settings of one run. Tests and other programs hand in their own."""
+
+    stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
+    stdout: TextIO | None = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
+    format: str = "people"
+    debug: bool = False
+
+    @cached_property
+    def output(self) -> Output:
+        return FORMATS[self.format](self.stdout, self.stderr)
+
+    def settings(self, flags: Mapping[str, str | None]) -> "Settings":
+        """The settings under these flags; their secrets are hidden in all output from now on."""
+        from voicecli import settings
+
+        loaded = settings.load(flags)
+        for secret in loaded.secrets():
+            self.output.hide(secret)
+        for warning in loaded.warnings:
+            self.output.note(f"Warning: {warning}")
+        return loaded
+
+    def client(
+        self, settings: "Settings", *, request_timeout: float | None = None, retries: int | None = None
+    ) -> "Client":
+        from voicecli import client
+
+        return client.Client(
+            **settings.require("api_key", "subaccount_id", "base_url"),
+            request_timeout=client.REQUEST_TIMEOUT if request_timeout is None else request_timeout,
+            retries=client.RETRIES if retries is None else retries,
+            on_retry=lambda reason, seconds: self.output.note(f"{reason}; trying again in {seconds:.1f} s"),
+        )
+
+    def send(self, client: "Client", operation: "Operation[T]") -> "T":
+        """Carry an operation out; with --debug, tell where it goes and how long it takes."""
+        if not self.debug:
+            return client.send(operation)
+        request = client.request(operation)
+        self.output.note(f"> {request.method} {request.url} ({len(request.body or b'')} bytes)")
+        start = time.monotonic()
+        try:
+            return client.send(operation)
+        finally:
+            self.output.note(f"< after {time.monotonic() - start:.3f} s")
+
+    def read_text(self, path: str, *, limit: int = 1 << 20) -> str:
+        """A text file, or standard input for ``-``: UTF-8, at most ``limit`` bytes. Raises InvalidInput."""
+        where = "Standard input" if path == "-" else f"The file {path}"
+        try:
+            if path == "-":
+                content = b"" if self.stdin is None else self.stdin.buffer.read(limit + 1)
+            else:
+                with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
+                    content = file.read(limit + 1)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "that is no file name"
+            raise InvalidInput(f"{where} can't be read: {reason}.") from error
+        if len(content) > limit:
+            raise InvalidInput(f"{where} is too long: more than {limit:,} bytes.")
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f"{where} is not UTF-8 text (byte {error.start + 1} is not).",
+                hint="Convert it to UTF-8 first, for example with iconv.",
+            ) from error
+
+
+def of(ctx: typer.Context) -> Context:
+    """The context that ``app.run`` handed to the command."""
+    context = ctx.obj
+    if not isinstance(context, Context):
+        raise TypeError("a command was run without its context")
+    return context

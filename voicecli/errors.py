@@ -1,0 +1,90 @@
+"""Every error a user can meet. No exit codes and no printing here: that is the CLI's.
+
+VoicecliError
+├── InvalidInput           what was asked for can't be sent; nothing was sent
+├── ConfigurationError     a setting is missing or wrong; nothing was sent
+├── Refused                8x8 said no; no call was placed
+│   └── RateLimited        8x8 said "not now" (HTTP 429); no call was placed
+├── Unreachable            the request never reached 8x8; no call was placed
+├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
+├── Interrupted            the user stopped it; the message says what may have happened
+└── OutputFailed           what happened could not be written to standard output
+"""
+
+
+class VoicecliError(Exception):
+    """One sentence that says what is wrong, and one that says what to do about it.
+
+    ``code`` is the error's stable name in JSON; ``retryable`` says whether the same command can simply
+    be tried again without the danger of calling twice.
+    """
+
+    code = "fault"
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def details(self) -> dict[str, object]:
+        """What a program wants to know beyond the sentence: more fields for the JSON form."""
+        return {}
+
+
+class InvalidInput(VoicecliError):
+    code = "invalid_input"
+
+
+class ConfigurationError(VoicecliError):
+    code = "configuration"
+
+
+class Refused(VoicecliError):
+    """8x8 answered that it did not do it. ``status_code`` is 8x8's own (-1014), or else HTTP's (401)."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, hint: str = "", status_code: int, retryable: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.status_code = status_code
+        self.retryable = retryable
+
+    def details(self) -> dict[str, object]:
+        return {"statusCode": self.status_code}
+
+
+class RateLimited(Refused):
+    """HTTP 429. ``retry_after`` is in seconds, None where 8x8 named no time."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint, status_code=429, retryable=True)
+        self.retry_after = retry_after
+
+
+class Unreachable(VoicecliError):
+    code = "unreachable"
+    retryable = True
+
+
+class OutcomeUnknown(VoicecliError):
+    """``client_request_id`` is what to look for in the session summaries (VSS) and in 8x8's logs."""
+
+    code = "unknown"
+
+    def __init__(self, message: str, *, hint: str = "", client_request_id: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.client_request_id = client_request_id
+
+    def details(self) -> dict[str, object]:
+        return {"clientRequestId": self.client_request_id} if self.client_request_id else {}
+
+
+class Interrupted(VoicecliError):
+    code = "interrupted"
+
+
+class OutputFailed(VoicecliError):
+    code = "output"

@@ -1,0 +1,6 @@
+"""The one place that prints. A command hands its result over; the format decides what is shown."""
+
+from voicecli.output.formats import FORMATS, Output
+from voicecli.output.safe import visible
+
+__all__ = ["FORMATS", "Output", "visible"]

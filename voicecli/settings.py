@@ -1,0 +1,175 @@
+"""Settings: flags over environment over ``.env`` over defaults. The only room that reads the environment."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from voicecli import api
+from voicecli.callflow import DEFAULT_VOICE, is_msisdn
+from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.vocabulary import PORTAL, SUPPORT
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its variable, its flag where a command has one, and what to tell who lacks it."""
+
+    name: str
+    variable: str
+    what: str
+    where: str
+    flag: str | None = None
+    default: str | None = None
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting(
+        "api_key",
+        "EIGHT_X_EIGHT_API_KEY",
+        what="the API key",
+        where=f"make one in {PORTAL} under API keys",
+        secret=True,
+    ),
+    Setting(
+        "subaccount_id",
+        "EIGHT_X_EIGHT_SUBACCOUNT_ID",
+        what="the Voice subaccount",
+        where=f"its name stands in {PORTAL} under Subaccounts",
+    ),
+    Setting(
+        "source",
+        "OUTBOUND_PHONE_NUMBER",
+        what="the caller ID",
+        where=f"one of your numbers in {PORTAL}, or one that 8x8 whitelisted ({SUPPORT})",
+        flag="--from",
+    ),
+    Setting(
+        "voice_profile",
+        "VOICE_PROFILE",
+        what="the voice",
+        where="8x8's page 'Speech profiles' lists them",
+        flag="--voice",
+        default=DEFAULT_VOICE,
+    ),
+    Setting(
+        "base_url",
+        "EIGHT_X_EIGHT_BASE_URL",
+        what="where the Voice API is",
+        where="leave it out for 8x8 itself",
+        default=api.BASE_URL,
+    ),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force, and where each comes from (a flag, the environment, ``.env``, a default)."""
+
+    _values: Mapping[str, str] = field(repr=False)
+    _origins: Mapping[str, str]
+    warnings: Sequence[str] = ()
+
+    def require(self, *names: str) -> dict[str, str]:
+        """The named values. What is missing or wrong is reported all at once, each with where to get it.
+
+        Raises InvalidInput where only a flag is wrong, else ConfigurationError.
+        """
+        missing = [_BY_NAME[name] for name in names if name not in self._values]
+        if missing:
+            listing = ", ".join(f"{setting.variable} ({setting.what})" for setting in missing)
+            raise ConfigurationError(
+                f"{'Settings are' if len(missing) > 1 else 'A setting is'} missing: {listing}.",
+                hint="Set them in the environment or in a .env file here. "
+                + " ".join(f"{setting.variable}: {setting.where}." for setting in missing)
+                + " To try things without an account: voicecli sandbox.",
+            )
+        wrong = [(name, complaint) for name in names if (complaint := _complaint(name, self._values[name]))]
+        if wrong:
+            sentence = "; ".join(f"{self._origins[name]}: {complaint}" for name, complaint in wrong)
+            hint = " ".join(f"{_BY_NAME[name].variable}: {_BY_NAME[name].where}." for name, _ in wrong)
+            only_flags = all(self._origins[name].startswith("--") for name, _ in wrong)
+            raise (InvalidInput if only_flags else ConfigurationError)(f"{sentence}.", hint=hint)
+        return {name: _canonical(name, self._values[name]) for name in names}
+
+    def secrets(self) -> Iterator[str]:
+        """Values that no output may show."""
+        for setting in SETTINGS:
+            if setting.secret and setting.name in self._values:
+                yield self._values[setting.name]
+
+
+def load(
+    flags: Mapping[str, str | None] = {},
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Read the settings. ``flags`` are by setting name. Raises ConfigurationError for an unreadable .env."""
+    environment = os.environ if environment is None else environment
+    warnings: list[str] = []
+    dotenv = _dotenv((folder or Path()) / ".env", warnings)
+    values: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    for setting in SETTINGS:
+        for value, origin in (
+            (flags.get(setting.name), setting.flag or ""),
+            (environment.get(setting.variable), setting.variable),
+            (dotenv.get(setting.variable), f"{setting.variable} in .env"),
+            (setting.default, "default"),
+        ):
+            # An empty flag was meant; an empty variable is how people switch one off.
+            if value is not None and (value.strip() or origin.startswith("--")):
+                values[setting.name], origins[setting.name] = value.strip(), origin
+                break
+    return Settings(values, origins, warnings)
+
+
+def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
+    if not path.exists():
+        return {}
+    import dotenv
+
+    log = logging.getLogger("dotenv.main")
+    log.propagate, log.handlers = False, [_Collector(warnings)]
+    try:
+        return dotenv.dotenv_values(path, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(
+            f"The file .env in this folder can't be read: {reason}.", hint="Mend it, or move it away."
+        ) from error
+
+
+class _Collector(logging.Handler):
+    """python-dotenv tells of a bad line only in its log: the line's number, not its text."""
+
+    def __init__(self, warnings: list[str]) -> None:
+        super().__init__()
+        self._warnings = warnings
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.args[0] if isinstance(record.args, tuple) and record.args else "?"
+        self._warnings.append(f"The file .env in this folder has a line that is not NAME=value: line {line}.")
+
+
+def _canonical(name: str, value: str) -> str:
+    return "".join(c for c in value if c not in " -().") if name == "source" else value
+
+
+def _complaint(name: str, value: str) -> str:
+    match name:
+        case "api_key":
+            return api.api_key_complaint(value)
+        case "subaccount_id":
+            return api.subaccount_complaint(value)
+        case "base_url":
+            return api.base_url_complaint(value)
+        case "source":
+            fine = is_msisdn(_canonical(name, value))
+            return "" if fine else "the caller ID is not an E.164 number such as +33199001234"
+        case _:
+            return "" if value and value.isprintable() else f"{_BY_NAME[name].what} is empty or unreadable"
