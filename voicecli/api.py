@@ -63,7 +63,7 @@ class Operation(Generic[T]):
     client_request_id: str | None = None
 
     def request(self, *, base_url: str, subaccount_id: str, api_key: str) -> HttpRequest:
-        """The HTTP request. Raises InvalidInput where the body can't be written as JSON (a lone surrogate)."""
+        """The HTTP request. Raises InvalidInput for what JSON in UTF-8 can't carry (a lone surrogate)."""
         headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
         body = None
         if self.body is not None:

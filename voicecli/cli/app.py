@@ -13,7 +13,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 
-COMMANDS = {"call": "Place calls"}
+COMMANDS = {"call": "Place calls", "demo": "Try things out", "sandbox": "Try things out"}
 """Each command is a function in a module of its name; the value is its heading in ``--help``."""
 
 
@@ -69,7 +69,7 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     wanted = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
     for name in wanted:
         module = import_module(f"voicecli.cli.{name}")
-        application.command(name, rich_help_panel=COMMANDS[name], epilog=module.EXAMPLES)(
+        application.command(name, rich_help_panel=COMMANDS[name], epilog=module.EXAMPLES or None)(
             _interruptible(getattr(module, name))
         )
     return application

@@ -1,6 +1,7 @@
 """The one place that prints. A command hands its result over; the format decides what is shown."""
 
 from voicecli.output.formats import FORMATS, Output
+from voicecli.output.rows import Column
 from voicecli.output.safe import visible
 
-__all__ = ["FORMATS", "Output", "visible"]
+__all__ = ["FORMATS", "Column", "Output", "visible"]

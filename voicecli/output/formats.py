@@ -2,11 +2,15 @@
 
 import json
 import os
-from collections.abc import Mapping
-from typing import TextIO
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
+from voicecli.output.rows import Column, console_for, plain_row, rich_row
 from voicecli.output.safe import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MIN_SECRET = 6  # a shorter "secret" would take bites out of ordinary words
 
@@ -21,6 +25,7 @@ class Output:
         self._out = out
         self._err = err
         self._secrets: list[str] = []
+        self._console: Console | None = None
 
     def hide(self, secret: str) -> None:
         """From now on show *** for this text, wherever it comes from."""
@@ -33,6 +38,17 @@ class Output:
         Raises OutputFailed, which repeats the text: what has happened must not get lost.
         """
         self._answer(visible(text, lines=True), text)
+
+    def row(
+        self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
+    ) -> None:
+        """One row of a list that grows as things happen; ``style`` is rich's, for the last cell."""
+        if self._out is None or not self._out.isatty():
+            self._answer(plain_row(columns, cells), "")
+            return
+        if self._console is None:
+            self._console = console_for(self._out)
+        rich_row(self._console, columns, cells, style)
 
     def note(self, text: str) -> None:
         """Talk: progress, warnings, what is being waited for."""
@@ -91,12 +107,22 @@ class Quiet(Output):
     def result(self, text: str, data: Mapping[str, object], *, identifier: str = "") -> None:
         self._answer(visible(identifier), text)
 
+    def row(
+        self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
+    ) -> None:
+        pass
+
 
 class Json(Output):
     """One JSON document on stdout, and an error as one JSON object on stderr."""
 
     def result(self, text: str, data: Mapping[str, object], *, identifier: str = "") -> None:
         self._answer(json.dumps(data), text)
+
+    def row(
+        self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
+    ) -> None:
+        self._answer(json.dumps(data), "")
 
     def error(self, error: VoicecliError) -> None:
         content = {

@@ -1,0 +1,110 @@
+"""``voicecli sandbox``: a local 8x8."""
+
+import asyncio
+import shlex
+import signal
+from typing import Annotated
+
+import typer
+
+from voicecli.cli import context as contexts
+from voicecli.cli import options
+from voicecli.cli.context import Context
+from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.output import Column
+
+EXAMPLES = """Examples:
+  voicecli sandbox --time-scale 60
+  eval "$(voicecli sandbox --print-env)"
+  voicecli sandbox --numbers"""
+
+
+def sandbox(
+    ctx: typer.Context,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Where to listen; 0 lets the system choose.")
+    ] = 5680,
+    time_scale: Annotated[
+        float, typer.Option(metavar="FACTOR", help="How fast calls go; 60 makes a minute a second.")
+    ] = 1.0,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Deliver webhooks twice, late, out of order and in all spellings.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Repeat the chances of another run with this seed.")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Answer 429 to more than this many requests a second."),
+    ] = None,
+    print_env: Annotated[
+        bool, typer.Option("--print-env", help="Print the variables to use, for eval, and start nothing.")
+    ] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Print which last digits of a number do what.")
+    ] = False,
+    json: options.Json = False,  # noqa: ARG001
+    quiet: options.Quiet = False,  # noqa: ARG001
+    debug: options.Debug = False,  # noqa: ARG001
+) -> None:
+    """Run a local 8x8 to try things on: the Voice API and its webhooks, without an account.
+
+    It listens on this machine only, prints the variables that point voicecli at it, and runs until
+    Ctrl-C. Calls go as the last digits of the number say; any other number is answered.
+    """
+    context = contexts.of(ctx)
+    if not 0.01 <= time_scale <= 10_000:
+        raise InvalidInput("--time-scale must be from 0.01 to 10000.")
+    if rate is not None and not 0.001 <= rate <= 1_000_000:
+        raise InvalidInput("--rate must be from 0.001 to 1000000 requests a second.")
+    if numbers:
+        _print_numbers(context)
+    elif print_env:
+        if port == 0:
+            raise InvalidInput("--print-env needs the port that the sandbox listens on.")
+        _print_environment(context, f"http://127.0.0.1:{port}")
+    else:
+        asyncio.run(_serve(context, port, time_scale=time_scale, chaos=chaos, seed=seed, rate=rate))
+
+
+def _print_numbers(context: Context) -> None:
+    from voicecli.sandbox.numbers import TABLE
+
+    columns = (Column("digits", 6), Column("what", 0))
+    for row in TABLE:
+        context.output.row(columns, (row.digits, row.what), {"digits": row.digits, "what": row.what})
+
+
+def _print_environment(context: Context, url: str) -> None:
+    from voicecli.sandbox import environment
+
+    variables = environment(url)
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    context.output.result(exports, {"url": url, "environment": variables}, identifier=url)
+
+
+async def _serve(
+    context: Context, port: int, *, time_scale: float, chaos: bool, seed: int | None, rate: float | None
+) -> None:
+    from voicecli.sandbox import Sandbox
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    local = Sandbox(time_scale=time_scale, chaos=chaos, seed=seed, rate=rate, log=context.output.note)
+    try:
+        url = await local.start(port=port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} can't be used: {error.strerror}.",
+            hint="Another sandbox may be running: use it, or choose another port with --port.",
+        ) from error
+    try:
+        _print_environment(context, url)
+        own_port = "" if port == 5680 else f" --port {url.rpartition(':')[2]}"
+        context.output.note(
+            f'The sandbox is ready. In another terminal: eval "$(voicecli sandbox --print-env{own_port})"'
+        )
+        await stopped.wait()
+    finally:
+        await local.stop()

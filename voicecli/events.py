@@ -1,0 +1,142 @@
+"""8x8's webhook events, as they arrive and as we show them.
+
+An event is known by its ``eventType``. Nothing in it is trusted to be there or of its documented type:
+what is missing or strange is left out of the words, never an error.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from voicecli import vocabulary
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of one that nobody listed."""
+
+    type: str
+    payload: Json
+
+    @property
+    def session_id(self) -> str:
+        return _text(self.payload, "sessionId")
+
+    @property
+    def digits(self) -> str | None:
+        """The DTMF digits of a VCA: 8x8 sends them in an object, or bare, or as null."""
+        data = self.payload.get("eventData")
+        digits = data.get("dtmf") if isinstance(data, Mapping) else data
+        return digits if isinstance(digits, str) else None
+
+    @property
+    def outcome(self) -> str | None:
+        """The final sessionStatus of a VSS, older spellings made new; None for any other event."""
+        status = _text(self.payload, "sessionStatus")
+        return str(vocabulary.outcome(status)) if self.type == "VSS" and status else None
+
+    @property
+    def legs(self) -> list[Json]:
+        """The calls of a VSS, first leg first: their keys are callA or CallA, then callB."""
+        details = self.payload.get("details")
+        if not isinstance(details, Mapping):
+            return []
+        return [leg for _, leg in sorted(details.items(), key=_leg_key) if isinstance(leg, Mapping)]
+
+    @property
+    def destination(self) -> str:
+        return _text(self.legs[0] if self.legs else self.payload, "destination")
+
+    def words(self) -> str:
+        """What happened, in words: ``no answer after 30 s``, ``digit 1``."""
+        for kind, describe in _TYPES.values():
+            if kind == self.type:
+                return describe(self)
+        return "an event that voicecli does not know"
+
+
+def parse(body: bytes) -> Event | None:
+    """Read a webhook's body, or None where it is no event: not JSON, not an object, or without payload."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("payload"), dict):
+        return None
+    event_type = _text(document, "eventType")
+    kind, _ = _TYPES.get(event_type, (event_type, None))
+    return Event(kind, document["payload"])
+
+
+def _action_words(event: Event) -> str:
+    match event.payload.get("callStatus"), event.digits:
+        case "CALL_RECEIVED", _:
+            return "a call came in"
+        case _, None | "":
+            return "no digits"
+        case _, str(digits):
+            return f"digit{'s' * (len(digits) > 1)} {digits}"
+    return "an action was completed"
+
+
+def _summary_words(event: Event) -> str:
+    words = vocabulary.outcome_words(_text(event.payload, "sessionStatus"))
+    if isinstance(error := event.payload.get("errorDetails"), Mapping):
+        code = error.get("errorCode")
+        known = vocabulary.session_error(code).text if isinstance(code, int) else _text(error, "errorMsg")
+        words += f": {known} ({code})"
+    for leg in event.legs[:1]:
+        if (seconds := _number(leg, "callDuration")) is not None and seconds > 0:
+            words += f", {seconds:g} s"
+        quality = leg.get("callQuality")
+        if isinstance(quality, Mapping) and (mos := _number(quality, "mos")) is not None:
+            words += f", MOS {mos:g} {vocabulary.quality_words(mos)}"
+    return words
+
+
+def _status_words(event: Event) -> str:
+    status = _text(event.payload, "callStatus")
+    words = {
+        "CALL_INITIATED": "dialling",
+        "CALL_RECEIVED": "a call came in",
+        "CALL_CONNECTED": "answered",
+        "CALL_DISCONNECTED": "ended",
+        "CALL_UPDATED": "bridged or changed",
+        "DTMF_RECEIVED": "digits pressed",
+    }.get(status, status)
+    code = _number(event.payload, "sipCode")
+    return words if code is None or code == 200 else f"{words}: {vocabulary.sip_words(int(code))}"
+
+
+def _recording_words(event: Event) -> str:
+    return f"recording {_text(event.payload, 'status').replace('_', ' ').lower()}"
+
+
+def _numbers_words(event: Event) -> str:
+    return "the pool of virtual numbers changed"
+
+
+_TYPES: dict[str, tuple[str, Callable[[Event], str]]] = {
+    "CALL_ACTION": ("VCA", _action_words),
+    "SESSION_SUMMARY": ("VSS", _summary_words),
+    "CALL_STATUS": ("VCS", _status_words),
+    "CALL_RECORDING_STATUS": ("VRU", _recording_words),
+    "VIRTUAL_NUMBER_UPDATE": ("VNU", _numbers_words),
+}
+
+
+def _leg_key(item: tuple[object, object]) -> str:
+    return str(item[0]).lower()
+
+
+def _text(source: Json, name: str) -> str:
+    value = source.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(source: Json, name: str) -> float | None:
+    value = source.get(name)
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    return value if fine else None  # type: ignore[return-value]

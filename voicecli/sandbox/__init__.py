@@ -1,0 +1,5 @@
+"""A local 8x8: the Voice API and its webhooks on loopback, for trying things and for tests."""
+
+from voicecli.sandbox.server import API_KEY, PORT, SOURCE, SUBACCOUNT, Sandbox, environment
+
+__all__ = ["API_KEY", "PORT", "SOURCE", "SUBACCOUNT", "Sandbox", "environment"]

@@ -1,0 +1,352 @@
+"""Plays one session from dialling to its summary, as a real one would go.
+
+Time is the session's own: every step adds whole seconds to a clock that starts at the request, and the
+sandbox sleeps for them divided by its time scale. So the times and durations in the webhooks always add up.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from random import Random
+
+from voicecli import vocabulary
+from voicecli.callflow import Action, destinations, problems
+from voicecli.sandbox import payloads
+from voicecli.sandbox.chaos import Weather
+from voicecli.sandbox.delivery import Courier
+from voicecli.sandbox.numbers import Fate, fate
+from voicecli.sandbox.payloads import Json, Leg, fresh_id
+from voicecli.vocabulary import Outcome
+
+CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
+FILE_SECONDS = 10  # no file is fetched: each is taken to last this long
+BRIDGE_SECONDS = 20  # how long two bridged people talk
+LISTEN_SECONDS = 2  # how long the callee stays when there is nothing left to do
+MAX_ACTIONS = 1000  # VCA replies could keep a call going for ever
+LAST_ACTIONS = {
+    "makeCall": "MAKE_CALL",
+    "say": "SAY",
+    "sayAndCapture": "SAY_AND_CAPTURE",
+    "playFile": "PLAY_FILE",
+    "hangup": "HANGUP",
+}
+
+
+class _Ended(Exception):
+    """The session is over."""
+
+
+class PlayedSession:
+    """One session. ``play`` runs it; afterwards ``status`` and ``legs`` are final."""
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        subaccount_id: str,
+        request_id: str,
+        body: Mapping[str, object],
+        start: datetime,
+        dice: Random,
+        chaos: bool,
+        time_scale: float,
+        courier: Courier,
+        voices: frozenset[str],
+    ) -> None:
+        self.session_id = session_id
+        self.client_request_id = _text(body.get("clientRequestId"))
+        self.status: Outcome | None = None
+        self.legs: list[Leg] = []
+        self.recordings: list[Json] = []
+        self._subaccount_id = subaccount_id
+        self._request_id = request_id
+        self._actions: list[Action] = list(body["callflow"])  # type: ignore[call-overload]
+        self._client_action_id = _text(body.get("clientActionId"))
+        self._start = self._now = start
+        self._loop_start = asyncio.get_running_loop().time()
+        self._dice = dice
+        self._weather = Weather(dice, chaos)
+        self._chaos = chaos
+        self._time_scale = time_scale
+        self._courier = courier
+        self._voices = voices
+        self._last_action = "MAKE_CALL"
+        self._fate = Fate()
+        self._recorded = False
+        self._error: Json | None = None
+        self._previous: asyncio.Task[bytes | None] | None = None
+
+    async def play(self) -> None:
+        done = 0
+        try:
+            while self._actions and done < MAX_ACTIONS:
+                action = self._actions.pop(0)
+                done += 1
+                await self._act(str(action["action"]), _params(action))
+            await self._pass(LISTEN_SECONDS)  # nothing more to do: the callee hangs up
+        except _Ended:
+            pass
+        await self._finish()
+
+    # -- actions -------------------------------------------------------------------------------------
+
+    async def _act(self, kind: str, params: Mapping[str, object]) -> None:
+        self._last_action = LAST_ACTIONS.get(kind, "MAKE_CALL")
+        match kind:
+            case "makeCall" if not self.legs:
+                await self._dial_first(params)
+            case "makeCall":
+                await self._bridge(params)
+            case "say":
+                self._speech_may_fail(-2005, "say")
+                await self._pass(_speech(params, "text"))
+            case "playFile":
+                self._speech_may_fail(-2006, "playFile")
+                await self._pass(FILE_SECONDS * _whole(params.get("repetition"), 1))
+            case "sayAndCapture":
+                self._speech_may_fail(-2005, "sayAndCapture")
+                await self._capture(params)
+            case _:  # hangup
+                raise _Ended
+
+    def _speech_may_fail(self, code: int, action: str) -> None:
+        if self._fate.error == code:
+            self._end_with_error(code, action)
+
+    async def _dial_first(self, params: Mapping[str, object]) -> None:
+        self._fate = fate(str(params["destination"]))
+        if self._fate.outcome is Outcome.UNSUBSCRIBED_CONTACT:
+            self.status = self._fate.outcome
+            raise _Ended
+        while_speaking = self._fate.error in (-2005, -2006)
+        if self._fate.error is not None and not while_speaking:
+            self.legs.append(self._leg(params))
+            self.legs[0].sip_code = 503
+            self._end_with_error(self._fate.error, None)
+        if not await self._ring(params, Fate() if while_speaking else self._fate):
+            self.status = self._fate.outcome
+            raise _Ended
+        self._recorded = bool(params.get("callRecording"))
+
+    async def _bridge(self, params: Mapping[str, object]) -> None:
+        """The second leg: the first hears it ring, and then the two talk."""
+        theirs = fate(str(params["destination"]))
+        if await self._ring(params, theirs):
+            self._report(self.legs[0], "CALL_UPDATED")
+            await self._pass(BRIDGE_SECONDS)
+            self._disconnect(self.legs[-1])
+
+    async def _ring(self, params: Mapping[str, object], theirs: Fate) -> bool:
+        """Dial one leg; whether it was answered."""
+        leg = self._leg(params)
+        self.legs.append(leg)
+        self._report(leg, "CALL_INITIATED")
+        await self._pass(self._dice.randint(3, 9) if theirs.ringing is None else theirs.ringing)
+        leg.sip_code = theirs.sip_code
+        if theirs.sip_code != 200:
+            leg.status = theirs.outcome
+            self._disconnect(leg)
+            return False
+        leg.connected = self._now
+        self._report(leg, "CALL_CONNECTED")
+        return True
+
+    async def _capture(self, params: Mapping[str, object]) -> None:
+        digits = None
+        for _ in range(_whole(params.get("noOfTries"), 3)):
+            await self._pass(_speech(params, "promptMessage"))
+            patience = _whole(params.get("overallTimeout"), 30_000) / 1000
+            digits = self._pressed(params, patience)
+            await self._pass(patience if digits is None else self._fate.press_after)
+            if digits is not None:
+                break
+        leg = self.legs[0]
+        if digits is not None:
+            self._report(leg, "DTMF_RECEIVED")
+        outcome_message = "failureMessage" if digits is None else "successMessage"
+        if params.get(outcome_message):
+            await self._pass(_speech(params, outcome_message))
+        await self._ask(leg, digits)
+
+    def _pressed(self, params: Mapping[str, object], patience: float) -> str | None:
+        """What 8x8 would take of the digits that this callee presses."""
+        if not self._fate.digits or self._fate.press_after > patience:
+            return None
+        typed = self._fate.digits
+        if params.get("completeOnHash") is not False:
+            typed = typed.partition("#")[0]
+        typed = re.sub("[^0-9*#]", "", typed)[: _whole(params.get("maxDigits"), 25)]
+        return typed if len(typed) >= _whole(params.get("minDigits"), 1) else None
+
+    async def _ask(self, leg: Leg, digits: str | None) -> None:
+        """Send the VCA and go on as its reply says; what it says comes before what was left to do."""
+        event = payloads.call_action(
+            leg,
+            self._weather.event_data(digits),
+            self._now,
+            event_id=fresh_id(self._dice),
+            session={**self._ids(), "clientActionId": self._client_action_id},
+        )
+        reply = await self._post("VCA", event)
+        if reply is None and "VCA" not in self._courier.targets:
+            return  # it was deleted during the call
+        actions = self._reply_actions(reply)
+        if actions is None:
+            self._end_with_error(-2003, "sayAndCapture")
+            return
+        self._actions[:0] = actions
+
+    def _reply_actions(self, reply: bytes | None) -> Sequence[Action] | None:
+        """The reply's callflow, or None for one that is not valid; no body means nothing to add."""
+        if reply is None:
+            return None
+        if not reply.strip():
+            return ()
+        try:
+            document = json.loads(reply)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(document, dict) or "callflow" not in document:
+            return None
+        actions: Sequence[Action] = document["callflow"]
+        if any(problems(actions, in_call=True)) or unknown_voice(actions, self._voices):
+            return None
+        if len(self.legs) > 1 and destinations(actions):
+            return None  # two legs are the most
+        self._client_action_id = _text(document.get("clientActionId")) or self._client_action_id
+        return actions
+
+    # -- the clock, the events, the end --------------------------------------------------------------
+
+    async def _pass(self, seconds: float) -> None:
+        whole = max(0, round(seconds))
+        self._now += timedelta(seconds=whole)
+        elapsed = (self._now - self._start).total_seconds() / self._time_scale
+        await asyncio.sleep(self._loop_start + elapsed - asyncio.get_running_loop().time())
+
+    def _leg(self, params: Mapping[str, object]) -> Leg:
+        return Leg(
+            call_id=fresh_id(self._dice),
+            source=str(params["source"]),
+            destination=str(params["destination"]),
+            initiated=self._now,
+        )
+
+    def _disconnect(self, leg: Leg) -> None:
+        leg.disconnected = self._now
+        if leg.connected is not None:
+            leg.quality = {
+                "mos": round(self._dice.uniform(3.0, 4.6), 1),
+                "packetLossRate": self._dice.choice((0, 0, 0, 1, 2)),
+                "jitter": self._dice.randint(5, 40),
+            }
+        self._report(leg, "CALL_DISCONNECTED")
+
+    def _end_with_error(self, code: int, action: str | None) -> None:
+        self.status = Outcome.ERROR
+        self._error = {
+            "errorMsg": vocabulary.session_error(code).text.capitalize(),
+            "errorCode": code,
+            "callFlowRequestId": self._request_id,
+        }
+        if action is not None:
+            self._error["action"] = action
+        raise _Ended
+
+    async def _finish(self) -> None:
+        if self.status is None:
+            self.status = self._fate.outcome
+        if self._fate.error is not None and self.legs:
+            self.legs[0].status = Outcome.ERROR
+        for leg in self.legs:
+            if leg.disconnected is None:
+                self._disconnect(leg)
+        event = payloads.session_summary(
+            self.legs,
+            session=self._ids(),
+            status=self._weather.status(self.status),
+            start=self._start,
+            end=self._now,
+            last_action=self._last_action,
+            client_request_id=self.client_request_id,
+            error=self._error,
+            leg_prefix=self._weather.leg_prefix(),
+        )
+        self._post("VSS", event)
+        if self.legs and self.legs[0].connected and self._recorded:
+            self._record(self.legs[0])
+
+    def _record(self, leg: Leg) -> None:
+        recording_id, seconds = fresh_id(self._dice), leg.duration()
+        event = payloads.recording_uploaded(
+            self.session_id, recording_id, leg.connected or self._start, seconds
+        )
+        self.recordings.append(
+            {
+                "recordingId": recording_id,
+                "sessionid": self.session_id,  # so spelled in 8x8's API reference
+                "subAccountId": self._subaccount_id,
+                "status": "UPLOAD_COMPLETED",
+                "externalFileUrl": str(event["payload"]["filePath"]),  # type: ignore[index]
+                "duration": seconds,
+                "startRecordingTime": f"{leg.connected or self._start:%Y-%m-%dT%H:%M:%SZ}",
+            }
+        )
+        self._post("VRU", event)
+
+    def _report(self, leg: Leg, status: str) -> None:
+        event = payloads.call_status(
+            leg, status, self._now, event_id=fresh_id(self._dice), session=self._ids()
+        )
+        self._post("VCS", event)
+
+    def _ids(self) -> Json:
+        return {"sessionId": self.session_id, "subAccountId": self._subaccount_id}
+
+    def _post(self, kind: str, event: Json) -> "asyncio.Task[bytes | None]":
+        """Deliver an event: in order when calm, each by itself under chaos. Gives the first answer."""
+        first, *again = self._weather.delays()
+        previous = None if self._chaos else self._previous
+
+        async def deliver() -> bytes | None:
+            if previous is not None:
+                await previous
+            return await self._courier.deliver(kind, event, after=first)
+
+        task = self._courier.spawn(deliver())
+        for delay in again:
+            self._courier.spawn(self._courier.deliver(kind, event, after=delay))
+        self._previous = task
+        return task
+
+
+def unknown_voice(actions: object, voices: frozenset[str]) -> str | None:
+    """A voice profile in the callflow that there is not (-1002)."""
+    for action in actions if isinstance(actions, list) else ():
+        voice = _params(action).get("voiceProfile")
+        if isinstance(voice, str) and voice not in voices:
+            return voice
+    return None
+
+
+def _params(action: Action) -> Mapping[str, object]:
+    params = action.get("params")
+    return params if isinstance(params, Mapping) else {}
+
+
+def _speech(params: Mapping[str, object], name: str) -> float:
+    """Seconds of speech: the text's length, times the repetitions, over the speed."""
+    speed = params.get("speed")
+    factor = float(speed) if isinstance(speed, int | float) else 1.0
+    repetition = _whole(params.get("repetition"), 1) if name in ("text", "promptMessage") else 1
+    return max(1.0, len(str(params[name])) / CHARACTERS_PER_SECOND * repetition / factor)
+
+
+def _whole(value: object, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
