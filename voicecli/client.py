@@ -155,7 +155,7 @@ _BEFORE_SENDING = (
 )
 
 
-class _NeverLeft(Exception):  # noqa: N818 - it never leaves this module
+class _NeverLeft(Exception):
     """No connection was made, so the request was not sent."""
 
 

@@ -76,9 +76,8 @@ def _action_words(event: Event) -> str:
             return "a call came in"
         case _, None | "":
             return "no digits"
-        case _, str(digits):
+        case _, digits:
             return f"digit{'s' * (len(digits) > 1)} {digits}"
-    return "an action was completed"
 
 
 def _summary_words(event: Event) -> str:
@@ -115,7 +114,8 @@ def _recording_words(event: Event) -> str:
 
 
 def _numbers_words(event: Event) -> str:
-    return "the pool of virtual numbers changed"
+    count = _number(event.payload, "totalNumbers")
+    return "virtual numbers changed" if count is None else f"virtual numbers changed: {count:g}"
 
 
 _TYPES: dict[str, tuple[str, Callable[[Event], str]]] = {

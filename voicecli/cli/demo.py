@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from voicecli.events import Event
 
 EXAMPLES = ""
-TIME_SCALE = 10.0
+TIME_SCALE = 6.0
 PATIENCE = 12.0  # seconds; what is not over by then is told as missing
 _COLUMNS = (
     Column("time", 6),
@@ -87,7 +87,7 @@ def _scenes() -> list[Scene]:
         Scene("nobody there", message("+33199000480", "Your parcel is here.")),
         Scene("busy line", message("+33199000486", "Your parcel is here.")),
         Scene("8x8 too full", message("+33199002010", "Your parcel is here.")),
-        Scene("refused", message("+33199001014", "This caller ID is not whitelisted.")),
+        Scene("wrong caller ID", message("+33199001014", "This caller ID is not whitelisted.")),
     ]
 
 

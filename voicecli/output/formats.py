@@ -32,7 +32,7 @@ class Output:
         if len(secret) >= MIN_SECRET:
             self._secrets.append(secret)
 
-    def result(self, text: str, data: Mapping[str, object], *, identifier: str = "") -> None:  # noqa: ARG002
+    def result(self, text: str, data: Mapping[str, object], *, identifier: str = "") -> None:
         """The answer of a command: for people, for programs, and the identifier alone.
 
         Raises OutputFailed, which repeats the text: what has happened must not get lost.

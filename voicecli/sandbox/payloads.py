@@ -98,8 +98,8 @@ def session_summary(
     payload: Json = {
         **session,
         "sessionStatus": status,
-        "startTime": _seconds(start),
-        "endTime": _seconds(end),
+        "startTime": stamp(start),
+        "endTime": stamp(end),
         "lastAction": last_action,
         "callCount": len(legs),
     }
@@ -131,7 +131,7 @@ def _leg(leg: Leg) -> Json:
         ("disconnectedTimestamp", leg.disconnected),
     ):
         if moment is not None:
-            detail[name] = _seconds(moment)
+            detail[name] = stamp(moment)
     detail |= {"sourceRefId": "SANDBOX-SOURCE", "callStatus": leg.status, "callDuration": leg.duration()}
     if leg.quality:
         detail["callQuality"] = leg.quality
@@ -154,5 +154,6 @@ def _milliseconds(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
-def _seconds(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
+    """A moment as 8x8 writes it, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

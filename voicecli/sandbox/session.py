@@ -291,7 +291,7 @@ class PlayedSession:
                 "status": "UPLOAD_COMPLETED",
                 "externalFileUrl": str(event["payload"]["filePath"]),  # type: ignore[index]
                 "duration": seconds,
-                "startRecordingTime": f"{leg.connected or self._start:%Y-%m-%dT%H:%M:%SZ}",
+                "startRecordingTime": payloads.stamp(leg.connected or self._start),
             }
         )
         self._post("VRU", event)

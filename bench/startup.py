@@ -1,0 +1,81 @@
+"""How long a whole command takes, from a shell's point of view: medians and ratios, in one run.
+
+Run it in an environment that has the package and HTTPie: pip install -e '.[bench]'. Exits 1 if a bar is
+missed: --version within 6 times an empty Python, call within 0.65 of HTTPie doing the same POST.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROUNDS = 31
+VERSION_BAR = 6.0  # times `python -c pass`
+CALL_BAR = 0.65  # times HTTPie
+NUMBER, MESSAGE = "+33199001234", "Your account has been updated"
+
+
+@contextmanager
+def sandbox(voicecli: str) -> Iterator[dict[str, str]]:
+    """A sandbox in another process; gives the environment that points at it."""
+    command = [voicecli, "sandbox", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["environment"]
+        finally:
+            process.terminate()
+
+
+def seconds(command: list[str], environment: dict[str, str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True
+    )
+    return time.perf_counter() - start
+
+
+def main() -> int:
+    here = Path(sys.executable).parent
+    voicecli, http, curl = str(here / "voicecli"), here / "http", shutil.which("curl")
+    if not http.exists() or curl is None:
+        print("This needs curl, and HTTPie beside voicecli: pip install -e '.[bench]'", file=sys.stderr)
+        return 2
+    with sandbox(voicecli) as variables:
+        environment = {**os.environ, **variables}
+        dry_run = [voicecli, "call", NUMBER, MESSAGE, "--dry-run", "--json"]
+        request = json.loads(subprocess.check_output(dry_run, env=environment))
+        url, body = request["url"], json.dumps(request["body"])
+        key = f"Authorization: Bearer {variables['EIGHT_X_EIGHT_API_KEY']}"
+        commands = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "voicecli --version": [voicecli, "--version"],
+            "voicecli call": [voicecli, "call", NUMBER, MESSAGE],
+            "curl": [curl, "-sS", url, "-H", key, "-H", "Content-Type: application/json", "-d", body],
+            "HTTPie": [str(http), "--ignore-stdin", "--check-status", "POST", url, key, "--raw", body],
+        }
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(ROUNDS):  # one of each in turn, so that a noisy moment meets them all
+            for name, command in commands.items():
+                times[name].append(seconds(command, environment))
+    medians = {name: statistics.median(taken) for name, taken in times.items()}
+    for name, median in medians.items():
+        print(
+            f"{name:<20} {median * 1000:6.0f} ms   {median / medians['python -c pass']:5.1f} x python -c pass"
+            f"   {median / medians['HTTPie']:5.2f} x HTTPie"
+        )
+    version = medians["voicecli --version"] / medians["python -c pass"]
+    call = medians["voicecli call"] / medians["HTTPie"]
+    print(f"--version: {version:.1f} x python -c pass (bar: at most {VERSION_BAR:g})")
+    print(f"call:      {call:.2f} x HTTPie (bar: at most {CALL_BAR:g})")
+    return 0 if version <= VERSION_BAR and call <= CALL_BAR else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

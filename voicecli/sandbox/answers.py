@@ -1,0 +1,93 @@
+"""The sandbox's answers: 8x8's shapes for yes and no, and the ways in which an answer goes wrong."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from voicecli.sandbox.numbers import Fault
+from voicecli.sandbox.payloads import Json, stamp
+
+SILENCE = 600.0  # real seconds that an answer which never comes is waited for
+
+
+async def json_body(request: web.Request) -> Json | None:
+    try:
+        document = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def ok(content: Mapping[str, object]) -> web.Response:
+    return web.json_response({**content, "statusCode": 0, "statusMessage": "ok"})
+
+
+def failure(status: int, message: str, code: int | None = None) -> web.Response:
+    """A refusal in the shape of the callflow operation, which 401 and 404 have everywhere."""
+    refusal = {
+        "sessionStatus": "NOT_CREATED",
+        "callFlowRequestId": str(uuid.uuid4()),
+        "statusCode": status if code is None else code,
+        "statusMessage": message,
+    }
+    return web.json_response(refusal, status=status)
+
+
+def invalid(message: str) -> web.Response:
+    refusal = {
+        "errorId": str(uuid.uuid4()),
+        "statusCode": "1001",
+        "statusMessage": message,
+        "timestamp": stamp(datetime.now(UTC)),
+    }
+    return web.json_response(refusal, status=422)
+
+
+def invalid_job() -> web.Response:
+    refusal = {
+        "code": 4018,
+        "message": "Invalid jobId",
+        "errorId": str(uuid.uuid4()),
+        "timestamp": stamp(datetime.now(UTC)),
+    }
+    return web.json_response(refusal, status=404)
+
+
+def too_many(seconds: int) -> web.Response:
+    response = failure(429, "Too many requests")
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+async def faulty(request: web.Request, fault: Fault, created: Json) -> web.StreamResponse:
+    match fault:
+        case Fault.SERVER_ERROR:
+            return failure(500, "Internal server error")
+        case Fault.HTML_PAGE:
+            page = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+            return web.Response(status=502, text=page, content_type="text/html")
+        case Fault.SILENCE:
+            await asyncio.sleep(SILENCE)
+            return web.Response(status=504)
+        case Fault.CUT:
+            whole = json.dumps(created or {"sessionId": str(uuid.uuid4())}).encode()
+            response = web.StreamResponse(headers={"Content-Length": str(len(whole))})
+            response.content_type = "application/json"
+            await response.prepare(request)
+            await response.write(whole[: len(whole) // 2])
+            if request.transport is not None:
+                request.transport.close()
+            return response
+
+
+def moment(value: object) -> datetime | None:
+    """A date, or a date and time, which is UTC where it names no zone; None for anything else."""
+    try:
+        read = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
