@@ -8,7 +8,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # scripts ask at every start: no need to load a parser for it
         from voicecli import __version__
 
-        print(f"voicecli {__version__}")  # noqa: T201
+        print(f"voicecli {__version__}")
         return
     gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
     from voicecli.cli.app import run

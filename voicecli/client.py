@@ -142,8 +142,7 @@ class Client:
         except httpx.RequestError as error:
             raise operation.lost("The connection broke before 8x8 had answered") from error
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(operation.lost("Interrupted before 8x8 had answered").message)
-            raise
+            raise interrupt from operation.lost("Interrupted before 8x8 had answered")
 
 
 _BEFORE_SENDING = (

@@ -83,7 +83,16 @@ class OutcomeUnknown(VoicecliError):
 
 
 class Interrupted(VoicecliError):
+    """``left`` is what the interrupt left undecided, where a request was under way."""
+
     code = "interrupted"
+
+    def __init__(self, left: OutcomeUnknown | None = None) -> None:
+        super().__init__("Interrupted." if left is None else left.message, hint=left.hint if left else "")
+        self.left = left
+
+    def details(self) -> dict[str, object]:
+        return {} if self.left is None else self.left.details()
 
 
 class OutputFailed(VoicecliError):

@@ -11,7 +11,7 @@ import typer
 from voicecli import __version__
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
-from voicecli.errors import Interrupted, InvalidInput, VoicecliError
+from voicecli.errors import Interrupted, InvalidInput, OutcomeUnknown, VoicecliError
 
 COMMANDS = {"call": "Place calls", "demo": "Try things out", "sandbox": "Try things out"}
 """Each command is a function in a module of its name; the value is its heading in ``--help``."""
@@ -29,11 +29,13 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         )
         return result if isinstance(result, int) else ExitCode.DONE
     except typer.TyperException as error:
+        if not error.format_message():
+            return ExitCode.USAGE  # nothing was asked for, and the help is on the screen
         if "--json" in arguments:  # the parser may have stopped before it came to that
             context.format = "json"
         return _fail(context, _usage_error(error))
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(context, Interrupted("Interrupted."))
+        return _fail(context, Interrupted())
     except VoicecliError as error:
         return _fail(context, error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
@@ -76,15 +78,15 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """Keeps what an interrupt has to say (the parser would drop it)."""
+    """Keeps what an interrupt left undecided; the parser would drop it."""
 
     @functools.wraps(command)
     def guarded(*args: object, **options: object) -> None:
         try:
             command(*args, **options)
         except KeyboardInterrupt as interrupt:
-            notes = getattr(interrupt, "__notes__", ["Interrupted"])
-            raise Interrupted(f"{notes[0]}.") from interrupt
+            left = interrupt.__cause__
+            raise Interrupted(left if isinstance(left, OutcomeUnknown) else None) from interrupt
 
     return guarded
 

@@ -251,7 +251,7 @@ def _own_callflow(
     """
     body = document if isinstance(document, dict) else {"callflow": document}
     if unknown := sorted(body.keys() - {"callflow", "validUntil", "clientRequestId", "clientActionId"}):
-        raise InvalidInput(f"The callflow file has a field that 8x8 does not know: {unknown[0][:80]}.")
+        raise InvalidInput(f"The callflow file has a field that 8x8 does not know: {unknown[0][:80]!r}.")
     actions = body.get("callflow")
     if number is not None and isinstance(actions, list):
         if callflow.destinations(actions):

@@ -1,10 +1,11 @@
 """What comes from outside is shown, never obeyed."""
 
+import json
 import unicodedata
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """The text with everything a terminal might obey, or that can't be seen, written as an escape.
+    r"""The text with whatever a terminal might obey, or nobody can see, written as an escape (``\u001b``).
 
     That is control and format characters (escape sequences, bidirectional overrides), surrogates and
     line separators; ``lines`` keeps line breaks.
@@ -19,4 +20,5 @@ def _harmless(character: str) -> bool:
 
 
 def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    """As JSON writes it, so that JSON that is shown stays JSON."""
+    return json.dumps(character)[1:-1]

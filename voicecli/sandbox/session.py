@@ -25,6 +25,7 @@ FILE_SECONDS = 10  # no file is fetched: each is taken to last this long
 BRIDGE_SECONDS = 20  # how long two bridged people talk
 LISTEN_SECONDS = 2  # how long the callee stays when there is nothing left to do
 MAX_ACTIONS = 1000  # VCA replies could keep a call going for ever
+ERRORS_WHILE_SPEAKING = (-2005, -2006)  # the others strike before the call is answered
 LAST_ACTIONS = {
     "makeCall": "MAKE_CALL",
     "say": "SAY",
@@ -94,33 +95,28 @@ class PlayedSession:
 
     async def _act(self, kind: str, params: Mapping[str, object]) -> None:
         self._last_action = LAST_ACTIONS.get(kind, "MAKE_CALL")
+        if self._fate.error in ERRORS_WHILE_SPEAKING and kind not in ("makeCall", "hangup"):
+            self._end_with_error(self._fate.error, kind)
         match kind:
             case "makeCall" if not self.legs:
                 await self._dial_first(params)
             case "makeCall":
                 await self._bridge(params)
             case "say":
-                self._speech_may_fail(-2005, "say")
                 await self._pass(_speech(params, "text"))
             case "playFile":
-                self._speech_may_fail(-2006, "playFile")
                 await self._pass(FILE_SECONDS * _whole(params.get("repetition"), 1))
             case "sayAndCapture":
-                self._speech_may_fail(-2005, "sayAndCapture")
                 await self._capture(params)
             case _:  # hangup
                 raise _Ended
-
-    def _speech_may_fail(self, code: int, action: str) -> None:
-        if self._fate.error == code:
-            self._end_with_error(code, action)
 
     async def _dial_first(self, params: Mapping[str, object]) -> None:
         self._fate = fate(str(params["destination"]))
         if self._fate.outcome is Outcome.UNSUBSCRIBED_CONTACT:
             self.status = self._fate.outcome
             raise _Ended
-        while_speaking = self._fate.error in (-2005, -2006)
+        while_speaking = self._fate.error in ERRORS_WHILE_SPEAKING
         if self._fate.error is not None and not while_speaking:
             self.legs.append(self._leg(params))
             self.legs[0].sip_code = 503

@@ -1,0 +1,340 @@
+"""``voicecli call``, the real program against the sandbox: stdout, stderr and exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
+
+from voicecli.sandbox import API_KEY
+
+MAKE_CALL = '[{"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199001234"}}]'
+
+
+def spoken(request: dict[str, object]) -> str:
+    return request["callflow"][1]["params"]["text"]  # type: ignore[index, no-any-return]
+
+
+def test_one_line_says_that_the_call_was_accepted(call: Program) -> None:
+    done = call(NUMBER, "Your account has been updated", "--repeat", "2")
+    words = f"8x8 accepted the call to {NUMBER}: session "
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(words)
+    assert done.out.count("\n") == 1
+    UUID(done.out.removeprefix(words).strip())
+
+
+def test_quiet_prints_the_session_id_alone(call: Program, sandbox: RunningSandbox) -> None:
+    done = call(NUMBER, "hi", "-q")
+    assert done.code == 0
+    assert done.out.strip() in {session.session_id for session in [*sandbox.sandbox.sessions]}
+
+
+def test_json_is_one_document(call: Program, sandbox: RunningSandbox) -> None:
+    done = call("+33 1 99 00 12 34", "hi", "--message-id", "order-1", "--json")
+    placed = done.json
+    assert (done.code, done.err) == (0, "")
+    assert placed["destination"] == NUMBER
+    assert placed["clientRequestId"] == "order-1"
+    assert placed["clientActionId"].startswith("order-1_")
+    assert placed["sessionStatus"] == "CREATED"
+    [request] = sandbox.requested("order-1")
+    assert [action["action"] for action in request["callflow"]] == ["makeCall", "say", "hangup"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [(["-"], "from a pipe\n"), ([], "from a pipe\r\n"), (["--file", "-"], "from a pipe")],
+)
+def test_the_message_comes_from_standard_input(
+    call: Program, sandbox: RunningSandbox, arguments: list[str], stdin: str, request: pytest.FixtureRequest
+) -> None:
+    message_id = request.node.name
+    assert call(NUMBER, *arguments, "--message-id", message_id, stdin=stdin).code == 0
+    assert spoken(sandbox.requested(message_id)[0]) == "from a pipe"
+
+
+def test_the_message_comes_from_a_file(call: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes("\ufeffBonjour à tous\n".encode())
+    assert call(NUMBER, "--file", "text", "--message-id", "from-file").code == 0
+    assert spoken(sandbox.requested("from-file")[0]) == "Bonjour à tous"
+
+
+def test_a_callflow_of_ones_own_is_sent_as_it_is(call: Program, sandbox: RunningSandbox) -> None:
+    flow = [
+        {"action": "makeCall", "params": {"source": "33199000000", "destination": "33199001234"}},
+        {"action": "say", "params": {"text": "hi", "voiceProfile": "en-GB-Emma", "repetition": 3}},
+    ]
+    done = call("--callflow", "-", "--message-id", "own-1", stdin=json.dumps(flow))
+    assert done.code == 0, done
+    assert sandbox.requested("own-1")[0]["callflow"] == flow
+    document = {"callflow": flow, "clientRequestId": "own-2", "validUntil": "2099-01-01T00:00:00Z"}
+    assert call("--callflow", "-", stdin=json.dumps(document)).code == 0
+    [sent] = sandbox.requested("own-2")
+    assert (sent["callflow"], sent["validUntil"]) == (flow, "2099-01-01T00:00:00.000Z")
+
+
+def test_a_callflow_without_a_call_gets_one(call: Program, sandbox: RunningSandbox) -> None:
+    flow = [{"action": "say", "params": {"text": "hi", "voiceProfile": "en-GB-Emma"}}]
+    done = call(NUMBER, "--callflow", "-", "--message-id", "own-3", stdin=json.dumps(flow))
+    assert done.code == 0
+    made = {"action": "makeCall", "params": {"source": "+33199000000", "destination": NUMBER}}
+    assert sandbox.requested("own-3")[0]["callflow"] == [made, *flow]
+
+
+def test_a_dry_run_shows_the_very_request_and_sends_nothing(call: Program, sandbox: RunningSandbox) -> None:
+    done = call(NUMBER, "hi", "--dry-run", "--json", "--message-id", "dry", "--valid-for", "10m")
+    request = done.json
+    assert done.code == 0
+    assert sandbox.requested("dry") == []
+    assert call(NUMBER, "hi", "--message-id", "dry", "--valid-for", "10m").code == 0
+    [sent] = sandbox.requested("dry")
+    changing = ("validUntil", "clientActionId")
+    assert {k: v for k, v in request["body"].items() if k not in changing} == {
+        k: v for k, v in sent.items() if k not in changing
+    }
+    until = datetime.fromisoformat(str(sent["validUntil"]))
+    assert timedelta(minutes=9) < until - datetime.now(UTC) <= timedelta(minutes=10)
+    assert request["method"] == "POST"
+    assert request["url"] == f"{sandbox.sandbox.url}/api/v1/subaccounts/voicecli_sandbox/callflows"
+    assert request["headers"]["Authorization"] == "Bearer ***"
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"], ["--dry-run"], ["--dry-run", "--json"], ["--debug"]])
+def test_no_output_shows_the_key(call: Program, extra: list[str]) -> None:
+    for number in (NUMBER, "+33199001014", "+33199005020"):
+        done = call(number, f"my key is {API_KEY}", *extra)
+        assert API_KEY not in done.out + done.err
+
+
+def test_debug_shows_what_went_where_but_not_the_message(call: Program) -> None:
+    done = call(NUMBER, "one-time code 77123", "--debug")
+    assert "> POST http://127.0.0.1:" in done.err
+    assert "77123" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        ("+33199001014", 4, "the caller ID is not allowed"),
+        ("+33199005000", 4, "8x8 met an error of its own"),
+        ("+33199004290", 4, "too many at once"),
+        ("+33199005020", 6, "an HTML page"),
+        ("+33199005021", 6, "the call may have been placed"),
+        ("+33199005040", 6, "did not answer within 0.5 s"),
+        ("+33199005041", 6, "did not answer within 0.5 s"),
+        ("+33199005050", 6, "broke off"),
+        ("+33199005051", 6, "broke off"),
+    ],
+)
+def test_what_8x8_does_decides_the_exit_code(call: Program, number: str, code: int, words: str) -> None:
+    done = call(number, "hi", "--request-timeout", "0.5", "--retries", "0", "--message-id", "look-for-me")
+    assert (done.code, done.out) == (code, ""), done
+    assert done.err.startswith("Error: ")
+    assert words in done.err
+    assert "Hint: " in done.err
+    assert ("look-for-me" in done.err) == (code == 6)
+    told = call(number, "hi", "--request-timeout", "0.5", "--retries", "0", "--json")
+    assert (told.code, told.out) == (code, "")
+    assert told.error["code"] == {4: "refused", 6: "unknown"}[code] or told.error["code"] == "rate_limited"
+    assert ("clientRequestId" in told.error) == (code == 6)
+
+
+def test_429_is_waited_for(call: Program) -> None:
+    done = call("+33199004292", "hi", "--retries", "2")
+    assert done.code == 0, done
+    assert "8x8 accepted" in done.out
+
+
+def test_no_network_is_told_and_retried(run: Program, sandbox: RunningSandbox) -> None:
+    nowhere = {**sandbox.environment, "EIGHT_X_EIGHT_BASE_URL": "http://127.0.0.1:9"}
+    done = run("call", NUMBER, "hi", "--retries", "1", env=nowhere)
+    assert (done.code, done.out) == (5, "")
+    assert "connection refused" in done.err
+    assert "trying again in 0.5 s" in done.err
+
+
+def test_a_wrong_key_names_its_variable(call: Program) -> None:
+    done = call(NUMBER, "hi", env={"EIGHT_X_EIGHT_API_KEY": "not-the-right-key"})
+    assert done.code == 4
+    assert "EIGHT_X_EIGHT_API_KEY" in done.err
+    assert "not-the-right-key" not in done.err
+
+
+def test_missing_settings_are_told_together(run: Program) -> None:
+    done = run("call", NUMBER, "hi")
+    assert (done.code, done.out) == (3, "")
+    assert all(name in done.err for name in ("API_KEY", "SUBACCOUNT_ID", "OUTBOUND_PHONE_NUMBER"))
+
+
+def test_a_dotenv_is_enough(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
+    lines = (f"{name}={value}  # why" for name, value in sandbox.environment.items())
+    (tmp_path / ".env").write_text("\n".join(lines))
+    assert run("call", NUMBER, "hi").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Whom to call is missing"),
+        (["hello"], "not a phone number"),
+        (["+3319900123", "hi"], "too short"),
+        ([NUMBER, ""], "empty (0 characters)"),
+        ([NUMBER], "empty (0 characters)"),
+        ([NUMBER, "x" * 3001], "3,001 characters"),
+        ([NUMBER, "\x07"], "1 character,"),
+        ([NUMBER, "hi", "--repeat", "11"], "11 is not in the range"),
+        ([NUMBER, "hi", "--speed", "nan"], "must be from 0.5 to 2"),
+        ([NUMBER, "hi", "--valid-for", "soon"], "not a length of time"),
+        ([NUMBER, "hi", "--valid-for", "0s"], "not a length of time"),
+        ([NUMBER, "hi", "--message-id", ""], "1 to 128 printable"),
+        ([NUMBER, "hi", "--region", "XX"], "not a region"),
+        ([NUMBER, "hi", "--from", "me"], "--from"),
+        ([NUMBER, "hi", "--voice", ""], "voice"),
+        ([NUMBER, "hi", "--dry-run", "-q"], "--dry-run"),
+        ([NUMBER, "hi", "--file", "x"], "MESSAGE can't be given together with --file"),
+        ([NUMBER, "--file", "missing"], "No such file"),
+        ([NUMBER, "--file", "."], "Is a directory"),
+        ([NUMBER, "--play", "ftp://x/y.mp3"], "must be an http or https URL"),
+        ([NUMBER, "--play", "https://example.com/a.mp3", "--speed", "1"], "--speed can't be given"),
+        (["--callflow", "missing.json"], "No such file"),
+        ([NUMBER, "hi", "--nonsense"], "No such option: --nonsense"),
+        ([NUMBER, "hi", "extra"], "unexpected extra argument"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(call: Program, arguments: list[str], words: str) -> None:
+    done = call(*arguments)
+    assert words in done.err
+    assert (done.code, done.out) == (2, ""), done
+    first, *rest = done.err.splitlines()
+    assert first.startswith("Error: ")
+    assert all(line.startswith("Hint: ") for line in rest)
+    assert len(rest) <= 1
+
+
+def test_bad_input_with_json_is_one_object_on_stderr(call: Program) -> None:
+    for arguments in (["--json", "-q"], ["--json", "--nonsense"], ["--repeat", "99", "--json"]):
+        done = call(NUMBER, "hi", *arguments)
+        assert (done.code, done.out) == (2, "")
+        assert done.error.keys() == {"code", "message", "hint", "retryable"}
+        assert done.error["code"] == "invalid_input"
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[NaN]", "not valid JSON"),
+        ("5", "must be an array"),
+        ("{}", "must be an array"),
+        ("[]", "must be an array"),
+        ('{"callflow": [], "extra": 1}', "extra"),
+        ('[{"action": "hangup"}]', "-1013"),
+        ('[{"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199"}}]', "-1017"),
+        (
+            '[{"action": "makeCall", "params": {"source": "+33199000000", "destination": "+3319900123"}}]',
+            "too short",
+        ),
+        (
+            f'{{"callflow": {MAKE_CALL}, "validUntil": "2001-01-01"}}',
+            "validUntil",
+        ),
+        (
+            f'{{"callflow": {MAKE_CALL}, "clientRequestId": 5}}',
+            "clientRequestId",
+        ),
+        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "not valid JSON"),
+    ],
+)
+def test_a_callflow_file_that_8x8_would_refuse_is_refused_first(
+    call: Program, document: str, words: str
+) -> None:
+    done = call("--callflow", "-", stdin=document)
+    assert (done.code, done.out) == (2, ""), done
+    assert words in done.err
+
+
+def test_a_callflow_that_calls_and_a_number_contradict_each_other(call: Program) -> None:
+    flow = [{"action": "makeCall", "params": {"source": "+33199000000", "destination": NUMBER}}]
+    done = call(NUMBER, "--callflow", "-", stdin=json.dumps(flow))
+    assert done.code == 2
+    assert "makes a call of its own" in done.err
+
+
+@pytest.mark.parametrize("stdin", [b"\xff\xfe", b"x" * 2_000_000])
+def test_input_that_is_no_text_or_endless_is_refused(call: Program, stdin: bytes) -> None:
+    assert call(NUMBER, stdin=stdin).code == 2
+
+
+def test_control_characters_from_outside_are_shown_and_not_obeyed(call: Program, tmp_path: Path) -> None:
+    for arguments in (
+        ["\x1b]0;owned\x07+1", "hi"],
+        [NUMBER, "--file", "\x1b[2J"],
+        ["--\x1b[31m"],
+        ["+1\u202e"],
+    ):
+        done = call(*arguments)
+        assert done.code == 2
+        assert done.err.replace("\n", "").isprintable()
+        assert "1b" in done.err or "202e" in done.err
+
+
+def test_a_full_disk_does_not_hide_that_the_call_was_placed(sandbox: RunningSandbox) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "--message-id", "full-disk"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **sandbox.environment},
+            timeout=DEADLINE,
+            check=False,
+        )
+    assert len(sandbox.requested("full-disk")) == 1
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"accepted the call" in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+def test_a_reader_that_went_away_does_not_hide_it_either(sandbox: RunningSandbox) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "-q"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **sandbox.environment},
+        timeout=DEADLINE,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 1
+    assert b"accepted the call" in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+def test_an_interrupt_says_that_the_call_may_have_been_placed(sandbox: RunningSandbox) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicecli", "call", "+33199005041", "hi", "--message-id", "stopped"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **sandbox.environment},
+    ) as process:
+        wait_until(lambda: bool(sandbox.requested("stopped")))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, out) == (130, b"")
+    assert b"Interrupted before 8x8 had answered: the call may have been placed" in err
+    assert b"stopped" in err
+    assert b"Traceback" not in err

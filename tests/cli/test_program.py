@@ -1,0 +1,66 @@
+"""The program as a whole: help, version, completion, and its exit codes in print."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Program
+
+from voicecli import __version__
+from voicecli.cli.exit_codes import ExitCode
+
+
+def test_the_version_is_the_packages(run: Program) -> None:
+    for arguments in (["--version"], ["--version", "--help"]):
+        assert run(*arguments).out == f"voicecli {__version__}\n"
+
+
+def test_the_help_lists_commands_and_exit_codes(run: Program) -> None:
+    done = run("--help")
+    assert done.code == 0
+    assert all(f" {name} " in done.out for name in ("call", "demo", "sandbox"))
+    assert all(f"{code.value}  {code.meaning}" in done.out for code in ExitCode)
+
+
+@pytest.mark.parametrize("command", ["call", "demo", "sandbox"])
+def test_every_command_has_its_help(run: Program, command: str) -> None:
+    done = run(command, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert f"Usage: voicecli {command}" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert run(command, "-h").out == done.out
+
+
+def test_no_arguments_show_the_help(run: Program) -> None:
+    done = run()
+    assert (done.code, done.err) == (2, "")
+    assert "Usage: voicecli" in done.out
+
+
+def test_an_unknown_command_is_told_with_the_nearest_one(run: Program) -> None:
+    done = run("cal", "+33199001234")
+    assert (done.code, done.out) == (2, "")
+    assert "No such command 'cal'" in done.err
+    assert "call" in done.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_works_in_every_shell(run: Program, shell: str) -> None:
+    assert "_VOICECLI_COMPLETE" in run(env={"_VOICECLI_COMPLETE": f"source_{shell}"}).out
+    typed = {
+        "COMP_WORDS": "voicecli ca",
+        "COMP_CWORD": "1",
+        "_TYPER_COMPLETE_ARGS": "voicecli ca",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_WORD_TO_COMPLETE": "ca",
+    }
+    offered = run(env={"_VOICECLI_COMPLETE": f"complete_{shell}", **typed}).out
+    assert "call" in offered
+    assert "sandbox" not in offered
+
+
+def test_the_installed_command_and_python_m_are_the_same_program(run: Program) -> None:
+    installed = Path(sys.executable).parent / "voicecli"
+    done = subprocess.run([installed, "call", "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout == run("call", "--help").out

@@ -1,0 +1,127 @@
+"""Shared by all tests: a clean environment, a sandbox, and the real program in a process of its own."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voicecli.sandbox import Sandbox, environment
+
+NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandbox answers it
+DEADLINE = 30.0  # seconds that any one thing may take before a test gives up
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run of the program. A failed comparison shows both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """The error object that --json puts on stderr, whatever talk comes before it."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
+
+Program = Callable[..., Finished]
+
+
+class RunningSandbox:
+    """A sandbox in a thread, for tests that are not themselves in an event loop."""
+
+    def __init__(self, **options: Any) -> None:
+        self.sandbox = Sandbox(**options)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> "RunningSandbox":
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.sandbox.start(), self._loop).result(DEADLINE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self._loop).result(DEADLINE)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(DEADLINE)
+        self._loop.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment(self.sandbox.url)
+
+    def requested(self, client_request_id: str) -> list[dict[str, object]]:
+        """The callflow requests with this id that arrived, refused ones left out."""
+        requests = list(self.sandbox.requested)
+        return [body for body in requests if body.get("clientRequestId") == client_request_id]
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Poll a condition; a test that waits in vain fails."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests reaches them, and each has its own folder."""
+    for name in list(os.environ):
+        if (
+            name.startswith(("EIGHT_X_EIGHT", "OUTBOUND", "VOICE", "WEBHOOK", "NGROK"))
+            or "proxy" in name.lower()
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[RunningSandbox]:
+    """A sandbox that all tests of a worker share; its calls are over as soon as they begin."""
+    with RunningSandbox(time_scale=1000, seed=1) as running:
+        yield running
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Program:
+    """Runs ``voicecli`` with arguments, input and variables, in an environment without settings."""
+
+    def program(*arguments: str, stdin: str | bytes | None = "", env: Mapping[str, str] = {}) -> Finished:
+        done = subprocess.run(
+            [sys.executable, "-m", "voicecli", *arguments],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            env={**os.environ, **env},
+            cwd=tmp_path,
+            timeout=DEADLINE,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return program
+
+
+@pytest.fixture
+def call(run: Program, sandbox: RunningSandbox) -> Program:
+    """Runs ``voicecli call`` against the sandbox."""
+
+    def program(*arguments: str, stdin: str | bytes | None = "", env: Mapping[str, str] = {}) -> Finished:
+        return run("call", *arguments, stdin=stdin, env={**sandbox.environment, **env})
+
+    return program

@@ -1,0 +1,346 @@
+"""How the sandbox plays a session: the webhooks of each kind of number, in and out of order."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from conftest import DEADLINE
+
+from voicecli import events, vocabulary
+from voicecli.callflow import HANGUP, Action, make_call
+from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox
+from voicecli.sandbox.numbers import TABLE
+
+SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
+NUMBER = "+33199001234"
+TOKEN = "Bearer hook-token"
+SAY: Action = {"action": "say", "params": {"text": "x" * 150, "voiceProfile": "en-US-BenjaminRUS"}}
+ASK: Action = {
+    "action": "sayAndCapture",
+    "params": {
+        "promptMessage": "Press a key",
+        "voiceProfile": "en-US-BenjaminRUS",
+        "minDigits": 1,
+        "maxDigits": 3,
+        "successMessage": "Thanks",
+    },
+}
+Reply = Callable[[dict[str, Any]], web.Response]
+
+
+class World:
+    """A sandbox, a receiver of its webhooks, and a client of its API."""
+
+    def __init__(self, sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+        self.sandbox = sandbox
+        self.received: list[dict[str, Any]] = []
+        self.authorizations: set[str | None] = set()
+        self.reply: Reply = lambda event: web.json_response({"callflow": []})
+        self._http = http
+        self._arrived = asyncio.Condition()
+
+    async def receive(self, request: web.Request) -> web.Response:
+        event = await request.json()
+        self.authorizations.add(request.headers.get("Authorization"))
+        response = self.reply(event)
+        async with self._arrived:
+            self.received.append(event)
+            self._arrived.notify_all()
+        return response
+
+    async def api(self, method: str, path: str, body: object = None, key: str = API_KEY) -> tuple[int, Any]:
+        url = f"{self.sandbox.url}/api/v1/subaccounts/{SUBACCOUNT}{path}"
+        headers = {"Authorization": f"Bearer {key}"}
+        async with self._http.request(method, url, json=body, headers=headers) as response:
+            text = await response.text()
+            return response.status, json.loads(text) if text else None
+
+    async def place(self, number: str, *actions: Action, **fields: object) -> str:
+        status, answer = await self.api(
+            "POST", "/callflows", {"callflow": [make_call(SOURCE, number), *actions], **fields}
+        )
+        assert status == 200, answer
+        return str(answer["sessionId"])
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(DEADLINE), self._arrived:
+            await self._arrived.wait_for(condition)
+
+    def of(self, session_id: str, event_type: str) -> list[dict[str, Any]]:
+        found = [e["payload"] for e in self.received if e["eventType"] == event_type]
+        return [payload for payload in found if payload["sessionId"] == session_id]
+
+    async def summary(self, session_id: str) -> dict[str, Any]:
+        await self.until(lambda: self.of(session_id, "SESSION_SUMMARY"))
+        return self.of(session_id, "SESSION_SUMMARY")[0]
+
+    async def statuses(self, session_id: str) -> list[str]:
+        await self.summary(session_id)
+        return [payload["callStatus"] for payload in self.of(session_id, "CALL_STATUS")]
+
+
+@asynccontextmanager
+async def world(**options: Any) -> AsyncIterator[World]:
+    sandbox = Sandbox(**{"time_scale": 1000, "seed": 7, **options})
+    async with aiohttp.ClientSession() as http:
+        here = World(sandbox, http)
+        receiver = web.Application()
+        receiver.add_routes([web.post("/{kind}", here.receive)])
+        runner = web.AppRunner(receiver, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            await sandbox.start()
+            for kind in ("VCA", "VSS", "VCS", "VRU"):
+                body = {
+                    "type": kind,
+                    "url": f"http://127.0.0.1:{runner.addresses[0][1]}/{kind}",
+                    "httpAuthHeader": TOKEN,
+                }
+                assert (await here.api("POST", "/webhooks", body))[0] == 200
+            yield here
+        finally:
+            await sandbox.stop()
+            await runner.cleanup()
+
+
+async def test_an_answered_call_is_reported_from_dialling_to_its_summary() -> None:
+    async with world() as here:
+        session = await here.place(NUMBER, SAY, HANGUP, clientRequestId="mine")
+        assert await here.statuses(session) == ["CALL_INITIATED", "CALL_CONNECTED", "CALL_DISCONNECTED"]
+        summary = await here.summary(session)
+        assert (summary["sessionStatus"], summary["lastAction"]) == ("COMPLETED", "HANGUP")
+        assert (summary["callCount"], summary["clientRequestId"]) == (1, "mine")
+        assert here.authorizations == {TOKEN}
+
+
+async def test_times_increase_and_durations_add_up() -> None:
+    async with world() as here:
+        summary = await here.summary(session := await here.place(NUMBER, SAY, HANGUP))
+        leg = summary["details"]["callA"]
+        names = ("initiatedTimestamp", "connectedTimestamp", "disconnectedTimestamp")
+        initiated, connected, disconnected = (datetime.fromisoformat(leg[name]) for name in names)
+        assert initiated < connected < disconnected
+        assert (
+            (disconnected - connected).total_seconds() == leg["callDuration"] == 10
+        )  # 150 letters at 15 a second
+        assert summary["startTime"] == leg["initiatedTimestamp"]
+        assert summary["endTime"] == leg["disconnectedTimestamp"]
+        stamps = [datetime.fromisoformat(p["timestamp"]) for p in here.of(session, "CALL_STATUS")]
+        assert stamps == sorted(stamps)
+
+
+@pytest.mark.parametrize(
+    ("params", "seconds"), [({"repetition": 3}, 30), ({"speed": 2}, 5), ({"repetition": 2, "speed": 0.5}, 40)]
+)
+async def test_speech_takes_as_long_as_its_text(params: dict[str, object], seconds: int) -> None:
+    async with world() as here:
+        said = {"action": "say", "params": {**SAY["params"], **params}}  # type: ignore[dict-item]
+        summary = await here.summary(await here.place(NUMBER, said, HANGUP))
+        assert summary["details"]["callA"]["callDuration"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("digits", "status", "error"),
+    [
+        ("0480", "NO_ANSWER", None),
+        ("0486", "BUSY", None),
+        ("0487", "CANCELED", None),
+        ("0404", "FAILED", None),
+        ("0503", "FAILED", None),
+        ("0601", "COMPLETED_UNSUBSCRIBED", None),
+        ("0602", "COMPLETED_UNSUB_ERROR", None),
+        ("0603", "UNSUBSCRIBED_CONTACT", None),
+        *((str(-code), "ERROR", code) for code in vocabulary.SESSION_ERRORS),
+        ("1234", "COMPLETED", None),
+    ],
+)
+async def test_the_last_digits_decide_the_outcome(digits: str, status: str, error: int | None) -> None:
+    async with world() as here:
+        summary = await here.summary(await here.place(f"+3319900{digits}", SAY, HANGUP))
+        assert summary["sessionStatus"] == status
+        assert summary.get("errorDetails", {}).get("errorCode") == error
+
+
+async def test_no_answer_takes_its_time_and_tells_the_sip_code() -> None:
+    async with world() as here:
+        summary = await here.summary(session := await here.place("+33199000480", SAY))
+        start, end = (datetime.fromisoformat(summary[name]) for name in ("startTime", "endTime"))
+        assert (end - start).total_seconds() == 30
+        assert [p["sipCode"] for p in here.of(session, "CALL_STATUS")][-1] == 480
+
+
+@pytest.mark.parametrize(
+    ("number", "digits"),
+    [("+33199007105", "1"), ("+33199007900", "9"), ("+33199008123", "123"), (NUMBER, None)],
+)
+async def test_pressed_digits_arrive_in_a_vca(number: str, digits: str | None) -> None:
+    async with world() as here:
+        session = await here.place(number, ASK, HANGUP, clientActionId="level-1")
+        await here.summary(session)
+        [action] = here.of(session, "CALL_ACTION")
+        assert action["eventData"] == {"dtmf": digits}
+        assert action["clientActionId"] == "level-1"
+        assert ("DTMF_RECEIVED" in await here.statuses(session)) == (digits is not None)
+
+
+async def test_the_reply_to_a_vca_is_obeyed() -> None:
+    async with world() as here:
+        again = {"callflow": [ASK], "clientActionId": "level-2"}
+        here.reply = lambda event: web.json_response(
+            again if event["payload"].get("clientActionId") == "level-1" else {"callflow": [SAY, HANGUP]}
+        )
+        session = await here.place("+33199007102", ASK, clientActionId="level-1")
+        summary = await here.summary(session)
+        assert [p["clientActionId"] for p in here.of(session, "CALL_ACTION")] == ["level-1", "level-2"]
+        assert (summary["sessionStatus"], summary["lastAction"]) == ("COMPLETED", "HANGUP")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        web.Response(text="not json"),
+        web.Response(text="[" * 100_000),
+        web.json_response([]),
+        web.json_response({}),
+        web.json_response({"callflow": "hangup"}),
+        web.json_response({"callflow": [{"action": "dance"}]}),
+        web.json_response({"callflow": [HANGUP, SAY]}),
+        web.json_response(
+            {"callflow": [{"action": "say", "params": {"text": "x", "voiceProfile": "nobody"}}]}
+        ),
+        web.Response(status=500),
+        web.Response(status=302, headers={"Location": "/elsewhere"}),
+    ],
+)
+async def test_an_invalid_reply_ends_the_session_with_2003(reply: web.Response) -> None:
+    async with world() as here:
+        here.reply = lambda event: _copy(reply) if event["eventType"] == "CALL_ACTION" else web.Response()
+        summary = await here.summary(await here.place("+33199007101", ASK))
+        assert summary["sessionStatus"] == "ERROR"
+        assert summary["errorDetails"]["errorCode"] == -2003
+
+
+def _copy(reply: web.Response) -> web.Response:
+    return web.Response(status=reply.status, body=reply.body, headers={"Location": "/elsewhere"})
+
+
+@pytest.mark.parametrize("reply", [web.Response(), web.json_response({"callflow": []})])
+async def test_an_empty_reply_goes_on_with_what_was_left(reply: web.Response) -> None:
+    async with world() as here:
+        here.reply = lambda event: _copy(reply)
+        summary = await here.summary(await here.place("+33199007101", ASK, SAY, HANGUP))
+        assert (summary["sessionStatus"], summary["lastAction"]) == ("COMPLETED", "HANGUP")
+
+
+async def test_a_second_leg_is_bridged_and_reported() -> None:
+    async with world() as here:
+        summary = await here.summary(session := await here.place(NUMBER, make_call(SOURCE, "+33199005678")))
+        assert summary["callCount"] == 2
+        legs = [summary["details"][key]["destination"] for key in ("callA", "callB")]
+        assert legs == [NUMBER, "+33199005678"]
+        assert "CALL_UPDATED" in await here.statuses(session)
+
+
+async def test_a_recording_is_reported_and_listed() -> None:
+    async with world() as here:
+        call = {"source": SOURCE, "destination": NUMBER, "callRecording": True}
+        body = {"callflow": [{"action": "makeCall", "params": call}, SAY, HANGUP]}
+        session = (await here.api("POST", "/callflows", body))[1]["sessionId"]
+        await here.until(lambda: here.of(session, "CALL_RECORDING_STATUS"))
+        [recording] = (await here.api("GET", f"/recordings/{session}"))[1]["recordings"]
+        assert recording["duration"] == here.of(session, "CALL_RECORDING_STATUS")[0]["durationSeconds"] == 10
+
+
+async def test_a_webhook_that_does_not_arrive_is_tried_again() -> None:
+    async with world() as here:
+        failures = iter(range(3))
+        here.reply = lambda event: web.Response(status=500 if next(failures, None) is not None else 200)
+        session = await here.place("+33199000603")  # its summary is the only event
+        await here.until(lambda: len(here.of(session, "SESSION_SUMMARY")) == 4)
+
+
+async def test_chaos_delivers_late_twice_and_in_all_spellings_but_loses_nothing() -> None:
+    async with world(chaos=True) as here:
+        numbers = [f"+3319900{last}" for last in ("1234", "0480", "0487", "7101", "0486")] * 12
+        sessions = {await here.place(number, ASK, HANGUP): number for number in numbers}
+        await here.until(lambda: all(here.of(session, "SESSION_SUMMARY") for session in sessions))
+        for session, number in sessions.items():
+            event = events.Event("VSS", here.of(session, "SESSION_SUMMARY")[0])
+            expected = {"0480": "NO_ANSWER", "0487": "CANCELED", "0486": "BUSY"}.get(number[-4:], "COMPLETED")
+            assert (event.outcome, event.destination) == (expected, number)
+        everything = [e["payload"] for e in here.received]
+        ids = [p["eventId"] for p in everything if "eventId" in p]
+        assert len(ids) > len(set(ids)), "nothing came twice"
+        keys = {key for p in everything for key in p.get("details", {})}
+        assert keys == {"callA", "CallA"}
+        shapes = {type(p["eventData"]) for p in everything if "eventData" in p}
+        assert shapes == {dict, str, type(None)}
+        assert {"NO ANSWER", "NO_ANSWER"} <= {p.get("sessionStatus") for p in everything}
+        order = [
+            p["timestamp"]
+            for p in everything
+            if p.get("sessionId") == next(iter(sessions)) and "timestamp" in p
+        ]
+        assert any(
+            (stamps := [p["timestamp"] for p in here.of(s, "CALL_STATUS")]) != sorted(stamps)
+            for s in sessions
+        ), order
+
+
+async def test_a_seed_repeats_a_run() -> None:
+    runs = []
+    for _ in range(2):
+        async with world(seed=42, chaos=True) as here:
+            session = await here.place("+33199007101", ASK, HANGUP)
+            summary = await here.summary(session)
+            runs.append(
+                (session, summary["details"].keys(), [leg["callId"] for leg in summary["details"].values()])
+            )
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="8x8's own samples are not on this machine")
+@pytest.mark.parametrize(
+    ("sample", "number"),
+    [
+        ("vca-dtmf", "+33199007101"),
+        ("vss-completed", NUMBER),
+        ("vss-error-no-coverage", "+33199002004"),
+        ("vru-upload-completed", NUMBER),
+        ("vcs-call-received", NUMBER),
+    ],
+)
+async def test_payloads_have_all_fields_of_8x8s_samples(sample: str, number: str) -> None:
+    theirs = json.loads((SAMPLES / f"{sample}.json").read_text())
+    async with world() as here:
+        call = {"source": SOURCE, "destination": number, "callRecording": True}
+        body = {"callflow": [{"action": "makeCall", "params": call}, ASK, HANGUP], "clientActionId": "x"}
+        assert (await here.api("POST", "/callflows", body))[0] == 200
+        await here.until(lambda: any(e["eventType"] == theirs["eventType"] for e in here.received))
+        ours = next(e for e in here.received if e["eventType"] == theirs["eventType"])
+    assert fields(theirs) - {"payload.details.calla.sourcerefid"} <= fields(ours)
+    assert ours.keys() == theirs.keys()
+
+
+def fields(document: dict[str, Any], prefix: str = "") -> set[str]:
+    """Every path in a document, in lower case: the samples write both CallA and callA."""
+    found = set()
+    for name, value in document.items():
+        found.add(prefix + name.lower())
+        if isinstance(value, dict):
+            found |= fields(value, f"{prefix}{name.lower()}.")
+    return found
+
+
+def test_no_two_rows_of_the_table_want_the_same_number() -> None:
+    for number in range(10_000):
+        rows = [row.digits for row in TABLE if row.pattern.fullmatch(f"{number:04}")]
+        assert len(rows) <= 1, (number, rows)

@@ -1,0 +1,195 @@
+"""Callflows: how a message becomes actions, and 8x8's rules."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from voicecli.callflow import (
+    HANGUP,
+    Action,
+    audio_message,
+    call_request,
+    make_call,
+    problems,
+    voice_message,
+)
+from voicecli.errors import InvalidInput
+
+TO, SOURCE = "+33199001234", "+33199000000"
+CALL = make_call(SOURCE, TO)
+NOW = datetime(2026, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
+
+
+def say(**params: object) -> Action:
+    return {"action": "say", "params": {"text": "hello", "voiceProfile": "en-US-BenjaminRUS", **params}}
+
+
+def capture(**params: object) -> Action:
+    prompt = {"promptMessage": "Press 1", "voiceProfile": "en-US-BenjaminRUS", **params}
+    return {"action": "sayAndCapture", "params": prompt}
+
+
+def repetitions(request_actions: tuple[Action, ...]) -> list[object]:
+    return [action["params"]["repetition"] for action in request_actions[1:-1]]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("repeat", "split"), [(1, [1]), (2, [2]), (3, [3]), (4, [3, 1]), (6, [3, 3]), (10, [3, 3, 3, 1])]
+)
+def test_repetitions_are_split_into_actions_of_three(repeat: int, split: list[int]) -> None:
+    assert repetitions(voice_message(TO, "hi", source=SOURCE, repeat=repeat).callflow) == split
+    played = audio_message(TO, "https://example.com/a.mp3", source=SOURCE, repeat=repeat)
+    assert repetitions(played.callflow) == split
+
+
+def test_a_message_is_a_call_a_text_and_a_hangup() -> None:
+    request = voice_message("+33 1 99 00 12 34", "hi", source=SOURCE, speed=1.5)
+    said = {"text": "hi", "voiceProfile": "en-US-BenjaminRUS", "speed": 1.5, "repetition": 1}
+    assert request.callflow == (CALL, {"action": "say", "params": said}, HANGUP)
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("code 123456", "code 1 2 3 4 5 6"),
+        ("at 10:30", "at 1 0:3 0"),
+        ("7 apples", "7 apples"),
+        ("A1B2", "A1B2"),
+    ],
+)
+def test_digits_are_spelled_one_by_one(text: str, spoken: str) -> None:
+    request = voice_message(TO, text, source=SOURCE, spell_digits=True)
+    assert request.callflow[1]["params"]["text"] == spoken  # type: ignore[index]
+
+
+def test_a_request_carries_its_ids_and_its_time_of_validity() -> None:
+    request = call_request([CALL, HANGUP], message_id="order-7", valid_for=timedelta(minutes=10), now=NOW)
+    assert request.body() == {
+        "validUntil": "2026-03-01T12:40:15.250Z",
+        "clientRequestId": "order-7",
+        "clientActionId": "order-7_20260301_123015",
+        "callflow": [CALL, HANGUP],
+    }
+
+
+def test_each_request_without_an_id_gets_its_own() -> None:
+    ids = {voice_message(TO, "hi", source=SOURCE).client_request_id for _ in range(50)}
+    assert len(ids) == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", r"empty \(0 characters\)"),
+        (" \t\n", "nothing to say: 3 characters"),
+        ("\x1b\x07", "nothing to say: 2 characters"),
+        ("\u200b\u202e", "nothing to say: 2 characters"),
+        ("x" * 3001, "has 3,001 characters; 8x8 takes at most 3,000"),
+        ("a\0b", "can't be sent"),
+        ("a\ud800b", "can't be sent"),
+    ],
+)
+def test_a_text_that_cannot_be_said_is_refused_with_the_count(text: str, complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        voice_message(TO, text, source=SOURCE)
+
+
+def test_three_thousand_characters_are_taken_and_spelling_counts() -> None:
+    voice_message(TO, "1" * 3000, source=SOURCE)
+    with pytest.raises(InvalidInput, match="5,999 characters with its digits spelled out"):
+        voice_message(TO, "1" * 3000, source=SOURCE, spell_digits=True)
+
+
+@pytest.mark.parametrize("options", [{"repeat": 0}, {"repeat": 11}, {"speed": 0.4}, {"speed": float("nan")}])
+def test_what_is_out_of_range_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(InvalidInput, match="must be from"):
+        voice_message(TO, "hi", source=SOURCE, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.com/a.mp3",
+        "example.com/a.mp3",
+        "https:///a.mp3",
+        "https://example.com/a.ogg",
+        "https://[bad/a.mp3",
+        "https://example.com/a b.mp3",
+        "",
+        "https://example.com/\n.mp3",
+    ],
+)
+def test_a_url_that_8x8_cannot_play_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="can't be played"):
+        audio_message(TO, url, source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/a.WAV", "http://example.com/audio?id=7", "https://x.io/v1.2/a"]
+)
+def test_a_url_without_an_ending_is_left_to_8x8(url: str) -> None:
+    audio_message(TO, url, source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("code", "callflow"),
+    [
+        (-1007, [{"action": "dance"}]),
+        (-1007, [{}]),
+        (-1007, ["hangup"]),
+        (-1009, []),
+        (-1009, None),
+        (-1009, "hangup"),
+        (-1009, [CALL, {"action": "say"}]),
+        (-1009, [CALL, {"action": "say", "params": []}]),
+        (-1009, [CALL, {"action": "say", "params": {"voiceProfile": "x"}}]),
+        (-1009, [CALL, say(repetition=4)]),
+        (-1009, [CALL, say(repetition=1.0)]),
+        (-1009, [CALL, say(repetition=True)]),
+        (-1009, [CALL, say(speed=2.1)]),
+        (-1009, [CALL, say(speed=float("nan"))]),
+        (-1009, [CALL, say(text="x" * 3001)]),
+        (-1009, [CALL, say(text=" ")]),
+        (-1009, [CALL, {"action": "playFile", "params": {"fileUrl": "file:///etc/passwd"}}]),
+        (-1010, [CALL, CALL, CALL]),
+        (-1011, [make_call(SOURCE, f"{TO},{TO}")]),
+        (-1011, [{"action": "makeCall", "params": {"source": SOURCE, "destination": [TO, TO]}}]),
+        (-1012, [CALL, HANGUP, say()]),
+        (-1012, [CALL, {"action": "hangup", "params": {"now": True}}]),
+        (-1013, [say(), HANGUP]),
+        (-1014, [make_call("me", TO)]),
+        (-1016, [CALL, say(text="a\0b")]),
+        (-1017, [make_call(SOURCE, "0123")]),
+        (-1003, [CALL, capture(minDigits=2)]),
+        (-1003, [CALL, capture(minDigits=3, maxDigits=2)]),
+        (-1009, [CALL, capture(maxDigits=26)]),
+        (-1005, [CALL, capture(digitTimeout=5000)]),
+        (-1006, [CALL, capture(digitTimeout=5000, overallTimeout=4000)]),
+        (-1008, [CALL, capture(completeOnHash=False)]),
+        (-1018, [CALL, {"action": "executeScenario", "params": {"scenarioName": "s"}}]),
+        (-1019, [{"action": "executeScenario", "params": {"scenarioName": ""}}]),
+    ],
+)
+def test_a_broken_rule_is_named_by_its_status_code(code: int, callflow: object) -> None:
+    assert code in [problem.status_code for problem in problems(callflow)]
+
+
+@pytest.mark.parametrize(
+    "callflow",
+    [
+        [CALL],
+        [CALL, say(repetition=3, speed=0.5), {"action": "hangup", "params": {}}],
+        [CALL, say(speed=2), make_call(SOURCE, "33199005678")],
+        [CALL, capture(minDigits=1, maxDigits=4, digitTimeout=10_000, overallTimeout=10_000)],
+        [CALL, capture(completeOnHash=False, maxDigits=1, noOfTries=None)],
+        [{"action": "executeScenario", "params": {"scenarioName": "s"}}],
+    ],
+)
+def test_what_8x8_takes_has_no_problems(callflow: object) -> None:
+    assert list(problems(callflow)) == []
+
+
+def test_a_reply_in_a_call_may_be_empty_and_need_not_make_a_call() -> None:
+    assert list(problems([], in_call=True)) == []
+    assert list(problems([say(), HANGUP], in_call=True)) == []
+    assert [p.status_code for p in problems([CALL, CALL], in_call=True)] == [-1010]

@@ -1,0 +1,232 @@
+"""The client against servers that misbehave: what may have arrived is never sent again."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from conftest import NUMBER, RunningSandbox
+
+from voicecli import CallRequest, Client, voice_message
+from voicecli.client import MAX_WAIT
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    Unreachable,
+    VoicecliError,
+)
+
+Speak = Callable[[socket.socket], None]
+
+
+def message(number: str = NUMBER) -> CallRequest:
+    return voice_message(number, "hi", source="+33199000000")
+
+
+def http(status: str, body: bytes, *headers: str) -> bytes:
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers])
+    return f"{head}\r\n\r\n".encode() + body
+
+
+@contextmanager
+def server(speak: Speak) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads one request for each connection, then speaks as it is told, then hangs up."""
+    requests: list[bytes] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                requests.append(_read_request(connection))
+                with suppress(OSError):  # the client has had enough
+                    speak(connection)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", requests
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join(5)
+
+
+def _read_request(connection: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(
+        int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def client(
+    url: str, *, request_timeout: float = 10, retries: int = 2, waits: list[float] | None = None
+) -> Client:
+    def on_retry(_reason: str, seconds: float) -> None:
+        if waits is not None:
+            waits.append(seconds)
+
+    return Client(
+        api_key="k" * 20,
+        subaccount_id="sub",
+        base_url=url,
+        request_timeout=request_timeout,
+        retries=retries,
+        on_retry=on_retry,
+    )
+
+
+def drip(connection: socket.socket) -> None:
+    """An answer that never ends, a byte at a time."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    wait = threading.Event()
+    while True:
+        connection.sendall(b" ")
+        wait.wait(0.05)
+
+
+@pytest.mark.parametrize(
+    "speak",
+    [
+        lambda c: None,
+        lambda c: c.sendall(b"HTTP/1.1 200"),
+        lambda c: c.sendall(b"SSH-2.0-OpenSSH_9\r\n"),
+        lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"),
+        lambda c: c.sendall(http("200 OK", b"x" * 3_000_000)),
+        lambda c: c.sendall(http("200 OK", b"\x1f\x8b\x08", "Content-Encoding: gzip")),
+        lambda c: c.sendall(http("502 Bad Gateway", b"<html>")),
+        lambda c: c.sendall(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 300_000),
+        drip,
+    ],
+)
+def test_a_request_that_may_have_arrived_is_sent_once_and_its_outcome_unknown(speak: Speak) -> None:
+    with server(speak) as (url, requests), client(url, request_timeout=1) as the_client:
+        request = message()
+        with pytest.raises(OutcomeUnknown, match="may have been placed") as caught:
+            the_client.call(request)
+    assert caught.value.client_request_id == request.client_request_id
+    assert len(requests) == 1
+
+
+def test_a_silent_server_is_given_the_time_it_is_given() -> None:
+    with (
+        server(lambda c: c.recv(1) and None) as (url, requests),
+        client(url, request_timeout=0.3) as the_client,
+    ):
+        with pytest.raises(OutcomeUnknown, match=r"did not answer within 0\.3 s"):
+            the_client.call(message())
+        assert len(requests) == 1
+
+
+def test_a_refused_connection_is_tried_again_and_then_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    waits: list[float] = []
+    with client(f"http://127.0.0.1:{port}", waits=waits, retries=1) as the_client:
+        with pytest.raises(Unreachable, match="connection refused"):
+            the_client.call(message())
+    assert waits == [0.5]
+
+
+def test_a_name_that_nobody_knows_is_unreachable() -> None:
+    with client("https://nowhere.invalid", retries=0) as the_client:
+        with pytest.raises(Unreachable, match="its name is not known"):
+            the_client.call(message())
+
+
+def test_a_server_without_tls_is_unreachable() -> None:
+    with server(lambda c: None) as (url, _):
+        secure = url.replace("http://", "https://")
+        # The handshake is no HTTP request: the server's reader sees it, and the connection ends.
+        with client(secure, retries=0, request_timeout=1) as the_client, pytest.raises(Unreachable):
+            the_client.call(message())
+
+
+def test_429_is_waited_for_and_then_the_call_is_placed_once(sandbox: RunningSandbox) -> None:
+    waits: list[float] = []
+    settings = sandbox.environment
+    request = message("+33199004291")
+    with Client(
+        api_key=settings["EIGHT_X_EIGHT_API_KEY"],
+        subaccount_id=settings["EIGHT_X_EIGHT_SUBACCOUNT_ID"],
+        base_url=settings["EIGHT_X_EIGHT_BASE_URL"],
+        on_retry=lambda _reason, seconds: waits.append(seconds),
+    ) as the_client:
+        session = the_client.call(request)
+    assert waits in ([1.0], [])  # another test of this sandbox may have used up the number's one 429
+    assert session.session_status == "CREATED"
+    assert len(sandbox.requested(request.client_request_id)) == 1
+
+
+def test_a_retry_after_that_is_too_long_is_told_instead() -> None:
+    long = http("429 Too Many Requests", b"", f"Retry-After: {MAX_WAIT + 1:.0f}")
+    with server(lambda c: c.sendall(long)) as (url, requests), client(url) as the_client:
+        with pytest.raises(RateLimited, match="429") as caught:
+            the_client.call(message())
+        assert "asks to wait 61 s" in caught.value.hint
+        assert len(requests) == 1
+
+
+def test_a_redirect_is_not_followed_with_the_key() -> None:
+    with server(lambda c: c.sendall(http("200 OK", b"{}"))) as (elsewhere, stolen):
+        moved = http("307 Temporary Redirect", b"", f"Location: {elsewhere}/")
+        with server(lambda c: c.sendall(moved)) as (url, _), client(url) as the_client:
+            with pytest.raises(Refused, match="elsewhere"):
+                the_client.call(message())
+        assert stolen == []
+
+
+def test_the_request_is_what_8x8_documents() -> None:
+    created = {"sessionId": "s", "sessionStatus": "CREATED", "statusCode": 1}
+    with server(lambda c: c.sendall(http("200 OK", json.dumps(created).encode()))) as (url, requests):
+        with client(url) as the_client:
+            the_client.call(message())
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert lines[0] == "post /api/v1/subaccounts/sub/callflows http/1.1"
+    assert f"authorization: bearer {'k' * 20}" in lines
+    assert "content-type: application/json" in lines
+    assert [action["action"] for action in json.loads(body)["callflow"]] == ["makeCall", "say", "hangup"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"api_key": ""},
+        {"api_key": "with blank"},
+        {"api_key": "new\nline"},
+        {"api_key": "schlüssel"},
+        {"subaccount_id": "a/b"},
+        {"subaccount_id": "ab"},
+        {"base_url": "http://voice.8x8.com"},
+        {"base_url": "ftp://127.0.0.1"},
+        {"base_url": "https://user@voice.8x8.com"},
+        {"base_url": "https://[::1"},
+        {"base_url": "nonsense"},
+    ],
+)
+def test_a_client_that_could_not_work_or_would_leak_the_key_is_not_made(wrong: dict[str, str]) -> None:
+    fine = {"api_key": "k" * 20, "subaccount_id": "sub", "base_url": "http://127.0.0.1:9"}
+    with pytest.raises(ConfigurationError):
+        Client(**{**fine, **wrong})  # type: ignore[arg-type]
+
+
+def test_no_error_shows_the_key() -> None:
+    secret = "sk-very-secret-key"
+    with Client(api_key=secret, subaccount_id="sub", base_url="http://127.0.0.1:9", retries=0) as the_client:
+        with pytest.raises(VoicecliError) as caught:
+            the_client.call(message())
+        assert secret not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"

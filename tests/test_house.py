@@ -1,0 +1,140 @@
+"""The house: which floor may import from which, and what a command loads."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import voicecli
+
+PACKAGE = Path(voicecli.__file__).parent
+FLOORS = (
+    {"api", "callflow", "events", "phone", "vocabulary", "errors"},
+    {"output", "client", "settings"},
+    {"listener", "sandbox"},
+    {"cli", "__main__"},
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+LIBRARIES = {"typer": {"cli"}, "rich": {"cli", "output"}, "phonenumbers": {"phone", "sandbox"}}
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """Every import in the package: the module's dotted name, and what it imports."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((module, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                yield from (
+                    (module, name) for name in ([node.module] if node.module != "voicecli" else names)
+                )
+
+
+def room(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+OURS = [(importer, imported) for importer, imported in imports() if imported.startswith("voicecli.")]
+
+
+def test_every_room_is_on_a_floor() -> None:
+    rooms = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert rooms - {"__init__", "__pycache__"} == set(FLOOR)
+
+
+def test_a_module_imports_only_from_its_floor_and_below() -> None:
+    upward = [
+        pair
+        for pair in OURS
+        if pair[0] != "voicecli"
+        and pair[1] != "voicecli.__version__"
+        and FLOOR[room(pair[0])] < FLOOR[room(pair[1])]
+    ]
+    assert upward == []
+
+
+def test_no_module_imports_from_the_package_root() -> None:
+    assert [pair for pair in imports() if pair[1] == "voicecli"] == []
+
+
+def test_rooms_import_each_other_in_no_circle() -> None:
+    edges = {(room(a), room(b)) for a, b in OURS if room(a) and room(b) in FLOOR and room(a) != room(b)}
+    while edges:
+        leaves = {b for _, b in edges} - {a for a, _ in edges}
+        assert leaves, f"a circle among {edges}"
+        edges = {(a, b) for a, b in edges if b not in leaves}
+
+
+def test_libraries_stay_in_their_rooms() -> None:
+    strays = [
+        (importer, library)
+        for importer, imported in imports()
+        for library in [imported.split(".")[0]]
+        if room(importer) not in LIBRARIES.get(library, {room(importer)})
+    ]
+    assert strays == []
+
+
+def test_floor_0_does_no_io() -> None:
+    doers = {
+        "socket",
+        "os",
+        "pathlib",
+        "httpx",
+        "aiohttp",
+        "sqlite3",
+        "subprocess",
+        "asyncio",
+        "threading",
+        "time",
+    }
+    found = [pair for pair in imports() if room(pair[0]) in FLOORS[0] and pair[1].split(".")[0] in doers]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "not_loaded"),
+    [
+        (["--version"], {"typer", "rich", "httpx", "aiohttp", "phonenumbers"}),
+        (["call", "+33199001234", "hi"], {"rich", "aiohttp", "dotenv", "pyngrok", "sqlite3", "asyncio"}),
+        (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}),
+        (["sandbox", "--print-env"], {"rich", "httpx", "dotenv"}),
+    ],
+)
+def test_a_command_loads_only_what_it_uses(
+    arguments: list[str], not_loaded: set[str], tmp_path: Path
+) -> None:
+    show = "import sys; from voicecli.__main__ import main\ntry: main()\n"
+    show += "finally: print(*sys.modules, file=sys.stderr)"
+    settings = {
+        "EIGHT_X_EIGHT_API_KEY": "some-key",
+        "EIGHT_X_EIGHT_SUBACCOUNT_ID": "some_sub",
+        "OUTBOUND_PHONE_NUMBER": "+33199000000",
+        "EIGHT_X_EIGHT_BASE_URL": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", show, *arguments, *(["--retries", "0"] if arguments[0] == "call" else [])],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **settings},
+        cwd=tmp_path,
+        check=False,
+    )
+    loaded = set(done.stderr.splitlines()[-1].split(" "))
+    assert "sys" in loaded, done.stderr
+    assert loaded & not_loaded == set()
+
+
+def test_the_public_names_are_all_there() -> None:
+    assert {name for name in voicecli.__all__ if getattr(voicecli, name).__name__ != name} == set()
+    assert dir(voicecli) == sorted(voicecli.__all__)
+    with pytest.raises(AttributeError):
+        _ = voicecli.nonsense

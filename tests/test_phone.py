@@ -1,0 +1,61 @@
+"""Phone numbers: what people paste is read, and what can't exist is refused with a reason."""
+
+import pytest
+
+from voicecli import phone
+from voicecli.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+33199001234",
+        " +33 1 99 00 12 34 ",
+        "+33-199-00-12-34",
+        "+33 (0)1 99 00 12 34",
+        "+33.1.99.00.12.34",
+        "+33\u00a01\u00a099\u00a000\u00a012\u00a034",
+        "\u202a+33199001234\u202c",
+        "+33 1–99–00–12–34",
+        "＋３３１９９００１２３４",
+    ],
+)
+def test_a_number_is_read_as_people_write_it(written: str) -> None:
+    assert phone.parse(written) == phone.PhoneNumber("+33199001234", "FR")
+
+
+def test_a_national_number_needs_its_region() -> None:
+    assert phone.parse("(202) 555-0123", "us").e164 == "+12025550123"
+    with pytest.raises(InvalidInput, match="has no country code"):
+        phone.parse("(202) 555-0123")
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("+3319900123", r"taken for \+3319900123, it is too short in country code \+33 \(FR\)"),
+        ("+331990012345", r"it is too long in country code \+33"),
+        ("+33099001234", "no range of numbers"),
+        ("+999123456789", "no country has that code"),
+        ("+1", "too short"),
+        ("+", "not a phone number"),
+        ("", "not a phone number"),
+        ("0", "has no country code"),
+        ("hello", "not a phone number"),
+        ("+1800FLOWERS", "not a phone number"),
+        ("+33199001234;ext=5", "not a phone number"),
+        ("+33199001234,+33199005678", "not a phone number"),
+        ("tel:+33199001234", "not a phone number"),
+        ("+" + "1" * 5000, "not a phone number"),
+        ("+33199001234\n+33199005678", "not a phone number|too long"),
+    ],
+)
+def test_a_number_that_cannot_exist_is_refused_with_the_reason(written: str, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        phone.parse(written)
+
+
+@pytest.mark.parametrize("region", ["XX", "Singapore", "", "65"])
+def test_an_unknown_region_is_refused(region: str) -> None:
+    with pytest.raises(InvalidInput, match="is not a region"):
+        phone.parse("91234567", region)

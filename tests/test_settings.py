@@ -1,0 +1,104 @@
+"""Settings: where they come from, what comes first, and what is said of those that are missing."""
+
+from pathlib import Path
+
+import pytest
+
+from voicecli import settings
+from voicecli.errors import ConfigurationError, InvalidInput
+
+FULL = {
+    "EIGHT_X_EIGHT_API_KEY": "sk-secret-key",
+    "EIGHT_X_EIGHT_SUBACCOUNT_ID": "my_sub",
+    "OUTBOUND_PHONE_NUMBER": "+33199000000",
+}
+
+
+def test_flags_come_before_environment_before_dotenv_before_defaults(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "OUTBOUND_PHONE_NUMBER=+33199000003\nEIGHT_X_EIGHT_SUBACCOUNT_ID=from_dotenv\nVOICE_PROFILE=\n"
+    )
+    environment = {"OUTBOUND_PHONE_NUMBER": "+33199000002", "EIGHT_X_EIGHT_API_KEY": "from-env"}
+    loaded = settings.load({"source": "+33199000001"}, environment=environment, folder=tmp_path)
+    assert loaded.require("source", "api_key", "subaccount_id", "voice_profile", "base_url") == {
+        "source": "+33199000001",
+        "api_key": "from-env",
+        "subaccount_id": "from_dotenv",
+        "voice_profile": "en-US-BenjaminRUS",
+        "base_url": "https://voice.8x8.com",
+    }
+
+
+def test_a_dotenv_is_read_as_people_write_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(
+        b"\xef\xbb\xbf# our account\r\n"
+        b"EIGHT_X_EIGHT_API_KEY='sk-#1'   # the key\r\n"
+        b'export EIGHT_X_EIGHT_SUBACCOUNT_ID="my_sub"\r\n'
+        b"OUTBOUND_PHONE_NUMBER = +33 1 99 00 00 00 # our line\r\n"
+    )
+    loaded = settings.load(environment={}, folder=tmp_path)
+    assert loaded.require("api_key", "subaccount_id", "source") == {
+        "api_key": "sk-#1",
+        "subaccount_id": "my_sub",
+        "source": "+33199000000",
+    }
+
+
+def test_all_missing_settings_are_told_at_once_with_where_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings.load(environment={"OUTBOUND_PHONE_NUMBER": " "}, folder=tmp_path).require(
+            "api_key", "subaccount_id", "source", "voice_profile"
+        )
+    for variable in FULL:
+        assert variable in caught.value.message
+        assert f"{variable}: " in caught.value.hint
+    assert "VOICE_PROFILE" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("EIGHT_X_EIGHT_API_KEY", "sk with blank"),
+        ("EIGHT_X_EIGHT_SUBACCOUNT_ID", "no/slash"),
+        ("EIGHT_X_EIGHT_BASE_URL", "http://voice.8x8.com"),
+        ("OUTBOUND_PHONE_NUMBER", "0987"),
+        ("VOICE_PROFILE", "a\x1bb"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not(variable: str, value: str, tmp_path: Path) -> None:
+    loaded = settings.load(environment={**FULL, variable: value}, folder=tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        loaded.require("api_key", "subaccount_id", "source", "voice_profile", "base_url")
+    assert caught.value.message.startswith(variable)
+    assert value not in caught.value.message
+
+
+def test_a_wrong_flag_is_wrong_usage(tmp_path: Path) -> None:
+    loaded = settings.load({"source": ""}, environment=FULL, folder=tmp_path)
+    with pytest.raises(InvalidInput, match="--from"):
+        loaded.require("source")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"A=\x80"])
+def test_a_dotenv_that_is_no_text_is_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="not UTF-8"):
+        settings.load(environment={}, folder=tmp_path)
+
+
+def test_a_folder_called_dotenv_is_somebodys_virtual_environment(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    assert settings.load(environment=FULL, folder=tmp_path).require("source")
+
+
+def test_a_line_that_is_no_setting_is_warned_of_without_its_text(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=1\nsk-secret ???\n")
+    loaded = settings.load(environment=FULL, folder=tmp_path)
+    assert [*loaded.warnings] == ["The file .env in this folder has a line that is not NAME=value: line 2."]
+    assert loaded.require("source") == {"source": "+33199000000"}
+
+
+def test_settings_do_not_show_their_secrets(tmp_path: Path) -> None:
+    loaded = settings.load(environment=FULL, folder=tmp_path)
+    assert "sk-secret-key" not in repr(loaded)
+    assert [*loaded.secrets()] == ["sk-secret-key"]
