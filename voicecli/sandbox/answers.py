@@ -82,12 +82,3 @@ async def faulty(request: web.Request, fault: Fault, created: Json) -> web.Strea
             if request.transport is not None:
                 request.transport.close()
             return response
-
-
-def moment(value: object) -> datetime | None:
-    """A date, or a date and time, which is UTC where it names no zone; None for anything else."""
-    try:
-        read = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)

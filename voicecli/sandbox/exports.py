@@ -4,13 +4,14 @@ import csv
 import io
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from aiohttp import web
 
 from voicecli.sandbox.account import SUBACCOUNT
-from voicecli.sandbox.answers import failure, invalid, invalid_job, json_body, moment
+from voicecli.sandbox.answers import failure, invalid, invalid_job, json_body
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession
 
@@ -24,6 +25,17 @@ _COLUMNS = (
 ).split()
 
 
+@dataclass(slots=True)
+class _Job:
+    """One export: which calls it is about, and when it was started."""
+
+    started: float
+    since: datetime
+    until: datetime
+    limit: int  # rows; 0 means all
+    cancelled: bool = False
+
+
 class LogExports:
     """The export jobs; each is a second in the queue and two at work, on the sandbox's clock."""
 
@@ -31,68 +43,82 @@ class LogExports:
         self._time_scale = time_scale
         self._dice = dice
         self._sessions = sessions
-        self._started: dict[str, float | None] = {}  # by job id; None once it is cancelled
+        self._jobs: dict[str, _Job] = {}
 
     async def start(self, request: web.Request) -> web.Response:
         body = await json_body(request) if request.can_read_body else {}
         if body is None:
             return invalid("Invalid JSON request body")
-        limit = body.get("limit", 0)
-        moments = [moment(body[name]) for name in ("from", "to") if body.get(name) is not None]
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0 or None in moments:
-            return invalid("from and to must be dates, limit a whole number")
-        job = fresh_id(self._dice).replace("-", "")
-        self._started[job] = time.monotonic()
-        return web.json_response({"jobId": job}, status=202)
-
-    def _job(self, request: web.Request) -> tuple[str, str] | None:
-        """The job that the path names, and its status: three seconds of work on the sandbox's clock."""
-        job = request.match_info["job"]
-        if job not in self._started:
-            return None
-        started = self._started[job]
-        if started is None:
-            return job, "cancelled"
-        age = (time.monotonic() - started) * self._time_scale
-        finished = "succeeded" if self._ended() else "empty"
-        return job, "queued" if age < 1 else "running" if age < 3 else finished
+        now = datetime.now(UTC)
+        since = _moment(body.get("from"), now - timedelta(days=7))
+        until = _moment(body.get("to"), now + timedelta(days=1))
+        limit = 0 if body.get("limit") is None else body["limit"]
+        if since is None or until is None or since >= until:
+            return invalid("from and to must be dates, the first before the second")
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+            return invalid("limit must be a whole number")
+        job_id = fresh_id(self._dice).replace("-", "")
+        self._jobs[job_id] = _Job(time.monotonic(), since, until, limit)
+        return web.json_response({"jobId": job_id}, status=202)
 
     async def show(self, request: web.Request) -> web.Response:
-        found = self._job(request)
-        if found is None:
+        job = self._jobs.get(job_id := request.match_info["job"])
+        if job is None:
             return invalid_job()
-        job, status = found
-        answer: Json = {"status": status}
-        if status == "succeeded":
+        answer: Json = {"status": self._status(job)}
+        if answer["status"] == "succeeded":
             root = request.path.rpartition("/exports/")[0]
-            answer["data"] = [f"{request.url.origin()}{root}/download/{job}"]
+            answer["data"] = [f"{request.url.origin()}{root}/download/{job_id}"]
             answer["expires"] = stamp(datetime.now(UTC) + timedelta(days=30))
         return web.json_response(answer)
 
     async def cancel(self, request: web.Request) -> web.Response:
-        found = self._job(request)
-        if found is None:
+        job = self._jobs.get(request.match_info["job"])
+        if job is None:
             return invalid_job()
-        self._started[found[0]] = None
+        job.cancelled = True
         return web.Response(status=204)
 
     async def download(self, request: web.Request) -> web.Response:
-        found = self._job(request)
-        if found is None or found[1] != "succeeded":
+        job = self._jobs.get(request.match_info["job"])
+        if job is None or self._status(job) != "succeeded":
             return failure(404, "File not found")
         text = io.StringIO()
-        rows = csv.DictWriter(text, _COLUMNS, restval="")
-        rows.writeheader()
-        for session in self._ended():
-            rows.writerows(_log_rows(session))
+        table = csv.DictWriter(text, _COLUMNS, restval="")
+        table.writeheader()
+        table.writerows(self._rows(job))
         return web.Response(text=text.getvalue(), content_type="text/csv")
 
-    def _ended(self) -> list[PlayedSession]:
-        return [session for session in self._sessions if session.status is not None and session.legs]
+    def _status(self, job: _Job) -> str:
+        age = (time.monotonic() - job.started) * self._time_scale
+        if job.cancelled or age < 3:
+            return "cancelled" if job.cancelled else "queued" if age < 1 else "running"
+        return "succeeded" if self._rows(job) else "empty"
+
+    def _rows(self, job: _Job) -> list[dict[str, object]]:
+        """One row for each leg of the calls that are over and began in the job's time."""
+        rows = [
+            row
+            for session in self._sessions
+            if session.status is not None and session.legs
+            if job.since <= session.legs[0].initiated < job.until
+            for row in _log_rows(session)
+        ]
+        return rows[: job.limit or None]
+
+
+def _moment(value: object, default: datetime) -> datetime | None:
+    """A date, or a date and time, which is UTC where it names no zone; None for anything else."""
+    if value is None:
+        return default
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _log_rows(session: PlayedSession) -> list[dict[str, object]]:
-    """One row for each leg of the call, as in an exported log."""
     return [
         {
             "SessionId": session.session_id,

@@ -12,7 +12,7 @@ from voicecli import callflow
 from voicecli.api import WEBHOOK_TYPES
 from voicecli.callflow import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
-from voicecli.sandbox.answers import failure, faulty, invalid, json_body, moment, ok, too_many
+from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, too_many
 from voicecli.sandbox.delivery import Courier, Target
 from voicecli.sandbox.exports import LogExports
 from voicecli.sandbox.numbers import Fate, fate
@@ -153,11 +153,14 @@ class Sandbox:
             return Problem(-1002, f"Speech profile or language parameter invalid: {voice}")
         if "sayAndCapture" in kinds and "VCA" not in self._courier.targets:
             return Problem(-1004, "DTMF callback url not provided")
+        for name in ("clientRequestId", "clientActionId"):
+            if not isinstance(body.get(name), str | None):
+                return Problem(-1009, f"$.{name}: must be a text")
         if (until := body.get("validUntil")) is not None:
-            start_by = moment(until)
-            if start_by is None:
-                return Problem(-1009, "$.validUntil: must be a date and time")
-            if start_by <= datetime.now(UTC):
+            moment = _moment(until)
+            if moment is None:
+                return Problem(-1009, "$.validUntil: must be YYYY-MM-DDTHH:MM:SS.SSSZ")
+            if moment <= datetime.now(UTC):
                 return Problem(-1015, "Validity period has expired")
         if theirs.refusal is not None:
             return Problem(theirs.refusal, "Source or caller ID is not allowed")
@@ -323,3 +326,12 @@ class _Bucket:
 def _actions(body: Mapping[str, object]) -> list[Mapping[str, object]]:
     actions = body.get("callflow")
     return actions if isinstance(actions, list) else []
+
+
+def _moment(value: object) -> datetime | None:
+    """A validUntil: date, time and zone, all of them."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
