@@ -60,16 +60,16 @@ def server(speak: Speak) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def _read_request(connection: socket.socket) -> bytes:
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = next(
-        int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
-    )
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
+    with connection.makefile("rb") as stream:
+        head = b""
+        for line in stream:
+            head += line
+            if line == b"\r\n":
+                break
+        length = next(
+            (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
+        )
+        return head + stream.read(length)
 
 
 def client(

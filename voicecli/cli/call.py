@@ -76,7 +76,7 @@ def call(
             "--callflow",
             metavar="FILE",
             help="Send a callflow of your own (JSON; - for standard input), "
-            "with TO put before it if it makes no call itself.",
+            "to TO unless it begins with a makeCall of its own.",
         ),
     ] = None,
     region: Annotated[
@@ -254,9 +254,9 @@ def _own_callflow(
         raise InvalidInput(f"The callflow file has a field that 8x8 does not know: {unknown[0][:80]!r}.")
     actions = body.get("callflow")
     if number is not None and isinstance(actions, list):
-        if callflow.destinations(actions):
+        if callflow.destinations(actions[:1]):
             raise InvalidInput(
-                "The callflow file makes a call of its own, so TO has no place.",
+                "The callflow file begins with a call of its own, so TO has no place.",
                 hint="Leave one of the two out.",
             )
         actions = [callflow.make_call(settings.require("source")["source"], number.e164), *actions]

@@ -1,0 +1,40 @@
+"""``voicecli demo``: no account, no network, all outcomes, in time."""
+
+import json
+import time
+
+from conftest import Program
+
+
+def test_it_shows_calls_with_different_outcomes_within_15_seconds(run: Program) -> None:
+    start = time.monotonic()
+    done = run("demo", env={"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"})
+    assert time.monotonic() - start < 15
+    assert done.code == 0, done
+    for words in (
+        "dialling",
+        "answered",
+        "digit 1",
+        "completed",
+        "no answer",
+        "busy",
+        "trunk capacity exceeded",
+    ):
+        assert words in done.out
+    assert "no summary came" not in done.out
+    assert "voicecli call" in done.err.splitlines()[-1]
+    assert max(map(len, done.err.splitlines())) <= 100
+
+
+def test_json_is_one_record_a_line_with_an_outcome_for_every_call(run: Program) -> None:
+    done = run("demo", "--json")
+    records = [json.loads(line) for line in done.out.splitlines()]
+    outcomes = {record["call"]: record["outcome"] for record in records if record["record"] == "outcome"}
+    assert len(outcomes) == 7
+    assert outcomes["busy line"] == "busy"
+    assert {record["type"] for record in records if record["record"] == "event"} == {
+        "call",
+        "VCS",
+        "VCA",
+        "VSS",
+    }

@@ -1,0 +1,108 @@
+"""``voicecli sandbox``: what it prints, and that it stops when it is told to."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from conftest import DEADLINE, NUMBER, Program
+
+from voicecli.sandbox.numbers import TABLE
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "voicecli", "sandbox", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_its_environment_serves_and_stops(run: Program, number: signal.Signals) -> None:
+    with running() as process:
+        assert process.stdout is not None
+        exports = [process.stdout.readline() for _ in range(4)]
+        variables = dict(shlex.split(line)[1].split("=", 1) for line in exports)
+        done = run("call", NUMBER, "hi", "-q", env=variables)
+        assert done.code == 0, done
+        process.send_signal(number)
+        out, err = process.communicate(timeout=DEADLINE)
+        assert (process.returncode, out) == (0, "")
+        assert 'eval "$(voicecli sandbox --print-env --port' in err
+        assert "POST callflows 200" in err
+
+
+def test_json_is_one_document_with_the_url(run: Program) -> None:
+    with running("--json") as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready["environment"]["EIGHT_X_EIGHT_BASE_URL"] == ready["url"]
+        assert run("call", NUMBER, "hi", env=ready["environment"]).code == 0
+
+
+def test_print_env_is_for_eval_and_starts_nothing(run: Program) -> None:
+    done = run("sandbox", "--print-env", "--port", "6789")
+    shell = subprocess.run(
+        ["bash", "-c", f"{done.out} echo $EIGHT_X_EIGHT_BASE_URL"], capture_output=True, text=True, check=True
+    )
+    assert shell.stdout == "http://127.0.0.1:6789\n"
+
+
+def test_a_busy_port_is_told(run: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        done = run("sandbox", "--port", port)
+    assert (done.code, done.out) == (3, "")
+    assert f"Port {port} can't be used" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_the_numbers_are_printed_as_a_table_and_as_json_lines(run: Program) -> None:
+    lines = run("sandbox", "--numbers").out.splitlines()
+    assert [line.split()[0] for line in lines] == [row.digits for row in TABLE]
+    records = [json.loads(line) for line in run("sandbox", "--numbers", "--json").out.splitlines()]
+    assert records == [{"digits": row.digits, "what": row.what} for row in TABLE]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--time-scale", "0"],
+        ["--time-scale", "nan"],
+        ["--rate", "0"],
+        ["--port", "70000"],
+        ["--print-env", "--port", "0"],
+        ["--seed", "x"],
+    ],
+)
+def test_bad_options_are_refused(run: Program, arguments: list[str]) -> None:
+    done = run("sandbox", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: ")
+
+
+def test_a_seed_repeats_the_session_ids() -> None:
+    ids = []
+    for _ in range(2):
+        with running("--seed", "5", "--json") as process:
+            assert process.stdout is not None
+            variables = json.loads(process.stdout.readline())["environment"]
+            done = subprocess.run(
+                [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "-q"],
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **variables},
+                check=True,
+            )
+            ids.append(done.stdout)
+    assert ids[0] == ids[1]

@@ -1,0 +1,129 @@
+"""The sandbox's HTTP side beyond what the OpenAPI file says: limits, exports, and the way it says no."""
+
+import csv
+import io
+
+import aiohttp
+import pytest
+from sandbox_world import World, world
+
+from voicecli.callflow import HANGUP, make_call
+from voicecli.sandbox import API_KEY, SOURCE
+
+NUMBER = "+33199001234"
+CALL = make_call(SOURCE, NUMBER)
+
+
+async def refusal(here: World, body: object) -> tuple[int, int]:
+    status, answer = await here.api("POST", "/callflows", body)
+    assert answer["sessionStatus"] == "NOT_CREATED"
+    return status, answer["statusCode"]
+
+
+def say(**params: object) -> dict[str, object]:
+    return {"action": "say", "params": {"text": "hi", "voiceProfile": "en-US-BenjaminRUS", **params}}
+
+
+ASK = {"action": "sayAndCapture", "params": {"promptMessage": "?", "voiceProfile": "en-GB-Emma"}}
+
+
+@pytest.mark.parametrize(
+    ("expected", "body"),
+    [
+        ((400, -1001), "text"),
+        ((400, -1001), []),
+        ((422, -1002), {"callflow": [CALL, say(voiceProfile="nobody")]}),
+        ((422, -1003), {"callflow": [CALL, {**ASK, "params": {**ASK["params"], "minDigits": 2}}]}),  # type: ignore[dict-item]
+        ((400, -1007), {"callflow": [{"action": "dance"}]}),
+        ((400, -1009), {"callflow": [CALL, {"action": "say", "params": {}}]}),
+        ((400, -1009), {}),
+        ((422, -1010), {"callflow": [CALL, CALL, CALL]}),
+        ((422, -1011), {"callflow": [make_call(SOURCE, f"{NUMBER},{NUMBER}")]}),
+        ((422, -1012), {"callflow": [CALL, HANGUP, HANGUP]}),
+        ((422, -1013), {"callflow": [say()]}),
+        ((422, -1014), {"callflow": [make_call(SOURCE, "+33199001014")]}),
+        ((422, -1015), {"callflow": [CALL], "validUntil": "2001-01-01T00:00:00.000Z"}),
+        ((422, -1016), {"callflow": [CALL, say(text="a\0b")]}),
+        ((422, -1017), {"callflow": [make_call(SOURCE, "12")]}),
+        ((422, -1018), {"callflow": [CALL, {"action": "executeScenario", "params": {"scenarioName": "x"}}]}),
+        ((422, -1019), {"callflow": [{"action": "executeScenario", "params": {"scenarioName": ""}}]}),
+        ((422, -1020), {"callflow": [{"action": "executeScenario", "params": {"scenarioName": "x"}}]}),
+    ],
+)
+async def test_every_rule_with_a_status_code_is_checked(expected: tuple[int, int], body: object) -> None:
+    async with world() as here:
+        assert await refusal(here, body) == expected
+        assert not here.sandbox.requested
+
+
+async def test_digits_need_a_vca_webhook() -> None:
+    async with world() as here:
+        assert (await here.api("POST", "/callflows", {"callflow": [CALL, ASK]}))[0] == 200
+        assert (await here.api("DELETE", "/webhooks/VCA"))[0] == 200
+        assert await refusal(here, {"callflow": [CALL, ASK]}) == (422, -1004)
+
+
+async def test_a_rate_is_kept_with_429_and_retry_after() -> None:
+    async with world(rate=6) as here:
+        answers = [await here.api("GET", "/webhooks") for _ in range(30)]
+        assert [status for status, _ in answers].count(429) > 10
+        url = f"{here.sandbox.url}/api/v1/subaccounts/voicecli_sandbox/webhooks"
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
+            async with http.get(url) as response:
+                assert (response.status, response.headers["Retry-After"]) == (429, "1")
+
+
+async def test_an_export_becomes_a_csv_with_a_row_for_each_leg() -> None:
+    async with world() as here:
+        sessions = [
+            await here.place(NUMBER, say(), HANGUP),
+            await here.place(NUMBER, make_call(SOURCE, "+33199005678")),
+            await here.place("+33199000486", say()),
+        ]
+        for session in sessions:
+            await here.summary(session)
+        rows = await _export(here, {})
+        assert sorted(row["SessionId"] for row in rows) == sorted([*sessions, sessions[1]])
+        busy = next(row for row in rows if row["SessionId"] == sessions[2])
+        assert (busy["SessionStatus"], busy["SipStatus"], busy["TotalPriceOfCall"]) == ("BUSY", "486", "0.0")
+        assert len(await _export(here, {"limit": 1})) == 1
+        job = await _finished(here, {"from": "2001-01-01", "to": "2001-02-01"})
+        assert job["status"] == "empty"
+
+
+async def _export(here: World, body: object) -> list[dict[str, str]]:
+    job = await _finished(here, body)
+    assert job["status"] == "succeeded"
+    [link] = job["data"]
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
+        async with http.get(link) as response:
+            return list(csv.DictReader(io.StringIO(await response.text())))
+
+
+async def _finished(here: World, body: object) -> dict[str, object]:
+    status, answer = await here.api("POST", "/messages/exports", body)
+    assert status == 202
+    while True:
+        _, job = await here.api("GET", f"/messages/exports/{answer['jobId']}")
+        if job["status"] not in ("queued", "running"):
+            return job  # type: ignore[no-any-return]
+
+
+async def test_a_setting_replaces_the_one_before_and_keeps_its_secret() -> None:
+    async with world() as here:
+        body = {"type": "VSS", "url": "http://127.0.0.1:9/new", "httpAuthHeader": "hush", "active": False}
+        _, answer = await here.api("POST", "/webhooks", body)
+        shown = {"type": "VSS", "url": body["url"], "enabled": False, "httpAuthHeaderAvailable": True}
+        assert shown in answer["webhooks"]
+        assert answer["count"] == 4
+        assert "hush" not in str(answer)
+
+
+async def test_an_unknown_path_or_method_is_refused_as_json() -> None:
+    async with world() as here:
+        assert (await here.api("GET", "/nonsense"))[0] == 404
+        assert (await here.api("PUT", "/callflows", {}))[0] == 405
+        url = f"{here.sandbox.url}/api/v1/subaccounts/voicecli_sandbox/callflows"
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
+            async with http.post(url, data=io.BytesIO(b" " * 2_000_000)) as response:
+                assert (response.status, response.content_type) == (413, "application/json")

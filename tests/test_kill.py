@@ -1,0 +1,60 @@
+"""A call that is killed at any moment: nothing is printed as placed that 8x8 did not acknowledge."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import DEADLINE, NUMBER, RunningSandbox
+
+LONGEST = 0.4  # seconds after which a call is over on most machines
+
+
+def kill_at(
+    sandbox: RunningSandbox, moment: float, number: signal.Signals, message_id: str
+) -> tuple[str, bool]:
+    """Place a call and kill it after ``moment`` seconds; what it printed, and whether it was killed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "-q", "--message-id", message_id],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **sandbox.environment},
+    ) as process:
+        time.sleep(moment)  # the moment is the test's input, not a wait for something
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=DEADLINE)
+        return out, process.returncode != 0
+
+
+def check(sandbox: RunningSandbox, runs: int, seed: int) -> None:
+    dice = random.Random(seed)
+    killed = 0
+    for attempt in range(runs):
+        message_id = f"kill-{seed}-{attempt}"
+        number = dice.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
+        out, was_killed = kill_at(sandbox, dice.uniform(0, LONGEST), number, message_id)
+        killed += was_killed
+        requests = sandbox.requested(message_id)
+        assert len(requests) <= 1, "a call was placed twice"
+        placed = {
+            session.session_id
+            for session in [*sandbox.sandbox.sessions]
+            if session.client_request_id == message_id
+        }
+        assert out in ("", *(f"{session_id}\n" for session_id in placed)), "a lie was printed"
+        assert was_killed or out, "a call that ended well printed nothing"
+    assert killed > 0, "no run was killed in time"
+
+
+def test_a_killed_call_never_leaves_a_lie(sandbox: RunningSandbox) -> None:
+    check(sandbox, runs=20, seed=1)
+
+
+@pytest.mark.soak
+def test_a_killed_call_never_leaves_a_lie_in_200_runs(sandbox: RunningSandbox) -> None:
+    check(sandbox, runs=200, seed=2)
