@@ -99,7 +99,10 @@ def test_the_tables_are_the_programs_own() -> None:
         assert f"| {row.digits} | {row.what} |" in README
     assert README.count("| -20") == 0
     for setting in SETTINGS:
-        assert f"| `{setting.variable}` | {setting.what}" in README
+        row = next(line for line in README.splitlines() if line.startswith(f"| `{setting.variable}` |"))
+        assert all(
+            text in row for text in (setting.what, setting.where, setting.flag or "", setting.default or "")
+        )
 
 
 def test_the_example_dotenv_names_every_setting() -> None:

@@ -51,7 +51,7 @@ def test_all_missing_settings_are_told_at_once_with_where_to_get_them(tmp_path: 
         )
     for variable in FULL:
         assert variable in caught.value.message
-        assert f"{variable}: " in caught.value.hint
+        assert f"{variable} is " in caught.value.hint
     assert "VOICE_PROFILE" not in caught.value.message
 
 

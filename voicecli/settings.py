@@ -9,7 +9,8 @@ from pathlib import Path
 from voicecli import api
 from voicecli.callflow import DEFAULT_VOICE, is_msisdn
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.vocabulary import PORTAL, SUPPORT
+
+PORTAL = "8x8 Connect is at https://connect.8x8.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +31,27 @@ SETTINGS = (
         "api_key",
         "EIGHT_X_EIGHT_API_KEY",
         what="the API key",
-        where=f"make one in {PORTAL} under API keys",
+        where="made in 8x8 Connect under API keys",
         secret=True,
     ),
     Setting(
         "subaccount_id",
         "EIGHT_X_EIGHT_SUBACCOUNT_ID",
         what="the Voice subaccount",
-        where=f"its name stands in {PORTAL} under Subaccounts",
+        where="shown in 8x8 Connect under Subaccounts",
     ),
     Setting(
         "source",
         "OUTBOUND_PHONE_NUMBER",
         what="the caller ID",
-        where=f"one of your numbers in {PORTAL}, or one that 8x8 whitelisted ({SUPPORT})",
+        where="one of your numbers in 8x8 Connect, or one that 8x8 whitelisted for you",
         flag="--from",
     ),
     Setting(
         "voice_profile",
         "VOICE_PROFILE",
         what="the voice",
-        where="8x8's page 'Speech profiles' lists them",
+        where="listed on 8x8's page 'Speech profiles'",
         flag="--voice",
         default=DEFAULT_VOICE,
     ),
@@ -83,14 +84,14 @@ class Settings:
             listing = ", ".join(f"{setting.variable} ({setting.what})" for setting in missing)
             raise ConfigurationError(
                 f"{'Settings are' if len(missing) > 1 else 'A setting is'} missing: {listing}.",
-                hint="Set them in the environment or in a .env file here. "
-                + " ".join(f"{setting.variable}: {setting.where}." for setting in missing)
-                + " To try things without an account: voicecli sandbox.",
+                hint=f"Set {'them' if len(missing) > 1 else 'it'} in the environment or in a .env file here: "
+                + "; ".join(f"{setting.variable} is {setting.where}" for setting in missing)
+                + f". {PORTAL}. To try things without an account: voicecli sandbox.",
             )
         wrong = [(name, complaint) for name in names if (complaint := _complaint(name, self._values[name]))]
         if wrong:
             sentence = "; ".join(f"{self._origins[name]}: {complaint}" for name, complaint in wrong)
-            hint = " ".join(f"{_BY_NAME[name].variable}: {_BY_NAME[name].where}." for name, _ in wrong)
+            hint = " ".join(f"{_BY_NAME[name].variable} is {_BY_NAME[name].where}." for name, _ in wrong)
             only_flags = all(self._origins[name].startswith("--") for name, _ in wrong)
             raise (InvalidInput if only_flags else ConfigurationError)(f"{sentence}.", hint=hint)
         return {name: _canonical(name, self._values[name]) for name in names}

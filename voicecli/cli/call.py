@@ -59,7 +59,10 @@ def call(
     speed: Annotated[
         float | None,
         typer.Option(
-            min=callflow.MIN_SPEED, max=callflow.MAX_SPEED, help="How fast it is said; 1 is normal."
+            metavar="FACTOR",
+            min=callflow.MIN_SPEED,
+            max=callflow.MAX_SPEED,
+            help="How fast it is said; 1 is normal.",
         ),
     ] = None,
     spell_digits: Annotated[

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from voicecli.callflow import (
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
-from voicecli.errors import Refused
+from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class _Demo:
         self._token = secrets.token_urlsafe()
         self._start = time.monotonic()
         self._placed: dict[str, Scene] = {}  # by session id
-        self._endings: list[tuple[Scene, str]] = []
-        self._summaries: dict[str, str] = {}  # by session id, in words
+        self._refused: list[Scene] = []
+        self._summaries: dict[str, Event] = {}  # by session id
         self._news = asyncio.Event()
 
     async def run(self) -> None:
@@ -143,35 +144,32 @@ class _Demo:
         try:
             session = await asyncio.to_thread(client.call, scene.request)
         except Refused as error:
-            self._row("call", "-", scene.number, f"{scene.title}: {error.message}", style="red")
-            self._endings.append((scene, "refused: no call was placed"))
+            self._row("call", "-", scene.number, f"{scene.title}: refused ({error.status_code})", style="red")
+            self._refused.append(scene)
         else:
             self._placed[session.session_id] = scene
             self._row("call", session.session_id, scene.number, f"{scene.title}: accepted", style="bold")
         await asyncio.sleep(0.3)  # so that a person can follow
 
     def _receive(self, event: "Event") -> Mapping[str, object]:
-        style = _STYLES.get(event.outcome, "red") if event.outcome is not None else ""
         reply: Mapping[str, object] = {}
         words = event.words()
         if event.type == "VCA":
             thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
             reply = {"callflow": [thanks, HANGUP]}
             words += "; our reply: say thank you, hang up"
-        self._row(event.type, event.session_id, event.destination, words, style=style)
+        self._row(event.type, event.session_id, event.destination, words, style=_style(event))
         if event.type == "VSS":
-            self._summaries[event.session_id] = event.words()
+            self._summaries[event.session_id] = event
             self._news.set()
         return reply
 
     async def _wait_for_summaries(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 while self._placed.keys() - self._summaries.keys():
                     await self._news.wait()
                     self._news.clear()
-        except TimeoutError:
-            self._output.note("Warning: some calls did not end in time.")
 
     def _row(self, kind: str, session_id: str, number: str, words: str, *, style: str) -> None:
         seconds = time.monotonic() - self._start
@@ -191,24 +189,31 @@ class _Demo:
 
     def _summarise(self) -> None:
         columns = (Column("what", 15), Column("number", 12), Column("outcome", 0))
-        endings = [
-            *(
-                (scene, self._summaries.get(session, "no summary came"))
-                for session, scene in self._placed.items()
-            ),
-            *self._endings,
-        ]
+        endings = [(scene, self._summaries.get(session_id)) for session_id, scene in self._placed.items()]
+        refused = "refused: no call was placed"
         self._output.note("")
-        self._output.note(f"{len(endings)} calls, and what became of them:")
-        for scene, outcome in endings:
-            record = {
-                "record": "outcome",
-                "call": scene.title,
-                "destination": scene.number,
-                "outcome": outcome,
-            }
-            self._output.row(columns, (scene.title, scene.number, outcome), record)
+        self._output.note(f"{len(endings) + len(self._refused)} calls, and what became of them:")
+        for scene, words, style in [
+            *(
+                (scene, event.words() if event else "no summary came", _style(event))
+                for scene, event in endings
+            ),
+            *((scene, refused, "red") for scene in self._refused),
+        ]:
+            record = {"record": "outcome", "call": scene.title, "destination": scene.number, "outcome": words}
+            self._output.row(columns, (scene.title, scene.number, words), record, style=style)
+        if any(event is None for _, event in endings):
+            raise VoicecliError(
+                "Some calls of the demo did not end in time.", hint="Is this machine very busy?"
+            )
         self._output.note("")
         self._output.note("Next: start voicecli sandbox in a second terminal, and here:")
         self._output.note('  eval "$(voicecli sandbox --print-env)"')
         self._output.note('  voicecli call +33199001234 "Hello from the command line"')
+
+
+def _style(event: "Event | None") -> str:
+    """Outcomes have a colour, and what happens on the way to them has none."""
+    if event is None:
+        return "red"
+    return "" if event.outcome is None else _STYLES.get(event.outcome, "red")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -55,9 +57,10 @@ class Output:
         self._talk(visible(text))
 
     def error(self, error: VoicecliError) -> None:
-        self._talk(self._coloured("Error:", "1;31") + " " + visible(error.message))
-        if error.hint:
-            self._talk(self._coloured("Hint:", "1") + " " + visible(error.hint))
+        for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
+            if text:
+                wrapped = self._wrapped(f"{word} {visible(text)}")
+                self._talk(self._coloured(word, style) + wrapped.removeprefix(word))
 
     def traceback(self, error: BaseException) -> None:
         import traceback
@@ -90,6 +93,13 @@ class Output:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+    def _wrapped(self, line: str) -> str:
+        """One line in a pipe; on a terminal, broken between words."""
+        if self._err is None or not self._err.isatty():
+            return line
+        width = shutil.get_terminal_size().columns
+        return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
     def _coloured(self, word: str, style: str) -> str:
         plain = (
