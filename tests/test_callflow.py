@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from voicecli import phone
 from voicecli.callflow import (
     HANGUP,
     Action,
@@ -11,6 +12,7 @@ from voicecli.callflow import (
     call_request,
     make_call,
     problems,
+    request_from_json,
     voice_message,
 )
 from voicecli.errors import InvalidInput
@@ -167,6 +169,7 @@ def test_a_url_without_an_ending_is_left_to_8x8(url: str) -> None:
         (-1006, [CALL, capture(digitTimeout=5000, overallTimeout=4000)]),
         (-1008, [CALL, capture(completeOnHash=False)]),
         (-1018, [CALL, {"action": "executeScenario", "params": {"scenarioName": "s"}}]),
+        (-1009, [CALL, capture(overallTimeout=0)]),
         (-1019, [{"action": "executeScenario", "params": {"scenarioName": ""}}]),
     ],
 )
@@ -193,3 +196,35 @@ def test_a_reply_in_a_call_may_be_empty_and_need_not_make_a_call() -> None:
     assert list(problems([], in_call=True)) == []
     assert list(problems([say(), HANGUP], in_call=True)) == []
     assert [p.status_code for p in problems([CALL, CALL], in_call=True)] == [-1010]
+    scenario = {"action": "executeScenario", "params": {"scenarioName": "s"}}
+    assert [p.status_code for p in problems([scenario], in_call=True)] == [-1018]
+
+
+def test_a_caller_id_is_taken_as_people_write_it() -> None:
+    request = voice_message(TO, "hi", source="+33 1 99 00 00 00")
+    assert request.callflow[0] == CALL
+
+
+def test_what_is_said_does_not_show_in_a_request() -> None:
+    assert "482913" not in repr(voice_message(TO, "Your code is 482913", source=SOURCE))
+
+
+@pytest.mark.parametrize("valid_for", [timedelta(0), timedelta(-1), timedelta.max])
+def test_a_time_of_validity_is_bounded(valid_for: timedelta) -> None:
+    with pytest.raises(InvalidInput, match="at most a year"):
+        voice_message(TO, "hi", source=SOURCE, valid_for=valid_for)
+
+
+def test_a_request_out_of_json_keeps_what_the_json_says() -> None:
+    document = {"callflow": [CALL, HANGUP], "clientRequestId": "theirs", "clientActionId": "level-1"}
+    request = request_from_json(document)
+    assert (request.client_request_id, request.client_action_id) == ("theirs", "level-1")
+    assert request_from_json(document, message_id="mine").client_request_id == "mine"
+
+
+def test_a_request_out_of_json_is_refused_for_what_is_wrong_in_it() -> None:
+    with pytest.raises(InvalidInput, match=r"\$\.callflow\[0\]\.params\.voiceProfile"):
+        request_from_json([{"action": "say", "params": {"text": "x"}}], to=phone.parse(TO), source=SOURCE)
+    for until in ("2001-01-01T00:00:00Z", "2099-01-01", "9999-12-31T23:59:59-12:00"):
+        with pytest.raises(InvalidInput, match="validUntil"):
+            request_from_json({"callflow": [CALL], "validUntil": until})

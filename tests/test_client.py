@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
+from voicecli.sandbox import API_KEY, SUBACCOUNT
 
 Speak = Callable[[socket.socket], None]
 
@@ -89,6 +91,18 @@ def client(
     )
 
 
+def drip_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    wait = threading.Event()
+    while True:
+        connection.sendall(b"X: y\r\n")
+        wait.wait(0.05)
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def drip(connection: socket.socket) -> None:
     """An answer that never ends, a byte at a time."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
@@ -110,6 +124,11 @@ def drip(connection: socket.socket) -> None:
         lambda c: c.sendall(http("502 Bad Gateway", b"<html>")),
         lambda c: c.sendall(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 300_000),
         drip,
+        drip_headers,
+        reset,
+        lambda c: c.sendall(http("303 See Other", b"", "Location: /elsewhere")),
+        lambda c: c.sendall(http("301 Moved Permanently", b"", "Location: mailto:x")),
+        lambda c: c.sendall(http("504 Gateway Timeout", b'{"code": -1, "message": "upstream timed out"}')),
     ],
 )
 def test_a_request_that_may_have_arrived_is_sent_once_and_its_outcome_unknown(speak: Speak) -> None:
@@ -155,20 +174,22 @@ def test_a_server_without_tls_is_unreachable() -> None:
             the_client.call(message())
 
 
-def test_429_is_waited_for_and_then_the_call_is_placed_once(sandbox: RunningSandbox) -> None:
+def test_429_is_waited_for_and_then_the_call_is_placed_once() -> None:
     waits: list[float] = []
-    settings = sandbox.environment
     request = message("+33199004291")
-    with Client(
-        api_key=settings["EIGHT_X_EIGHT_API_KEY"],
-        subaccount_id=settings["EIGHT_X_EIGHT_SUBACCOUNT_ID"],
-        base_url=settings["EIGHT_X_EIGHT_BASE_URL"],
-        on_retry=lambda _reason, seconds: waits.append(seconds),
-    ) as the_client:
+    with (
+        RunningSandbox() as sandbox,
+        Client(
+            api_key=API_KEY,
+            subaccount_id=SUBACCOUNT,
+            base_url=sandbox.sandbox.url,
+            on_retry=lambda _reason, seconds: waits.append(seconds),
+        ) as the_client,
+    ):
         session = the_client.call(request)
-    assert waits in ([1.0], [])  # another test of this sandbox may have used up the number's one 429
-    assert session.session_status == "CREATED"
-    assert len(sandbox.requested(request.client_request_id)) == 1
+        assert waits == [1.0]
+        assert session.session_status == "CREATED"
+        assert len(sandbox.requested(request.client_request_id)) == 1
 
 
 def test_a_retry_after_that_is_too_long_is_told_instead() -> None:
@@ -216,12 +237,38 @@ def test_the_request_is_what_8x8_documents() -> None:
         {"base_url": "https://user@voice.8x8.com"},
         {"base_url": "https://[::1"},
         {"base_url": "nonsense"},
+        {"base_url": "https://a..b"},
+        {"base_url": "https://☃.example"},
+        {"base_url": f"https://{'a' * 70}.example"},
+        {"api_key": "short"},
+        {"request_timeout": 0.0},
+        {"request_timeout": float("nan")},
+        {"retries": -1},
     ],
 )
-def test_a_client_that_could_not_work_or_would_leak_the_key_is_not_made(wrong: dict[str, str]) -> None:
+def test_a_client_that_could_not_work_or_would_leak_the_key_is_not_made(wrong: dict[str, object]) -> None:
     fine = {"api_key": "k" * 20, "subaccount_id": "sub", "base_url": "http://127.0.0.1:9"}
     with pytest.raises(ConfigurationError):
         Client(**{**fine, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("retry_after", ["Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "nan", "-5"])
+def test_a_retry_after_that_makes_no_sense_is_left_out(retry_after: str) -> None:
+    odd = http("429 Too Many Requests", b"", f"Retry-After: {retry_after}")
+    with server(lambda c: c.sendall(odd)) as (url, requests), client(url, retries=1) as the_client:
+        with pytest.raises(RateLimited):
+            the_client.call(message())
+        assert len(requests) == 2
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://user:se/cret@127.0.0.1:1"])
+def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        client("https://voice.example")
+    assert "cret" not in caught.value.message + caught.value.hint
 
 
 def test_no_error_shows_the_key() -> None:

@@ -112,3 +112,22 @@ def test_junk_in_any_field_is_never_an_error(event_type: str, junk: object) -> N
 )
 def test_a_mean_opinion_score_is_named(mos: float, word: str) -> None:
     assert quality_words(mos) == word
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"errorCode": -2010}, "error: trunk capacity exceeded (-2010)"),
+        ({"errorCode": "-2010"}, "error: trunk capacity exceeded (-2010)"),
+        ({"errorMsg": "boom"}, "error: boom"),
+        ({}, "error"),
+        ({"errorCode": -4242}, "error: error -4242 (-4242)"),
+    ],
+)
+def test_an_error_is_told_as_far_as_it_is_known(error: dict[str, object], words: str) -> None:
+    assert event("SESSION_SUMMARY", sessionStatus="ERROR", errorDetails=error).words() == words
+
+
+def test_a_sip_code_is_read_in_either_type() -> None:
+    for code in (486, "486"):
+        assert event("CALL_STATUS", callStatus="CALL_DISCONNECTED", sipCode=code).words() == "ended: busy"

@@ -26,7 +26,7 @@ def test_a_number_is_read_as_people_write_it(written: str) -> None:
 
 def test_a_national_number_needs_its_region() -> None:
     assert phone.parse("(202) 555-0123", "us").e164 == "+12025550123"
-    with pytest.raises(InvalidInput, match="has no country code"):
+    with pytest.raises(InvalidInput, match=r"has no \+ and country code"):
         phone.parse("(202) 555-0123")
 
 
@@ -40,7 +40,8 @@ def test_a_national_number_needs_its_region() -> None:
         ("+1", "too short"),
         ("+", "not a phone number"),
         ("", "not a phone number"),
-        ("0", "has no country code"),
+        ("0", "has no [+] and country code"),
+        ("()", "not a phone number"),
         ("hello", "not a phone number"),
         ("+1800FLOWERS", "not a phone number"),
         ("+33199001234;ext=5", "not a phone number"),
@@ -59,3 +60,12 @@ def test_a_number_that_cannot_exist_is_refused_with_the_reason(written: str, rea
 def test_an_unknown_region_is_refused(region: str) -> None:
     with pytest.raises(InvalidInput, match="is not a region"):
         phone.parse("91234567", region)
+
+
+def test_a_plus_is_suggested_only_where_it_would_help() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        phone.parse("33199001234")
+    assert "+33199001234" in caught.value.hint
+    with pytest.raises(InvalidInput) as caught:
+        phone.parse("0199001234")
+    assert "+1" not in caught.value.hint

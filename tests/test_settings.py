@@ -32,13 +32,13 @@ def test_flags_come_before_environment_before_dotenv_before_defaults(tmp_path: P
 def test_a_dotenv_is_read_as_people_write_it(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(
         b"\xef\xbb\xbf# our account\r\n"
-        b"EIGHT_X_EIGHT_API_KEY='sk-#1'   # the key\r\n"
+        b"EIGHT_X_EIGHT_API_KEY='sk-#${HOME}'   # the key\r\n"
         b'export EIGHT_X_EIGHT_SUBACCOUNT_ID="my_sub"\r\n'
         b"OUTBOUND_PHONE_NUMBER = +33 1 99 00 00 00 # our line\r\n"
     )
     loaded = settings.load(environment={}, folder=tmp_path)
     assert loaded.require("api_key", "subaccount_id", "source") == {
-        "api_key": "sk-#1",
+        "api_key": "sk-#${HOME}",
         "subaccount_id": "my_sub",
         "source": "+33199000000",
     }
@@ -51,8 +51,22 @@ def test_all_missing_settings_are_told_at_once_with_where_to_get_them(tmp_path: 
         )
     for variable in FULL:
         assert variable in caught.value.message
-        assert f"{variable} is " in caught.value.hint
+    assert "made in 8x8 Connect under API keys" in caught.value.message
     assert "VOICE_PROFILE" not in caught.value.message
+
+
+def test_what_is_missing_and_what_is_wrong_are_told_together(tmp_path: Path) -> None:
+    environment = {"OUTBOUND_PHONE_NUMBER": "12", "EIGHT_X_EIGHT_API_KEY": "sk-secret-key"}
+    with pytest.raises(ConfigurationError, match=r"SUBACCOUNT_ID.*OUTBOUND_PHONE_NUMBER: the caller ID"):
+        settings.load(environment=environment, folder=tmp_path).require("subaccount_id", "source")
+
+
+def test_a_dotenv_may_not_send_the_environments_key_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("EIGHT_X_EIGHT_BASE_URL=https://voice.example\n")
+    with pytest.raises(ConfigurationError, match="would send the environment's API key"):
+        settings.load(environment=FULL, folder=tmp_path).require("api_key", "base_url")
+    (tmp_path / ".env").write_text("EIGHT_X_EIGHT_BASE_URL=https://voice.wavecell.com\n")
+    assert settings.load(environment=FULL, folder=tmp_path).require("api_key", "base_url")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +108,9 @@ def test_a_folder_called_dotenv_is_somebodys_virtual_environment(tmp_path: Path)
 def test_a_line_that_is_no_setting_is_warned_of_without_its_text(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=1\nsk-secret ???\n")
     loaded = settings.load(environment=FULL, folder=tmp_path)
-    assert [*loaded.warnings] == ["The file .env in this folder has a line that is not NAME=value: line 2."]
+    assert [*loaded.warnings] == [
+        "The file .env in this folder can't be understood from line 2 on. Is a quote left open?"
+    ]
     assert loaded.require("source") == {"source": "+33199000000"}
 
 

@@ -7,35 +7,38 @@ The public names are listed here and loaded when they are first asked for (PEP 5
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from voicecli.api import Session
-    from voicecli.callflow import CallRequest, audio_message, voice_message
+    from voicecli.callflow import CallRequest, audio_message, call_request, voice_message
     from voicecli.client import Client
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
         OutcomeUnknown,
+        RateLimited,
         Refused,
         Unreachable,
         VoicecliError,
     )
     from voicecli.phone import PhoneNumber
+    from voicecli.version import __version__
 
 _HOME = {
     "Session": "voicecli.api",
     "CallRequest": "voicecli.callflow",
     "audio_message": "voicecli.callflow",
+    "call_request": "voicecli.callflow",
     "voice_message": "voicecli.callflow",
     "Client": "voicecli.client",
     "ConfigurationError": "voicecli.errors",
     "InvalidInput": "voicecli.errors",
     "OutcomeUnknown": "voicecli.errors",
+    "RateLimited": "voicecli.errors",
     "Refused": "voicecli.errors",
     "Unreachable": "voicecli.errors",
     "VoicecliError": "voicecli.errors",
     "PhoneNumber": "voicecli.phone",
+    "__version__": "voicecli.version",
 }
 
 __all__ = [
@@ -45,11 +48,14 @@ __all__ = [
     "InvalidInput",
     "OutcomeUnknown",
     "PhoneNumber",
+    "RateLimited",
     "Refused",
     "Session",
     "Unreachable",
     "VoicecliError",
+    "__version__",
     "audio_message",
+    "call_request",
     "voice_message",
 ]
 

@@ -1,21 +1,26 @@
 """The program's entry: ``voicecli`` and ``python -m voicecli``."""
 
 import gc
+import signal
 import sys
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--version"]:  # scripts ask at every start: no need to load a parser for it
-        from voicecli import __version__
+    try:
+        if sys.argv[1:] == ["--version"]:  # scripts ask at every start: no need to load a parser for it
+            from voicecli.cli.version import show_version
 
-        print(f"voicecli {__version__}")
-        return
-    gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
-    from voicecli.cli.app import run
+            show_version()
+            sys.exit()
+        gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
+        from voicecli.cli.app import run
 
-    code = run(sys.argv[1:])
-    gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
-    sys.exit(code)
+        code = run(sys.argv[1:])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer is out: nothing is left to interrupt
+        gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
+        sys.exit(code)
+    except KeyboardInterrupt:  # while loading; ``run`` sees to its own
+        sys.exit(130)
 
 
 if __name__ == "__main__":

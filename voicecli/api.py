@@ -7,7 +7,7 @@ codes are those of 8x8's API reference ("Send Callflow", "Webhooks", "Speech pro
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,8 +19,20 @@ from voicecli.callflow import CallRequest
 from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
 
 BASE_URL = "https://voice.8x8.com"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+CONNECT_TIMEOUT = 5.0  # seconds
+REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
+RETRIES = 3
 MAX_ANSWER = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
+_HOST = r"[0-9a-f:]+(%\w+)?|([\w-]{1,63}\.)*[\w-]{1,63}\.?"  # an IPv6 address, or a name without empty parts
 WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
+
+# An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own
+# invention can come after the request was passed on; so can a 303, and anything from 500 up.
+_REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 421, 422, 426, 431, 451})
+_REDIRECTS = frozenset({301, 302, 307, 308})
+MAX_QUOTE = 300  # characters of 8x8's own words that are passed on
+MIN_KEY = 8  # characters; whatever is shorter is no key, and could not be masked without garbling words
 
 Json = Mapping[str, object]
 T = TypeVar("T")
@@ -77,37 +89,34 @@ class Operation(Generic[T]):
         return HttpRequest(self.method, root + self.path, headers, body)
 
     def read(self, answer: Answer) -> T:
-        """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable."""
-        if 200 <= answer.status < 300:
-            document = {} if answer.status == 204 else _json_object(answer)
-            if document is None:
-                raise self.lost(f"8x8 answered {answer.status} with {_nature(answer)}")
-            if _is_refusal(document):
-                raise _refused(answer, document)
-            try:
-                return self.result(document)
-            except (KeyError, TypeError, ValueError, OverflowError):
-                raise self.lost(f"8x8 answered {answer.status} without what was asked for") from None
-        document = _json_object(answer)
+        """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable.
+
+        Only what proves that nothing happened is a refusal: 8x8's word (NOT_CREATED), or an HTTP status
+        that is given before a request is carried out. All else leaves the outcome unknown.
+        """
+        document = {} if answer.status == 204 else _json_object(answer)
         if answer.status == 429:
             raise RateLimited(
                 "8x8 refused the request: too many at once (429).",
                 hint=vocabulary.status_code(429).advice,
                 retry_after=_seconds(answer.headers.get("retry-after", "")),
             )
-        if 300 <= answer.status < 400:
+        if document is not None and document.get("sessionStatus") == "NOT_CREATED":
+            raise _refused(answer, document)
+        if answer.status in _REFUSALS:
+            raise _refused(answer, document or {})
+        if answer.status in _REDIRECTS:
             raise Refused(
-                f"{_host_says(answer)} that the API is elsewhere (HTTP {answer.status}).",
-                hint="Check EIGHT_X_EIGHT_BASE_URL; nothing was placed.",
+                f"The server says that the API is elsewhere (HTTP {answer.status}).",
+                hint="Check EIGHT_X_EIGHT_BASE_URL. The request was not carried out.",
                 status_code=answer.status,
             )
-        # A 4xx, and an error that says NOT_CREATED, is 8x8's word that nothing happened. Anything else
-        # (a gateway's 502 page, a 408) may have come after the request was passed on.
-        if document is not None and _is_refusal(document):
-            raise _refused(answer, document)
-        if 400 <= answer.status < 500 and answer.status != 408:
-            raise _refused(answer, document or {})
-        raise self.lost(f"8x8 answered with HTTP error {answer.status} and {_nature(answer)}")
+        if not 200 <= answer.status < 300 or document is None:
+            raise self.lost(f"8x8 answered with HTTP status {answer.status} and {_nature(answer)}")
+        try:
+            return self.result(document)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise self.lost(f"8x8 answered {answer.status} without what was asked for") from None
 
     def lost(self, what_happened: str) -> OutcomeUnknown | Unreachable:
         """The error for a request that left and got no readable answer."""
@@ -130,8 +139,9 @@ class Operation(Generic[T]):
 
 def api_key_complaint(value: str) -> str:
     """What is wrong with an API key, as a clause that does not show it; nothing where it can be sent."""
-    fine = value.isascii() and value.isprintable() and value and " " not in value
-    return "" if fine else "the API key has blanks or characters that no key has"
+    if not value.isascii() or not value.isprintable() or " " in value:
+        return "the API key has blanks or characters that no key has"
+    return "" if len(value) >= MIN_KEY else "the API key is too short to be one"
 
 
 def subaccount_complaint(value: str) -> str:
@@ -146,11 +156,13 @@ def base_url_complaint(value: str) -> str:
         host, _ = url.hostname, url.port
     except ValueError:
         return "the base URL is not a URL"
-    if url.scheme not in ("https", "http") or not host or not value.isprintable() or " " in value:
+    if url.scheme not in ("https", "http") or not host or not re.fullmatch(_HOST, host) or " " in value:
         return "the base URL must be https://… and a host"
+    if not value.isascii() or not value.isprintable():
+        return "the base URL has characters that no URL has"
     if url.username is not None or url.query or url.fragment:
         return "the base URL must have no user, query or fragment"
-    if url.scheme == "http" and host not in ("127.0.0.1", "::1", "localhost"):
+    if url.scheme == "http" and host not in LOOPBACK:
         return "the base URL must be https://, because the API key is sent there"
     return ""
 
@@ -181,21 +193,9 @@ def _nature(answer: Answer) -> str:
     return "an error of its own" if _json_object(answer) is not None else "something that is not JSON"
 
 
-def _host_says(answer: Answer) -> str:
-    return "An HTML page says" if b"<html" in answer.body[:500].lower() else "The server says"
-
-
-def _is_refusal(document: Json) -> bool:
-    code = _code(document)
-    return document.get("sessionStatus") == "NOT_CREATED" or (code is not None and code < 0)
-
-
 def _code(document: Json) -> int | None:
-    """The status code, which some answers write as text and some call ``code``."""
-    value = document.get("statusCode", document.get("code"))
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """8x8's status code, which some answers call ``code``."""
+    return vocabulary.code(document.get("statusCode", document.get("code")))
 
 
 def _refused(answer: Answer, document: Json) -> Refused:
@@ -207,7 +207,9 @@ def _refused(answer: Answer, document: Json) -> Refused:
     else:
         meaning = vocabulary.status_code(code)
     own_words = document.get("statusMessage", document.get("message"))
-    quoted = f", in its words: {own_words[:300]}" if isinstance(own_words, str) and own_words else ""
+    # Whole or not at all: a secret that is echoed and cut off could not be masked any more.
+    short = isinstance(own_words, str) and 0 < len(own_words) <= MAX_QUOTE
+    quoted = f", in its words: {own_words}" if short else ""
     source = "8x8 refused" if document else f"The server refused with {_nature(answer)}"
     return Refused(
         f"{source}: {meaning.text} ({code}{quoted}).",
@@ -223,7 +225,7 @@ def _seconds(retry_after: str) -> float | None:
         return float(retry_after)
     try:
         moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -232,7 +234,7 @@ def _seconds(retry_after: str) -> float | None:
 
 def _str(document: Json, name: str) -> str:
     value = document[name]
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value.strip():
         raise ValueError(name)
     return value
 
@@ -269,6 +271,9 @@ def send_callflow(request: CallRequest) -> Operation[Session]:
         session_id = _str(document, "sessionId")
         if not session_id.isprintable() or len(session_id) > 128:
             raise ValueError("sessionId")
+        code = vocabulary.code(document.get("statusCode", 1))
+        if document.get("sessionStatus") != "CREATED" or code is None or not 0 <= code < 400:
+            raise ValueError("sessionStatus")
         return Session(
             session_id=session_id,
             session_status=_str(document, "sessionStatus"),
@@ -303,6 +308,7 @@ class Webhook:
 
 
 def list_webhooks() -> Operation[tuple[Webhook, ...]]:
+    """Where each type of event is reported to; a type that was never set is not there."""
     return Operation("list webhooks", "GET", "/webhooks", _webhooks)
 
 
@@ -316,6 +322,7 @@ def set_webhook(type: str, url: str, *, authorization: str | None = None) -> Ope
 
 
 def delete_webhook(type: str) -> Operation[Json]:  # noqa: A002
+    """Stop reporting one type. Refused (404) where it was not set."""
     return Operation("delete webhook", "DELETE", f"/webhooks/{quote(type, safe='')}", dict, changes=True)
 
 
@@ -354,10 +361,12 @@ def set_recording_push_config(
 
 
 def delete_recording_push_config() -> Operation[Json]:
+    """Stop sending recordings. Refused (404) where nothing was set."""
     return Operation("delete recording push config", "DELETE", "/recording-push-config", dict, changes=True)
 
 
 def list_recordings(session_id: str) -> Operation[tuple[Json, ...]]:
+    """The recordings of a session; ``duration`` is in seconds, ``status`` for example UPLOAD_COMPLETED."""
     path = f"/recordings/{quote(session_id, safe='')}"
     return Operation("recordings", "GET", path, lambda d: _objects(d, "recordings"))
 
@@ -368,7 +377,7 @@ def list_numbers() -> Operation[tuple[Json, ...]]:
 
 
 def check_number(number: str) -> Operation[Json]:
-    """``number`` without its ``+``."""
+    """One virtual number: referenceId, msisdn, countryCode. Refused (404) for one of somebody else's."""
 
     def payload(document: Json) -> Json:
         value = document["payload"]
@@ -384,7 +393,7 @@ class LogExport:
     """``status``: queued, running, succeeded, failed, cancelled, empty or error; ``links`` lead to CSVs."""
 
     status: str
-    links: Sequence[str]
+    links: tuple[str, ...]
     expires: str | None
 
 
@@ -402,6 +411,8 @@ def start_log_export(
 
 
 def get_log_export(job_id: str) -> Operation[LogExport]:
+    """How a job stands. Refused (404) for a job that there is not."""
+
     def export(document: Json) -> LogExport:
         links = document.get("data") or []
         if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
@@ -412,5 +423,6 @@ def get_log_export(job_id: str) -> Operation[LogExport]:
 
 
 def cancel_log_export(job_id: str) -> Operation[None]:
+    """Stop a job. Refused (404) for a job that there is not."""
     path = f"/messages/exports/{quote(job_id, safe='')}"
     return Operation("cancel log export", "DELETE", path, lambda _document: None, changes=True)

@@ -9,7 +9,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 from urllib.parse import urlsplit
@@ -27,9 +27,24 @@ MAX_REPETITION = 3  # 8x8's limit for one action
 MAX_DIGITS = 25
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
 DEFAULT_VALIDITY = timedelta(hours=1)
+MAX_VALIDITY = timedelta(days=365)
 HANGUP: Action = {"action": "hangup"}
 
 _MSISDN = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
+_OTHER_MEDIA = (
+    ".aac",
+    ".aiff",
+    ".amr",
+    ".flac",
+    ".m4a",
+    ".mov",
+    ".mp4",
+    ".oga",
+    ".ogg",
+    ".opus",
+    ".webm",
+    ".wma",
+)
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)(?=\d)")
 
 
@@ -44,7 +59,7 @@ class CallRequest:
     answer to its request was lost. 8x8 has no idempotency key: sending a request twice calls twice.
     """
 
-    callflow: tuple[Action, ...]
+    callflow: tuple[Action, ...] = field(repr=False)  # what is said may be a secret
     client_request_id: str
     client_action_id: str | None = None
     valid_until: datetime | None = None
@@ -71,18 +86,18 @@ def call_request(
 ) -> CallRequest:
     """Make a request of any callflow, after checking it by 8x8's rules.
 
-    ``message_id`` becomes the clientRequestId, and ``{message_id}_{YYYYmmdd_HHMMSS}`` (UTC) the
-    clientActionId; without one, a fresh UUID is used. ``valid_for`` counts from ``now``; after it 8x8
-    does not start the call. Raises InvalidInput with the first rule that is broken.
+    ``message_id`` becomes 8x8's clientRequestId, and ``{message_id}_{YYYYmmdd_HHMMSS}`` (UTC) its
+    clientActionId, as the example project's users have it; without one, a fresh UUID is used.
+    ``valid_for`` (at most a year) counts from ``now``; after it 8x8 does not start the call, and with None
+    there is no such time. Raises InvalidInput with the first rule that is broken.
     """
-    for problem in problems(callflow):
-        raise InvalidInput(f"The callflow is not valid: {problem.message} ({problem.status_code}).")
+    _refuse_problems(problems(callflow))
     if message_id is None:
         message_id = str(uuid.uuid4())
     elif not message_id.strip() or not message_id.isprintable() or len(message_id) > 128:
         raise InvalidInput("A message id must have 1 to 128 printable characters.")
-    if valid_for is not None and valid_for <= timedelta(0):
-        raise InvalidInput("The time of validity must be more than nothing.", hint="For example: 10m, 2h.")
+    if valid_for is not None and not timedelta(0) < valid_for <= MAX_VALIDITY:
+        raise InvalidInput("The time of validity must be more than nothing and at most a year.")
     now = now or datetime.now(UTC)
     return CallRequest(
         callflow=tuple(cast("Sequence[Action]", callflow)),
@@ -119,7 +134,7 @@ def voice_message(
     params: dict[str, object] = {"text": text, "voiceProfile": voice_profile}
     if speed != 1.0:
         params["speed"] = speed
-    flow = [make_call(source, _destination(to)), *_repeated("say", params, repeat), HANGUP]
+    flow = [make_call(caller_id(source), _destination(to)), *_repeated("say", params, repeat), HANGUP]
     return call_request(flow, message_id=message_id, valid_for=valid_for)
 
 
@@ -135,8 +150,70 @@ def audio_message(
     """A call that plays the mp3 or wav file at ``url`` (at most 5 MB) and hangs up. Raises InvalidInput."""
     if complaint := _audio_url(url):
         raise InvalidInput(f"{url[:80]!r} can't be played: it {complaint}.")
-    flow = [make_call(source, _destination(to)), *_repeated("playFile", {"fileUrl": url}, repeat), HANGUP]
+    flow = [
+        make_call(caller_id(source), _destination(to)),
+        *_repeated("playFile", {"fileUrl": url}, repeat),
+        HANGUP,
+    ]
     return call_request(flow, message_id=message_id, valid_for=valid_for)
+
+
+def request_from_json(
+    document: object,
+    *,
+    to: phone.PhoneNumber | None = None,
+    source: str | None = None,
+    message_id: str | None = None,
+    valid_for: timedelta | None = None,
+) -> CallRequest:
+    """A request out of somebody's own JSON: a list of actions, or the whole object that 8x8 takes.
+
+    With ``to``, a call from ``source`` to it is put before the actions. ``message_id`` and ``valid_for`` go
+    before what the document says. Raises InvalidInput.
+    """
+    body = document if isinstance(document, dict) else {"callflow": document}
+    if unknown := sorted(body.keys() - {"callflow", "validUntil", "clientRequestId", "clientActionId"}):
+        raise InvalidInput(
+            f"The callflow's object has a field that 8x8 does not know: {unknown[0][:80]!r}.",
+            hint='Actions stand in a list: [{"action": …}, …].',
+        )
+    actions = body.get("callflow")
+    if to is not None and isinstance(actions, list):
+        _refuse_problems(problems(actions, in_call=True))
+        actions = [make_call(caller_id(source or ""), to.e164), *actions]
+    request = call_request(
+        actions,
+        message_id=_given(body, "clientRequestId") if message_id is None else message_id,
+        valid_for=valid_for or DEFAULT_VALIDITY,
+    )
+    for called in destinations(request.callflow):
+        phone.parse("+" + called.removeprefix("+"))
+    if action_id := _given(body, "clientActionId"):
+        request = replace(request, client_action_id=action_id)
+    if valid_for is None and (until := _given(body, "validUntil")):
+        moment = valid_until(until)
+        if moment is None or moment <= datetime.now(UTC):
+            raise InvalidInput(
+                f"The callflow's validUntil must be a time to come, with its zone, not {until[:40]!r}.",
+                hint="For example 2030-01-31T09:00:00.000Z; or leave it out.",
+            )
+        request = replace(request, valid_until=moment)
+    return request
+
+
+def _given(body: Mapping[str, object], name: str) -> str | None:
+    value = body.get(name)
+    if value is None or (isinstance(value, str) and value.isprintable() and value.strip()):
+        return value
+    raise InvalidInput(f"The callflow's {name} must be a text and not empty.")
+
+
+def _refuse_problems(found: "Iterator[Problem]") -> None:
+    for problem in found:
+        raise InvalidInput(
+            f"The callflow is not valid: {problem.message} ({problem.status_code}).",
+            hint="8x8's page 'Send Callflow' has the actions and their params.",
+        )
 
 
 def make_call(source: str, destination: str) -> Action:
@@ -156,6 +233,21 @@ def destinations(callflow: Sequence[Action]) -> list[str]:
 
 def _destination(to: str | phone.PhoneNumber) -> str:
     return to.e164 if isinstance(to, phone.PhoneNumber) else phone.parse(to).e164
+
+
+def caller_id(text: str) -> str:
+    """A source without the blanks and signs that people write between digits; whether it may call is 8x8's
+    to say, which also knows numbers that no table has."""
+    return "".join(c for c in text.strip() if c not in " -().")
+
+
+def valid_until(value: object) -> datetime | None:
+    """A validUntil as 8x8 takes it: date, time and zone, all of them; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
+        return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Action]:
@@ -194,10 +286,10 @@ class Problem:
 
 
 def problems(callflow: object, *, in_call: bool = False) -> Iterator[Problem]:
-    """Every rule that ``callflow`` breaks, in 8x8's order; nothing where 8x8 would take it.
+    """The rules that ``callflow`` breaks (none after an unknown action); nothing where 8x8 would take it.
 
-    ``in_call`` is for the reply to a VCA webhook: the call exists, so none has to be made first, and
-    nothing to do is allowed.
+    ``in_call`` is for the reply to a VCA webhook: the call exists, so none has to be made first, only one
+    more can be, and nothing to do is allowed.
     """
     if not isinstance(callflow, list | tuple) or not (callflow or in_call):
         yield Problem(-1009, "$.callflow: must be an array of actions and not empty")
@@ -216,12 +308,12 @@ def problems(callflow: object, *, in_call: bool = False) -> Iterator[Problem]:
 
 def _order_problems(kinds: list[str], *, in_call: bool) -> Iterator[Problem]:
     if "executeScenario" in kinds:
-        if len(kinds) > 1:
+        if len(kinds) > 1 or in_call:
             yield Problem(-1018, "Execute Scenario with other actions")
         return
     if kinds and kinds[0] != "makeCall" and not in_call:
         yield Problem(-1013, "First action should be a MakeCall action")
-    if kinds.count("makeCall") > 2 - in_call:
+    if kinds.count("makeCall") > (1 if in_call else 2):
         yield Problem(-1010, "Some actions are provided beyond the allowed count: makeCall")
     if "hangup" in kinds[:-1]:
         yield Problem(-1012, "Incorrect use of action Hangup: no action may follow it")
@@ -262,7 +354,7 @@ def _anything(_value: object) -> str:
 
 
 def _audio_url(value: object) -> str:
-    """Format by the name, where the name has an ending; 8x8 looks at the file itself."""
+    """8x8 looks at the file itself; a name that says it is of another kind is refused here."""
     if not isinstance(value, str) or not value.isprintable() or " " in value:
         return "must be a URL"
     try:
@@ -271,8 +363,7 @@ def _audio_url(value: object) -> str:
             return "must be an http or https URL"
     except ValueError:
         return "must be a URL"
-    ending = url.path.rpartition("/")[2].lower().rpartition(".")
-    return "" if not ending[1] or ending[2] in ("mp3", "wav") else "must be an mp3 or wav file"
+    return "must be an mp3 or wav file" if url.path.lower().endswith(_OTHER_MEDIA) else ""
 
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
@@ -329,7 +420,7 @@ def _param_problems(kind: str, params: object, path: str) -> Iterator[Problem]:
         case "makeCall":
             yield from _number_problems(params, path)
         case "sayAndCapture":
-            yield from _capture_problems(params)
+            yield from _capture_problems(params, path)
         case "executeScenario" if params.get("scenarioName") is not None and _name(params["scenarioName"]):
             yield Problem(-1019, "scenarioName empty")
 
@@ -344,7 +435,7 @@ def _number_problems(params: Mapping[str, object], path: str) -> Iterator[Proble
         yield Problem(-1014, "Source or caller ID is not allowed")
 
 
-def _capture_problems(params: Mapping[str, object]) -> Iterator[Problem]:
+def _capture_problems(params: Mapping[str, object], path: str) -> Iterator[Problem]:
     least, most, digit, overall = (
         params.get(name) for name in ("minDigits", "maxDigits", "digitTimeout", "overallTimeout")
     )
@@ -352,13 +443,13 @@ def _capture_problems(params: Mapping[str, object]) -> Iterator[Problem]:
     if least is not None and not 0 < _positive(least) <= most_digits:
         yield Problem(-1003, "Valid maxDigits required when minDigits provided")
     elif most is not None and not most_digits:
-        yield Problem(-1009, f"maxDigits: must be a whole number from 1 to {MAX_DIGITS}")
+        yield Problem(-1009, f"{path}.params.maxDigits: must be a whole number from 1 to {MAX_DIGITS}")
     if params.get("completeOnHash") is False and most is None:
         yield Problem(-1008, "Valid maxDigits is required when completeOnHash is false")
     if digit is not None and not overall_ms:
         yield Problem(-1005, "Valid overallTimeout is required when digitTimeout provided")
     elif overall is not None and not overall_ms:
-        yield Problem(-1009, "overallTimeout: must be a whole number, at least 1")
+        yield Problem(-1009, f"{path}.params.overallTimeout: must be a whole number, at least 1")
     # The rule's text says "greater", yet 8x8's own samples send both as 10000: equal is taken.
     elif _positive(digit) > overall_ms:
         yield Problem(-1006, "OverallTimeout should be greater than digitTimeout")

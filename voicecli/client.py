@@ -1,7 +1,10 @@
 """Carries operations to 8x8: ``Client`` over httpx, one request at a time."""
 
+import math
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
@@ -11,13 +14,10 @@ import httpx
 from voicecli import api
 from voicecli.api import Answer, HttpRequest, Operation, Session
 from voicecli.callflow import CallRequest
-from voicecli.errors import ConfigurationError, RateLimited, Unreachable
+from voicecli.errors import ConfigurationError, RateLimited, Unreachable, VoicecliError
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT = 5.0  # seconds
-REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
-RETRIES = 3
 MAX_WAIT = 60.0  # seconds; a Retry-After beyond it is told to the user instead of waited for
 
 OnRetry = Callable[[str, float], None]
@@ -25,11 +25,11 @@ OnRetry = Callable[[str, float], None]
 
 
 class Client:
-    """A connection to one subaccount of 8x8's Voice API; close it, or use it in a ``with``.
+    """A way to one subaccount of 8x8's Voice API; close it, or use it in a ``with``.
 
     ``request_timeout`` is in seconds. ``retries`` is how often a request is tried again that provably
     never happened: no connection, no name, no TLS, or HTTP 429 (after its Retry-After). A request that
-    may have arrived is never sent again.
+    may have arrived is never sent again. Raises ConfigurationError for what could not work.
     """
 
     def __init__(
@@ -38,14 +38,15 @@ class Client:
         api_key: str,
         subaccount_id: str,
         base_url: str = api.BASE_URL,
-        request_timeout: float = REQUEST_TIMEOUT,
-        retries: int = RETRIES,
+        request_timeout: float = api.REQUEST_TIMEOUT,
+        retries: int = api.RETRIES,
         on_retry: OnRetry | None = None,
     ) -> None:
         for complaint in (
             api.api_key_complaint(api_key),
             api.subaccount_complaint(subaccount_id),
             api.base_url_complaint(base_url),
+            "" if 0 < request_timeout < math.inf and retries >= 0 else "time-out or retries are out of range",
         ):
             if complaint:
                 raise ConfigurationError(f"The client can't be set up: {complaint}.")
@@ -55,18 +56,21 @@ class Client:
         self._request_timeout = request_timeout
         self._retries = retries
         self._on_retry = on_retry
-        secure = base_url.lower().startswith("https:")
+        self._secure = base_url.lower().startswith("https:")
         try:
             self._http = httpx.Client(
-                timeout=httpx.Timeout(request_timeout, connect=min(CONNECT_TIMEOUT, request_timeout)),
+                timeout=httpx.Timeout(request_timeout, connect=min(api.CONNECT_TIMEOUT, request_timeout)),
+                # A connection for each request: one that was kept may be half dead, and a request lost on it
+                # would be an unknown outcome.
+                limits=httpx.Limits(max_keepalive_connections=0),
                 # Plain HTTP is only for a sandbox on this machine: no certificates to load, no proxy.
-                verify=secure,
-                trust_env=secure,
+                verify=self._secure,
+                trust_env=self._secure,
             )
-        except (httpx.InvalidURL, ValueError, OSError) as error:
+        except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
             raise ConfigurationError(
-                f"The network settings of this machine can't be used: {error}.",
-                hint="Check HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+                "The proxy or certificate settings of this machine can't be used.",
+                hint="Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 
     def __enter__(self) -> Self:
@@ -81,92 +85,137 @@ class Client:
         self._http.close()
 
     def call(self, request: CallRequest) -> Session:
-        """Place a call. Raises Refused, Unreachable or OutcomeUnknown."""
+        """Place a call. Raises Refused, RateLimited, Unreachable or OutcomeUnknown."""
         return self.send(api.send_callflow(request))
 
     def request(self, operation: Operation[T]) -> HttpRequest:
-        """The very request that ``send`` would send."""
+        """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
         return operation.request(
             base_url=self._base_url, subaccount_id=self._subaccount_id, api_key=self._api_key
         )
 
     def send(self, operation: Operation[T]) -> T:
-        """Carry out any operation of ``voicecli.api``. Raises Refused, Unreachable or OutcomeUnknown."""
+        """Carry out any operation of ``voicecli.api``. Raises Refused, RateLimited, Unreachable,
+        OutcomeUnknown or InvalidInput."""
         request = self.request(operation)
-        for attempt in range(self._retries + 1):
-            pause = 0.5 * 2**attempt
+        attempt = 0
+        while True:
+            pause = min(0.5 * 2**attempt, MAX_WAIT)
             try:
-                return operation.read(self._carry(request, operation))
+                return self._exchange(request, operation)
             except RateLimited as error:
-                pause = pause if error.retry_after is None else error.retry_after
+                if error.retry_after is not None:
+                    error.hint = f"8x8 asks to wait {error.retry_after:.0f} s. {error.hint}"
+                    pause = max(0.5, error.retry_after)
                 if attempt == self._retries or pause > MAX_WAIT:
-                    if error.retry_after is not None:
-                        error.hint = f"8x8 asks to wait {error.retry_after:.0f} s; nothing was placed."
                     raise
                 reason = "8x8 has too many requests at once"
             except _NeverLeft as error:
                 if attempt == self._retries:
+                    check = "Check the network" if self._secure else "Is voicecli sandbox running? Start it"
                     raise Unreachable(
                         f"8x8 could not be reached: {error}.",
-                        hint=f"Check the network and EIGHT_X_EIGHT_BASE_URL ({self._base_url}); "
-                        "nothing was placed.",
+                        hint=f"{check}, or check EIGHT_X_EIGHT_BASE_URL ({self._base_url}). "
+                        "Nothing was sent.",
                     ) from error.__cause__
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:
                 self._on_retry(reason, pause)
             time.sleep(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            attempt += 1
 
-    def _carry(self, request: HttpRequest, operation: Operation[T]) -> Answer:
+    def _exchange(self, request: HttpRequest, operation: Operation[T]) -> T:
+        """Send once, and read the answer. Raises _NeverLeft where nothing was sent."""
+        deadline = _Deadline(self._request_timeout)
+        try:
+            answer = self._carry(request, deadline)
+            if deadline.passed and not answer.complete:
+                raise operation.lost(f"8x8's answer took longer than {self._request_timeout:g} s")
+            return operation.read(answer)
+        except VoicecliError:
+            raise
+        except KeyboardInterrupt as interrupt:
+            if not deadline.sending:
+                raise
+            raise interrupt from operation.lost("Interrupted before 8x8 had answered")
+        except Exception as error:  # whatever it is: what matters is whether the request had left
+            if not deadline.sending or isinstance(error, _BEFORE_SENDING):
+                raise _NeverLeft(_reason(error)) from error
+            late = deadline.passed or isinstance(error, httpx.TimeoutException)
+            what = "The connection broke before 8x8 had answered"
+            raise operation.lost(
+                f"8x8 did not answer within {self._request_timeout:g} s" if late else what
+            ) from error
+        finally:
+            deadline.cancel()
+
+    def _carry(self, request: HttpRequest, deadline: "_Deadline") -> Answer:
         # Asked for as it is: a compressed answer could be a bomb, and 8x8's are small.
         headers = {**request.headers, "Accept-Encoding": "identity"}
-        deadline = time.monotonic() + self._request_timeout
-        try:
-            with self._http.stream(
-                request.method, request.url, headers=headers, content=request.body
-            ) as response:
-                body, complete = bytearray(), True
-                with suppress(httpx.RequestError):
-                    complete = False
-                    for chunk in response.iter_raw():
-                        body += chunk
-                        if len(body) > api.MAX_ANSWER or time.monotonic() > deadline:
-                            break
-                    else:
-                        complete = True
-                return Answer(response.status_code, _lower(response.headers), bytes(body), complete)
-        except _BEFORE_SENDING as error:
-            raise _NeverLeft(_reason(error)) from error
-        except httpx.TimeoutException as error:
-            raise operation.lost(f"8x8 did not answer within {self._request_timeout:g} s") from error
-        except httpx.RequestError as error:
-            raise operation.lost("The connection broke before 8x8 had answered") from error
-        except KeyboardInterrupt as interrupt:
-            raise interrupt from operation.lost("Interrupted before 8x8 had answered")
+        with self._http.stream(
+            request.method,
+            request.url,
+            headers=headers,
+            content=request.body,
+            extensions={"trace": deadline.watch},
+        ) as response:
+            body, complete = bytearray(), False
+            with suppress(httpx.HTTPError):
+                for chunk in response.iter_raw():
+                    body += chunk
+                    if len(body) > api.MAX_ANSWER:
+                        break
+                else:
+                    complete = True
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, names, bytes(body), complete)
 
 
-_BEFORE_SENDING = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-)
+class _Deadline:
+    """Ends an exchange that takes too long as a whole: httpx's own time-outs begin anew with every byte.
+
+    It follows the exchange through httpcore's trace extension, which httpx documents, and closes the
+    socket when the time since sending is up. ``sending`` says whether the request began to leave.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.sending = False
+        self.passed = False
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._socket: socket.socket | None = None
+
+    def watch(self, event: str, info: Mapping[str, object]) -> None:
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            stream = info["return_value"]
+            self._socket = stream.get_extra_info("socket")  # type: ignore[attr-defined]
+        elif event.endswith(".send_request_headers.started") and not self.sending:
+            self.sending = True
+            self._timer.start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            with suppress(OSError):  # it may be gone by itself; of a TLS socket, the one below is meant
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class _NeverLeft(Exception):
     """No connection was made, so the request was not sent."""
 
 
-def _lower(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+# Through a proxy, sending begins with the words to the proxy: then these say that it went no further.
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
-def _reason(error: httpx.RequestError) -> str:
+def _reason(error: Exception) -> str:
     """Why there was no connection, in words."""
     text = str(error).lower()
     if isinstance(error, httpx.ConnectTimeout):
-        return f"no connection within {CONNECT_TIMEOUT:g} s"
+        return "there was no connection in time"
     if isinstance(error, httpx.ProxyError):
         return "the proxy did not let it through"
     for sign, words in (

@@ -5,7 +5,8 @@ VoicecliError
 ├── ConfigurationError     a setting is missing or wrong; nothing was sent
 ├── Refused                8x8 said no; no call was placed
 │   └── RateLimited        8x8 said "not now" (HTTP 429); no call was placed
-├── Unreachable            the request never reached 8x8; no call was placed
+├── Unreachable            8x8 could not be reached, or its answer to a mere question not be read;
+│                          no call was placed
 ├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
 ├── Interrupted            the user stopped it; the message says what may have happened
 └── OutputFailed           what happened could not be written to standard output
@@ -83,16 +84,18 @@ class OutcomeUnknown(VoicecliError):
 
 
 class Interrupted(VoicecliError):
-    """``left`` is what the interrupt left undecided, where a request was under way."""
+    """``details`` say which call it may be about, where a request was under way."""
 
     code = "interrupted"
 
-    def __init__(self, left: OutcomeUnknown | None = None) -> None:
-        super().__init__("Interrupted." if left is None else left.message, hint=left.hint if left else "")
-        self.left = left
+    def __init__(
+        self, message: str = "Interrupted.", *, hint: str = "", details: dict[str, object] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self._details = details or {}
 
     def details(self) -> dict[str, object]:
-        return {} if self.left is None else self.left.details()
+        return self._details
 
 
 class OutputFailed(VoicecliError):

@@ -51,10 +51,8 @@ class Event:
 
     def words(self) -> str:
         """What happened, in words: ``no answer after 30 s``, ``digit 1``."""
-        for kind, describe in _TYPES.values():
-            if kind == self.type:
-                return describe(self)
-        return "an event that voicecli does not know"
+        describe = _WORDS.get(self.type)
+        return "an event that voicecli does not know" if describe is None else describe(self)
 
 
 def parse(body: bytes) -> Event | None:
@@ -83,9 +81,10 @@ def _action_words(event: Event) -> str:
 def _summary_words(event: Event) -> str:
     words = vocabulary.outcome_words(_text(event.payload, "sessionStatus"))
     if isinstance(error := event.payload.get("errorDetails"), Mapping):
-        code = error.get("errorCode")
-        known = vocabulary.session_error(code).text if isinstance(code, int) else _text(error, "errorMsg")
-        words += f": {known} ({code})"
+        code = vocabulary.code(error.get("errorCode"))
+        known = _text(error, "errorMsg") if code is None else vocabulary.session_error(code).text
+        words += f": {known}" if known else ""
+        words += "" if code is None else f" ({code})"
     for leg in event.legs[:1]:
         if (seconds := _number(leg, "callDuration")) is not None and seconds > 0:
             words += f", {seconds:g} s"
@@ -105,8 +104,8 @@ def _status_words(event: Event) -> str:
         "CALL_UPDATED": "bridged or changed",
         "DTMF_RECEIVED": "digits pressed",
     }.get(status, status)
-    code = _number(event.payload, "sipCode")
-    return words if code is None or code == 200 else f"{words}: {vocabulary.sip_words(int(code))}"
+    code = vocabulary.code(event.payload.get("sipCode"))
+    return words if code is None or code == 200 else f"{words}: {vocabulary.sip_words(code)}"
 
 
 def _recording_words(event: Event) -> str:
@@ -125,6 +124,7 @@ _TYPES: dict[str, tuple[str, Callable[[Event], str]]] = {
     "CALL_RECORDING_STATUS": ("VRU", _recording_words),
     "VIRTUAL_NUMBER_UPDATE": ("VNU", _numbers_words),
 }
+_WORDS = dict(_TYPES.values())
 
 
 def _leg_key(item: tuple[object, object]) -> str:

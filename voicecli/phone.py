@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from voicecli.errors import InvalidInput
 
-_LIKE_A_NUMBER = re.compile(r"\+?[\d\s().\-/]+", re.ASCII)
+_LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")  # what editors make of a hyphen
 
 
@@ -37,13 +37,15 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise InvalidInput(
             f"{_short(shown)!r} is not a phone number.",
-            hint="Write it in international form, such as +33199001234.",
+            hint="The number comes first, in international form such as +33199001234; "
+            "the message comes second, in quotes.",
         )
     if not cleaned.startswith("+") and region is None:
+        with_plus = "+" + "".join(c for c in cleaned if c.isdigit())
         raise InvalidInput(
-            f"{_short(shown)!r} has no country code.",
-            hint=f"Write it in international form, +{_digits(cleaned).lstrip('0')} if that is what it is, "
-            "or say whose national number it is: --region SG.",
+            f"{_short(shown)!r} has no + and country code.",
+            hint=(f"If it has a country code: {with_plus}. " if _exists(with_plus) else "")
+            + "For a national number, name its country, such as --region FR.",
         )
     try:
         number = phonenumbers.parse(cleaned, region.upper() if region else None)
@@ -74,8 +76,13 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
 
 
-def _digits(text: str) -> str:
-    return "".join(c for c in text if c.isdigit())
+def _exists(e164: str) -> bool:
+    import phonenumbers
+
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(e164))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def _short(text: str) -> str:

@@ -5,12 +5,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from voicecli import api
-from voicecli.callflow import DEFAULT_VOICE, is_msisdn
+from voicecli.callflow import DEFAULT_VOICE, caller_id, is_msisdn
 from voicecli.errors import ConfigurationError, InvalidInput
-
-PORTAL = "8x8 Connect is at https://connect.8x8.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ SETTINGS = (
     Setting(
         "base_url",
         "EIGHT_X_EIGHT_BASE_URL",
-        what="where the Voice API is",
-        where="leave it out for 8x8 itself",
+        what="the address of the Voice API",
+        where="only for a sandbox or an older address; leave it out for 8x8 itself",
         default=api.BASE_URL,
     ),
 )
@@ -75,26 +74,54 @@ class Settings:
     warnings: Sequence[str] = ()
 
     def require(self, *names: str) -> dict[str, str]:
-        """The named values. What is missing or wrong is reported all at once, each with where to get it.
+        """The named values. What is missing or wrong is told all at once, each with where to get it.
 
-        Raises InvalidInput where only a flag is wrong, else ConfigurationError.
+        Raises InvalidInput where only flags are wrong, else ConfigurationError.
         """
         missing = [_BY_NAME[name] for name in names if name not in self._values]
-        if missing:
-            listing = ", ".join(f"{setting.variable} ({setting.what})" for setting in missing)
-            raise ConfigurationError(
-                f"{'Settings are' if len(missing) > 1 else 'A setting is'} missing: {listing}.",
-                hint=f"Set {'them' if len(missing) > 1 else 'it'} in the environment or in a .env file here: "
-                + "; ".join(f"{setting.variable} is {setting.where}" for setting in missing)
-                + f". {PORTAL}. To try things without an account: voicecli sandbox.",
+        wrong = [
+            (_BY_NAME[name], complaint)
+            for name in names
+            if name in self._values and (complaint := _complaint(name, self._values[name]))
+        ]
+        if "base_url" in names and not wrong and self._sends_the_key_astray():
+            wrong.append(
+                (_BY_NAME["base_url"], "it would send the environment's API key to a place of its own")
             )
-        wrong = [(name, complaint) for name in names if (complaint := _complaint(name, self._values[name]))]
-        if wrong:
-            sentence = "; ".join(f"{self._origins[name]}: {complaint}" for name, complaint in wrong)
-            hint = " ".join(f"{_BY_NAME[name].variable} is {_BY_NAME[name].where}." for name, _ in wrong)
-            only_flags = all(self._origins[name].startswith("--") for name, _ in wrong)
-            raise (InvalidInput if only_flags else ConfigurationError)(f"{sentence}.", hint=hint)
-        return {name: _canonical(name, self._values[name]) for name in names}
+        if not missing and not wrong:
+            return {name: _canonical(name, self._values[name]) for name in names}
+        told = [f"{self._origins[setting.name]}: {complaint}" for setting, complaint in wrong]
+        hints = [f"{setting.variable} is {setting.where}." for setting, _ in wrong]
+        if missing:
+            verb = "Settings are" if len(missing) > 1 else "A setting is"
+            listing = ", ".join(
+                f"{setting.variable} ({setting.what}, {setting.where})" for setting in missing
+            )
+            told.insert(0, f"{verb} missing: {listing}")
+            hints.append(
+                "Settings stand in the environment or in a .env file in this folder. "
+                "8x8 Connect is at https://connect.8x8.com. "
+                "To try things without an account: voicecli sandbox."
+            )
+        only_flags = not missing and all(self._origins[s.name].startswith("--") for s, _ in wrong)
+        raise (InvalidInput if only_flags else ConfigurationError)(
+            "; ".join(told) + ".", hint=" ".join(hints)
+        )
+
+    @property
+    def other_end(self) -> str:
+        """Who a request goes to, in words: a sandbox is never called 8x8."""
+        return "8x8" if self._values["base_url"].lower().startswith("https:") else "The sandbox"
+
+    def _sends_the_key_astray(self) -> bool:
+        """Whether a .env, which may have come with somebody's folder, wants the key of the environment."""
+        host = urlsplit(self._values["base_url"]).hostname or ""
+        known = host.endswith((".8x8.com", ".wavecell.com")) or host in api.LOOPBACK
+        return (
+            not known
+            and self._origins["base_url"].endswith(".env")
+            and not self._origins.get("api_key", ".env").endswith(".env")
+        )
 
     def secrets(self) -> Iterator[str]:
         """Values that no output may show."""
@@ -122,22 +149,37 @@ def load(
             (dotenv.get(setting.variable), f"{setting.variable} in .env"),
             (setting.default, "default"),
         ):
-            # An empty flag was meant; an empty variable is how people switch one off.
+            # An empty flag was meant; an empty variable counts as not set.
             if value is not None and (value.strip() or origin.startswith("--")):
                 values[setting.name], origins[setting.name] = value.strip(), origin
                 break
     return Settings(values, origins, warnings)
 
 
-def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
-    if not path.exists():
-        return {}
-    import dotenv
+def environment_secrets() -> Iterator[str]:
+    """Values that no output may show, not even before the settings are read."""
+    for setting in SETTINGS:
+        if setting.secret and (value := os.environ.get(setting.variable, "").strip()):
+            yield value
 
-    log = logging.getLogger("dotenv.main")
-    log.propagate, log.handlers = False, [_Collector(warnings)]
+
+def colours() -> bool:
+    """Whether the person wants colours: no-color.org, and the oldest kind of terminal."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
     try:
-        return dotenv.dotenv_values(path, encoding="utf-8-sig")
+        if not path.is_file():
+            return {}
+        import dotenv
+
+        log, collector = logging.getLogger("dotenv.main"), _Collector(warnings)
+        log.addHandler(collector)
+        try:
+            return dotenv.dotenv_values(path, encoding="utf-8-sig", interpolate=False)
+        finally:
+            log.removeHandler(collector)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
@@ -154,11 +196,13 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.args[0] if isinstance(record.args, tuple) and record.args else "?"
-        self._warnings.append(f"The file .env in this folder has a line that is not NAME=value: line {line}.")
+        self._warnings.append(
+            f"The file .env in this folder can't be understood from line {line} on. Is a quote left open?"
+        )
 
 
 def _canonical(name: str, value: str) -> str:
-    return "".join(c for c in value if c not in " -().") if name == "source" else value
+    return caller_id(value) if name == "source" else value
 
 
 def _complaint(name: str, value: str) -> str:
@@ -171,6 +215,6 @@ def _complaint(name: str, value: str) -> str:
             return api.base_url_complaint(value)
         case "source":
             fine = is_msisdn(_canonical(name, value))
-            return "" if fine else "the caller ID is not an E.164 number such as +33199001234"
+            return "" if fine else "the caller ID is not a number in international form, such as +33199000000"
         case _:
             return "" if value and value.isprintable() else f"{_BY_NAME[name].what} is empty or unreadable"

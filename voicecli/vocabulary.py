@@ -4,6 +4,7 @@ The codes and their meanings are those of 8x8's pages "Voice API status codes", 
 "Call status"; SIP codes are RFC 3261's. A code nobody listed gets a sentence of its own, never an error.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -75,9 +76,18 @@ STATUS_CODES: dict[int, Meaning] = {
         "Check EIGHT_X_EIGHT_SUBACCOUNT_ID, and that EIGHT_X_EIGHT_BASE_URL is the Voice API.",
     ),
     422: Meaning("8x8 can read the request but not carry it out", _CALLFLOW),
-    429: Meaning("too many requests at once", "Nothing was placed: try again a little later."),
+    429: Meaning("too many requests at once", "Nothing was done: try again a little later."),
     500: Meaning("8x8 met an error of its own", _LATER),
 }
+
+
+def code(value: object) -> int | None:
+    """A code as it came: a whole number, which some of 8x8's answers write as text."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
+        return value
+    return None
 
 
 def status_code(code: int) -> Meaning:
@@ -146,7 +156,7 @@ SIP_CODES: dict[int, str] = {
     408: "timed out",
     480: "unavailable",
     486: "busy",
-    487: "cancelled",
+    487: "canceled",
     503: "service unavailable",
     600: "busy everywhere",
     603: "declined",

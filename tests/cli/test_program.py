@@ -1,5 +1,8 @@
 """The program as a whole: help, version, completion, and its exit codes in print."""
 
+import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Program
 
-from voicecli import __version__
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.version import __version__
 
 
 def test_the_version_is_the_packages(run: Program) -> None:
@@ -20,7 +23,59 @@ def test_the_help_lists_commands_and_exit_codes(run: Program) -> None:
     done = run("--help")
     assert done.code == 0
     assert all(f" {name} " in done.out for name in ("call", "demo", "sandbox"))
-    assert all(f"{code.value}  {code.meaning}" in done.out for code in ExitCode)
+    flowing = " ".join(done.out.split())
+    assert all(f" {code.value} {code.meaning}" in flowing for code in ExitCode)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], [], ["sandbox", "--numbers"]])
+def test_a_full_disk_is_told_in_one_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "voicecli", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: [^\n]*No space left on device[^\n]*\n", done.stderr), done.stderr
+
+
+def test_a_reader_that_has_seen_enough_of_a_list_is_no_error() -> None:
+    shell = f"{sys.executable} -m voicecli sandbox --numbers | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", shell], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_while_starting_leaves_no_traceback(number: signal.Signals) -> None:
+    """The program interrupts itself when it comes to import httpx."""
+    program = f"""
+import os, sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "httpx":
+            os.kill(os.getpid(), {int(number)})
+sys.meta_path.insert(0, Interrupting())
+from voicecli.__main__ import main
+main()
+"""
+    settings = {
+        "EIGHT_X_EIGHT_API_KEY": "some-key",
+        "EIGHT_X_EIGHT_SUBACCOUNT_ID": "some_sub",
+        "OUTBOUND_PHONE_NUMBER": "+33199000000",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program, "call", "+33199001234", "hi"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error: Interrupted.\n")
 
 
 @pytest.mark.parametrize("command", ["call", "demo", "sandbox"])
@@ -42,6 +97,8 @@ def test_an_unknown_command_is_told_with_the_nearest_one(run: Program) -> None:
     done = run("cal", "+33199001234")
     assert (done.code, done.out) == (2, "")
     assert "No such command 'cal'" in done.err
+    placed = run("+33199001234", "hi")
+    assert "voicecli call NUMBER" in placed.err
     assert "call" in done.err
 
 

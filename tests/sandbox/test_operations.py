@@ -1,10 +1,12 @@
 """The sandbox's HTTP side beyond what the OpenAPI file says: limits, exports, and the way it says no."""
 
+import asyncio
 import csv
 import io
 
 import aiohttp
 import pytest
+from conftest import DEADLINE
 from sandbox_world import World, world
 
 from voicecli.callflow import HANGUP, make_call
@@ -103,10 +105,11 @@ async def _export(here: World, body: object) -> list[dict[str, str]]:
 async def _finished(here: World, body: object) -> dict[str, object]:
     status, answer = await here.api("POST", "/messages/exports", body)
     assert status == 202
-    while True:
-        _, job = await here.api("GET", f"/messages/exports/{answer['jobId']}")
-        if job["status"] not in ("queued", "running"):
-            return job  # type: ignore[no-any-return]
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            _, job = await here.api("GET", f"/messages/exports/{answer['jobId']}")
+            if job["status"] not in ("queued", "running"):
+                return job  # type: ignore[no-any-return]
 
 
 async def test_a_setting_replaces_the_one_before_and_keeps_its_secret() -> None:
@@ -127,3 +130,25 @@ async def test_an_unknown_path_or_method_is_refused_as_json() -> None:
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
             async with http.post(url, data=io.BytesIO(b" " * 2_000_000)) as response:
                 assert (response.status, response.content_type) == (413, "application/json")
+
+
+async def test_a_disabled_vca_webhook_is_none() -> None:
+    async with world() as here:
+        body = {"type": "VCA", "url": "http://127.0.0.1:9/", "enabled": False}
+        assert (await here.api("POST", "/webhooks", body))[0] == 200
+        assert await refusal(here, {"callflow": [CALL, ASK]}) == (422, -1004)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({"Content-Encoding": "gzip"}, b"no gzip"), ({"Host": "[::zz"}, b"{"), ({}, b"\xff")],
+)
+async def test_a_broken_request_is_refused_and_nothing_else(headers: dict[str, str], body: bytes) -> None:
+    async with world() as here:
+        url = f"{here.sandbox.url}/api/v1/subaccounts/voicecli_sandbox/callflows"
+        key = {"Authorization": f"Bearer {API_KEY}"}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(url, data=body, headers=key | headers) as response,
+        ):
+            assert response.status == 400

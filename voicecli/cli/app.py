@@ -1,17 +1,19 @@
 """The command list, and the one place that turns errors into exit codes."""
 
 import functools
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from voicecli import __version__
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
-from voicecli.errors import Interrupted, InvalidInput, OutcomeUnknown, VoicecliError
+from voicecli.cli.version import show_version
+from voicecli.errors import Interrupted, InvalidInput, OutcomeUnknown, OutputFailed, VoicecliError
 
 COMMANDS = {"call": "Place calls", "demo": "Try things out", "sandbox": "Try things out"}
 """Each command is a function in a module of its name; the value is its heading in ``--help``."""
@@ -23,6 +25,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # no character may stop a message
     context = context or Context()
+    _let_signals_interrupt()
     try:
         result = _application(arguments)(
             list(arguments), prog_name="voicecli", standalone_mode=False, obj=context
@@ -38,17 +41,26 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         return _fail(context, Interrupted())
     except VoicecliError as error:
         return _fail(context, error)
+    except OSError as error:  # the help on a full disk, say
+        context.output.give_up()
+        return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
-        if context.debug:
-            context.output.traceback(error)
         kind = type(error).__name__
         fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
-        return _fail(context, fault)
+        return _fail(context, fault, error)
 
 
-def _fail(context: Context, error: VoicecliError) -> int:
-    if context.debug and error.__cause__ is not None:
-        context.output.traceback(error)
+def _let_signals_interrupt() -> None:
+    """A SIGTERM (timeout, systemd, CI) or SIGHUP is told like Ctrl-C: the call may have been placed."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        with suppress(ValueError):  # not in the main thread: then signals are somebody else's business
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
+
+
+def _fail(context: Context, error: VoicecliError, cause: BaseException | None = None) -> int:
+    if context.debug:
+        context.output.traceback(cause or error)
     context.output.error(error)
     return exit_code(error)
 
@@ -56,7 +68,16 @@ def _fail(context: Context, error: VoicecliError) -> int:
 def _usage_error(error: typer.TyperException) -> InvalidInput:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "voicecli"
-    return InvalidInput(error.format_message(), hint=f"See {command} --help.")
+    message = error.format_message().rstrip(".") + "."
+    if message.startswith("Got unexpected extra"):  # which may be words of the message: not to be shown
+        message = "There are more arguments than a number and a message."
+    advice = {
+        "There are more": "A number or message with blanks goes in quotes. ",
+        "No such option": "A message that begins with a dash goes after --. ",
+        "No such command '+": 'A call is placed with: voicecli call NUMBER "message". ',
+    }
+    hint = next((text for start, text in advice.items() if message.startswith(start)), "")
+    return InvalidInput(message, hint=f"{hint}See {command} --help.")
 
 
 def _application(arguments: Sequence[str]) -> typer.Typer:
@@ -71,10 +92,19 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     wanted = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
     for name in wanted:
         module = import_module(f"voicecli.cli.{name}")
-        application.command(name, rich_help_panel=COMMANDS[name], epilog=module.EXAMPLES or None)(
-            _interruptible(getattr(module, name))
-        )
+        command = getattr(module, name)
+        application.command(
+            name,
+            help=_flowing(command.__doc__),
+            rich_help_panel=COMMANDS[name],
+            epilog=module.EXAMPLES or None,
+        )(_interruptible(command))
     return application
+
+
+def _flowing(text: str) -> str:
+    """A docstring with each paragraph on one line, to be broken where the terminal ends."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
@@ -86,14 +116,16 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **options)
         except KeyboardInterrupt as interrupt:
             left = interrupt.__cause__
-            raise Interrupted(left if isinstance(left, OutcomeUnknown) else None) from interrupt
+            if isinstance(left, OutcomeUnknown):
+                raise Interrupted(left.message, hint=left.hint, details=left.details()) from interrupt
+            raise Interrupted from interrupt
 
     return guarded
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"voicecli {__version__}")
+        show_version()
         raise typer.Exit
 
 

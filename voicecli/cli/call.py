@@ -1,9 +1,10 @@
 """``voicecli call``: place one call."""
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -12,16 +13,37 @@ from voicecli import api, callflow, phone
 from voicecli.callflow import CallRequest
 from voicecli.cli import context as contexts
 from voicecli.cli import options
-from voicecli.cli.context import Context
-from voicecli.errors import InvalidInput
+from voicecli.cli.context import CONNECTION, Context
+from voicecli.errors import Interrupted, InvalidInput
 from voicecli.settings import Settings
-
-CONNECTION = ("api_key", "subaccount_id", "base_url")
 
 EXAMPLES = """Examples:
   voicecli call +33199001234 "Your account has been updated" --repeat 2
   echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
-  voicecli call +33199001234 --play https://example.com/notice.mp3"""
+  voicecli call +33199001234 --play https://example.com/notice.mp3
+  voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash" """
+_THE_CALL = {"rich_help_panel": "The call"}
+_NETWORK = {"rich_help_panel": "The network"}
+HOW_TO_SAY = "Give it as MESSAGE, pipe it in, or use --file, --play or --callflow."
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What was asked for, as far as it decides the request; None and False where it was not."""
+
+    to: str | None
+    message: str | None
+    file: str | None
+    play: str | None
+    callflow_file: str | None
+    repeat: int | None
+    source: str | None
+    voice: str | None
+    speed: float | None
+    spell_digits: bool
+    region: str | None
+    valid_for: timedelta | None
+    message_id: str | None
 
 
 def call(
@@ -31,144 +53,108 @@ def call(
     ] = None,
     message: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[MESSAGE]", help="What the call says; - or nothing reads it from standard input."
-        ),
+        typer.Argument(metavar="[MESSAGE]", help="What is said; - or none reads it from standard input."),
     ] = None,
     repeat: Annotated[
         int | None,
-        typer.Option(
-            "--repeat",
-            "-r",
-            metavar="N",
-            min=1,
-            max=callflow.MAX_REPEAT,
-            help="How often it is said or played.",
-        ),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option("--from", metavar="NUMBER", help="The caller ID; else OUTBOUND_PHONE_NUMBER."),
+        typer.Option("-r", "--repeat", metavar="N", min=1, max=callflow.MAX_REPEAT, help="Say it N times."),
     ] = None,
     voice: Annotated[
         str | None,
-        typer.Option(
-            metavar="PROFILE", help=f"The voice profile; else VOICE_PROFILE, else {callflow.DEFAULT_VOICE}."
-        ),
+        typer.Option(metavar="PROFILE", help=f"Else VOICE_PROFILE, else {callflow.DEFAULT_VOICE}."),
     ] = None,
     speed: Annotated[
         float | None,
-        typer.Option(
-            metavar="FACTOR",
-            min=callflow.MIN_SPEED,
-            max=callflow.MAX_SPEED,
-            help="How fast it is said; 1 is normal.",
-        ),
+        typer.Option(metavar="FACTOR", min=callflow.MIN_SPEED, max=callflow.MAX_SPEED, help="1 is normal."),
     ] = None,
     spell_digits: Annotated[
-        bool, typer.Option("--spell-digits", help='Read 123456 as "1 2 3 4 5 6": for one-time codes.')
+        bool, typer.Option("--spell-digits", help='Read every 123456 as "1 2 3 4 5 6".')
     ] = False,
     file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the message from a file.")] = None,
     play: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Play an mp3 or wav file (at most 5 MB) instead of a message."),
+        str | None, typer.Option(metavar="URL", help="Play an mp3 or wav file (at most 5 MB) instead.")
     ] = None,
     callflow_file: Annotated[
         str | None,
         typer.Option(
             "--callflow",
             metavar="FILE",
-            help="Send a callflow of your own (JSON; - for standard input), "
-            "to TO unless it begins with a makeCall of its own.",
+            help="Send a callflow of your own (JSON, - for standard input), "
+            "to TO unless it begins with a makeCall.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="NUMBER", help="The caller ID; else OUTBOUND_PHONE_NUMBER.", **_THE_CALL
         ),
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option(metavar="CC", help="Take TO for a national number of this country, such as SG."),
+        typer.Option(metavar="CC", help="TO is a national number there, such as FR.", **_THE_CALL),
     ] = None,
     valid_for: Annotated[
         timedelta | None,
         typer.Option(
             metavar="TIME",
             parser=options.duration,
-            help="Do not start the call later than this from now: 30s, 10m, 2h. Default: 1h.",
+            help="Do not start it later than in 30s, 10m, 2h. Default: 1h.",
+            **_THE_CALL,
         ),
     ] = None,
     message_id: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Your own id for the call (clientRequestId). Default: a fresh UUID."),
+        typer.Option(
+            metavar="ID", help="Your id for it (clientRequestId). Default: a new UUID.", **_THE_CALL
+        ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **_THE_CALL)
+    ] = False,
     request_timeout: Annotated[
-        float, typer.Option(min=0.1, max=600, metavar="SECONDS", help="How long to wait for 8x8's answer.")
-    ] = 15.0,
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.", **_NETWORK
+        ),
+    ] = api.REQUEST_TIMEOUT,
     retries: Annotated[
         int,
-        typer.Option(metavar="N", min=0, max=20, help="How often to try again what provably did not happen."),
-    ] = 3,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request that would be sent, and send nothing.")
-    ] = False,
-    json: options.Json = False,  # noqa: ARG001
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,  # noqa: ARG001
+        typer.Option(metavar="N", min=0, max=20, help="Try again what certainly did not arrive.", **_NETWORK),
+    ] = api.RETRIES,
+    as_json: options.JsonFlag = False,  # noqa: ARG001 - its callback does the work, as does --debug's
+    quiet: options.QuietFlag = False,
+    debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Place a call that says a message, plays a file or runs a callflow.
 
     Exit code 0 means that 8x8 accepted the call, not that somebody answered it.
     """
-    context = contexts.of(ctx)
+    if not math.isfinite(request_timeout):
+        raise InvalidInput("--request-timeout must be a number of seconds.")
     if dry_run and quiet:
         raise InvalidInput("--dry-run has no session id that --quiet could print.")
-    speech: dict[str, object] = {"--voice": voice, "--speed": speed, "--spell-digits": spell_digits or None}
-    if callflow_file is not None:
-        _refuse(
-            "--callflow", {"MESSAGE": message, "--file": file, "--play": play, "--repeat": repeat, **speech}
-        )
-    elif play is not None:
-        _refuse("--play", {"MESSAGE": message, "--file": file, **speech})
-    elif file is not None:
-        _refuse("--file", {"MESSAGE": message})
+    context = contexts.of(ctx)
+    asked = CallOptions(
+        to=to,
+        message=message,
+        file=file,
+        play=play,
+        callflow_file=callflow_file,
+        repeat=repeat,
+        source=source,
+        voice=voice,
+        speed=speed,
+        spell_digits=spell_digits,
+        region=region,
+        valid_for=valid_for,
+        message_id=message_id,
+    )
+    _refuse_what_would_be_without_effect(asked)
     number = None if to is None else phone.parse(to, region)
-
     settings = context.settings({"source": source, "voice_profile": voice})
-    if callflow_file is not None:
-        request = _own_callflow(
-            _json_document(context.read_text(callflow_file), callflow_file),
-            settings,
-            number,
-            message_id=message_id,
-            valid_for=valid_for,
-        )
-    elif number is None:
-        raise InvalidInput("Whom to call is missing.", hint='For example: voicecli call +33199001234 "Hello"')
-    else:
-        text = "" if play is not None else _message(context, message, file)
-        values = settings.require(*CONNECTION, "source", "voice_profile")
-        validity = callflow.DEFAULT_VALIDITY if valid_for is None else valid_for
-        if play is not None:
-            request = callflow.audio_message(
-                number,
-                play,
-                source=values["source"],
-                repeat=repeat or 1,
-                message_id=message_id,
-                valid_for=validity,
-            )
-        else:
-            request = callflow.voice_message(
-                number,
-                text,
-                source=values["source"],
-                repeat=repeat or 1,
-                voice_profile=values["voice_profile"],
-                speed=1.0 if speed is None else speed,
-                spell_digits=spell_digits,
-                message_id=message_id,
-                valid_for=validity,
-            )
-
+    request = _request(context, settings, asked, number)
     if dry_run:
-        _show_request(context, settings, request)
+        _show(context, settings, request)
     else:
         _place(context, settings, request, request_timeout=request_timeout, retries=retries)
 
@@ -176,25 +162,36 @@ def call(
 def _place(
     context: Context, settings: Settings, request: CallRequest, *, request_timeout: float, retries: int
 ) -> None:
-    with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
-        session = context.send(client, api.send_callflow(request))
-    destination = callflow.destinations(request.callflow)[0]
-    context.output.result(
-        f"8x8 accepted the call to {destination}: session {session.session_id}",
-        {
-            "sessionId": session.session_id,
-            "sessionStatus": session.session_status,
-            "destination": destination,
-            "clientRequestId": request.client_request_id,
-            "clientActionId": request.client_action_id,
-            "callFlowRequestId": session.call_flow_request_id,
-            "validUntil": session.valid_until,
-        },
-        identifier=session.session_id,
-    )
+    destination = ", ".join(callflow.destinations(request.callflow)[:1]) or "8x8's scenario"
+    accepted = ""
+    try:
+        with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
+            session = context.send(client, api.send_callflow(request))
+            accepted = (
+                f"{settings.other_end} accepted the call to {destination}: session {session.session_id}"
+            )
+        context.output.result(
+            accepted,
+            {
+                "sessionId": session.session_id,
+                "sessionStatus": session.session_status,
+                "destination": destination,
+                "clientRequestId": request.client_request_id,
+                "clientActionId": request.client_action_id,
+                "callFlowRequestId": session.call_flow_request_id,
+                "validUntil": session.valid_until,
+            },
+            identifier=session.session_id,
+            happened=True,
+        )
+    except KeyboardInterrupt as interrupt:
+        if not accepted:
+            raise
+        context.output.give_up()
+        raise Interrupted(f"Interrupted, after this: {accepted}.") from interrupt
 
 
-def _show_request(context: Context, settings: Settings, request: CallRequest) -> None:
+def _show(context: Context, settings: Settings, request: CallRequest) -> None:
     http = api.send_callflow(request).request(**settings.require(*CONNECTION))
     headers = http.masked_headers()
     body = json.dumps(request.body(), indent=2, ensure_ascii=False)
@@ -205,24 +202,94 @@ def _show_request(context: Context, settings: Settings, request: CallRequest) ->
     )
 
 
-# -- what the call says ------------------------------------------------------------------------------
+# -- from what was asked for to a request ------------------------------------------------------------
 
 
-def _refuse(chosen: str, others: Mapping[str, object]) -> None:
-    """Refuse options that would be without effect beside the chosen one: a silent one would be a lie."""
-    if given := [name for name, value in others.items() if value is not None]:
-        raise InvalidInput(f"{' and '.join(given)} can't be given together with {chosen}.")
-
-
-def _message(context: Context, message: str | None, file: str | None) -> str:
-    if file is None and message not in (None, "-"):
-        return message or ""
-    if file is None and message is None and context.stdin is not None and context.stdin.isatty():
-        raise InvalidInput(
-            "What the call says is missing.",
-            hint="Give it as MESSAGE, pipe it in, or use --file, --play or --callflow.",
+def _refuse_what_would_be_without_effect(asked: CallOptions) -> None:
+    """An option that is silently ignored would be a lie."""
+    speech = {"--voice": asked.voice, "--speed": asked.speed, "--spell-digits": asked.spell_digits or None}
+    said = {"MESSAGE": asked.message, "--file": asked.file}
+    if asked.callflow_file is not None:
+        _refuse_beside("--callflow", {**said, "--play": asked.play, "--repeat": asked.repeat, **speech})
+    elif asked.play is not None:
+        _refuse_beside("--play", {**said, **speech})
+    elif asked.file is not None:
+        _refuse_beside("--file", {"MESSAGE": asked.message})
+    if asked.to is None:
+        if asked.callflow_file is None:
+            raise InvalidInput(
+                "Whom to call is missing.", hint='For example: voicecli call +33199001234 "Hello"'
+            )
+        _refuse_beside(
+            "a callflow that makes its own call", {"--from": asked.source, "--region": asked.region}
         )
-    return context.read_text(file or "-").rstrip("\r\n")
+
+
+def _refuse_beside(chosen: str, others: Mapping[str, object]) -> None:
+    if given := [name for name, value in others.items() if value is not None]:
+        raise InvalidInput(
+            f"{' and '.join(given)} can't be given together with {chosen}.", hint="Leave one of them out."
+        )
+
+
+def _request(
+    context: Context, settings: Settings, asked: CallOptions, number: phone.PhoneNumber | None
+) -> CallRequest:
+    validity = callflow.DEFAULT_VALIDITY if asked.valid_for is None else asked.valid_for
+    if asked.callflow_file is not None or number is None:
+        values = settings.require(*CONNECTION, *(() if number is None else ("source",)))
+        path = "-" if asked.callflow_file is None else asked.callflow_file
+        document = _json_document(context.read_text(path), path)
+        if number is not None and _calls_first(document):
+            raise InvalidInput(
+                "The callflow begins with a call of its own, so TO has no place.",
+                hint="Leave one of the two out.",
+            )
+        return callflow.request_from_json(
+            document,
+            to=number,
+            source=values.get("source"),
+            message_id=asked.message_id,
+            valid_for=asked.valid_for,
+        )
+    if asked.play is not None:
+        return callflow.audio_message(
+            number,
+            asked.play,
+            source=settings.require(*CONNECTION, "source")["source"],
+            repeat=asked.repeat or 1,
+            message_id=asked.message_id,
+            valid_for=validity,
+        )
+    values = settings.require(*CONNECTION, "source", "voice_profile")
+    return callflow.voice_message(
+        number,
+        _message(context, asked),
+        source=values["source"],
+        repeat=asked.repeat or 1,
+        voice_profile=values["voice_profile"],
+        speed=1.0 if asked.speed is None else asked.speed,
+        spell_digits=asked.spell_digits,
+        message_id=asked.message_id,
+        valid_for=validity,
+    )
+
+
+def _message(context: Context, asked: CallOptions) -> str:
+    if asked.file is None and asked.message not in (None, "-"):
+        return asked.message or ""
+    waiting = asked.file is None and asked.message is None and context.stdin is not None
+    if waiting and context.stdin is not None and context.stdin.isatty():
+        raise InvalidInput("What the call says is missing.", hint=HOW_TO_SAY)
+    text = context.read_text("-" if asked.file is None else asked.file).rstrip("\r\n")
+    if not text:
+        raise InvalidInput("The message is empty (0 characters).", hint=HOW_TO_SAY)
+    return text
+
+
+def _calls_first(document: object) -> bool:
+    actions = document.get("callflow") if isinstance(document, dict) else document
+    return isinstance(actions, list) and bool(callflow.destinations(actions[:1]))
 
 
 def _json_document(text: str, path: str) -> object:
@@ -238,60 +305,3 @@ def _json_document(text: str, path: str) -> object:
     except ValueError as error:
         reason = str(error)
     raise InvalidInput(f"The callflow in {path} is not valid JSON: {reason}.")
-
-
-def _own_callflow(
-    document: object,
-    settings: Settings,
-    number: phone.PhoneNumber | None,
-    *,
-    message_id: str | None,
-    valid_for: timedelta | None,
-) -> CallRequest:
-    """A request of the user's own: a list of actions, or the whole JSON object that 8x8 takes.
-
-    What a flag says goes before what the file says.
-    """
-    body = document if isinstance(document, dict) else {"callflow": document}
-    if unknown := sorted(body.keys() - {"callflow", "validUntil", "clientRequestId", "clientActionId"}):
-        raise InvalidInput(f"The callflow file has a field that 8x8 does not know: {unknown[0][:80]!r}.")
-    actions = body.get("callflow")
-    if number is not None and isinstance(actions, list):
-        if callflow.destinations(actions[:1]):
-            raise InvalidInput(
-                "The callflow file begins with a call of its own, so TO has no place.",
-                hint="Leave one of the two out.",
-            )
-        actions = [callflow.make_call(settings.require("source")["source"], number.e164), *actions]
-    request = callflow.call_request(
-        actions,
-        message_id=message_id or _string(body, "clientRequestId"),
-        valid_for=valid_for or callflow.DEFAULT_VALIDITY,
-    )
-    for called in callflow.destinations(request.callflow):
-        phone.parse("+" + called.removeprefix("+"))
-    if message_id is None and (action_id := _string(body, "clientActionId")):
-        request = replace(request, client_action_id=action_id)
-    if valid_for is None and (moment := _string(body, "validUntil")):
-        request = replace(request, valid_until=_moment(moment))
-    return request
-
-
-def _string(body: Mapping[str, object], name: str) -> str | None:
-    value = body.get(name)
-    if value is None or (isinstance(value, str) and value.isprintable() and value.strip()):
-        return value
-    raise InvalidInput(f"{name} in the callflow file must be a text and not empty.")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None and moment > datetime.now(UTC):
-            return moment
-    except ValueError:
-        pass
-    raise InvalidInput(
-        f"validUntil in the callflow file must be a time to come, with its zone, not {text[:40]!r}.",
-        hint="For example 2030-01-31T09:00:00.000Z, or leave it out and use --valid-for.",
-    )

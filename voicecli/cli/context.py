@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from voicecli.settings import Settings
 
 T = TypeVar("T")
+CONNECTION = ("api_key", "subaccount_id", "base_url")
+"""The settings that a client needs."""
 
 
 @dataclass
@@ -32,7 +34,12 @@ class Context:
 
     @cached_property
     def output(self) -> Output:
-        return FORMATS[self.format](self.stdout, self.stderr)
+        from voicecli import settings
+
+        output = FORMATS[self.format](self.stdout, self.stderr, colours=settings.colours())
+        for secret in settings.environment_secrets():
+            output.hide(secret)
+        return output
 
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""
@@ -45,15 +52,13 @@ class Context:
             self.output.note(f"Warning: {warning}")
         return loaded
 
-    def client(
-        self, settings: "Settings", *, request_timeout: float | None = None, retries: int | None = None
-    ) -> "Client":
-        from voicecli import client
+    def client(self, settings: "Settings", *, request_timeout: float, retries: int) -> "Client":
+        from voicecli.client import Client
 
-        return client.Client(
-            **settings.require("api_key", "subaccount_id", "base_url"),
-            request_timeout=client.REQUEST_TIMEOUT if request_timeout is None else request_timeout,
-            retries=client.RETRIES if retries is None else retries,
+        return Client(
+            **settings.require(*CONNECTION),
+            request_timeout=request_timeout,
+            retries=retries,
             on_retry=lambda reason, seconds: self.output.note(f"{reason}; trying again in {seconds:.1f} s"),
         )
 
@@ -62,12 +67,16 @@ class Context:
         if not self.debug:
             return client.send(operation)
         request = client.request(operation)
-        self.output.note(f"> {request.method} {request.url} ({len(request.body or b'')} bytes)")
-        start = time.monotonic()
+        size = len(request.body or b"")
+        self.output.note(f"> {operation.name}: {request.method} {request.url} ({size} bytes)")
+        start, ending = time.monotonic(), "accepted"
         try:
             return client.send(operation)
+        except VoicecliError as error:
+            ending = error.code
+            raise
         finally:
-            self.output.note(f"< after {time.monotonic() - start:.3f} s")
+            self.output.note(f"< {ending} after {time.monotonic() - start:.3f} s")
 
     def read_text(self, path: str, *, limit: int = 1 << 20) -> str:
         """A text file, or standard input for ``-``: UTF-8, at most ``limit`` bytes. Raises InvalidInput."""

@@ -39,7 +39,6 @@ _COLUMNS = (
     Column("number", 12),
     Column("what", 0),
 )
-_SOURCE = "+33199000000"
 _STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow"}
 
 
@@ -57,8 +56,8 @@ class Scene:
 
 def demo(
     ctx: typer.Context,
-    json: options.Json = False,  # noqa: ARG001
-    debug: options.Debug = False,  # noqa: ARG001
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show it all on this machine: calls, and what is reported of them. No account, no network.
 
@@ -69,8 +68,10 @@ def demo(
 
 
 def _scenes() -> list[Scene]:
+    from voicecli.sandbox import SOURCE
+
     def message(number: str, text: str, *, spell: bool = False) -> CallRequest:
-        return voice_message(number, text, source=_SOURCE, spell_digits=spell)
+        return voice_message(number, text, source=SOURCE, spell_digits=spell)
 
     ask = {
         "action": "sayAndCapture",
@@ -84,7 +85,7 @@ def _scenes() -> list[Scene]:
     return [
         Scene("reminder", message("+33199001234", "Your appointment is tomorrow at ten.")),
         Scene("one-time code", message("+33199005678", "Your code is 482913.", spell=True)),
-        Scene("alert, press 1", call_request([make_call(_SOURCE, "+33199007103"), ask])),
+        Scene("alert, press 1", call_request([make_call(SOURCE, "+33199007103"), ask])),
         Scene("nobody there", message("+33199000480", "Your parcel is here.")),
         Scene("busy line", message("+33199000486", "Your parcel is here.")),
         Scene("8x8 too full", message("+33199002010", "Your parcel is here.")),
@@ -112,9 +113,8 @@ class _Demo:
         from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 
         local = Sandbox(time_scale=TIME_SCALE)
-        runner = web.AppRunner(
-            listener.application(token=self._token, receive=self._receive), shutdown_timeout=0.1
-        )
+        receiver = listener.application(token=self._token, receive=self._receive)
+        runner = web.AppRunner(receiver, access_log=None, shutdown_timeout=0.1)
         try:
             url = await local.start()
             await runner.setup()

@@ -15,7 +15,7 @@ from voicecli.errors import (
 
 class ExitCode(IntEnum):
     DONE = 0, "done: what was asked for happened"
-    FAULT = 1, "a fault of voicecli's own, or its output could not be written"
+    FAULT = 1, "a fault of voicecli's own, or its output could not be written: look before you call again"
     USAGE = 2, "wrong usage or invalid input: nothing was sent"
     CONFIGURATION = 3, "a setting is missing or wrong: nothing was sent"
     REFUSED = 4, "8x8 refused: no call was placed"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from voicecli.callflow import MAX_VALIDITY
 from voicecli.cli import context
 
 _DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
@@ -16,8 +17,8 @@ def duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text.strip().lower())
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    if not timedelta(0) < length <= timedelta(days=365):
-        raise typer.BadParameter(f"{text!r} is not a length of time such as 30s, 10m or 2h.")
+    if not timedelta(0) < length <= MAX_VALIDITY:
+        raise typer.BadParameter(f"{text!r} is not a length of time such as 30s, 10m or 2h, up to a year.")
     return length
 
 
@@ -43,13 +44,13 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
-Json = Annotated[
+JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print JSON and nothing else.", callback=_json, is_eager=True)
 ]
-Quiet = Annotated[
+QuietFlag = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
 ]
-Debug = Annotated[
+DebugFlag = Annotated[
     bool,
     typer.Option(
         "--debug",

@@ -12,6 +12,7 @@ from voicecli.cli import options
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column
+from voicecli.sandbox import PORT
 
 EXAMPLES = """Examples:
   voicecli sandbox --time-scale 60
@@ -23,7 +24,7 @@ def sandbox(
     ctx: typer.Context,
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="Where to listen; 0 lets the system choose.")
-    ] = 5680,
+    ] = PORT,
     time_scale: Annotated[
         float, typer.Option(metavar="FACTOR", help="How fast calls go; 60 makes a minute a second.")
     ] = 1.0,
@@ -43,9 +44,9 @@ def sandbox(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Print which last digits of a number do what.")
     ] = False,
-    json: options.Json = False,  # noqa: ARG001
-    quiet: options.Quiet = False,  # noqa: ARG001
-    debug: options.Debug = False,  # noqa: ARG001
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Run a local 8x8 to try things on: the Voice API and its webhooks, without an account.
 
@@ -76,8 +77,9 @@ def _print_numbers(context: Context) -> None:
 
 
 def _print_environment(context: Context, url: str) -> None:
-    from voicecli.sandbox import environment
+    from voicecli.sandbox import API_KEY, environment
 
+    context.output.reveal(API_KEY)
     variables = environment(url)
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
     context.output.result(exports, {"url": url, "environment": variables}, identifier=url)
@@ -101,7 +103,7 @@ async def _serve(
         ) from error
     try:
         _print_environment(context, url)
-        own_port = "" if port == 5680 else f" --port {url.rpartition(':')[2]}"
+        own_port = "" if port == PORT else f" --port {url.rpartition(':')[2]}"
         context.output.note(
             f'The sandbox is ready. In another terminal: eval "$(voicecli sandbox --print-env{own_port})"'
         )

@@ -8,49 +8,68 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
-from voicecli.output.rows import Column, console_for, plain_row, rich_row
+from voicecli.output.rows import Column, plain_row, rich_row
 from voicecli.output.safe import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MIN_SECRET = 6  # a shorter "secret" would take bites out of ordinary words
+MIN_SECRET = 4  # characters: to mask less would garble words and hide nothing
 
 
 class Output:
     """For people: a sentence on stdout, talk and errors on stderr. The other formats vary from this.
 
-    ``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``).
+    ``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): then
+    nothing is wanted there.
     """
 
-    def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
+    def __init__(self, out: TextIO | None, err: TextIO | None, *, colours: bool = True) -> None:
         self._out = out
         self._err = err
-        self._secrets: list[str] = []
+        self._colours = colours
+        self._secrets: set[str] = set()
         self._console: Console | None = None
 
-    def hide(self, secret: str) -> None:
-        """From now on show *** for this text, wherever it comes from."""
-        if len(secret) >= MIN_SECRET:
-            self._secrets.append(secret)
+    def give_up(self) -> None:
+        """Write nothing more to stdout, not even what is still waiting to be written."""
+        if self._out is not None:
+            _give_up_on(self._out)
 
-    def result(self, text: str, data: Mapping[str, object], *, identifier: str = "") -> None:
+    def hide(self, secret: str) -> None:
+        """From now on show *** for this text, wherever it comes from, and as JSON writes it, too."""
+        if len(secret) >= MIN_SECRET:
+            self._secrets |= {secret, json.dumps(secret)[1:-1]}
+
+    def reveal(self, text: str) -> None:
+        """Show this text after all: a key that everybody has is no secret."""
+        self._secrets.discard(text)
+
+    def result(
+        self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
+    ) -> None:
         """The answer of a command: for people, for programs, and the identifier alone.
 
-        Raises OutputFailed, which repeats the text: what has happened must not get lost.
+        ``happened`` is for what can't be undone. Then an OutputFailed repeats the text, so that it does
+        not get lost where standard output can't be written.
         """
-        self._answer(visible(text, lines=True), text)
+        self._answer(visible(text, lines=True), text if happened else "")
 
     def row(
         self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
     ) -> None:
-        """One row of a list that grows as things happen; ``style`` is rich's, for the last cell."""
+        """One row of a list that grows as things happen; ``style`` is rich's, for the last cell.
+
+        Raises OutputFailed, but not where the reader has seen enough (``| head``).
+        """
         if self._out is None or not self._out.isatty():
-            self._answer(plain_row(columns, cells), "")
+            self._row(plain_row(columns, cells))
             return
         if self._console is None:
-            self._console = console_for(self._out)
-        rich_row(self._console, columns, cells, style)
+            from rich.console import Console
+
+            self._console = Console(file=self._out, highlight=False, markup=False, emoji=False)
+        self._row(rich_row(self._console, columns, cells, style))
 
     def note(self, text: str) -> None:
         """Talk: progress, warnings, what is being waited for."""
@@ -59,15 +78,22 @@ class Output:
     def error(self, error: VoicecliError) -> None:
         for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
             if text:
-                wrapped = self._wrapped(f"{word} {visible(text)}")
-                self._talk(self._coloured(word, style) + wrapped.removeprefix(word))
+                line = self._wrapped(f"{word} {visible(text)}")
+                self._talk(self._coloured(word, style) + line.removeprefix(word))
 
     def traceback(self, error: BaseException) -> None:
         import traceback
 
         self._talk(visible("".join(traceback.format_exception(error)).rstrip(), lines=True))
 
-    def _answer(self, written: str, told: str) -> None:
+    def _row(self, line: str) -> None:
+        try:
+            self._answer(line, "")
+        except OutputFailed as failed:
+            if not isinstance(failed.__cause__, BrokenPipeError):
+                raise
+
+    def _answer(self, written: str, happened: str) -> None:
         if self._out is None:
             return
         try:
@@ -75,9 +101,10 @@ class Output:
             self._out.flush()
         except OSError as error:
             _give_up_on(self._out)
+            what = f"; it would have said: {happened}" if happened else ""
+            hint = "What it would have said did happen: do not run the command again for that."
             raise OutputFailed(
-                f"Standard output can't be written ({error.strerror}); it would have said: {told}",
-                hint="What it says did happen: do not run the command again for that.",
+                f"Standard output can't be written ({error.strerror}){what}.", hint=hint if happened else ""
             ) from error
 
     def _talk(self, text: str) -> None:
@@ -102,37 +129,39 @@ class Output:
         return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
     def _coloured(self, word: str, style: str) -> str:
-        plain = (
-            self._err is None
-            or not self._err.isatty()
-            or os.environ.get("NO_COLOR")
-            or os.environ.get("TERM") == "dumb"
-        )
+        plain = self._err is None or not self._err.isatty() or not self._colours
         return word if plain else f"\x1b[{style}m{word}\x1b[0m"
 
 
 class Quiet(Output):
-    """Only the identifier."""
+    """Only the identifier; of a list, each first cell."""
 
-    def result(self, text: str, data: Mapping[str, object], *, identifier: str = "") -> None:
-        self._answer(visible(identifier), text)
+    def result(
+        self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
+    ) -> None:
+        self._answer(visible(identifier), text if happened else "")
 
     def row(
         self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
     ) -> None:
-        pass
+        self._row(visible(cells[0]))
 
 
 class Json(Output):
-    """One JSON document on stdout, and an error as one JSON object on stderr."""
+    """One JSON document on stdout, of a list one a line, and an error as one JSON object on stderr."""
 
-    def result(self, text: str, data: Mapping[str, object], *, identifier: str = "") -> None:
-        self._answer(json.dumps(data), text)
+    def result(
+        self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
+    ) -> None:
+        self._answer(json.dumps(data), text if happened else "")
 
     def row(
         self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
     ) -> None:
-        self._answer(json.dumps(data), "")
+        self._row(json.dumps(data))
+
+    def note(self, text: str) -> None:
+        """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
 
     def error(self, error: VoicecliError) -> None:
         content = {

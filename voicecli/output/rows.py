@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from voicecli.output.safe import visible
 
@@ -24,8 +24,8 @@ def plain_row(columns: Sequence[Column], cells: Sequence[str]) -> str:
     return "  ".join(visible(cell).ljust(column.width) for column, cell in pairs).rstrip()
 
 
-def rich_row(console: "Console", columns: Sequence[Column], cells: Sequence[str], style: str) -> None:
-    """The same on a terminal: the last column wraps inside itself."""
+def rich_row(console: "Console", columns: Sequence[Column], cells: Sequence[str], style: str) -> str:
+    """The same for a terminal, as text: the last column wraps inside itself."""
     from rich.table import Table
     from rich.text import Text
 
@@ -35,10 +35,6 @@ def rich_row(console: "Console", columns: Sequence[Column], cells: Sequence[str]
         table.add_column(width=None if last else column.width, ratio=1 if last else None, no_wrap=not last)
     *first, words = (visible(cell) for cell in cells)
     table.add_row(*(Text(cell) for cell in first), Text(words, style=style))
-    console.print(table)
-
-
-def console_for(stream: TextIO) -> "Console":
-    from rich.console import Console
-
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+    with console.capture() as drawn:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in drawn.get().splitlines())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +13,13 @@ from voicecli.sandbox.numbers import Fault
 from voicecli.sandbox.payloads import Json, stamp
 
 SILENCE = 600.0  # real seconds that an answer which never comes is waited for
+
+
+def silent_logger() -> logging.Logger:
+    """For aiohttp's server, which would put a traceback on stderr for every request that is no HTTP."""
+    logger = logging.getLogger("voicecli.sandbox")
+    logger.disabled = True
+    return logger
 
 
 async def json_body(request: web.Request) -> Json | None:

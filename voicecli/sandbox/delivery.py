@@ -44,12 +44,21 @@ class Courier:
         self._http: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    def has(self, kind: str) -> bool:
+        """Whether events of this type are reported to anybody."""
+        return kind in self.targets and self.targets[kind].enabled
+
     def spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
-        """Run in the background until ``close``."""
+        """Run in the background until ``close``; what goes wrong there is told in the log."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log(f"a fault of the sandbox: {error!r}")
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -62,18 +71,19 @@ class Courier:
         """Let time pass on the sandbox's clock."""
         await asyncio.sleep(seconds / self._time_scale)
 
-    async def deliver(self, kind: str, event: dict[str, object], *, after: float = 0) -> bytes | None:
-        """Deliver one event and return the answer's body, or None where there is no such webhook.
+    async def deliver(
+        self, kind: str, event: dict[str, object], *, after: float = 0, again: bool = True
+    ) -> bytes | None:
+        """Deliver one event and return the answer's body, or None where it did not arrive.
 
-        A first attempt that fails is repeated in the background, so that nothing waits for it.
+        With ``again``, what did not arrive is tried again in the background, so that nothing waits for it.
         """
-        target = self.targets.get(kind)
-        if target is None or not target.enabled:
-            return None
         await self.sleep(after)
-        reply = await self._attempt(target, event)
-        if reply is None:
-            self.spawn(self._repeat(target, event))
+        if not self.has(kind):
+            return None
+        reply = await self._attempt(self.targets[kind], event)
+        if reply is None and again:
+            self.spawn(self._repeat(self.targets[kind], event))
         return reply
 
     async def _repeat(self, target: Target, event: dict[str, object]) -> None:

@@ -68,7 +68,8 @@ class LogExports:
         answer: Json = {"status": self._status(job)}
         if answer["status"] == "succeeded":
             root = request.path.rpartition("/exports/")[0]
-            answer["data"] = [f"{request.url.origin()}{root}/download/{job_id}"]
+            host, port = request.get_extra_info("sockname")[:2]
+            answer["data"] = [f"http://{host}:{port}{root}/download/{job_id}"]
             answer["expires"] = stamp(datetime.now(UTC) + timedelta(days=30))
         return web.json_response(answer)
 

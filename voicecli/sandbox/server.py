@@ -12,15 +12,15 @@ from voicecli import callflow
 from voicecli.api import WEBHOOK_TYPES
 from voicecli.callflow import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
-from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, too_many
+from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
 from voicecli.sandbox.delivery import Courier, Target
 from voicecli.sandbox.exports import LogExports
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession, unknown_voice
 
-MAX_BODY = 1 << 20
-KEPT_SESSIONS = 10_000  # for recordings and log exports
+MAX_BODY = 1 << 18  # bytes
+KEPT_SESSIONS = 2_000  # for recordings and log exports
 # The statusCodes whose HTTP status 8x8 shows are 400 for -1007 and 422 for -1013; the others follow suit:
 # what can't be read is 400, what can be read and not be done is 422.
 _UNREADABLE = (-1001, -1007, -1009)
@@ -62,18 +62,25 @@ class Sandbox:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Serve, and return the base URL. Port 0 lets the system choose. Raises OSError for a busy port."""
         self._runner = web.AppRunner(
-            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+            self._application(),
+            access_log=None,
+            logger=silent_logger(),
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, backlog=1024)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, host, port, backlog=1024).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         self.url = f"http://{host}:{self._runner.addresses[0][1]}"
         return self.url
 
     async def stop(self) -> None:
-        await self._courier.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        await self._courier.close()
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY, middlewares=[self._gate])
@@ -107,6 +114,8 @@ class Sandbox:
             response = self._turned_away(request) or await handler(request)
         except web.HTTPException as error:
             response = failure(error.status, error.reason)
+        except (web.RequestPayloadError, ValueError) as error:
+            response = failure(400, f"Bad request: {type(error).__name__}")
         self._log(f"{request.method} {request.path.rpartition('/')[2]} {response.status}")
         return response
 
@@ -151,13 +160,13 @@ class Sandbox:
             return Problem(-1020, "invalid scenarioName")
         if voice := unknown_voice(actions, VOICES):
             return Problem(-1002, f"Speech profile or language parameter invalid: {voice}")
-        if "sayAndCapture" in kinds and "VCA" not in self._courier.targets:
+        if "sayAndCapture" in kinds and not self._courier.has("VCA"):
             return Problem(-1004, "DTMF callback url not provided")
         for name in ("clientRequestId", "clientActionId"):
             if not isinstance(body.get(name), str | None):
                 return Problem(-1009, f"$.{name}: must be a text")
         if (until := body.get("validUntil")) is not None:
-            moment = _moment(until)
+            moment = callflow.valid_until(until)
             if moment is None:
                 return Problem(-1009, "$.validUntil: must be YYYY-MM-DDTHH:MM:SS.SSSZ")
             if moment <= datetime.now(UTC):
@@ -191,8 +200,13 @@ class Sandbox:
         return {**created, "statusCode": 1, "statusMessage": "Created"}
 
     async def _play(self, session: PlayedSession) -> None:
-        await session.play()
-        self._log(f"session {session.session_id} {session.status}")
+        try:
+            await session.play()
+        except Exception:
+            session.fail()
+            raise  # into the log
+        finally:
+            self._log(f"session {session.session_id} {session.destination} {session.ending()}")
 
     # -- everything else -----------------------------------------------------------------------------
 
@@ -326,12 +340,3 @@ class _Bucket:
 def _actions(body: Mapping[str, object]) -> list[Mapping[str, object]]:
     actions = body.get("callflow")
     return actions if isinstance(actions, list) else []
-
-
-def _moment(value: object) -> datetime | None:
-    """A validUntil: date, time and zone, all of them."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None

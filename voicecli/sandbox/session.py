@@ -24,7 +24,8 @@ CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
 FILE_SECONDS = 10  # no file is fetched: each is taken to last this long
 BRIDGE_SECONDS = 20  # how long two bridged people talk
 LISTEN_SECONDS = 2  # how long the callee stays when there is nothing left to do
-MAX_ACTIONS = 1000  # VCA replies could keep a call going for ever
+MAX_SECONDS = 4 * 3600  # a call is ended then: VCA replies could keep it going for ever
+MAX_REPLY_ACTIONS = 100
 ERRORS_WHILE_SPEAKING = (-2005, -2006)  # the others strike before the call is answered
 LAST_ACTIONS = {
     "makeCall": "MAKE_CALL",
@@ -63,7 +64,8 @@ class PlayedSession:
         self.recordings: list[Json] = []
         self._subaccount_id = subaccount_id
         self._request_id = request_id
-        self._actions: list[Action] = list(body["callflow"])  # type: ignore[call-overload]
+        self._callflow: Sequence[Action] = body["callflow"]  # type: ignore[assignment]
+        self._actions = list(self._callflow)
         self._client_action_id = _text(body.get("clientActionId"))
         self._start = self._now = start
         self._loop_start = asyncio.get_running_loop().time()
@@ -79,17 +81,34 @@ class PlayedSession:
         self._error: Json | None = None
         self._previous: asyncio.Task[bytes | None] | None = None
 
+    @property
+    def destination(self) -> str:
+        return next(iter(destinations(self._callflow)), "")
+
+    def ending(self) -> str:
+        """How it ended, in words, for the sandbox's log."""
+        if self.status is None:
+            return "is cut off"
+        words = vocabulary.OUTCOMES[self.status]
+        if self._error is not None:
+            words += f": {self._error['errorMsg']} ({self._error['errorCode']})"
+        return f"{words}, after {(self._now - self._start).total_seconds():.0f} s"
+
     async def play(self) -> None:
-        done = 0
         try:
-            while self._actions and done < MAX_ACTIONS:
+            while self._actions:
                 action = self._actions.pop(0)
-                done += 1
                 await self._act(str(action["action"]), _params(action))
             await self._pass(LISTEN_SECONDS)  # nothing more to do: the callee hangs up
         except _Ended:
             pass
-        await self._finish()
+        self._finish()
+
+    def fail(self) -> None:
+        """End the session, whatever state it is in, so that nobody waits for its summary in vain."""
+        self.status = Outcome.ERROR
+        self._error = self._error_details(-2001)
+        self._finish()
 
     # -- actions -------------------------------------------------------------------------------------
 
@@ -108,7 +127,7 @@ class PlayedSession:
                 await self._pass(FILE_SECONDS * _whole(params.get("repetition"), 1))
             case "sayAndCapture":
                 await self._capture(params)
-            case _:  # hangup
+            case "hangup":
                 raise _Ended
 
     async def _dial_first(self, params: Mapping[str, object]) -> None:
@@ -185,10 +204,9 @@ class PlayedSession:
             event_id=fresh_id(self._dice),
             session={**self._ids(), "clientActionId": self._client_action_id},
         )
-        reply = await self._post("VCA", event)
-        if reply is None and "VCA" not in self._courier.targets:
+        if not self._courier.has("VCA"):
             return  # it was deleted during the call
-        actions = self._reply_actions(reply)
+        actions = self._reply_actions(await self._post("VCA", event))
         if actions is None:
             self._end_with_error(-2003, "sayAndCapture")
             return
@@ -209,18 +227,21 @@ class PlayedSession:
         actions: Sequence[Action] = document["callflow"]
         if any(problems(actions, in_call=True)) or unknown_voice(actions, self._voices):
             return None
-        if len(self.legs) > 1 and destinations(actions):
-            return None  # two legs are the most
+        legs = len(self.legs) + len(destinations([*actions, *self._actions]))
+        if len(actions) > MAX_REPLY_ACTIONS or legs > 2:
+            return None
         self._client_action_id = _text(document.get("clientActionId")) or self._client_action_id
         return actions
 
     # -- the clock, the events, the end --------------------------------------------------------------
 
     async def _pass(self, seconds: float) -> None:
-        whole = max(0, round(seconds))
-        self._now += timedelta(seconds=whole)
+        left = MAX_SECONDS - (self._now - self._start).total_seconds()
+        self._now += timedelta(seconds=min(max(0, round(seconds)), left))
         elapsed = (self._now - self._start).total_seconds() / self._time_scale
         await asyncio.sleep(self._loop_start + elapsed - asyncio.get_running_loop().time())
+        if seconds > left:
+            raise _Ended
 
     def _leg(self, params: Mapping[str, object]) -> Leg:
         return Leg(
@@ -242,16 +263,17 @@ class PlayedSession:
 
     def _end_with_error(self, code: int, action: str | None) -> None:
         self.status = Outcome.ERROR
-        self._error = {
+        self._error = self._error_details(code) | ({} if action is None else {"action": action})
+        raise _Ended
+
+    def _error_details(self, code: int) -> Json:
+        return {
             "errorMsg": vocabulary.session_error(code).text.capitalize(),
             "errorCode": code,
             "callFlowRequestId": self._request_id,
         }
-        if action is not None:
-            self._error["action"] = action
-        raise _Ended
 
-    async def _finish(self) -> None:
+    def _finish(self) -> None:
         if self.status is None:
             self.status = self._fate.outcome
         if self._fate.error is not None and self.legs:
@@ -308,8 +330,9 @@ class PlayedSession:
 
         async def deliver() -> bytes | None:
             if previous is not None:
-                await previous
-            return await self._courier.deliver(kind, event, after=first)
+                await asyncio.wait([previous])
+            # A question about a live call is not asked again once the moment is over.
+            return await self._courier.deliver(kind, event, after=first, again=kind != "VCA")
 
         task = self._courier.spawn(deliver())
         for delay in again:
@@ -341,7 +364,8 @@ def _speech(params: Mapping[str, object], name: str) -> float:
 
 
 def _whole(value: object, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
+    """A whole number within reason, so that it can be reckoned with."""
+    return min(value, 10**9) if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 def _text(value: object) -> str | None:

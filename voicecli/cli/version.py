@@ -1,0 +1,14 @@
+"""``voicecli --version``: apart from the parser, so that asking loads nothing."""
+
+import sys
+
+from voicecli.version import __version__
+
+
+def show_version() -> None:
+    """Print the version; where that fails, end with 1."""
+    try:
+        print(f"voicecli {__version__}", flush=True)
+    except OSError as error:
+        sys.stdout = None  # so that Python's own last flush does not fail, too
+        sys.exit(f"Error: Standard output can't be written ({error.strerror}).")
