@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from voicecli import api
-from voicecli.callflow import DEFAULT_VOICE, caller_id, is_msisdn
+from voicecli.callflow import DEFAULT_VOICE, caller_id
 from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.rules import is_msisdn
 
 
 @dataclass(frozen=True, slots=True)

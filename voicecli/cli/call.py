@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api, callflow, phone
+from voicecli import api, callflow, phone, rules
 from voicecli.callflow import CallRequest
 from voicecli.cli import context as contexts
 from voicecli.cli import options
@@ -65,7 +65,7 @@ def call(
     ] = None,
     speed: Annotated[
         float | None,
-        typer.Option(metavar="FACTOR", min=callflow.MIN_SPEED, max=callflow.MAX_SPEED, help="1 is normal."),
+        typer.Option(metavar="FACTOR", min=rules.MIN_SPEED, max=rules.MAX_SPEED, help="1 is normal."),
     ] = None,
     spell_digits: Annotated[
         bool, typer.Option("--spell-digits", help='Read every 123456 as "1 2 3 4 5 6".')

@@ -8,9 +8,9 @@ from random import Random
 
 from aiohttp import web
 
-from voicecli import callflow
+from voicecli import callflow, rules
 from voicecli.api import WEBHOOK_TYPES
-from voicecli.callflow import Problem
+from voicecli.rules import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
 from voicecli.sandbox.delivery import Courier, Target
@@ -152,7 +152,7 @@ class Sandbox:
 
     def _problem(self, body: Mapping[str, object], theirs: Fate) -> Problem | None:
         actions = body.get("callflow")
-        for problem in callflow.problems(actions):
+        for problem in rules.problems(actions):
             start = "Invalid Callflow : " if problem.status_code == -1013 else ""
             return Problem(problem.status_code, start + problem.message)
         kinds = [action["action"] for action in _actions(body)]
@@ -166,7 +166,7 @@ class Sandbox:
             if not isinstance(body.get(name), str | None):
                 return Problem(-1009, f"$.{name}: must be a text")
         if (until := body.get("validUntil")) is not None:
-            moment = callflow.valid_until(until)
+            moment = rules.valid_until(until)
             if moment is None:
                 return Problem(-1009, "$.validUntil: must be YYYY-MM-DDTHH:MM:SS.SSSZ")
             if moment <= datetime.now(UTC):

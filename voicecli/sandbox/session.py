@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from voicecli import vocabulary
-from voicecli.callflow import Action, destinations, problems
+from voicecli.callflow import destinations
+from voicecli.rules import Action, problems
 from voicecli.sandbox import payloads
 from voicecli.sandbox.chaos import Weather
 from voicecli.sandbox.delivery import Courier
