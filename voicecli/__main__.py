@@ -4,6 +4,8 @@ import gc
 import signal
 import sys
 
+ENDING = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+
 
 def main() -> None:
     try:
@@ -16,7 +18,8 @@ def main() -> None:
         from voicecli.cli.app import run
 
         code = run(sys.argv[1:])
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer is out: nothing is left to interrupt
+        for number in ENDING:  # the answer is out: nothing is left to interrupt
+            signal.signal(number, signal.SIG_IGN)
         gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
         sys.exit(code)
     except KeyboardInterrupt:  # while loading; ``run`` sees to its own

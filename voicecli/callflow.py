@@ -105,7 +105,8 @@ def voice_message(
     """A call that says ``text`` ``repeat`` times (1 to 10) and hangs up.
 
     ``to`` and ``source`` are E.164 numbers, ``speed`` is a factor from 0.5 to 2, ``spell_digits`` reads
-    123456 as "1 2 3 4 5 6". The text may have 3,000 characters. Raises InvalidInput.
+    123456 as "1 2 3 4 5 6". The text may have 3,000 characters; what else ``call_request`` takes holds here,
+    too. Limits are those of 8x8's page "Send Callflow". Raises InvalidInput.
     """
     if spell_digits:
         text = _BETWEEN_DIGITS.sub(" ", text)
@@ -130,7 +131,10 @@ def audio_message(
     message_id: str | None = None,
     valid_for: timedelta = DEFAULT_VALIDITY,
 ) -> CallRequest:
-    """A call that plays the mp3 or wav file at ``url`` (at most 5 MB) and hangs up. Raises InvalidInput."""
+    """A call that plays the mp3 or wav at ``url`` (at most 5 MB) ``repeat`` times (1 to 10) and hangs up.
+
+    8x8 keeps the file for an hour by its URL (page "Send Callflow"). Raises InvalidInput.
+    """
     if complaint := audio_url_complaint(url):
         raise InvalidInput(f"{url[:80]!r} can't be played: it {complaint}.")
     flow = [

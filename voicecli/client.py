@@ -85,7 +85,11 @@ class Client:
         self._http.close()
 
     def call(self, request: CallRequest) -> Session:
-        """Place a call. Raises Refused, RateLimited, Unreachable or OutcomeUnknown."""
+        """Place a call (8x8's page "Send Callflow"). The session says that 8x8 accepted it, no more.
+
+        Raises Refused, RateLimited or Unreachable, where no call was placed, and OutcomeUnknown, where one
+        may have been.
+        """
         return self.send(api.send_callflow(request))
 
     def request(self, operation: Operation[T]) -> HttpRequest:

@@ -45,6 +45,8 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         context.output.give_up()
         return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps one that meets a class being made
+            return _fail(context, Interrupted())
         kind = type(error).__name__
         fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
         return _fail(context, fault, error)
