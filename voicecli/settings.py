@@ -112,7 +112,7 @@ class Settings:
     @property
     def other_end(self) -> str:
         """Who a request goes to, in words: a sandbox is never called 8x8."""
-        return "8x8" if self._values["base_url"].lower().startswith("https:") else "The sandbox"
+        return "8x8" if self._values["base_url"].lower().startswith("https:") else "Sandbox"
 
     def _sends_the_key_astray(self) -> bool:
         """Whether a .env, which may have come with somebody's folder, wants the key of the environment."""

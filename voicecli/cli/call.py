@@ -162,14 +162,13 @@ def call(
 def _place(
     context: Context, settings: Settings, request: CallRequest, *, request_timeout: float, retries: int
 ) -> None:
-    destination = ", ".join(callflow.destinations(request.callflow)[:1]) or "8x8's scenario"
+    destination = ", ".join(callflow.destinations(request.callflow)[:1]) or "a scenario"
     accepted = ""
     try:
         with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
             session = context.send(client, api.send_callflow(request))
-            accepted = (
-                f"{settings.other_end} accepted the call to {destination}: session {session.session_id}"
-            )
+            # One line that fits into 80 columns.
+            accepted = f"{settings.other_end} accepted session {session.session_id} to {destination}"
         context.output.result(
             accepted,
             {

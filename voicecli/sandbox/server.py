@@ -24,6 +24,7 @@ KEPT_SESSIONS = 2_000  # for recordings and log exports
 # The statusCodes whose HTTP status 8x8 shows are 400 for -1007 and 422 for -1013; the others follow suit:
 # what can't be read is 400, what can be read and not be done is 422.
 _UNREADABLE = (-1001, -1007, -1009)
+DESTINATION = web.RequestKey("destination", str)  # of a callflow, for the log
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -116,7 +117,11 @@ class Sandbox:
             response = failure(error.status, error.reason)
         except (web.RequestPayloadError, ValueError) as error:
             response = failure(400, f"Bad request: {type(error).__name__}")
-        self._log(f"{request.method} {request.path.rpartition('/')[2]} {response.status}")
+        except Exception as error:  # noqa: BLE001 - told in the log, and answered as 8x8 would
+            self._log(f"a fault of the sandbox: {error!r}")
+            response = failure(500, "Internal server error")
+        what = f"{request.method} {request.path.rpartition('/')[2]} {response.status}"
+        self._log(f"{what} {request.get(DESTINATION, '')}".rstrip())
         return response
 
     def _turned_away(self, request: web.Request) -> web.Response | None:
@@ -136,6 +141,7 @@ class Sandbox:
         if body is None:
             return failure(400, "Invalid JSON request body", -1001)
         destination = next(iter(callflow.destinations(_actions(body))), "")
+        request[DESTINATION] = destination
         theirs = fate(destination)
         problem = self._problem(body, theirs)
         if problem is not None:
@@ -206,7 +212,7 @@ class Sandbox:
             session.fail()
             raise  # into the log
         finally:
-            self._log(f"session {session.session_id} {session.destination} {session.ending()}")
+            self._log(f"session {session.session_id[:8]} {session.destination} {session.ending()}")
 
     # -- everything else -----------------------------------------------------------------------------
 
