@@ -58,7 +58,7 @@ def test_the_advice_names_the_setting() -> None:
         (answer(404, b""), 404),
         (answer(422, b"[1, 2]"), 422),
         (answer(500, refusal(500)), 500),
-        (answer(302, b"", location="https://elsewhere.example"), 302),
+        (answer(307, b"", location="https://elsewhere.example"), 307),
         (answer(422, refusal(-4242)), -4242),
     ],
 )
@@ -90,7 +90,12 @@ def test_what_says_no_is_a_refusal(received: Answer, status_code: int) -> None:
         answer(499, b""),
         answer(418, b"teapot"),
         answer(300, b""),
+        answer(301, b""),
+        answer(302, b""),
         answer(303, b""),
+        answer(400, CREATED),
+        answer(429, CREATED),
+        answer(307, CREATED),
         answer(304, b""),
         answer(100, b""),
         answer(504, {"code": -1, "message": "upstream timed out"}),
@@ -143,3 +148,19 @@ def test_a_question_can_be_asked_again_but_a_change_may_have_been_made() -> None
         list_webhooks().read(answer(502, b""))
     with pytest.raises(OutcomeUnknown, match="the change may have been made"):
         set_webhook("VSS", "https://example.com/vss").read(answer(502, b""))
+
+
+def test_8x8s_words_are_not_quoted_where_they_give_the_message_away() -> None:
+    place = send_callflow(voice_message("+33199001234", "Your code is 482913", source="+33199000000"))
+    for words in ("bad text: Your code is 482913", "invalid: 482913"):
+        with pytest.raises(Refused) as caught:
+            place.read(answer(422, refusal(-1016, words)))
+        assert "482913" not in caught.value.message
+    with pytest.raises(Refused, match=r"callflow\[0\]"):
+        place.read(answer(400, refusal(-1009, "$.callflow[0].params.text: is missing")))
+
+
+def test_a_long_word_of_8x8_is_left_out_whole() -> None:
+    with pytest.raises(Refused) as caught:
+        PLACE.read(answer(422, refusal(-1016, "x" * 301)))
+    assert "xxx" not in caught.value.message

@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -243,6 +244,7 @@ def test_the_request_is_what_8x8_documents() -> None:
         {"api_key": "short"},
         {"request_timeout": 0.0},
         {"request_timeout": float("nan")},
+        {"request_timeout": 1e10},
         {"retries": -1},
     ],
 )
@@ -269,6 +271,42 @@ def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(
     with pytest.raises(ConfigurationError, match="proxy") as caught:
         client("https://voice.example")
     assert "cret" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "speak",
+    [
+        lambda c: None,
+        lambda c: c.sendall(b"SSH-2.0-x\r\n"),
+        lambda c: c.sendall(http("503 Service Unavailable", b"")),
+        lambda c: c.sendall(http("407 Proxy Authentication Required", b"")),
+        lambda c: c.sendall(b"HTTP/1.1 200 OK\r\n\r\n"),
+        drip_headers,
+    ],
+)
+def test_what_a_proxy_never_passed_on_was_not_sent(speak: Speak, monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(speak) as (url, requests):
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        with client("https://voice.example", request_timeout=1, retries=0) as the_client:
+            with pytest.raises(Unreachable):
+                the_client.call(message())
+    assert requests[0].startswith(b"CONNECT voice.example:443")
+
+
+def test_a_client_is_good_for_many_threads(sandbox: RunningSandbox) -> None:
+    requests = [message() for _ in range(40)]
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as the_client:
+        with ThreadPoolExecutor(8) as pool:
+            sessions = list(pool.map(the_client.call, requests))
+    assert len({session.session_id for session in sessions}) == 40
+    assert all(len(sandbox.requested(request.client_request_id)) == 1 for request in requests)
+
+
+def test_a_closed_client_says_so() -> None:
+    the_client = client("http://127.0.0.1:9")
+    the_client.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        the_client.call(message())
 
 
 def test_no_error_shows_the_key() -> None:

@@ -1,10 +1,7 @@
 """The program's entry: ``voicecli`` and ``python -m voicecli``."""
 
 import gc
-import signal
 import sys
-
-ENDING = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
 
 def main() -> None:
@@ -16,10 +13,10 @@ def main() -> None:
             sys.exit()
         gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
         from voicecli.cli.app import run
+        from voicecli.cli.interrupts import ignore
 
         code = run(sys.argv[1:])
-        for number in ENDING:  # the answer is out: nothing is left to interrupt
-            signal.signal(number, signal.SIG_IGN)
+        ignore()  # the answer is out: nothing is left to interrupt
         gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
         sys.exit(code)
     except KeyboardInterrupt:  # while loading; ``run`` sees to its own

@@ -7,7 +7,7 @@ codes are those of 8x8's API reference ("Send Callflow", "Webhooks", "Speech pro
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
 from voicecli import vocabulary
-from voicecli.callflow import CallRequest
+from voicecli.callflow import CallRequest, spoken
 from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
 
 BASE_URL = "https://voice.8x8.com"
@@ -28,9 +28,9 @@ _HOST = r"[0-9a-f:]+(%\w+)?|([\w-]{1,63}\.)*[\w-]{1,63}\.?"  # an IPv6 address, 
 WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
 
 # An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own
-# invention can come after the request was passed on; so can a 303, and anything from 500 up.
+# invention can come after the request was passed on; so can a 301 to 303, and anything from 500 up.
 _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 421, 422, 426, 431, 451})
-_REDIRECTS = frozenset({301, 302, 307, 308})
+_REDIRECTS = frozenset({307, 308})
 MAX_QUOTE = 300  # characters of 8x8's own words that are passed on
 MIN_KEY = 8  # characters; whatever is shorter is no key, and could not be masked without garbling words
 
@@ -73,6 +73,7 @@ class Operation(Generic[T]):
     body: Json | None = None
     changes: bool = False
     client_request_id: str | None = None
+    private: tuple[str, ...] = field(default=(), repr=False)  # texts that no error may quote
 
     def request(self, *, base_url: str, subaccount_id: str, api_key: str) -> HttpRequest:
         """The HTTP request. Raises InvalidInput for what JSON in UTF-8 can't carry (a lone surrogate)."""
@@ -95,6 +96,9 @@ class Operation(Generic[T]):
         that is given before a request is carried out. All else leaves the outcome unknown.
         """
         document = {} if answer.status == 204 else _json_object(answer)
+        succeeded = 200 <= answer.status < 300
+        if not succeeded and document is not None and document.get("sessionStatus") == "CREATED":
+            raise self.lost(f"8x8 answered with HTTP status {answer.status} and that a call was created")
         if answer.status == 429:
             raise RateLimited(
                 "8x8 refused the request: too many at once (429).",
@@ -102,16 +106,16 @@ class Operation(Generic[T]):
                 retry_after=_seconds(answer.headers.get("retry-after", "")),
             )
         if document is not None and document.get("sessionStatus") == "NOT_CREATED":
-            raise _refused(answer, document)
+            raise _refused(answer, document, self.private)
         if answer.status in _REFUSALS:
-            raise _refused(answer, document or {})
+            raise _refused(answer, document or {}, self.private)
         if answer.status in _REDIRECTS:
             raise Refused(
                 f"The server says that the API is elsewhere (HTTP {answer.status}).",
                 hint="Check EIGHT_X_EIGHT_BASE_URL. The request was not carried out.",
                 status_code=answer.status,
             )
-        if not 200 <= answer.status < 300 or document is None:
+        if not succeeded or document is None:
             raise self.lost(f"8x8 answered with HTTP status {answer.status} and {_nature(answer)}")
         try:
             return self.result(document)
@@ -198,7 +202,7 @@ def _code(document: Json) -> int | None:
     return vocabulary.code(document.get("statusCode", document.get("code")))
 
 
-def _refused(answer: Answer, document: Json) -> Refused:
+def _refused(answer: Answer, document: Json, private: Sequence[str]) -> Refused:
     code = _code(document)
     if code is None or code in (0, 1):
         code = answer.status
@@ -208,8 +212,10 @@ def _refused(answer: Answer, document: Json) -> Refused:
         meaning = vocabulary.status_code(code)
     own_words = document.get("statusMessage", document.get("message"))
     # Whole or not at all: a secret that is echoed and cut off could not be masked any more.
-    short = isinstance(own_words, str) and 0 < len(own_words) <= MAX_QUOTE
-    quoted = f", in its words: {own_words}" if short else ""
+    quotable = isinstance(own_words, str) and 0 < len(own_words) <= MAX_QUOTE
+    if isinstance(own_words, str) and any(secret in own_words for secret in _telling(private)):
+        quotable = False
+    quoted = f", in its words: {own_words}" if quotable else ""
     source = "8x8 refused" if document else f"The server refused with {_nature(answer)}"
     return Refused(
         f"{source}: {meaning.text} ({code}{quoted}).",
@@ -217,6 +223,13 @@ def _refused(answer: Answer, document: Json) -> Refused:
         status_code=code,
         retryable=answer.status >= 500,
     )
+
+
+def _telling(texts: Sequence[str]) -> Iterator[str]:
+    """What would give a message away: the whole of it, and the codes in it."""
+    for text in texts:
+        yield text
+        yield from (word for word in re.findall(r"\w*\d\w*", text) if len(word) > 2)
 
 
 def _seconds(retry_after: str) -> float | None:
@@ -289,6 +302,7 @@ def send_callflow(request: CallRequest) -> Operation[Session]:
         body=request.body(),
         changes=True,
         client_request_id=request.client_request_id,
+        private=spoken(request.callflow),
     )
 
 

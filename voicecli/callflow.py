@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from voicecli import phone
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quoted
 from voicecli.rules import (
     MAX_REPETITION,
     MAX_SPEED,
@@ -136,7 +136,7 @@ def audio_message(
     8x8 keeps the file for an hour by its URL (page "Send Callflow"). Raises InvalidInput.
     """
     if complaint := audio_url_complaint(url):
-        raise InvalidInput(f"{url[:80]!r} can't be played: it {complaint}.")
+        raise InvalidInput(f"{quoted(url, 200)} can't be played: it {complaint}.")
     flow = [
         make_call(caller_id(source), _destination(to)),
         *_repeated("playFile", {"fileUrl": url}, repeat),
@@ -161,7 +161,7 @@ def request_from_json(
     body = document if isinstance(document, dict) else {"callflow": document}
     if unknown := sorted(body.keys() - {"callflow", "validUntil", "clientRequestId", "clientActionId"}):
         raise InvalidInput(
-            f"The callflow's object has a field that 8x8 does not know: {unknown[0][:80]!r}.",
+            f"The callflow's object has a field that 8x8 does not know: {quoted(unknown[0])}.",
             hint='Actions stand in a list: [{"action": …}, …].',
         )
     actions = body.get("callflow")
@@ -181,7 +181,7 @@ def request_from_json(
         moment = valid_until(until)
         if moment is None or moment <= datetime.now(UTC):
             raise InvalidInput(
-                f"The callflow's validUntil must be a time to come, with its zone, not {until[:40]!r}.",
+                f"The callflow's validUntil must be a time to come, with its zone, not {quoted(until)}.",
                 hint="For example 2030-01-31T09:00:00.000Z; or leave it out.",
             )
         request = replace(request, valid_until=moment)
@@ -216,6 +216,14 @@ def destinations(callflow: Sequence[Action]) -> list[str]:
             destination = params.get("destination")
             found += [destination] if isinstance(destination, str) else []
     return found
+
+
+def spoken(callflow: Sequence[Action]) -> tuple[str, ...]:
+    """The texts that a callflow says."""
+    names = ("text", "promptMessage", "successMessage", "failureMessage")
+    params = [action.get("params") for action in callflow]
+    said = [param.get(name) for param in params if isinstance(param, Mapping) for name in names]
+    return tuple(text for text in said if isinstance(text, str))
 
 
 def _destination(to: str | phone.PhoneNumber) -> str:

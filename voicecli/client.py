@@ -1,6 +1,5 @@
 """Carries operations to 8x8: ``Client`` over httpx, one request at a time."""
 
-import math
 import socket
 import threading
 import time
@@ -14,10 +13,18 @@ import httpx
 from voicecli import api
 from voicecli.api import Answer, HttpRequest, Operation, Session
 from voicecli.callflow import CallRequest
-from voicecli.errors import ConfigurationError, RateLimited, Unreachable, VoicecliError
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    Unreachable,
+    VoicecliError,
+)
 
 T = TypeVar("T")
 
+MAX_TIMEOUT = 3600.0  # seconds
 MAX_WAIT = 60.0  # seconds; a Retry-After beyond it is told to the user instead of waited for
 
 OnRetry = Callable[[str, float], None]
@@ -42,11 +49,15 @@ class Client:
         retries: int = api.RETRIES,
         on_retry: OnRetry | None = None,
     ) -> None:
+        self.in_doubt: OutcomeUnknown | Unreachable | None = None
+        """What to say of the last request if it is interrupted: it began to leave and was not refused."""
         for complaint in (
             api.api_key_complaint(api_key),
             api.subaccount_complaint(subaccount_id),
             api.base_url_complaint(base_url),
-            "" if 0 < request_timeout < math.inf and retries >= 0 else "time-out or retries are out of range",
+            ""
+            if 0 < request_timeout <= MAX_TIMEOUT and retries >= 0
+            else "time-out or retries are out of range",
         ):
             if complaint:
                 raise ConfigurationError(f"The client can't be set up: {complaint}.")
@@ -101,6 +112,8 @@ class Client:
     def send(self, operation: Operation[T]) -> T:
         """Carry out any operation of ``voicecli.api``. Raises Refused, RateLimited, Unreachable,
         OutcomeUnknown or InvalidInput."""
+        if self._http.is_closed:
+            raise ConfigurationError("The client is closed.")
         request = self.request(operation)
         attempt = 0
         while True:
@@ -130,18 +143,21 @@ class Client:
 
     def _exchange(self, request: HttpRequest, operation: Operation[T]) -> T:
         """Send once, and read the answer. Raises _NeverLeft where nothing was sent."""
-        deadline = _Deadline(self._request_timeout)
+
+        def leaving() -> None:
+            self.in_doubt = operation.lost("Interrupted before 8x8 had answered")
+
+        self.in_doubt = None
+        deadline = _Deadline(self._request_timeout, leaving)
         try:
             answer = self._carry(request, deadline)
             if deadline.passed and not answer.complete:
                 raise operation.lost(f"8x8's answer took longer than {self._request_timeout:g} s")
             return operation.read(answer)
-        except VoicecliError:
+        except VoicecliError as error:
+            if isinstance(error, Refused):
+                self.in_doubt = None
             raise
-        except KeyboardInterrupt as interrupt:
-            if not deadline.sending:
-                raise
-            raise interrupt from operation.lost("Interrupted before 8x8 had answered")
         except Exception as error:  # whatever it is: what matters is whether the request had left
             if not deadline.sending or isinstance(error, _BEFORE_SENDING):
                 raise _NeverLeft(_reason(error)) from error
@@ -179,11 +195,12 @@ class _Deadline:
     """Ends an exchange that takes too long as a whole: httpx's own time-outs begin anew with every byte.
 
     It follows the exchange through httpcore's trace extension, which httpx documents, and closes the
-    socket when the time since sending is up. ``sending`` says whether the request began to leave.
+    socket when the time since sending is up. ``leaving`` is called when the request begins to leave.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, leaving: Callable[[], None]) -> None:
         self.sending = False
+        self._leaving = leaving
         self.passed = False
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
@@ -193,9 +210,13 @@ class _Deadline:
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             stream = info["return_value"]
             self._socket = stream.get_extra_info("socket")  # type: ignore[attr-defined]
-        elif event.endswith(".send_request_headers.started") and not self.sending:
-            self.sending = True
-            self._timer.start()
+        elif event.endswith(".send_request_headers.started"):
+            if self._timer.ident is None:
+                self._timer.start()
+            # A CONNECT is only for the proxy.
+            if info["request"].method != b"CONNECT":  # type: ignore[attr-defined]
+                self.sending = True
+                self._leaving()
 
     def cancel(self) -> None:
         self._timer.cancel()
@@ -211,7 +232,7 @@ class _NeverLeft(Exception):
     """No connection was made, so the request was not sent."""
 
 
-# Through a proxy, sending begins with the words to the proxy: then these say that it went no further.
+# By their names, whatever was seen of the exchange.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 

@@ -33,6 +33,11 @@ class VoicecliError(Exception):
         return {}
 
 
+def quoted(text: str, longest: int = 60) -> str:
+    """A text inside a sentence: whole or not at all, since a part of a secret could not be masked."""
+    return repr(text) if len(text) <= longest else f"what was given ({len(text):,} characters)"
+
+
 class InvalidInput(VoicecliError):
     code = "invalid_input"
 

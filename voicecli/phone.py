@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quoted
 
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")  # what editors make of a hyphen
@@ -36,14 +36,15 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
     cleaned = unicodedata.normalize("NFKC", cleaned)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise InvalidInput(
-            f"{_short(shown)!r} is not a phone number.",
+            # Words with blanks are a message in the wrong place, and may be a secret.
+            f"{quoted(shown) if len(shown.split()) < 2 else 'What was given'} is not a phone number.",
             hint="The number comes first, in international form such as +33199001234; "
             "the message comes second, in quotes.",
         )
     if not cleaned.startswith("+") and region is None:
         with_plus = "+" + "".join(c for c in cleaned if c.isdigit())
         raise InvalidInput(
-            f"{_short(shown)!r} has no + and country code.",
+            f"{quoted(shown)} has no + and country code.",
             hint=(f"If it has a country code: {with_plus}. " if _exists(with_plus) else "")
             + "For a national number, name its country, such as --region FR.",
         )
@@ -55,7 +56,7 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
             phonenumbers.NumberParseException.TOO_LONG: "it is too long",
         }.get(error.error_type, "it is too short")
         raise InvalidInput(
-            f"{_short(shown)!r} is not a phone number: {reason}.",
+            f"{quoted(shown)} is not a phone number: {reason}.",
             hint="Check the country code and the number of digits.",
         ) from None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -70,7 +71,7 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
             phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "without its area code",
         }.get(phonenumbers.is_possible_number_with_reason(number), "in no range of numbers")
         raise InvalidInput(
-            f"{_short(shown)!r} can't be called: taken for {e164}, it is {reason} in {place}.",
+            f"{quoted(shown)} can't be called: taken for {e164}, it is {reason} in {place}.",
             hint="Check the country code and the digits; nothing was sent.",
         )
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
@@ -83,7 +84,3 @@ def _exists(e164: str) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(e164))
     except phonenumbers.NumberParseException:
         return False
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"

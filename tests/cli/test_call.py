@@ -298,11 +298,37 @@ def test_control_characters_from_outside_are_shown_and_not_obeyed(call: Program,
         assert "1b" in done.err or "202e" in done.err
 
 
-def test_words_of_an_unquoted_message_are_not_shown(call: Program) -> None:
-    done = call(NUMBER, "Your", "code", "is", "987654")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [NUMBER, "Your", "code", "is", "987654"],
+        ["Your code is 987654", NUMBER],
+        [NUMBER, "--code 987654 hi"],
+        [NUMBER, "-r12 code 987654"],
+    ],
+)
+def test_a_message_in_the_wrong_place_is_not_shown(call: Program, arguments: list[str]) -> None:
+    done = call(*arguments)
     assert done.code == 2
     assert "987654" not in done.err
-    assert "quotes" in done.err
+    assert "Hint: " in done.err
+
+
+@pytest.mark.parametrize("padding", [0, 20, 50, 70, 250])
+def test_no_part_of_the_key_is_shown_where_it_stands_in_the_wrong_place(call: Program, padding: int) -> None:
+    key = "sk_live_ABCDEFGHijkl0123456789"
+    wrong = "a" * padding + key
+    env = {"EIGHT_X_EIGHT_API_KEY": key}
+    until = json.dumps({"callflow": json.loads(MAKE_CALL), "validUntil": wrong})
+    for done in (
+        call(wrong, "hi", env=env),
+        call(NUMBER, "--play", f"ftp://h.example/{wrong}", env=env),
+        call("--callflow", "-", stdin=json.dumps({"callflow": [], wrong: 1}), env=env),
+        call("--callflow", "-", stdin=until, env=env),
+        call(NUMBER, "hi", "--region", wrong, env=env),
+    ):
+        assert done.code == 2
+        assert "sk_live" not in done.err
 
 
 def test_a_full_disk_does_not_hide_that_the_call_was_placed(sandbox: RunningSandbox) -> None:
@@ -355,7 +381,8 @@ def test_an_interrupt_says_that_the_call_may_have_been_placed(
         text=True,
     ) as process:
         wait_until(lambda: sandbox.requested(message_id))
-        process.send_signal(number)
+        for _ in range(3):  # an impatient person presses more than once
+            process.send_signal(number)
         out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, out) == (130, "")
     assert "Interrupted before 8x8 had answered: the call may have been placed" in err

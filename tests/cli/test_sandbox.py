@@ -26,7 +26,7 @@ def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_prints_its_environment_serves_and_stops(run: Program, number: signal.Signals) -> None:
     with running() as process:
         assert process.stdout is not None
@@ -57,6 +57,12 @@ def test_print_env_is_for_eval_and_starts_nothing(run: Program) -> None:
     assert shell.stdout == "http://127.0.0.1:6789\n"
 
 
+def test_print_env_is_right_whatever_the_key_of_the_environment_is(run: Program) -> None:
+    for key in ("voicecli", "voicecli-sandbox-key"):
+        done = run("sandbox", "--print-env", env={"EIGHT_X_EIGHT_API_KEY": key})
+        assert "EIGHT_X_EIGHT_API_KEY=voicecli-sandbox-key" in done.out
+
+
 def test_a_busy_port_is_told(run: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = str(busy.getsockname()[1])
@@ -81,6 +87,7 @@ def test_the_numbers_are_printed_as_a_table_and_as_json_lines(run: Program) -> N
         ["--rate", "0"],
         ["--port", "70000"],
         ["--print-env", "--port", "0"],
+        ["--print-env", "--numbers"],
         ["--seed", "x"],
     ],
 )

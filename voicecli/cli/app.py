@@ -1,19 +1,17 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-import functools
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated
 
 import typer
 
+from voicecli.cli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.cli.version import show_version
-from voicecli.errors import Interrupted, InvalidInput, OutcomeUnknown, OutputFailed, VoicecliError
+from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
 COMMANDS = {"call": "Place calls", "demo": "Try things out", "sandbox": "Try things out"}
 """Each command is a function in a module of its name; the value is its heading in ``--help``."""
@@ -25,11 +23,13 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # no character may stop a message
     context = context or Context()
-    _let_signals_interrupt()
+    interrupts.listen()
     try:
         result = _application(arguments)(
             list(arguments), prog_name="voicecli", standalone_mode=False, obj=context
         )
+        if result == ExitCode.INTERRUPTED:  # so the parser answers a KeyboardInterrupt
+            return _fail(context, context.interrupted())
         return result if isinstance(result, int) else ExitCode.DONE
     except typer.TyperException as error:
         if not error.format_message():
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
             context.format = "json"
         return _fail(context, _usage_error(error))
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(context, Interrupted())
+        return _fail(context, context.interrupted())
     except VoicecliError as error:
         return _fail(context, error)
     except OSError as error:  # the help on a full disk, say
@@ -46,18 +46,10 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
         if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps one that meets a class being made
-            return _fail(context, Interrupted())
+            return _fail(context, context.interrupted())
         kind = type(error).__name__
         fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
         return _fail(context, fault, error)
-
-
-def _let_signals_interrupt() -> None:
-    """A SIGTERM (timeout, systemd, CI) or SIGHUP is told like Ctrl-C: the call may have been placed."""
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        with suppress(ValueError):  # not in the main thread: then signals are somebody else's business
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, signal.default_int_handler)
 
 
 def _fail(context: Context, error: VoicecliError, cause: BaseException | None = None) -> int:
@@ -71,11 +63,19 @@ def _usage_error(error: typer.TyperException) -> InvalidInput:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "voicecli"
     message = error.format_message().rstrip(".") + "."
-    if message.startswith("Got unexpected extra"):  # which may be words of the message: not to be shown
+    # What stands in the wrong place may be the message, and that is not to be shown.
+    if message.startswith("Got unexpected extra"):
         message = "There are more arguments than a number and a message."
+    elif message.startswith("No such option: ") and " " in message.split(": ")[1].partition(" (")[0]:
+        message = "There is no such option."
+    else:
+        message = "'".join(
+            "…" if inside % 2 and " " in part else part for inside, part in enumerate(message.split("'"))
+        )
     advice = {
         "There are more": "A number or message with blanks goes in quotes. ",
         "No such option": "A message that begins with a dash goes after --. ",
+        "There is no such option": "A message that begins with a dash goes after --. ",
         "No such command '+": 'A call is placed with: voicecli call NUMBER "message". ',
     }
     hint = next((text for start, text in advice.items() if message.startswith(start)), "")
@@ -100,29 +100,13 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
             help=_flowing(command.__doc__),
             rich_help_panel=COMMANDS[name],
             epilog=module.EXAMPLES or None,
-        )(_interruptible(command))
+        )(command)
     return application
 
 
 def _flowing(text: str) -> str:
     """A docstring with each paragraph on one line, to be broken where the terminal ends."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
-
-
-def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """Keeps what an interrupt left undecided; the parser would drop it."""
-
-    @functools.wraps(command)
-    def guarded(*args: object, **options: object) -> None:
-        try:
-            command(*args, **options)
-        except KeyboardInterrupt as interrupt:
-            left = interrupt.__cause__
-            if isinstance(left, OutcomeUnknown):
-                raise Interrupted(left.message, hint=left.hint, details=left.details()) from interrupt
-            raise Interrupted from interrupt
-
-    return guarded
 
 
 def _version(wanted: bool) -> None:

@@ -14,7 +14,7 @@ from voicecli.callflow import CallRequest
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import CONNECTION, Context
-from voicecli.errors import Interrupted, InvalidInput
+from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
 
 EXAMPLES = """Examples:
@@ -163,31 +163,24 @@ def _place(
     context: Context, settings: Settings, request: CallRequest, *, request_timeout: float, retries: int
 ) -> None:
     destination = ", ".join(callflow.destinations(request.callflow)[:1]) or "a scenario"
-    accepted = ""
-    try:
-        with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
-            session = context.send(client, api.send_callflow(request))
-            # One line that fits into 80 columns.
-            accepted = f"{settings.other_end} accepted session {session.session_id} to {destination}"
-        context.output.result(
-            accepted,
-            {
-                "sessionId": session.session_id,
-                "sessionStatus": session.session_status,
-                "destination": destination,
-                "clientRequestId": request.client_request_id,
-                "clientActionId": request.client_action_id,
-                "callFlowRequestId": session.call_flow_request_id,
-                "validUntil": session.valid_until,
-            },
-            identifier=session.session_id,
-            happened=True,
-        )
-    except KeyboardInterrupt as interrupt:
-        if not accepted:
-            raise
-        context.output.give_up()
-        raise Interrupted(f"Interrupted, after this: {accepted}.") from interrupt
+    with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
+        session = context.send(client, api.send_callflow(request))
+        # One line that fits into 80 columns.
+        context.accepted = f"{settings.other_end} accepted session {session.session_id} to {destination}"
+    context.output.result(
+        context.accepted,
+        {
+            "sessionId": session.session_id,
+            "sessionStatus": session.session_status,
+            "destination": destination,
+            "clientRequestId": request.client_request_id,
+            "clientActionId": request.client_action_id,
+            "callFlowRequestId": session.call_flow_request_id,
+            "validUntil": session.valid_until,
+        },
+        identifier=session.session_id,
+        happened=True,
+    )
 
 
 def _show(context: Context, settings: Settings, request: CallRequest) -> None:

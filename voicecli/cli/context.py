@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
-from voicecli.errors import InvalidInput, VoicecliError
+from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
@@ -31,6 +31,18 @@ class Context:
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
     format: str = "people"
     debug: bool = False
+    accepted: str = ""  # what 8x8 accepted, until that is told
+    _client: "Client | None" = field(default=None, init=False, repr=False)
+
+    def interrupted(self) -> Interrupted:
+        """What an interrupt leaves behind: an accepted call, one that may have been placed, or nothing."""
+        self.output.give_up()
+        if self.accepted:
+            return Interrupted(f"Interrupted, after this: {self.accepted}.")
+        left = None if self._client is None else self._client.in_doubt
+        if left is None:
+            return Interrupted()
+        return Interrupted(left.message, hint=left.hint, details=left.details())
 
     @cached_property
     def output(self) -> Output:
@@ -55,12 +67,13 @@ class Context:
     def client(self, settings: "Settings", *, request_timeout: float, retries: int) -> "Client":
         from voicecli.client import Client
 
-        return Client(
+        self._client = Client(
             **settings.require(*CONNECTION),
             request_timeout=request_timeout,
             retries=retries,
             on_retry=lambda reason, seconds: self.output.note(f"{reason}; trying again in {seconds:.1f} s"),
         )
+        return self._client
 
     def send(self, client: "Client", operation: "Operation[T]") -> "T":
         """Carry an operation out; with --debug, tell where it goes and how long it takes."""

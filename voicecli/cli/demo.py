@@ -20,7 +20,7 @@ from voicecli.callflow import (
     voice_message,
 )
 from voicecli.cli import context as contexts
-from voicecli.cli import options
+from voicecli.cli import interrupts, options
 from voicecli.cli.context import Context
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column
@@ -64,7 +64,7 @@ def demo(
     Starts a sandbox, places calls with different outcomes through the real client, receives the
     webhooks and shows them as they come. Takes some ten seconds.
     """
-    asyncio.run(_Demo(contexts.of(ctx)).run())
+    interrupts.run(_Demo(contexts.of(ctx)).run())
 
 
 def _scenes() -> list[Scene]:

@@ -2,13 +2,13 @@
 
 import asyncio
 import shlex
-import signal
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import options
+from voicecli.cli import interrupts, options
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column
@@ -58,6 +58,8 @@ def sandbox(
         raise InvalidInput("--time-scale must be from 0.01 to 10000.")
     if rate is not None and not 0.001 <= rate <= 1_000_000:
         raise InvalidInput("--rate must be from 0.001 to 1000000 requests a second.")
+    if numbers and print_env:
+        raise InvalidInput("--numbers and --print-env exclude each other.")
     if numbers:
         _print_numbers(context)
     elif print_env:
@@ -65,7 +67,8 @@ def sandbox(
             raise InvalidInput("--print-env needs the port that the sandbox listens on.")
         _print_environment(context, f"http://127.0.0.1:{port}")
     else:
-        asyncio.run(_serve(context, port, time_scale=time_scale, chaos=chaos, seed=seed, rate=rate))
+        with suppress(KeyboardInterrupt):  # this is how it ends
+            interrupts.run(_serve(context, port, time_scale=time_scale, chaos=chaos, seed=seed, rate=rate))
 
 
 def _print_numbers(context: Context) -> None:
@@ -77,9 +80,9 @@ def _print_numbers(context: Context) -> None:
 
 
 def _print_environment(context: Context, url: str) -> None:
-    from voicecli.sandbox import API_KEY, environment
+    from voicecli.sandbox import environment
 
-    context.output.reveal(API_KEY)
+    context.output.hide_nothing()
     variables = environment(url)
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
     context.output.result(exports, {"url": url, "environment": variables}, identifier=url)
@@ -90,9 +93,6 @@ async def _serve(
 ) -> None:
     from voicecli.sandbox import Sandbox
 
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     local = Sandbox(time_scale=time_scale, chaos=chaos, seed=seed, rate=rate, log=context.output.note)
     try:
         url = await local.start(port=port)
@@ -107,6 +107,6 @@ async def _serve(
         context.output.note(
             f'The sandbox is ready. In another terminal: eval "$(voicecli sandbox --print-env{own_port})"'
         )
-        await stopped.wait()
+        await asyncio.Event().wait()  # until it is interrupted
     finally:
         await local.stop()

@@ -41,9 +41,9 @@ class Output:
         if len(secret) >= MIN_SECRET:
             self._secrets |= {secret, json.dumps(secret)[1:-1]}
 
-    def reveal(self, text: str) -> None:
-        """Show this text after all: a key that everybody has is no secret."""
-        self._secrets.discard(text)
+    def hide_nothing(self) -> None:
+        """For what is nobody's secret, and must be right to the letter: the sandbox's variables."""
+        self._secrets.clear()
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False

@@ -1,10 +1,12 @@
 """The sandbox's HTTP side: all 14 operations of the Voice API, as strict as they are documented."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from random import Random
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -19,7 +21,7 @@ from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession, unknown_voice
 
-MAX_BODY = 1 << 18  # bytes
+MAX_BODY = 1 << 17  # bytes
 KEPT_SESSIONS = 2_000  # for recordings and log exports
 # The statusCodes whose HTTP status 8x8 shows are 400 for -1007 and 422 for -1013; the others follow suit:
 # what can't be read is 400, what can be read and not be done is 422.
@@ -131,7 +133,7 @@ class Sandbox:
         if subaccount != SUBACCOUNT and subaccount is not None:
             return failure(404, f"SubAccount not found by Id : {subaccount}")
         if (wait := self._bucket.wait()) > 0:
-            return too_many(max(1, round(wait)))
+            return too_many(math.ceil(wait))
         return None
 
     # -- callflows -----------------------------------------------------------------------------------
@@ -232,7 +234,7 @@ class Sandbox:
         enabled = body.get("enabled", body.get("active"))
         if kind not in WEBHOOK_TYPES:
             return invalid(f"type should be one of: {', '.join(WEBHOOK_TYPES)}")
-        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        if not isinstance(url, str) or not _is_web_address(url):
             return invalid("url is missing or not an http or https URL")
         if not isinstance(enabled, bool | None) or not isinstance(authorization, str | None):
             return invalid("enabled must be true or false, httpAuthHeader a text")
@@ -341,6 +343,14 @@ class _Bucket:
             return (1 - self._tokens) / self._rate
         self._tokens -= 1
         return 0.0
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _actions(body: Mapping[str, object]) -> list[Mapping[str, object]]:
