@@ -1,19 +1,35 @@
-"""Ctrl-C, SIGTERM (timeout, systemd, CI) and SIGHUP: all are told, and the first is enough."""
+"""Ctrl-C, SIGTERM (timeout, systemd, CI) and SIGHUP: after each, the program says what it leaves behind."""
 
 import signal
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
+IMPATIENCE = 1.0  # seconds
+
 
 def listen() -> None:
-    """Let each of these signals raise KeyboardInterrupt, where nobody has other plans for it."""
+    """Let each of these signals raise KeyboardInterrupt, where nobody has other plans for it.
+
+    What follows within a second is the same impatient person, and would cut off the message that the
+    first signal leads to.
+    """
+    last = -IMPATIENCE
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= IMPATIENCE:
+            last = now
+            raise KeyboardInterrupt
+
     for number in SIGNALS:
         with suppress(ValueError):  # not in the main thread: then signals are somebody else's business
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                signal.signal(number, _interrupt)
+                signal.signal(number, interrupt)
 
 
 def ignore() -> None:
@@ -45,8 +61,3 @@ def run(work: Coroutine[object, object, None]) -> None:
         asyncio.run(interruptible())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    ignore()  # a second one would cut off the message that the first one leads to
-    raise KeyboardInterrupt
