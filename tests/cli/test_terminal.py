@@ -1,0 +1,83 @@
+"""What a person sees: the real program on a terminal of a given width."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping
+from contextlib import suppress
+
+import pytest
+from conftest import NUMBER, RunningSandbox
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def on_terminal(*arguments: str, columns: int, env: Mapping[str, str] = {}) -> list[str]:
+    """The lines that voicecli writes on a terminal, colours and all."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    everything = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicecli", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**everything, "TERM": "xterm-256color", **env},
+    ):
+        os.close(theirs)
+        written = b""
+        with suppress(OSError):  # how a terminal ends on Linux
+            while chunk := os.read(ours, 65536):
+                written += chunk
+        os.close(ours)
+    return written.decode().replace("\r\n", "\n").splitlines()
+
+
+def plain(lines: list[str]) -> list[str]:
+    return [ESCAPE.sub("", line) for line in lines]
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_an_error_is_red_and_broken_between_words(sandbox: RunningSandbox, columns: int) -> None:
+    lines = on_terminal("call", "+33199005020", "hi", columns=columns, env=sandbox.environment)
+    assert lines[0].startswith("\x1b[1;31mError:\x1b[0m 8x8 answered")
+    assert max(map(len, plain(lines))) <= columns
+    whole = " ".join(plain(lines))
+    assert "the call may have been placed." in whole
+    assert "https://connect.8x8.com" in whole
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_can_be_done_without(sandbox: RunningSandbox, env: dict[str, str]) -> None:
+    everything = {**sandbox.environment, **env}
+    for arguments in (["call", "+33199001014", "hi"], ["sandbox", "--numbers"]):
+        lines = on_terminal(*arguments, columns=80, env=everything)
+        assert lines
+        assert lines == plain(lines)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_table_wraps_inside_its_last_column(columns: int) -> None:
+    lines = plain(on_terminal("sandbox", "--numbers", columns=columns))
+    assert max(map(len, lines)) <= columns
+    assert all(re.match(r"(\d{4}|7DSS|8NNN|429N| {4}) {4}\S", line) for line in lines), lines
+
+
+def test_an_accepted_call_is_one_line_of_80(sandbox: RunningSandbox) -> None:
+    [line] = on_terminal("call", NUMBER, "hi", columns=80, env=sandbox.environment)
+    assert len(line) <= 80
+
+
+def test_a_person_who_gives_no_message_is_told_and_not_kept_waiting(sandbox: RunningSandbox) -> None:
+    whole = " ".join(plain(on_terminal("call", NUMBER, columns=80, env=sandbox.environment)))
+    assert "What the call says is missing." in whole
+
+
+def test_json_on_a_terminal_is_the_same_json(sandbox: RunningSandbox) -> None:
+    [line] = on_terminal("call", NUMBER, "hi", "--json", columns=80, env=sandbox.environment)
+    assert line.startswith('{"sessionId": ')
