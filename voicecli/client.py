@@ -159,7 +159,7 @@ class Client:
                 self.in_doubt = None
             raise
         except Exception as error:  # whatever it is: what matters is whether the request had left
-            if not deadline.sending or isinstance(error, _BEFORE_SENDING):
+            if not deadline.sending:
                 raise _NeverLeft(_reason(error)) from error
             late = deadline.passed or isinstance(error, httpx.TimeoutException)
             what = "The connection broke before 8x8 had answered"
@@ -229,11 +229,7 @@ class _Deadline:
 
 
 class _NeverLeft(Exception):
-    """No connection was made, so the request was not sent."""
-
-
-# By their names, whatever was seen of the exchange.
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+    """The request did not begin to leave."""
 
 
 def _reason(error: Exception) -> str:
