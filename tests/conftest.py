@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -68,6 +68,20 @@ class RunningSandbox:
         """The callflow requests with this id that arrived, refused ones left out."""
         requests = list(self.sandbox.requested)
         return [body for body in requests if body.get("clientRequestId") == client_request_id]
+
+
+def start_call(
+    sandbox: RunningSandbox, *arguments: str, stdout: int | IO[str] = subprocess.PIPE
+) -> "subprocess.Popen[str]":
+    """``voicecli call`` under way, for whoever wants to meddle with it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "voicecli", "call", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **sandbox.environment},
+    )
 
 
 def wait_until(condition: Callable[[], object]) -> None:

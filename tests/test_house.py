@@ -13,7 +13,7 @@ import voicecli
 
 PACKAGE = Path(voicecli.__file__).parent
 FLOORS = (
-    {"api", "callflow", "events", "phone", "vocabulary", "errors", "rules", "version"},
+    {"api", "callflow", "events", "phone", "vocabulary", "errors", "rules", "untrusted", "version"},
     {"output", "client", "settings"},
     {"listener", "sandbox"},
     {"cli", "__main__"},

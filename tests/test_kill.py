@@ -1,14 +1,11 @@
 """A call that is killed at any moment: nothing is printed as placed that 8x8 did not acknowledge."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from conftest import DEADLINE, NUMBER, RunningSandbox
+from conftest import DEADLINE, NUMBER, RunningSandbox, start_call
 
 LONGEST = 0.4  # seconds after which a call is over on most machines
 
@@ -17,14 +14,7 @@ def kill_at(
     sandbox: RunningSandbox, moment: float, number: signal.Signals, message_id: str
 ) -> tuple[int, str, str]:
     """Place a call and kill it after ``moment`` seconds; its exit code and what it printed."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "-q", "--message-id", message_id],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, **sandbox.environment},
-    ) as process:
+    with start_call(sandbox, NUMBER, "hi", "-q", "--message-id", message_id) as process:
         time.sleep(moment)  # the moment is the test's input, not a wait for something
         process.send_signal(number)
         out, err = process.communicate(timeout=DEADLINE)

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
-from voicecli import vocabulary
+from voicecli import untrusted, vocabulary
 from voicecli.callflow import CallRequest, spoken
 from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
 
@@ -24,7 +24,6 @@ CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
 RETRIES = 3
 MAX_ANSWER = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
-_HOST = r"[0-9a-f:]+(%\w+)?|([\w-]{1,63}\.)*[\w-]{1,63}\.?"  # an IPv6 address, or a name without empty parts
 WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
 
 # An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own
@@ -140,6 +139,8 @@ class Operation(Generic[T]):
 
 # -- who asks, and where -----------------------------------------------------------------------------
 
+_HOST = r"[0-9a-f:]+(%\w+)?|([\w-]{1,63}\.)*[\w-]{1,63}\.?"  # an IPv6 address, or a name without empty parts
+
 
 def api_key_complaint(value: str) -> str:
     """What is wrong with an API key, as a clause that does not show it; nothing where it can be sent."""
@@ -175,13 +176,7 @@ def base_url_complaint(value: str) -> str:
 
 
 def _json_object(answer: Answer) -> Json | None:
-    if not answer.complete:
-        return None
-    try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+    return untrusted.json_object(answer.body) if answer.complete else None
 
 
 def _nature(answer: Answer) -> str:
@@ -252,11 +247,6 @@ def _str(document: Json, name: str) -> str:
     return value
 
 
-def _str_or_none(document: Json, name: str) -> str | None:
-    value = document.get(name)
-    return value if isinstance(value, str) else None
-
-
 def _objects(document: Json, name: str) -> tuple[Json, ...]:
     value = document[name]
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -290,8 +280,8 @@ def send_callflow(request: CallRequest) -> Operation[Session]:
         return Session(
             session_id=session_id,
             session_status=_str(document, "sessionStatus"),
-            call_flow_request_id=_str_or_none(document, "callFlowRequestId"),
-            valid_until=_str_or_none(document, "validUntil"),
+            call_flow_request_id=untrusted.text(document.get("callFlowRequestId")),
+            valid_until=untrusted.text(document.get("validUntil")),
         )
 
     return Operation(
@@ -431,7 +421,7 @@ def get_log_export(job_id: str) -> Operation[LogExport]:
         links = document.get("data") or []
         if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
             raise TypeError("data")
-        return LogExport(_str(document, "status"), tuple(links), _str_or_none(document, "expires"))
+        return LogExport(_str(document, "status"), tuple(links), untrusted.text(document.get("expires")))
 
     return Operation("log export", "GET", f"/messages/exports/{quote(job_id, safe='')}", export)
 

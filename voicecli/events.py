@@ -4,11 +4,10 @@ An event is known by its ``eventType``. Nothing in it is trusted to be there or 
 what is missing or strange is left out of the words, never an error.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from voicecli import vocabulary
+from voicecli import untrusted, vocabulary
 
 Json = Mapping[str, object]
 
@@ -57,15 +56,13 @@ class Event:
 
 def parse(body: bytes) -> Event | None:
     """Read a webhook's body, or None where it is no event: not JSON, not an object, or without payload."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict) or not isinstance(document.get("payload"), dict):
+    document = untrusted.json_object(body)
+    payload = None if document is None else document.get("payload")
+    if document is None or not isinstance(payload, dict):
         return None
     event_type = _text(document, "eventType")
     kind, _ = _TYPES.get(event_type, (event_type, None))
-    return Event(kind, document["payload"])
+    return Event(kind, payload)
 
 
 def _action_words(event: Event) -> str:
@@ -132,8 +129,7 @@ def _leg_key(item: tuple[object, object]) -> str:
 
 
 def _text(source: Json, name: str) -> str:
-    value = source.get(name)
-    return value if isinstance(value, str) else ""
+    return untrusted.text(source.get(name)) or ""
 
 
 def _number(source: Json, name: str) -> float | None:

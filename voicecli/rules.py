@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from voicecli.untrusted import whole
+
 Action = Mapping[str, object]
 """One step of a callflow, as the JSON object 8x8 takes: ``{"action": …, "params": {…}}``."""
 
@@ -204,7 +206,8 @@ def _capture_problems(params: Mapping[str, object], path: str) -> Iterator[Probl
 
 def _positive(value: object, most: float = math.inf) -> int:
     """The whole number where it is one from 1 to ``most``, else 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most else 0
+    number = whole(value) or 0
+    return number if 1 <= number <= most else 0
 
 
 def is_msisdn(value: object) -> bool:

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from voicecli.untrusted import whole
+
 PORTAL = "8x8 Connect (https://connect.8x8.com)"
 SUPPORT = "your 8x8 account manager or cpaas-support@8x8.com"
 
@@ -85,9 +87,8 @@ def code(value: object) -> int | None:
     """A code as it came: a whole number, which some of 8x8's answers write as text."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
-        return value
-    return None
+    number = whole(value)
+    return number if number is not None and abs(number) < 10**9 else None
 
 
 def status_code(code: int) -> Meaning:

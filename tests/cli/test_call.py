@@ -4,15 +4,13 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
+from conftest import DEADLINE, NUMBER, Program, RunningSandbox, start_call, wait_until
 
 from voicecli.sandbox import API_KEY
 
@@ -333,38 +331,24 @@ def test_no_part_of_the_key_is_shown_where_it_stands_in_the_wrong_place(call: Pr
 
 def test_a_full_disk_does_not_hide_that_the_call_was_placed(sandbox: RunningSandbox) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "--message-id", "full-disk"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **sandbox.environment},
-            timeout=DEADLINE,
-            check=False,
-        )
+        with start_call(sandbox, NUMBER, "hi", "--message-id", "full-disk", stdout=full) as process:
+            _, err = process.communicate(timeout=DEADLINE)
     assert len(sandbox.requested("full-disk")) == 1
-    assert done.returncode == 1
-    assert b"No space left on device" in done.stderr
-    assert b"accepted session" in done.stderr
-    assert b"Exception" not in done.stderr
+    assert process.returncode == 1
+    assert "No space left on device" in err
+    assert "accepted session" in err
+    assert "Exception" not in err
 
 
 def test_a_reader_that_went_away_does_not_hide_it_either(sandbox: RunningSandbox) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "-q"],
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **sandbox.environment},
-        timeout=DEADLINE,
-        check=False,
-    )
+    with start_call(sandbox, NUMBER, "hi", "-q", stdout=writing) as process:
+        _, err = process.communicate(timeout=DEADLINE)
     os.close(writing)
-    assert done.returncode == 1
-    assert b"accepted session" in done.stderr
-    assert b"Exception" not in done.stderr
+    assert process.returncode == 1
+    assert "accepted session" in err
+    assert "Exception" not in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -372,14 +356,7 @@ def test_an_interrupt_says_that_the_call_may_have_been_placed(
     sandbox: RunningSandbox, number: signal.Signals
 ) -> None:
     message_id = f"stopped-{number.name}"
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "call", "+33199005041", "hi", "--message-id", message_id],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **sandbox.environment},
-        text=True,
-    ) as process:
+    with start_call(sandbox, "+33199005041", "hi", "--message-id", message_id) as process:
         wait_until(lambda: sandbox.requested(message_id))
         for _ in range(3):  # an impatient person presses more than once
             process.send_signal(number)
@@ -401,14 +378,7 @@ def test_an_interrupt_after_the_answer_tells_the_session(sandbox: RunningSandbox
         while os.write(writing, b"x" * 65536):
             pass
     os.set_blocking(writing, True)
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "--message-id", "stuck"],
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **sandbox.environment},
-        text=True,
-    ) as process:
+    with start_call(sandbox, NUMBER, "hi", "--message-id", "stuck", stdout=writing) as process:
         wait_until(lambda: _is_writing(process.pid))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=DEADLINE)

@@ -62,7 +62,7 @@ def demo(
     """Show it all on this machine: calls, and what is reported of them. No account, no network.
 
     Starts a sandbox, places calls with different outcomes through the real client, receives the
-    webhooks and shows them as they come. Takes some ten seconds.
+    webhooks and shows them as they come. Takes less than ten seconds.
     """
     interrupts.run(_Demo(contexts.of(ctx)).run())
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from voicecli.sandbox.numbers import Fault
 from voicecli.sandbox.payloads import Json, stamp
+from voicecli.untrusted import json_object
 
 SILENCE = 600.0  # real seconds that an answer which never comes is waited for
 
@@ -23,11 +24,7 @@ def silent_logger() -> logging.Logger:
 
 
 async def json_body(request: web.Request) -> Json | None:
-    try:
-        document = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+    return json_object(await request.read())
 
 
 def ok(content: Mapping[str, object]) -> web.Response:

@@ -14,6 +14,7 @@ from voicecli.sandbox.account import SUBACCOUNT
 from voicecli.sandbox.answers import failure, invalid, invalid_job, json_body
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession
+from voicecli.untrusted import whole
 
 _COLUMNS = (
     "SessionId CallId AccountId SubAccountId Direction SourceCountryCode SourceCountry "
@@ -52,10 +53,10 @@ class LogExports:
         now = datetime.now(UTC)
         since = _moment(body.get("from"), now - timedelta(days=7))
         until = _moment(body.get("to"), now + timedelta(days=1))
-        limit = 0 if body.get("limit") is None else body["limit"]
+        limit = 0 if body.get("limit") is None else whole(body["limit"])
         if since is None or until is None or since >= until:
             return invalid("from and to must be dates, the first before the second")
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        if limit is None or limit < 0:
             return invalid("limit must be a whole number")
         job_id = fresh_id(self._dice).replace("-", "")
         self._jobs[job_id] = _Job(time.monotonic(), since, until, limit)

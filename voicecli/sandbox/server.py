@@ -20,6 +20,7 @@ from voicecli.sandbox.exports import LogExports
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession, unknown_voice
+from voicecli.untrusted import whole
 
 MAX_BODY = 1 << 17  # bytes
 KEPT_SESSIONS = 2_000  # for recordings and log exports
@@ -252,11 +253,7 @@ class Sandbox:
         )
 
     async def _push_config_shown(self, _request: web.Request) -> web.Response:
-        return (
-            failure(404, "Recording push config not found")
-            if self._push_config is None
-            else ok(self._push_config)
-        )
+        return ok(self._push_config) if self._push_config is not None else _no_push_config()
 
     async def _set_push_config(self, request: web.Request) -> web.Response:
         body = await json_body(request)
@@ -264,8 +261,8 @@ class Sandbox:
             return invalid("Invalid JSON request body")
         if body.get("protocol") not in ("S3", "SFTP"):
             return invalid("protocol should be one of: S3, SFTP")
-        port = body.get("port")
-        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        port = whole(body.get("port"))
+        if port is None or not 0 < port < 65536:
             return invalid("port must be from 1 to 65535")
         texts = {name: body.get(name) for name in ("host", "username", "password", "path")}
         if missing := [name for name, text in texts.items() if not isinstance(text, str) or not text]:
@@ -282,11 +279,7 @@ class Sandbox:
 
     async def _delete_push_config(self, _request: web.Request) -> web.Response:
         config, self._push_config = self._push_config, None
-        return (
-            failure(404, "Recording push config not found")
-            if config is None
-            else ok({"delete": True, **config})
-        )
+        return ok({"delete": True, **config}) if config is not None else _no_push_config()
 
     async def _recordings(self, request: web.Request) -> web.Response:
         wanted = request.match_info["session"]
@@ -343,6 +336,10 @@ class _Bucket:
             return (1 - self._tokens) / self._rate
         self._tokens -= 1
         return 0.0
+
+
+def _no_push_config() -> web.Response:
+    return failure(404, "Recording push config not found")
 
 
 def _is_web_address(url: str) -> bool:

@@ -5,11 +5,11 @@ sandbox sleeps for them divided by its time scale. So the times and durations in
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
+from typing import cast
 
 from voicecli import vocabulary
 from voicecli.callflow import destinations
@@ -19,6 +19,7 @@ from voicecli.sandbox.chaos import Weather
 from voicecli.sandbox.delivery import Courier
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, Leg, fresh_id
+from voicecli.untrusted import json_object, text, whole
 from voicecli.vocabulary import Outcome
 
 CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
@@ -59,7 +60,7 @@ class PlayedSession:
         voices: frozenset[str],
     ) -> None:
         self.session_id = session_id
-        self.client_request_id = _text(body.get("clientRequestId"))
+        self.client_request_id = text(body.get("clientRequestId"))
         self.status: Outcome | None = None
         self.legs: list[Leg] = []
         self.recordings: list[Json] = []
@@ -67,7 +68,7 @@ class PlayedSession:
         self._request_id = request_id
         self._callflow: Sequence[Action] = body["callflow"]  # type: ignore[assignment]
         self._actions = list(self._callflow)
-        self._client_action_id = _text(body.get("clientActionId"))
+        self._client_action_id = text(body.get("clientActionId"))
         self._start = self._now = start
         self._loop_start = asyncio.get_running_loop().time()
         self._dice = dice
@@ -219,19 +220,18 @@ class PlayedSession:
             return None
         if not reply.strip():
             return ()
-        try:
-            document = json.loads(reply)
-        except (ValueError, RecursionError):
+        document = json_object(reply)
+        if document is None or "callflow" not in document:
             return None
-        if not isinstance(document, dict) or "callflow" not in document:
+        if any(problems(document["callflow"], in_call=True)):
             return None
-        actions: Sequence[Action] = document["callflow"]
-        if any(problems(actions, in_call=True)) or unknown_voice(actions, self._voices):
+        actions = cast("Sequence[Action]", document["callflow"])
+        if unknown_voice(actions, self._voices):
             return None
         legs = len(self.legs) + len(destinations([*actions, *self._actions]))
         if len(actions) > MAX_REPLY_ACTIONS or legs > 2:
             return None
-        self._client_action_id = _text(document.get("clientActionId")) or self._client_action_id
+        self._client_action_id = text(document.get("clientActionId")) or self._client_action_id
         return actions
 
     # -- the clock, the events, the end --------------------------------------------------------------
@@ -366,8 +366,5 @@ def _speech(params: Mapping[str, object], name: str) -> float:
 
 def _whole(value: object, default: int) -> int:
     """A whole number within reason, so that it can be reckoned with."""
-    return min(value, 10**9) if isinstance(value, int) and not isinstance(value, bool) else default
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    number = whole(value)
+    return default if number is None else min(number, 10**9)
