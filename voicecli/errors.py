@@ -9,7 +9,8 @@ VoicecliError
 │                          no call was placed
 ├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
 ├── Interrupted            the user stopped it; the message says what may have happened
-└── OutputFailed           what happened could not be written to standard output
+├── OutputFailed           what happened could not be written to standard output
+└── StoreFailed            what happened could not be written to the store
 """
 
 
@@ -105,3 +106,8 @@ class Interrupted(VoicecliError):
 
 class OutputFailed(VoicecliError):
     code = "output"
+
+
+class StoreFailed(VoicecliError):
+    code = "store"
+    retryable = True

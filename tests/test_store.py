@@ -1,0 +1,134 @@
+"""The store: what is kept, once each, and what happens to a file that is not as it should be."""
+
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from voicecli import store
+from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.store import MIGRATIONS, KeptEvent, Recorded, ReplacedWebhook, Store
+
+AT_8X8 = ("https://voice.8x8.com", "some_subaccount")
+
+
+def event(number: int, session: str = "s-1") -> KeptEvent:
+    return KeptEvent(1_000 + number, "VSS", session, number.to_bytes(16, "big"), None, b'{"n": %d}' % number)
+
+
+def rows(home: Path, what: str) -> list[tuple[object, ...]]:
+    database = sqlite3.connect(home / "voicecli.sqlite3")
+    try:
+        return database.execute(f"SELECT {what} FROM events ORDER BY id").fetchall()
+    finally:
+        database.close()
+
+
+def test_events_are_kept_in_order_and_numbered(tmp_path: Path) -> None:
+    with Store(tmp_path) as kept:
+        assert kept.record([event(1), event(2)]) == [Recorded(1, 1), Recorded(2, 1)]
+        assert kept.record([event(3)]) == [Recorded(3, 1)]
+    assert rows(tmp_path, "id, received, session, body")[0] == (1, 1_001, "s-1", b'{"n": 1}')
+
+
+def test_an_event_that_comes_again_is_counted_and_not_kept_twice(tmp_path: Path) -> None:
+    with Store(tmp_path) as kept:
+        kept.record([event(1), event(2)])
+        assert kept.record([event(3), event(1), event(4), event(1)]) == [
+            Recorded(3, 1),
+            Recorded(1, 2),
+            Recorded(4, 1),
+            Recorded(1, 3),
+        ]
+        assert kept.record([event(1, session="another")]) == [Recorded(5, 1)]
+    assert rows(tmp_path, "id, times") == [(1, 3), (2, 1), (3, 1), (4, 1), (5, 1)]
+
+
+def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:
+    body = bytes(range(256))
+    with Store(tmp_path) as kept:
+        kept.record([KeptEvent(1, "VCA", "", b"k" * 16, "hangup", body)])
+        kept.replied([("say, hangup", 1)])
+    assert rows(tmp_path, "body, reply") == [(body, "say, hangup")]
+
+
+def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    with Store(home) as kept:
+        kept.record([event(1)])
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
+    assert set(modes.values()) == {0o600}, modes
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_a_file_of_a_newer_voicecli_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with Store(tmp_path) as kept:
+        kept.record([event(1)])
+    database = sqlite3.connect(tmp_path / "voicecli.sqlite3")
+    database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    database.close()
+    with pytest.raises(ConfigurationError, match="newer voicecli"):
+        Store(tmp_path)
+    assert rows(tmp_path, "id") == [(1,)]
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "voicecli.sqlite3").write_bytes(b"no database at all " * 100)
+    with pytest.raises(ConfigurationError, match="not a database"):
+        Store(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="can't be used"):
+        Store(tmp_path / "file")
+
+
+def test_two_that_open_a_new_file_at_once_both_can(tmp_path: Path) -> None:
+    failures: list[Exception] = []
+
+    def open_and_record(number: int) -> None:
+        try:
+            with Store(tmp_path) as kept:
+                kept.record([event(number)])
+        except (VoicecliError, sqlite3.Error) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_and_record, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(rows(tmp_path, "id")) == 8
+
+
+def test_a_locked_file_fails_in_time_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LOCK_PATIENCE", 0.05)
+    with Store(tmp_path) as kept:
+        other = sqlite3.connect(tmp_path / "voicecli.sqlite3", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreFailed, match="locked"):
+            kept.record([event(1)])
+        other.execute("ROLLBACK")
+        other.close()
+        assert kept.record([event(1)]) == [Recorded(1, 1)]
+
+
+def test_replaced_webhooks_are_remembered_until_forgotten(tmp_path: Path) -> None:
+    before = ReplacedWebhook("VSS", "https://own", "https://before", enabled=False, had_authorization=True)
+    nowhere = ReplacedWebhook("VCA", "https://own", None, enabled=True, had_authorization=False)
+    with Store(tmp_path) as kept:
+        kept.remember_webhook(*AT_8X8, before)
+        kept.remember_webhook(*AT_8X8, nowhere)
+    with Store(tmp_path) as kept:
+        assert kept.replaced_webhooks(*AT_8X8) == [nowhere, before]
+        assert kept.replaced_webhooks(AT_8X8[0], "another") == []
+        kept.forget_webhook(*AT_8X8, "VCA")
+        assert kept.replaced_webhooks(*AT_8X8) == [before]
+
+
+def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:
+    assert store.folder(str(tmp_path)) == tmp_path
+    assert store.folder(None).name == "voicecli"

@@ -1,0 +1,219 @@
+"""What voicecli keeps: one SQLite file with the webhook events, and the webhooks that are to be put back.
+
+Several processes use it at once (WAL). Events are kept byte for byte as they came, once each.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from voicecli.errors import ConfigurationError, StoreFailed
+
+LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
+CHECKPOINT_PAGES = 4_000  # of 4 KiB that the log may grow by before it is carried into the file
+
+# Each is applied once, in order; a file knows how many it has had (PRAGMA user_version). Never change one.
+MIGRATIONS = (
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        received INTEGER NOT NULL,          -- microseconds since 1970, UTC
+        type TEXT NOT NULL,                 -- VCA, VSS, … or the eventType of an unknown one
+        session TEXT NOT NULL,              -- empty for an event of no session
+        key BLOB NOT NULL,                  -- the same for the same event: see KeptEvent
+        times INTEGER NOT NULL DEFAULT 1,   -- how often it came
+        reply TEXT,                         -- what a VCA was answered, in words, never its text
+        body BLOB NOT NULL                  -- byte for byte
+    );
+    -- One index for both: all events of a session, and whether an event is there already.
+    CREATE UNIQUE INDEX events_by_session ON events (session, key);
+
+    CREATE TABLE replaced_webhooks (
+        base_url TEXT NOT NULL,
+        subaccount TEXT NOT NULL,
+        type TEXT NOT NULL,
+        own_url TEXT NOT NULL,              -- where we pointed it
+        url TEXT,                           -- where it pointed before; NULL where it was not set
+        enabled INTEGER NOT NULL,
+        had_authorization INTEGER NOT NULL,
+        PRIMARY KEY (base_url, subaccount, type)
+    );
+    """,
+)
+
+
+class KeptEvent(NamedTuple):
+    """An event on its way to disk. ``key`` (16 bytes) is equal for two that are the same event."""
+
+    received: int  # microseconds since 1970, UTC
+    type: str
+    session: str
+    key: bytes
+    reply: str | None
+    body: bytes
+
+
+class Recorded(NamedTuple):
+    """What became of it: its number in the store, and how often it has come."""
+
+    id: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedWebhook:
+    """A webhook of 8x8's that points at us, and where it pointed before (None: nowhere)."""
+
+    type: str
+    own_url: str
+    url: str | None
+    enabled: bool
+    had_authorization: bool
+
+
+def folder(home: str | None) -> Path:
+    """Where the file is: ``home`` (the setting VOICECLI_HOME), else the system's place for user data."""
+    if home:
+        return Path(home).expanduser()
+    import platformdirs
+
+    return platformdirs.user_data_path("voicecli", appauthor=False)
+
+
+class Store:
+    """The open file; use it in a ``with``. Raises ConfigurationError for one that can't be used."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "voicecli.sqlite3"
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigurationError(
+                f"The store {self.path} can't be used: {reason}.",
+                hint="Set VOICECLI_HOME to a folder of yours that can be written, on a local disk.",
+            ) from error
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        if self._version() < len(MIGRATIONS):
+            with self._transaction():
+                for migration in MIGRATIONS[self._version() :]:
+                    for statement in migration.split(";\n"):
+                        self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        elif self._version() > len(MIGRATIONS):
+            self._db.close()
+            raise ConfigurationError(
+                f"The store {self.path} was made by a newer voicecli.",
+                hint="Update voicecli, or set VOICECLI_HOME to another folder.",
+            )
+
+    def _version(self) -> int:
+        [version] = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # something failed, the COMMIT perhaps
+                self._db.execute("ROLLBACK")
+
+    # -- events --------------------------------------------------------------------------------------
+
+    def record(self, events: Sequence[KeptEvent]) -> list[Recorded]:
+        """Keep events, all in one commit; when this returns they are on disk. One that is there already is
+        counted. Raises StoreFailed, and then none is kept."""
+        try:
+            with self._transaction():
+                columns = "(received, type, session, key, reply, body)"
+                insert = f"INSERT OR IGNORE INTO events {columns} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+                new = self._db.executemany(insert, events).rowcount
+                if new == len(events):
+                    [last] = self._db.execute("SELECT last_insert_rowid()").fetchone()
+                    return [Recorded(last - new + 1 + index, 1) for index in range(new)]
+                self._db.execute("ROLLBACK")
+                self._db.execute("BEGIN IMMEDIATE")
+                count = "ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
+                each = insert.replace(" OR IGNORE", "") + count
+                return [Recorded(*self._db.execute(each, event).fetchall()[0]) for event in events]
+        except sqlite3.Error as error:
+            raise StoreFailed(
+                f"Events can't be kept: {error}.", hint=f"Look at the disk of {self.path}."
+            ) from error
+
+    def replied(self, replies: Sequence[tuple[str, int]]) -> None:
+        """Note what events were answered: pairs of words and the event's number. Raises StoreFailed."""
+        try:
+            with self._transaction():
+                self._db.executemany("UPDATE events SET reply = ? WHERE id = ?", replies)
+        except sqlite3.Error as error:
+            raise StoreFailed(f"A reply can't be noted: {error}.") from error
+
+    # -- webhooks that are to be put back ------------------------------------------------------------
+
+    def replaced_webhooks(self, base_url: str, subaccount: str) -> list[ReplacedWebhook]:
+        rows = self._db.execute(
+            "SELECT type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
+            " WHERE base_url = ? AND subaccount = ? ORDER BY type",
+            (base_url, subaccount),
+        )
+        return [
+            ReplacedWebhook(kind, own_url, url, bool(enabled), bool(had_authorization))
+            for kind, own_url, url, enabled, had_authorization in rows
+        ]
+
+    def remember_webhook(self, base_url: str, subaccount: str, webhook: ReplacedWebhook) -> None:
+        """Keep what has to be put back: on disk before it is changed. Raises StoreFailed."""
+        try:
+            self._db.execute(
+                "INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    base_url,
+                    subaccount,
+                    webhook.type,
+                    webhook.own_url,
+                    webhook.url,
+                    webhook.enabled,
+                    webhook.had_authorization,
+                ),
+            )
+        except sqlite3.Error as error:
+            raise StoreFailed(
+                f"What is at 8x8 now can't be kept: {error}.",
+                hint="Without it nothing could be put back, so nothing was changed.",
+            ) from error
+
+    def forget_webhook(self, base_url: str, subaccount: str, kind: str) -> None:
+        """It has been put back. Raises StoreFailed."""
+        try:
+            self._db.execute(
+                "DELETE FROM replaced_webhooks WHERE base_url = ? AND subaccount = ? AND type = ?",
+                (base_url, subaccount, kind),
+            )
+        except sqlite3.Error as error:
+            raise StoreFailed(f"A webhook that was put back can't be forgotten: {error}.") from error
