@@ -6,6 +6,9 @@ what is missing or strange is left out of the words, never an error.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from urllib.parse import urlsplit
 
 from voicecli import untrusted, vocabulary
 
@@ -45,13 +48,47 @@ class Event:
         return [leg for _, leg in sorted(details.items(), key=_leg_key) if isinstance(leg, Mapping)]
 
     @property
+    def source(self) -> str:
+        return _text(self._parties(), "source")
+
+    @property
     def destination(self) -> str:
-        return _text(self.legs[0] if self.legs else self.payload, "destination")
+        return _text(self._parties(), "destination")
+
+    @property
+    def status(self) -> str:
+        """8x8's word for its state: the outcome of a VSS, else callStatus or status, or nothing."""
+        return self.outcome or _text(self.payload, "callStatus") or _text(self.payload, "status")
+
+    def identity(self, body: bytes) -> bytes:
+        """16 bytes that are the same when 8x8 sends the event (``body`` as it came) again: made of its
+        eventId, or of the whole content where it has none."""
+        event_id = _text(self.payload, "eventId")
+        content = f"{self.type} {self.session_id} {event_id}".encode(errors="replace") if event_id else body
+        return blake2b(content, digest_size=16).digest()
+
+    def _parties(self) -> Json:
+        """Where the numbers are: in a VSS, its first leg."""
+        legs = self.legs if self.type == "VSS" else ()
+        return legs[0] if legs else self.payload
 
     def words(self) -> str:
         """What happened, in words: ``no answer after 30 s``, ``digit 1``."""
         describe = _WORDS.get(self.type)
         return "an event that voicecli does not know" if describe is None else describe(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event that is on disk. ``times`` is how often it came; ``remarks`` say what was unusual about it."""
+
+    id: int
+    received: int  # microseconds since 1970, UTC
+    event: Event
+    body: bytes
+    times: int = 1
+    reply: str | None = None  # to a VCA: its actions by name
+    remarks: tuple[str, ...] = ()
 
 
 def parse(body: bytes) -> Event | None:
@@ -63,6 +100,17 @@ def parse(body: bytes) -> Event | None:
     event_type = _text(document, "eventType")
     kind, _ = _TYPES.get(event_type, (event_type, None))
     return Event(kind, payload)
+
+
+def webhook_url(listener: str, kind: str) -> str:
+    """Where a listener of voicecli's takes this type of event."""
+    return f"{listener.rstrip('/')}/api/webhooks/{kind.lower()}"
+
+
+def receiver_url(url: str, kind: str) -> str:
+    """Where any receiver takes it: at its URL, or, where that has no path at all, where a listener would."""
+    parts = urlsplit(url)
+    return url if parts.path else parts._replace(path=webhook_url("", kind)).geturl()
 
 
 def _action_words(event: Event) -> str:
@@ -85,6 +133,8 @@ def _summary_words(event: Event) -> str:
     for leg in event.legs[:1]:
         if (seconds := _number(leg, "callDuration")) is not None and seconds > 0:
             words += f", {seconds:g} s"
+        elif "connectedTimestamp" not in leg and (rang := _seconds_between(leg, *_DIALLED)) is not None:
+            words += f" after {rang:.0f} s"
         quality = leg.get("callQuality")
         if isinstance(quality, Mapping) and (mos := _number(quality, "mos")) is not None:
             words += f", MOS {mos:g} {vocabulary.quality_words(mos)}"
@@ -122,6 +172,18 @@ _TYPES: dict[str, tuple[str, Callable[[Event], str]]] = {
     "VIRTUAL_NUMBER_UPDATE": ("VNU", _numbers_words),
 }
 _WORDS = dict(_TYPES.values())
+
+
+_DIALLED = ("initiatedTimestamp", "disconnectedTimestamp")
+
+
+def _seconds_between(source: Json, start: str, end: str) -> float | None:
+    try:
+        moments = [datetime.fromisoformat(_text(source, name)) for name in (start, end)]
+        seconds = (moments[1] - moments[0]).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # no times, or one with a zone and one without
+        return None
+    return seconds if seconds >= 1 else None
 
 
 def _leg_key(item: tuple[object, object]) -> str:

@@ -137,6 +137,30 @@ def outcome_words(status: str) -> str:
     return OUTCOMES[known] if isinstance(known, Outcome) else known
 
 
+STATUSES: dict[str, tuple[str, ...]] = {
+    "VCA": ("ACTION_COMPLETED", "CALL_RECEIVED"),
+    "VSS": tuple(Outcome),
+    "VCS": (
+        "CALL_INITIATED",
+        "CALL_RECEIVED",
+        "CALL_CONNECTED",
+        "CALL_UPDATED",
+        "DTMF_RECEIVED",
+        "CALL_DISCONNECTED",
+    ),
+    "VRU": (
+        "UPLOAD_COMPLETED",
+        "UPLOAD_FAILED",
+        "PROCESSING",
+        "PROCESSING_FAILED",
+        "CALLBACK_COMPLETED",
+        "CALLBACK_FAILED",
+        "UNKNOWN",
+    ),
+    "VNU": (),
+}
+"""What each type of webhook event can report."""
+
 SESSION_ERRORS: dict[int, Meaning] = {
     -2001: Meaning("internal error at 8x8", _LATER),
     -2002: Meaning("internal connectivity error at 8x8", _LATER),

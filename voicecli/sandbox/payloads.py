@@ -1,13 +1,21 @@
 """The webhooks' bodies, with the fields of 8x8's own samples."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import phonenumbers
 
+from voicecli import vocabulary
+from voicecli.sandbox.numbers import TABLE, Fate, fate
+from voicecli.vocabulary import Outcome
+
 Json = dict[str, object]
+
+RINGING, TALKING = timedelta(seconds=6), timedelta(seconds=14)  # of a session that nobody played
+WHILE_SPEAKING = {-2005: ("say", "SAY"), -2006: ("playFile", "PLAY_FILE")}
+"""The errors that strike once a call is answered: the action, and the summary's name for it."""
 
 
 def fresh_id(dice: Random) -> str:
@@ -28,6 +36,7 @@ class Leg:
     status: str = "COMPLETED"
     sip_code: int = 200
     quality: Json = field(default_factory=dict)
+    direction: str = "OUTBOUND"
 
     def duration(self, until: datetime | None = None) -> int:
         """Whole seconds since it was answered."""
@@ -36,7 +45,7 @@ class Leg:
 
     def parties(self) -> Json:
         return {
-            "callDirection": "OUTBOUND",
+            "callDirection": self.direction,
             "callType": "PSTN",
             "source": self.source,
             "destination": self.destination,
@@ -47,8 +56,11 @@ class Leg:
         }
 
 
-def call_status(leg: Leg, status: str, now: datetime, *, event_id: str, session: Json) -> Json:
-    """VCS: progress of one leg."""
+def call_status(
+    leg: Leg, status: str, now: datetime, *, event_id: str, session: Json, event_data: object = None
+) -> Json:
+    """VCS: progress of one leg. ``event_data`` is for DTMF_RECEIVED: 8x8 shows no sample of it, and says
+    that a VCS has the structure of a VCA."""
     payload = {
         "eventId": event_id,
         "callId": leg.call_id,
@@ -56,20 +68,30 @@ def call_status(leg: Leg, status: str, now: datetime, *, event_id: str, session:
         "callStatus": status,
         **leg.parties(),
         "callDuration": leg.duration(now),
+        **({} if event_data is None else {"eventData": event_data}),
         "sipCode": leg.sip_code,
         "timestamp": _milliseconds(now),
     }
     return _envelope("CALL_STATUS", "Status update of a call", payload)
 
 
-def call_action(leg: Leg, event_data: object, now: datetime, *, event_id: str, session: Json) -> Json:
-    """VCA: an action is done, and 8x8 asks what comes next. ``session`` has the clientActionId, too."""
+def call_action(
+    leg: Leg,
+    event_data: object,
+    now: datetime,
+    *,
+    event_id: str,
+    session: Json,
+    status: str = "ACTION_COMPLETED",
+) -> Json:
+    """VCA: an action is done, or a call came in (CALL_RECEIVED), and 8x8 asks what comes next. ``session``
+    has the clientActionId, too."""
     payload = {
         "eventId": event_id,
         "callId": leg.call_id,
         "sessionId": session["sessionId"],
         "subAccountId": session["subAccountId"],
-        "callStatus": "ACTION_COMPLETED",
+        "callStatus": status,
         **leg.parties(),
         "sourceRefId": "SANDBOX-SOURCE",
         "destinationRefId": "SANDBOX-DESTINATION",
@@ -111,16 +133,116 @@ def session_summary(
     return _envelope("SESSION_SUMMARY", "Summary of a completed call session", payload)
 
 
-def recording_uploaded(session_id: str, recording_id: str, start: datetime, seconds: int) -> Json:
+def error_details(code: int, request_id: str) -> Json:
+    """The errorDetails of a summary whose status is ERROR."""
+    return {
+        "errorMsg": vocabulary.session_error(code).text.capitalize(),
+        "errorCode": code,
+        "callFlowRequestId": request_id,
+    }
+
+
+def recording_uploaded(
+    session_id: str, recording_id: str, start: datetime, seconds: int, *, status: str = "UPLOAD_COMPLETED"
+) -> Json:
     """VRU: a recording reached the customer's storage."""
     payload: Json = {
         "sessionId": session_id,
         "recordingId": recording_id,
         "durationSeconds": seconds,
         "filePath": f"recordings/{start:%Y-%m-%d}/{session_id}/{recording_id}_{_milliseconds(start)}.mp3",
-        "status": "UPLOAD_COMPLETED",
+        "status": status,
     }
     return _envelope("CALL_RECORDING_STATUS", "Call recording status updated", payload)
+
+
+def number_updated(msisdn: str, now: datetime, *, subaccount_id: str) -> Json:
+    """VNU: a number of the customer's changed."""
+    number = {
+        "msisdn": msisdn,
+        "updatedTimestamp": _milliseconds(now),
+        "countryCode": _country(msisdn),
+        "operationalStatus": "Active",
+        "referenceId": "SANDBOX-SOURCE",
+        "rentalPrice": 5.0,
+        "incomingRate": 0.05,
+        "billingUnit": 60,
+        "billingCurrency": "USD",
+        "numberHealthCheckEnabled": True,
+        "updateStatus": "UPDATED",
+    }
+    payload: Json = {
+        "subAccountId": subaccount_id,
+        "totalNumbers": 1,
+        "updateEventType": "UPDATES",
+        "virtualNumbers": [number],
+    }
+    return _envelope("VIRTUAL_NUMBER_UPDATE", "Status of account virtual number(s) updated", payload)
+
+
+def made_up(
+    kind: str,
+    status: str,
+    *,
+    source: str,
+    number: str,
+    event_data: object,
+    error: int,
+    session: Json,
+    now: datetime,
+) -> Json:
+    """An event of any type about a session that nobody played; it ends, or has come to this, ``now``.
+
+    ``error`` is the errorCode of a VSS whose status is ERROR; ``number`` is the one that a VNU is about.
+    """
+    inbound = status == "CALL_RECEIVED"
+    leg = Leg(str(uuid4()), source, number, now - TALKING - RINGING, now - TALKING)
+    leg.direction = "INBOUND" if inbound else "OUTBOUND"
+    if inbound or status == "CALL_INITIATED":
+        leg.initiated, leg.connected = now, None
+    elif status == "CALL_CONNECTED":
+        leg.initiated, leg.connected = now - RINGING, now
+    event_id = str(uuid4())
+    match kind:
+        case "VCA":
+            ids = {**session, "clientActionId": None if inbound else "voicecli-trigger"}
+            return call_action(leg, event_data, now, event_id=event_id, session=ids, status=status)
+        case "VCS":
+            return call_status(leg, status, now, event_id=event_id, session=session, event_data=event_data)
+        case "VSS":
+            return _made_up_summary(leg, Outcome(status), error, session, now)
+        case "VRU":
+            start, seconds = now - TALKING, leg.duration(now)
+            return recording_uploaded(str(session["sessionId"]), event_id, start, seconds, status=status)
+        case _:
+            return number_updated(number, now, subaccount_id=str(session["subAccountId"]))
+
+
+def _made_up_summary(leg: Leg, outcome: Outcome, error: int, session: Json, now: datetime) -> Json:
+    """The two talked until now, unless the outcome says otherwise: then it goes as the sandbox plays it."""
+    code = error if outcome is Outcome.ERROR else None
+    fates = (fate(row.digits) for row in TABLE)
+    theirs = next((one for one in fates if (one.outcome, one.error) == (outcome, code)), Fate())
+    action, last_action = WHILE_SPEAKING.get(code or 0, ("", "SAY"))
+    leg.disconnected = now
+    if outcome is Outcome.UNSUBSCRIBED_CONTACT or theirs.sip_code != 200 or not (code is None or action):
+        leg.initiated, leg.connected = now - timedelta(seconds=theirs.ringing or 0), None
+        leg.status, last_action = outcome, "MAKE_CALL"
+    else:
+        leg.quality = {"mos": 4.4, "packetLossRate": 0, "jitter": 12}
+        leg.status = "COMPLETED" if code is None else outcome
+    details = None if code is None else error_details(code, str(uuid4()))
+    return session_summary(
+        [] if outcome is Outcome.UNSUBSCRIBED_CONTACT else [leg],
+        session=session,
+        status=outcome,
+        start=leg.initiated,
+        end=now,
+        last_action=last_action,
+        client_request_id=None,
+        error=details | {"action": action} if details and action else details,
+        leg_prefix="call",
+    )
 
 
 def _leg(leg: Leg) -> Json:

@@ -28,7 +28,6 @@ BRIDGE_SECONDS = 20  # how long two bridged people talk
 LISTEN_SECONDS = 2  # how long the callee stays when there is nothing left to do
 MAX_SECONDS = 4 * 3600  # a call is ended then: VCA replies could keep it going for ever
 MAX_REPLY_ACTIONS = 100
-ERRORS_WHILE_SPEAKING = (-2005, -2006)  # the others strike before the call is answered
 LAST_ACTIONS = {
     "makeCall": "MAKE_CALL",
     "say": "SAY",
@@ -109,14 +108,14 @@ class PlayedSession:
     def fail(self) -> None:
         """End the session, whatever state it is in, so that nobody waits for its summary in vain."""
         self.status = Outcome.ERROR
-        self._error = self._error_details(-2001)
+        self._error = payloads.error_details(-2001, self._request_id)
         self._finish()
 
     # -- actions -------------------------------------------------------------------------------------
 
     async def _act(self, kind: str, params: Mapping[str, object]) -> None:
         self._last_action = LAST_ACTIONS.get(kind, "MAKE_CALL")
-        if self._fate.error in ERRORS_WHILE_SPEAKING and kind not in ("makeCall", "hangup"):
+        if self._fate.error in payloads.WHILE_SPEAKING and kind not in ("makeCall", "hangup"):
             self._end_with_error(self._fate.error, kind)
         match kind:
             case "makeCall" if not self.legs:
@@ -137,7 +136,7 @@ class PlayedSession:
         if self._fate.outcome is Outcome.UNSUBSCRIBED_CONTACT:
             self.status = self._fate.outcome
             raise _Ended
-        while_speaking = self._fate.error in ERRORS_WHILE_SPEAKING
+        while_speaking = self._fate.error in payloads.WHILE_SPEAKING
         if self._fate.error is not None and not while_speaking:
             self.legs.append(self._leg(params))
             self.legs[0].sip_code = 503
@@ -264,15 +263,9 @@ class PlayedSession:
 
     def _end_with_error(self, code: int, action: str | None) -> None:
         self.status = Outcome.ERROR
-        self._error = self._error_details(code) | ({} if action is None else {"action": action})
+        self._error = payloads.error_details(code, self._request_id)
+        self._error |= {} if action is None else {"action": action}
         raise _Ended
-
-    def _error_details(self, code: int) -> Json:
-        return {
-            "errorMsg": vocabulary.session_error(code).text.capitalize(),
-            "errorCode": code,
-            "callFlowRequestId": self._request_id,
-        }
 
     def _finish(self) -> None:
         if self.status is None:

@@ -1,0 +1,144 @@
+"""Sends webhook events to a receiver of the user's own."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import SplitResult, urlsplit
+
+from voicecli import api
+from voicecli.api import Answer
+from voicecli.cli.context import Context
+from voicecli.errors import InvalidInput, Refused, Unreachable
+from voicecli.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a receiver answered, and how long that took."""
+
+    answer: Answer
+    seconds: float
+
+    def document(self) -> object:
+        """The JSON in the answer, or None for anything else."""
+        try:
+            document = json.loads(self.answer.body) if self.answer.complete else None
+            json.dumps([[[[[[document]]]]]], allow_nan=False)  # what is output is nested deeper
+        except (ValueError, RecursionError):
+            return None
+        return document
+
+
+def token_for(context: Context, settings: Settings, url: str, *, send_token: bool) -> str | None:
+    """The token to send there: nobody else gets it unless that is wanted."""
+    if send_token:
+        return settings.require("webhook_token")["webhook_token"]
+    token, target = settings.get("webhook_token"), urlsplit(url)
+    if token is None or _is_ours(target, settings.get("public_url") or ""):
+        return token
+    context.output.note(
+        f"WEBHOOK_AUTH_TOKEN is not sent: {target.hostname} is neither this machine nor the host of "
+        "WEBHOOK_BASE_URL. To send it there, too: --send-token."
+    )
+    return None
+
+
+def deliver(context: Context, url: str, body: bytes, token: str | None, *, seconds: float) -> Delivered:
+    """Send one event. Raises Unreachable where no whole answer came within ``seconds``, and Refused for an
+    answer that is not 2xx."""
+    if context.debug:
+        context.output.note(f"> POST {url} ({len(body)} bytes)")
+    delivered = _send(urlsplit(url), body, token, seconds=seconds)
+    if context.debug:
+        context.output.note(f"< {delivered.answer.status} after {delivered.seconds:.3f} s")
+    if not 200 <= delivered.answer.status < 300:
+        raise _refused(delivered.answer, token_sent=token is not None)
+    return delivered
+
+
+def _is_ours(target: SplitResult, public_url: str) -> bool:
+    """This machine, or the listener's public address; but not in the clear where that is encrypted."""
+    public = urlsplit(public_url if "://" in public_url else f"https://{public_url}")
+    same = target.hostname == public.hostname and target.scheme in ("https", public.scheme)
+    return same or target.hostname in api.LOOPBACK
+
+
+def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -> Delivered:
+    from queue import Empty, SimpleQueue
+    from threading import Thread
+
+    import httpx
+
+    headers = [(b"Content-Type", b"application/json"), (b"Accept-Encoding", b"identity")]
+    if token is not None:
+        headers.append((b"Authorization", token.encode()))
+    outcome: SimpleQueue[Delivered | Exception] = SimpleQueue()
+    secure, sent = url.scheme == "https", False
+
+    def watch(step: str, info: Mapping[str, object]) -> None:
+        nonlocal sent
+        if step.endswith("send_request_headers.started"):
+            sent |= getattr(info["request"], "method", b"") != b"CONNECT"  # that is only for the proxy
+
+    def exchange() -> Delivered:
+        with httpx.Client(
+            timeout=httpx.Timeout(seconds, connect=min(api.CONNECT_TIMEOUT, seconds)),
+            verify=secure,
+            trust_env=secure and url.hostname not in api.LOOPBACK,  # proxies, for one
+            headers=headers,
+        ) as http:
+            start, read = time.monotonic(), bytearray()
+            with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
+                for chunk in response.iter_raw():
+                    read += chunk
+                    if len(read) > api.MAX_ANSWER:
+                        break
+            answer = Answer(response.status_code, {}, bytes(read), len(read) <= api.MAX_ANSWER)
+            return Delivered(answer, time.monotonic() - start)
+
+    def work() -> None:
+        try:
+            outcome.put(exchange())
+        except Exception as error:  # noqa: BLE001 - told below
+            outcome.put(error)
+
+    Thread(target=work, daemon=True).start()
+    try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
+        ended = outcome.get(timeout=seconds)
+    except Empty:
+        ended = httpx.ReadTimeout("there was no connection in time")
+    if not isinstance(ended, Exception):
+        return ended
+    if isinstance(ended, httpx.InvalidURL):
+        raise InvalidInput(f"--to is not an address: {ended}.") from ended
+    if not sent:
+        reason = re.sub(r"^\[[^]]*\] *", "", str(ended)) or type(ended).__name__
+        raise Unreachable(
+            f"{url.hostname} could not be reached: {reason}.", hint="Is it running? Nothing was sent."
+        ) from ended
+    late = isinstance(ended, httpx.TimeoutException)
+    what = f"no answer came within {seconds:g} s" if late else "the connection broke before it was answered"
+    raise Unreachable(
+        f"The event was sent, but {what}.", hint="It may have arrived: the receiver's log knows."
+    ) from ended
+
+
+def _refused(answer: Answer, *, token_sent: bool) -> Refused:
+    phrase = {status.value: f" ({status.phrase})" for status in HTTPStatus}.get(answer.status, "")
+    words = answer.body.decode(errors="replace").strip()
+    # Whole or not at all: a secret that is cut off could not be masked any more.
+    quote = f": {words}" if 0 < len(words) <= api.MAX_QUOTE and not words.startswith("<") else ""
+    hint = "The receiver's log may say why."
+    match answer.status:
+        case 401 | 403 if token_sent:
+            hint = "Does it expect another token than the one in WEBHOOK_AUTH_TOKEN?"
+        case 401 | 403:
+            hint = "It was sent no token: see WEBHOOK_AUTH_TOKEN and --send-token."
+        case status if status < 400 or status in (404, 405):
+            hint = "Check the path of the URL; redirects are not followed."
+    return Refused(
+        f"The receiver answered {answer.status}{phrase}{quote}.", hint=hint, status_code=answer.status
+    )

@@ -1,0 +1,229 @@
+"""``voicecli trigger``: one of 8x8's webhook events, made up and sent to a receiver."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, cast
+from uuid import uuid4
+
+import typer
+
+from voicecli import api, rules, untrusted, vocabulary
+from voicecli.api import Answer
+from voicecli.callflow import caller_id
+from voicecli.cli import context as contexts
+from voicecli.cli import options, receivers
+from voicecli.errors import InvalidInput
+from voicecli.events import receiver_url
+from voicecli.rules import Action
+from voicecli.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.sandbox.payloads import Json
+
+EXAMPLES = """Examples:
+  voicecli trigger vss --status BUSY --to http://127.0.0.1:5678
+  voicecli trigger vca --digits 1 --to https://example.com/hooks/vca
+  voicecli trigger vss --error -2010 --dry-run"""
+DEFAULT_STATUS = {
+    "VCA": "ACTION_COMPLETED",
+    "VSS": "COMPLETED",
+    "VCS": "CALL_CONNECTED",
+    "VRU": "UPLOAD_COMPLETED",
+    "VNU": "",
+}
+NUMBER = "+33199001234"  # in the range that France keeps for fiction
+DEFAULT_ERROR = -2001
+PRESSED = ("ACTION_COMPLETED", "DTMF_RECEIVED")  # the statuses that can have digits
+MAX_SESSION_ID = 128  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class EventOptions:
+    """What was asked for; None where it was not."""
+
+    type: str
+    status: str | None = None
+    digits: str | None = None
+    error: int | None = None
+    session: str | None = None
+    source: str | None = None
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUp:
+    """An event as 8x8 would send it. ``identifier`` is its session, or the number that a VNU is about."""
+
+    type: str
+    status: str
+    identifier: str
+    event: "Json"
+
+    def words(self) -> str:
+        if self.type == "VNU":
+            return f"vnu for {self.identifier}"
+        short = self.identifier if len(self.identifier) <= 12 else f"{self.identifier[:8]}…"
+        return f"{self.type.lower()} {self.status} for session {short}"
+
+
+def trigger(
+    ctx: typer.Context,
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")],
+    to: Annotated[str | None, typer.Option(metavar="URL", help="Where to send it.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="STATUS", help="What it reports, such as BUSY; a wrong one shows the list."),
+    ] = None,
+    digits: Annotated[
+        str | None,
+        typer.Option(metavar="DIGITS", help='What was pressed; "" for nothing. Default in a vca: 1.'),
+    ] = None,
+    error: Annotated[
+        int | None,
+        typer.Option(metavar="CODE", help="The errorCode of a vss ERROR, such as -2010. Default: -2001."),
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option(metavar="ID", help="The session's id. Default: a new UUID.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--from", metavar="NUMBER", help="Who calls.")] = None,
+    number: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
+    ] = None,
+    send_token: Annotated[
+        bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")
+    ] = False,
+    request_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.")
+    ] = api.REQUEST_TIMEOUT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Send one webhook event, as 8x8 would, to a receiver that you want to test.
+
+    To a URL without a path, such as http://127.0.0.1:5678, the path of voicecli's own receiver is added:
+    /api/webhooks/TYPE. For a receiver at the root, end it with a slash.
+
+    The token in WEBHOOK_AUTH_TOKEN goes along as the Authorization header, but only to this machine and
+    to the host of WEBHOOK_BASE_URL.
+
+    Exit code 0 means that the receiver answered 2xx, 4 that it answered anything else, 5 that no answer
+    came.
+    """
+    if not math.isfinite(request_timeout):
+        raise InvalidInput("--request-timeout must be a number of seconds.")
+    if dry_run and quiet:
+        raise InvalidInput("--dry-run sends nothing that --quiet could name.")
+    context = contexts.of(ctx)
+    settings = context.settings({})
+    asked = EventOptions(kind, status, digits, error, session, source, number)
+    made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
+    url = None if to is None else receiver_url(options.web_url(to, "--to"), made.type)
+    if dry_run:
+        context.output.result(json.dumps(made.event, indent=2), made.event)
+        return
+    if url is None:
+        example = f"voicecli trigger {made.type.lower()} --to http://127.0.0.1:5678"
+        raise InvalidInput("Where to send it is missing.", hint=f"For example: {example}")
+    token = receivers.token_for(context, settings, url, send_token=send_token)
+    body = json.dumps(made.event).encode()
+    delivered = receivers.deliver(context, url, body, token, seconds=request_timeout)
+    reply, problem = _judged(delivered.answer) if made.type == "VCA" else ("", None)
+    milliseconds = round(delivered.seconds * 1000, 1)
+    context.output.result(
+        f"{made.words()}: answered {delivered.answer.status} in {milliseconds:.0f} ms"
+        + (f"; reply: {reply}" if reply else ""),
+        {
+            "to": url,
+            "tokenSent": token is not None,
+            "event": made.event,
+            "status": delivered.answer.status,
+            "milliseconds": milliseconds,
+            "reply": delivered.document(),
+            "problem": problem,
+        },
+        identifier=made.identifier,
+    )
+
+
+# -- from what was asked for to an event -------------------------------------------------------------
+
+
+def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = None) -> MadeUp:
+    """The event that was asked for. Raises InvalidInput for what 8x8 does not know, and for what would
+    have no effect."""
+    from voicecli.sandbox import SOURCE, SUBACCOUNT, payloads
+
+    kind, status = _kind_and_status(asked)
+    _refuse_what_would_be_without_effect(asked, kind, status)
+    session_id = str(uuid4()) if asked.session is None else asked.session
+    if not session_id.isprintable() or not session_id.strip() or len(session_id) > MAX_SESSION_ID:
+        raise InvalidInput(f"--session must be 1 to {MAX_SESSION_ID} characters, all of which can be shown.")
+    # To an inbound call and to a VNU, the number of ours is the other one.
+    caller, callee = (NUMBER, SOURCE) if status in ("CALL_RECEIVED", "") else (SOURCE, NUMBER)
+    number = _number("--number", callee if asked.number is None else asked.number)
+    digits = "1" if asked.digits is None and status == "ACTION_COMPLETED" else asked.digits
+    event = payloads.made_up(
+        kind,
+        status,
+        source=_number("--from", caller if asked.source is None else asked.source),
+        number=number,
+        event_data=None if digits is None else {"dtmf": digits or None},
+        error=asked.error or DEFAULT_ERROR,
+        session={"sessionId": session_id, "subAccountId": subaccount_id or SUBACCOUNT},
+        now=now,
+    )
+    return MadeUp(kind, status, number if kind == "VNU" else session_id, event)
+
+
+def _kind_and_status(asked: EventOptions) -> tuple[str, str]:
+    kind = options.one_of(asked.type, api.WEBHOOK_TYPES, "type of event")
+    if asked.error is not None:
+        options.one_of(str(asked.error), [str(code) for code in vocabulary.SESSION_ERRORS], "errorCode")
+    if asked.status is not None and kind != "VNU":
+        return kind, options.one_of(asked.status, vocabulary.STATUSES[kind], f"status of a {kind}")
+    return kind, Outcome.ERROR if kind == "VSS" and asked.error is not None else DEFAULT_STATUS[kind]
+
+
+def _refuse_what_would_be_without_effect(asked: EventOptions, kind: str, status: str) -> None:
+    has_legs = kind in ("VCA", "VCS", "VSS") and status != Outcome.UNSUBSCRIBED_CONTACT
+    for name, value, has_effect, where in (
+        ("--status", asked.status, kind != "VNU", "all but a vnu"),
+        ("--digits", asked.digits, status in PRESSED, f"a vca or vcs with {' or '.join(PRESSED)}"),
+        ("--error", asked.error, status == Outcome.ERROR, "a vss ERROR"),
+        ("--session", asked.session, kind != "VNU", "all but a vnu"),
+        ("--from", asked.source, has_legs, "a vca, vcs or vss with a call"),
+        ("--number", asked.number, has_legs or kind == "VNU", "a vnu, and a vca, vcs or vss with a call"),
+    ):
+        if value is not None and not has_effect:
+            raise InvalidInput(
+                f"{name} has no effect on a {kind} {status}".rstrip() + ".", hint=f"It is for {where}."
+            )
+    if asked.digits is not None and not re.fullmatch(f"[0-9*#]{{0,{rules.MAX_DIGITS}}}", asked.digits):
+        raise InvalidInput(f"--digits must be at most {rules.MAX_DIGITS} of 0 to 9, * and #.")
+
+
+def _number(option: str, text: str) -> str:
+    number = f"+{caller_id(text).removeprefix('+')}"
+    if not rules.is_msisdn(number):
+        raise InvalidInput(f"{option} must be a number in international form, such as {NUMBER}.")
+    return number
+
+
+def _judged(answer: Answer) -> tuple[str, str | None]:
+    """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
+    if answer.complete and not answer.body.strip():
+        return "empty", None
+    document = untrusted.json_object(answer.body) if answer.complete else None
+    if document is None:
+        problem = "it is not a JSON object" if answer.complete else "it is longer than 1 MiB"
+    elif broken := next(rules.problems(document.get("callflow"), in_call=True), None):
+        problem = f"{broken.message} ({broken.status_code})"
+    else:
+        actions = cast("list[Action]", document["callflow"])
+        return ", ".join(str(action["action"]) for action in actions) or "nothing to do", None
+    return f"not a valid callflow: {problem}", problem
