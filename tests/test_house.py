@@ -13,8 +13,8 @@ import voicecli
 
 PACKAGE = Path(voicecli.__file__).parent
 FLOORS = (
-    {"api", "callflow", "events", "phone", "vocabulary", "errors", "rules", "untrusted", "version"},
-    {"output", "client", "settings"},
+    {"api", "callflow", "calls", "events", "phone", "vocabulary", "errors", "rules", "untrusted", "version"},
+    {"output", "client", "settings", "store", "tunnel"},
     {"listener", "sandbox"},
     {"cli", "__main__"},
 )
@@ -113,6 +113,7 @@ def test_floor_0_does_no_io() -> None:
         (["call", "+33199001234", "hi"], {"rich", "aiohttp", "dotenv", "pyngrok", "sqlite3", "asyncio"}, 5),
         (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}, 0),
         (["sandbox", "--print-env"], {"rich", "httpx", "dotenv", "aiohttp"}, 0),
+        (["trigger", "vss", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "sqlite3"}, 0),
     ],
 )
 def test_a_command_loads_only_what_it_uses(

@@ -265,6 +265,7 @@ class Session:
     session_status: str
     call_flow_request_id: str | None
     valid_until: str | None
+    answer: Json = field(repr=False, compare=False, default_factory=dict)  # all of it, as it came
 
 
 def send_callflow(request: CallRequest) -> Operation[Session]:
@@ -282,6 +283,7 @@ def send_callflow(request: CallRequest) -> Operation[Session]:
             session_status=_str(document, "sessionStatus"),
             call_flow_request_id=untrusted.text(document.get("callFlowRequestId")),
             valid_until=untrusted.text(document.get("validUntil")),
+            answer=document,
         )
 
     return Operation(
@@ -316,10 +318,16 @@ def list_webhooks() -> Operation[tuple[Webhook, ...]]:
     return Operation("list webhooks", "GET", "/webhooks", _webhooks)
 
 
-def set_webhook(type: str, url: str, *, authorization: str | None = None) -> Operation[tuple[Webhook, ...]]:  # noqa: A002
+def set_webhook(
+    type: str,  # noqa: A002
+    url: str,
+    *,
+    authorization: str | None = None,
+    enabled: bool = True,
+) -> Operation[tuple[Webhook, ...]]:
     """Point one type (VCA, VSS, VCS, VRU, VNU) at ``url``: there is one URL per type, so it is replaced.
     ``authorization`` is the value of the Authorization header that 8x8 will send."""
-    body: dict[str, object] = {"type": type, "url": url, "enabled": True}
+    body: dict[str, object] = {"type": type, "url": url, "enabled": enabled}
     if authorization is not None:
         body["httpAuthHeader"] = authorization
     return Operation("set webhook", "POST", "/webhooks", _webhooks, body=body, changes=True)

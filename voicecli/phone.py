@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from voicecli.errors import InvalidInput, quoted
 
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
+_E164 = re.compile(r"\+?[1-9]\d{6,14}", re.ASCII)
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")  # what editors make of a hyphen
 
 
@@ -75,6 +78,21 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
             hint="Check the country code and the digits; nothing was sent.",
         )
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
+
+
+@lru_cache(1_000)
+def masked(number: str) -> str:
+    """A number that can be recognised but not called: +65••••4567. What is no number comes back as it is."""
+    if not _E164.fullmatch(number):
+        return number
+    import phonenumbers
+
+    code = 2
+    with suppress(phonenumbers.NumberParseException):
+        code = len(str(phonenumbers.parse("+" + number.lstrip("+")).country_code or 10))
+    sign = "+" if number.startswith("+") else ""
+    digits = number.lstrip("+")
+    return f"{sign}{digits[:code]}••••{digits[-4:]}"
 
 
 def _exists(e164: str) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ from voicecli import api
 from voicecli.callflow import DEFAULT_VOICE, caller_id
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.rules import is_msisdn
+
+MIN_TOKEN = 8  # characters
+_HOST = re.compile(r"(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,41 @@ SETTINGS = (
         where="listed on 8x8's page 'Speech profiles'",
         flag="--voice",
         default=DEFAULT_VOICE,
+    ),
+    Setting(
+        "webhook_token",
+        "WEBHOOK_AUTH_TOKEN",
+        what="the token that webhooks must carry",
+        where="a secret of your own, of 8 characters or more",
+        secret=True,
+    ),
+    Setting(
+        "public_url",
+        "WEBHOOK_BASE_URL",
+        what="the public address of the listener",
+        where="your static ngrok domain, or the URL of a server of your own",
+        flag="--domain",
+    ),
+    Setting(
+        "ngrok_token",
+        "NGROK_AUTHTOKEN",
+        what="the token of your ngrok account",
+        where="shown at https://dashboard.ngrok.com/get-started/your-authtoken",
+        secret=True,
+    ),
+    Setting(
+        "port",
+        "PORT",
+        what="where the listener listens on this machine",
+        where="any free port",
+        flag="--port",
+        default="5678",
+    ),
+    Setting(
+        "home",
+        "VOICECLI_HOME",
+        what="the folder for what voicecli keeps",
+        where="any folder of yours; without it, the one your system has for such data",
     ),
     Setting(
         "base_url",
@@ -124,6 +163,10 @@ class Settings:
             and not self._origins.get("api_key", ".env").endswith(".env")
         )
 
+    def get(self, name: str) -> str | None:
+        """A value that may be missing. Raises what ``require`` raises for a wrong one."""
+        return self.require(name)[name] if name in self._values else None
+
     def secrets(self) -> Iterator[str]:
         """Values that no output may show."""
         for setting in SETTINGS:
@@ -166,7 +209,19 @@ def environment_secrets() -> Iterator[str]:
 
 def colours() -> bool:
     """Whether the person wants colours: no-color.org, and the oldest kind of terminal."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return not os.environ.get("NO_COLOR") and can_draw()
+
+
+def can_draw() -> bool:
+    """Whether the terminal is of a kind that can be drawn upon."""
+    return os.environ.get("TERM") != "dumb"
+
+
+def keep_loopback_from_proxies() -> None:
+    """Let no request to this machine go through a proxy: ours, and those of the programs that we start."""
+    for name in ("no_proxy", "NO_PROXY"):
+        exempt = [host for host in os.environ.get(name, "").split(",") if host.strip()]
+        os.environ[name] = ",".join([*exempt, *(host for host in api.LOOPBACK if host not in exempt)])
 
 
 def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
@@ -206,6 +261,13 @@ def _canonical(name: str, value: str) -> str:
     return caller_id(value) if name == "source" else value
 
 
+def _token_complaint(value: str) -> str:
+    """A token goes into a header as it is, and short ones can be guessed."""
+    if not value.isascii() or not value.isprintable() or " " in value:
+        return "the webhook token has blanks or characters that no header can have"
+    return "" if len(value) >= MIN_TOKEN else f"the webhook token must have {MIN_TOKEN} characters or more"
+
+
 def _complaint(name: str, value: str) -> str:
     match name:
         case "api_key":
@@ -214,6 +276,13 @@ def _complaint(name: str, value: str) -> str:
             return api.subaccount_complaint(value)
         case "base_url":
             return api.base_url_complaint(value)
+        case "webhook_token":
+            return _token_complaint(value)
+        case "port":
+            fine = value.isascii() and value.isdigit() and len(value) <= 5 and int(value) < 65536
+            return "" if fine else "the port must be a number from 0 to 65535"
+        case "public_url":
+            return "" if _HOST.fullmatch(value) else "the public address is not a URL or domain"
         case "source":
             fine = is_msisdn(_canonical(name, value))
             return "" if fine else "the caller ID is not a number in international form, such as +33199000000"

@@ -31,10 +31,9 @@ def test_json_is_one_record_a_line_with_an_outcome_for_every_call(run: Program) 
     records = [json.loads(line) for line in done.out.splitlines()]
     outcomes = {record["call"]: record["outcome"] for record in records if record["record"] == "outcome"}
     assert len(outcomes) == 7
-    assert outcomes["busy line"] == "busy"
-    assert {record["type"] for record in records if record["record"] == "event"} == {
-        "call",
-        "VCS",
-        "VCA",
-        "VSS",
-    }
+    assert outcomes["busy line"] == "busy after 2 s"
+    assert {record["type"] for record in records if record["record"] == "event"} == {"VCS", "VCA", "VSS"}
+    placed = [record["sessionId"] for record in records if record["record"] == "call" and record["sessionId"]]
+    summaries = [record["sessionId"] for record in records if record.get("type") == "VSS"]
+    assert sorted(placed) == sorted(summaries)
+    assert [record["record"] for record in records].count("ready") == 1

@@ -4,15 +4,17 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 
 import pytest
-from conftest import NUMBER, RunningSandbox
+from conftest import DEADLINE, NUMBER, RunningSandbox, wait_until
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -36,6 +38,57 @@ def on_terminal(*arguments: str, columns: int, env: Mapping[str, str] = {}) -> l
                 written += chunk
         os.close(ours)
     return written.decode().replace("\r\n", "\n").splitlines()
+
+
+class Terminal:
+    """voicecli on a terminal, for as long as it runs."""
+
+    def __init__(self, *arguments: str, columns: int, env: Mapping[str, str] = {}) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        everything = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "voicecli", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**everything, "TERM": "xterm-256color", **env},
+        )
+        os.close(theirs)
+        self._written = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        os.close(self._ours)
+
+    def _read(self) -> None:
+        with suppress(OSError):  # how a terminal ends on Linux
+            while chunk := os.read(self._ours, 65536):
+                self._written += chunk
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until this is on the screen; its last group."""
+
+        def find() -> re.Match[str] | None:
+            return re.search(pattern, ESCAPE.sub("", self._written.decode(errors="replace")))
+
+        wait_until(find)
+        found = find()
+        assert found is not None
+        return found[found.lastindex or 0]
+
+    def end(self) -> str:
+        """Press Ctrl-C; all that was written."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        return self._written.decode().replace("\r\n", "\n")
 
 
 def plain(lines: list[str]) -> list[str]:

@@ -13,8 +13,16 @@ from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.cli.version import show_version
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
-COMMANDS = {"call": "Place calls", "demo": "Try things out", "sandbox": "Try things out"}
-"""Each command is a function in a module of its name; the value is its heading in ``--help``."""
+COMMANDS = {
+    "call": "Place calls",
+    "listen": "See what happens",
+    "webhooks": "See what happens",
+    "demo": "Try things out",
+    "sandbox": "Try things out",
+    "trigger": "Try things out",
+}
+"""Each command is a function, or a Typer with commands of its own, in a module of its name; the value is its
+heading in ``--help``."""
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
@@ -95,12 +103,14 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     for name in wanted:
         module = import_module(f"voicecli.cli.{name}")
         command = getattr(module, name)
-        application.command(
-            name,
-            help=_flowing(command.__doc__),
-            rich_help_panel=COMMANDS[name],
-            epilog=module.EXAMPLES or None,
-        )(command)
+        heading, examples = COMMANDS[name], module.EXAMPLES or None
+        if isinstance(command, typer.Typer):  # a command with commands of its own
+            application.add_typer(
+                command, name=name, help=module.HELP, rich_help_panel=heading, epilog=examples
+            )
+        else:
+            help_text = _flowing(command.__doc__)
+            application.command(name, help=help_text, rich_help_panel=heading, epilog=examples)(command)
     return application
 
 

@@ -2,9 +2,10 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
@@ -15,9 +16,11 @@ from voicecli.output import FORMATS, Output
 if TYPE_CHECKING:
     from voicecli.api import Operation
     from voicecli.client import Client
+    from voicecli.listener.registration import Registration
     from voicecli.settings import Settings
 
 T = TypeVar("T")
+REGISTRATION_TIMEOUT = 10.0  # seconds for one request
 CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
@@ -48,7 +51,9 @@ class Context:
     def output(self) -> Output:
         from voicecli import settings
 
-        output = FORMATS[self.format](self.stdout, self.stderr, colours=settings.colours())
+        output = FORMATS[self.format](
+            self.stdout, self.stderr, colours=settings.colours(), live=settings.can_draw()
+        )
         for secret in settings.environment_secrets():
             output.hide(secret)
         return output
@@ -64,14 +69,24 @@ class Context:
             self.output.note(f"Warning: {warning}")
         return loaded
 
-    def client(self, settings: "Settings", *, request_timeout: float, retries: int) -> "Client":
+    def client(
+        self,
+        settings: "Settings",
+        *,
+        request_timeout: float,
+        retries: int,
+        tell: Callable[[str], None] | None = None,
+    ) -> "Client":
+        """A client whose waits are told to ``tell``, else as talk."""
         from voicecli.client import Client
 
         self._client = Client(
             **settings.require(*CONNECTION),
             request_timeout=request_timeout,
             retries=retries,
-            on_retry=lambda reason, seconds: self.output.note(f"{reason}; trying again in {seconds:.1f} s"),
+            on_retry=lambda reason, pause: (tell or self.output.note)(
+                f"{reason}; trying again in {pause:.1f} s"
+            ),
         )
         return self._client
 
@@ -120,3 +135,27 @@ def of(ctx: typer.Context) -> Context:
     if not isinstance(context, Context):
         raise TypeError("a command was run without its context")
     return context
+
+
+def home(settings: "Settings") -> Path:
+    """Where the store is."""
+    from voicecli import store
+
+    return store.folder(settings.get("home"))
+
+
+def subaccount_client(
+    context: Context, settings: "Settings | None" = None, tell: Callable[[str], None] | None = None
+) -> "Client":
+    """For the commands that look after a subaccount, and not place calls."""
+    settings = context.settings({}) if settings is None else settings
+    return context.client(settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell)
+
+
+def registration(context: Context, settings: "Settings", *, tell: Callable[[str], None]) -> "Registration":
+    """The subaccount's webhooks, to be taken and put back."""
+    from voicecli.listener.registration import Registration
+
+    client = subaccount_client(context, settings, tell)
+    values = settings.require("base_url", "subaccount_id")
+    return Registration(client, home(settings), tell=tell, **values)

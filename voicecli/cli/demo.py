@@ -2,17 +2,16 @@
 
 import asyncio
 import secrets
-import time
-from collections.abc import Mapping
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from voicecli.callflow import (
     DEFAULT_VOICE,
-    HANGUP,
     CallRequest,
     call_request,
     destinations,
@@ -22,24 +21,20 @@ from voicecli.callflow import (
 from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, options
 from voicecli.cli.context import Context
+from voicecli.cli.watch import Watch
 from voicecli.errors import Refused, VoicecliError
+from voicecli.events import webhook_url
 from voicecli.output import Column
+from voicecli.output.events import outcome_style
 
 if TYPE_CHECKING:
     from voicecli.client import Client
-    from voicecli.events import Event
+    from voicecli.events import Event, Received
+    from voicecli.listener.service import Service
 
 EXAMPLES = ""
 TIME_SCALE = 6.0
 PATIENCE = 12.0  # seconds; what is not over by then is told as missing
-_COLUMNS = (
-    Column("time", 6),
-    Column("event", 5),
-    Column("session", 8),
-    Column("number", 12),
-    Column("what", 0),
-)
-_STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,94 +93,76 @@ class _Demo:
 
     def __init__(self, context: Context) -> None:
         self._output = context.output
-        self._token = secrets.token_urlsafe()
-        self._start = time.monotonic()
+        self._watch = Watch(context)
         self._placed: dict[str, Scene] = {}  # by session id
         self._refused: list[Scene] = []
         self._summaries: dict[str, Event] = {}  # by session id
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        from aiohttp import web
+        from voicecli.callflow import HANGUP
+        from voicecli.listener.replies import Reply
+        from voicecli.listener.service import Plan, Service
+        from voicecli.sandbox import Sandbox
 
-        from voicecli import listener
-        from voicecli.client import Client
-        from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
-
-        local = Sandbox(time_scale=TIME_SCALE)
-        receiver = listener.application(token=self._token, receive=self._receive)
-        runner = web.AppRunner(receiver, access_log=None, shutdown_timeout=0.1)
-        try:
-            url = await local.start()
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            own_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            self._output.note(f"A local 8x8 is at {url}; one minute there is {60 / TIME_SCALE:.0f} seconds.")
-            with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:
-                await self._register(client, own_url)
-                for scene in _scenes():
-                    await self._place(client, scene)
-            await self._wait_for_summaries()
-        finally:
-            await local.stop()
-            await runner.cleanup()
+        local, token = Sandbox(time_scale=TIME_SCALE), secrets.token_urlsafe()
+        thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
+        with tempfile.TemporaryDirectory() as home:
+            plan = Plan(home=Path(home), port=0, token=token, reply=Reply((thanks, HANGUP)))
+            service = Service(plan, shown=self._receive, tell=self._watch.tell)
+            try:
+                url = await local.start()
+                self._watch.tell(
+                    f"A local 8x8 is at {url}; one minute there is {60 / TIME_SCALE:.0f} seconds.", None
+                )
+                await self._watch.run(service, lambda: self._play(url, service, token))
+            finally:
+                await local.stop()
         self._summarise()
 
-    async def _register(self, client: "Client", own_url: str) -> None:
+    async def _play(self, url: str, service: "Service", token: str) -> None:
         from voicecli import api
+        from voicecli.client import Client
+        from voicecli.sandbox import API_KEY, SUBACCOUNT
 
-        for kind in ("VCA", "VSS", "VCS"):
-            operation = api.set_webhook(
-                kind, f"{own_url}/api/webhooks/{kind.lower()}", authorization=self._token
-            )
-            await asyncio.to_thread(client.send, operation)
-
-    async def _place(self, client: "Client", scene: Scene) -> None:
-        try:
-            session = await asyncio.to_thread(client.call, scene.request)
-        except Refused as error:
-            self._row("call", "-", scene.number, f"{scene.title}: refused ({error.status_code})", style="red")
-            self._refused.append(scene)
-        else:
-            self._placed[session.session_id] = scene
-            self._row("call", session.session_id, scene.number, f"{scene.title}: accepted", style="bold")
-        await asyncio.sleep(0.3)  # so that a person can follow
-
-    def _receive(self, event: "Event") -> Mapping[str, object]:
-        reply: Mapping[str, object] = {}
-        words = event.words()
-        if event.type == "VCA":
-            thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
-            reply = {"callflow": [thanks, HANGUP]}
-            words += "; our reply: say thank you, hang up"
-        self._row(event.type, event.session_id, event.destination, words, style=_style(event))
-        if event.type == "VSS":
-            self._summaries[event.session_id] = event
-            self._news.set()
-        return reply
-
-    async def _wait_for_summaries(self) -> None:
+        with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:
+            for kind in ("VCA", "VSS", "VCS"):
+                webhook = api.set_webhook(kind, webhook_url(service.url, kind), authorization=token)
+                await asyncio.to_thread(client.send, webhook)
+            for scene in _scenes():
+                await self._place(client, scene)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 while self._placed.keys() - self._summaries.keys():
                     await self._news.wait()
                     self._news.clear()
 
-    def _row(self, kind: str, session_id: str, number: str, words: str, *, style: str) -> None:
-        seconds = time.monotonic() - self._start
-        self._output.row(
-            _COLUMNS,
-            (f"{seconds:.1f} s", kind, session_id[:8], number, words),
-            {
-                "record": "event",
-                "seconds": round(seconds, 3),
-                "type": kind,
-                "sessionId": session_id,
-                "destination": number,
-                "words": words,
-            },
-            style=style,
-        )
+    async def _place(self, client: "Client", scene: Scene) -> None:
+        try:
+            session = await asyncio.to_thread(client.call, scene.request)
+        except Refused as error:
+            self._tell(scene, f"refused ({error.status_code})", None)
+            self._refused.append(scene)
+        else:
+            self._placed[session.session_id] = scene
+            self._tell(scene, f"accepted as session {session.session_id[:8]}", session.session_id)
+        await asyncio.sleep(0.3)  # so that a person can follow
+
+    def _tell(self, scene: Scene, what: str, session_id: str | None) -> None:
+        record = {
+            "record": "call",
+            "call": scene.title,
+            "destination": scene.number,
+            "sessionId": session_id,
+            "words": what,
+        }
+        self._watch.tell(f"voicecli call {scene.number}: {scene.title}, {what}", record)
+
+    def _receive(self, received: "Received") -> None:
+        self._watch.show(received)
+        if received.event.type == "VSS":
+            self._summaries[received.event.session_id] = received.event
+            self._news.set()
 
     def _summarise(self) -> None:
         columns = (Column("what", 15), Column("number", 12), Column("outcome", 0))
@@ -195,7 +172,9 @@ class _Demo:
         self._output.note(f"{len(endings) + len(self._refused)} calls, and what became of them:")
         for scene, words, style in [
             *(
-                (scene, event.words() if event else "no summary came", _style(event))
+                (scene, event.words(), outcome_style(event.outcome))
+                if event
+                else (scene, "no summary came", "red")
                 for scene, event in endings
             ),
             *((scene, refused, "red") for scene in self._refused),
@@ -210,10 +189,3 @@ class _Demo:
         self._output.note("Next: start voicecli sandbox in a second terminal, and here:")
         self._output.note('  eval "$(voicecli sandbox --print-env)"')
         self._output.note('  voicecli call +33199001234 "Hello from the command line"')
-
-
-def _style(event: "Event | None") -> str:
-    """Outcomes have a colour, and what happens on the way to them has none."""
-    if event is None:
-        return "red"
-    return "" if event.outcome is None else _STYLES.get(event.outcome, "red")

@@ -1,13 +1,18 @@
 """Options that several commands share, each written once."""
 
+import difflib
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
+from voicecli import api, vocabulary
 from voicecli.callflow import MAX_VALIDITY
 from voicecli.cli import context
+from voicecli.errors import InvalidInput, quoted
 
 _DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
 
@@ -20,6 +25,43 @@ def duration(text: str) -> timedelta:
     if not timedelta(0) < length <= MAX_VALIDITY:
         raise typer.BadParameter(f"{text!r} is not a length of time such as 30s, 10m or 2h, up to a year.")
     return length
+
+
+def one_of(text: str, names: Sequence[str], what: str) -> str:
+    """The name that is meant, whatever its case and spelling. Raises InvalidInput with the nearest one."""
+    name = re.sub("[ -](?=[A-Z])", "_", text.strip().upper())
+    name = str(vocabulary.outcome(name))
+    if name in names:
+        return name
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    meant = f"; the nearest is {nearest[0]}" if nearest else ""
+    raise InvalidInput(f"{quoted(text)} is no {what}{meant}.", hint=f"There are {', '.join(names)}.")
+
+
+def webhook_types(text: str) -> tuple[str, ...]:
+    """Types of webhooks as people write them: vca,vss. Raises InvalidInput."""
+    types = [one_of(part, api.WEBHOOK_TYPES, "type of event") for part in text.split(",") if part.strip()]
+    if not types:
+        raise InvalidInput("No type of event is given.", hint=f"There are: {', '.join(api.WEBHOOK_TYPES)}.")
+    return tuple(dict.fromkeys(types))
+
+
+def web_url(text: str, flag: str) -> str:
+    """An http or https URL. Raises InvalidInput."""
+    try:
+        url = urlsplit(text)
+        fine = (
+            url.scheme in ("http", "https")
+            and url.port != 0
+            and re.fullmatch(r"[\w.:-]+", url.hostname or "")
+        )
+    except ValueError:
+        fine = None
+    if not fine or not text.isprintable() or " " in text:
+        raise InvalidInput(f"{flag} must be an http or https address with a host.")
+    if url.username is not None:
+        raise InvalidInput(f"{flag} must have no user and no password.")
+    return text
 
 
 def _choose(format: str, ctx: typer.Context, wanted: bool) -> bool:  # noqa: A002

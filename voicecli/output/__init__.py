@@ -3,5 +3,6 @@
 from voicecli.output.formats import FORMATS, Output
 from voicecli.output.rows import Column
 from voicecli.output.safe import visible
+from voicecli.output.stream import Stream
 
-__all__ = ["FORMATS", "Column", "Output", "visible"]
+__all__ = ["FORMATS", "Column", "Output", "Stream", "visible"]

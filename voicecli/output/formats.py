@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
-from voicecli.output.rows import Column, plain_row, rich_row
+from voicecli.output.rows import Column, Painter, plain_row
 from voicecli.output.safe import visible
+from voicecli.output.stream import JsonStream, LiveStream, Stream
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,13 +22,16 @@ class Output:
     """For people: a sentence on stdout, talk and errors on stderr. The other formats vary from this.
 
     ``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): then
-    nothing is wanted there.
+    nothing is wanted there. ``live`` is whether the terminal can be drawn upon.
     """
 
-    def __init__(self, out: TextIO | None, err: TextIO | None, *, colours: bool = True) -> None:
+    def __init__(
+        self, out: TextIO | None, err: TextIO | None, *, colours: bool = True, live: bool = True
+    ) -> None:
         self._out = out
         self._err = err
         self._colours = colours
+        self._live = live
         self._secrets: set[str] = set()
         self._console: Console | None = None
 
@@ -65,11 +69,15 @@ class Output:
         if self._out is None or not self._out.isatty():
             self._row(plain_row(columns, cells))
             return
-        if self._console is None:
-            from rich.console import Console
+        width = shutil.get_terminal_size().columns
+        styles = ("",) * (len(columns) - 1) + (style,)
+        self._row(Painter(self._screen(self._out)).row(columns, cells, styles, width))
 
-            self._console = Console(file=self._out, highlight=False, markup=False, emoji=False)
-        self._row(rich_row(self._console, columns, cells, style))
+    def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
+        """Rows that come for as long as the command runs; ``failed`` is told when they can't be written."""
+        if self._out is None or not self._out.isatty() or not self._live:
+            return Stream(self._line, self.note, failed)
+        return LiveStream(self._put, failed, console=self._screen(self._out))
 
     def note(self, text: str) -> None:
         """Talk: progress, warnings, what is being waited for."""
@@ -86,6 +94,16 @@ class Output:
 
         self._talk(visible("".join(traceback.format_exception(error)).rstrip(), lines=True))
 
+    def _screen(self, out: TextIO) -> "Console":
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(file=out, highlight=False, markup=False, emoji=False)
+        return self._console
+
+    def _line(self, text: str) -> None:
+        self._put(text + "\n")
+
     def _row(self, line: str) -> None:
         try:
             self._answer(line, "")
@@ -94,10 +112,13 @@ class Output:
                 raise
 
     def _answer(self, written: str, happened: str) -> None:
+        self._put(written + "\n", happened)
+
+    def _put(self, written: str, happened: str = "") -> None:
         if self._out is None:
             return
         try:
-            self._out.write(self._masked(written) + "\n")
+            self._out.write(self._masked(written))
             self._out.flush()
         except OSError as error:
             _give_up_on(self._out)
@@ -149,6 +170,9 @@ class Quiet(Output):
 
 class Json(Output):
     """One JSON document on stdout, of a list one a line, and an error as one JSON object on stderr."""
+
+    def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
+        return JsonStream(self._line, self.note, failed)
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False

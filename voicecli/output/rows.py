@@ -1,8 +1,9 @@
 """Rows that are shown as they come: aligned columns, coloured on a terminal, plain in a pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 from voicecli.output.safe import visible
 
@@ -18,23 +19,68 @@ class Column:
     width: int
 
 
+class Row(Protocol):
+    """One line of a table that knows its own looks: a cell for each of ``columns``, a style (rich's) for each
+    cell, and what a program gets to read. A ``narrow`` terminal has fewer columns."""
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]: ...
+
+    def cells(self, *, narrow: bool) -> Sequence[str]: ...
+
+    def styles(self, *, narrow: bool) -> Sequence[str]: ...
+
+    def data(self) -> Mapping[str, object]: ...
+
+
 def plain_row(columns: Sequence[Column], cells: Sequence[str]) -> str:
     """One line, whatever is in the cells."""
     pairs = zip(columns, cells, strict=True)
     return "  ".join(visible(cell).ljust(column.width) for column, cell in pairs).rstrip()
 
 
-def rich_row(console: "Console", columns: Sequence[Column], cells: Sequence[str], style: str) -> str:
-    """The same for a terminal, as text: the last column wraps inside itself."""
-    from rich.table import Table
-    from rich.text import Text
+class Painter:
+    """Paints rows for a terminal, some ten times faster than a rich table: thousands can come in a second."""
 
-    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    for index, column in enumerate(columns):
-        last = index == len(columns) - 1
-        table.add_column(width=None if last else column.width, ratio=1 if last else None, no_wrap=not last)
-    *first, words = (visible(cell) for cell in cells)
-    table.add_row(*(Text(cell) for cell in first), Text(words, style=style))
-    with console.capture() as drawn:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in drawn.get().splitlines())
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._paint = cache(self._brush)
+
+    def row(self, columns: Sequence[Column], cells: Sequence[str], styles: Sequence[str], width: int) -> str:
+        """The row as text, in at most ``width`` cells: the last column wraps inside itself."""
+        from rich.cells import cell_len, set_cell_size
+
+        start = sum(column.width + 2 for column in columns[:-1])
+        *first, last = (visible(cell) for cell in cells)
+        painted = ""
+        for column, text, style in zip(columns, first, styles, strict=False):
+            fits = text if cell_len(text) <= column.width else set_cell_size(text, column.width - 1) + "…"
+            painted += self._paint(style)(fits) + " " * (column.width + 2 - cell_len(fits))
+        room = max(1, width - start)
+        lines = [last] if cell_len(last) <= room else self._wrapped(last, room)
+        brush = self._paint(styles[-1])
+        return painted + ("\n" + " " * start).join(brush(line) for line in lines)
+
+    def text(self, text: str, style: str) -> str:
+        """Text that the terminal may break as it likes."""
+        return self._paint(style)(visible(text))
+
+    def line(self, text: str, style: str, width: int) -> str:
+        """One line that ends where the terminal does."""
+        from rich.cells import cell_len, set_cell_size
+
+        text = visible(text)
+        return self._paint(style)(text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…")
+
+    def _wrapped(self, text: str, width: int) -> list[str]:
+        from rich.text import Text
+
+        return [line.plain.rstrip() for line in Text(text).wrap(self._console, width)]
+
+    def _brush(self, style: str) -> Callable[[str], str]:
+        """What the console puts around a text of this style: colours, or nothing where none are wanted."""
+        from rich.text import Text
+
+        with self._console.capture() as capture:
+            self._console.print(Text("x", style=style), end="")
+        before, _, after = capture.get().partition("x")
+        return lambda text: f"{before}{text}{after}" if text else ""

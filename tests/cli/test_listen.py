@@ -1,0 +1,414 @@
+"""``voicecli listen``, the whole program: ready, shown, filtered, tunnelled, registered, ended."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
+from receiver_world import vca, vss
+from running_listener import TOKEN, RunningListener, listening
+from stand_in_agent import write_agent
+from test_terminal import Terminal, plain
+
+from voicecli import api
+from voicecli.client import Client
+from voicecli.sandbox import API_KEY, SUBACCOUNT
+
+
+def post(url: str, content: object, token: str | None = TOKEN) -> tuple[int, Any]:
+    request = urllib.request.Request(url, data=json.dumps(content).encode(), method="POST")
+    if token:
+        request.add_header("Authorization", token)
+    try:
+        with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def report(listener: RunningListener, *contents: dict[str, Any]) -> None:
+    for content in contents:
+        kind = "vca" if content["eventType"] == "CALL_ACTION" else "vss"
+        assert post(f"{listener.url}/api/webhooks/{kind}", content)[0] == 200
+
+
+@pytest.fixture
+def own_sandbox() -> Iterator[RunningSandbox]:
+    """A sandbox whose webhooks this test may change."""
+    with RunningSandbox(time_scale=1000, seed=1) as running:
+        yield running
+
+
+def webhooks(sandbox: RunningSandbox) -> dict[str, str]:
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
+        return {webhook.type: webhook.url for webhook in client.send(api.list_webhooks())}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# -- its life ----------------------------------------------------------------------------------------
+
+
+def test_it_says_when_it_is_ready_and_what_it_has_seen(tmp_path: Path) -> None:
+    with listening(tmp_path / "home", "--no-tunnel") as listener:
+        report(listener, vss("s-1"), vca("s-2"), vss("s-1"))
+        wait_until(lambda: len(listener.records) == 4)
+        assert listener.stop() == 0
+    assert [record["record"] for record in listener.records] == [
+        "ready",
+        "event",
+        "event",
+        "duplicate",
+        "stopped",
+    ]
+    event, stopped = listener.records[1], listener.records[-1]
+    assert event["type"] == "VSS"
+    assert event["sessionId"] == "s-1"
+    assert event["outcome"] == "COMPLETED"
+    assert event["words"] == "completed, 13 s"
+    assert event["payload"] == vss("s-1")["payload"]
+    assert listener.records[3]["times"] == 2
+    assert stopped["outcomes"] == {"COMPLETED": 1}
+    assert (stopped["events"], stopped["open"]) == (3, 1)
+    assert listener.errors == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_every_signal_ends_it_well_and_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
+    with listening(tmp_path / "home", "--no-tunnel") as listener:
+        report(listener, vss())
+        children = children_of(listener.process.pid)
+        assert len(children) == 1
+        assert listener.stop(number) == 0
+    assert all(not Path(f"/proc/{child}").exists() for child in children)
+    assert listener.of("stopped")
+
+
+def children_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task")
+    return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+
+
+def test_count_and_for_end_it(tmp_path: Path) -> None:
+    with listening(tmp_path / "home", "--no-tunnel", "--count", "2") as listener:
+        report(listener, vss("s-1"), vss("s-1"), vss("s-2"))
+        listener.end_of_it()
+        assert listener.process.returncode == 0
+    assert [event["sessionId"] for event in listener.of("event")] == ["s-1", "s-2"]
+    with listening(tmp_path / "home", "--no-tunnel", "--for", "1s") as listener:
+        listener.end_of_it()
+        assert listener.process.returncode == 0
+
+
+def test_a_port_that_is_taken_is_told_with_its_owner(tmp_path: Path, run: Program) -> None:
+    with listening(tmp_path / "home", "--no-tunnel") as listener:
+        port = listener.url.rpartition(":")[2]
+        done = run("listen", "--no-tunnel", "--port", port, env={"VOICECLI_HOME": str(tmp_path / "other")})
+        assert done.code == 3
+        assert (
+            f"Port {port} can't be used: it is taken by voicecli (process {listener.process.pid})" in done.err
+        )
+        assert "--port" in done.err
+
+
+def test_a_full_disk_is_answered_503_and_told(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limit[1]))  # for the listener, which inherits it
+    try:
+        with listening(tmp_path / "home", "--no-tunnel") as listener:
+            url = f"{listener.url}/api/webhooks/vss"
+            statuses = [post(url, vss(f"s-{number}", filler="x" * 5_000))[0] for number in range(100)]
+            assert listener.stop() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert set(statuses) == {200, 503}
+    stopped = listener.of("stopped")[0]
+    assert stopped["events"] == statuses.count(200)
+    assert stopped["refused"] == {"not kept": statuses.count(503)}
+
+
+# -- what is shown -----------------------------------------------------------------------------------
+
+
+def shown(listener: RunningListener, *contents: dict[str, Any]) -> list[str]:
+    """The sessions of what is shown of these events."""
+    report(listener, *contents)
+    assert listener.stop() == 0
+    return [record["sessionId"] for record in listener.of("event")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sessions"),
+    [
+        (["--only", "vca"], ["b-1"]),
+        (["--only", "vss, VCA"], ["a-1", "b-1", "a-2"]),
+        (["--session", "a-"], ["a-1", "a-2"]),
+        (["--status", "busy"], ["a-2"]),
+        (["--to", "+33199001234"], ["a-1", "a-2"]),
+        (["--to", "33199009999"], []),
+    ],
+)
+def test_what_is_shown_can_be_chosen(tmp_path: Path, arguments: list[str], sessions: list[str]) -> None:
+    with listening(tmp_path / "home", "--no-tunnel", *arguments) as listener:
+        assert shown(listener, vss("a-1"), vca("b-1"), vss("a-2", "BUSY")) == sessions
+        assert listener.of("stopped")[0]["events"] == 3
+
+
+def test_numbers_can_be_masked_everywhere(tmp_path: Path) -> None:
+    with listening(tmp_path / "home", "--no-tunnel", "--mask-numbers") as listener:
+        shown(listener, vss("a-1"))
+    [event] = listener.of("event")
+    assert (event["source"], event["destination"]) == ("+33••••0000", "+33••••1234")
+    assert "33199001234" not in json.dumps(listener.records)
+
+
+def test_a_call_is_one_record_when_it_has_ended(tmp_path: Path) -> None:
+    with listening(tmp_path / "home", "--no-tunnel", "--view", "calls") as listener:
+        report(listener, vca("s-1"), vss("s-1", "BUSY"), vca("s-2"), vss("s-1", "BUSY"))
+        assert listener.stop() == 0
+    assert [(call["sessionId"], call["outcome"]) for call in listener.of("call")] == [("s-1", "BUSY")]
+    assert listener.of("event") == []
+
+
+def test_without_a_terminal_an_event_is_one_plain_line(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicecli", "listen", "--no-tunnel", "--port", "0", "--count", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "VOICECLI_HOME": str(tmp_path / "home")},
+    ) as process:
+        assert process.stderr is not None
+        ready = process.stderr.readline()
+        url = ready.split(" at ")[1].strip()
+        post(f"{url}/api/webhooks/vss", vss("5a3eab76-2940"))
+        post(f"{url}/api/webhooks/vca", vca("s-2", note="\x1b[31m[bold]"))
+        out, err = process.communicate(timeout=DEADLINE)
+    first, second = out.splitlines()
+    assert first[8:] == "  VSS    5a3eab76  +33199000000 → +33199001234  completed, 13 s"
+    assert second[8:] == "  VCA    s-2                                    digit 1; our reply: hangup"
+    assert err == "Stopped after 2 events. Calls: 1 open · 1 completed\n"
+    assert process.returncode == 0
+
+
+@contextmanager
+def piped(home: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """A listener whose JSON Lines the test reads itself, or not; and where webhooks go."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicecli", "listen", "--no-tunnel", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "VOICECLI_HOME": str(home)},
+    ) as process:
+        assert process.stdout is not None
+        yield process, f"{json.loads(process.stdout.readline())['url']}/api/webhooks/vss"
+        process.terminate()
+
+
+def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path) -> None:
+    with piped(tmp_path / "home") as (process, url):
+        assert process.stdout is not None
+        process.stdout.close()
+        number = 0
+        while process.poll() is None:
+            number += 1
+            with suppress(OSError):  # it has ended by now
+                post(url, vss(f"s-{number}"))
+        assert process.returncode == 0
+
+
+def test_a_reader_that_does_not_read_stops_nothing(tmp_path: Path) -> None:
+    with piped(tmp_path / "home") as (process, url):
+        filler = "x" * 50_000
+        statuses = {post(url, vss(f"s-{number}", filler=filler))[0] for number in range(30)}
+        assert statuses == {200}  # though the pipe has been full for long
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
+
+
+# -- answers -----------------------------------------------------------------------------------------
+
+
+def test_a_reply_from_a_file_is_checked_at_the_start_and_given(tmp_path: Path) -> None:
+    say = {"action": "say", "params": {"text": "Thanks", "voiceProfile": "en-GB-Emma"}}
+    (tmp_path / "reply.json").write_text(json.dumps({"callflow": [say], "clientActionId": "x"}))
+    with listening(tmp_path / "home", "--no-tunnel", "--reply", str(tmp_path / "reply.json")) as listener:
+        answer = post(f"{listener.url}/api/webhooks/vca", vca())
+    assert answer == (200, {"clientActionId": "x", "callflow": [say]})
+    (tmp_path / "reply.json").write_text('[{"action": "say", "params": {}}]')
+    with listening(tmp_path / "home", "--no-tunnel", "--reply", str(tmp_path / "reply.json")) as listener:
+        assert "-1009" in listener.end_of_it()
+        assert listener.process.returncode == 2
+
+
+def test_a_curl_line_of_the_example_project_places_a_call(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    with listening(tmp_path / "home", "--no-tunnel", env=sandbox.environment) as listener:
+        body = {"messageId": "listen-1", "customerPhone": NUMBER, "message": "hi", "repetition": 2}
+        done = subprocess.run(
+            [
+                "curl",
+                "-sS",
+                "-u",
+                f"admin:{TOKEN}",
+                "-H",
+                "Content-Type: application/json",
+                "-d",
+                json.dumps(body),
+            ]
+            + [f"{listener.url}/api/make-call"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    answer = json.loads(done.stdout)
+    assert (answer["success"], answer["data"]["sessionStatus"]) == (True, "CREATED")
+    assert len(sandbox.requested("listen-1")) == 1
+
+
+# -- the way in, and 8x8 -----------------------------------------------------------------------------
+
+
+def test_a_public_address_without_a_token_is_refused(run: Program) -> None:
+    done = run("listen", "--public-url", "https://example.com")
+    assert (done.code, done.out) == (3, "")
+    assert "--no-auth" in done.err
+
+
+def test_without_authentication_it_warns(tmp_path: Path, run: Program) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments = ["--no-auth", "--public-url", url, "--port", str(port), "--for", "1s"]
+    done = run("listen", *arguments, env={"VOICECLI_HOME": str(tmp_path / "home")})
+    assert done.code == 0
+    assert "Warning: everybody who knows the address can report events" in done.err
+
+
+def test_registered_it_receives_and_puts_back_what_was_there(
+    tmp_path: Path, own_sandbox: RunningSandbox, run: Program
+) -> None:
+    env = own_sandbox.environment
+    run("webhooks", "set", "vss", "https://example.com/before", env=env)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments = ["--port", str(port), "--public-url", url, "--register", "--events", "vss,vcs"]
+    with listening(tmp_path / "home", *arguments, env=env, token=None) as listener:
+        assert listener.url == url
+        assert webhooks(own_sandbox)["VCS"] == f"{url}/api/webhooks/vcs"
+        assert run("call", "+33199000486", "hi", env=env).code == 0
+        wait_until(lambda: listener.of("event", type="VSS"))
+        assert post(f"{url}/api/webhooks/vss", vss(), token=None)[0] == 401
+        assert listener.stop() == 0
+    assert listener.of("event", type="VSS")[0]["outcome"] == "BUSY"
+    assert webhooks(own_sandbox) == {"VSS": "https://example.com/before"}
+
+
+def test_after_a_kill_webhooks_are_put_back_by_the_next_start_or_by_hand(
+    tmp_path: Path, own_sandbox: RunningSandbox, run: Program
+) -> None:
+    env = {**own_sandbox.environment, "VOICECLI_HOME": str(tmp_path / "home")}
+    for restore in ("start", "webhooks restore"):
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        arguments = ["--port", str(port), "--public-url", url, "--register"]
+        with listening(tmp_path / "home", *arguments, env=env) as listener:
+            assert listener.url
+            assert set(webhooks(own_sandbox)) == {"VCA", "VSS"}
+            listener.stop(signal.SIGKILL)
+        assert set(webhooks(own_sandbox)) == {"VCA", "VSS"}
+        if restore == "start":
+            with listening(tmp_path / "home", "--no-tunnel", env=env) as listener:
+                assert listener.url
+        else:
+            assert run("webhooks", "restore", env=env).out == "2 webhooks put back\n"
+        assert webhooks(own_sandbox) == {}
+
+
+def test_an_address_that_leads_elsewhere_is_not_registered(
+    tmp_path: Path, own_sandbox: RunningSandbox
+) -> None:
+    arguments = ["--public-url", own_sandbox.sandbox.url, "--register"]
+    with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
+        error = json.loads(listener.end_of_it())["error"]
+        assert listener.process.returncode == 5
+    assert "something else answers there" in error["message"]
+    assert webhooks(own_sandbox) == {}
+
+
+def test_through_a_tunnel_events_come_in_and_a_dead_agent_is_replaced(
+    tmp_path: Path, own_sandbox: RunningSandbox, run: Program
+) -> None:
+    agent = write_agent(tmp_path / "agent")
+    env = {
+        **own_sandbox.environment,
+        "NGROK_AUTHTOKEN": "ngrok-token-of-this-test",
+        "PATH": f"{agent.parent}:{os.environ['PATH']}",
+    }
+    with listening(tmp_path / "home", "--register", env=env) as listener:
+        assert listener.url
+        first = listener.of("tunnel", up=True)[0]["publicUrl"]
+        assert webhooks(own_sandbox)["VSS"] == f"{first}/api/webhooks/vss"
+        assert run("call", NUMBER, "hi", env=env).code == 0
+        wait_until(lambda: listener.of("event", type="VSS"))
+        started = [json.loads(line) for line in (agent.parent / "agent.log").read_text().splitlines()]
+        os.kill(next(one["pid"] for one in started if one["event"] == "started"), signal.SIGKILL)
+        wait_until(lambda: listener.of("tunnel", up=False))
+        wait_until(lambda: len(listener.of("tunnel", up=True)) == 2)
+        second = listener.of("tunnel", up=True)[1]["publicUrl"]
+        wait_until(lambda: webhooks(own_sandbox)["VSS"] == f"{second}/api/webhooks/vss")
+        assert listener.stop() == 0
+    assert webhooks(own_sandbox) == {}
+    assert "ngrok-token-of-this-test" not in json.dumps(listener.records) + listener.errors
+    pids = [one["pid"] for one in started if one["event"] == "started"]
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids))
+
+
+def test_a_tunnel_that_fails_leaves_nothing_and_says_what_to_do(
+    tmp_path: Path, own_sandbox: RunningSandbox
+) -> None:
+    agent = write_agent(tmp_path / "agent", needs_token=True)
+    env = {**own_sandbox.environment, "PATH": f"{agent.parent}:{os.environ['PATH']}"}
+    with listening(tmp_path / "home", "--register", env=env) as listener:
+        error = json.loads(listener.end_of_it())["error"]
+        assert listener.process.returncode == 3
+    assert "NGROK_AUTHTOKEN" in error["hint"]
+    assert webhooks(own_sandbox) == {}
+
+
+# -- on a terminal -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_on_a_terminal_every_row_stays_and_a_footer_stands_below(tmp_path: Path, columns: int) -> None:
+    env = {"VOICECLI_HOME": str(tmp_path / "home")}
+    with Terminal("listen", "--no-tunnel", "--port", "0", columns=columns, env=env) as terminal:
+        url = terminal.wait_for(r"listening at (\S+)")
+        hostile = vss(
+            "5a3eab76-2940", "\x1b[2J[bold red]", errorDetails={"errorMsg": "\x1b]0;x\x07", "errorCode": "x"}
+        )
+        post(f"{url}/api/webhooks/vss", vss("1a3eab76-2940", "NO ANSWER"))
+        post(f"{url}/api/webhooks/vss", hostile)
+        terminal.wait_for(r"calls: 0 open · 1 no answer")
+        written = terminal.end()
+    text = "\n".join(plain(written.splitlines()))
+    assert "\x1b[2J" not in written
+    assert "\x1b]0;" not in written
+    assert "\\u001b[2J[bold red]" in text
+    assert "1a3eab76" in text
+    assert ("+33199000000 → +33199001234" in text) == (columns == 200)
+    assert "Stopped after 2 events." in text

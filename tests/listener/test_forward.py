@@ -1,0 +1,154 @@
+"""Passing webhooks on: the very bytes and headers, the application's answer as the reply, and what if not."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from conftest import DEADLINE
+from receiver_world import TOKEN, receiving, vca, vss
+
+from voicecli.callflow import HANGUP
+from voicecli.listener import forward
+
+SAY = {"action": "say", "params": {"text": "Your code is 482913", "voiceProfile": "en-GB-Emma"}}
+
+
+class Application:
+    """Somebody's own application, and what it got: path, headers and body of each request."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.got: list[tuple[str, dict[str, str], bytes]] = []
+        self.answer: bytes = b"{}"
+        self.status = 200
+        self.open = asyncio.Event()  # requests wait for it
+        self.open.set()
+        self.news = asyncio.Condition()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.got.append((request.path, dict(request.headers), await request.read()))
+        async with self.news:
+            self.news.notify_all()
+        await self.open.wait()
+        return web.Response(body=self.answer, status=self.status)
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(DEADLINE), self.news:
+            await self.news.wait_for(lambda: len(self.got) >= count)
+
+
+@asynccontextmanager
+async def application() -> AsyncIterator[Application]:
+    here = Application()
+    app = web.Application()
+    app.add_routes([web.route("*", "/{path:.*}", here.handle)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    here.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield here
+    finally:
+        here.open.set()
+        await runner.cleanup()
+
+
+async def test_the_applications_answer_becomes_the_reply(tmp_path: Path) -> None:
+    async with application() as app, receiving(tmp_path, forward_to=f"{app.url}/hooks") as world:
+        app.answer = json.dumps({"callflow": [SAY, HANGUP], "clientActionId": "mine"}).encode()
+        body = b'{"payload": {"sessionId":"s-1", "eventId" : "e-1"},"eventType":"CALL_ACTION"}'
+        _, answer = await world.post("/api/webhooks/vca", body, headers={"X-Some": "header"})
+        assert answer == {"clientActionId": "mine", "callflow": [SAY, HANGUP]}
+        [(path, headers, got)] = app.got
+        assert (path, got, headers["X-Some"], headers["Authorization"]) == ("/hooks", body, "header", TOKEN)
+    assert (world.shown[0].reply, world.shown[0].remarks) == ("say, hangup", ())
+
+
+def files(folder: Path) -> str:
+    return b"".join(path.read_bytes() for path in folder.iterdir()).decode(errors="replace")
+
+
+async def test_what_is_said_in_a_reply_is_not_written_to_disk(tmp_path: Path) -> None:
+    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+        app.answer = json.dumps({"callflow": [SAY]}).encode()
+        await world.event(vca())
+    assert "482913" not in files(tmp_path)
+    assert world.kept("reply") == [("say",)]
+
+
+async def test_a_vca_that_comes_again_gets_the_same_reply_and_is_not_asked_twice(tmp_path: Path) -> None:
+    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+        app.answer = json.dumps({"callflow": [SAY]}).encode()
+        app.open.clear()
+        at_once = [asyncio.create_task(world.event(vca())) for _ in range(5)]
+        await app.until(1)
+        app.open.set()
+        answers = [*await asyncio.gather(*at_once), await world.event(vca())]
+    assert answers == [(200, {"callflow": [SAY]})] * 6
+    assert len(app.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "remark"),
+    [
+        (b"", 200, "the application answered no valid callflow"),
+        (b"{}", 200, "the application answered no valid callflow"),
+        (b'{"callflow": [{"action": "dance"}]}', 200, "the application answered no valid callflow"),
+        (b"[" * 100_000, 200, "the application answered no valid callflow"),
+        (b'{"callflow": []}', 500, "the application answered HTTP 500"),
+        (b" " * (2 << 20), 200, "the application answered too much"),
+    ],
+)
+async def test_an_answer_that_is_no_reply_is_replaced_and_told(
+    tmp_path: Path, answer: bytes, status: int, remark: str
+) -> None:
+    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+        app.answer, app.status = answer, status
+        assert await world.event(vca()) == (200, {"callflow": [HANGUP]})
+    assert (world.shown[0].reply, world.shown[0].remarks) == ("hangup", (remark,))
+
+
+async def test_an_application_that_is_slow_or_away_does_not_hold_up_the_call(tmp_path: Path) -> None:
+    async with application() as app:
+        async with receiving(tmp_path, forward_to=app.url, forward_timeout=0.1) as world:
+            app.open.clear()
+            assert await world.event(vca()) == (200, {"callflow": [HANGUP]})
+        url = app.url
+    assert world.shown[0].remarks == ("the application did not answer within 0.1 s",)
+    async with receiving(tmp_path, forward_to=url) as world:
+        assert await world.event(vca(event_id="e-2")) == (200, {"callflow": [HANGUP]})
+    assert world.shown[0].remarks == ("the application could not be reached",)
+
+
+async def test_other_events_are_passed_on_once_and_in_order_of_their_session(tmp_path: Path) -> None:
+    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+        app.open.clear()
+        events = [vss(session, number=number) for number in range(5) for session in ("s-1", "s-2")]
+        for event in [*events, *events]:
+            assert await world.event(event) == (200, {})  # at once, though the application hangs
+        app.open.set()
+        await app.until(10)
+    got = [json.loads(body)["payload"] for _, _, body in app.got]
+    assert len(got) == 10
+    for session in ("s-1", "s-2"):
+        assert [one["number"] for one in got if one["sessionId"] == session] == list(range(5))
+    assert {path for path, _, _ in app.got} == {"/api/webhooks/vss"}
+
+
+async def test_what_waits_for_a_slow_application_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "MAX_WAITING", 3)
+    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+        app.open.clear()
+        for number in range(10):
+            await world.event(vss(number=number))
+        assert len(world.kept("id")) == 10
+        app.open.set()
+        await world.until(lambda: any("caught up" in text for text in world.told))
+    assert len(app.got) == 3
+    assert "The application has caught up; 7 events were not passed on" in world.told

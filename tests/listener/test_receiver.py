@@ -1,0 +1,262 @@
+"""The receiver: who may report, what is refused, what is kept, and what is answered."""
+
+import asyncio
+import base64
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DEADLINE
+from receiver_world import TOKEN, receiving, vca, vss
+
+from voicecli.callflow import HANGUP
+from voicecli.listener import recorder, server
+from voicecli.listener.replies import NOTHING, Reply
+from voicecli.rules import Action
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("token", [TOKEN, f"Bearer {TOKEN}", basic("admin", TOKEN)])
+async def test_the_token_is_taken_in_three_forms(tmp_path: Path, token: str) -> None:
+    async with receiving(tmp_path) as world:
+        status, answer = await world.post("/api/webhooks/vss", vss(), token=token)
+    assert (status, answer) == (200, {})
+    assert [received.event.session_id for received in world.shown] == ["s-1"]
+
+
+@pytest.mark.parametrize(
+    "token", [None, "wrong", TOKEN[:-1], f"bearer {TOKEN}", basic("root", TOKEN), basic("admin", "x"), "é"]
+)
+async def test_anything_else_is_refused_and_counted(tmp_path: Path, token: str | None) -> None:
+    async with receiving(tmp_path) as world:
+        for path in ("/api/webhooks/vss", "/api/make-call", "/nowhere"):
+            status, answer = await world.post(path, vss(), token=token)
+            assert (status, answer["success"]) == (401, False)
+        assert world.service.refused == {"wrong or no token": 3}
+        assert world.kept("id") == []
+    assert world.shown == []
+
+
+async def test_health_needs_no_token_and_names_this_listener(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        async with world.http.get(f"{world.service.url}/health") as answer:
+            health = await answer.json()
+    assert (health["status"], health["service"]) == ("ok", "voicecli")
+    assert health["instance"]
+
+
+async def test_without_a_token_events_are_taken_but_no_calls_are_placed(tmp_path: Path) -> None:
+    async def never(body: object) -> Any:
+        raise AssertionError("a call was placed")
+
+    async with receiving(tmp_path, token=None, make_call=never) as world:
+        assert (await world.post("/api/webhooks/vss", vss(), token=None))[0] == 200
+        status, answer = await world.post("/api/make-call", {"customerPhone": "+33199001234"}, token=None)
+    assert (status, answer["success"]) == (403, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"no json", 400),
+        (b"[]", 400),
+        (b'{"eventType": "SESSION_SUMMARY"}', 400),
+        (b'{"payload": []}', 400),
+        (b"[" * 100_000, 400),
+        (b'{"payload": ' + b'{"a":' * 100_000, 400),
+        (b'{"payload": {"n": ' + b"9" * 10_000 + b"}}", 400),
+        (b"\xff\xfe{}", 400),
+        (b" " * (1 << 20) + b"{}", 413),
+    ],
+)
+async def test_what_is_no_event_is_refused(tmp_path: Path, body: bytes, status: int) -> None:
+    async with receiving(tmp_path) as world:
+        assert (await world.post("/api/webhooks/vss", body))[0] == status
+        assert (await world.event(vss()))[0] == 200
+        assert len(world.kept("id")) == 1
+
+
+async def test_an_event_is_known_by_its_type_and_not_by_its_path(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        assert (await world.event(vca(), "/api/webhooks/vss"))[1] == {"callflow": [HANGUP]}
+        assert (await world.event(vss(), "/api/webhooks/vnu"))[1] == {}
+        unknown = {"eventType": "SOMETHING_NEW", "payload": {"sessionId": "s-1", "x": 1}}
+        assert (await world.event(unknown, "/api/webhooks/vcs"))[0] == 200
+        assert world.kept("type") == [("VCA",), ("VSS",), ("SOMETHING_NEW",)]
+    assert [received.remarks for received in world.shown] == [
+        ("came to /vss",),
+        ("came to /vnu",),
+        ("came to /vcs",),
+    ]
+    assert world.shown[2].event.words() == "an event that voicecli does not know"
+
+
+async def test_an_event_is_on_disk_byte_for_byte_before_it_is_answered(tmp_path: Path) -> None:
+    body = b'{ "payload":\n{"sessionId":"\\u001b[31m[bold]", "x": 1.50}, "eventType":"SESSION_SUMMARY"}\r\n'
+    async with receiving(tmp_path) as world:
+        assert (await world.post("/api/webhooks/vss", body))[0] == 200
+        assert world.kept("body, type") == [(body, "VSS")]
+
+
+async def test_wrong_paths_and_methods_are_refused(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        assert (await world.post("/api/webhooks/xyz", vss()))[0] == 404
+        assert (await world.post("/", vss()))[0] == 404
+        async with world.http.get(
+            f"{world.service.url}/api/webhooks/vss", headers={"Authorization": TOKEN}
+        ) as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    assert world.service.refused == {"no such path": 2, "not a POST": 1}
+
+
+async def test_an_event_that_comes_again_is_kept_once_and_told_apart(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        answers = [await world.event(vss()) for _ in range(3)]
+        await world.event(vss(status="BUSY"))  # the same session, and not the same event
+        assert world.kept("times") == [(3,), (1,)]
+    assert answers == [(200, {})] * 3
+    assert [received.times for received in world.shown] == [1, 2, 3, 1]
+    assert [received.id for received in world.shown] == [1, 1, 1, 2]
+
+
+async def test_events_with_an_id_are_the_same_by_that(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        await world.event(vca(clientActionId="a"))
+        await world.event(vca(clientActionId="b"))
+        await world.event(vca(session="s-2"))
+        assert world.kept("times") == [(2,), (1,)]
+
+
+async def test_the_same_event_many_times_at_once_is_kept_once(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        answers = await asyncio.gather(*(world.event(vca()) for _ in range(20)))
+        assert world.kept("times, reply") == [(20, "hangup")]
+    assert answers == [(200, {"callflow": [HANGUP]})] * 20
+    assert sorted(received.times for received in world.shown) == list(range(1, 21))
+
+
+SAY: Action = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": "en-GB-Emma"}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer", "words"),
+    [
+        (Reply((HANGUP,)), {"clientActionId": "c-1", "callflow": [HANGUP]}, "hangup"),
+        (NOTHING, {"clientActionId": "c-1", "callflow": []}, "nothing"),
+        (Reply((SAY, HANGUP), "own"), {"clientActionId": "own", "callflow": [SAY, HANGUP]}, "say, hangup"),
+    ],
+)
+async def test_a_vca_is_answered_with_the_reply(
+    tmp_path: Path, reply: Reply, answer: object, words: str
+) -> None:
+    async with receiving(tmp_path, reply=reply) as world:
+        assert await world.event(vca(clientActionId="c-1")) == (200, answer)
+        assert world.kept("reply") == [(words,)]
+    assert world.shown[0].reply == words
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Forwarded-For": "18.140.80.2"}, 200),
+        ({"X-Forwarded-For": "203.0.113.9, 52.74.232.241"}, 200),
+        ({"X-Forwarded-For": "18.140.80.2, 203.0.113.9"}, 403),
+        ({"X-Forwarded-For": "not an address"}, 403),
+        ({}, 403),
+    ],
+)
+async def test_only_8x8s_addresses_may_be_let_in(
+    tmp_path: Path, headers: dict[str, str], status: int
+) -> None:
+    async with receiving(tmp_path, only_8x8=True) as world:
+        assert (await world.post("/api/webhooks/vss", vss(), headers=headers))[0] == status
+
+
+async def test_a_locked_disk_is_answered_503_and_told_once(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        other = sqlite3.connect(tmp_path / "voicecli.sqlite3", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert (await world.event(vss()))[0] == 503
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await world.event(vss()))[0] == 200
+        assert world.service.refused == {"not kept": 1}
+    [trouble] = [text for text in world.told if "503" in text]
+    assert "locked" in trouble
+    assert "Events are kept again." in world.told
+    assert [received.times for received in world.shown] == [1]
+
+
+async def test_when_the_writing_process_dies_another_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "RESTART_AFTER", 0.01)
+    async with receiving(tmp_path) as world:
+        await world.event(vss("s-1"))
+        process = world.service._recorder._process
+        assert process is not None
+        process.kill()
+        async with asyncio.timeout(DEADLINE):
+            while (await world.event(vss("s-2")))[0] != 200:
+                pass
+        assert world.kept("session") == [("s-1",), ("s-2",)]
+
+
+async def test_who_sends_too_slowly_is_dropped_and_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(server, "IDLE_TIMEOUT", 0.2)
+    async with receiving(tmp_path) as world:
+        port = int(world.service.url.rpartition(":")[2])
+        start = f"POST /api/webhooks/vss HTTP/1.1\r\nHost: x\r\nAuthorization: {TOKEN}\r\n".encode()
+        half_a_head = await asyncio.open_connection("127.0.0.1", port)
+        half_a_head[1].write(start)
+        half_a_body = await asyncio.open_connection("127.0.0.1", port)
+        half_a_body[1].write(start + b"Content-Length: 1000\r\n\r\n{")
+        assert (await world.event(vss()))[0] == 200
+        async with asyncio.timeout(DEADLINE):
+            assert await half_a_head[0].read() == b""
+            assert (await half_a_body[0].read()).startswith(b"HTTP/1.1 408 ")
+        assert world.service.refused == {"too slow": 1}
+        half_a_head[1].close()
+        half_a_body[1].close()
+
+
+async def test_stopping_finishes_what_is_in_flight(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        events = [asyncio.create_task(world.event(vss(f"s-{number}"))) for number in range(50)]
+        await world.until(lambda: world.shown)
+    answers = await asyncio.gather(*events, return_exceptions=True)
+    answered = sum(answer == (200, {}) for answer in answers)
+    assert answered > 0
+    assert len(world.kept("id")) >= answered
+
+
+async def test_make_call_hands_the_body_on_and_gives_the_answer_back(tmp_path: Path) -> None:
+    bodies: list[object] = []
+
+    async def place(body: Any) -> tuple[int, dict[str, object]]:
+        bodies.append(body)
+        return 422, {"success": False, "error": "no", "details": None}
+
+    async with receiving(tmp_path, make_call=place) as world:
+        body = {"customerPhone": "+33199001234", "message": "hi"}
+        assert await world.post("/api/make-call", body, token=basic("admin", TOKEN)) == (
+            422,
+            {"success": False, "error": "no", "details": None},
+        )
+        assert (await world.post("/api/make-call", b"[1]"))[0] == 422
+    assert bodies == [body]
+
+
+async def test_refusals_say_nothing_of_what_was_sent(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        status, answer = await world.post("/api/webhooks/vss", b'{"secret": "\\u001b[31m"}')
+    assert (status, json.dumps(answer)) == (400, '{"success": false, "error": "not an event"}')

@@ -1,0 +1,133 @@
+"""Webhooks at 8x8 that point to a listener: taken, watched, and put back after every kind of end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RunningSandbox
+
+from voicecli import api
+from voicecli.api import Webhook
+from voicecli.client import Client
+from voicecli.errors import ConfigurationError
+from voicecli.listener.registration import InUse, Registration
+from voicecli.sandbox import API_KEY, SUBACCOUNT
+
+OURS = "http://127.0.0.1:9"
+
+
+class World:
+    def __init__(self, url: str, home: Path) -> None:
+        self.client = Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url, retries=0)
+        self.url = url
+        self.home = home
+        self.told: list[str] = []
+
+    def registration(self, home: Path | None = None) -> Registration:
+        return Registration(
+            self.client, home or self.home, base_url=self.url, subaccount_id=SUBACCOUNT, tell=self.told.append
+        )
+
+    def webhooks(self) -> dict[str, Webhook]:
+        return {webhook.type: webhook for webhook in self.client.send(api.list_webhooks())}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with RunningSandbox(time_scale=1000) as sandbox:
+        here = World(sandbox.sandbox.url, tmp_path / "home")
+        with here.client:
+            yield here
+
+
+def test_what_was_there_is_put_back(world: World) -> None:
+    world.client.send(api.set_webhook("VSS", "https://example.com/vss", enabled=False))
+    before = world.webhooks()
+    registration = world.registration()
+    registration.take(["VCA", "VSS"], OURS, token="a-token")
+    assert world.webhooks() == {
+        kind: Webhook(kind, f"{OURS}/api/webhooks/{kind.lower()}", enabled=True, has_authorization=True)
+        for kind in ("VCA", "VSS")
+    }
+    assert registration.put_back() == 2
+    assert world.webhooks() == before
+    assert registration.put_back() == 0
+    registration.close()
+
+
+def test_after_a_kill_the_next_start_puts_back_what_was_there_at_first(world: World) -> None:
+    world.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    before = world.webhooks()
+    killed = world.registration()
+    killed.take(["VSS"], OURS, token="a-token")
+    killed.close()  # as the system does, without anything being put back
+    after = world.registration()
+    after.take(["VSS"], "http://127.0.0.1:10", token="another")
+    assert world.webhooks()["VSS"].url == "http://127.0.0.1:10/api/webhooks/vss"
+    after.put_back()
+    after.close()
+    assert world.webhooks() == before
+
+
+def test_an_authorization_that_could_not_be_put_back_stops_it(world: World) -> None:
+    world.client.send(api.set_webhook("VSS", "https://example.com/vss", authorization="theirs"))
+    before = world.webhooks()
+    registration = world.registration()
+    with pytest.raises(ConfigurationError, match="Authorization header, which 8x8 does not tell"):
+        registration.take(["VCA", "VSS"], OURS, token="a-token")
+    assert world.webhooks() == before
+    registration.take(["VCA", "VSS"], OURS, token="a-token", force=True)
+    registration.put_back()
+    registration.close()
+    assert world.webhooks() == {"VSS": Webhook("VSS", "https://example.com/vss", True, False)}
+    assert any("without its Authorization header" in text for text in world.told)
+
+
+def test_two_on_one_machine_notice_each_other(world: World) -> None:
+    first, second = world.registration(), world.registration()
+    first.take(["VSS"], OURS, token="a-token")
+    for attempt in (lambda: second.take(["VSS"], OURS, token="b", force=True), second.put_back):
+        with pytest.raises(InUse, match="Another voicecli listen"):
+            attempt()
+    first.close()
+    assert second.put_back() == 1
+    second.close()
+
+
+def test_who_loses_a_webhook_says_so_once_and_leaves_it_alone(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VCA", "VSS"], OURS, token="a-token")
+    registration.check()
+    assert world.told == []
+    world.client.send(api.set_webhook("VSS", "https://example.com/other"))
+    world.client.send(api.delete_webhook("VCA"))
+    registration.check()
+    registration.check()
+    assert sorted(world.told) == [
+        "The VCA webhook was deleted: its events do not come here any more.",
+        "The VSS webhook now points to https://example.com/other: its events do not come here any more.",
+    ]
+    registration.put_back()
+    registration.close()
+    assert list(world.webhooks()) == ["VSS"]
+    assert world.webhooks()["VSS"].url == "https://example.com/other"
+
+
+def test_a_new_address_is_told_to_8x8_and_still_put_back(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    registration.move("http://127.0.0.1:11", token="a-token")
+    assert world.webhooks()["VSS"].url == "http://127.0.0.1:11/api/webhooks/vss"
+    registration.put_back()
+    registration.close()
+    assert world.webhooks() == {}
+
+
+def test_a_start_that_fails_half_way_can_be_put_back(world: World) -> None:
+    registration = world.registration()
+    with pytest.raises(Exception, match="refused"):
+        registration.take(["VSS", "XYZ"], OURS, token="a-token")
+    assert registration.has_taken
+    registration.put_back()
+    registration.close()
+    assert world.webhooks() == {}

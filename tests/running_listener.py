@@ -1,0 +1,95 @@
+"""The real ``voicecli listen`` in a process of its own, read through its JSON Lines."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from conftest import DEADLINE, wait_until
+
+TOKEN = "token-of-these-tests"
+
+
+class RunningListener:
+    """``records`` are what it printed so far; ``code``, ``errors`` are there when it has ended."""
+
+    def __init__(self, process: "subprocess.Popen[str]", home: Path) -> None:
+        self.process = process
+        self.home = home
+        self.records: list[dict[str, Any]] = []
+        self.errors = ""
+        self._readers = [threading.Thread(target=read) for read in (self._read_records, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_records(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.records.append(json.loads(line))
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self.errors = self.process.stderr.read()
+
+    @property
+    def url(self) -> str:
+        """Where it listens; waits until it does."""
+        wait_until(lambda: self.of("ready") or self.process.poll() is not None)
+        assert self.of("ready"), self.end_of_it()
+        return str(self.of("ready")[0]["url"])
+
+    def of(self, record: str, **fields: object) -> list[dict[str, Any]]:
+        """The records of this kind whose fields are so."""
+        return [
+            one
+            for one in list(self.records)
+            if one["record"] == record and all(one[name] == value for name, value in fields.items())
+        ]
+
+    def end_of_it(self) -> str:
+        """What it said, once it has ended."""
+        self.process.wait(DEADLINE)
+        for reader in self._readers:
+            reader.join(DEADLINE)
+        return self.errors
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it by a signal; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        self.end_of_it()
+        return self.process.returncode
+
+
+@contextmanager
+def listening(
+    home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN
+) -> Iterator[RunningListener]:
+    """``voicecli listen --json`` with these arguments; killed in the end if it still runs."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicecli", "listen", "--port", "0", "--json", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "VOICECLI_HOME": str(home),
+            **({"WEBHOOK_AUTH_TOKEN": token} if token else {}),
+            **env,
+        },
+        cwd=home.parent,
+    ) as process:
+        listener = RunningListener(process, home)
+        try:
+            yield listener
+        finally:
+            if process.poll() is None:
+                process.kill()
+            listener.end_of_it()

@@ -1,0 +1,189 @@
+"""Shows what a listener receives, as it comes: which events, in which view, for how long."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from voicecli import vocabulary
+from voicecli.calls import Call, Calls
+from voicecli.cli.context import Context
+from voicecli.errors import OutputFailed
+from voicecli.output.events import CallRow, EventRow
+
+if TYPE_CHECKING:
+    from voicecli.events import Received
+    from voicecli.listener.service import Service
+
+PICTURE_EVERY = 0.25  # seconds
+RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
+
+
+class View(StrEnum):
+    EVENTS = "events"
+    CALLS = "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What is shown; None where all is. ``destination`` is without its +."""
+
+    types: tuple[str, ...] | None = None
+    session: str | None = None
+    destination: str | None = None
+    status: str | None = None
+
+    def event(self, received: "Received") -> bool:
+        event = received.event
+        return (
+            (self.types is None or event.type in self.types)
+            and (self.status is None or event.status == self.status)
+            and self._about(event.session_id, event.destination)
+        )
+
+    def call(self, call: Call) -> bool:
+        of_status = self.status is None or call.outcome in (None, self.status)
+        return of_status and self._about(call.session_id, call.destination)
+
+    def _about(self, session_id: str, destination: str) -> bool:
+        return (self.session is None or session_id.startswith(self.session)) and (
+            self.destination is None or destination.lstrip("+") == self.destination
+        )
+
+
+class Watch:
+    """``run`` a service and show what it receives, until ``count`` rows are shown, ``length`` seconds are
+    over, or it is interrupted."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        view: View = View.EVENTS,
+        filters: Filters = Filters(),
+        count: int | None = None,
+        length: float | None = None,
+        masked: bool = False,
+    ) -> None:
+        self.calls = Calls()
+        self._filters = filters
+        self._view = view
+        self._left = count
+        self._length = length
+        self._masked = masked
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over = asyncio.Event()
+        self._failure: OutputFailed | None = None
+        self._began = False
+        self._events = 0
+        self._ticks: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)
+        self._stream = context.output.stream(self._unwritable)
+
+    async def run(
+        self, service: "Service", work: Callable[[], Coroutine[object, object, None]] | None = None
+    ) -> None:
+        """With ``work``, it is over when that is done. Raises what starting the service raises, what the work
+        raises, and OutputFailed where nothing can be written."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with service, asyncio.TaskGroup() as tasks:
+                if work is not None:
+                    tasks.create_task(work()).add_done_callback(lambda _: self._over.set())
+                await self._until_over(service)
+        finally:
+            self._stream.picture((), ())
+            if self._began:
+                self._stream.note(*self._stopped(service))
+            self._stream.close()
+        if self._failure is not None and not isinstance(self._failure.__cause__, BrokenPipeError):
+            raise self._failure
+
+    def show(self, received: "Received") -> None:
+        """Take in one event."""
+        self._events += 1
+        call = self.calls.see(received)
+        if self._view is View.EVENTS:
+            if self._filters.event(received):
+                self._stream.add(EventRow(received, self._masked))
+                self._counted(received.times == 1)
+        elif call is not None and call.outcome is not None and self._filters.call(call):
+            self._stream.add(CallRow(call, time.time(), self._masked))
+            self._counted(True)
+
+    def tell(self, text: str, record: Mapping[str, object] | None = None) -> None:
+        """Say something among the rows."""
+        self._stream.note(text, record)
+
+    async def _until_over(self, service: "Service") -> None:
+        self._began = True
+        end = None if self._length is None else time.monotonic() + self._length
+        while not self._over.is_set() and (end is None or time.monotonic() < end):
+            self._picture(service)
+            patience = PICTURE_EVERY if end is None else min(PICTURE_EVERY, end - time.monotonic())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), patience)
+
+    def _counted(self, counts: bool) -> None:
+        if self._left is not None and counts:
+            self._left -= 1
+            if self._left <= 0:
+                self._over.set()
+
+    def _unwritable(self, failure: OutputFailed) -> None:
+        """Told by the stream's thread: then there is nobody to listen for."""
+        self._failure = failure
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: it is over anyway
+                self._loop.call_soon_threadsafe(self._over.set)
+
+    # -- below the rows ------------------------------------------------------------------------------
+
+    def _picture(self, service: "Service") -> None:
+        now = time.monotonic()
+        self._ticks.append((now, self._events))
+        start, before = self._ticks[0]
+        rate = (self._events - before) / (now - start) if now > start else 0.0
+        where = [service.public_url or service.url, service.way_in, f"{rate:.1f} events/s"]
+        if service.inspector is not None:
+            where.append(f"inspector {service.inspector}")
+        up = "tunnel down" not in service.way_in
+        footer = [
+            (" · ".join(where), "bold" if up else "bold red"),
+            (f"calls: {self._counts()}{_refused(service)}", ""),
+        ]
+        rows = []
+        if self._view is View.CALLS:
+            wall = time.time()
+            calls = [call for call in self.calls.open.values() if self._filters.call(call)]
+            rows = [CallRow(call, wall, self._masked) for call in calls]
+        self._stream.picture(rows, footer)
+
+    def _counts(self) -> str:
+        parts = [f"{len(self.calls.open):,} open"]
+        for outcome, number in self.calls.outcomes.most_common():
+            parts.append(f"{number:,} {vocabulary.outcome_words(outcome)}")
+        return " · ".join(parts)
+
+    def _stopped(self, service: "Service") -> tuple[str, Mapping[str, object]]:
+        record = {
+            "record": "stopped",
+            "events": self._events,
+            "open": len(self.calls.open),
+            "outcomes": dict(self.calls.outcomes),
+            "refused": dict(service.refused),
+        }
+        plural = "" if self._events == 1 else "s"
+        text = f"Stopped after {self._events:,} event{plural}. Calls: {self._counts()}{_refused(service)}"
+        return text, record
+
+
+def _refused(service: "Service") -> str:
+    """How many requests were turned away, in words of ours."""
+    if not service.refused:
+        return ""
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in service.refused.items())
+    return f" · refused requests: {reasons}"

@@ -1,0 +1,120 @@
+"""``voicecli webhooks``: where 8x8 reports each type of event to."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from voicecli import api
+from voicecli.cli import context as contexts
+from voicecli.cli import options
+from voicecli.errors import Refused
+from voicecli.output import Column
+
+EXAMPLES = """Examples:
+  voicecli webhooks list
+  voicecli webhooks set vss https://example.com/hooks/vss
+  voicecli webhooks delete vcs
+  voicecli webhooks restore"""
+HELP = "Look at and change where 8x8 reports each type of event to."
+NOT_FOUND = 404
+_COLUMNS = (Column("type", 4), Column("state", 8), Column("auth", 7), Column("url", 0))
+
+webhooks = typer.Typer(no_args_is_help=True)
+Type = Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
+
+
+@webhooks.command("list")
+def list_(
+    ctx: typer.Context,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """List the subaccount's webhooks."""
+    context = contexts.of(ctx)
+    with contexts.subaccount_client(context) as client:
+        found = {webhook.type: webhook for webhook in context.send(client, api.list_webhooks())}
+    for kind in (*api.WEBHOOK_TYPES, *sorted(found.keys() - {*api.WEBHOOK_TYPES})):
+        if (webhook := found.get(kind)) is None:
+            data: dict[str, object] = {"type": kind, "url": None}
+            context.output.row(_COLUMNS, (kind, "not set", "", ""), data)
+            continue
+        data = {
+            "type": kind,
+            "url": webhook.url,
+            "enabled": webhook.enabled,
+            "hasAuthorization": webhook.has_authorization,
+        }
+        state = "enabled" if webhook.enabled else "disabled"
+        auth = "token" if webhook.has_authorization else "none"
+        context.output.row(_COLUMNS, (kind, state, auth, webhook.url), data)
+
+
+@webhooks.command("set")
+def set_(
+    ctx: typer.Context,
+    type_: Type,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where 8x8 is to report it.")],
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Without a token: anybody could send events there.")
+    ] = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Point one type of event at a URL.
+
+    8x8 sends WEBHOOK_AUTH_TOKEN as the Authorization header there, where that is set. There is one URL for
+    each type, so this replaces what was there.
+    """
+    context = contexts.of(ctx)
+    [kind] = options.webhook_types(type_)
+    url = options.web_url(url, "URL")
+    token = None if no_auth else context.settings({}).get("webhook_token")
+    with contexts.subaccount_client(context) as client:
+        context.send(client, api.set_webhook(kind, url, authorization=token))
+    how = "without a token" if token is None else "with the token"
+    data = {"type": kind, "url": url, "hasAuthorization": token is not None}
+    context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)
+
+
+@webhooks.command("delete")
+def delete(
+    ctx: typer.Context,
+    type_: Type,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Stop reporting one type of event."""
+    context = contexts.of(ctx)
+    [kind] = options.webhook_types(type_)
+    with contexts.subaccount_client(context) as client:
+        try:
+            context.send(client, api.delete_webhook(kind))
+        except Refused as error:
+            if error.status_code != NOT_FOUND:
+                raise
+            found = {webhook.type for webhook in context.send(client, api.list_webhooks())}
+            if kind in found:
+                raise
+            context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
+            return
+    context.output.result(
+        f"{kind} events are not reported any more", {"type": kind, "deleted": True}, happened=True
+    )
+
+
+@webhooks.command("restore")
+def restore(
+    ctx: typer.Context,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Put back what a listener that was killed has replaced."""
+    context = contexts.of(ctx)
+    settings = context.settings({})
+    registration = contexts.registration(context, settings, tell=context.output.note)
+    with closing(registration):
+        count = registration.put_back()
+    plural = "" if count == 1 else "s"
+    words = f"{count} webhook{plural} put back" if count else "There is nothing to put back"
+    context.output.result(words, {"restored": count}, happened=bool(count))

@@ -1,0 +1,121 @@
+"""Passes webhooks on to an application of the user's own, whose answer to a VCA becomes the reply."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+
+import aiohttp
+
+from voicecli.events import receiver_url
+from voicecli.listener.replies import Reply, read
+
+MAX_ANSWER = 1 << 20  # bytes
+MAX_WAITING = 1_000  # events that wait for the application; what comes beyond is not passed on
+MAX_WAITING_BYTES = 16 << 20
+AT_ONCE = 16  # sessions that are passed on at the same time
+# Belong to one connection and not to the message (RFC 9110, 7.6.1), or are made anew.
+_HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade "
+    "host content-length".split()
+)
+
+
+class Forwarder:
+    """``start`` it, ``ask`` for replies, ``pass_on`` the rest, ``stop`` it. ``tell`` gets what went wrong."""
+
+    def __init__(self, url: str, *, timeout: float, tell: Callable[[str], None]) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._tell = tell
+        self._http: aiohttp.ClientSession | None = None
+        self._queues: dict[str, deque[tuple[str, bytes, Mapping[str, str]]]] = {}  # by session, in order
+        self._waiting = self._bytes = self._lost = 0
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        # The application is where the user says; a proxy or cookies have no part in it.
+        self._http = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=aiohttp.TCPConnector(limit=0),
+            auto_decompress=True,
+        )
+
+    async def stop(self) -> None:
+        """What is waiting is given the time of one attempt."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._timeout)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._http is not None:
+            await self._http.close()
+
+    async def ask(self, kind: str, body: bytes, headers: Mapping[str, str]) -> Reply | str:
+        """The application's reply to a VCA, or why there is none, in words."""
+        answer = await self._post(kind, body, headers)
+        if isinstance(answer, str):
+            return answer
+        return read(answer) or "answered no valid callflow"
+
+    def pass_on(self, kind: str, session: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Pass an event on in the background, after those of its session that came before it."""
+        if self._waiting >= MAX_WAITING or self._bytes + len(body) > MAX_WAITING_BYTES:
+            self._lost += 1
+            if self._lost == 1:
+                self._tell("The application is too slow: some events are not passed on to it")
+            return
+        self._waiting += 1
+        self._bytes += len(body)
+        queue = self._queues.get(session)
+        if queue is not None:
+            queue.append((kind, body, headers))
+            return
+        self._queues[session] = deque([(kind, body, headers)])
+        task = asyncio.create_task(self._drain(session))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self, session: str) -> None:
+        queue = self._queues[session]
+        try:
+            while queue:
+                kind, body, headers = queue.popleft()
+                try:
+                    async with self._turns:
+                        answer = await self._post(kind, body, headers)
+                finally:
+                    self._waiting -= 1
+                    self._bytes -= len(body)
+                if isinstance(answer, str):
+                    self._tell(f"An event was not passed on: the application {answer}")
+                elif self._lost and not self._waiting:
+                    self._tell(f"The application has caught up; {self._lost:,} events were not passed on")
+                    self._lost = 0
+        finally:
+            del self._queues[session]
+
+    async def _post(self, kind: str, body: bytes, headers: Mapping[str, str]) -> bytes | str:
+        """The answer's body, or what went wrong as the end of a sentence about the application."""
+        if self._http is None:
+            return "was not asked"
+        passed = [(name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP]
+        try:
+            async with self._http.post(
+                receiver_url(self._url, kind), data=body, headers=passed, allow_redirects=False
+            ) as response:
+                answer = bytearray()
+                async for chunk in response.content.iter_chunked(1 << 16):
+                    answer += chunk
+                    if len(answer) > MAX_ANSWER:
+                        return "answered too much"
+                if not 200 <= response.status < 300:
+                    return f"answered HTTP {response.status}"
+                return bytes(answer)
+        except TimeoutError:
+            return f"did not answer within {self._timeout:g} s"
+        except aiohttp.ClientConnectorError:
+            return "could not be reached"
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            return f"broke off ({type(error).__name__})"

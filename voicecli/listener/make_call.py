@@ -1,0 +1,67 @@
+"""``POST /api/make-call``: places a call as ``voicecli call`` does, in the example project's form."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from voicecli import callflow
+from voicecli.client import Client
+from voicecli.errors import (
+    ConfigurationError,
+    InvalidInput,
+    OutcomeUnknown,
+    VoicecliError,
+)
+from voicecli.untrusted import text, whole
+
+DEFAULT_REPETITION = 2  # the example project's
+_STATUSES = ((InvalidInput, 422), (ConfigurationError, 503), (OutcomeUnknown, 504))
+
+Answer = tuple[int, Mapping[str, object]]
+"""The HTTP status, and the body."""
+
+
+class CallPlacer:
+    """Places calls. ``client`` makes a client for each; it raises ConfigurationError where settings are
+    missing, so that a listener can run without them."""
+
+    def __init__(
+        self, client: Callable[[], Client], *, source: Callable[[], str], voice_profile: str
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._voice_profile = voice_profile
+
+    async def __call__(self, body: Mapping[str, object]) -> Answer:
+        try:
+            return 200, {"success": True, "data": await asyncio.to_thread(self._place, body)}
+        except VoicecliError as error:
+            status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 502)
+            return status, failure(error.message, {"hint": error.hint, **error.details()})
+
+    def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
+        request = self._request(body)
+        with self._client() as client:
+            return client.call(request).answer
+
+    def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:
+        number, message = text(body.get("customerPhone")), text(body.get("message"))
+        message_id = body.get("messageId")
+        if number is None or message is None or not isinstance(message_id, str | None):
+            raise InvalidInput(
+                "customerPhone and message must be texts, and messageId a text where it is given."
+            )
+        repetition = whole(body.get("repetition", DEFAULT_REPETITION))
+        if repetition is None:
+            raise InvalidInput(f"repetition must be a whole number from 1 to {callflow.MAX_REPEAT}.")
+        return callflow.voice_message(
+            f"+{number}" if number.isdigit() else number,  # 8x8 takes both forms, and so did the example
+            message,
+            source=self._source(),
+            repeat=repetition,
+            voice_profile=self._voice_profile,
+            message_id=message_id,
+        )
+
+
+def failure(error: str, details: object = None) -> Mapping[str, object]:
+    return {"success": False, "error": error, "details": details}

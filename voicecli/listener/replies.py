@@ -1,0 +1,63 @@
+"""What a VCA webhook is answered: what happens next in the live call."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from voicecli.callflow import HANGUP
+from voicecli.errors import InvalidInput
+from voicecli.events import Event
+from voicecli.rules import Action, problems
+from voicecli.untrusted import json_object, text
+
+HOW = 'It is a list of actions, or an object: {"callflow": […], "clientActionId": "…"}.'
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A callflow to go on with. ``client_action_id`` comes back in the next VCA of the session."""
+
+    callflow: Sequence[Action]
+    client_action_id: str | None = None
+
+    def body(self, event: Event) -> bytes:
+        """The answer's body; the event's own clientActionId is passed on where the reply has none."""
+        action_id = self.client_action_id or text(event.payload.get("clientActionId"))
+        answer: Mapping[str, object] = {"clientActionId": action_id} if action_id else {}
+        return json.dumps({**answer, "callflow": list(self.callflow)}).encode()
+
+    def words(self) -> str:
+        """Its actions by name; never what they say."""
+        return words(self.callflow)
+
+
+HANG_UP = Reply((HANGUP,))
+NOTHING = Reply(())
+
+
+def from_json(document: object) -> Reply:
+    """A reply out of somebody's own JSON, checked by 8x8's rules. Raises InvalidInput."""
+    body = document if isinstance(document, dict) else {"callflow": document}
+    actions, action_id = body.get("callflow"), body.get("clientActionId")
+    if unknown := sorted(body.keys() - {"callflow", "clientActionId"}):
+        raise InvalidInput(f"A reply has no field {unknown[0]!r}.", hint=HOW)
+    for problem in problems(actions, in_call=True):
+        raise InvalidInput(f"The reply is not valid: {problem.message} ({problem.status_code}).", hint=HOW)
+    if action_id is not None and not isinstance(action_id, str):
+        raise InvalidInput("The reply's clientActionId must be a text.", hint=HOW)
+    return Reply(tuple(actions if isinstance(actions, list) else ()), action_id)
+
+
+def read(answer: bytes) -> Reply | None:
+    """The reply in an application's answer, or None for one that 8x8 would not take."""
+    document = json_object(answer)
+    if document is None or "callflow" not in document:
+        return None
+    try:
+        return from_json({name: document.get(name) for name in ("callflow", "clientActionId")})
+    except InvalidInput:
+        return None
+
+
+def words(callflow: Sequence[Action]) -> str:
+    return ", ".join(str(action["action"]) for action in callflow) or "nothing"

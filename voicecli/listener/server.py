@@ -1,0 +1,295 @@
+"""The HTTP side of the listener: routes, authentication, limits, and the answers."""
+
+import asyncio
+import base64
+import hmac
+import ipaddress
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aiohttp import web
+
+from voicecli import api, events
+from voicecli.errors import StoreFailed
+from voicecli.events import Event, Received
+from voicecli.listener.forward import Forwarder
+from voicecli.listener.make_call import Answer, failure
+from voicecli.listener.recorder import Recorder
+from voicecli.listener.replies import HANG_UP, Reply
+from voicecli.store import KeptEvent
+from voicecli.untrusted import json_object
+
+MAX_BODY = 1 << 20  # bytes
+READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
+IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
+REMEMBERED = 10_000  # replies to VCAs, for those that come again
+USER = "admin"  # of Basic authentication, as the example project has it
+# The addresses that the Voice webhooks come from, as 8x8 published them on 1 January 2026 (Singapore).
+ADDRESSES_OF_8X8 = frozenset({"18.140.80.2", "52.220.253.234", "54.255.116.8", "52.74.232.241"})
+
+MakeCall = Callable[[Mapping[str, object]], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """An event as it came."""
+
+    event: Event
+    path_kind: str  # the type that its path is meant for
+    body: bytes
+    headers: Mapping[str, str]
+    key: bytes
+    received: int
+
+    @property
+    def message(self) -> tuple[bytes, Mapping[str, str]]:
+        return self.body, self.headers
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        at_home = self.event.type in (self.path_kind, "")
+        return () if at_home else (f"came to /{self.path_kind.lower()}",)
+
+    def kept(self, reply: str | None) -> KeptEvent:
+        return KeptEvent(self.received, self.event.type, self.event.session_id, self.key, reply, self.body)
+
+    def shown(self, number: int, times: int, reply: str | None, remarks: tuple[str, ...]) -> Received:
+        return Received(number, self.received, self.event, self.body, times, reply, remarks)
+
+
+class _Known(NamedTuple):
+    """What an event was answered, for when it comes again."""
+
+    answer: bytes
+    words: str | None
+
+
+NO_REPLY = _Known(b"{}", None)
+
+
+class Listener:
+    """The receiver. ``shown`` gets each event once it is on disk; ``trouble`` gets what a person must know.
+
+    Without ``token`` everybody may report events. ``only_8x8`` refuses those that a proxy says came from
+    elsewhere. ``refused`` counts the requests that were turned away, by reason.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        token: str | None,
+        shown: Callable[[Received], None],
+        trouble: Callable[[str], None],
+        reply: Reply = HANG_UP,
+        forwarder: Forwarder | None = None,
+        make_call: MakeCall | None = None,
+        only_8x8: bool = False,
+    ) -> None:
+        self.refused: dict[str, int] = {}
+        self.instance = secrets.token_hex(8)  # by which /health can be told to be this one's
+        self._recorder = recorder
+        self._credentials = _credentials(token)
+        self._shown = shown
+        self._trouble = trouble
+        self._reply = reply
+        self._forwarder = forwarder
+        self._make_call = make_call
+        self._only_8x8 = only_8x8
+        self._failing = False
+        self._under_way: dict[bytes, asyncio.Future[_Known]] = {}  # events that are being kept
+        self._replies: OrderedDict[bytes, _Known] = OrderedDict()
+        self._runner: web.ServerRunner | None = None
+
+    # -- its life ------------------------------------------------------------------------------------
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and return the port. Raises OSError where that can't be."""
+        logger = logging.getLogger("voicecli.listener")
+        logger.disabled = True  # aiohttp would put a traceback on stderr for every request that is no HTTP
+        self._runner = web.ServerRunner(
+            web.Server(
+                self._handle,
+                access_log=None,
+                logger=logger,
+                keepalive_timeout=IDLE_TIMEOUT,
+                lingering_time=1.0,
+                auto_decompress=False,
+            ),
+            shutdown_timeout=READ_TIMEOUT,
+        )
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port, backlog=1024).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Take no more, and finish what is in flight."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._route(request)
+        except web.HTTPRequestEntityTooLarge:
+            return self._refuse(413, "too large")
+        except (web.RequestPayloadError, ValueError):
+            return self._refuse(400, "not readable")  # a body that is not as its headers say
+        except TimeoutError:
+            response = self._refuse(408, "too slow")
+            response.force_close()
+            return response
+        except StoreFailed as error:
+            if not self._failing:
+                self._failing = True
+                self._trouble(f"{error.message} Events are answered 503, so that 8x8 can send them again.")
+            return self._refuse(503, "not kept")
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if path == "/health":
+            return web.json_response({"status": "ok", "service": "voicecli", "instance": self.instance})
+        if not self._authorised(request.headers.get("Authorization", "")):
+            return self._refuse(401, "wrong or no token", {"WWW-Authenticate": 'Basic realm="voicecli"'})
+        kind = path.removeprefix("/api/webhooks/").upper()
+        if kind not in api.WEBHOOK_TYPES and path != "/api/make-call":
+            return self._refuse(404, "no such path")
+        if request.method != "POST":
+            return self._refuse(405, "not a POST", {"Allow": "POST"})
+        if path == "/api/make-call":
+            return await self._call(request)
+        if self._only_8x8 and _sender(request) not in ADDRESSES_OF_8X8:
+            return self._refuse(403, "not from 8x8's addresses")
+        body = await _body(request)
+        event = events.parse(body)
+        if event is None:
+            return self._refuse(400, "not an event")
+        arrival = _Arrival(event, kind, body, request.headers, event.identity(body), time.time_ns() // 1000)
+        return _answer(await self._webhook(arrival))
+
+    def _authorised(self, given: str) -> bool:
+        if self._credentials is None:
+            return True
+        proof = given.encode(errors="replace")
+        # All are compared, so that the time taken tells nothing.
+        return sum(hmac.compare_digest(proof, credential) for credential in self._credentials) > 0
+
+    def _refuse(self, status: int, reason: str, headers: Mapping[str, str] = {}) -> web.Response:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        return web.json_response({"success": False, "error": reason}, status=status, headers=headers)
+
+    # -- events --------------------------------------------------------------------------------------
+
+    async def _webhook(self, arrival: "_Arrival") -> bytes:
+        """Keep an event, show it, and give the answer's body. Raises StoreFailed."""
+        key = arrival.key
+        if (first := self._under_way.get(key)) is not None:
+            known = await asyncio.shield(first)
+            return await self._again(arrival, known)
+        self._under_way[key] = first = asyncio.get_running_loop().create_future()
+        try:
+            if (earlier := self._replies.get(key)) is not None:
+                answer = await self._again(arrival, earlier)
+            else:
+                answer = await self._first(arrival)
+            first.set_result(self._replies.get(key, NO_REPLY))
+            return answer
+        except BaseException as error:
+            failed = isinstance(error, StoreFailed)
+            first.set_exception(error if failed else StoreFailed("An event's keeping was broken off."))
+            first.exception()  # nobody else may be waiting for it
+            raise
+        finally:
+            del self._under_way[key]
+
+    async def _again(self, arrival: "_Arrival", known: "_Known") -> bytes:
+        await self._keep(arrival, known.words)
+        return known.answer
+
+    async def _first(self, arrival: "_Arrival") -> bytes:
+        if arrival.event.type != "VCA":
+            times = await self._keep(arrival, None)
+            if self._forwarder is not None and times == 1:
+                self._forwarder.pass_on(arrival.path_kind, arrival.event.session_id, *arrival.message)
+            return NO_REPLY.answer
+        reply = self._reply
+        if self._forwarder is None:
+            await self._keep(arrival, reply.words())
+        else:
+            # On disk before anybody acts on it, shown when the reply is known.
+            number, times = await self._recorder.record(arrival.kept(None))
+            asked, remarks = await self._forwarder.ask(arrival.path_kind, *arrival.message), arrival.remarks
+            if isinstance(asked, Reply):
+                reply = asked
+            else:
+                remarks = (*remarks, f"the application {asked}")
+            self._recorder.replied(number, reply.words())
+            self._show(arrival.shown(number, times, reply.words(), remarks))
+        known = self._replies[arrival.key] = _Known(reply.body(arrival.event), reply.words())
+        if len(self._replies) > REMEMBERED:
+            self._replies.popitem(last=False)
+        return known.answer
+
+    async def _keep(self, arrival: "_Arrival", reply: str | None) -> int:
+        """Keep and show it; how often it has come."""
+        number, times = await self._recorder.record(arrival.kept(reply))
+        self._show(arrival.shown(number, times, reply, arrival.remarks))
+        return times
+
+    def _show(self, received: Received) -> None:
+        if self._failing:
+            self._failing = False
+            self._trouble("Events are kept again.")
+        self._shown(received)
+
+    # -- calls ---------------------------------------------------------------------------------------
+
+    async def _call(self, request: web.BaseRequest) -> web.Response:
+        """Never without a token: any web page that is open on this machine could place calls."""
+        if self._make_call is None or self._credentials is None:
+            answer = failure("This listener places no calls", {"hint": "Set WEBHOOK_AUTH_TOKEN."})
+            return web.json_response(answer, status=403)
+        body = json_object(await _body(request))
+        if body is None:
+            return web.json_response(failure("The body is not a JSON object"), status=422)
+        status, content = await self._make_call(body)
+        return web.json_response(content, status=status)
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    if request.content.is_eof():  # all of it is there: no need for a clock
+        return await request.read()
+    async with asyncio.timeout(READ_TIMEOUT):
+        return await request.read()
+
+
+def _answer(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
+
+
+def _credentials(token: str | None) -> list[bytes] | None:
+    """All that the Authorization header may say."""
+    if token is None:
+        return None
+    basic = base64.b64encode(f"{USER}:{token}".encode()).decode()
+    return [text.encode() for text in (token, f"Bearer {token}", f"Basic {basic}")]
+
+
+def _sender(request: web.BaseRequest) -> str:
+    """The address that the last proxy before us saw; what stands before it the sender may have made up."""
+    forwarded = request.headers.getall("X-Forwarded-For", [])
+    last = forwarded[-1].rpartition(",")[2].strip() if forwarded else request.remote or ""
+    try:
+        return str(ipaddress.ip_address(last))
+    except ValueError:
+        return ""

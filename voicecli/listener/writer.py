@@ -1,0 +1,57 @@
+"""The process that writes: SQLite beside the receiver instead of inside it, measured to be twice as fast.
+
+Threads would take turns with the receiver; a process does not. It reads batches of events on standard
+input, keeps all that have arrived in one commit, and answers on standard output. Frames are four bytes of
+length and then ``marshal``, which is safe between two ends of the same program.
+"""
+
+import marshal
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from voicecli.errors import StoreFailed
+from voicecli.store import KeptEvent, Store
+
+HEADER = 4  # bytes
+CHUNK = 1 << 20  # bytes
+
+
+def frame(content: list[Any]) -> bytes:
+    packed = marshal.dumps(content)
+    return len(packed).to_bytes(HEADER, "big") + packed
+
+
+def main(home: str) -> None:
+    """Serve until standard input ends: the receiver is gone, however it ended."""
+    with Store(Path(home)) as store:
+        left = b""
+        while chunk := os.read(0, CHUNK):
+            left += chunk
+            rows: list[tuple[object, ...]] = []
+            while len(left) >= HEADER and len(left) >= (end := HEADER + int.from_bytes(left[:HEADER], "big")):
+                rows += marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
+                left = left[end:]
+            if rows:
+                _write(frame(_kept(store, rows)))
+
+
+def _kept(store: Store, rows: list[tuple[object, ...]]) -> list[tuple[int, int] | str]:
+    """For each row, in order: the event's number and how often it came, or why it is not on disk."""
+    events = [KeptEvent(*row) for row in rows if len(row) > 2]  # type: ignore[arg-type]
+    try:
+        recorded = iter(store.record(events) if events else ())
+        store.replied([row for row in rows if len(row) == 2])  # type: ignore[misc]
+    except StoreFailed as error:
+        return [error.message] * len(rows)
+    return [(*next(recorded),) if len(row) > 2 else (0, 0) for row in rows]
+
+
+def _write(answer: bytes) -> None:
+    while answer:
+        answer = answer[os.write(1, answer) :]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,160 @@
+"""Events and calls as rows: the same wherever they are shown."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from voicecli import phone
+from voicecli.calls import Call
+from voicecli.events import Received
+from voicecli.output.rows import Column
+
+# Of the 256 colours those that can be read on a white and on a black ground (a test reckons their contrast).
+SESSION_COLOURS = (31, 32, 36, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
+_STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow", "CANCELED": "yellow"}
+_WIDE = (
+    Column("time", 8),
+    Column("event", 5),
+    Column("session", 8),
+    Column("from → to", 27),
+    Column("what happened", 0),
+)
+_NARROW = (Column("time", 8), Column("event", 5), Column("session", 8), Column("to", 12), _WIDE[-1])
+_CALLS_WIDE = (Column("time", 8), Column("session", 8), _WIDE[3], Column("what happened", 0))
+_CALLS_NARROW = (*_CALLS_WIDE[:2], Column("to", 12), _CALLS_WIDE[-1])
+
+Mask = Callable[[str], str]
+
+
+def session_style(session_id: str) -> str:
+    """The colour of a session, the same everywhere and every time."""
+    return f"color({SESSION_COLOURS[zlib.crc32(session_id.encode(errors='replace')) % len(SESSION_COLOURS)]})"
+
+
+def outcome_style(outcome: str | None) -> str:
+    """Outcomes have a colour, and what happens on the way to them has none."""
+    return "" if outcome is None else _STYLES.get(outcome, "red")
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event. With ``masked``, numbers can be recognised but not called."""
+
+    kept: Received
+    masked: bool = False
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return _NARROW if narrow else _WIDE
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        kept, event = self.kept, self.kept.event
+        where = self._number(event.destination)
+        if not narrow:
+            where = _way(self._number(event.source), where)
+        return (_clock(kept.received / 1e6), event.type, event.session_id[:8], where, self._words())
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        event, again = self.kept.event, self.kept.times > 1
+        last = "dim" if again else outcome_style(event.outcome)
+        return ("dim", "dim" if again else "bold", session_style(event.session_id), "", last)
+
+    def data(self) -> Mapping[str, object]:
+        kept, event = self.kept, self.kept.event
+        data = {
+            "record": "event" if kept.times == 1 else "duplicate",
+            "id": kept.id,
+            "received": _iso(kept.received),
+            "type": event.type,
+            "sessionId": event.session_id,
+            "source": event.source,
+            "destination": event.destination,
+            "outcome": event.outcome,
+            "digits": event.digits,
+            "words": event.words(),
+            "reply": kept.reply,
+            "remarks": list(kept.remarks),
+            "times": kept.times,
+            "payload": event.payload,
+        }
+        return _masked(data) if self.masked else data  # type: ignore[return-value]
+
+    def _number(self, number: str) -> str:
+        return phone.masked(number) if self.masked else number
+
+    def _words(self) -> str:
+        kept = self.kept
+        if kept.times > 1:
+            return f"the same again, ×{kept.times}"
+        words = kept.event.words()
+        words += f"; our reply: {kept.reply}" if kept.reply is not None else ""
+        return f"{words} ({'; '.join(kept.remarks)})" if kept.remarks else words
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call, as far as it has come. ``now`` is in seconds since 1970."""
+
+    call: Call
+    now: float
+    masked: bool = False
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return _CALLS_NARROW if narrow else _CALLS_WIDE
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        call = self.call
+        source, destination = call.source, call.destination
+        if self.masked:
+            source, destination = phone.masked(source), phone.masked(destination)
+        where = destination if narrow else _way(source, destination)
+        words = call.words
+        if call.outcome is None:
+            silent = int(self.now - call.last)
+            words += f"; no summary for {silent} s" if call.overdue(self.now) else ""
+        return (_clock(call.first), call.session_id[:8], where, words)
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        late = self.call.outcome is None and self.call.overdue(self.now)
+        last = "red" if late else outcome_style(self.call.outcome)
+        return ("dim", session_style(self.call.session_id), "", last)
+
+    def data(self) -> Mapping[str, object]:
+        call = self.call
+        data = {
+            "record": "call",
+            "sessionId": call.session_id,
+            "source": call.source,
+            "destination": call.destination,
+            "first": _iso(int(call.first * 1e6)),
+            "last": _iso(int(call.last * 1e6)),
+            "outcome": call.outcome,
+            "words": call.words,
+        }
+        return _masked(data) if self.masked else data  # type: ignore[return-value]
+
+
+def _way(source: str, destination: str) -> str:
+    return f"{source} → {destination}" if source or destination else ""
+
+
+def _clock(seconds: float) -> str:
+    """The time of day where the person is."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def _iso(microseconds: int) -> str:
+    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{microseconds // 1000 % 1000:03}Z"
+
+
+def _masked(value: object) -> object:
+    match value:
+        case str():
+            return phone.masked(value)
+        case dict():
+            return {name: _masked(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_masked(item) for item in value]
+        case _:
+            return value
