@@ -4,12 +4,19 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, RunningSandbox
+from running_listener import TOKEN, listening
+from stand_in_agent import write_agent
 
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.sandbox.numbers import TABLE
@@ -20,49 +27,111 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHELL = [text for language, text in BLOCKS if language == "sh"]
 INSTALLS = [text for text in SHELL if "venv" in text]
-SERVERS = [text for text in SHELL if text.strip() == "voicecli sandbox"]
+SERVERS = [text for text in SHELL if re.match(r"voicecli (sandbox|listen)", text) and "&" not in text]
 COMMANDS = [text for text in SHELL if text not in INSTALLS + SERVERS]
+SAYS = {  # what a command prints, by what is in it
+    "webhooks set": "VSS   enabled   token",
+    "--only vss": "BUSY",
+    "trigger": "answered 200",
+    "curl": '"success": true',
+    "": "accepted",
+}
 
 
 @pytest.fixture
-def shell_environment(tmp_path: Path, sandbox: RunningSandbox) -> dict[str, str]:
-    """A PATH on which voicecli is this one, its sandbox on a port that the system chose."""
-    port = sandbox.sandbox.url.rpartition(":")[2]
+def port() -> str:
+    """A port for a listener, in place of 5678."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture
+def shell_environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A PATH on which voicecli is this one and ngrok a stand-in, a sandbox, and the settings of a .env."""
     wrapper = tmp_path / "bin" / "voicecli"
     wrapper.parent.mkdir()
-    wrapper.write_text(
-        "#!/bin/sh\n"
-        f'[ "$1" = sandbox ] && set -- "$@" --port "${{PORT_OF_THE_TEST:-{port}}}"\n'
-        f'exec {shlex.quote(sys.executable)} -m voicecli "$@"\n'
-    )
-    wrapper.chmod(0o755)
-    return {**os.environ, **sandbox.environment, "PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    agent = write_agent(tmp_path / "agent")
+    with RunningSandbox(time_scale=1000, seed=1) as sandbox:
+        of_sandbox = sandbox.sandbox.url.rpartition(":")[2]
+        wrapper.write_text(
+            "#!/bin/sh\n"
+            f'[ "$1" = sandbox ] && set -- "$@" --port "${{PORT_OF_THE_TEST:-{of_sandbox}}}"\n'
+            f'exec {shlex.quote(sys.executable)} -m voicecli "$@"\n'
+        )
+        wrapper.chmod(0o755)
+        yield {
+            **os.environ,
+            **sandbox.environment,
+            "WEBHOOK_AUTH_TOKEN": TOKEN,
+            "VOICECLI_HOME": str(tmp_path / "home"),
+            "PATH": f"{wrapper.parent}:{agent.parent}:{os.environ['PATH']}",
+        }
+
+
+@pytest.fixture
+def application() -> Iterator[str]:
+    """The port of somebody's own application, in place of 8000."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"callflow": []}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield str(server.server_port)
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize("commands", COMMANDS)
-def test_every_command_works(commands: str, shell_environment: dict[str, str], tmp_path: Path) -> None:
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        env=shell_environment,
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+def test_every_command_works(
+    commands: str, shell_environment: dict[str, str], tmp_path: Path, port: str, application: str
+) -> None:
+    ours = commands.replace(":8000", f":{application}")
+    with ExitStack() as stack:
+        if "curl" in commands:
+            listener = stack.enter_context(listening(tmp_path / "home", "--no-tunnel", env=shell_environment))
+            ours = ours.replace("http://127.0.0.1:5678", listener.url)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", ours.replace(":5678", f":{port}")],
+            env={**shell_environment, "PORT": port},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
     assert (done.returncode, done.stderr) == (0, ""), done
-    assert "accepted" in done.stdout
+    says = next(says for sign, says in SAYS.items() if sign in commands)
+    assert says in done.stdout, done
 
 
-def test_the_sandbox_starts_and_stops_as_described(shell_environment: dict[str, str]) -> None:
-    [command] = SERVERS
-    environment = {**shell_environment, "PORT_OF_THE_TEST": "0"}
+@pytest.mark.parametrize("command", SERVERS)
+def test_every_server_starts_and_stops_as_described(
+    command: str, shell_environment: dict[str, str], port: str
+) -> None:
     with subprocess.Popen(
-        ["bash", "-c", f"exec {command}"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ["bash", "-c", f"exec {command.strip().replace(':5678', f':{port}')}"],
+        env={**shell_environment, "PORT": port, "PORT_OF_THE_TEST": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"export EIGHT_X_EIGHT_BASE_URL=http://127.0.0.1:")
+        assert process.stderr is not None
+        said = ""
+        while "ready" not in said.lower():
+            line = process.stderr.readline()
+            assert line, said
+            said += line
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=DEADLINE)
     assert process.returncode == 0

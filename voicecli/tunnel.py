@@ -206,6 +206,9 @@ class Ngrok:
                     self._tell(Change(False, self._last_url, reason, pause))
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
+        except OSError as error:
+            what = f"The folder for temporary files can't be used: {error.strerror}."
+            _settle(opened, ConfigurationError(what, hint="Set TMPDIR to a folder of yours."))
         except Exception as error:
             if opened.done():
                 raise
@@ -355,6 +358,7 @@ class _Agent:
         if made.public_url is None:
             raise ValueError("the agent named no URL")
         self.inspector, self._endpoint = self._child.api_url, f"{self._child.api_url}{made.uri}"
+        self._file.unlink(missing_ok=True)  # it has been read; now not even a kill -9 leaves the token behind
         return made.public_url
 
     def _disconnect(self) -> None:
@@ -374,7 +378,8 @@ class _Agent:
         child.proc.wait()
         with suppress(OSError):  # where it was a wrapper, its agent ends with it
             os.killpg(child.proc.pid, signal.SIGKILL)
-        process._current_processes.pop(self._config.ngrok_path, None)  # noqa: SLF001 - no public way is free of a lock
+        # Not by kill(), which waits while another agent is being started.
+        process._current_processes.pop(self._config.ngrok_path, None)  # noqa: SLF001
         if (monitor := child._monitor_thread) is not None:  # noqa: SLF001 - two can't read one pipe
             monitor.join()
         with child.proc.stdout as log:
@@ -422,11 +427,12 @@ class _Agent:
     def _explain(self, error: Exception | None, happened: str) -> VoicecliError:
         """What went wrong, from what the agent said and from what pyngrok made of it."""
         body, status = str(getattr(error, "body", "")), getattr(error, "status_code", None)
-        for text in (body, *self._troubles):
+        troubles = tuple(self._troubles)  # more may come in meanwhile
+        for text in (body, *troubles):
             if code := _CODE.search(text):
                 problem, _ = _CODES.get(code[1], ("ngrok refused the tunnel", ""))
                 return ConfigurationError(f"{problem} ({code[0]}).", hint=advice(code[1]))
-        said = next(filter(None, map(self._presentable, self._troubles)), "")
+        said = next(filter(None, map(self._presentable, troubles)), "")
         because = f": {said}" if said else ""
         late = isinstance(error, TimeoutError)
         hint = f"Check {self._plan.file}; ngrok.yml.example shows what it may hold."
@@ -465,7 +471,7 @@ def _plan(tunnel: Tunnel, on_note: Callable[[str], None]) -> _Plan:
     from pyngrok import installer
 
     path = tunnel.config_path or Path(installer.get_default_ngrok_dir(), "ngrok.yml")
-    given: Thing = _read(path) if tunnel.config_path or path.exists() else {"version": 3}
+    given = _read(path, needed=tunnel.config_path is not None)
     version = str(given.get("version"))
     agent = (given.get("agent") or {}) if version == "3" else given
     if version not in ("2", "3") or not isinstance(agent, dict):
@@ -502,16 +508,22 @@ def _plan(tunnel: Tunnel, on_note: Callable[[str], None]) -> _Plan:
     )
 
 
-def _read(path: Path) -> dict[object, object]:
+def _read(path: Path, *, needed: bool) -> dict[object, object]:
     import yaml
 
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
+        if not needed:
+            return {"version": 3}
         raise ConfigurationError(
             f"{path} can't be read: {error.strerror}.", hint="Check its name, and who may read it."
         ) from error
-    except (ValueError, yaml.YAMLError) as error:  # without its words: they quote the file, token and all
+    except (
+        ValueError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:  # without its words: they quote the file, token and all
         mark = getattr(error, "problem_mark", None)
         where = f" from line {mark.line + 1} on" if mark else ""
         raise ConfigurationError(
@@ -583,7 +595,7 @@ def _program(tunnel: Tunnel) -> Path | None:
         candidates = [*(Path(found) for found in on_path if found), Path(PyngrokConfig().ngrok_path)]
         what = "The ngrok agent is missing."
     for program in candidates:
-        if program.is_file() and os.access(program, os.X_OK) and not _is_pyngrok(program):
+        if os.access(program, os.X_OK) and program.is_file() and not _is_pyngrok(program):
             return program.absolute()
     if tunnel.install and not tunnel.agent_path:
         return None

@@ -260,18 +260,9 @@ def test_a_reply_from_a_file_is_checked_at_the_start_and_given(tmp_path: Path) -
 def test_a_curl_line_of_the_example_project_places_a_call(tmp_path: Path, sandbox: RunningSandbox) -> None:
     with listening(tmp_path / "home", "--no-tunnel", env=sandbox.environment) as listener:
         body = {"messageId": "listen-1", "customerPhone": NUMBER, "message": "hi", "repetition": 2}
+        curl = ["curl", "-sS", "-u", f"admin:{TOKEN}", "-d", json.dumps(body)]
         done = subprocess.run(
-            [
-                "curl",
-                "-sS",
-                "-u",
-                f"admin:{TOKEN}",
-                "-H",
-                "Content-Type: application/json",
-                "-d",
-                json.dumps(body),
-            ]
-            + [f"{listener.url}/api/make-call"],
+            [*curl, f"{listener.url}/api/make-call"],
             capture_output=True,
             text=True,
             check=True,

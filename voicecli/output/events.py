@@ -11,7 +11,7 @@ from voicecli.events import Received
 from voicecli.output.rows import Column
 
 # Of the 256 colours those that can be read on a white and on a black ground (a test reckons their contrast).
-SESSION_COLOURS = (31, 32, 36, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
+SESSION_COLOURS = (31, 32, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
 _STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow", "CANCELED": "yellow"}
 _WIDE = (
     Column("time", 8),

@@ -1,0 +1,70 @@
+"""``voicecli webhooks``: where 8x8 reports to, looked at and changed."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from conftest import Finished, Program, RunningSandbox
+
+TOKEN = "token-of-these-tests"
+
+
+@pytest.fixture
+def webhooks(run: Program) -> Iterator[Callable[..., Finished]]:
+    """Runs ``voicecli webhooks`` against a sandbox of its own."""
+    with RunningSandbox(time_scale=1000) as sandbox:
+        yield lambda *arguments, **env: run("webhooks", *arguments, env={**sandbox.environment, **env})
+
+
+def test_what_is_set_is_listed_and_what_is_deleted_is_not(webhooks: Callable[..., Finished]) -> None:
+    done = webhooks("set", "VSS", "https://example.com/vss", WEBHOOK_AUTH_TOKEN=TOKEN)
+    assert (done.code, done.out) == (0, "VSS events go to https://example.com/vss, with the token\n")
+    assert webhooks("set", "vca", "https://example.com/vca").out.endswith("without a token\n")
+    assert webhooks("list").out.splitlines() == [
+        "VCA   enabled   none     https://example.com/vca",
+        "VSS   enabled   token    https://example.com/vss",
+        "VCS   not set",
+        "VRU   not set",
+        "VNU   not set",
+    ]
+    assert webhooks("delete", "vss").out == "VSS events are not reported any more\n"
+    again = webhooks("delete", "vss")
+    assert (again.code, again.out) == (0, "VSS was not set\n")
+    assert "VSS   not set" in webhooks("list").out
+
+
+def test_the_token_is_not_shown(webhooks: Callable[..., Finished]) -> None:
+    done = webhooks("set", "vss", f"https://example.com/{TOKEN}", "--debug", WEBHOOK_AUTH_TOKEN=TOKEN)
+    assert TOKEN not in done.out + done.err
+
+
+def test_a_webhook_can_be_without_a_token(webhooks: Callable[..., Finished]) -> None:
+    done = webhooks("set", "vss", "https://example.com/", "--no-auth", "--json", WEBHOOK_AUTH_TOKEN=TOKEN)
+    assert done.json == {"type": "VSS", "url": "https://example.com/", "hasAuthorization": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["set", "vsx", "https://example.com"], "the nearest is VSS"),
+        (["set", "vss", "example.com"], "URL must be an http or https address"),
+        (["set", "vss"], "Missing argument 'URL'"),
+        (["delete", "all"], "is no type of event"),
+        (["lst"], "No such command 'lst'"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused(
+    webhooks: Callable[..., Finished], arguments: list[str], says: str
+) -> None:
+    done = webhooks(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+
+
+def test_nothing_to_put_back_is_said(webhooks: Callable[..., Finished]) -> None:
+    assert webhooks("restore").out == "There is nothing to put back\n"
+
+
+def test_a_wrong_key_is_refused(webhooks: Callable[..., Finished]) -> None:
+    done = webhooks("list", EIGHT_X_EIGHT_API_KEY="some-wrong-key")
+    assert (done.code, done.out) == (4, "")
+    assert "EIGHT_X_EIGHT_API_KEY" in done.err

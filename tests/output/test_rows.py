@@ -1,0 +1,180 @@
+"""Events and calls as rows, and how a terminal gets them: widths, colours, a footer that moves."""
+
+import io
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+from conftest import wait_until
+from rich.console import Console
+
+from voicecli.calls import Call
+from voicecli.errors import OutputFailed
+from voicecli.events import Event, Received
+from voicecli.output import Column
+from voicecli.output.events import SESSION_COLOURS, CallRow, EventRow, session_style
+from voicecli.output.rows import Painter
+from voicecli.output.stream import LiveStream, Stream
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def console(colours: str | None = "256") -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, color_system=colours, width=80)
+
+
+def luminance(red: int, green: int, blue: int) -> float:
+    """WCAG 2's relative luminance."""
+    parts = [
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (v / 255 for v in (red, green, blue))
+    ]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@pytest.mark.parametrize("colour", SESSION_COLOURS)
+def test_a_sessions_colour_can_be_read_in_light_and_dark_themes(colour: int) -> None:
+    cube = (0, 95, 135, 175, 215, 255)
+    index = colour - 16
+    light = luminance(cube[index // 36], cube[index // 6 % 6], cube[index % 6])
+    assert (1 + 0.05) / (light + 0.05) >= 3  # on white
+    assert (light + 0.05) / 0.05 >= 3  # on black
+
+
+def test_a_session_has_the_same_colour_everywhere() -> None:
+    assert session_style("5a3eab76") == session_style("5a3eab76")
+    assert len({session_style(f"s-{number}") for number in range(200)}) == len(SESSION_COLOURS)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("last", ["short", "words that go on " * 20, "漢字" * 60, ""])
+def test_a_painted_row_fits_and_wraps_inside_its_last_column(width: int, last: str) -> None:
+    from rich.cells import cell_len
+
+    columns = (Column("a", 4), Column("b", 6), Column("c", 0))
+    painted = Painter(console()).row(columns, ("abc", "much too long", last), ("dim", "bold", "red"), width)
+    lines = [ESCAPE.sub("", line) for line in painted.split("\n")]
+    assert all(cell_len(line) <= max(width, 15) for line in lines)
+    assert lines[0].startswith("abc   much …  ")
+    assert all(line.startswith(" " * 14) for line in lines[1:])
+    assert "".join("".join(line[14:] for line in lines).split()) == "".join(last.split())
+
+
+def test_without_colours_there_are_no_escapes() -> None:
+    plain = Painter(console(colours=None)).row((Column("a", 3), Column("b", 0)), ("x", "y"), ("", "red"), 80)
+    assert plain == "x    y"
+
+
+def received(times: int = 1, **payload: object) -> Received:
+    content = {
+        "sessionId": "5a3eab76-2940",
+        "source": "+33199000000",
+        "destination": "+33199001234",
+        **payload,
+    }
+    return Received(1, 1_700_000_000_000_000, Event("VCS", content), b"", times)
+
+
+def test_an_event_row_says_it_all_wide_and_less_when_narrow() -> None:
+    row = EventRow(received(callStatus="CALL_CONNECTED"))
+    assert row.cells(narrow=False)[1:] == ("VCS", "5a3eab76", "+33199000000 → +33199001234", "answered")
+    assert row.cells(narrow=True)[1:] == ("VCS", "5a3eab76", "+33199001234", "answered")
+    again = EventRow(received(times=3, callStatus="CALL_CONNECTED"))
+    assert again.cells(narrow=True)[-1] == "the same again, ×3"
+    assert again.data()["record"] == "duplicate"
+
+
+def test_a_call_row_marks_what_is_overdue() -> None:
+    call = Call("5a3eab76-2940", "+33199000000", "+33199001234", 0, 10, "ended", ended=True)
+    assert CallRow(call, 20).cells(narrow=True)[-1] == "ended"
+    late = CallRow(call, 100)
+    assert late.cells(narrow=True)[-1] == "ended; no summary for 90 s"
+    assert late.styles(narrow=True)[-1] == "red"
+
+
+@dataclass
+class Line:
+    text: str
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return (Column("text", 0),)
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        return (self.text,)
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        return ("",)
+
+    def data(self) -> Mapping[str, object]:
+        return {"text": self.text}
+
+
+def test_every_row_stays_and_the_footer_is_drawn_over_itself() -> None:
+    written: list[str] = []
+    stream = LiveStream(written.append, lambda error: None, console=console(colours=None))
+    for number in range(500):
+        stream.add(Line(f"row {number}"))
+        stream.picture((), [(f"footer {number}", "")])
+    stream.note("a note")
+    stream.picture((), [("the last footer", "")])
+    wait_until(lambda: "the last footer" in "".join(written))
+    stream.close()
+    rows = [line for line in screen("".join(written)) if line.startswith("row ")]
+    assert rows == [f"row {number}" for number in range(500)]
+    assert screen("".join(written))[-1] == "a note"
+    assert "footer" not in "".join(screen("".join(written)))
+
+
+def screen(written: str) -> list[str]:
+    """What stands on an endless screen in the end; of the escapes it knows those that are used."""
+    lines, row = [""], 0
+    for part in re.split(r"(\x1b\[\d*[AJ]|\r|\n)", written):
+        match part:
+            case "\n":
+                row += 1
+                lines += [""] * (row == len(lines))
+            case "\r" | "":
+                pass
+            case up if up.endswith("A") and up.startswith("\x1b"):
+                row -= int(up[2:-1] or 1)
+            case "\x1b[J":
+                lines[row:] = [""]
+            case text:
+                lines[row] += text
+    return [line for line in lines if line]
+
+
+def test_a_screen_that_stands_still_stops_nobody_and_says_what_it_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("voicecli.output.stream.MAX_WAITING", 100)
+    go, written, talk = threading.Event(), list[str](), list[str]()
+
+    def write(text: str) -> None:
+        go.wait()
+        written.append(text)
+
+    stream = Stream(write, talk.append, lambda error: None)
+    for number in range(1_000):
+        stream.add(Line(f"row {number}"))
+    go.set()
+    stream.close()
+    shown = "\n".join(written).split("\n")
+    assert shown[-100:] == [f"row {number}" for number in range(900, 1_000)]
+    lost = sum(int(re.sub(r"\D", "", text)) for text in talk)
+    assert lost + len(shown) == 1_000
+
+
+def test_what_can_not_be_written_is_told_once() -> None:
+    def write(text: str) -> None:
+        raise OutputFailed("full")
+
+    failures: list[OutputFailed] = []
+    stream = Stream(write, lambda text: None, failures.append)
+    stream.add(Line("a"))
+    wait_until(lambda: failures)
+    stream.add(Line("b"))
+    stream.close()
+    assert len(failures) == 1

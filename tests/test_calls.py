@@ -1,0 +1,57 @@
+"""What the events say of each call so far."""
+
+from typing import Any
+
+import pytest
+
+from voicecli import calls
+from voicecli.calls import Calls
+from voicecli.events import Event, Received
+
+
+def event(kind: str, session: str = "s-1", *, at: float = 0, times: int = 1, **payload: Any) -> Received:
+    content = Event(kind, {"sessionId": session, **payload})
+    return Received(1, int(at * 1e6), content, b"", times)
+
+
+def test_a_call_is_open_until_its_summary() -> None:
+    seen = Calls()
+    seen.see(event("VCS", callStatus="CALL_INITIATED", source="+1", destination="+2"))
+    call = seen.open["s-1"]
+    assert (call.source, call.destination, call.words, call.outcome) == ("+1", "+2", "dialling", None)
+    closed = seen.see(event("VSS", sessionStatus="CANCELLED", at=3))
+    assert closed is call
+    assert (call.outcome, call.first, call.last) == ("CANCELED", 0, 3)
+    assert (dict(seen.open), seen.outcomes) == ({}, {"CANCELED": 1})
+
+
+def test_what_comes_late_or_again_opens_nothing_and_counts_nothing() -> None:
+    seen = Calls()
+    seen.see(event("VSS", sessionStatus="BUSY"))
+    assert seen.see(event("VCS", callStatus="CALL_INITIATED")) is None
+    assert seen.see(event("VSS", sessionStatus="BUSY", times=2)) is None
+    assert seen.see(event("VSS", sessionStatus="FAILED")) is None
+    assert seen.see(event("VNU", "")) is None
+    assert (dict(seen.open), seen.outcomes) == ({}, {"BUSY": 1})
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "overdue"),
+    [("CALL_CONNECTED", 599, False), ("CALL_CONNECTED", 601, True), ("CALL_DISCONNECTED", 61, True)],
+)
+def test_a_call_without_a_summary_for_too_long_is_overdue(status: str, seconds: float, overdue: bool) -> None:
+    seen = Calls()
+    seen.see(event("VCS", callStatus=status))
+    assert seen.open["s-1"].overdue(seconds) is overdue
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MAX_OPEN", 10)
+    monkeypatch.setattr(calls, "MAX_CLOSED", 10)
+    seen = Calls()
+    for number in range(100):
+        seen.see(event("VCS", f"open-{number}"))
+        seen.see(event("VSS", f"closed-{number}", sessionStatus="BUSY"))
+    assert list(seen.open) == [f"open-{number}" for number in range(90, 100)]
+    assert seen.outcomes == {"BUSY": 100}
+    assert len(seen._closed) == 10
