@@ -13,6 +13,7 @@ from pathlib import Path
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
+from screen import screen
 
 COLUMNS, LINES = 96, 60
 TARGET = Path(__file__).parents[1] / ".github" / "demo.svg"
@@ -31,7 +32,7 @@ def output_of(command: list[str]) -> str:
     except OSError:
         pass  # the command has ended
     os.waitpid(process, 0)
-    return written.decode().replace("\r\n", "\n")
+    return "\n".join(screen(written.decode().replace("\r\n", "\n")))
 
 
 def main() -> None:

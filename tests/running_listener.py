@@ -31,7 +31,8 @@ class RunningListener:
     def _read_records(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.records.append(json.loads(line))
+            if line.endswith("\n"):  # one that is killed leaves half a line
+                self.records.append(json.loads(line))
 
     def _read_errors(self) -> None:
         assert self.process.stderr is not None

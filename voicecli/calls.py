@@ -48,7 +48,7 @@ class Calls:
             call = Call(session_id, event.source, event.destination, now, now, "")
             self.open[session_id] = call
         call.source, call.destination = call.source or event.source, call.destination or event.destination
-        call.last, call.words = now, event.words()
+        call.last, call.words = now, event.words
         call.ended |= event.status == "CALL_DISCONNECTED"
         if event.outcome is not None:
             self._close(call, event.outcome)

@@ -7,6 +7,7 @@ what is missing or strange is left out of the words, never an error.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -15,14 +16,14 @@ from voicecli import untrusted, vocabulary
 Json = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is worked out is kept, since thousands can come in a second
 class Event:
     """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of one that nobody listed."""
 
     type: str
     payload: Json
 
-    @property
+    @cached_property
     def session_id(self) -> str:
         return _text(self.payload, "sessionId")
 
@@ -33,13 +34,13 @@ class Event:
         digits = data.get("dtmf") if isinstance(data, Mapping) else data
         return digits if isinstance(digits, str) else None
 
-    @property
+    @cached_property
     def outcome(self) -> str | None:
         """The final sessionStatus of a VSS, older spellings made new; None for any other event."""
         status = _text(self.payload, "sessionStatus")
         return str(vocabulary.outcome(status)) if self.type == "VSS" and status else None
 
-    @property
+    @cached_property
     def legs(self) -> list[Json]:
         """The calls of a VSS, first leg first: their keys are callA or CallA, then callB."""
         details = self.payload.get("details")
@@ -72,6 +73,7 @@ class Event:
         legs = self.legs if self.type == "VSS" else ()
         return legs[0] if legs else self.payload
 
+    @cached_property
     def words(self) -> str:
         """What happened, in words: ``no answer after 30 s``, ``digit 1``."""
         describe = _WORDS.get(self.type)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from conftest import wait_until
 from rich.console import Console
+from screen import screen
 
 from voicecli.calls import Call
 from voicecli.errors import OutputFailed
@@ -121,29 +122,10 @@ def test_every_row_stays_and_the_footer_is_drawn_over_itself() -> None:
     stream.picture((), [("the last footer", "")])
     wait_until(lambda: "the last footer" in "".join(written))
     stream.close()
-    rows = [line for line in screen("".join(written)) if line.startswith("row ")]
-    assert rows == [f"row {number}" for number in range(500)]
-    assert screen("".join(written))[-1] == "a note"
-    assert "footer" not in "".join(screen("".join(written)))
-
-
-def screen(written: str) -> list[str]:
-    """What stands on an endless screen in the end; of the escapes it knows those that are used."""
-    lines, row = [""], 0
-    for part in re.split(r"(\x1b\[\d*[AJ]|\r|\n)", written):
-        match part:
-            case "\n":
-                row += 1
-                lines += [""] * (row == len(lines))
-            case "\r" | "":
-                pass
-            case up if up.endswith("A") and up.startswith("\x1b"):
-                row -= int(up[2:-1] or 1)
-            case "\x1b[J":
-                lines[row:] = [""]
-            case text:
-                lines[row] += text
-    return [line for line in lines if line]
+    lines = [line for line in screen("".join(written)) if line]
+    assert [line for line in lines if line.startswith("row ")] == [f"row {number}" for number in range(500)]
+    assert lines[-1] == "a note"
+    assert "footer" not in "".join(lines)
 
 
 def test_a_screen_that_stands_still_stops_nobody_and_says_what_it_lost(

@@ -28,6 +28,7 @@ MAX_BODY = 1 << 20  # bytes
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
 REMEMBERED = 10_000  # replies to VCAs, for those that come again
+JSON = {"Content-Type": "application/json"}
 USER = "admin"  # of Basic authentication, as the example project has it
 # The addresses that the Voice webhooks come from, as 8x8 published them on 1 January 2026 (Singapore).
 ADDRESSES_OF_8X8 = frozenset({"18.140.80.2", "52.220.253.234", "54.255.116.8", "52.74.232.241"})
@@ -156,7 +157,7 @@ class Listener:
             return self._refuse(503, "not kept")
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.path
+        path = request.raw_path.partition("?")[0]
         if path == "/health":
             return web.json_response({"status": "ok", "service": "voicecli", "instance": self.instance})
         if not self._authorised(request.headers.get("Authorization", "")):
@@ -274,7 +275,7 @@ async def _body(request: web.BaseRequest) -> bytes:
 
 
 def _answer(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="application/json")
+    return web.Response(body=body, headers=JSON)
 
 
 def _credentials(token: str | None) -> list[bytes] | None:

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from voicecli import phone
 from voicecli.calls import Call
@@ -52,7 +53,7 @@ class EventRow:
         where = self._number(event.destination)
         if not narrow:
             where = _way(self._number(event.source), where)
-        return (_clock(kept.received / 1e6), event.type, event.session_id[:8], where, self._words())
+        return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, self._words())
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
         event, again = self.kept.event, self.kept.times > 1
@@ -71,7 +72,7 @@ class EventRow:
             "destination": event.destination,
             "outcome": event.outcome,
             "digits": event.digits,
-            "words": event.words(),
+            "words": event.words,
             "reply": kept.reply,
             "remarks": list(kept.remarks),
             "times": kept.times,
@@ -86,7 +87,7 @@ class EventRow:
         kept = self.kept
         if kept.times > 1:
             return f"the same again, ×{kept.times}"
-        words = kept.event.words()
+        words = kept.event.words
         words += f"; our reply: {kept.reply}" if kept.reply is not None else ""
         return f"{words} ({'; '.join(kept.remarks)})" if kept.remarks else words
 
@@ -112,7 +113,7 @@ class CallRow:
         if call.outcome is None:
             silent = int(self.now - call.last)
             words += f"; no summary for {silent} s" if call.overdue(self.now) else ""
-        return (_clock(call.first), call.session_id[:8], where, words)
+        return (_clock(int(call.first)), call.session_id[:8], where, words)
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
         late = self.call.outcome is None and self.call.overdue(self.now)
@@ -138,7 +139,8 @@ def _way(source: str, destination: str) -> str:
     return f"{source} → {destination}" if source or destination else ""
 
 
-def _clock(seconds: float) -> str:
+@lru_cache(16)
+def _clock(seconds: int) -> str:
     """The time of day where the person is."""
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%H:%M:%S")
 

@@ -10,7 +10,7 @@ def visible(text: str, *, lines: bool = False) -> str:
     That is control and format characters (escape sequences, bidirectional overrides), surrogates and
     line separators; ``lines`` keeps line breaks.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # in Python's sense, which is stricter than ours
         return text
     return "".join(c if _harmless(c) or (lines and c == "\n") else _escaped(c) for c in text)
 
