@@ -377,6 +377,7 @@ def main(folder: Path, arguments: list[str]) -> None:
             signal.alarm(LIFETIME)
             given = dict(itertools.pairwise(options))
             file = Path(given["--config"]) if "--config" in given else None
+            file = file if file and file.exists() else None
             config = file.read_text() if file else ""
             environment = {
                 name: value

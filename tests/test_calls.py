@@ -18,7 +18,7 @@ def test_a_call_is_open_until_its_summary() -> None:
     seen = Calls()
     seen.see(event("VCS", callStatus="CALL_INITIATED", source="+1", destination="+2"))
     call = seen.open["s-1"]
-    assert (call.source, call.destination, call.words, call.outcome) == ("+1", "+2", "dialling", None)
+    assert (call.source, call.destination, call.news.words(), call.outcome) == ("+1", "+2", "dialling", None)
     closed = seen.see(event("VSS", sessionStatus="CANCELLED", at=3))
     assert closed is call
     assert (call.outcome, call.first, call.last) == ("CANCELED", 0, 3)

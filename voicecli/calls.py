@@ -3,7 +3,7 @@
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from voicecli.events import Received
+from voicecli.events import Event, Received
 
 MAX_OPEN = 10_000  # calls; beyond it the oldest are no longer followed
 MAX_CLOSED = 10_000  # sessions whose summary came, so that what comes late does not open them again
@@ -20,7 +20,7 @@ class Call:
     destination: str
     first: float
     last: float
-    words: str
+    news: Event  # the last one
     ended: bool = False
     outcome: str | None = None
 
@@ -45,10 +45,10 @@ class Calls:
             return None
         call = self.open.get(session_id)
         if call is None:
-            call = Call(session_id, event.source, event.destination, now, now, "")
+            call = Call(session_id, event.source, event.destination, now, now, event)
             self.open[session_id] = call
         call.source, call.destination = call.source or event.source, call.destination or event.destination
-        call.last, call.words = now, event.words
+        call.last, call.news = now, event
         call.ended |= event.status == "CALL_DISCONNECTED"
         if event.outcome is not None:
             self._close(call, event.outcome)

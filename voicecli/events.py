@@ -4,10 +4,9 @@ An event is known by its ``eventType``. Nothing in it is trusted to be there or 
 what is missing or strange is left out of the words, never an error.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -16,45 +15,41 @@ from voicecli import untrusted, vocabulary
 Json = Mapping[str, object]
 
 
-@dataclass(frozen=True)  # without slots: what is worked out is kept, since thousands can come in a second
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of one that nobody listed."""
+    """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of one that nobody listed.
+
+    ``outcome`` is the final sessionStatus of a VSS, older spellings made new, and None for any other event;
+    ``legs`` are its calls, first leg first. ``source`` and ``destination`` are those of its first leg.
+    """
 
     type: str
     payload: Json
+    session_id: str = field(init=False, repr=False, compare=False)
+    legs: Sequence[Json] = field(init=False, repr=False, compare=False)
+    outcome: str | None = field(init=False, repr=False, compare=False)
+    source: str = field(init=False, repr=False, compare=False)
+    destination: str = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def session_id(self) -> str:
-        return _text(self.payload, "sessionId")
+    def __post_init__(self) -> None:
+        """Works out at once what is asked for again and again: thousands can come in a second."""
+        keep, payload, outcome = object.__setattr__, self.payload, None
+        legs = _legs(payload) if self.type == "VSS" else ()
+        if self.type == "VSS" and (status := _text(payload, "sessionStatus")):
+            outcome = str(vocabulary.outcome(status))
+        parties = legs[0] if legs else payload
+        keep(self, "session_id", _text(payload, "sessionId"))
+        keep(self, "legs", legs)
+        keep(self, "outcome", outcome)
+        keep(self, "source", _text(parties, "source"))
+        keep(self, "destination", _text(parties, "destination"))
 
     @property
     def digits(self) -> str | None:
         """The DTMF digits of a VCA: 8x8 sends them in an object, or bare, or as null."""
         data = self.payload.get("eventData")
-        digits = data.get("dtmf") if isinstance(data, Mapping) else data
+        digits = data.get("dtmf") if isinstance(data, dict) else data
         return digits if isinstance(digits, str) else None
-
-    @cached_property
-    def outcome(self) -> str | None:
-        """The final sessionStatus of a VSS, older spellings made new; None for any other event."""
-        status = _text(self.payload, "sessionStatus")
-        return str(vocabulary.outcome(status)) if self.type == "VSS" and status else None
-
-    @cached_property
-    def legs(self) -> list[Json]:
-        """The calls of a VSS, first leg first: their keys are callA or CallA, then callB."""
-        details = self.payload.get("details")
-        if not isinstance(details, Mapping):
-            return []
-        return [leg for _, leg in sorted(details.items(), key=_leg_key) if isinstance(leg, Mapping)]
-
-    @property
-    def source(self) -> str:
-        return _text(self._parties(), "source")
-
-    @property
-    def destination(self) -> str:
-        return _text(self._parties(), "destination")
 
     @property
     def status(self) -> str:
@@ -68,12 +63,6 @@ class Event:
         content = f"{self.type} {self.session_id} {event_id}".encode(errors="replace") if event_id else body
         return blake2b(content, digest_size=16).digest()
 
-    def _parties(self) -> Json:
-        """Where the numbers are: in a VSS, its first leg."""
-        legs = self.legs if self.type == "VSS" else ()
-        return legs[0] if legs else self.payload
-
-    @cached_property
     def words(self) -> str:
         """What happened, in words: ``no answer after 30 s``, ``digit 1``."""
         describe = _WORDS.get(self.type)
@@ -127,7 +116,7 @@ def _action_words(event: Event) -> str:
 
 def _summary_words(event: Event) -> str:
     words = vocabulary.outcome_words(_text(event.payload, "sessionStatus"))
-    if isinstance(error := event.payload.get("errorDetails"), Mapping):
+    if isinstance(error := event.payload.get("errorDetails"), dict):
         code = vocabulary.code(error.get("errorCode"))
         known = _text(error, "errorMsg") if code is None else vocabulary.session_error(code).text
         words += f": {known}" if known else ""
@@ -138,7 +127,7 @@ def _summary_words(event: Event) -> str:
         elif "connectedTimestamp" not in leg and (rang := _seconds_between(leg, *_DIALLED)) is not None:
             words += f" after {rang:.0f} s"
         quality = leg.get("callQuality")
-        if isinstance(quality, Mapping) and (mos := _number(quality, "mos")) is not None:
+        if isinstance(quality, dict) and (mos := _number(quality, "mos")) is not None:
             words += f", MOS {mos:g} {vocabulary.quality_words(mos)}"
     return words
 
@@ -186,6 +175,14 @@ def _seconds_between(source: Json, start: str, end: str) -> float | None:
     except (ValueError, TypeError, OverflowError):  # no times, or one with a zone and one without
         return None
     return seconds if seconds >= 1 else None
+
+
+def _legs(payload: Json) -> list[Json]:
+    """Their keys are callA or CallA, then callB."""
+    details = payload.get("details")
+    if not isinstance(details, dict):
+        return []
+    return [leg for _, leg in sorted(details.items(), key=_leg_key) if isinstance(leg, dict)]
 
 
 def _leg_key(item: tuple[object, object]) -> str:

@@ -111,7 +111,10 @@ class Outcome(StrEnum):
     UNSUBSCRIBED_CONTACT = "UNSUBSCRIBED_CONTACT"
 
 
-_OLD_SPELLINGS = {"NO ANSWER": Outcome.NO_ANSWER, "CANCELLED": Outcome.CANCELED}
+_SPELLINGS = {outcome.value: outcome for outcome in Outcome} | {
+    "NO ANSWER": Outcome.NO_ANSWER,
+    "CANCELLED": Outcome.CANCELED,
+}
 
 OUTCOMES: dict[Outcome, str] = {
     Outcome.COMPLETED: "completed",
@@ -128,8 +131,7 @@ OUTCOMES: dict[Outcome, str] = {
 
 def outcome(status: str) -> Outcome | str:
     """The outcome behind a sessionStatus, older spellings included; an unlisted one comes back as it is."""
-    status = _OLD_SPELLINGS.get(status, status)
-    return Outcome(status) if status in Outcome.__members__ else status
+    return _SPELLINGS.get(status, status)
 
 
 def outcome_words(status: str) -> str:

@@ -88,7 +88,15 @@ def test_an_event_row_says_it_all_wide_and_less_when_narrow() -> None:
 
 
 def test_a_call_row_marks_what_is_overdue() -> None:
-    call = Call("5a3eab76-2940", "+33199000000", "+33199001234", 0, 10, "ended", ended=True)
+    call = Call(
+        "5a3eab76-2940",
+        "+33199000000",
+        "+33199001234",
+        0,
+        10,
+        Event("VCS", {"callStatus": "CALL_DISCONNECTED"}),
+        ended=True,
+    )
     assert CallRow(call, 20).cells(narrow=True)[-1] == "ended"
     late = CallRow(call, 100)
     assert late.cells(narrow=True)[-1] == "ended; no summary for 90 s"
@@ -131,7 +139,7 @@ def test_every_row_stays_and_the_footer_is_drawn_over_itself() -> None:
 def test_a_screen_that_stands_still_stops_nobody_and_says_what_it_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("voicecli.output.stream.MAX_WAITING", 100)
+    monkeypatch.setattr("voicecli.output.stream.MAX_WAITING", 1_000)
     go, written, talk = threading.Event(), list[str](), list[str]()
 
     def write(text: str) -> None:
@@ -140,11 +148,11 @@ def test_a_screen_that_stands_still_stops_nobody_and_says_what_it_lost(
 
     stream = Stream(write, talk.append, lambda error: None)
     for number in range(1_000):
-        stream.add(Line(f"row {number}"))
+        stream.add(Line(f"row {number:06}"))
     go.set()
     stream.close()
-    shown = "\n".join(written).split("\n")
-    assert shown[-100:] == [f"row {number}" for number in range(900, 1_000)]
+    shown = "".join(written).splitlines()
+    assert shown[-100:] == [f"row {number:06}" for number in range(900, 1_000)]
     lost = sum(int(re.sub(r"\D", "", text)) for text in talk)
     assert lost + len(shown) == 1_000
 

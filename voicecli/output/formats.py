@@ -76,7 +76,7 @@ class Output:
     def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
         """Rows that come for as long as the command runs; ``failed`` is told when they can't be written."""
         if self._out is None or not self._out.isatty() or not self._live:
-            return Stream(self._line, self.note, failed)
+            return Stream(self._put, self.note, failed)
         return LiveStream(self._put, failed, console=self._screen(self._out))
 
     def note(self, text: str) -> None:
@@ -100,9 +100,6 @@ class Output:
 
             self._console = Console(file=out, highlight=False, markup=False, emoji=False)
         return self._console
-
-    def _line(self, text: str) -> None:
-        self._put(text + "\n")
 
     def _row(self, line: str) -> None:
         try:
@@ -172,7 +169,7 @@ class Json(Output):
     """One JSON document on stdout, of a list one a line, and an error as one JSON object on stderr."""
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
-        return JsonStream(self._line, self.note, failed)
+        return JsonStream(self._put, self.note, failed)
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False

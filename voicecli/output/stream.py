@@ -8,7 +8,7 @@ import math
 import shutil
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from voicecli.errors import OutputFailed
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.05  # seconds between two writes
 REDRAW = 0.2  # seconds between two pictures of the footer
-MAX_WAITING = 20_000  # rows that wait for a screen that stands still
+MAX_WAITING = 16_000_000  # characters that wait for a screen that stands still
 NARROW = 100  # columns
 GOODBYE = 2.0  # seconds that the last rows may take
 
@@ -28,7 +28,7 @@ Line = tuple[str, str]
 
 
 class Stream:
-    """``add`` rows and ``note`` talk from anywhere; ``close`` writes what is left. In a pipe a row is a line.
+    """``add`` rows and ``note`` talk; ``close`` writes what is left. In a pipe a row is a line.
 
     ``failed`` is told once when nothing can be written any more: by a BrokenPipeError in the error's cause
     where the reader has gone.
@@ -43,20 +43,18 @@ class Stream:
         self._write = write
         self._talk = talk
         self._failed = failed
-        self._rows: deque[Row | str] = deque()
-        self._dropped = 0
+        self._lines: deque[str] = deque()  # that are to be written
+        self._size = 0  # their characters
+        self._lost = 0
+        self._lock = threading.Lock()
         self._news = threading.Event()
         self._closing = False
         self._broken = False
         self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
         self._thread.start()
 
-    def add(self, row: Row | str) -> None:
-        if len(self._rows) >= MAX_WAITING:
-            self._rows.popleft()
-            self._dropped += 1
-        self._rows.append(row)
-        self._news.set()
+    def add(self, row: Row) -> None:
+        self._add(plain_row(row.columns(narrow=False), row.cells(narrow=False)))
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         """Talk among the rows; ``record`` is what programs get of it."""
@@ -70,36 +68,39 @@ class Stream:
         self._news.set()
         self._thread.join(GOODBYE)
 
+    def _add(self, line: str) -> None:
+        """Made ready here, and not by the thread, which would take its turns from the listener."""
+        with self._lock:
+            self._lines.append(line)
+            self._size += len(line)
+            while self._size > MAX_WAITING and len(self._lines) > 1:
+                self._size -= len(self._lines.popleft())
+                self._lost += 1
+        if not self._news.is_set():
+            self._news.set()
+
+    def _taken(self) -> list[str]:
+        """What is to be written now."""
+        with self._lock:
+            lines, self._lines, self._size = list(self._lines), deque(), 0
+            lost, self._lost = self._lost, 0
+        if lost:
+            self._talk(f"{lost:,} events are not shown: the screen stood still. They are kept.")
+        return lines
+
     def _run(self) -> None:
         pause = threading.Event()
         while not self._closing:
-            self._news.wait(self._patience())
+            self._news.wait(REDRAW)
             self._news.clear()
             self._turn()
             if not self._closing:
                 pause.wait(INTERVAL)
         self._turn()
-        self._end()
-
-    def _patience(self) -> float | None:
-        return None
 
     def _turn(self) -> None:
-        if rows := self._taken():
-            self._guarded("\n".join(self._text(row) for row in rows))
-
-    def _taken(self) -> "list[Row | str]":
-        """What is to be written now."""
-        if self._dropped:
-            self._talk(f"{self._dropped:,} events are not shown: the screen stood still. They are kept.")
-            self._dropped = 0
-        return [self._rows.popleft() for _ in range(len(self._rows))]
-
-    def _text(self, row: Row | str) -> str:
-        return row if isinstance(row, str) else plain_row(row.columns(narrow=False), row.cells(narrow=False))
-
-    def _end(self) -> None:
-        """What is to be done after the last row."""
+        if lines := self._taken():
+            self._guarded("\n".join([*lines, ""]))
 
     def _guarded(self, text: str) -> None:
         if self._broken:
@@ -114,12 +115,12 @@ class Stream:
 class JsonStream(Stream):
     """JSON Lines."""
 
+    def add(self, row: Row) -> None:
+        self._add(json.dumps(row.data()))
+
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         if record is not None:
-            self.add(json.dumps(record))
-
-    def _text(self, row: Row | str) -> str:
-        return row if isinstance(row, str) else json.dumps(row.data())
+            self._add(json.dumps(record))
 
 
 class LiveStream(Stream):
@@ -134,62 +135,60 @@ class LiveStream(Stream):
     ) -> None:
         self._painter = Painter(console)
         self._picture: tuple[Sequence[Row], Sequence[Line]] = ((), ())
-        self._drawn: list[int] = []  # the widths of the picture's lines on the screen
-        self._last: list[str] = []
+        self._screen = shutil.get_terminal_size()
+        self._below: list[str] = []  # the picture's lines on the screen
         self._headed = False
         super().__init__(write, self.note, failed)
 
+    def add(self, row: Row) -> None:
+        width = self._screen.columns
+        if not self._headed:
+            self._headed = True
+            columns = row.columns(narrow=width < NARROW)
+            names = [column.name for column in columns]
+            self._add(self._painter.row(columns, names, ["bold underline"] * len(names), width))
+        self._add(self._painted(row, width))
+
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
-        self.add(text)
+        self._add(self._painter.text(text, "dim"))
 
     def picture(self, rows: Sequence[Row], footer: Sequence[Line]) -> None:
         self._picture = (rows, footer)
 
-    def _patience(self) -> float | None:
-        return REDRAW
-
     def _turn(self) -> None:
-        size = shutil.get_terminal_size()
-        width, height = size.columns, size.lines
-        lines = [line for row in self._taken() for line in self._painted(row, width)]
-        below = [] if self._closing else self._below(width, height)
-        text = "".join(f"{line}\n" for line in lines)
-        if text or below != self._last:
-            self._guarded(self._erased(width) + text + "\n".join(below))
-            self._last, self._drawn = below, [_length(line) for line in below]
+        self._screen = shutil.get_terminal_size()
+        lines = self._taken()
+        below = [] if self._closing else self._pictured()
+        if lines or below != self._below:
+            self._guarded(self._erased() + "".join(f"{line}\n" for line in lines) + "\n".join(below))
+            self._below = below
 
-    def _painted(self, row: Row | str, width: int) -> Iterator[str]:
-        if isinstance(row, str):
-            yield self._painter.text(row, "dim")
-            return
+    def _painted(self, row: Row, width: int) -> str:
         narrow = width < NARROW
-        columns = row.columns(narrow=narrow)
-        if not self._headed:
-            self._headed = True
-            names = [column.name for column in columns]
-            yield self._painter.row(columns, names, ["bold underline"] * len(names), width)
-        yield from self._painter.row(
-            columns, row.cells(narrow=narrow), row.styles(narrow=narrow), width
-        ).split("\n")
+        columns, cells, styles = (
+            row.columns(narrow=narrow),
+            row.cells(narrow=narrow),
+            row.styles(narrow=narrow),
+        )
+        return self._painter.row(columns, cells, styles, width)
 
-    def _below(self, width: int, height: int) -> list[str]:
+    def _pictured(self) -> list[str]:
         """The picture's lines, at most as many as fit on the screen: its rows are cut, not its footer."""
+        width, height = self._screen
         rows, footer = self._picture
         room = max(0, height - len(footer) - 2)
         newest = rows[-room:] if room else ()
-        lines = [line for row in newest for line in self._painted(row, width)]
-        if len(lines) > room:
-            lines = lines[len(lines) - room :]
-        hidden = len(rows) - room
-        if hidden > 0 and lines:
+        lines = [line for row in newest for line in self._painted(row, width).split("\n")]
+        lines = lines[max(0, len(lines) - room) :]
+        if (hidden := len(rows) - room) > 0 and lines:
             lines[0] = self._painter.line(f"… and {hidden + 1:,} more", "dim", width - 1)
         return [*lines, *(self._painter.line(text, style, width - 1) for text, style in footer)]
 
-    def _erased(self, width: int) -> str:
+    def _erased(self) -> str:
         """Goes back to where the picture began; a terminal that was made narrower has broken its lines."""
-        if not self._drawn:
+        if not self._below:
             return ""
-        height = sum(max(1, math.ceil(length / width)) for length in self._drawn)
+        height = sum(max(1, math.ceil(_length(line) / self._screen.columns)) for line in self._below)
         up = f"\x1b[{height - 1}A" if height > 1 else ""
         return f"\r{up}\x1b[J"
 
