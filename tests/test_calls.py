@@ -18,7 +18,7 @@ def test_a_call_is_open_until_its_summary() -> None:
     seen = Calls()
     seen.see(event("VCS", callStatus="CALL_INITIATED", source="+1", destination="+2"))
     call = seen.open["s-1"]
-    assert (call.source, call.destination, call.news.words(), call.outcome) == ("+1", "+2", "dialling", None)
+    assert (call.source, call.destination, call.words, call.outcome) == ("+1", "+2", "dialling", None)
     closed = seen.see(event("VSS", sessionStatus="CANCELLED", at=3))
     assert closed is call
     assert (call.outcome, call.first, call.last) == ("CANCELED", 0, 3)
@@ -55,3 +55,11 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(seen.open) == [f"open-{number}" for number in range(90, 100)]
     assert seen.outcomes == {"BUSY": 100}
     assert len(seen._closed) == 10
+
+
+def test_outcomes_that_nobody_knows_are_counted_together_when_there_are_too_many() -> None:
+    seen = Calls()
+    for number in range(calls.MAX_OUTCOMES + 3):
+        seen.see(event("VSS", f"s-{number}", sessionStatus=f"NEW_{number}"))
+    assert len(seen.outcomes) == calls.MAX_OUTCOMES + 1
+    assert seen.outcomes["OTHER"] == 3

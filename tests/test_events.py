@@ -32,7 +32,7 @@ def event(event_type: str, **payload: object) -> events.Event:
 def test_8x8s_own_samples_are_told_in_words(sample: str, kind: str, words: str) -> None:
     read = events.parse((SAMPLES / f"{sample}.json").read_bytes())
     assert read is not None
-    assert (read.type, read.words()) == (kind, words)
+    assert (read.type, read.words) == (kind, words)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_junk_in_any_field_is_never_an_error(event_type: str, junk: object) -> N
         "destination",
     )
     read = event(event_type, **dict.fromkeys(names, junk))
-    assert isinstance(read.words(), str)
+    assert isinstance(read.words, str)
     assert isinstance(read.destination, str)
     assert isinstance(
-        event(event_type, details={"callA": {"callQuality": junk, "callDuration": junk}}).words(), str
+        event(event_type, details={"callA": {"callQuality": junk, "callDuration": junk}}).words, str
     )
 
 
@@ -125,9 +125,9 @@ def test_a_mean_opinion_score_is_named(mos: float, word: str) -> None:
     ],
 )
 def test_an_error_is_told_as_far_as_it_is_known(error: dict[str, object], words: str) -> None:
-    assert event("SESSION_SUMMARY", sessionStatus="ERROR", errorDetails=error).words() == words
+    assert event("SESSION_SUMMARY", sessionStatus="ERROR", errorDetails=error).words == words
 
 
 def test_a_sip_code_is_read_in_either_type() -> None:
     for code in (486, "486"):
-        assert event("CALL_STATUS", callStatus="CALL_DISCONNECTED", sipCode=code).words() == "ended: busy"
+        assert event("CALL_STATUS", callStatus="CALL_DISCONNECTED", sipCode=code).words == "ended: busy"

@@ -3,9 +3,10 @@
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from voicecli.events import Event, Received
+from voicecli.events import Received
 
 MAX_OPEN = 10_000  # calls; beyond it the oldest are no longer followed
+MAX_OUTCOMES = 50  # kinds that are told apart; 8x8 has nine
 MAX_CLOSED = 10_000  # sessions whose summary came, so that what comes late does not open them again
 SUMMARY_DUE = 60.0  # seconds from the end of a call to its summary
 NEWS_DUE = 600.0  # seconds without any event
@@ -20,7 +21,7 @@ class Call:
     destination: str
     first: float
     last: float
-    news: Event  # the last one
+    words: str  # what was last heard of it
     ended: bool = False
     outcome: str | None = None
 
@@ -45,21 +46,23 @@ class Calls:
             return None
         call = self.open.get(session_id)
         if call is None:
-            call = Call(session_id, event.source, event.destination, now, now, event)
-            self.open[session_id] = call
+            call = Call(session_id, event.source, event.destination, now, now, event.words)
         call.source, call.destination = call.source or event.source, call.destination or event.destination
-        call.last, call.news = now, event
+        call.last, call.words = now, event.words
         call.ended |= event.status == "CALL_DISCONNECTED"
         if event.outcome is not None:
             self._close(call, event.outcome)
-        elif len(self.open) > MAX_OPEN:
+            return call
+        self.open[session_id] = call
+        if len(self.open) > MAX_OPEN:
             self.open.popitem(last=False)
         return call
 
     def _close(self, call: Call, outcome: str) -> None:
         call.outcome = outcome
-        self.outcomes[outcome] += 1
-        del self.open[call.session_id]
+        counted = outcome in self.outcomes or len(self.outcomes) < MAX_OUTCOMES
+        self.outcomes[outcome if counted else "OTHER"] += 1
+        self.open.pop(call.session_id, None)
         self._closed[call.session_id] = None
         if len(self._closed) > MAX_CLOSED:
             self._closed.popitem(last=False)

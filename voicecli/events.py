@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli import untrusted, vocabulary
 
 Json = Mapping[str, object]
+MAX_TEXT = 1_000  # characters of one field that are read; events are kept whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Event:
 
     ``outcome`` is the final sessionStatus of a VSS, older spellings made new, and None for any other event;
     ``legs`` are its calls, first leg first. ``source`` and ``destination`` are those of its first leg.
+    ``words`` say what happened: ``no answer after 30 s``, ``digit 1``.
     """
 
     type: str
@@ -30,6 +33,7 @@ class Event:
     outcome: str | None = field(init=False, repr=False, compare=False)
     source: str = field(init=False, repr=False, compare=False)
     destination: str = field(init=False, repr=False, compare=False)
+    words: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Works out at once what is asked for again and again: thousands can come in a second."""
@@ -43,13 +47,13 @@ class Event:
         keep(self, "outcome", outcome)
         keep(self, "source", _text(parties, "source"))
         keep(self, "destination", _text(parties, "destination"))
+        keep(self, "words", _WORDS.get(self.type, _unknown_words)(self))
 
     @property
     def digits(self) -> str | None:
         """The DTMF digits of a VCA: 8x8 sends them in an object, or bare, or as null."""
         data = self.payload.get("eventData")
-        digits = data.get("dtmf") if isinstance(data, dict) else data
-        return digits if isinstance(digits, str) else None
+        return (_text(data, "dtmf") if isinstance(data, dict) else _text(self.payload, "eventData")) or None
 
     @property
     def status(self) -> str:
@@ -59,18 +63,14 @@ class Event:
     def identity(self, body: bytes) -> bytes:
         """16 bytes that are the same when 8x8 sends the event (``body`` as it came) again: made of its
         eventId, or of the whole content where it has none."""
-        event_id = _text(self.payload, "eventId")
-        content = f"{self.type} {self.session_id} {event_id}".encode(errors="replace") if event_id else body
+        event_id = self.payload.get("eventId")
+        if not isinstance(event_id, str) or not event_id or len(event_id) > MAX_TEXT:
+            return blake2b(body, digest_size=16).digest()
+        content = f"{self.type} {self.session_id} {event_id}".encode(errors="replace")
         return blake2b(content, digest_size=16).digest()
 
-    def words(self) -> str:
-        """What happened, in words: ``no answer after 30 s``, ``digit 1``."""
-        describe = _WORDS.get(self.type)
-        return "an event that voicecli does not know" if describe is None else describe(self)
 
-
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """An event that is on disk. ``times`` is how often it came; ``remarks`` say what was unusual about it."""
 
     id: int
@@ -108,7 +108,7 @@ def _action_words(event: Event) -> str:
     match event.payload.get("callStatus"), event.digits:
         case "CALL_RECEIVED", _:
             return "a call came in"
-        case _, None | "":
+        case _, None:
             return "no digits"
         case _, digits:
             return f"digit{'s' * (len(digits) > 1)} {digits}"
@@ -155,6 +155,10 @@ def _numbers_words(event: Event) -> str:
     return "virtual numbers changed" if count is None else f"virtual numbers changed: {count:g}"
 
 
+def _unknown_words(_event: Event) -> str:
+    return "an event that voicecli does not know"
+
+
 _TYPES: dict[str, tuple[str, Callable[[Event], str]]] = {
     "CALL_ACTION": ("VCA", _action_words),
     "SESSION_SUMMARY": ("VSS", _summary_words),
@@ -190,7 +194,12 @@ def _leg_key(item: tuple[object, object]) -> str:
 
 
 def _text(source: Json, name: str) -> str:
-    return untrusted.text(source.get(name)) or ""
+    """A field that can be shown and kept: not endless, and no halves of characters, which JSON allows."""
+    value = source.get(name)
+    if not isinstance(value, str):
+        return ""
+    text = value[:MAX_TEXT]
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _number(source: Json, name: str) -> float | None:

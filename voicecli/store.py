@@ -5,7 +5,7 @@ Several processes use it at once (WAL). Events are kept byte for byte as they ca
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 from voicecli.errors import ConfigurationError, StoreFailed
 
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
-CHECKPOINT_PAGES = 4_000  # of 4 KiB that the log may grow by before it is carried into the file
+CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
 
 # Each is applied once, in order; a file knows how many it has had (PRAGMA user_version). Never change one.
 MIGRATIONS = (
@@ -173,6 +173,11 @@ class Store:
                 self._db.executemany("UPDATE events SET reply = ? WHERE id = ?", replies)
         except sqlite3.Error as error:
             raise StoreFailed(f"A reply can't be noted: {error}.") from error
+
+    def tidy(self) -> None:
+        """Carry the log into the file, as far as nobody is held up by that."""
+        with suppress(sqlite3.Error):  # it can be done later
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     # -- webhooks that are to be put back ------------------------------------------------------------
 

@@ -151,7 +151,7 @@ def made(kind: str, **asked: Any) -> events.Event:
 )
 def test_an_event_says_what_was_asked_for(kind: str, asked: dict[str, Any], words: str) -> None:
     event = made(kind, **asked)
-    assert (event.type, event.words()) == (kind.upper(), words)
+    assert (event.type, event.words) == (kind.upper(), words)
 
 
 def names(value: object, path: str = "") -> dict[str, type]:

@@ -94,7 +94,7 @@ async def test_an_event_is_known_by_its_type_and_not_by_its_path(tmp_path: Path)
         ("came to /vnu",),
         ("came to /vcs",),
     ]
-    assert world.shown[2].event.words() == "an event that voicecli does not know"
+    assert world.shown[2].event.words == "an event that voicecli does not know"
 
 
 async def test_an_event_is_on_disk_byte_for_byte_before_it_is_answered(tmp_path: Path) -> None:

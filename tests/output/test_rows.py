@@ -88,15 +88,7 @@ def test_an_event_row_says_it_all_wide_and_less_when_narrow() -> None:
 
 
 def test_a_call_row_marks_what_is_overdue() -> None:
-    call = Call(
-        "5a3eab76-2940",
-        "+33199000000",
-        "+33199001234",
-        0,
-        10,
-        Event("VCS", {"callStatus": "CALL_DISCONNECTED"}),
-        ended=True,
-    )
+    call = Call("5a3eab76-2940", "+33199000000", "+33199001234", 0, 10, "ended", ended=True)
     assert CallRow(call, 20).cells(narrow=True)[-1] == "ended"
     late = CallRow(call, 100)
     assert late.cells(narrow=True)[-1] == "ended; no summary for 90 s"

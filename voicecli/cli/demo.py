@@ -172,7 +172,7 @@ class _Demo:
         self._output.note(f"{len(endings) + len(self._refused)} calls, and what became of them:")
         for scene, words, style in [
             *(
-                (scene, event.words(), outcome_style(event.outcome))
+                (scene, event.words, outcome_style(event.outcome))
                 if event
                 else (scene, "no summary came", "red")
                 for scene, event in endings

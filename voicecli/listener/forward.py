@@ -9,7 +9,7 @@ import aiohttp
 from voicecli.events import receiver_url
 from voicecli.listener.replies import Reply, read
 
-MAX_ANSWER = 1 << 20  # bytes
+MAX_ANSWER = 1 << 16  # bytes
 MAX_WAITING = 1_000  # events that wait for the application; what comes beyond is not passed on
 MAX_WAITING_BYTES = 16 << 20
 AT_ONCE = 16  # sessions that are passed on at the same time

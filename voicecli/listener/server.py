@@ -9,10 +9,11 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
 from typing import NamedTuple
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from voicecli import api, events
 from voicecli.errors import StoreFailed
@@ -27,8 +28,7 @@ from voicecli.untrusted import json_object
 MAX_BODY = 1 << 20  # bytes
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
-REMEMBERED = 10_000  # replies to VCAs, for those that come again
-JSON = {"Content-Type": "application/json"}
+REMEMBERED = 10_000  # replies of the application, for VCAs that come again
 USER = "admin"  # of Basic authentication, as the example project has it
 # The addresses that the Voice webhooks come from, as 8x8 published them on 1 January 2026 (Singapore).
 ADDRESSES_OF_8X8 = frozenset({"18.140.80.2", "52.220.253.234", "54.255.116.8", "52.74.232.241"})
@@ -36,8 +36,7 @@ ADDRESSES_OF_8X8 = frozenset({"18.140.80.2", "52.220.253.234", "54.255.116.8", "
 MakeCall = Callable[[Mapping[str, object]], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Arrival(NamedTuple):
     """An event as it came."""
 
     event: Event
@@ -61,16 +60,6 @@ class _Arrival:
 
     def shown(self, number: int, times: int, reply: str | None, remarks: tuple[str, ...]) -> Received:
         return Received(number, self.received, self.event, self.body, times, reply, remarks)
-
-
-class _Known(NamedTuple):
-    """What an event was answered, for when it comes again."""
-
-    answer: bytes
-    words: str | None
-
-
-NO_REPLY = _Known(b"{}", None)
 
 
 class Listener:
@@ -103,8 +92,7 @@ class Listener:
         self._make_call = make_call
         self._only_8x8 = only_8x8
         self._failing = False
-        self._under_way: dict[bytes, asyncio.Future[_Known]] = {}  # events that are being kept
-        self._replies: OrderedDict[bytes, _Known] = OrderedDict()
+        self._asked: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # the application, by event
         self._runner: web.ServerRunner | None = None
 
     # -- its life ------------------------------------------------------------------------------------
@@ -176,7 +164,7 @@ class Listener:
         if event is None:
             return self._refuse(400, "not an event")
         arrival = _Arrival(event, kind, body, request.headers, event.identity(body), time.time_ns() // 1000)
-        return _answer(await self._webhook(arrival))
+        return _answer(request, await self._webhook(arrival))
 
     def _authorised(self, given: str) -> bool:
         if self._credentials is None:
@@ -191,57 +179,45 @@ class Listener:
 
     # -- events --------------------------------------------------------------------------------------
 
-    async def _webhook(self, arrival: "_Arrival") -> bytes:
+    async def _webhook(self, arrival: _Arrival) -> bytes:
         """Keep an event, show it, and give the answer's body. Raises StoreFailed."""
-        key = arrival.key
-        if (first := self._under_way.get(key)) is not None:
-            known = await asyncio.shield(first)
-            return await self._again(arrival, known)
-        self._under_way[key] = first = asyncio.get_running_loop().create_future()
-        try:
-            if (earlier := self._replies.get(key)) is not None:
-                answer = await self._again(arrival, earlier)
-            else:
-                answer = await self._first(arrival)
-            first.set_result(self._replies.get(key, NO_REPLY))
-            return answer
-        except BaseException as error:
-            failed = isinstance(error, StoreFailed)
-            first.set_exception(error if failed else StoreFailed("An event's keeping was broken off."))
-            first.exception()  # nobody else may be waiting for it
-            raise
-        finally:
-            del self._under_way[key]
-
-    async def _again(self, arrival: "_Arrival", known: "_Known") -> bytes:
-        await self._keep(arrival, known.words)
-        return known.answer
-
-    async def _first(self, arrival: "_Arrival") -> bytes:
         if arrival.event.type != "VCA":
             times = await self._keep(arrival, None)
             if self._forwarder is not None and times == 1:
                 self._forwarder.pass_on(arrival.path_kind, arrival.event.session_id, *arrival.message)
-            return NO_REPLY.answer
-        reply = self._reply
+            return b"{}"
         if self._forwarder is None:
+            reply = self._reply
+            await self._keep(arrival, reply.words())
+        elif (asked := self._asked.get(arrival.key)) is not None:  # it comes again
+            reply = await asyncio.shield(asked)
             await self._keep(arrival, reply.words())
         else:
-            # On disk before anybody acts on it, shown when the reply is known.
-            number, times = await self._recorder.record(arrival.kept(None))
-            asked, remarks = await self._forwarder.ask(arrival.path_kind, *arrival.message), arrival.remarks
-            if isinstance(asked, Reply):
-                reply = asked
-            else:
-                remarks = (*remarks, f"the application {asked}")
-            self._recorder.replied(number, reply.words())
-            self._show(arrival.shown(number, times, reply.words(), remarks))
-        known = self._replies[arrival.key] = _Known(reply.body(arrival.event), reply.words())
-        if len(self._replies) > REMEMBERED:
-            self._replies.popitem(last=False)
-        return known.answer
+            asked = self._asked[arrival.key] = asyncio.create_task(self._ask(self._forwarder, arrival))
+            reply = await asyncio.shield(asked)
+        return reply.body(arrival.event)
 
-    async def _keep(self, arrival: "_Arrival", reply: str | None) -> int:
+    async def _ask(self, forwarder: Forwarder, arrival: _Arrival) -> Reply:
+        """What the application says, else our own reply. The event is on disk before anybody acts on it, and
+        shown when the reply is known."""
+        try:
+            number, times = await self._recorder.record(arrival.kept(None))
+            asked = await forwarder.ask(arrival.path_kind, *arrival.message)
+        except BaseException:
+            self._asked.pop(arrival.key, None)
+            raise
+        reply, remarks = self._reply, arrival.remarks
+        if isinstance(asked, Reply):
+            reply = asked
+        else:
+            remarks = (*remarks, f"the application {asked}")
+        self._recorder.replied(number, reply.words())
+        self._show(arrival.shown(number, times, reply.words(), remarks))
+        if len(self._asked) > REMEMBERED:
+            self._asked.popitem(last=False)
+        return reply
+
+    async def _keep(self, arrival: _Arrival, reply: str | None) -> int:
         """Keep and show it; how often it has come."""
         number, times = await self._recorder.record(arrival.kept(reply))
         self._show(arrival.shown(number, times, reply, arrival.remarks))
@@ -269,13 +245,41 @@ class Listener:
 
 async def _body(request: web.BaseRequest) -> bytes:
     if request.content.is_eof():  # all of it is there: no need for a clock
-        return await request.read()
+        return request.content.read_nowait()
     async with asyncio.timeout(READ_TIMEOUT):
         return await request.read()
 
 
-def _answer(body: bytes) -> web.Response:
-    return web.Response(body=body, headers=JSON)
+def _answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+    if request.keep_alive and request.version == HttpVersion11 and request.transport is not None:
+        return _Ready(body, request.transport)
+    return web.Response(body=body, content_type="application/json")
+
+
+class _Ready(web.StreamResponse):
+    """The answer to an event, written as it is: making it of aiohttp's parts takes as long as keeping it."""
+
+    def __init__(self, body: bytes, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._answer = b"%b%d\r\n\r\n%b" % (_head(int(time.time())), len(body), body)
+        self._to = transport
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        self._to.write(self._answer)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """It is written."""
+
+
+@lru_cache(1)
+def _head(_second: int) -> bytes:
+    """How it begins: the same for a second."""
+    head = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Date: {formatdate(usegmt=True)}")
+    return "\r\n".join((*head, "Content-Length: ")).encode()
 
 
 def _credentials(token: str | None) -> list[bytes] | None:

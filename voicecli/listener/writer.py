@@ -8,6 +8,7 @@ length and then ``marshal``, which is safe between two ends of the same program.
 import marshal
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from voicecli.errors import StoreFailed
 from voicecli.store import KeptEvent, Store
 
 HEADER = 4  # bytes
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 16  # bytes
+TIDY_EVERY = 0.5  # seconds
 
 
 def frame(content: list[Any]) -> bytes:
@@ -25,7 +27,10 @@ def frame(content: list[Any]) -> bytes:
 
 def main(home: str) -> None:
     """Serve until standard input ends: the receiver is gone, however it ended."""
+    over = threading.Event()
+    tidying = threading.Thread(target=_tidy, args=(Path(home), over), daemon=True)
     with Store(Path(home)) as store:
+        tidying.start()
         left = b""
         while chunk := os.read(0, CHUNK):
             left += chunk
@@ -35,6 +40,15 @@ def main(home: str) -> None:
                 left = left[end:]
             if rows:
                 _write(frame(_kept(store, rows)))
+        over.set()
+        tidying.join()  # the last to close the store leaves it as one file
+
+
+def _tidy(home: Path, over: threading.Event) -> None:
+    """Carry the log into the file beside the commits, so that none of them has to wait for it."""
+    with Store(home) as store:
+        while not over.wait(TIDY_EVERY):
+            store.tidy()
 
 
 def _kept(store: Store, rows: list[tuple[object, ...]]) -> list[tuple[int, int] | str]:

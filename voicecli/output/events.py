@@ -72,7 +72,7 @@ class EventRow:
             "destination": event.destination,
             "outcome": event.outcome,
             "digits": event.digits,
-            "words": event.words(),
+            "words": event.words,
             "reply": kept.reply,
             "remarks": list(kept.remarks),
             "times": kept.times,
@@ -87,7 +87,7 @@ class EventRow:
         kept = self.kept
         if kept.times > 1:
             return f"the same again, ×{kept.times}"
-        words = kept.event.words()
+        words = kept.event.words
         words += f"; our reply: {kept.reply}" if kept.reply is not None else ""
         return f"{words} ({'; '.join(kept.remarks)})" if kept.remarks else words
 
@@ -109,7 +109,7 @@ class CallRow:
         if self.masked:
             source, destination = phone.masked(source), phone.masked(destination)
         where = destination if narrow else _way(source, destination)
-        words = call.news.words()
+        words = call.words
         if call.outcome is None:
             silent = int(self.now - call.last)
             words += f"; no summary for {silent} s" if call.overdue(self.now) else ""
@@ -130,7 +130,7 @@ class CallRow:
             "first": _iso(int(call.first * 1e6)),
             "last": _iso(int(call.last * 1e6)),
             "outcome": call.outcome,
-            "words": call.news.words(),
+            "words": call.words,
         }
         return _masked(data) if self.masked else data  # type: ignore[return-value]
 
@@ -146,8 +146,12 @@ def _clock(seconds: int) -> str:
 
 
 def _iso(microseconds: int) -> str:
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{microseconds // 1000 % 1000:03}Z"
+    return f"{_second(microseconds // 1_000_000)}.{microseconds // 1000 % 1000:03}Z"
+
+
+@lru_cache(16)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _masked(value: object) -> object:
