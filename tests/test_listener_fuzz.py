@@ -118,7 +118,7 @@ def broken(dice: Random, kind: str) -> bytes:
 
 
 def deep(dice: Random, kind: str) -> bytes:
-    depth = dice.choice((900, 1_000, 5_000, 100_000))
+    depth = dice.choice((98, 300, 500, 900, 970, 1_000, 5_000, 100_000))
     nest = dice.choice(
         ("[" * depth, "[" * depth + "]" * depth, '{"a":' * depth, '{"a":' * depth + "1" + "}" * depth)
     )

@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from voicecli.errors import OutputFailed
@@ -116,7 +117,7 @@ class JsonStream(Stream):
     """JSON Lines."""
 
     def add(self, row: Row) -> None:
-        self._add(json.dumps(row.data()))
+        self._add(_json(row.data()))
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         if record is not None:
@@ -191,6 +192,17 @@ class LiveStream(Stream):
         height = sum(max(1, math.ceil(_length(line) / self._screen.columns)) for line in self._below)
         up = f"\x1b[{height - 1}A" if height > 1 else ""
         return f"\r{up}\x1b[J"
+
+
+def _json(data: Mapping[str, object]) -> str:
+    """In ASCII, which no terminal obeys."""
+    import orjson
+
+    with suppress(orjson.JSONEncodeError):  # for halves of characters, and numbers of over 64 bits
+        text = orjson.dumps(data).decode()
+        if text.isascii():
+            return text
+    return json.dumps(data)
 
 
 def _length(line: str) -> int:
