@@ -24,9 +24,13 @@ from conftest import DEADLINE, wait_until
 from pyngrok import installer, process
 from stand_in_agent import change_faults, is_alive, pids, records, write_agent
 
-from voicecli import tunnel as tunnel_module
 from voicecli.errors import ConfigurationError, Interrupted, Unreachable, VoicecliError
-from voicecli.tunnel import Change, Ngrok, Tunnel, advice
+from voicecli.tunnel import agent as agent_module
+from voicecli.tunnel import configuration as configuration_module
+from voicecli.tunnel import ngrok as ngrok_module
+from voicecli.tunnel.advice import advice
+from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.ngrok import Change, Ngrok
 
 REAL_TOKEN = os.environ.get("NGROK_AUTHTOKEN")  # before the fixture that clears the environment
 REAL_PATH = os.environ["PATH"]
@@ -40,7 +44,8 @@ PROGRAM = """
 import asyncio, signal, sys
 from pathlib import Path
 from voicecli.errors import VoicecliError
-from voicecli.tunnel import Ngrok, Tunnel
+from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.ngrok import Ngrok
 
 async def main():
     tunnel = Tunnel(5678, agent_path=Path(sys.argv[1]), domain=sys.argv[3])
@@ -160,8 +165,8 @@ def configuration(tmp_path: Path) -> Callable[[str], Path]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts to reconnect that follow each other at once."""
-    monkeypatch.setattr(tunnel_module, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(tunnel_module, "LONGEST_PAUSE", 0.04)
+    monkeypatch.setattr(ngrok_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(ngrok_module, "LONGEST_PAUSE", 0.04)
 
 
 @pytest.fixture
@@ -606,7 +611,7 @@ async def test_a_fault_of_ours_in_reading_the_log_does_no_harm(
         heard.append(agent)
         raise ValueError("a fault of ours")
 
-    monkeypatch.setattr(tunnel_module._Agent, "_forget_old_troubles", fail)
+    monkeypatch.setattr(agent_module.Agent, "_forget_old_troubles", fail)
     url = await subject({"babble": True, "chatter": 300_000}, port=listener).ngrok.start()
     assert heard
     assert (await post(f"{url}/x"))["path"] == "/x"
@@ -679,7 +684,7 @@ async def test_a_failed_start_says_why(
 async def test_a_field_that_the_agent_does_not_know_is_told(
     subject: Subjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tunnel_module, "_endpoint", lambda *_: {"name": "x", "colour": "red"})
+    monkeypatch.setattr(configuration_module, "_endpoint", lambda *_: {"name": "x", "colour": "red"})
     error = await subject().refusal()
     assert isinstance(error, ConfigurationError)
     assert "field colour not found" in error.message
@@ -825,7 +830,7 @@ async def test_the_first_attempt_to_reconnect_comes_after_a_second(subject: Subj
     await one.ngrok.start()
     assert (await one.change()).retry_in == 1
     assert (await one.change()).up
-    assert tunnel_module.LONGEST_PAUSE == 30
+    assert ngrok_module.LONGEST_PAUSE == 30
 
 
 @pytest.mark.usefixtures("quick")
@@ -923,7 +928,7 @@ async def test_stop_can_be_called_again_and_at_the_same_time(subject: Subjects, 
 async def test_stop_is_soon_done_with_an_agent_that_hangs(
     subject: Subjects, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(tunnel_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(agent_module, "PATIENCE", 0.2)
     ngrok = subject({"hangs_on_delete": fault == "hangs_on_delete"}).ngrok
     await ngrok.start()
     if fault == "stopped":
@@ -977,7 +982,7 @@ async def test_two_tunnels_have_an_agent_each(subject: Subjects, folder: Path, l
 async def test_a_tunnel_is_stopped_while_another_waits_for_a_silent_agent(
     subject: Subjects, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tunnel_module, "PATIENCE", 2 * DEADLINE)
+    monkeypatch.setattr(agent_module, "PATIENCE", 2 * DEADLINE)
     one = subject().ngrok
     await one.start()
     change_faults(folder, silent=True)
@@ -996,7 +1001,7 @@ def open_files() -> int:
 async def test_reconnecting_again_and_again_leaves_no_open_files(
     subject: Subjects, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tunnel_module, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(ngrok_module, "FIRST_PAUSE", 0.0)
     one = subject({"dies_after": 0})
     await one.ngrok.start()
     await one.change()

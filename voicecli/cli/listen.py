@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicecli.listener.make_call import CallPlacer
     from voicecli.listener.registration import Registration
     from voicecli.listener.replies import Reply
-    from voicecli.tunnel import Tunnel
+    from voicecli.tunnel.configuration import Tunnel
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
@@ -219,7 +219,7 @@ def _reply(context: Context, wanted: str) -> "Reply":
 def _tunnel(
     settings: Settings, host: str, config: Path | None, *, install: bool
 ) -> "Callable[[int], Tunnel]":
-    from voicecli.tunnel import Tunnel
+    from voicecli.tunnel.configuration import Tunnel
 
     domain, auth_token = settings.get("public_url"), settings.get("ngrok_token")
 

@@ -23,7 +23,8 @@ from voicecli.listener.registration import InUse, Registration
 from voicecli.listener.replies import HANG_UP, Reply
 from voicecli.listener.server import Listener, MakeCall
 from voicecli.store import Store
-from voicecli.tunnel import Change, Ngrok, Tunnel
+from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.ngrok import Change, Ngrok
 from voicecli.untrusted import json_object
 
 PROBE_TIMEOUT = 10.0  # seconds

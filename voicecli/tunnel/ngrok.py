@@ -1,0 +1,141 @@
+"""A tunnel that is kept open: one run of the agent after the other."""
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicecli import settings
+from voicecli.errors import ConfigurationError, Interrupted, VoicecliError
+from voicecli.tunnel import configuration, program
+from voicecli.tunnel.agent import Agent, in_words
+from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.threads import settle
+
+FIRST_PAUSE = 1.0  # seconds before the first attempt to reconnect; each further one waits twice as long
+LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The tunnel went down, is still down, or is up again.
+
+    ``url`` is where it is up, or was; without a static domain it may be another one after a reconnect.
+    ``reason`` says why it is down, "" when up. ``retry_in`` is in seconds; None when up, and while the agent
+    itself keeps trying.
+    """
+
+    up: bool
+    url: str | None
+    reason: str
+    retry_in: float | None
+
+
+class Ngrok:
+    """A tunnel that is kept open from ``start`` to ``stop``; start it once.
+
+    ``deadline`` is in seconds, for the agent to open the tunnel, a download apart. ``on_change`` and
+    ``on_note`` (a line for the user) are called on the event loop's thread; ``on_change`` only for what comes
+    after ``start`` has returned and before ``stop`` is called.
+    """
+
+    def __init__(
+        self,
+        tunnel: Tunnel,
+        *,
+        deadline: float = 20.0,
+        on_change: Callable[[Change], None],
+        on_note: Callable[[str], None] = lambda note: None,
+    ) -> None:
+        self.url: str | None = None
+        """Where 8x8 reaches the listener; None while it does not."""
+        self.inspector: str | None = None
+        """The agent's own page, which shows and replays requests; None without an agent."""
+        self._tunnel = tunnel
+        self._deadline = deadline
+        self._on_change = on_change
+        self._on_note = on_note
+        self._last_url: str | None = None
+        self._lost = ""  # why the living agent has no way to ngrok
+        self._life: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def start(self) -> str:
+        """Open the tunnel; its public URL. If it fails or is cancelled, nothing is left running.
+
+        Raises ConfigurationError, Unreachable, or Interrupted if ``stop`` is called before it is open.
+        """
+        interrupted = Interrupted("The tunnel was stopped before it was open.")
+        if self._stopped:
+            raise interrupted
+        settings.keep_loopback_from_proxies()  # else the agent's API is asked through a proxy, and hangs
+        opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._life = asyncio.create_task(self._live(opened))
+        self._life.add_done_callback(lambda _: settle(opened, interrupted))
+        try:
+            return await opened
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Disconnect and end the agent, whatever is under way: within seconds, and as often as you like."""
+        if self._life is not None:
+            if not self._stopped:
+                self._life.cancel()
+            self._stopped = True
+            await asyncio.wait({self._life})
+        self._stopped = True
+
+    async def _live(self, opened: "asyncio.Future[str]") -> None:
+        """Run one agent after the other."""
+        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
+        try:
+            plan = configuration.read(self._tunnel, self._on_note)
+            agent_path = program.find(self._tunnel) or await program.install(self._on_note)
+            with tempfile.TemporaryDirectory(prefix="voicecli-", ignore_cleanup_errors=True) as folder:
+                for run in itertools.count():
+                    agent = Agent(
+                        agent_path, plan, Path(folder, str(run)), self._deadline, self._session_changed
+                    )
+                    try:
+                        self.url = self._last_url = url = await agent.open()
+                        self.inspector, self._lost, since = agent.inspector, "", loop.time()
+                        if opened.done():
+                            self._tell(Change(True, url, "", None))
+                        settle(opened, url)
+                        reason = await agent.ended()
+                        if loop.time() - since > LONGEST_PAUSE:  # else it may be ending at once for ever
+                            pause = FIRST_PAUSE
+                    except VoicecliError as error:
+                        if not opened.done():
+                            raise
+                        reason = in_words(error)
+                    finally:
+                        self.url = self.inspector = None
+                        await agent.close()
+                    self._tell(Change(False, self._last_url, reason, pause))
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+        except OSError as error:
+            what = f"The folder for temporary files can't be used: {error.strerror}."
+            settle(opened, ConfigurationError(what, hint="Set TMPDIR to a folder of yours."))
+        except Exception as error:
+            if opened.done():
+                raise
+            opened.set_exception(error)
+
+    def _session_changed(self, lost: str) -> None:
+        """The agent lost its way to ngrok, or has it again (""): it mends that by itself."""
+        if self.inspector is not None and lost != self._lost:
+            self._lost, self.url = lost, None if lost else self._last_url
+            self._tell(Change(not lost, self._last_url, lost, None))
+
+    def _tell(self, change: Change) -> None:
+        def tell() -> None:
+            if not self._stopped:
+                self._on_change(change)
+
+        asyncio.get_running_loop().call_soon(tell)  # not directly: an error in there must not end the tunnel

@@ -1,0 +1,74 @@
+"""The ngrok agent's program: found on this machine, or downloaded when that is wanted."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from voicecli.errors import ConfigurationError, Unreachable
+from voicecli.tunnel.advice import DOWNLOAD
+from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.threads import in_daemon_thread
+
+
+def find(tunnel: Tunnel) -> Path | None:
+    """The agent; None where it is missing and may be downloaded. Raises ConfigurationError."""
+    from pyngrok.conf import PyngrokConfig
+
+    if tunnel.agent_path:
+        candidates, what = [tunnel.agent_path], f"There is no ngrok agent at {tunnel.agent_path}."
+    else:
+        on_path = (shutil.which("ngrok", path=folder) for folder in os.get_exec_path())
+        candidates = [*(Path(found) for found in on_path if found), Path(PyngrokConfig().ngrok_path)]
+        what = "The ngrok agent is missing."
+    for program in candidates:
+        if os.access(program, os.X_OK) and program.is_file() and not _is_pyngrok(program):
+            return program.absolute()
+    if tunnel.install and not tunnel.agent_path:
+        return None
+    raise ConfigurationError(what, hint=f"Install it from {DOWNLOAD}, or let --install-ngrok download it.")
+
+
+def _is_pyngrok(program: Path) -> bool:
+    """Whether it is the command ``ngrok`` that comes with pyngrok, which downloads the agent unasked."""
+    with suppress(OSError), program.open("rb") as file:
+        return b"from pyngrok" in file.read(2048)
+    return False
+
+
+async def install(on_note: Callable[[str], None]) -> Path:
+    """Download the agent to where pyngrok keeps it. Raises Unreachable."""
+    from pyngrok.conf import PyngrokConfig
+
+    program = Path(PyngrokConfig().ngrok_path)
+    on_note(f"Downloading the ngrok agent to {program} …")
+    try:
+        await in_daemon_thread(partial(_download, program))
+    except Exception as error:
+        raise Unreachable(
+            "The ngrok agent could not be downloaded.",
+            hint=f"Check the network and the folder {program.parent}, or get it from {DOWNLOAD}.",
+        ) from error
+    on_note("The ngrok agent is installed.")
+    return program
+
+
+def _download(program: Path) -> None:
+    """Not pyngrok's way, which talks on stdout, and has a file of a known name in a folder open to all."""
+    from urllib.request import urlopen
+
+    from pyngrok import installer
+
+    url = installer.get_ngrok_cdn_url("3")
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=program.parent) as folder:
+        archive = Path(folder, url.rpartition("/")[2])
+        with urlopen(url, timeout=30) as answer, archive.open("wb") as file:  # noqa: S310 - pyngrok's own URL
+            shutil.copyfileobj(answer, file)
+        shutil.unpack_archive(archive, folder)
+        unpacked = Path(folder, installer.get_ngrok_bin())
+        unpacked.chmod(0o755)
+        unpacked.replace(program)

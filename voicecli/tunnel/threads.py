@@ -1,0 +1,39 @@
+"""Work that blocks, some of it for ever, beside the event loop."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_daemon_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """Like asyncio.to_thread, but the interpreter does not wait for it at its end."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            outcome: T | Exception = work()
+        except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+            outcome = error
+        on_loop(loop, settle, future, outcome)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def on_loop(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: object) -> None:
+    with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
+        loop.call_soon_threadsafe(act, *arguments)
+
+
+def settle(future: "asyncio.Future[T]", outcome: "T | Exception") -> None:
+    """Give a future its outcome, unless nobody waits for it any more."""
+    if not future.done():
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
