@@ -359,7 +359,7 @@ def test_the_answer_is_told_in_one_line(trigger: Program, receiver: Receiver) ->
     ("reply", "words"),
     [
         ({"callflow": [SAY, HANGUP]}, "say, hangup"),
-        ({"callflow": []}, "nothing to do"),
+        ({"callflow": []}, "nothing"),
         ("", "empty"),
         ("OK", "not a valid callflow: it is not a JSON object"),
         ([SAY], "not a valid callflow: it is not a JSON object"),

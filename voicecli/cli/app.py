@@ -70,22 +70,24 @@ def _fail(context: Context, error: VoicecliError, cause: BaseException | None = 
 def _usage_error(error: typer.TyperException) -> InvalidInput:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "voicecli"
-    message = error.format_message().rstrip(".") + "."
+    message = error.format_message().rstrip(".")
+    message += "" if message.endswith("?") else "."
     # What stands in the wrong place may be the message, and that is not to be shown.
     if message.startswith("Got unexpected extra"):
-        message = "There are more arguments than a number and a message."
+        message = f"There are more arguments than {command} takes."
     elif message.startswith("No such option: ") and " " in message.split(": ")[1].partition(" (")[0]:
         message = "There is no such option."
     else:
         message = "'".join(
             "…" if inside % 2 and " " in part else part for inside, part in enumerate(message.split("'"))
         )
-    advice = {
-        "There are more": "A number or message with blanks goes in quotes. ",
-        "No such option": "A message that begins with a dash goes after --. ",
-        "There is no such option": "A message that begins with a dash goes after --. ",
-        "No such command '+": 'A call is placed with: voicecli call NUMBER "message". ',
-    }
+    advice = {"No such command '+": 'A call is placed with: voicecli call NUMBER "message". '}
+    if command.endswith(" call"):
+        advice |= {
+            "There are more": "A number or message with blanks goes in quotes. ",
+            "No such option": "A message that begins with a dash goes after --. ",
+            "There is no such option": "A message that begins with a dash goes after --. ",
+        }
     hint = next((text for start, text in advice.items() if message.startswith(start)), "")
     return InvalidInput(message, hint=f"{hint}See {command} --help.")
 

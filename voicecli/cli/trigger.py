@@ -17,6 +17,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import options, receivers
 from voicecli.errors import InvalidInput
 from voicecli.events import receiver_url
+from voicecli.listener.replies import words
 from voicecli.rules import Action
 from voicecli.vocabulary import Outcome
 
@@ -225,5 +226,5 @@ def _judged(answer: Answer) -> tuple[str, str | None]:
         problem = f"{broken.message} ({broken.status_code})"
     else:
         actions = cast("list[Action]", document["callflow"])
-        return ", ".join(str(action["action"]) for action in actions) or "nothing to do", None
+        return words(actions), None
     return f"not a valid callflow: {problem}", problem
