@@ -49,7 +49,7 @@ def test_a_webhook_can_be_without_a_token(webhooks: Callable[..., Finished]) -> 
         (["set", "vss", "example.com"], "URL must be an http or https address"),
         (["set", "vss"], "Missing argument 'URL'"),
         (["delete", "all"], "is no type of event"),
-        (["lst"], "No such command 'lst'. Did you mean 'list'?\nHint: See"),
+        (["lst"], "No such command 'lst'. Did you mean 'list', 'set'?\nHint: See"),
         (["list", "vss"], "There are more arguments than voicecli webhooks list takes.\nHint: See"),
     ],
 )
