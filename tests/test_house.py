@@ -19,7 +19,12 @@ FLOORS = (
     {"cli", "__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-LIBRARIES = {"typer": {"cli"}, "rich": {"cli", "output"}, "phonenumbers": {"phone", "sandbox"}}
+LIBRARIES = {
+    "typer": {"cli"},
+    "rich": {"cli", "output"},
+    "phonenumbers": {"phone", "sandbox"},
+    "orjson": {"listener", "output"},
+}
 
 
 def imports() -> Iterator[tuple[str, str]]:
