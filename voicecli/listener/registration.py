@@ -5,7 +5,6 @@ What was there is on disk before it is changed, so that it can be put back after
 
 import fcntl
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +13,10 @@ from urllib.parse import urlsplit
 from voicecli import api
 from voicecli.api import Operation, Webhook
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError, Refused, VoicecliError
+from voicecli.errors import ConfigurationError, Refused
 from voicecli.events import webhook_url
 from voicecli.store import ReplacedWebhook, Store
+from voicecli.untrusted import json_object
 
 NOT_FOUND = 404
 
@@ -189,7 +189,6 @@ def is_listener(url: str) -> bool:
     root = parts.path.partition("/api/webhooks/")[0]
     try:
         answer = httpx.get(f"{parts.scheme}://{parts.netloc}{root}/health", timeout=5.0)
-        document = json.loads(answer.content[:1000])
-        return isinstance(document, dict) and document.get("service") == "voicecli"
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, VoicecliError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return False
+    return (json_object(answer.content[:1000]) or {}).get("service") == "voicecli"
