@@ -11,7 +11,7 @@ from voicecli.events import Event, Received
 
 def event(kind: str, session: str = "s-1", *, at: float = 0, times: int = 1, **payload: Any) -> Received:
     content = Event(kind, {"sessionId": session, **payload})
-    return Received(1, int(at * 1e6), content, b"", times)
+    return Received(1, int(at * 1e6), content, b"", times, again=times > 1)
 
 
 def test_a_call_is_open_until_its_summary() -> None:
@@ -63,3 +63,9 @@ def test_outcomes_that_nobody_knows_are_counted_together_when_there_are_too_many
         seen.see(event("VSS", f"s-{number}", sessionStatus=f"NEW_{number}"))
     assert len(seen.outcomes) == calls.MAX_OUTCOMES + 1
     assert seen.outcomes["OTHER"] == 3
+
+
+def test_a_recording_is_no_call() -> None:
+    seen = Calls()
+    assert seen.see(event("VRU", status="UPLOAD_COMPLETED")) is None
+    assert len(seen.open) == 0

@@ -117,8 +117,10 @@ def test_a_locked_file_fails_in_time_and_keeps_nothing(
 
 
 def test_replaced_webhooks_are_remembered_until_forgotten(tmp_path: Path) -> None:
-    before = ReplacedWebhook("VSS", "https://own", "https://before", enabled=False, had_authorization=True)
-    nowhere = ReplacedWebhook("VCA", "https://own", None, enabled=True, had_authorization=False)
+    before = ReplacedWebhook(
+        "VSS", ("https://own", "https://new"), "https://before", enabled=False, had_authorization=True
+    )
+    nowhere = ReplacedWebhook("VCA", ("https://own",), None, enabled=True, had_authorization=False)
     with Store(tmp_path) as kept:
         kept.remember_webhook(*AT_8X8, before)
         kept.remember_webhook(*AT_8X8, nowhere)

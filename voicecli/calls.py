@@ -8,6 +8,7 @@ from voicecli.events import Received
 MAX_OPEN = 10_000  # calls; beyond it the oldest are no longer followed
 MAX_OUTCOMES = 50  # kinds that are told apart; 8x8 has nine
 MAX_CLOSED = 10_000  # sessions whose summary came, so that what comes late does not open them again
+NO_CALL = ("VRU", "VNU")  # recordings come when the call is over, and numbers change without any
 SUMMARY_DUE = 60.0  # seconds from the end of a call to its summary
 NEWS_DUE = 600.0  # seconds without any event
 
@@ -42,7 +43,7 @@ class Calls:
         """The call that an event is about, brought up to date; None where it tells nothing new of a call."""
         event, now = received.event, received.received / 1e6
         session_id = event.session_id
-        if not session_id or received.times > 1 or session_id in self._closed:
+        if not session_id or received.again or session_id in self._closed or event.type in NO_CALL:
             return None
         call = self.open.get(session_id)
         if call is None:

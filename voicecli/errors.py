@@ -3,6 +3,7 @@
 VoicecliError
 ├── InvalidInput           what was asked for can't be sent; nothing was sent
 ├── ConfigurationError     a setting is missing or wrong; nothing was sent
+│   └── InUse              another process of this machine has what only one can have
 ├── Refused                8x8 said no; no call was placed
 │   └── RateLimited        8x8 said "not now" (HTTP 429); no call was placed
 ├── Unreachable            8x8 could not be reached, or its answer to a mere question not be read;
@@ -45,6 +46,10 @@ class InvalidInput(VoicecliError):
 
 class ConfigurationError(VoicecliError):
     code = "configuration"
+
+
+class InUse(ConfigurationError):
+    """Only one process of this machine can have it at a time."""
 
 
 class Refused(VoicecliError):

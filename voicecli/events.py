@@ -61,24 +61,29 @@ class Event:
         """8x8's word for its state: the outcome of a VSS, else callStatus or status, or nothing."""
         return self.outcome or _text(self.payload, "callStatus") or _text(self.payload, "status")
 
-    def identity(self, body: bytes) -> bytes:
-        """16 bytes that are the same when 8x8 sends the event (``body`` as it came) again: made of its
-        eventId, or of the whole content where it has none."""
+    @property
+    def event_id(self) -> str:
+        """The same when 8x8 sends the event again; empty for an event that has none."""
         event_id = self.payload.get("eventId")
-        if not isinstance(event_id, str) or not event_id or len(event_id) > MAX_TEXT:
-            return blake2b(body, digest_size=16).digest()
-        content = f"{self.type} {self.session_id} {event_id}".encode(errors="replace")
-        return blake2b(content, digest_size=16).digest()
+        return event_id if isinstance(event_id, str) and len(event_id) <= MAX_TEXT else ""
+
+    def identity(self, content: bytes) -> bytes:
+        """16 bytes that are the same when the event comes again: made of its type, its session, and its
+        eventId, or ``content`` where it has none."""
+        of = f"{self.type} {self.session_id} {self.event_id}".encode(errors="replace")
+        return blake2b(of if self.event_id else of + content, digest_size=16).digest()
 
 
 class Received(NamedTuple):
-    """An event that is on disk. ``times`` is how often it came; ``remarks`` say what was unusual about it."""
+    """An event that is on disk. ``times`` is how often it came, and ``again`` whether it was shown before;
+    ``remarks`` say what was unusual about it."""
 
     id: int
     received: int  # microseconds since 1970, UTC
     event: Event
     body: bytes
     times: int = 1
+    again: bool = False
     reply: str | None = None  # to a VCA: its actions by name
     remarks: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from voicecli.errors import InvalidInput, quoted
 
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
-_E164 = re.compile(r"\+?[1-9]\d{6,14}", re.ASCII)
+_IN_TEXT = re.compile(r"(?<![\w+-])\+?[1-9]\d{6,14}(?![\w-])", re.ASCII)  # and not a part of a UUID
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")  # what editors make of a hyphen
 
 
@@ -81,10 +81,12 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
 
 
 @lru_cache(1_000)
-def masked(number: str) -> str:
-    """A number that can be recognised but not called: +65••••4567. What is no number comes back as it is."""
-    if not _E164.fullmatch(number):
-        return number
+def masked(text: str) -> str:
+    """A text whose numbers can be recognised but not called: +65••••4567."""
+    return _IN_TEXT.sub(lambda found: _masked(found[0]), text)
+
+
+def _masked(number: str) -> str:
     import phonenumbers
 
     code = 2

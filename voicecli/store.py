@@ -4,6 +4,7 @@ Several processes use it at once (WAL). Events are kept byte for byte as they ca
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ MIGRATIONS = (
         base_url TEXT NOT NULL,
         subaccount TEXT NOT NULL,
         type TEXT NOT NULL,
-        own_url TEXT NOT NULL,              -- where we pointed it
+        own_url TEXT NOT NULL,              -- where we pointed it; blanks between several
         url TEXT,                           -- where it pointed before; NULL where it was not set
         enabled INTEGER NOT NULL,
         had_authorization INTEGER NOT NULL,
@@ -66,10 +67,13 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplacedWebhook:
-    """A webhook of 8x8's that points at us, and where it pointed before (None: nowhere)."""
+    """A webhook of 8x8's that points at us, and where it pointed before (None: nowhere).
+
+    ``own_urls`` is where we pointed it: several while it is being moved, since each may be true.
+    """
 
     type: str
-    own_url: str
+    own_urls: tuple[str, ...]
     url: str | None
     enabled: bool
     had_authorization: bool
@@ -93,6 +97,7 @@ class Store:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.touch(mode=0o600)
             self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
+            self._inode = self.path.stat().st_ino
             self._prepare()
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
@@ -102,7 +107,7 @@ class Store:
             ) from error
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._make_wal()
         self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         if self._version() < len(MIGRATIONS):
@@ -117,6 +122,18 @@ class Store:
                 f"The store {self.path} was made by a newer voicecli.",
                 hint="Update voicecli, or set VOICECLI_HOME to another folder.",
             )
+
+    def _make_wal(self) -> None:
+        """SQLite does not wait for others here, as it does elsewhere."""
+        end = time.monotonic() + LOCK_PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def _version(self) -> int:
         [version] = self._db.execute("PRAGMA user_version").fetchone()
@@ -174,6 +191,13 @@ class Store:
         except sqlite3.Error as error:
             raise StoreFailed(f"A reply can't be noted: {error}.") from error
 
+    def is_there(self) -> bool:
+        """Whether what is written now can be found later: nobody has removed or replaced the file."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
     def tidy(self) -> None:
         """Carry the log into the file, as far as nobody is held up by that."""
         with suppress(sqlite3.Error):  # it can be done later
@@ -182,13 +206,17 @@ class Store:
     # -- webhooks that are to be put back ------------------------------------------------------------
 
     def replaced_webhooks(self, base_url: str, subaccount: str) -> list[ReplacedWebhook]:
-        rows = self._db.execute(
-            "SELECT type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
-            " WHERE base_url = ? AND subaccount = ? ORDER BY type",
-            (base_url, subaccount),
-        )
+        """What is to be put back. Raises StoreFailed."""
+        try:
+            rows = self._db.execute(
+                "SELECT type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
+                " WHERE base_url = ? AND subaccount = ? ORDER BY type",
+                (base_url, subaccount),
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise StoreFailed(f"What is to be put back can't be read: {error}.") from error
         return [
-            ReplacedWebhook(kind, own_url, url, bool(enabled), bool(had_authorization))
+            ReplacedWebhook(kind, tuple(own_url.split()), url, bool(enabled), bool(had_authorization))
             for kind, own_url, url, enabled, had_authorization in rows
         ]
 
@@ -201,7 +229,7 @@ class Store:
                     base_url,
                     subaccount,
                     webhook.type,
-                    webhook.own_url,
+                    " ".join(webhook.own_urls),
                     webhook.url,
                     webhook.enabled,
                     webhook.had_authorization,

@@ -33,7 +33,9 @@ def test_json_is_one_record_a_line_with_an_outcome_for_every_call(run: Program) 
     assert len(outcomes) == 7
     assert outcomes["busy line"] == "busy after 2 s"
     assert {record["type"] for record in records if record["record"] == "event"} == {"VCS", "VCA", "VSS"}
-    placed = [record["sessionId"] for record in records if record["record"] == "call" and record["sessionId"]]
+    placed = [
+        record["sessionId"] for record in records if record["record"] == "placed" and record["sessionId"]
+    ]
     summaries = [record["sessionId"] for record in records if record.get("type") == "VSS"]
     assert sorted(placed) == sorted(summaries)
     assert [record["record"] for record in records].count("ready") == 1

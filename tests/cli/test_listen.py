@@ -3,17 +3,23 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
 from receiver_world import vca, vss
@@ -172,17 +178,194 @@ def test_what_is_shown_can_be_chosen(tmp_path: Path, arguments: list[str], sessi
 
 def test_numbers_can_be_masked_everywhere(tmp_path: Path) -> None:
     with listening(tmp_path / "home", "--no-tunnel", "--mask-numbers") as listener:
-        shown(listener, vss("a-1"))
+        session = "12345678-1234-11ee-911b-e9023a97c284"
+        told = {"errorCode": -2009, "errorMsg": "no way to +33199001234"}
+        shown(
+            listener, vss(session, "FAILED", number=33199001234, startTime=1711346490000, errorDetails=told)
+        )
     [event] = listener.of("event")
     assert (event["source"], event["destination"]) == ("+33••••0000", "+33••••1234")
+    assert event["payload"]["number"] == "33••••1234"
+    assert event["payload"]["errorDetails"]["errorMsg"] == "no way to +33••••1234"
+    assert (event["sessionId"], event["payload"]["startTime"]) == (session, 1711346490000)
     assert "33199001234" not in json.dumps(listener.records)
+
+
+def test_count_holds_whatever_comes_at_once(tmp_path: Path) -> None:
+    with listening(tmp_path / "home", "--no-tunnel", "--count", "1") as listener:
+        url = f"{listener.url}/api/webhooks/vss"
+        with ThreadPoolExecutor(20) as pool, suppress(OSError):  # it may end before it has answered all
+            list(pool.map(lambda number: post(url, vss(f"s-{number}")), range(20)))
+        listener.end_of_it()
+    assert len(listener.of("event")) == 1
+
+
+def test_programs_are_told_what_people_are(tmp_path: Path) -> None:
+    with listening(
+        tmp_path / "home", "--public-url", "http://127.0.0.1:9", "--no-auth", token=None
+    ) as listener:
+        assert listener.url
+        assert listener.stop() == 0
+    notes = [note["text"] for note in listener.of("note")]
+    assert any("everybody who knows the address can report events" in note for note in notes)
+    assert any("8x8 will not get through at http://127.0.0.1:9" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--view", "calls", "--only", "vss"], "--only chooses events"),
+        (["--to", "abc"], "--to must be a number in international form"),
+        (["--register"], "--register needs a way in"),
+        (["--public-url", "http://127.0.0.1:9"], "Only one of"),
+        (["--only", "vsx"], "the nearest is VSS"),
+        (["--status", "BUSSY"], "the nearest is BUSY"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused(run: Program, arguments: list[str], says: str) -> None:
+    done = run("listen", "--no-tunnel", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+
+
+def test_an_address_that_8x8_can_not_reach_is_not_registered(run: Program) -> None:
+    env = {"EIGHT_X_EIGHT_API_KEY": "some-key", "EIGHT_X_EIGHT_SUBACCOUNT_ID": "some_subaccount"}
+    done = run("listen", "--public-url", "http://127.0.0.1:5678", "--register", env=env)
+    assert (done.code, done.out) == (2, "")
+    assert "8x8 can't reach http://127.0.0.1:5678" in done.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_in_quick_succession_are_one(
+    tmp_path: Path, own_sandbox: RunningSandbox, number: signal.Signals
+) -> None:
+    port = free_port()
+    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    for _ in range(3):
+        with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
+            assert listener.url
+            while listener.process.poll() is None:
+                listener.process.send_signal(number)
+            assert listener.stop() == 0
+        assert webhooks(own_sandbox) == {}
+
+
+def test_a_store_that_is_removed_is_made_anew_and_nothing_stays_at_8x8(
+    tmp_path: Path, own_sandbox: RunningSandbox
+) -> None:
+    port = free_port()
+    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
+        report(listener, vss("s-1"))
+        shutil.rmtree(tmp_path / "home")
+        wait_until(lambda: (tmp_path / "home").exists())
+        report(listener, vss("s-2"))
+        with closing(sqlite3.connect(tmp_path / "home" / "voicecli.sqlite3")) as database:
+            assert database.execute("SELECT session FROM events").fetchall() == [("s-2",)]
+        assert listener.stop() == 0
+    assert webhooks(own_sandbox) == {}
+
+
+def test_all_processes_of_a_service_may_get_the_signal(tmp_path: Path) -> None:
+    with listening(tmp_path / "home", "--no-tunnel") as listener:
+        report(listener, vss("s-1"))
+        [child] = children_of(listener.process.pid)
+        os.kill(child, signal.SIGTERM)
+        report(listener, vss("s-2"))
+        assert listener.stop() == 0
+    assert listener.of("note") == []
+
+
+def test_what_is_set_after_a_kill_stays(tmp_path: Path, own_sandbox: RunningSandbox, run: Program) -> None:
+    env = {**own_sandbox.environment, "VOICECLI_HOME": str(tmp_path / "home")}
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with listening(
+        tmp_path / "home", "--port", str(port), "--public-url", url, "--register", env=env
+    ) as listener:
+        assert listener.url
+        listener.stop(signal.SIGKILL)
+    assert run("webhooks", "set", "vss", f"{url}/api/webhooks/vss", "--no-auth", env=env).code == 0
+    assert run("webhooks", "restore", env=env).out == "Put back: VCA\n"
+    assert webhooks(own_sandbox) == {"VSS": f"{url}/api/webhooks/vss"}
+
+
+class SlowWay:
+    """A way to a sandbox on which requests wait until they may pass."""
+
+    def __init__(self, target: str) -> None:
+        self.asked, self.open = threading.Event(), threading.Event()
+        way = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do(self) -> None:
+                way.asked.set()
+                way.open.wait(DEADLINE)
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                headers = {
+                    name: self.headers[name]
+                    for name in ("Authorization", "Content-Type")
+                    if name in self.headers
+                }
+                answer = httpx.request(self.command, target + self.path, content=body, headers=headers)
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            do_GET = do_POST = do_DELETE = do_PUT = do  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.open.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
+    tmp_path: Path, own_sandbox: RunningSandbox
+) -> None:
+    port = free_port()
+    with closing(SlowWay(own_sandbox.sandbox.url)) as way:
+        env = {**own_sandbox.environment, "EIGHT_X_EIGHT_BASE_URL": way.url}
+        arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+        with listening(tmp_path / "home", *arguments, env=env) as listener:
+            assert way.asked.wait(DEADLINE)
+            listener.process.send_signal(signal.SIGINT)
+            way.open.set()
+            listener.end_of_it()
+            assert listener.process.returncode == 130
+    assert webhooks(own_sandbox) == {}
+    assert json.loads(listener.errors)["error"]["code"] == "interrupted"
+
+
+def test_webhooks_that_can_not_be_put_back_are_an_error(tmp_path: Path) -> None:
+    port = free_port()
+    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    with ExitStack() as end:
+        with RunningSandbox(time_scale=1000) as sandbox:
+            listener = end.enter_context(listening(tmp_path / "home", *arguments, env=sandbox.environment))
+            assert listener.url
+        assert listener.stop() == 5
+    error = json.loads(listener.errors)["error"]
+    assert error["message"].startswith("The webhooks at 8x8 are not as they were before: ")
+    assert "voicecli webhooks restore" in error["hint"]
+    assert listener.of("stopped")
 
 
 def test_a_call_is_one_record_when_it_has_ended(tmp_path: Path) -> None:
     with listening(tmp_path / "home", "--no-tunnel", "--view", "calls") as listener:
         report(listener, vca("s-1"), vss("s-1", "BUSY"), vca("s-2"), vss("s-1", "BUSY"))
         assert listener.stop() == 0
-    assert [(call["sessionId"], call["outcome"]) for call in listener.of("call")] == [("s-1", "BUSY")]
+    shown = [(call["sessionId"], call["outcome"]) for call in listener.of("call")]
+    assert shown == [("s-1", "BUSY"), ("s-2", None)]  # at the end those that are open
     assert listener.of("event") == []
 
 
@@ -294,7 +477,7 @@ def test_registered_it_receives_and_puts_back_what_was_there(
     tmp_path: Path, own_sandbox: RunningSandbox, run: Program
 ) -> None:
     env = own_sandbox.environment
-    run("webhooks", "set", "vss", "https://example.com/before", env=env)
+    assert run("webhooks", "set", "vss", "https://example.com/before", "--no-auth", env=env).code == 0
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     arguments = ["--port", str(port), "--public-url", url, "--register", "--events", "vss,vcs"]
@@ -326,7 +509,7 @@ def test_after_a_kill_webhooks_are_put_back_by_the_next_start_or_by_hand(
             with listening(tmp_path / "home", "--no-tunnel", env=env) as listener:
                 assert listener.url
         else:
-            assert run("webhooks", "restore", env=env).out == "2 webhooks put back\n"
+            assert run("webhooks", "restore", env=env).out == "Put back: VCA, VSS\n"
         assert webhooks(own_sandbox) == {}
 
 

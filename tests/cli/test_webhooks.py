@@ -18,7 +18,8 @@ def webhooks(run: Program) -> Iterator[Callable[..., Finished]]:
 def test_what_is_set_is_listed_and_what_is_deleted_is_not(webhooks: Callable[..., Finished]) -> None:
     done = webhooks("set", "VSS", "https://example.com/vss", WEBHOOK_AUTH_TOKEN=TOKEN)
     assert (done.code, done.out) == (0, "VSS events go to https://example.com/vss, with the token\n")
-    assert webhooks("set", "vca", "https://example.com/vca").out.endswith("without a token\n")
+    assert webhooks("set", "vca", "https://example.com/vca").code == 3
+    assert webhooks("set", "vca", "https://example.com/vca", "--no-auth").out.endswith("without a token\n")
     assert webhooks("list").out.splitlines() == [
         "VCA   enabled   none     https://example.com/vca",
         "VSS   enabled   token    https://example.com/vss",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import RunningSandbox
@@ -9,8 +10,8 @@ from conftest import RunningSandbox
 from voicecli import api
 from voicecli.api import Webhook
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError
-from voicecli.listener.registration import InUse, Registration
+from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
+from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 
 OURS = "http://127.0.0.1:9"
@@ -49,10 +50,9 @@ def test_what_was_there_is_put_back(world: World) -> None:
         kind: Webhook(kind, f"{OURS}/api/webhooks/{kind.lower()}", enabled=True, has_authorization=True)
         for kind in ("VCA", "VSS")
     }
-    assert registration.put_back() == 2
+    assert registration.put_back() == ["VCA", "VSS"]
     assert world.webhooks() == before
-    assert registration.put_back() == 0
-    registration.close()
+    assert registration.put_back() == []
 
 
 def test_after_a_kill_the_next_start_puts_back_what_was_there_at_first(world: World) -> None:
@@ -90,8 +90,7 @@ def test_two_on_one_machine_notice_each_other(world: World) -> None:
         with pytest.raises(InUse, match="Another voicecli listen"):
             attempt()
     first.close()
-    assert second.put_back() == 1
-    second.close()
+    assert second.put_back() == ["VSS"]
 
 
 def test_who_loses_a_webhook_says_so_once_and_leaves_it_alone(world: World) -> None:
@@ -123,9 +122,95 @@ def test_a_new_address_is_told_to_8x8_and_still_put_back(world: World) -> None:
     assert world.webhooks() == {}
 
 
+def test_who_puts_back_what_others_left_does_not_keep_others_out(world: World) -> None:
+    killed, plain, after = world.registration(), world.registration(), world.registration()
+    killed.take(["VSS"], OURS, token="a-token")
+    killed.close()
+    assert plain.put_back() == ["VSS"]
+    after.take(["VSS"], OURS, token="a-token")
+    assert after.put_back() == ["VSS"]
+
+
+def test_a_move_that_8x8_did_not_hear_of_is_put_back_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    before = world.webhooks()
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            registration,
+            "_client",
+            Client(api_key="a-wrong-key", subaccount_id=SUBACCOUNT, base_url=world.url),
+        )
+        for number in (11, 12):
+            with pytest.raises(VoicecliError):
+                registration.move(f"http://127.0.0.1:{number}", token="a-token")
+    registration.close()  # and a kill
+    assert world.registration().put_back() == ["VSS"]
+    assert world.webhooks() == before
+
+
+def test_a_move_can_be_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            registration,
+            "_client",
+            Client(api_key="a-wrong-key", subaccount_id=SUBACCOUNT, base_url=world.url),
+        )
+        with pytest.raises(VoicecliError):
+            registration.move("http://127.0.0.1:11", token="a-token")
+    registration.move("http://127.0.0.1:11", token="a-token")
+    assert world.webhooks()["VSS"].url == "http://127.0.0.1:11/api/webhooks/vss"
+    assert registration.put_back() == ["VSS"]
+    assert world.webhooks() == {}
+
+
+def test_a_webhook_that_leads_here_already_keeps_its_authorization(world: World) -> None:
+    world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="theirs"))
+    before = world.webhooks()
+    registration = world.registration()
+    registration.take(["VCA", "VSS"], OURS, token="a-token")
+    assert [text for text in world.told if "leads here already" in text]
+    assert registration.put_back() == ["VCA"]
+    assert world.webhooks() == before
+
+
+def test_one_that_can_not_be_put_back_does_not_stop_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registration = world.registration()
+    registration.take(["VCA", "VSS"], OURS, token="a-token")
+    send = world.client.send
+
+    def refuse_one(operation: Any) -> Any:
+        if operation.name == api.delete_webhook("VCA").name and "VCA" in operation.path:
+            raise Refused("Not now.", status_code=500)
+        return send(operation)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.client, "send", refuse_one)
+        with pytest.raises(Refused, match="Not now"):
+            registration.put_back()
+    assert list(world.webhooks()) == ["VCA"]
+    assert world.registration().put_back() == ["VCA"]
+    assert world.webhooks() == {}
+
+
+def test_the_lock_is_the_owners_alone(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    [lock] = world.home.glob("*.lock")
+    assert lock.stat().st_mode & 0o777 == 0o600
+    registration.put_back()
+
+
 def test_a_start_that_fails_half_way_can_be_put_back(world: World) -> None:
     registration = world.registration()
-    with pytest.raises(Exception, match="refused"):
+    with pytest.raises(Refused, match="refused"):
         registration.take(["VSS", "XYZ"], OURS, token="a-token")
     assert registration.has_taken
     registration.put_back()

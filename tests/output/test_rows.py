@@ -1,10 +1,11 @@
 """Events and calls as rows, and how a terminal gets them: widths, colours, a footer that moves."""
 
 import io
+import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from conftest import wait_until
@@ -17,7 +18,7 @@ from voicecli.events import Event, Received
 from voicecli.output import Column
 from voicecli.output.events import SESSION_COLOURS, CallRow, EventRow, session_style
 from voicecli.output.rows import Painter
-from voicecli.output.stream import LiveStream, Stream
+from voicecli.output.stream import JsonStream, LiveStream, Stream
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -75,7 +76,7 @@ def received(times: int = 1, **payload: object) -> Received:
         "destination": "+33199001234",
         **payload,
     }
-    return Received(1, 1_700_000_000_000_000, Event("VCS", content), b"", times)
+    return Received(1, 1_700_000_000_000_000, Event("VCS", content), b"", times, again=times > 1)
 
 
 def test_an_event_row_says_it_all_wide_and_less_when_narrow() -> None:
@@ -98,6 +99,7 @@ def test_a_call_row_marks_what_is_overdue() -> None:
 @dataclass
 class Line:
     text: str
+    more: Mapping[str, object] = field(default_factory=dict)
 
     def columns(self, *, narrow: bool) -> Sequence[Column]:
         return (Column("text", 0),)
@@ -109,7 +111,7 @@ class Line:
         return ("",)
 
     def data(self) -> Mapping[str, object]:
-        return {"text": self.text}
+        return {"text": self.text, **self.more}
 
 
 def test_every_row_stays_and_the_footer_is_drawn_over_itself() -> None:
@@ -160,3 +162,64 @@ def test_what_can_not_be_written_is_told_once() -> None:
     stream.add(Line("b"))
     stream.close()
     assert len(failures) == 1
+
+
+def test_programs_are_told_what_they_have_missed_and_miss_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicecli.output.stream.MAX_WAITING", 1_000)
+    go, written = threading.Event(), list[str]()
+
+    def write(text: str) -> None:
+        go.wait()
+        written.append(text)
+
+    stream = JsonStream(write, lambda text: None, lambda error: None)
+    stream.note("It is up", {"record": "ready"})
+    for number in range(1_000):
+        stream.add(Line(f"{number}"))
+    stream.note("It is down", {"record": "stopped"})
+    stream.note("Nobody knows why")
+    go.set()
+    stream.close()
+    records = [json.loads(line) for line in "".join(written).splitlines()]
+    rows = [record for record in records if "text" in record and "record" not in record]
+    assert sum(record["rows"] for record in records if record.get("record") == "lost") == 1_000 - len(rows)
+    assert rows[-1] == {"text": "999"}
+    told = [record for record in records if record.get("record") in ("ready", "stopped", "note")]
+    assert told == [
+        {"record": "ready"},
+        {"record": "stopped"},
+        {"record": "note", "text": "Nobody knows why"},
+    ]
+
+
+@pytest.mark.parametrize("text", ["a", "é", "\ud800"])
+def test_a_record_is_json_whatever_is_in_it(text: str) -> None:
+    written: list[str] = []
+    stream = JsonStream(written.append, lambda text: None, lambda error: None)
+    stream.add(Line(text, {"a": float("nan"), "b": [float("inf")], "c": 10**30}))
+    stream.close()
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    assert "".join(written).isascii()
+    record = json.loads("".join(written), parse_constant=refuse)
+    assert record == {"text": text, "a": None, "b": [None], "c": 10**30}
+
+
+@pytest.mark.parametrize(
+    ("rows", "room", "shown"),
+    [
+        (["a", "b"], 2, ["a", "b"]),
+        (["a", "b", "c"], 2, ["… and 2 more", "c"]),
+        (["a" * 30, "b" * 30, "c"], 4, ["… and 1 more", "b" * 20, "b" * 10, "c"]),
+        (["a" * 30, "b" * 30, "c"], 3, ["… and 2 more", "c"]),
+        (["a" * 30], 1, ["… and 1 more"]),
+        (["a"], 0, []),
+    ],
+)
+def test_what_does_not_fit_below_is_counted(rows: list[str], room: int, shown: list[str]) -> None:
+    stream = LiveStream(lambda text: None, lambda error: None, console=console(colours=None))
+    lines = stream._newest([Line(row) for row in rows], room, width=20)
+    stream.close()
+    assert lines == shown

@@ -107,6 +107,8 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
         command = getattr(module, name)
         heading, examples = COMMANDS[name], module.EXAMPLES or None
         if isinstance(command, typer.Typer):  # a command with commands of its own
+            for info in command.registered_commands:
+                info.help = _flowing(getattr(info.callback, "__doc__", "") or "")
             application.add_typer(
                 command, name=name, help=module.HELP, rich_help_panel=heading, epilog=examples
             )

@@ -150,7 +150,7 @@ class _Demo:
 
     def _tell(self, scene: Scene, what: str, session_id: str | None) -> None:
         record = {
-            "record": "call",
+            "record": "placed",
             "call": scene.title,
             "destination": scene.number,
             "sessionId": session_id,

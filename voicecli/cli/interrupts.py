@@ -40,24 +40,33 @@ def ignore() -> None:
 
 
 def run(work: Coroutine[object, object, None]) -> None:
-    """Run asynchronous work; an interrupt cancels it, and when it has cleaned up, is raised."""
+    """Run asynchronous work; an interrupt cancels it once, and when it has cleaned up, is raised."""
     import asyncio
+
+    over = False
 
     async def interruptible() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-        def stop() -> None:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
-            ignore()
-            if task is not None:
-                task.cancel()
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            nonlocal over
+            if not over and task is not None:
+                over = True
+                loop.call_soon_threadsafe(task.cancel)
 
-        for number in SIGNALS:
-            loop.add_signal_handler(number, stop)
-        await work
+        # Not by the loop: as it takes its own handlers away, a second signal would find the system's.
+        before = {number: signal.signal(number, stop) for number in SIGNALS}
+        try:
+            await work
+        finally:
+            if not over:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
     try:
         asyncio.run(interruptible())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        if over:
+            ignore()

@@ -1,12 +1,13 @@
 """``voicecli listen``: receives what 8x8 reports, and shows it."""
 
 import json
+import logging
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -31,7 +32,6 @@ EXAMPLES = """Examples:
   voicecli listen --register --reply FILE.json --view calls
   voicecli listen --forward-to http://127.0.0.1:8000/hooks"""
 STATUSES = sorted({status for statuses in vocabulary.STATUSES.values() for status in statuses})
-ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - which is no address to send to
 FORWARD_TIMEOUT = timedelta(seconds=5)
 _WAY_IN = {"rich_help_panel": "The way in"}
 _AT_8X8 = {"rich_help_panel": "At 8x8"}
@@ -86,7 +86,11 @@ def listen(
     ] = "vca,vss",
     force: Annotated[
         bool,
-        typer.Option("--force", help="Register even if something there can't be put back.", **_AT_8X8),
+        typer.Option(
+            "--force",
+            help="Register even where a header can't be put back, or 8x8 would not get through.",
+            **_AT_8X8,
+        ),
     ] = False,
     reply: Annotated[
         str,
@@ -134,7 +138,7 @@ def listen(
         typer.Option("--for", metavar="TIME", parser=options.duration, help="End after 10m, 2h.", **_SHOWN),
     ] = None,
     mask_numbers: Annotated[
-        bool, typer.Option("--mask-numbers", help="Show numbers as +65••••4567.", **_SHOWN)
+        bool, typer.Option("--mask-numbers", help="Show numbers as +33••••1234.", **_SHOWN)
     ] = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001
     debug: options.DebugFlag = False,  # noqa: ARG001
@@ -150,16 +154,23 @@ def listen(
         raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
     if register and no_tunnel:
         raise InvalidInput("--register needs a way in for 8x8.", hint="Give --public-url, not --no-tunnel.")
+    if (
+        register
+        and public_url is not None
+        and _is_local(public_url)
+        and not _is_local(settings.get("base_url"))
+    ):
+        raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
+    if only is not None and view is View.CALLS:
+        raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     filters = Filters(
         types=None if only is None else options.webhook_types(only),
         session=session,
-        destination=None if to is None else to.lstrip("+"),
+        destination=None if to is None else options.number("--to", to),
         status=None if status is None else options.one_of(status, STATUSES, "status"),
     )
     public = not no_tunnel or host not in api.LOOPBACK
     token = None if no_auth else _token(settings, public=public, register=register)
-    if token is None and public:
-        context.output.note("Warning: everybody who knows the address can report events (--no-auth).")
     if token is not None:
         context.output.hide(token)
     from voicecli.listener.service import Plan, Service
@@ -188,8 +199,19 @@ def listen(
         make_call=_call_placer(settings),
         registration=_registration(context, settings, watch, required=register),
     )
-    with suppress(KeyboardInterrupt):  # this is how it ends
+    if token is None and public:
+        watch.tell("Warning: everybody who knows the address can report events (--no-auth).")
+    if not context.debug:  # what it says of sockets is for us, and it would say it thousands of times
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+    try:
         interrupts.run(watch.run(service))
+    except KeyboardInterrupt:  # this is how it ends, once it is up
+        if not watch.ready:
+            raise
+
+
+def _is_local(url: str | None) -> bool:
+    return urlsplit(url or "").hostname in api.LOOPBACK
 
 
 def _token(settings: Settings, *, public: bool, register: bool) -> str | None:
@@ -226,7 +248,7 @@ def _tunnel(
     def tunnel(port: int) -> Tunnel:
         return Tunnel(
             port=port,
-            host="127.0.0.1" if host in ANY_ADDRESS else host,
+            host=host,
             domain=domain,
             auth_token=auth_token,
             config_path=config,

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from voicecli import api, vocabulary
-from voicecli.callflow import MAX_VALIDITY
+from voicecli import api, rules, vocabulary
+from voicecli.callflow import MAX_VALIDITY, caller_id
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 
@@ -44,6 +44,14 @@ def webhook_types(text: str) -> tuple[str, ...]:
     if not types:
         raise InvalidInput("No type of event is given.", hint=f"There are: {', '.join(api.WEBHOOK_TYPES)}.")
     return tuple(dict.fromkeys(types))
+
+
+def number(option: str, text: str) -> str:
+    """A number as 8x8 reports it. Raises InvalidInput."""
+    msisdn = f"+{caller_id(text).removeprefix('+')}"
+    if not rules.is_msisdn(msisdn):
+        raise InvalidInput(f"{option} must be a number in international form, such as +33199001234.")
+    return msisdn
 
 
 def web_url(text: str, flag: str) -> str:

@@ -12,7 +12,6 @@ import typer
 
 from voicecli import api, rules, untrusted, vocabulary
 from voicecli.api import Answer
-from voicecli.callflow import caller_id
 from voicecli.cli import context as contexts
 from voicecli.cli import options, receivers
 from voicecli.errors import InvalidInput
@@ -166,12 +165,12 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
         raise InvalidInput(f"--session must be 1 to {MAX_SESSION_ID} characters, all of which can be shown.")
     # To an inbound call and to a VNU, the number of ours is the other one.
     caller, callee = (NUMBER, SOURCE) if status in ("CALL_RECEIVED", "") else (SOURCE, NUMBER)
-    number = _number("--number", callee if asked.number is None else asked.number)
+    number = options.number("--number", callee if asked.number is None else asked.number)
     digits = "1" if asked.digits is None and status == "ACTION_COMPLETED" else asked.digits
     event = payloads.made_up(
         kind,
         status,
-        source=_number("--from", caller if asked.source is None else asked.source),
+        source=options.number("--from", caller if asked.source is None else asked.source),
         number=number,
         event_data=None if digits is None else {"dtmf": digits or None},
         error=asked.error or DEFAULT_ERROR,
@@ -206,13 +205,6 @@ def _refuse_what_would_be_without_effect(asked: EventOptions, kind: str, status:
             )
     if asked.digits is not None and not re.fullmatch(f"[0-9*#]{{0,{rules.MAX_DIGITS}}}", asked.digits):
         raise InvalidInput(f"--digits must be at most {rules.MAX_DIGITS} of 0 to 9, * and #.")
-
-
-def _number(option: str, text: str) -> str:
-    number = f"+{caller_id(text).removeprefix('+')}"
-    if not rules.is_msisdn(number):
-        raise InvalidInput(f"{option} must be a number in international form, such as {NUMBER}.")
-    return number
 
 
 def _judged(answer: Answer) -> tuple[str, str | None]:

@@ -30,7 +30,7 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What is shown; None where all is. ``destination`` is without its +."""
+    """What is shown; None where all is. ``destination`` has its +."""
 
     types: tuple[str, ...] | None = None
     session: str | None = None
@@ -51,7 +51,7 @@ class Filters:
 
     def _about(self, session_id: str, destination: str) -> bool:
         return (self.session is None or session_id.startswith(self.session)) and (
-            self.destination is None or destination.lstrip("+") == self.destination
+            self.destination is None or f"+{destination.lstrip('+')}" == self.destination
         )
 
 
@@ -70,6 +70,8 @@ class Watch:
         masked: bool = False,
     ) -> None:
         self.calls = Calls()
+        self.ready = False
+        """Whether the service has been up."""
         self._filters = filters
         self._view = view
         self._left = count
@@ -78,7 +80,6 @@ class Watch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
         self._failure: OutputFailed | None = None
-        self._began = False
         self._events = 0
         self._ticks: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)
         self._stream = context.output.stream(self._unwritable)
@@ -90,13 +91,22 @@ class Watch:
         raises, and OutputFailed where nothing can be written."""
         self._loop = asyncio.get_running_loop()
         try:
-            async with service, asyncio.TaskGroup() as tasks:
-                if work is not None:
-                    tasks.create_task(work()).add_done_callback(lambda _: self._over.set())
-                await self._until_over(service)
+            async with service:
+                self.ready = True
+                task = None if work is None else asyncio.create_task(work())
+                if task is not None:
+                    task.add_done_callback(lambda _: self._over.set())
+                try:
+                    await self._until_over(service)
+                finally:
+                    if task is not None:
+                        await _ended(task)
         finally:
             self._stream.picture((), ())
-            if self._began:
+            if self._view is View.CALLS and self._left != 0:
+                for call in self._open():
+                    self._stream.add(CallRow(call, time.time(), self._masked))
+            if self.ready:
                 self._stream.note(*self._stopped(service))
             self._stream.close()
         if self._failure is not None and not isinstance(self._failure.__cause__, BrokenPipeError):
@@ -106,10 +116,12 @@ class Watch:
         """Take in one event."""
         self._events += 1
         call = self.calls.see(received)
+        if self._left == 0:
+            return
         if self._view is View.EVENTS:
             if self._filters.event(received):
                 self._stream.add(EventRow(received, self._masked))
-                self._counted(received.times == 1)
+                self._counted(not received.again)
         elif call is not None and call.outcome is not None and self._filters.call(call):
             self._stream.add(CallRow(call, time.time(), self._masked))
             self._counted(True)
@@ -119,7 +131,6 @@ class Watch:
         self._stream.note(text, record)
 
     async def _until_over(self, service: "Service") -> None:
-        self._began = True
         end = None if self._length is None else time.monotonic() + self._length
         while not self._over.is_set() and (end is None or time.monotonic() < end):
             self._picture(service)
@@ -130,7 +141,7 @@ class Watch:
     def _counted(self, counts: bool) -> None:
         if self._left is not None and counts:
             self._left -= 1
-            if self._left <= 0:
+            if self._left == 0:
                 self._over.set()
 
     def _unwritable(self, failure: OutputFailed) -> None:
@@ -147,20 +158,21 @@ class Watch:
         self._ticks.append((now, self._events))
         start, before = self._ticks[0]
         rate = (self._events - before) / (now - start) if now > start else 0.0
-        where = [service.public_url or service.url, service.way_in, f"{rate:.1f} events/s"]
+        where = [service.public_url or service.url, _way_in(service), f"{rate:.1f} events/s"]
         if service.inspector is not None:
             where.append(f"inspector {service.inspector}")
-        up = "tunnel down" not in service.way_in
         footer = [
-            (" · ".join(where), "bold" if up else "bold red"),
+            (" · ".join(where), "bold red" if service.tunnel_is_up is False else "bold"),
             (f"calls: {self._counts()}{_refused(service)}", ""),
         ]
         rows = []
         if self._view is View.CALLS:
             wall = time.time()
-            calls = [call for call in self.calls.open.values() if self._filters.call(call)]
-            rows = [CallRow(call, wall, self._masked) for call in calls]
+            rows = [CallRow(call, wall, self._masked) for call in self._open()]
         self._stream.picture(rows, footer)
+
+    def _open(self) -> list[Call]:
+        return [call for call in self.calls.open.values() if self._filters.call(call)]
 
     def _counts(self) -> str:
         parts = [f"{len(self.calls.open):,} open"]
@@ -179,6 +191,20 @@ class Watch:
         plural = "" if self._events == 1 else "s"
         text = f"Stopped after {self._events:,} event{plural}. Calls: {self._counts()}{_refused(service)}"
         return text, record
+
+
+async def _ended(task: "asyncio.Task[object]") -> None:
+    """Break off what is not done; raise what it failed with."""
+    if not task.done():
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _way_in(service: "Service") -> str:
+    if service.tunnel_is_up is None:
+        return "only this machine" if service.public_url is None else "no tunnel of ours"
+    return "tunnel up" if service.tunnel_is_up else f"tunnel down ({service.tunnel_trouble})"
 
 
 def _refused(service: "Service") -> str:

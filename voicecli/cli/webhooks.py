@@ -8,8 +8,9 @@ import typer
 from voicecli import api
 from voicecli.cli import context as contexts
 from voicecli.cli import options
-from voicecli.errors import Refused
+from voicecli.errors import ConfigurationError, Refused
 from voicecli.output import Column
+from voicecli.settings import Settings
 
 EXAMPLES = """Examples:
   voicecli webhooks list
@@ -63,15 +64,22 @@ def set_(
 ) -> None:
     """Point one type of event at a URL.
 
-    8x8 sends WEBHOOK_AUTH_TOKEN as the Authorization header there, where that is set. There is one URL for
-    each type, so this replaces what was there.
+    8x8 sends WEBHOOK_AUTH_TOKEN there as the Authorization header. There is one URL for each type, so this
+    replaces what was there.
     """
     context = contexts.of(ctx)
     [kind] = options.webhook_types(type_)
     url = options.web_url(url, "URL")
-    token = None if no_auth else context.settings({}).get("webhook_token")
+    settings = context.settings({})
+    token = None if no_auth else settings.get("webhook_token")
+    if token is None and not no_auth:
+        raise ConfigurationError(
+            "Without a token anybody could send events there.",
+            hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
+        )
     with contexts.subaccount_client(context) as client:
         context.send(client, api.set_webhook(kind, url, authorization=token))
+    _forget(settings, kind)
     how = "without a token" if token is None else "with the token"
     data = {"type": kind, "url": url, "hasAuthorization": token is not None}
     context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)
@@ -87,6 +95,7 @@ def delete(
     """Stop reporting one type of event."""
     context = contexts.of(ctx)
     [kind] = options.webhook_types(type_)
+    settings = context.settings({})
     with contexts.subaccount_client(context) as client:
         try:
             context.send(client, api.delete_webhook(kind))
@@ -98,6 +107,7 @@ def delete(
                 raise
             context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
             return
+    _forget(settings, kind)
     context.output.result(
         f"{kind} events are not reported any more", {"type": kind, "deleted": True}, happened=True
     )
@@ -114,7 +124,15 @@ def restore(
     settings = context.settings({})
     registration = contexts.registration(context, settings, tell=context.output.note)
     with closing(registration):
-        count = registration.put_back()
-    plural = "" if count == 1 else "s"
-    words = f"{count} webhook{plural} put back" if count else "There is nothing to put back"
-    context.output.result(words, {"restored": count}, happened=bool(count))
+        done = registration.put_back()
+    words = f"Put back: {', '.join(done)}" if done else "There is nothing to put back"
+    context.output.result(words, {"restored": done}, happened=bool(done))
+
+
+def _forget(settings: Settings, kind: str) -> None:
+    """What a listener that was killed has replaced is not to be put back over what is wanted now."""
+    from voicecli.store import Store
+
+    with Store(contexts.home(settings)) as store:
+        values = settings.require("base_url", "subaccount_id")
+        store.forget_webhook(values["base_url"], values["subaccount_id"], kind)

@@ -16,7 +16,7 @@ AT_ONCE = 16  # sessions that are passed on at the same time
 # Belong to one connection and not to the message (RFC 9110, 7.6.1), or are made anew.
 _HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade "
-    "host content-length".split()
+    "host content-length expect accept-encoding".split()
 )
 
 
@@ -62,9 +62,7 @@ class Forwarder:
     def pass_on(self, kind: str, session: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Pass an event on in the background, after those of its session that came before it."""
         if self._waiting >= MAX_WAITING or self._bytes + len(body) > MAX_WAITING_BYTES:
-            self._lost += 1
-            if self._lost == 1:
-                self._tell("The application is too slow: some events are not passed on to it")
+            self._lose("the application is too slow")
             return
         self._waiting += 1
         self._bytes += len(body)
@@ -89,12 +87,20 @@ class Forwarder:
                     self._waiting -= 1
                     self._bytes -= len(body)
                 if isinstance(answer, str):
-                    self._tell(f"An event was not passed on: the application {answer}")
+                    self._lose(f"the application {answer}")
                 elif self._lost and not self._waiting:
-                    self._tell(f"The application has caught up; {self._lost:,} events were not passed on")
+                    plural = "s were" if self._lost > 1 else " was"
+                    self._tell(
+                        f"The application takes events again; {self._lost:,} event{plural} not passed on."
+                    )
                     self._lost = 0
         finally:
             del self._queues[session]
+
+    def _lose(self, why: str) -> None:
+        self._lost += 1
+        if self._lost == 1:
+            self._tell(f"Events are not passed on: {why}.")
 
     async def _post(self, kind: str, body: bytes, headers: Mapping[str, str]) -> bytes | str:
         """The answer's body, or what went wrong as the end of a sentence about the application."""

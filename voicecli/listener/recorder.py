@@ -3,7 +3,7 @@
 import asyncio
 import marshal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +12,10 @@ from voicecli.errors import StoreFailed
 from voicecli.listener.writer import HEADER, frame
 from voicecli.store import KeptEvent, Recorded
 
-PATIENCE = 10.0  # seconds that the last commit may take when we stop
+PATIENCE = 10.0  # seconds that a commit may take
+MAX_WAITING = 64 << 20  # bytes of events that wait for it
 RESTART_AFTER = 1.0  # seconds
+MAX_WORDS = 10_000  # bytes
 
 
 class Recorder:
@@ -22,20 +24,30 @@ class Recorder:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._rows: list[tuple[object, ...]] = []  # to be sent at the end of this turn
-        self._waiting: deque[asyncio.Future[Recorded]] = deque()  # sent, in order
+        self._events: list[tuple[object, ...]] = []  # to be sent at the end of this turn
+        self._replies: list[tuple[str, int]] = []
+        self._waiting: deque[tuple[asyncio.Future[Recorded], int]] = (
+            deque()
+        )  # for these events, in order, and their size
         self._process: Process | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._guarding: asyncio.Task[None] | None = None
+        self._size = 0  # bytes of these events
+        self._since = 0.0  # the loop's time at which the first of these, or the last answer, came
         self._up = False
+        self._why = ""  # it is not up
         self._stopping = False
 
     async def start(self) -> None:
         self._process = await self._spawn()
         self._watching = asyncio.create_task(self._watch())
+        self._guarding = asyncio.create_task(self._guard())
 
     async def stop(self) -> None:
         """Let it finish what it has, and end."""
         self._stopping = True
+        if self._guarding is not None:
+            self._guarding.cancel()
         if self._process is None or self._process.stdin is None or self._watching is None:
             return
         self._flush()
@@ -53,7 +65,7 @@ class Recorder:
             *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(self._home)),
             stdin=PIPE,
             stdout=PIPE,
-            stderr=DEVNULL,
+            stderr=PIPE,
             start_new_session=True,
         )
         self._up = True
@@ -65,44 +77,79 @@ class Recorder:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
                 await self._read(self._process.stdout)
             self._up = False
-            self._rows.clear()
-            while self._waiting:
-                self._answer(self._waiting.popleft(), "the process that writes has ended")
-            if self._stopping:
-                return
-            await asyncio.sleep(RESTART_AFTER)
-            self._process = await self._spawn()
+            self._events.clear()
+            self._replies.clear()
+            self._why = await _last_words(self._process)
+            self._give_up()
+            while not self._up:
+                if not self._stopping:
+                    await asyncio.sleep(RESTART_AFTER)
+                if self._stopping:
+                    return
+                try:
+                    self._process = await self._spawn()
+                except OSError as error:
+                    self._why = f"Events can't be kept: {error.strerror}."
+
+    def _give_up(self) -> None:
+        while self._waiting:
+            self._answer(self._next(), self._why)
+
+    async def _guard(self) -> None:
+        """Give up on a process that stands still: 8x8 will send again what it gets no answer to."""
+        while True:
+            await asyncio.sleep(PATIENCE / 10)
+            now = asyncio.get_running_loop().time()
+            if self._waiting and now - self._since > PATIENCE and self._process is not None:
+                self._up, self._why = False, f"Events can't be kept: the disk took over {PATIENCE:.0f} s."
+                with suppress(ProcessLookupError):
+                    self._process.kill()
+                self._give_up()
+
+    def _next(self) -> "asyncio.Future[Recorded]":
+        done, size = self._waiting.popleft()
+        self._size -= size
+        return done
 
     def record(self, event: KeptEvent) -> "asyncio.Future[Recorded]":
         """Done when the event is on disk; fails with StoreFailed when it could not be kept."""
-        return self._send(tuple(event))
+        done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+        if not self._up or self._size > MAX_WAITING:
+            self._answer(
+                done, self._why if not self._up else "Events can't be kept: too many wait for the disk."
+            )
+            return done
+        if not self._waiting:
+            self._since = asyncio.get_running_loop().time()
+        self._flush_soon()
+        self._events.append(tuple(event))
+        self._waiting.append((done, len(event.body)))
+        self._size += len(event.body)
+        return done
 
     def replied(self, number: int, words: str) -> None:
         """Note what an event that is kept was answered; nobody waits for that."""
-        self._send((words, number)).add_done_callback(lambda done: done.exception())
+        if self._up:
+            self._flush_soon()
+            self._replies.append((words, number))
 
-    def _send(self, row: tuple[object, ...]) -> "asyncio.Future[Recorded]":
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Recorded] = loop.create_future()
-        if not self._up:
-            self._answer(done, "the process that writes has ended")
-            return done
-        if not self._rows:
-            loop.call_soon(self._flush)
-        self._rows.append(row)
-        self._waiting.append(done)
-        return done
+    def _flush_soon(self) -> None:
+        if not self._events and not self._replies:
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
-        rows, self._rows = self._rows, []
-        if rows and self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(frame(rows))
+        content = (self._events, self._replies)
+        self._events, self._replies = [], []
+        if any(content) and self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(frame(content))
 
     async def _read(self, answers: asyncio.StreamReader) -> None:
         while True:
             length = int.from_bytes(await answers.readexactly(HEADER), "big")
             for answer in marshal.loads(await answers.readexactly(length)):  # noqa: S302 - our other half
-                self._answer(self._waiting.popleft(), answer)
+                if self._waiting:  # else nobody waited that long
+                    self._answer(self._next(), answer)
+            self._since = asyncio.get_running_loop().time()
 
     @staticmethod
     def _answer(done: "asyncio.Future[Recorded]", answer: tuple[int, int] | str) -> None:
@@ -112,3 +159,10 @@ class Recorder:
             done.set_exception(StoreFailed(answer))
         else:
             done.set_result(Recorded(*answer))
+
+
+async def _last_words(process: Process) -> str:
+    """Why it ended: the last line of what it wrote to stderr."""
+    words = b"" if process.stderr is None else await process.stderr.read(MAX_WORDS)
+    said = words.decode(errors="replace").strip().rpartition("\n")[2]
+    return f"Events can't be kept: the process that writes has ended{f' ({said})' if said else ''}."

@@ -6,14 +6,15 @@ What was there is on disk before it is changed, so that it can be put back after
 import fcntl
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
 from voicecli import api
-from voicecli.api import Operation, Webhook
+from voicecli.api import Webhook
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError, Refused
+from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, VoicecliError
 from voicecli.events import webhook_url
 from voicecli.store import ReplacedWebhook, Store
 from voicecli.untrusted import json_object
@@ -21,15 +22,12 @@ from voicecli.untrusted import json_object
 NOT_FOUND = 404
 
 
-class InUse(ConfigurationError):
-    """Another process of this machine has registered for the subaccount."""
-
-
 class Registration:
-    """The webhooks of one subaccount as far as they are ours. Blocks on the network: use it in a thread.
+    """The webhooks of one subaccount as far as they are ours. Blocks on the network: use it in a thread, and
+    in one at a time.
 
-    ``tell`` gets what a person should know. Use it in a ``with`` or ``close`` it: while it is open, no other
-    process of this machine can register for the same subaccount.
+    ``tell`` gets what a person should know. From ``take`` to ``put_back`` or ``close`` no other process of
+    this machine can take webhooks of the same subaccount.
     """
 
     def __init__(
@@ -40,7 +38,7 @@ class Registration:
         self._of = (base_url, subaccount_id)
         self._tell = tell
         self._lock: IO[bytes] | None = None
-        self._taken: dict[str, str] = {}  # our URLs by type
+        self._taken: dict[str, ReplacedWebhook] = {}  # by type
         self._told: set[str] = set()
 
     @property
@@ -49,73 +47,68 @@ class Registration:
         return bool(self._taken)
 
     def take(self, kinds: Sequence[str], receiver: str, *, token: str | None, force: bool = False) -> None:
-        """Point ``kinds`` at ``receiver``, after putting back what an earlier run may have left.
+        """Point ``kinds`` at ``receiver``, after putting back what an earlier run may have left. One that
+        leads there already, with an Authorization header, is left alone.
 
         Raises ConfigurationError where that would lose something (unless ``force``): a webhook whose
-        Authorization header can't be put back, or another listener's. Raises what the client raises.
+        Authorization header can't be put back, or another listener's. Raises InUse, StoreFailed, and what
+        the client raises.
         """
         self._lock_out_others()
-        self.put_back()
+        self._put_all_back()
         found = {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
+        there = [kind for kind in kinds if not force and _is_there(found.get(kind), receiver)]
+        kinds = [kind for kind in kinds if kind not in there]
         if not force:
             self._refuse_losses([found[kind] for kind in kinds if kind in found], receiver)
         for kind in kinds:
             before, url = found.get(kind), webhook_url(receiver, kind)
-            replaced = ReplacedWebhook(
-                kind,
-                own_url=url,
-                url=None if before is None else before.url,
-                enabled=before is None or before.enabled,
-                had_authorization=before is not None and before.has_authorization,
+            self._remember(
+                ReplacedWebhook(
+                    kind,
+                    own_urls=(url,),
+                    url=None if before is None else before.url,
+                    enabled=before is None or before.enabled,
+                    had_authorization=before is not None and before.has_authorization,
+                )
             )
-            with Store(self._home) as store:
-                store.remember_webhook(*self._of, replaced)
-            self._taken[kind] = url
             self._client.send(api.set_webhook(kind, url, authorization=token))
+        for kind in there:
+            self._tell(
+                f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
+                "If its events are refused, set it again with voicecli webhooks set."
+            )
 
     def move(self, receiver: str, *, token: str | None) -> None:
-        """Point what is ours at a new address. Raises what the client raises."""
-        for kind in self._taken:
+        """Point what is ours at a new address. Raises StoreFailed, and what the client raises; then it can be
+        tried again."""
+        for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
-            with Store(self._home) as store:
-                for replaced in store.replaced_webhooks(*self._of):
-                    if replaced.type == kind:
-                        moved = ReplacedWebhook(
-                            kind, url, replaced.url, replaced.enabled, replaced.had_authorization
-                        )
-                        store.remember_webhook(*self._of, moved)
-            self._client.send(api.set_webhook(kind, url, authorization=token))
-            self._taken[kind] = url
+            if taken.own_urls != (url,):
+                self._remember(replace(taken, own_urls=(*taken.own_urls, url)))
+                self._client.send(api.set_webhook(kind, url, authorization=token))
+                self._remember(replace(taken, own_urls=(url,)))
 
-    def put_back(self) -> int:
-        """Put back what runs that ended have left, and what this one has taken; how many webhooks that were.
+    def put_back(self) -> list[str]:
+        """Put back what runs that ended have left, and what this one has taken; the types of these.
 
-        A webhook that points elsewhere by now is left alone. Raises what the client raises; what could not
-        be put back stays in the store.
+        A webhook that points elsewhere by now is left alone. Raises InUse, StoreFailed, and what the client
+        raises; what could not be put back stays in the store.
         """
-        with Store(self._home) as store:
-            replaced = store.replaced_webhooks(*self._of)
-            if not replaced:
-                return 0
-            self._lock_out_others()
-            now = {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
-            for webhook in replaced:
-                current = now.get(webhook.type)
-                if current is not None and current.url == webhook.own_url:
-                    self._put_back(webhook)
-                else:
-                    where = "is not set any more" if current is None else f"points to {current.url} by now"
-                    self._tell(f"The {webhook.type} webhook {where}: it is left as it is.")
-                store.forget_webhook(*self._of, webhook.type)
-        self._taken.clear()
-        return len(replaced)
+        if not self._to_put_back():
+            return []
+        self._lock_out_others()
+        try:
+            return self._put_all_back()
+        finally:
+            self.close()
 
     def check(self) -> None:
         """See whether the webhooks are still ours, and tell once of each that is not."""
         now = {webhook.type: webhook.url for webhook in self._client.send(api.list_webhooks())}
-        for kind, url in self._taken.items():
+        for kind, taken in self._taken.items():
             current = now.get(kind)
-            if current == url:
+            if current in taken.own_urls:
                 self._told.discard(kind)
             elif kind not in self._told:
                 self._told.add(kind)
@@ -123,33 +116,66 @@ class Registration:
                 self._tell(f"The {kind} webhook {where}: its events do not come here any more.")
 
     def close(self) -> None:
+        """Let others take webhooks."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
+    def _remember(self, webhook: ReplacedWebhook) -> None:
+        with Store(self._home) as store:
+            store.remember_webhook(*self._of, webhook)
+        self._taken[webhook.type] = webhook
+
+    def _to_put_back(self) -> list[ReplacedWebhook]:
+        """What is in the store; and what is ours, should the store have been removed."""
+        with Store(self._home) as store:
+            stored = {webhook.type: webhook for webhook in store.replaced_webhooks(*self._of)}
+        return [*(stored | self._taken).values()]
+
+    def _put_all_back(self) -> list[str]:
+        """All that can be; then it raises the first of what went wrong."""
+        replaced, done = self._to_put_back(), []
+        failures: list[VoicecliError] = []
+        now = (
+            {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())} if replaced else {}
+        )
+        for webhook in replaced:
+            kind, current = webhook.type, now.get(webhook.type)
+            try:
+                if current is not None and current.url in webhook.own_urls:
+                    self._put_back(webhook)
+                    done.append(kind)
+                else:
+                    where = "is not set any more" if current is None else f"points to {current.url} by now"
+                    before = f" Before voicecli listen it pointed to {webhook.url}." if webhook.url else ""
+                    self._tell(f"The {kind} webhook {where}: it is left as it is.{before}")
+                self._taken.pop(kind, None)
+                with Store(self._home) as store:
+                    store.forget_webhook(*self._of, kind)
+            except VoicecliError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return done
+
     def _put_back(self, webhook: ReplacedWebhook) -> None:
         if webhook.url is None:
-            self._send(api.delete_webhook(webhook.type))
+            try:
+                self._client.send(api.delete_webhook(webhook.type))
+            except Refused as error:
+                if error.status_code != NOT_FOUND:  # gone already
+                    raise
             return
+        self._client.send(api.set_webhook(webhook.type, webhook.url, enabled=webhook.enabled))
         if webhook.had_authorization:
             self._tell(
                 f"The {webhook.type} webhook is put back to {webhook.url} without its Authorization header, "
                 "which 8x8 does not tell: set it again, with voicecli webhooks set."
             )
-        self._send(api.set_webhook(webhook.type, webhook.url, enabled=webhook.enabled))
-
-    def _send(self, operation: "Operation[Any]") -> None:
-        try:
-            self._client.send(operation)
-        except Refused as error:
-            if error.status_code != NOT_FOUND:  # gone already
-                raise
 
     def _refuse_losses(self, webhooks: Sequence[Webhook], receiver: str) -> None:
         for webhook in webhooks:
-            if webhook.url == webhook_url(receiver, webhook.type):
-                continue
-            if is_listener(webhook.url):
+            if webhook.url != webhook_url(receiver, webhook.type) and is_listener(webhook.url):
                 raise ConfigurationError(
                     f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
                     hint="Stop that one first, or take its events away from it with --force.",
@@ -165,18 +191,30 @@ class Registration:
         """The system frees the lock when the process ends, however it ends."""
         if self._lock is not None:
             return
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = hashlib.blake2b("\n".join(self._of).encode(), digest_size=8).hexdigest()
-        lock = (self._home / f"registered-{name}.lock").open("ab")
+        path = self._home / f"registered-{name}.lock"
+        try:
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            lock = path.open("ab")
+        except OSError as error:
+            raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
             raise InUse(
                 f"Another voicecli listen on this machine has registered for subaccount {self._of[1]}.",
-                hint="Stop it first, or listen without --register: both show what comes to the other.",
+                hint="Stop it first: 8x8 reports to one address for each type of event.",
             ) from None
         self._lock = lock
+
+
+def _is_there(webhook: Webhook | None, receiver: str) -> bool:
+    """Whether a webhook leads to the receiver as it should, with a header that could not be put back."""
+    if webhook is None or webhook.url != webhook_url(receiver, webhook.type):
+        return False
+    return webhook.enabled and webhook.has_authorization
 
 
 def is_listener(url: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import ipaddress
+import json
 import logging
 import secrets
 import time
@@ -23,13 +24,13 @@ from voicecli.listener.forward import Forwarder
 from voicecli.listener.make_call import Answer, failure
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.replies import HANG_UP, Reply
-from voicecli.store import KeptEvent
+from voicecli.store import KeptEvent, Recorded
 from voicecli.untrusted import json_object
 
-MAX_BODY = 1 << 20  # bytes
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
-REMEMBERED = 10_000  # replies of the application, for VCAs that come again
+FINISH_TIMEOUT = 60.0  # seconds at the end for what is in flight: a call that is being placed, say
+REMEMBERED = 10_000  # events that were shown, and replies of the application, for when they come again
 USER = "admin"  # of Basic authentication, as the example project has it
 # The addresses that the Voice webhooks come from, as 8x8 published them on 1 January 2026 (Singapore).
 ADDRESSES_OF_8X8 = frozenset({"18.140.80.2", "52.220.253.234", "54.255.116.8", "52.74.232.241"})
@@ -58,9 +59,6 @@ class _Arrival(NamedTuple):
 
     def kept(self, reply: str | None) -> KeptEvent:
         return KeptEvent(self.received, self.event.type, self.event.session_id, self.key, reply, self.body)
-
-    def shown(self, number: int, times: int, reply: str | None, remarks: tuple[str, ...]) -> Received:
-        return Received(number, self.received, self.event, self.body, times, reply, remarks)
 
 
 class Listener:
@@ -94,6 +92,8 @@ class Listener:
         self._only_8x8 = only_8x8
         self._failing = False
         self._asked: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # the application, by event
+        self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
+        self._forgotten = 0  # the highest number that is not among them any more
         self._runner: web.ServerRunner | None = None
 
     # -- its life ------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Listener:
                 lingering_time=1.0,
                 auto_decompress=False,
             ),
-            shutdown_timeout=READ_TIMEOUT,
+            shutdown_timeout=FINISH_TIMEOUT,
         )
         await self._runner.setup()
         try:
@@ -144,11 +144,14 @@ class Listener:
                 self._failing = True
                 self._trouble(f"{error.message} Events are answered 503, so that 8x8 can send them again.")
             return self._refuse(503, "not kept")
+        except Exception as error:  # noqa: BLE001 - a fault of ours: the event may come again, and be kept then
+            self._trouble(f"voicecli met an error of its own ({type(error).__name__}: {error}).")
+            return self._refuse(503, "a fault of voicecli's")
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
         if path == "/health":
-            return web.json_response({"status": "ok", "service": "voicecli", "instance": self.instance})
+            return _json({"status": "ok", "service": "voicecli", "instance": self.instance})
         if not self._authorised(request.headers.get("Authorization", "")):
             return self._refuse(401, "wrong or no token", {"WWW-Authenticate": 'Basic realm="voicecli"'})
         kind = path.removeprefix("/api/webhooks/").upper()
@@ -165,7 +168,8 @@ class Listener:
         event = events.parse(body, orjson.loads) or events.parse(body)
         if event is None:
             return self._refuse(400, "not an event")
-        arrival = _Arrival(event, kind, body, request.headers, event.identity(body), time.time_ns() // 1000)
+        key = event.identity(b"" if event.event_id else _content(event, body))
+        arrival = _Arrival(event, kind, body, request.headers, key, time.time_ns() // 1000)
         return _answer(request, await self._webhook(arrival))
 
     def _authorised(self, given: str) -> bool:
@@ -177,15 +181,15 @@ class Listener:
 
     def _refuse(self, status: int, reason: str, headers: Mapping[str, str] = {}) -> web.Response:
         self.refused[reason] = self.refused.get(reason, 0) + 1
-        return web.json_response({"success": False, "error": reason}, status=status, headers=headers)
+        return _json({"success": False, "error": reason}, status, headers)
 
     # -- events --------------------------------------------------------------------------------------
 
     async def _webhook(self, arrival: _Arrival) -> bytes:
         """Keep an event, show it, and give the answer's body. Raises StoreFailed."""
         if arrival.event.type != "VCA":
-            times = await self._keep(arrival, None)
-            if self._forwarder is not None and times == 1:
+            again = await self._keep(arrival, None)
+            if self._forwarder is not None and not again:
                 self._forwarder.pass_on(arrival.path_kind, arrival.event.session_id, *arrival.message)
             return b"{}"
         if self._forwarder is None:
@@ -210,26 +214,37 @@ class Listener:
             raise
         reply, remarks = self._reply, arrival.remarks
         if isinstance(asked, Reply):
-            reply = asked
+            reply, remarks = asked, (*remarks, "as the application says")
         else:
             remarks = (*remarks, f"the application {asked}")
         self._recorder.replied(number, reply.words())
-        self._show(arrival.shown(number, times, reply.words(), remarks))
+        self._show(arrival, Recorded(number, times), reply.words(), remarks)
         if len(self._asked) > REMEMBERED:
             self._asked.popitem(last=False)
         return reply
 
-    async def _keep(self, arrival: _Arrival, reply: str | None) -> int:
-        """Keep and show it; how often it has come."""
-        number, times = await self._recorder.record(arrival.kept(reply))
-        self._show(arrival.shown(number, times, reply, arrival.remarks))
-        return times
+    async def _keep(self, arrival: _Arrival, reply: str | None) -> bool:
+        """Keep and show it; whether it was shown before."""
+        recorded = await self._recorder.record(arrival.kept(reply))
+        return self._show(arrival, recorded, reply, arrival.remarks)
 
-    def _show(self, received: Received) -> None:
+    def _show(
+        self, arrival: _Arrival, recorded: Recorded, reply: str | None, remarks: tuple[str, ...]
+    ) -> bool:
         if self._failing:
             self._failing = False
             self._trouble("Events are kept again.")
-        self._shown(received)
+        number, times = recorded
+        # What came before, but to another run, or without an answer, is news here.
+        again = times > 1 and (number in self._known or number <= self._forgotten)
+        self._shown(
+            Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
+        )
+        if not again:
+            self._known[number] = None
+            if len(self._known) > REMEMBERED:
+                self._forgotten = max(self._forgotten, self._known.popitem(last=False)[0])
+        return again
 
     # -- calls ---------------------------------------------------------------------------------------
 
@@ -237,19 +252,35 @@ class Listener:
         """Never without a token: any web page that is open on this machine could place calls."""
         if self._make_call is None or self._credentials is None:
             answer = failure("This listener places no calls", {"hint": "Set WEBHOOK_AUTH_TOKEN."})
-            return web.json_response(answer, status=403)
+            return _json(answer, 403)
         body = json_object(await _body(request))
         if body is None:
-            return web.json_response(failure("The body is not a JSON object"), status=422)
+            return _json(failure("The body is not a JSON object"), 422)
         status, content = await self._make_call(body)
-        return web.json_response(content, status=status)
+        return _json(content, status)
 
 
 async def _body(request: web.BaseRequest) -> bytes:
+    """The whole body; aiohttp raises HTTPRequestEntityTooLarge for one of over 1 MiB."""
     if request.content.is_eof():  # all of it is there: no need for a clock
         return request.content.read_nowait()
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     async with asyncio.timeout(READ_TIMEOUT):
         return await request.read()
+
+
+def _content(event: Event, body: bytes) -> bytes:
+    """The same for the same content, in whatever order its fields come."""
+    try:
+        return orjson.dumps(event.payload, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # for halves of characters, and numbers of over 64 bits
+        return body
+
+
+def _json(content: object, status: int = 200, headers: Mapping[str, str] = {}) -> web.Response:
+    """An answer for people with curl, too."""
+    return web.json_response(text=json.dumps(content) + "\n", status=status, headers=headers)
 
 
 def _answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
@@ -293,10 +324,13 @@ def _credentials(token: str | None) -> list[bytes] | None:
 
 
 def _sender(request: web.BaseRequest) -> str:
-    """The address that the last proxy before us saw; what stands before it the sender may have made up."""
+    """Where a request comes from: what the last proxy before us saw, since the sender may have made up all
+    that stands before that; and only of a proxy on this machine or in a private network."""
     forwarded = request.headers.getall("X-Forwarded-For", [])
-    last = forwarded[-1].rpartition(",")[2].strip() if forwarded else request.remote or ""
     try:
-        return str(ipaddress.ip_address(last))
+        peer = ipaddress.ip_address(request.remote or "")
+        if not forwarded or not (peer.is_loopback or peer.is_private):
+            return str(peer)
+        return str(ipaddress.ip_address(forwarded[-1].rpartition(",")[2].strip()))
     except ValueError:
         return ""

@@ -1,31 +1,36 @@
 """The listener's life: everything starts and ends in the right order, however it ends.
 
-The server first, then the way in from outside, then 8x8. Back: 8x8, what is in flight, the way in, the disk.
+The server first, then the way in from outside, then 8x8. Back: 8x8, what is in flight, the way in, the
+application, the disk.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 
-from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
+from voicecli import settings
+from voicecli.errors import ConfigurationError, InUse, Unreachable, VoicecliError
 from voicecli.events import Received
 from voicecli.listener import ports
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
-from voicecli.listener.registration import InUse, Registration
+from voicecli.listener.registration import Registration
 from voicecli.listener.replies import HANG_UP, Reply
 from voicecli.listener.server import Listener, MakeCall
 from voicecli.store import Store
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
 from voicecli.untrusted import json_object
+
+T = TypeVar("T")
 
 PROBE_TIMEOUT = 10.0  # seconds
 CHECK_EVERY = 30.0  # seconds between two looks at whether the webhooks are still ours
@@ -58,7 +63,8 @@ class Plan:
 
 class Service:
     """Use it in an ``async with``: inside, it listens. Raises ConfigurationError, Unreachable, or what the
-    registration raises; then all is as before."""
+    registration raises; then all is as before. At the end it raises what kept webhooks from being put back.
+    """
 
     def __init__(
         self,
@@ -71,13 +77,15 @@ class Service:
     ) -> None:
         self.url = ""
         self.public_url: str | None = plan.public_url
-        self.way_in = "only this machine" if plan.public_url is None else "no tunnel of ours"
-        if plan.tunnel is not None:
-            self.way_in = "tunnel opening"
+        self.tunnel_is_up: bool | None = None if plan.tunnel is None else False
+        """None without a tunnel of ours."""
+        self.tunnel_trouble = ""
+        """Why the tunnel is down."""
         self._plan = plan
         self._tell = tell
         self._registration = registration
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._at_8x8 = asyncio.Lock()  # one thing at a time
+        self._moved = asyncio.Event()
         self._recorder = Recorder(plan.home)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
@@ -93,6 +101,7 @@ class Service:
             only_8x8=plan.only_8x8,
         )
         self._ngrok: Ngrok | None = None
+        self._undo = AsyncExitStack()
 
     @property
     def refused(self) -> Mapping[str, int]:
@@ -106,25 +115,29 @@ class Service:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._start()
+            await self._start(self._undo)
         except BaseException:
-            await self._stop()
+            await _to_its_end(self._undo.aclose())
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop()
+        await _to_its_end(self._undo.aclose())
 
-    # -- start ---------------------------------------------------------------------------------------
-
-    async def _start(self) -> None:
+    async def _start(self, undo: AsyncExitStack) -> None:
+        """Each step with what undoes it; undone is from the last to the first."""
         plan = self._plan
+        settings.keep_loopback_from_proxies()
         Store(plan.home).close()  # so that one that can't be used is told now
+        undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
         if self._forwarder is not None:
+            undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
+        undo.push_async_callback(self._close_tunnel)  # after the answers to what came through it
+        undo.push_async_callback(self._listener.stop)
         try:
             port = await self._listener.start(plan.host, plan.port)
         except OSError as error:
@@ -136,11 +149,11 @@ class Service:
         host = f"[{plan.host}]" if ":" in plan.host else plan.host
         self.url = f"http://{host}:{port}"
         if plan.tunnel is not None:
-            await self._open(plan.tunnel(port))
+            await self._open_tunnel(plan.tunnel(port))
         if self.public_url is not None:
             await self._probe(self.public_url)
         if self._registration is not None:
-            await self._register(self._registration)
+            await self._register(self._registration, undo)
         ready = {
             "record": "ready",
             "url": self.url,
@@ -150,29 +163,37 @@ class Service:
         }
         self._tell(f"Ready: listening at {self.url}", ready)
 
-    async def _open(self, tunnel: Tunnel) -> None:
+    def _warn(self, text: str) -> None:
+        self._tell(text, None)
+
+    # -- the way in ----------------------------------------------------------------------------------
+
+    async def _open_tunnel(self, tunnel: Tunnel) -> None:
         self._ngrok = Ngrok(tunnel, on_change=self._changed, on_note=self._warn)
         self.public_url = await self._ngrok.start()
-        self.way_in = "tunnel up"
-        self._tell(f"The tunnel is up: {self.public_url}", self._tunnel_record(None))
+        self.tunnel_is_up = True
+        self._tell(f"The tunnel is up: {self.public_url}", self._tunnel_record())
         if self.inspector is not None:
             self._warn(f"Requests can be looked at and replayed at {self.inspector}")
 
+    async def _close_tunnel(self) -> None:
+        if self._ngrok is not None:
+            await self._ngrok.stop()
+
     def _changed(self, change: Change) -> None:
         """The tunnel went down, or is up again."""
-        moved = change.up and change.url is not None and change.url != self.public_url
+        self.tunnel_is_up, self.tunnel_trouble = change.up, change.reason.rstrip(".")
         if change.up:
-            self.public_url, self.way_in = change.url, "tunnel up"
-            self._tell(f"The tunnel is up again: {change.url}", self._tunnel_record(None))
+            if change.url != self.public_url:
+                self.public_url = change.url
+                self._moved.set()
+            self._tell(f"The tunnel is up again: {change.url}", self._tunnel_record())
         else:
-            reason = change.reason.rstrip(".")
-            self.way_in = f"tunnel down ({reason})"
             again = "" if change.retry_in is None else f"; trying again in {change.retry_in:.0f} s"
-            self._tell(f"The tunnel is down: {reason}{again}", self._tunnel_record(reason))
-        if moved and self._plan.register and self._registration is not None and change.url is not None:
-            self._spawn(self._move(self._registration, change.url))
+            self._tell(f"The tunnel is down: {self.tunnel_trouble}{again}", self._tunnel_record())
 
-    def _tunnel_record(self, reason: str | None) -> Mapping[str, object]:
+    def _tunnel_record(self) -> Mapping[str, object]:
+        reason = self.tunnel_trouble or None
         return {"record": "tunnel", "up": reason is None, "publicUrl": self.public_url, "reason": reason}
 
     async def _probe(self, public_url: str) -> None:
@@ -181,78 +202,89 @@ class Service:
         reason = await _why_not_here(public_url, self._listener.instance)
         if reason is None:
             milliseconds = (time.monotonic() - start) * 1000
-            self._tell(f"{public_url} leads here, in {milliseconds:.0f} ms", None)
+            self._warn(f"{public_url} leads here, in {milliseconds:.0f} ms")
         elif self._plan.force or not self._plan.register:
-            self._tell(f"Warning: 8x8 will not get through at {public_url}: {reason}.", None)
+            self._warn(f"Warning: 8x8 will not get through at {public_url}: {reason}.")
         else:
             raise Unreachable(
                 f"8x8 would not get through at {public_url}: {reason}.",
                 hint="Nothing was registered. With --force it is registered all the same.",
             )
 
-    async def _register(self, registration: Registration) -> None:
-        plan = self._plan
-        if plan.register and self.public_url is not None:
-            receiver = self.public_url
-            await asyncio.to_thread(
-                registration.take, plan.register, receiver, token=plan.token, force=plan.force
-            )
-            self._tell(f"Registered with 8x8 for {', '.join(plan.register)}.", None)
-            self._spawn(self._watch(registration))
-        else:  # an earlier run may have ended before it could put things back
+    # -- 8x8 -----------------------------------------------------------------------------------------
+
+    async def _register(self, registration: Registration, undo: AsyncExitStack) -> None:
+        plan, receiver = self._plan, self.public_url
+        undo.callback(registration.close)
+        if not plan.register or receiver is None:
+            # An earlier run may have ended before it could put things back.
             with suppress(InUse):
-                await self._give_back(registration)
+                try:
+                    await self._give_back(registration)
+                except VoicecliError as error:
+                    self._warn(f"{error.message} {error.hint}")
+            return
+        undo.push_async_callback(self._give_back, registration)
+        await self._in_turn(
+            partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
+        )
+        self._warn(f"Registered with 8x8 for {', '.join(plan.register)}.")
+        watching = asyncio.create_task(self._watch(registration, receiver))
+        undo.push_async_callback(_ended, watching)
 
-    async def _move(self, registration: Registration, public_url: str) -> None:
-        try:
-            await asyncio.to_thread(registration.move, public_url, token=self._plan.token)
-            self._warn(f"8x8 reports to {public_url} from now on.")
-        except VoicecliError as error:
-            self._warn(f"8x8 can't be told the new address. {error.message} {error.hint}")
-
-    async def _watch(self, registration: Registration) -> None:
+    async def _watch(self, registration: Registration, known: str) -> None:
+        """See that the webhooks stay ours, and tell 8x8 where the tunnel leads when that changes."""
         while True:
-            await asyncio.sleep(CHECK_EVERY)
-            with suppress(VoicecliError):  # the next look may have more luck
-                await asyncio.to_thread(registration.check)
-
-    # -- stop ----------------------------------------------------------------------------------------
-
-    async def _stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._registration is not None and self._registration.has_taken:
-            await self._give_back(self._registration)
-        if self._registration is not None:
-            self._registration.close()
-        await self._listener.stop()
-        if self._ngrok is not None:
-            await self._ngrok.stop()
-        if self._forwarder is not None:
-            await self._forwarder.stop()
-        await self._recorder.stop()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), CHECK_EVERY)
+            self._moved.clear()
+            receiver = self.public_url
+            if receiver is None or receiver == known:
+                with suppress(VoicecliError):  # the next look may have more luck
+                    await self._in_turn(registration.check)
+                continue
+            try:
+                await self._in_turn(partial(registration.move, receiver, token=self._plan.token))
+                known = receiver
+                self._warn(f"8x8 reports to {receiver} from now on.")
+            except VoicecliError as error:
+                again = f"Trying again in {CHECK_EVERY:.0f} s."
+                self._warn(f"8x8 can't be told the new address. {error.message} {again}")
 
     async def _give_back(self, registration: Registration) -> None:
         try:
-            count = await asyncio.to_thread(registration.put_back)
-            if count:
-                self._warn("The webhooks at 8x8 are as they were before.")
+            done = await self._in_turn(registration.put_back)
         except InUse:
             raise
         except VoicecliError as error:
-            self._warn(
-                f"The webhooks at 8x8 are not as they were before: {error.message} "
-                "Run voicecli webhooks restore."
-            )
+            error.message = f"The webhooks at 8x8 are not as they were before: {error.message}"
+            error.hint = "Run voicecli webhooks restore."
+            raise
+        if done:
+            self._warn(f"Put back what was at 8x8: {', '.join(done)}.")
 
-    def _warn(self, text: str) -> None:
-        self._tell(text, None)
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be
+        known before that can be put back."""
+        async with self._at_8x8:
+            return await _to_its_end(asyncio.to_thread(work))
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+async def _to_its_end(work: Coroutine[object, object, T]) -> T:
+    """Do this even if nobody wants it any more; only then be cancelled."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error from None
+        raise
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def _why_not_here(public_url: str, instance: str) -> str | None:
@@ -260,7 +292,7 @@ async def _why_not_here(public_url: str, instance: str) -> str | None:
     timeout = aiohttp.ClientTimeout(total=PROBE_TIMEOUT)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as http,
             http.get(f"{public_url.rstrip('/')}/health", allow_redirects=False) as response,
         ):
             document = json_object(await response.content.read(10_000))

@@ -7,8 +7,10 @@ length and then ``marshal``, which is safe between two ends of the same program.
 
 import marshal
 import os
+import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,16 @@ CHUNK = 1 << 16  # bytes
 TIDY_EVERY = 0.5  # seconds
 
 
-def frame(content: list[Any]) -> bytes:
+def frame(content: Any) -> bytes:
     packed = marshal.dumps(content)
     return len(packed).to_bytes(HEADER, "big") + packed
 
 
 def main(home: str) -> None:
-    """Serve until standard input ends: the receiver is gone, however it ended."""
+    """Serve until standard input ends: the receiver is gone, however it ended. Signals are for the receiver,
+    even those that are sent to all of a service's processes."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     over = threading.Event()
     tidying = threading.Thread(target=_tidy, args=(Path(home), over), daemon=True)
     with Store(Path(home)) as store:
@@ -34,12 +39,18 @@ def main(home: str) -> None:
         left = b""
         while chunk := os.read(0, CHUNK):
             left += chunk
-            rows: list[tuple[object, ...]] = []
+            events: list[KeptEvent] = []
+            replies: list[tuple[str, int]] = []
             while len(left) >= HEADER and len(left) >= (end := HEADER + int.from_bytes(left[:HEADER], "big")):
-                rows += marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
+                rows, noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
+                events += [KeptEvent(*row) for row in rows]
+                replies += noted
                 left = left[end:]
-            if rows:
-                _write(frame(_kept(store, rows)))
+            if events:
+                _write(frame(_kept(store, events)))
+            if replies:
+                with suppress(StoreFailed):  # an event without a note of its reply is whole all the same
+                    store.replied(replies)
         over.set()
         tidying.join()  # the last to close the store leaves it as one file
 
@@ -49,17 +60,18 @@ def _tidy(home: Path, over: threading.Event) -> None:
     with Store(home) as store:
         while not over.wait(TIDY_EVERY):
             store.tidy()
+            if not store.is_there():
+                sys.stderr.write("the store was removed\n")
+                sys.stderr.flush()
+                os._exit(1)  # another one makes a new store
 
 
-def _kept(store: Store, rows: list[tuple[object, ...]]) -> list[tuple[int, int] | str]:
-    """For each row, in order: the event's number and how often it came, or why it is not on disk."""
-    events = [KeptEvent(*row) for row in rows if len(row) > 2]  # type: ignore[arg-type]
+def _kept(store: Store, events: list[KeptEvent]) -> list[tuple[int, int] | str]:
+    """For each, in order: the event's number and how often it came, or why it is not on disk."""
     try:
-        recorded = iter(store.record(events) if events else ())
-        store.replied([row for row in rows if len(row) == 2])  # type: ignore[misc]
+        return [(*recorded,) for recorded in store.record(events)]
     except StoreFailed as error:
-        return [error.message] * len(rows)
-    return [(*next(recorded),) if len(row) > 2 else (0, 0) for row in rows]
+        return [error.message] * len(events)
 
 
 def _write(answer: bytes) -> None:

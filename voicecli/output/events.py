@@ -50,20 +50,21 @@ class EventRow:
 
     def cells(self, *, narrow: bool) -> Sequence[str]:
         kept, event = self.kept, self.kept.event
-        where = self._number(event.destination)
+        where = self._shown(event.destination)
         if not narrow:
-            where = _way(self._number(event.source), where)
-        return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, self._words())
+            where = _way(self._shown(event.source), where)
+        words = self._shown(self._words())
+        return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, words)
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
-        event, again = self.kept.event, self.kept.times > 1
+        event, again = self.kept.event, self.kept.again
         last = "dim" if again else outcome_style(event.outcome)
         return ("dim", "dim" if again else "bold", session_style(event.session_id), "", last)
 
     def data(self) -> Mapping[str, object]:
         kept, event = self.kept, self.kept.event
         data = {
-            "record": "event" if kept.times == 1 else "duplicate",
+            "record": "duplicate" if kept.again else "event",
             "id": kept.id,
             "received": _iso(kept.received),
             "type": event.type,
@@ -80,12 +81,12 @@ class EventRow:
         }
         return _masked(data) if self.masked else data  # type: ignore[return-value]
 
-    def _number(self, number: str) -> str:
-        return phone.masked(number) if self.masked else number
+    def _shown(self, text: str) -> str:
+        return phone.masked(text) if self.masked else text
 
     def _words(self) -> str:
         kept = self.kept
-        if kept.times > 1:
+        if kept.again:
             return f"the same again, ×{kept.times}"
         words = kept.event.words
         words += f"; our reply: {kept.reply}" if kept.reply is not None else ""
@@ -109,7 +110,7 @@ class CallRow:
         if self.masked:
             source, destination = phone.masked(source), phone.masked(destination)
         where = destination if narrow else _way(source, destination)
-        words = call.words
+        words = phone.masked(call.words) if self.masked else call.words
         if call.outcome is None:
             silent = int(self.now - call.last)
             words += f"; no summary for {silent} s" if call.overdue(self.now) else ""
@@ -154,13 +155,19 @@ def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-def _masked(value: object) -> object:
+def _masked(value: object, name: str = "") -> object:
+    """Without the numbers in it; ``name`` is of its field. Identifiers and times are none."""
     match value:
+        case dict():
+            return {name: _masked(item, name) for name, item in value.items()}
+        case list() | tuple():
+            return [_masked(item, name) for item in value]
+        case _ if name.lower().endswith(("id", "time", "timestamp", "received")):
+            return value
         case str():
             return phone.masked(value)
-        case dict():
-            return {name: _masked(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_masked(item) for item in value]
+        case int():
+            text = str(value)
+            return value if phone.masked(text) == text else phone.masked(text)
         case _:
             return value

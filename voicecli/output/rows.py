@@ -60,9 +60,9 @@ class Painter:
         brush = self._paint(styles[-1])
         return painted + ("\n" + " " * start).join(brush(line) for line in lines)
 
-    def text(self, text: str, style: str) -> str:
-        """Text that the terminal may break as it likes."""
-        return self._paint(style)(visible(text))
+    def lines(self, text: str, style: str, width: int) -> list[str]:
+        """Text on as many lines as it takes, broken between words."""
+        return [self._paint(style)(line) for line in self._wrapped(visible(text), width)]
 
     def line(self, text: str, style: str, width: int) -> str:
         """One line that ends where the terminal does."""

@@ -9,8 +9,8 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import OutputFailed
 from voicecli.output.rows import Painter, Row, plain_row
@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.05  # seconds between two writes
 REDRAW = 0.2  # seconds between two pictures of the footer
-MAX_WAITING = 16_000_000  # characters that wait for a screen that stands still
+MAX_WAITING = 16_000_000  # characters that wait for whoever does not read
+MAX_SPARED = 1_000  # lines that are no rows, kept when rows are left out
 NARROW = 100  # columns
 GOODBYE = 2.0  # seconds that the last rows may take
 
 Line = tuple[str, str]
 """A line of the footer and its style."""
+
+
+class _Waiting(NamedTuple):
+    """A line that is to be written. Where too much waits, rows are left out, and nothing else."""
+
+    text: str
+    is_row: bool
 
 
 class Stream:
@@ -44,8 +52,9 @@ class Stream:
         self._write = write
         self._talk = talk
         self._failed = failed
-        self._lines: deque[str] = deque()  # that are to be written
+        self._waiting: deque[_Waiting] = deque()
         self._size = 0  # their characters
+        self._spared: deque[_Waiting] = deque(maxlen=MAX_SPARED)
         self._lost = 0
         self._lock = threading.Lock()
         self._news = threading.Event()
@@ -55,11 +64,11 @@ class Stream:
         self._thread.start()
 
     def add(self, row: Row) -> None:
-        self._add(plain_row(row.columns(narrow=False), row.cells(narrow=False)))
+        self._put(plain_row(row.columns(narrow=False), row.cells(narrow=False)), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
-        """Talk among the rows; ``record`` is what programs get of it."""
-        self._talk(text)
+        """Talk among the rows; ``record`` is what programs get in its place, else the text."""
+        self._put(text, is_row=False)
 
     def picture(self, rows: Sequence[Row], footer: Sequence[Line]) -> None:
         """What stands below the rows until there is another picture: nothing in a pipe."""
@@ -69,24 +78,33 @@ class Stream:
         self._news.set()
         self._thread.join(GOODBYE)
 
-    def _add(self, line: str) -> None:
-        """Made ready here, and not by the thread, which would take its turns from the listener."""
+    def _put(self, line: str, *, is_row: bool) -> None:
+        """The line was made ready by the caller: the thread would take its turns from the listener."""
         with self._lock:
-            self._lines.append(line)
+            self._waiting.append(_Waiting(line, is_row))
             self._size += len(line)
-            while self._size > MAX_WAITING and len(self._lines) > 1:
-                self._size -= len(self._lines.popleft())
-                self._lost += 1
+            while self._size > MAX_WAITING:
+                oldest = self._waiting.popleft()
+                self._size -= len(oldest.text)
+                if oldest.is_row:
+                    self._lost += 1
+                else:
+                    self._spared.append(oldest)
         if not self._news.is_set():
             self._news.set()
 
-    def _taken(self) -> list[str]:
+    def _taken(self) -> list[_Waiting]:
         """What is to be written now."""
         with self._lock:
-            lines, self._lines, self._size = list(self._lines), deque(), 0
-            lost, self._lost = self._lost, 0
+            lines = [*self._spared, *self._waiting]
+            self._spared.clear()
+            self._waiting.clear()
+            lost, self._lost, self._size = self._lost, 0, 0
         if lost:
-            self._talk(f"{lost:,} events are not shown: the screen stood still. They are kept.")
+            self.note(
+                f"{lost:,} rows are not shown: nobody read them. The events are kept.",
+                {"record": "lost", "rows": lost},
+            )
         return lines
 
     def _run(self) -> None:
@@ -97,11 +115,20 @@ class Stream:
             self._turn()
             if not self._closing:
                 pause.wait(INTERVAL)
-        self._turn()
+        while self._turn():
+            pass
 
-    def _turn(self) -> None:
-        if lines := self._taken():
-            self._guarded("\n".join([*lines, ""]))
+    def _turn(self) -> bool:
+        """Write what waits; whether there was something."""
+        lines = self._taken()
+        for is_row, group in groupby(lines, key=lambda line: line.is_row):
+            texts = [line.text for line in group]
+            if is_row:
+                self._guarded("".join(f"{text}\n" for text in texts))
+            else:
+                for text in texts:
+                    self._talk(text)
+        return bool(lines)
 
     def _guarded(self, text: str) -> None:
         if self._broken:
@@ -117,11 +144,16 @@ class JsonStream(Stream):
     """JSON Lines."""
 
     def add(self, row: Row) -> None:
-        self._add(_json(row.data()))
+        self._put(_json(row.data()), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
-        if record is not None:
-            self._add(json.dumps(record))
+        self._put(_json(record or {"record": "note", "text": text}), is_row=False)
+
+    def _turn(self) -> bool:
+        lines = self._taken()
+        if lines:
+            self._guarded("".join(f"{line.text}\n" for line in lines))
+        return bool(lines)
 
 
 class LiveStream(Stream):
@@ -147,22 +179,24 @@ class LiveStream(Stream):
             self._headed = True
             columns = row.columns(narrow=width < NARROW)
             names = [column.name for column in columns]
-            self._add(self._painter.row(columns, names, ["bold underline"] * len(names), width))
-        self._add(self._painted(row, width))
+            self._put(self._painter.row(columns, names, ["bold underline"] * len(names), width), is_row=False)
+        self._put(self._painted(row, width), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
-        self._add(self._painter.text(text, "dim"))
+        for line in self._painter.lines(text, "dim", self._screen.columns):
+            self._put(line, is_row=False)
 
     def picture(self, rows: Sequence[Row], footer: Sequence[Line]) -> None:
         self._picture = (rows, footer)
 
-    def _turn(self) -> None:
+    def _turn(self) -> bool:
         self._screen = shutil.get_terminal_size()
         lines = self._taken()
         below = [] if self._closing else self._pictured()
         if lines or below != self._below:
-            self._guarded(self._erased() + "".join(f"{line}\n" for line in lines) + "\n".join(below))
+            self._guarded(self._erased() + "".join(f"{line.text}\n" for line in lines) + "\n".join(below))
             self._below = below
+        return bool(lines)
 
     def _painted(self, row: Row, width: int) -> str:
         narrow = width < NARROW
@@ -177,13 +211,18 @@ class LiveStream(Stream):
         """The picture's lines, at most as many as fit on the screen: its rows are cut, not its footer."""
         width, height = self._screen
         rows, footer = self._picture
-        room = max(0, height - len(footer) - 2)
-        newest = rows[-room:] if room else ()
-        lines = [line for row in newest for line in self._painted(row, width).split("\n")]
-        lines = lines[max(0, len(lines) - room) :]
-        if (hidden := len(rows) - room) > 0 and lines:
-            lines[0] = self._painter.line(f"… and {hidden + 1:,} more", "dim", width - 1)
+        lines = self._newest(rows, max(0, height - len(footer) - 2), width)
         return [*lines, *(self._painter.line(text, style, width - 1) for text, style in footer)]
+
+    def _newest(self, rows: Sequence[Row], room: int, width: int) -> list[str]:
+        """The lines of as many of the last rows as there is room for, below a word on the others."""
+        painted = [self._painted(row, width).split("\n") for row in rows[max(0, len(rows) - room) :]]
+        hidden = len(rows) - len(painted)
+        while painted and sum(map(len, painted)) + (hidden > 0) > room:
+            del painted[0]
+            hidden += 1
+        more = [self._painter.line(f"… and {hidden:,} more", "dim", width - 1)] if hidden and room else []
+        return more + [line for lines in painted for line in lines]
 
     def _erased(self) -> str:
         """Goes back to where the picture began; a terminal that was made narrower has broken its lines."""
@@ -198,11 +237,14 @@ def _json(data: Mapping[str, object]) -> str:
     """In ASCII, which no terminal obeys."""
     import orjson
 
-    with suppress(orjson.JSONEncodeError):  # for halves of characters, and numbers of over 64 bits
+    try:
         text = orjson.dumps(data).decode()
         if text.isascii():
             return text
-    return json.dumps(data)
+    except orjson.JSONEncodeError:  # for halves of characters, and numbers of over 64 bits
+        text = json.dumps(data)
+    plain = json.loads(text, parse_constant=lambda _: None)  # NaN is no JSON
+    return json.dumps(plain, separators=(",", ":"))
 
 
 def _length(line: str) -> int:
