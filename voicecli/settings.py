@@ -70,7 +70,7 @@ SETTINGS = (
         "public_url",
         "WEBHOOK_BASE_URL",
         what="the public address of the listener",
-        where="your static ngrok domain, or the URL of a server of your own",
+        where="your static ngrok domain",
         flag="--domain",
     ),
     Setting(
