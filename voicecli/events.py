@@ -61,17 +61,13 @@ class Event:
         """8x8's word for its state: the outcome of a VSS, else callStatus or status, or nothing."""
         return self.outcome or _text(self.payload, "callStatus") or _text(self.payload, "status")
 
-    @property
-    def event_id(self) -> str:
-        """The same when 8x8 sends the event again; empty for an event that has none."""
+    def identity(self, content: Callable[[], bytes]) -> bytes:
+        """16 bytes that are the same when the event comes again: made of its type, its session and its
+        eventId, or of ``content`` where it has none."""
         event_id = self.payload.get("eventId")
-        return event_id if isinstance(event_id, str) and len(event_id) <= MAX_TEXT else ""
-
-    def identity(self, content: bytes) -> bytes:
-        """16 bytes that are the same when the event comes again: made of its type, its session, and its
-        eventId, or ``content`` where it has none."""
-        of = f"{self.type} {self.session_id} {self.event_id}".encode(errors="replace")
-        return blake2b(of if self.event_id else of + content, digest_size=16).digest()
+        fit = isinstance(event_id, str) and 0 < len(event_id) <= MAX_TEXT
+        of = f"{self.type} {self.session_id} {event_id if fit else ''}".encode(errors="replace")
+        return blake2b(of if fit else of + content(), digest_size=16).digest()
 
 
 class Received(NamedTuple):

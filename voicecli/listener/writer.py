@@ -39,11 +39,11 @@ def main(home: str) -> None:
         left = b""
         while chunk := os.read(0, CHUNK):
             left += chunk
-            events: list[KeptEvent] = []
+            events: list[KeptEvent] = []  # as mere tuples
             replies: list[tuple[str, int]] = []
             while len(left) >= HEADER and len(left) >= (end := HEADER + int.from_bytes(left[:HEADER], "big")):
-                rows, noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
-                events += [KeptEvent(*row) for row in rows]
+                received, noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
+                events += received
                 replies += noted
                 left = left[end:]
             if events:
