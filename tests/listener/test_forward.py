@@ -155,3 +155,17 @@ async def test_what_waits_for_a_slow_application_is_bounded(
         "Events are not passed on: the application is too slow.",
         "The application takes events again; 7 events were not passed on.",
     ]
+
+
+async def test_a_fault_of_ours_is_forgotten_when_the_event_comes_again(tmp_path: Path) -> None:
+    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+        app.answer = json.dumps({"callflow": [SAY]}).encode()
+
+        def fail(_: object) -> None:
+            raise ZeroDivisionError
+
+        world.service._listener._shown = fail
+        assert (await world.event(vca()))[0] == 503
+        world.service._listener._shown = world.shown.append
+        assert await world.event(vca()) == (200, {"callflow": [SAY]})
+    assert [received.again for received in world.shown] == [False]

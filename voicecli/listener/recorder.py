@@ -16,6 +16,7 @@ PATIENCE = 10.0  # seconds that a commit may take
 MAX_WAITING = 64 << 20  # bytes of events that wait for it
 RESTART_AFTER = 1.0  # seconds
 MAX_WORDS = 10_000  # bytes
+TOO_MANY = "Events can't be kept: too many wait for the disk."
 
 
 class Recorder:
@@ -24,16 +25,16 @@ class Recorder:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._events: list[tuple[object, ...]] = []  # to be sent at the end of this turn
+        # To be sent at the end of this turn.
+        self._events: list[tuple[object, ...]] = []
         self._replies: list[tuple[str, int]] = []
-        self._waiting: deque[tuple[asyncio.Future[Recorded], int]] = (
-            deque()
-        )  # for these events, in order, and their size
+        # Who waits for which event, in order, and its bytes.
+        self._waiting: deque[tuple[asyncio.Future[Recorded], int]] = deque()
+        self._size = 0  # bytes of all of these
+        self._since = 0.0  # the loop's time at which the first of these, or the last answer, came
         self._process: Process | None = None
         self._watching: asyncio.Task[None] | None = None
         self._guarding: asyncio.Task[None] | None = None
-        self._size = 0  # bytes of these events
-        self._since = 0.0  # the loop's time at which the first of these, or the last answer, came
         self._up = False
         self._why = ""  # it is not up
         self._stopping = False
@@ -115,9 +116,7 @@ class Recorder:
         """Done when the event is on disk; fails with StoreFailed when it could not be kept."""
         done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         if not self._up or self._size > MAX_WAITING:
-            self._answer(
-                done, self._why if not self._up else "Events can't be kept: too many wait for the disk."
-            )
+            self._answer(done, TOO_MANY if self._up else self._why)
             return done
         if not self._waiting:
             self._since = asyncio.get_running_loop().time()

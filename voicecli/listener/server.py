@@ -209,18 +209,17 @@ class Listener:
         """What the application says, else our own reply. The event is on disk before anybody acts on it, and
         shown when the reply is known."""
         try:
-            number, times = await self._recorder.record(arrival.kept(None))
+            recorded = await self._recorder.record(arrival.kept(None))
             asked = await forwarder.ask(arrival.path_kind, *arrival.message)
+            if isinstance(asked, Reply):
+                reply, remark = asked, "as the application says"
+            else:
+                reply, remark = self._reply, f"the application {asked}"
+            self._recorder.replied(recorded.id, reply.words())
+            self._show(arrival, recorded, reply.words(), (*arrival.remarks, remark))
         except BaseException:
             self._asked.pop(arrival.key, None)
             raise
-        reply, remarks = self._reply, arrival.remarks
-        if isinstance(asked, Reply):
-            reply, remarks = asked, (*remarks, "as the application says")
-        else:
-            remarks = (*remarks, f"the application {asked}")
-        self._recorder.replied(number, reply.words())
-        self._show(arrival, Recorded(number, times), reply.words(), remarks)
         if len(self._asked) > REMEMBERED:
             self._asked.popitem(last=False)
         return reply
