@@ -10,9 +10,10 @@ from conftest import RunningSandbox
 from voicecli import api
 from voicecli.api import Webhook
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, VoicecliError
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.store import Store
 
 OURS = "http://127.0.0.1:9"
 
@@ -198,6 +199,25 @@ def test_one_that_can_not_be_put_back_does_not_stop_the_others(
     assert list(world.webhooks()) == ["VCA"]
     assert world.registration().put_back() == ["VCA"]
     assert world.webhooks() == {}
+
+
+def test_what_can_not_be_forgotten_is_found_to_be_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    before = world.webhooks()
+    registration = world.registration()
+    registration.take(["VCA", "VSS"], OURS, token="a-token")
+
+    def full(*_: object) -> None:
+        raise StoreFailed("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "forget_webhook", full)
+        assert registration.put_back() == ["VCA", "VSS"]
+    assert world.webhooks() == before
+    assert world.registration().put_back() == []
+    assert (world.told, world.webhooks()) == ([], before)
 
 
 def test_the_lock_is_the_owners_alone(world: World) -> None:

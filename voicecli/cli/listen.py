@@ -16,7 +16,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, options
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.watch import Filters, View, Watch
-from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
+from voicecli.errors import ConfigurationError, Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def listen(
         interrupts.run(watch.run(service))
     except KeyboardInterrupt:  # this is how it ends, once it is up
         if not watch.ready:
-            raise
+            raise Interrupted("Interrupted before it was ready.") from None
 
 
 def _is_local(url: str | None) -> bool:

@@ -6,6 +6,7 @@ What was there is on disk before it is changed, so that it can be put back after
 import fcntl
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -141,19 +142,21 @@ class Registration:
         )
         for webhook in replaced:
             kind, current = webhook.type, now.get(webhook.type)
+            url = None if current is None else current.url
             try:
-                if current is not None and current.url in webhook.own_urls:
+                if url in webhook.own_urls:
                     self._put_back(webhook)
                     done.append(kind)
-                else:
-                    where = "is not set any more" if current is None else f"points to {current.url} by now"
+                elif url != webhook.url:
+                    where = f"points to {url} by now" if url else "is not set any more"
                     before = f" Before voicecli listen it pointed to {webhook.url}." if webhook.url else ""
                     self._tell(f"The {kind} webhook {where}: it is left as it is.{before}")
-                self._taken.pop(kind, None)
-                with Store(self._home) as store:
-                    store.forget_webhook(*self._of, kind)
             except VoicecliError as error:
                 failures.append(error)
+                continue
+            self._taken.pop(kind, None)
+            with suppress(VoicecliError), Store(self._home) as store:  # else the next one finds it all right
+                store.forget_webhook(*self._of, kind)
         if failures:
             raise failures[0]
         return done
