@@ -69,3 +69,22 @@ def test_a_plus_is_suggested_only_where_it_would_help() -> None:
     with pytest.raises(InvalidInput) as caught:
         phone.parse("0199001234")
     assert "+1" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("+33199001234", "+33••••1234"),
+        ("33199001234", "33••••1234"),
+        ("0033199001234", "0033••••1234"),
+        ("to +33199001234, from (33199000000)", "to +33••••1234, from (33••••0000)"),
+        ("-+33199001234-2 x+33199001234_x", "-+33••••1234-2 x+33••••1234_x"),
+        ("12345678-1234-11ee-911b-e9023a97c284", "12345678-1234-11ee-911b-e9023a97c284"),
+        (
+            "2026-03-25T06:01:30Z, 123456 and 12345678901234567",
+            "2026-03-25T06:01:30Z, 123456 and 12345678901234567",
+        ),
+    ],
+)
+def test_numbers_in_a_text_are_masked(text: str, masked: str) -> None:
+    assert phone.masked(text) == masked

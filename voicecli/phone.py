@@ -9,7 +9,8 @@ from functools import lru_cache
 from voicecli.errors import InvalidInput, quoted
 
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
-_IN_TEXT = re.compile(r"(?<![\w+-])\+?[1-9]\d{6,14}(?![\w-])", re.ASCII)  # and not a part of a UUID
+# With a +, wherever it stands; without, no part of a longer word such as a UUID.
+_IN_TEXT = re.compile(r"(\+)([1-9]\d{6,14})|(?<![\w+-])((?:00)?)([1-9]\d{6,14})(?![\w-])", re.ASCII)
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")  # what editors make of a hyphen
 
 
@@ -83,17 +84,16 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
 @lru_cache(1_000)
 def masked(text: str) -> str:
     """A text whose numbers can be recognised but not called: +65••••4567."""
-    return _IN_TEXT.sub(lambda found: _masked(found[0]), text)
+    return _IN_TEXT.sub(_masked, text)
 
 
-def _masked(number: str) -> str:
+def _masked(found: re.Match[str]) -> str:
     import phonenumbers
 
+    sign, digits = found[1] or found[3] or "", found[2] or found[4]
     code = 2
     with suppress(phonenumbers.NumberParseException):
-        code = len(str(phonenumbers.parse("+" + number.lstrip("+")).country_code or 10))
-    sign = "+" if number.startswith("+") else ""
-    digits = number.lstrip("+")
+        code = len(str(phonenumbers.parse(f"+{digits}").country_code or 10))
     return f"{sign}{digits[:code]}••••{digits[-4:]}"
 
 

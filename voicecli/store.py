@@ -238,7 +238,7 @@ class Store:
         except sqlite3.Error as error:
             raise StoreFailed(
                 f"What is at 8x8 now can't be kept: {error}.",
-                hint="Without it nothing could be put back, so nothing was changed.",
+                hint="Without that it could not be put back.",
             ) from error
 
     def forget_webhook(self, base_url: str, subaccount: str, kind: str) -> None:

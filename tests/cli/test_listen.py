@@ -276,6 +276,35 @@ def test_all_processes_of_a_service_may_get_the_signal(tmp_path: Path) -> None:
     assert listener.of("note") == []
 
 
+def test_beside_one_that_is_registered_another_says_nothing_of_it(
+    tmp_path: Path, own_sandbox: RunningSandbox
+) -> None:
+    port, env = free_port(), own_sandbox.environment
+    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    with (
+        listening(tmp_path / "home", *arguments, env=env) as registered,
+        listening(tmp_path / "home", "--no-tunnel", env=env) as other,
+    ):
+        assert registered.url
+        assert other.url
+        assert other.stop() == 0
+        assert other.of("note") == []
+        assert set(webhooks(own_sandbox)) == {"VCA", "VSS"}
+
+
+def test_nohup_is_respected(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for the listener, which inherits it
+    try:
+        with listening(tmp_path / "home", "--no-tunnel") as listener:
+            assert listener.url
+            listener.process.send_signal(signal.SIGHUP)
+            report(listener, vss("s-1"))
+            wait_until(lambda: listener.of("event"))
+            assert listener.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_what_is_set_after_a_kill_stays(tmp_path: Path, own_sandbox: RunningSandbox, run: Program) -> None:
     env = {**own_sandbox.environment, "VOICECLI_HOME": str(tmp_path / "home")}
     port = free_port()
@@ -295,6 +324,7 @@ class SlowWay:
 
     def __init__(self, target: str) -> None:
         self.asked, self.open = threading.Event(), threading.Event()
+        self.broken = False
         way = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -307,6 +337,9 @@ class SlowWay:
                     for name in ("Authorization", "Content-Type")
                     if name in self.headers
                 }
+                if way.broken:
+                    self.send_error(500)
+                    return
                 answer = httpx.request(self.command, target + self.path, content=body, headers=headers)
                 self.send_response(answer.status_code)
                 self.send_header("Content-Type", "application/json")
@@ -344,6 +377,28 @@ def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
             assert listener.process.returncode == 130
     assert webhooks(own_sandbox) == {}
     assert json.loads(listener.errors)["error"]["code"] == "interrupted"
+
+
+def test_interrupted_while_it_puts_back_what_a_killed_one_left_it_ends(
+    tmp_path: Path, own_sandbox: RunningSandbox
+) -> None:
+    port = free_port()
+    with closing(SlowWay(own_sandbox.sandbox.url)) as way:
+        env = {**own_sandbox.environment, "EIGHT_X_EIGHT_BASE_URL": way.url}
+        way.open.set()
+        arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+        with listening(tmp_path / "home", *arguments, env=env) as listener:
+            assert listener.url
+            listener.stop(signal.SIGKILL)
+        way.asked.clear()
+        way.open.clear()
+        way.broken = True
+        with listening(tmp_path / "home", "--no-tunnel", env=env) as listener:
+            assert way.asked.wait(DEADLINE)
+            listener.process.send_signal(signal.SIGINT)
+            way.open.set()
+            listener.end_of_it()
+            assert listener.process.returncode == 130
 
 
 def test_webhooks_that_can_not_be_put_back_are_an_error(tmp_path: Path) -> None:

@@ -70,3 +70,9 @@ def test_a_wrong_key_is_refused(webhooks: Callable[..., Finished]) -> None:
     done = webhooks("list", EIGHT_X_EIGHT_API_KEY="some-wrong-key")
     assert (done.code, done.out) == (4, "")
     assert "EIGHT_X_EIGHT_API_KEY" in done.err
+
+
+def test_a_store_that_can_not_be_used_does_not_hide_what_was_done(webhooks: Callable[..., Finished]) -> None:
+    done = webhooks("set", "vss", "https://example.com/", "--no-auth", VOICECLI_HOME="/proc/nothing")
+    assert (done.code, done.out) == (0, "VSS events go to https://example.com/, without a token\n")
+    assert "Warning: a listener may still put back what was there before" in done.err

@@ -221,21 +221,53 @@ async def test_when_the_writing_process_dies_another_takes_over(
 async def test_a_disk_that_stands_still_is_answered_503(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "PATIENCE", 0.2)
-    monkeypatch.setattr(recorder, "MAX_WAITING", 500)
+    monkeypatch.setattr(recorder, "MAX_WAITING", 1_000)
     monkeypatch.setattr(recorder, "RESTART_AFTER", 0.01)
     async with receiving(tmp_path) as world:
         process = world.service._recorder._process
         assert process is not None
         process.send_signal(signal.SIGSTOP)
-        answers = await asyncio.gather(
-            *(world.event(vss(f"s-{number}", more="x" * 300)) for number in range(9))
-        )
-        assert {status for status, _ in answers} == {503}
+        events = [asyncio.create_task(world.event(vss(f"s-{number}", more="x" * 500))) for number in range(9)]
+        await world.until(lambda: any("too many wait for the disk" in text for text in world.told))
+        assert any(not event.done() for event in events)
+        monkeypatch.setattr(recorder, "PATIENCE", 0.1)
+        assert {status for status, _ in await asyncio.gather(*events)} == {503}
         async with asyncio.timeout(DEADLINE):
-            while (await world.event(vss("s-0", more="x" * 300)))[0] != 200:
+            while (await world.event(vss("s-0", more="x" * 500)))[0] != 200:
                 pass
-    assert any("the disk took over" in text or "too many wait" in text for text in world.told)
+
+
+async def test_who_leaves_in_the_middle_is_no_fault_of_ours(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(world.service.url.rpartition(":")[2]))
+        head = (
+            "POST /api/webhooks/vss HTTP/1.1",
+            "Host: x",
+            f"Authorization: {TOKEN}",
+            "Content-Length: 999",
+        )
+        writer.write("\r\n".join((*head, "", "{")).encode())
+        await writer.drain()
+        assert (await world.event(vss()))[0] == 200
+        writer.transport.abort()
+        async with asyncio.timeout(DEADLINE):
+            while not world.service.refused:
+                await world.event(vss())
+        assert not any("an error of its own" in text for text in world.told)
+
+
+async def test_what_was_shown_long_ago_is_still_no_news_and_what_another_run_kept_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REMEMBERED", 2)
+    async with receiving(tmp_path) as world:
+        await world.event(vss("another run's"))
+    async with receiving(tmp_path) as world:
+        for number in range(5):
+            await world.event(vss(f"s-{number}"))
+        await world.event(vss("s-0"))
+        await world.event(vss("another run's"))
+    assert [received.again for received in world.shown[-2:]] == [True, False]
 
 
 async def test_who_sends_too_slowly_is_dropped_and_harms_nobody(

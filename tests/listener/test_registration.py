@@ -177,6 +177,35 @@ def test_a_webhook_that_leads_here_already_keeps_its_authorization(world: World)
     assert world.webhooks() == before
 
 
+def test_a_new_token_is_not_in_a_header_that_is_there_already(world: World) -> None:
+    world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="theirs"))
+    registration = world.registration()
+    with pytest.raises(ConfigurationError, match="has an Authorization header"):
+        registration.take(["VSS"], OURS, token="a-token", new_token=True)
+    registration.close()
+
+
+def test_webhooks_are_put_back_whatever_became_of_the_store(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VCA"], OURS, token="a-token")
+    (world.home / "voicecli.sqlite3").write_bytes(b"no database at all " * 100)
+    assert registration.put_back() == ["VCA"]
+    assert world.webhooks() == {}
+
+
+def test_a_move_that_fails_again_and_again_is_remembered_once(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    with world.refused(registration):
+        for _ in range(3):
+            with pytest.raises(VoicecliError):
+                registration.move("http://127.0.0.1:11", token="a-token")
+    with Store(world.home) as store:
+        [webhook] = store.replaced_webhooks(world.url, SUBACCOUNT)
+    assert len(webhook.own_urls) == 2
+    registration.put_back()
+
+
 def test_one_that_can_not_be_put_back_does_not_stop_the_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +258,6 @@ def test_a_start_that_fails_half_way_can_be_put_back(world: World) -> None:
     registration = world.registration()
     with pytest.raises(Refused, match="refused"):
         registration.take(["VSS", "XYZ"], OURS, token="a-token")
-    assert registration.has_taken
-    registration.put_back()
+    assert registration.put_back() == ["VSS"]
     registration.close()
     assert world.webhooks() == {}

@@ -40,7 +40,8 @@ def ignore() -> None:
 
 
 def run(work: Coroutine[object, object, None]) -> None:
-    """Run asynchronous work; an interrupt cancels it once, and when it has cleaned up, is raised."""
+    """Run asynchronous work. The first interrupt cancels it, those that follow do nothing; where the work
+    then ends as cancelled, KeyboardInterrupt is raised."""
     import asyncio
 
     over = False
@@ -55,7 +56,8 @@ def run(work: Coroutine[object, object, None]) -> None:
                 loop.call_soon_threadsafe(task.cancel)
 
         # Not by the loop: as it takes its own handlers away, a second signal would find the system's.
-        before = {number: signal.signal(number, stop) for number in SIGNALS}
+        wanted = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
+        before = {number: signal.signal(number, stop) for number in wanted}
         try:
             await work
         finally:

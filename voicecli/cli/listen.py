@@ -132,7 +132,10 @@ def listen(
     status: Annotated[
         str | None, typer.Option(metavar="STATUS", help="Only this status, such as BUSY.", **_SHOWN)
     ] = None,
-    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after N rows.", **_SHOWN)] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="End after N rows; what comes again is none.", **_SHOWN),
+    ] = None,
     for_: Annotated[
         timedelta | None,
         typer.Option("--for", metavar="TIME", parser=options.duration, help="End after 10m, 2h.", **_SHOWN),
@@ -154,13 +157,10 @@ def listen(
         raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
     if register and no_tunnel:
         raise InvalidInput("--register needs a way in for 8x8.", hint="Give --public-url, not --no-tunnel.")
-    if (
-        register
-        and public_url is not None
-        and _is_local(public_url)
-        and not _is_local(settings.get("base_url"))
-    ):
-        raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
+    if public_url is not None:
+        public_url = options.web_url(public_url, "--public-url")
+        if register and _is_local(public_url) and not _is_local(settings.get("base_url")):
+            raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
     if only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     filters = Filters(
@@ -181,11 +181,12 @@ def listen(
         port=int(settings.require("port")["port"]),
         host=host,
         token=token,
+        token_is_new=settings.get("webhook_token") is None,
         only_8x8=allow_8x8_only,
         reply=_reply(context, reply),
         forward_to=None if forward_to is None else options.web_url(forward_to, "--forward-to"),
         forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
-        public_url=None if public_url is None else options.web_url(public_url, "--public-url"),
+        public_url=public_url,
         tunnel=_tunnel(settings, host, ngrok_config, install=install_ngrok) if tunnelled else None,
         register=options.webhook_types(events) if register else (),
         force=force,

@@ -105,7 +105,7 @@ class Watch:
         finally:
             self._stream.picture((), ())
             if self._view is View.CALLS and self._left != 0:
-                for call in self._open():
+                for call in self._open()[: self._left]:
                     self._stream.add(CallRow(call, time.time(), self._masked))
             if self.ready:
                 self._stream.note(*self._stopped(service))
@@ -122,10 +122,10 @@ class Watch:
         if self._view is View.EVENTS:
             if self._all or self._filters.event(received):
                 self._stream.add(EventRow(received, self._masked))
-                self._counted(not received.again)
+                self._count(counts=not received.again)
         elif call is not None and call.outcome is not None and self._filters.call(call):
             self._stream.add(CallRow(call, time.time(), self._masked))
-            self._counted(True)
+            self._count(counts=True)
 
     def tell(self, text: str, record: Mapping[str, object] | None = None) -> None:
         """Say something among the rows."""
@@ -139,7 +139,7 @@ class Watch:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), patience)
 
-    def _counted(self, counts: bool) -> None:
+    def _count(self, *, counts: bool) -> None:
         if self._left is not None and counts:
             self._left -= 1
             if self._left == 0:
@@ -198,8 +198,9 @@ async def _ended(task: "asyncio.Task[object]") -> None:
     """Break off what is not done; raise what it failed with."""
     if not task.done():
         task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
 
 
 def _way_in(service: "Service") -> str:

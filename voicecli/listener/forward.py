@@ -1,6 +1,7 @@
 """Passes webhooks on to an application of the user's own, whose answer to a VCA becomes the reply."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -12,6 +13,7 @@ from voicecli.listener.replies import Reply, read
 MAX_ANSWER = 1 << 16  # bytes
 MAX_WAITING = 1_000  # events that wait for the application; what comes beyond is not passed on
 MAX_WAITING_BYTES = 16 << 20
+CALM = 10.0  # seconds without a loss after which all is well again
 AT_ONCE = 16  # sessions that are passed on at the same time
 # Belong to one connection and not to the message (RFC 9110, 7.6.1), or are made anew.
 _HOP_BY_HOP = frozenset(
@@ -30,6 +32,7 @@ class Forwarder:
         self._http: aiohttp.ClientSession | None = None
         self._queues: dict[str, deque[tuple[str, bytes, Mapping[str, str]]]] = {}  # by session, in order
         self._waiting = self._bytes = self._lost = 0
+        self._lost_at = 0.0  # by the monotonic clock
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -88,7 +91,7 @@ class Forwarder:
                     self._bytes -= len(body)
                 if isinstance(answer, str):
                     self._lose(f"the application {answer}")
-                elif self._lost and not self._waiting:
+                elif self._lost and (not self._waiting or time.monotonic() - self._lost_at > CALM):
                     plural = "s were" if self._lost > 1 else " was"
                     self._tell(
                         f"The application takes events again; {self._lost:,} event{plural} not passed on."
@@ -98,6 +101,7 @@ class Forwarder:
             del self._queues[session]
 
     def _lose(self, why: str) -> None:
+        self._lost_at = time.monotonic()
         self._lost += 1
         if self._lost == 1:
             self._tell(f"Events are not passed on: {why}.")

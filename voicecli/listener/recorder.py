@@ -15,7 +15,6 @@ from voicecli.store import KeptEvent, Recorded
 PATIENCE = 10.0  # seconds that a commit may take
 MAX_WAITING = 64 << 20  # bytes of events that wait for it
 RESTART_AFTER = 1.0  # seconds
-MAX_WORDS = 10_000  # bytes
 TOO_MANY = "Events can't be kept: too many wait for the disk."
 
 
@@ -70,6 +69,8 @@ class Recorder:
             start_new_session=True,
         )
         self._up = True
+        if self._stopping and process.stdin is not None:
+            process.stdin.close()
         return process
 
     async def _watch(self) -> None:
@@ -162,6 +163,6 @@ class Recorder:
 
 async def _last_words(process: Process) -> str:
     """Why it ended: the last line of what it wrote to stderr."""
-    words = b"" if process.stderr is None else await process.stderr.read(MAX_WORDS)
+    words = b"" if process.stderr is None else await process.stderr.read()
     said = words.decode(errors="replace").strip().rpartition("\n")[2]
     return f"Events can't be kept: the process that writes has ended{f' ({said})' if said else ''}."

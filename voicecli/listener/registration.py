@@ -42,14 +42,18 @@ class Registration:
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
         self._told: set[str] = set()
 
-    @property
-    def has_taken(self) -> bool:
-        """Whether there is something of ours to put back."""
-        return bool(self._taken)
-
-    def take(self, kinds: Sequence[str], receiver: str, *, token: str | None, force: bool = False) -> None:
-        """Point ``kinds`` at ``receiver``, after putting back what an earlier run may have left. One that
-        leads there already, with an Authorization header, is left alone.
+    def take(
+        self,
+        kinds: Sequence[str],
+        receiver: str,
+        *,
+        token: str | None,
+        new_token: bool = False,
+        force: bool = False,
+    ) -> list[str]:
+        """Point ``kinds`` at ``receiver``, after putting back what an earlier run may have left; the types of
+        those that now are ours. One that leads there already, with an Authorization header, is left alone,
+        unless the token is new, and so is not in that header.
 
         Raises ConfigurationError where that would lose something (unless ``force``): a webhook whose
         Authorization header can't be put back, or another listener's. Raises InUse, StoreFailed, and what
@@ -58,7 +62,11 @@ class Registration:
         self._lock_out_others()
         self._put_all_back()
         found = {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
-        there = [kind for kind in kinds if not force and _is_there(found.get(kind), receiver)]
+        there = (
+            [kind for kind in kinds if _is_there(found.get(kind), receiver)]
+            if not (force or new_token)
+            else []
+        )
         kinds = [kind for kind in kinds if kind not in there]
         if not force:
             self._refuse_losses([found[kind] for kind in kinds if kind in found], receiver)
@@ -79,6 +87,7 @@ class Registration:
                 f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
                 "If its events are refused, set it again with voicecli webhooks set."
             )
+        return list(kinds)
 
     def move(self, receiver: str, *, token: str | None) -> None:
         """Point what is ours at a new address. Raises StoreFailed, and what the client raises; then it can be
@@ -86,12 +95,13 @@ class Registration:
         for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
             if taken.own_urls != (url,):
-                self._remember(replace(taken, own_urls=(*taken.own_urls, url)))
+                self._remember(replace(taken, own_urls=tuple(dict.fromkeys((*taken.own_urls, url)))))
                 self._client.send(api.set_webhook(kind, url, authorization=token))
                 self._remember(replace(taken, own_urls=(url,)))
 
     def put_back(self) -> list[str]:
-        """Put back what runs that ended have left, and what this one has taken; the types of these.
+        """Put back what runs that ended have left, and what this one has taken; the types of these. Then
+        others may take them.
 
         A webhook that points elsewhere by now is left alone. Raises InUse, StoreFailed, and what the client
         raises; what could not be put back stays in the store.
@@ -128,9 +138,14 @@ class Registration:
         self._taken[webhook.type] = webhook
 
     def _to_put_back(self) -> list[ReplacedWebhook]:
-        """What is in the store; and what is ours, should the store have been removed."""
-        with Store(self._home) as store:
-            stored = {webhook.type: webhook for webhook in store.replaced_webhooks(*self._of)}
+        """What is in the store; and what is ours, whatever became of the store."""
+        stored: dict[str, ReplacedWebhook] = {}
+        try:
+            with Store(self._home) as store:
+                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(*self._of)}
+        except VoicecliError:
+            if not self._taken:
+                raise
         return [*(stored | self._taken).values()]
 
     def _put_all_back(self) -> list[str]:

@@ -93,7 +93,8 @@ class Listener:
         self._failing = False
         self._asked: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # the application, by event
         self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
-        self._forgotten = 0  # the highest number that is not among them any more
+        self._first = 0  # the lowest number that was new to this run, once there is one
+        self._forgotten = 0  # the highest number that is not among the known ones any more
         self._runner: web.ServerRunner | None = None
 
     # -- its life ------------------------------------------------------------------------------------
@@ -144,6 +145,8 @@ class Listener:
                 self._failing = True
                 self._trouble(f"{error.message} Events are answered 503, so that 8x8 can send them again.")
             return self._refuse(503, "not kept")
+        except ConnectionError:  # the sender has gone
+            return self._refuse(400, "broke off")
         except Exception as error:  # noqa: BLE001 - a fault of ours: the event may come again, and be kept then
             self._trouble(f"voicecli met an error of its own ({type(error).__name__}: {error}).")
             return self._refuse(503, "a fault of voicecli's")
@@ -237,10 +240,12 @@ class Listener:
             self._trouble("Events are kept again.")
         number, times = recorded
         # What came before, but to another run, or without an answer, is news here.
-        again = times > 1 and (number in self._known or number <= self._forgotten)
+        again = times > 1 and (number in self._known or 0 < self._first <= number <= self._forgotten)
         self._shown(
             Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
         )
+        if times == 1:
+            self._first = self._first or number
         if not again:
             self._known[number] = None
             if len(self._known) > REMEMBERED:

@@ -44,13 +44,15 @@ class Plan:
     """What to listen for, and how. ``port`` 0 lets the system choose; ``forward_timeout`` is in seconds.
 
     ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
-    machine gets in. ``register`` has the types of webhooks to point here.
+    machine gets in. ``register`` has the types of webhooks to point here. With ``token_is_new``
+    nobody has been told the token yet.
     """
 
     home: Path
     port: int
     host: str = "127.0.0.1"
     token: str | None = field(default=None, repr=False)
+    token_is_new: bool = False
     only_8x8: bool = False
     reply: Reply = HANG_UP
     forward_to: str | None = None
@@ -193,8 +195,8 @@ class Service:
             self._tell(f"The tunnel is down: {self.tunnel_trouble}{again}", self._tunnel_record())
 
     def _tunnel_record(self) -> Mapping[str, object]:
-        reason = self.tunnel_trouble or None
-        return {"record": "tunnel", "up": reason is None, "publicUrl": self.public_url, "reason": reason}
+        up, reason = self.tunnel_is_up, self.tunnel_trouble or None
+        return {"record": "tunnel", "up": up, "publicUrl": self.public_url, "reason": reason}
 
     async def _probe(self, public_url: str) -> None:
         """See whether the public address leads here, as 8x8 will see it."""
@@ -218,25 +220,27 @@ class Service:
         undo.callback(registration.close)
         if not plan.register or receiver is None:
             # An earlier run may have ended before it could put things back.
-            with suppress(InUse):
-                try:
-                    await self._give_back(registration)
-                except VoicecliError as error:
-                    self._warn(f"{error.message} {error.hint}")
+            try:
+                await self._give_back(registration)
+            except InUse:
+                pass  # the one that has them is alive
+            except VoicecliError as error:
+                self._warn(f"{error.message} {error.hint}")
             return
         undo.push_async_callback(self._give_back, registration)
-        await self._in_turn(
-            partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
-        )
-        self._warn(f"Registered with 8x8 for {', '.join(plan.register)}.")
+        take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
+        taken = await self._in_turn(partial(take, new_token=plan.token_is_new))
+        if taken:
+            self._warn(f"Registered with 8x8 for {', '.join(taken)}.")
         watching = asyncio.create_task(self._watch(registration, receiver))
-        undo.push_async_callback(_ended, watching)
+        undo.push_async_callback(_end, watching)
 
     async def _watch(self, registration: Registration, known: str) -> None:
         """See that the webhooks stay ours, and tell 8x8 where the tunnel leads when that changes."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), CHECK_EVERY)
+            with suppress(TimeoutError):  # not by wait_for, which can lose a cancellation
+                async with asyncio.timeout(CHECK_EVERY):
+                    await self._moved.wait()
             self._moved.clear()
             receiver = self.public_url
             if receiver is None or receiver == known:
@@ -248,6 +252,7 @@ class Service:
                 known = receiver
                 self._warn(f"8x8 reports to {receiver} from now on.")
             except VoicecliError as error:
+                known = ""  # wherever they point now
                 again = f"Trying again in {CHECK_EVERY:.0f} s."
                 self._warn(f"8x8 can't be told the new address. {error.message} {again}")
 
@@ -267,14 +272,20 @@ class Service:
         """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be
         known before that can be put back."""
         async with self._at_8x8:
-            return await _to_its_end(asyncio.to_thread(work))
+            job = asyncio.ensure_future(asyncio.to_thread(work))
+            try:
+                return await asyncio.shield(job)
+            except asyncio.CancelledError:
+                await asyncio.wait({job})
+                raise
 
 
-async def _to_its_end(work: Coroutine[object, object, T]) -> T:
-    """Do this even if nobody wants it any more; only then be cancelled."""
-    task = asyncio.ensure_future(work)
+async def _to_its_end(cleaning: Coroutine[object, object, None]) -> None:
+    """Clean up even while being cancelled, and be cancelled then; unless something went wrong, which counts
+    for more."""
+    task = asyncio.ensure_future(cleaning)
     try:
-        return await asyncio.shield(task)
+        await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task})
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -282,9 +293,10 @@ async def _to_its_end(work: Coroutine[object, object, T]) -> T:
         raise
 
 
-async def _ended(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.wait({task})
+async def _end(task: "asyncio.Task[None]") -> None:
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
 
 
 async def _why_not_here(public_url: str, instance: str) -> str | None:

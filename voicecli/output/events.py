@@ -14,6 +14,7 @@ from voicecli.output.rows import Column
 # Of the 256 colours those that can be read on a white and on a black ground (a test reckons their contrast).
 SESSION_COLOURS = (31, 32, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
 _STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow", "CANCELED": "yellow"}
+_PARTIES = ("number", "phone", "msisdn", "source", "destination", "caller", "callee")  # fields with one
 _WIDE = (
     Column("time", 8),
     Column("event", 5),
@@ -156,18 +157,15 @@ def _second(seconds: int) -> str:
 
 
 def _masked(value: object, name: str = "") -> object:
-    """Without the numbers in it; ``name`` is of its field. Identifiers and times are none."""
+    """Without the phone numbers in it; ``name`` is of its field."""
     match value:
         case dict():
             return {name: _masked(item, name) for name, item in value.items()}
         case list() | tuple():
             return [_masked(item, name) for item in value]
-        case _ if name.lower().endswith(("id", "time", "timestamp", "received")):
-            return value
         case str():
             return phone.masked(value)
-        case int():
-            text = str(value)
-            return value if phone.masked(text) == text else phone.masked(text)
+        case int() if any(word in name.lower() for word in _PARTIES):
+            return phone.masked(str(value))
         case _:
             return value
