@@ -237,6 +237,19 @@ async def test_a_disk_that_stands_still_is_answered_503(
                 pass
 
 
+@pytest.mark.parametrize(
+    "request_", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\nbroken\r\n\r\n", b"hello\r\n\r\n"]
+)
+async def test_what_is_no_http_is_refused_and_counted(tmp_path: Path, request_: bytes) -> None:
+    async with receiving(tmp_path) as world:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(world.service.url.rpartition(":")[2]))
+        writer.write(request_)
+        async with asyncio.timeout(DEADLINE):
+            assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+        assert world.service.refused == {"no HTTP": 1}
+
+
 async def test_who_leaves_in_the_middle_is_no_fault_of_ours(tmp_path: Path) -> None:
     async with receiving(tmp_path) as world:
         _, writer = await asyncio.open_connection("127.0.0.1", int(world.service.url.rpartition(":")[2]))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import orjson
 from aiohttp import HttpVersion11, web
+from aiohttp.http import HttpProcessingError
 
 from voicecli import api, events
 from voicecli.errors import StoreFailed
@@ -101,8 +102,8 @@ class Listener:
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port. Raises OSError where that can't be."""
-        logger = logging.getLogger("voicecli.listener")
-        logger.disabled = True  # aiohttp would put a traceback on stderr for every request that is no HTTP
+        logger = logging.Logger("voicecli.listener")  # of its own: nothing gets to stderr
+        logger.addHandler(_NoHttp(lambda: self._count("no HTTP")))
         self._runner = web.ServerRunner(
             web.Server(
                 self._handle,
@@ -185,8 +186,11 @@ class Listener:
         return fits
 
     def _refuse(self, status: int, reason: str, headers: Mapping[str, str] = {}) -> web.Response:
-        self.refused[reason] = self.refused.get(reason, 0) + 1
+        self._count(reason)
         return _json({"success": False, "error": reason}, status, headers)
+
+    def _count(self, reason: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -319,6 +323,18 @@ def _head(_second: int) -> bytes:
     """How it begins: the same for a second."""
     head = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Date: {formatdate(usegmt=True)}")
     return "\r\n".join((*head, "Content-Length: ")).encode()
+
+
+class _NoHttp(logging.Handler):
+    """Of what aiohttp refuses by itself, it tells nobody but its log."""
+
+    def __init__(self, refused: Callable[[], None]) -> None:
+        super().__init__()
+        self._refused = refused
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            self._refused()
 
 
 def _credentials(token: str | None) -> list[bytes] | None:
