@@ -81,16 +81,15 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
 
 
-@lru_cache(1_000)
 def masked(text: str) -> str:
     """A text whose numbers can be recognised but not called: +65••••4567."""
-    return _IN_TEXT.sub(_masked, text)
+    return _IN_TEXT.sub(lambda found: _masked(found[1] or found[3] or "", found[2] or found[4]), text)
 
 
-def _masked(found: re.Match[str]) -> str:
+@lru_cache(1_000)
+def _masked(sign: str, digits: str) -> str:
     import phonenumbers
 
-    sign, digits = found[1] or found[3] or "", found[2] or found[4]
     code = 2
     with suppress(phonenumbers.NumberParseException):
         code = len(str(phonenumbers.parse(f"+{digits}").country_code or 10))

@@ -140,7 +140,7 @@ def test_a_screen_that_stands_still_stops_nobody_and_says_what_it_lost(
         go.wait()
         written.append(text)
 
-    stream = Stream(write, talk.append, lambda error: None)
+    stream = Stream(write, lambda error: None, talk=talk.append)
     for number in range(1_000):
         stream.add(Line(f"row {number:06}"))
     go.set()
@@ -156,7 +156,7 @@ def test_what_can_not_be_written_is_told_once() -> None:
         raise OutputFailed("full")
 
     failures: list[OutputFailed] = []
-    stream = Stream(write, lambda text: None, failures.append)
+    stream = Stream(write, failures.append)
     stream.add(Line("a"))
     wait_until(lambda: failures)
     stream.add(Line("b"))
@@ -172,7 +172,7 @@ def test_programs_are_told_what_they_have_missed_and_miss_no_record(monkeypatch:
         go.wait()
         written.append(text)
 
-    stream = JsonStream(write, lambda text: None, lambda error: None)
+    stream = JsonStream(write, lambda error: None)
     stream.note("It is up", {"record": "ready"})
     for number in range(1_000):
         stream.add(Line(f"{number}"))
@@ -195,7 +195,7 @@ def test_programs_are_told_what_they_have_missed_and_miss_no_record(monkeypatch:
 @pytest.mark.parametrize("text", ["a", "é", "\ud800"])
 def test_a_record_is_json_whatever_is_in_it(text: str) -> None:
     written: list[str] = []
-    stream = JsonStream(written.append, lambda text: None, lambda error: None)
+    stream = JsonStream(written.append, lambda error: None)
     stream.add(Line(text, {"a": float("nan"), "b": [float("inf")], "c": 10**30}))
     stream.close()
 

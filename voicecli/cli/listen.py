@@ -181,7 +181,7 @@ def listen(
         port=int(settings.require("port")["port"]),
         host=host,
         token=token,
-        token_is_new=settings.get("webhook_token") is None,
+        token_is_new=token is not None and settings.get("webhook_token") is None,
         only_8x8=allow_8x8_only,
         reply=_reply(context, reply),
         forward_to=None if forward_to is None else options.web_url(forward_to, "--forward-to"),

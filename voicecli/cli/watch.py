@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -92,19 +92,12 @@ class Watch:
         raises, and OutputFailed where nothing can be written."""
         self._loop = asyncio.get_running_loop()
         try:
-            async with service:
+            async with service, self._working(work):
                 self.ready = True
-                task = None if work is None else asyncio.create_task(work())
-                if task is not None:
-                    task.add_done_callback(lambda _: self._over.set())
-                try:
-                    await self._until_over(service)
-                finally:
-                    if task is not None:
-                        await _ended(task)
+                await self._until_over(service)
         finally:
             self._stream.picture((), ())
-            if self._view is View.CALLS and self._left != 0:
+            if self._view is View.CALLS:
                 for call in self._open()[: self._left]:
                     self._stream.add(CallRow(call, time.time(), self._masked))
             if self.ready:
@@ -130,6 +123,25 @@ class Watch:
     def tell(self, text: str, record: Mapping[str, object] | None = None) -> None:
         """Say something among the rows."""
         self._stream.note(text, record)
+
+    @asynccontextmanager
+    async def _working(
+        self, work: Callable[[], Coroutine[object, object, None]] | None
+    ) -> AsyncIterator[None]:
+        """Meanwhile do this; it is over when that is. Then break off what is not done, or raise what went
+        wrong."""
+        if work is None:
+            yield
+            return
+        task = asyncio.create_task(work())
+        task.add_done_callback(lambda _: self._over.set())
+        try:
+            yield
+        finally:
+            task.cancel()  # does nothing to what is done
+            await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
 
     async def _until_over(self, service: "Service") -> None:
         end = None if self._length is None else time.monotonic() + self._length
@@ -192,15 +204,6 @@ class Watch:
         plural = "" if self._events == 1 else "s"
         text = f"Stopped after {self._events:,} event{plural}. Calls: {self._counts()}{_refused(service)}"
         return text, record
-
-
-async def _ended(task: "asyncio.Task[object]") -> None:
-    """Break off what is not done; raise what it failed with."""
-    if not task.done():
-        task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.result()
 
 
 def _way_in(service: "Service") -> str:

@@ -78,7 +78,7 @@ def set_(
             "Without a token anybody could send events there.",
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
         )
-    with contexts.subaccount_client(context) as client:
+    with contexts.subaccount_client(context, settings) as client:
         context.send(client, api.set_webhook(kind, url, authorization=token))
     how = "without a token" if token is None else "with the token"
     data = {"type": kind, "url": url, "hasAuthorization": token is not None}
@@ -97,7 +97,7 @@ def delete(
     context = contexts.of(ctx)
     [kind] = options.webhook_types(type_)
     settings = context.settings({})
-    with contexts.subaccount_client(context) as client:
+    with contexts.subaccount_client(context, settings) as client:
         try:
             context.send(client, api.delete_webhook(kind))
         except Refused as error:

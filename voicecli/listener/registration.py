@@ -61,12 +61,9 @@ class Registration:
         """
         self._lock_out_others()
         self._put_all_back()
-        found = {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
-        there = (
-            [kind for kind in kinds if _is_there(found.get(kind), receiver)]
-            if not (force or new_token)
-            else []
-        )
+        found = self._set_now()
+        may_stay = not (force or new_token)
+        there = [kind for kind in kinds if may_stay and _is_there(found.get(kind), receiver)]
         kinds = [kind for kind in kinds if kind not in there]
         if not force:
             self._refuse_losses([found[kind] for kind in kinds if kind in found], receiver)
@@ -116,14 +113,14 @@ class Registration:
 
     def check(self) -> None:
         """See whether the webhooks are still ours, and tell once of each that is not."""
-        now = {webhook.type: webhook.url for webhook in self._client.send(api.list_webhooks())}
+        now = self._set_now()
         for kind, taken in self._taken.items():
-            current = now.get(kind)
-            if current in taken.own_urls:
+            url = now[kind].url if kind in now else None
+            if url in taken.own_urls:
                 self._told.discard(kind)
             elif kind not in self._told:
                 self._told.add(kind)
-                where = "was deleted" if current is None else f"now points to {current}"
+                where = "was deleted" if url is None else f"now points to {url}"
                 self._tell(f"The {kind} webhook {where}: its events do not come here any more.")
 
     def close(self) -> None:
@@ -131,6 +128,10 @@ class Registration:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _set_now(self) -> dict[str, Webhook]:
+        """The webhooks at 8x8, by type."""
+        return {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
         with Store(self._home) as store:
@@ -152,12 +153,10 @@ class Registration:
         """All that can be; then it raises the first of what went wrong."""
         replaced, done = self._to_put_back(), []
         failures: list[VoicecliError] = []
-        now = (
-            {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())} if replaced else {}
-        )
+        now = self._set_now() if replaced else {}
         for webhook in replaced:
-            kind, current = webhook.type, now.get(webhook.type)
-            url = None if current is None else current.url
+            kind = webhook.type
+            url = now[kind].url if kind in now else None
             try:
                 if url in webhook.own_urls:
                     self._put_back(webhook)

@@ -76,7 +76,7 @@ class Output:
     def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
         """Rows that come for as long as the command runs; ``failed`` is told when they can't be written."""
         if self._out is None or not self._out.isatty() or not self._live:
-            return Stream(self._put, self.note, failed)
+            return Stream(self._put, failed, talk=self.note)
         return LiveStream(self._put, failed, console=self._screen(self._out))
 
     def note(self, text: str) -> None:
@@ -169,7 +169,7 @@ class Json(Output):
     """One JSON document on stdout, of a list one a line, and an error as one JSON object on stderr."""
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
-        return JsonStream(self._put, self.note, failed)
+        return JsonStream(self._put, failed)
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False

@@ -37,7 +37,8 @@ class _Waiting(NamedTuple):
 
 
 class Stream:
-    """``add`` rows and ``note`` talk; ``close`` writes what is left. In a pipe a row is a line.
+    """``add`` rows and ``note`` talk; ``close`` writes what is left. In a pipe a row is a line. Notes go to
+    ``talk``, or without it among the rows.
 
     ``failed`` is told once when nothing can be written any more: by a BrokenPipeError in the error's cause
     where the reader has gone.
@@ -46,8 +47,9 @@ class Stream:
     def __init__(
         self,
         write: Callable[[str], None],
-        talk: Callable[[str], None],
         failed: Callable[[OutputFailed], None],
+        *,
+        talk: Callable[[str], None] | None = None,
     ) -> None:
         self._write = write
         self._talk = talk
@@ -121,13 +123,12 @@ class Stream:
     def _turn(self) -> bool:
         """Write what waits; whether there was something."""
         lines = self._taken()
-        for is_row, group in groupby(lines, key=lambda line: line.is_row):
-            texts = [line.text for line in group]
-            if is_row:
-                self._guarded("".join(f"{text}\n" for text in texts))
+        for to_talk, group in groupby(lines, key=lambda line: None if line.is_row else self._talk):
+            if to_talk is None:
+                self._guarded("".join(f"{line.text}\n" for line in group))
             else:
-                for text in texts:
-                    self._talk(text)
+                for line in group:
+                    to_talk(line.text)
         return bool(lines)
 
     def _guarded(self, text: str) -> None:
@@ -149,12 +150,6 @@ class JsonStream(Stream):
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         self._put(_json(record or {"record": "note", "text": text}), is_row=False)
 
-    def _turn(self) -> bool:
-        lines = self._taken()
-        if lines:
-            self._guarded("".join(f"{line.text}\n" for line in lines))
-        return bool(lines)
-
 
 class LiveStream(Stream):
     """A terminal: rows go into its scrollback; below them stands the picture, redrawn at a steady rate."""
@@ -171,7 +166,7 @@ class LiveStream(Stream):
         self._screen = shutil.get_terminal_size()
         self._below: list[str] = []  # the picture's lines on the screen
         self._headed = False
-        super().__init__(write, self.note, failed)
+        super().__init__(write, failed)
 
     def add(self, row: Row) -> None:
         width = self._screen.columns
