@@ -69,12 +69,12 @@ class RunningListener:
 
 
 @contextmanager
-def listening(
+def started(
     home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN
-) -> Iterator[RunningListener]:
-    """``voicecli listen --json`` with these arguments; killed in the end if it still runs."""
+) -> Iterator["subprocess.Popen[str]"]:
+    """``voicecli listen`` with these arguments, its output in pipes; killed in the end if it still runs."""
     with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "listen", "--port", "0", "--json", *arguments],
+        [sys.executable, "-m", "voicecli", "listen", "--port", "0", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -87,6 +87,19 @@ def listening(
         },
         cwd=home.parent,
     ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+@contextmanager
+def listening(
+    home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN
+) -> Iterator[RunningListener]:
+    """``voicecli listen --json`` with these arguments, and what it prints."""
+    with started(home, "--json", *arguments, env=env, token=token) as process:
         listener = RunningListener(process, home)
         try:
             yield listener

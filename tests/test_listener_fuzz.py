@@ -3,11 +3,9 @@
 import asyncio
 import gzip
 import json
-import os
 import re
 import sqlite3
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -19,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import DEADLINE, RunningSandbox, wait_until
-from running_listener import TOKEN, RunningListener, listening
+from running_listener import TOKEN, RunningListener, listening, started
 from test_terminal import Terminal
 
 from voicecli.output import visible
@@ -475,19 +473,9 @@ NASTY_EVENT = vss(
 @contextmanager
 def plain_listening(home: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """``voicecli listen`` with plain lines, which nobody reads yet, and its URL."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "listen", "--no-tunnel", "--port", "0", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "VOICECLI_HOME": str(home), "WEBHOOK_AUTH_TOKEN": TOKEN},
-    ) as process:
-        try:
-            assert process.stderr is not None
-            yield process, process.stderr.readline().split()[-1]
-        finally:
-            process.kill()
+    with started(home, "--no-tunnel", *arguments) as process:
+        assert process.stderr is not None
+        yield process, process.stderr.readline().split()[-1]
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])

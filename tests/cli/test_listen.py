@@ -8,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -23,7 +22,7 @@ import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
 from receiver_world import vca, vss
-from running_listener import TOKEN, RunningListener, listening
+from running_listener import TOKEN, RunningListener, listening, started
 from stand_in_agent import write_agent
 from test_terminal import Terminal, plain
 
@@ -66,6 +65,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def registering() -> list[str]:
+    """Options for a listener that a sandbox reports to: at a free port, which is told to the sandbox."""
+    port = free_port()
+    return ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
 
 
 # -- its life ----------------------------------------------------------------------------------------
@@ -239,8 +244,7 @@ def test_an_address_that_8x8_can_not_reach_is_not_registered(run: Program) -> No
 def test_signals_in_quick_succession_are_one(
     tmp_path: Path, own_sandbox: RunningSandbox, number: signal.Signals
 ) -> None:
-    port = free_port()
-    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    arguments = registering()
     for _ in range(3):
         with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
             assert listener.url
@@ -253,8 +257,7 @@ def test_signals_in_quick_succession_are_one(
 def test_a_store_that_is_removed_is_made_anew_and_nothing_stays_at_8x8(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
-    port = free_port()
-    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    arguments = registering()
     with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
         report(listener, vss("s-1"))
         shutil.rmtree(tmp_path / "home")
@@ -279,8 +282,7 @@ def test_all_processes_of_a_service_may_get_the_signal(tmp_path: Path) -> None:
 def test_beside_one_that_is_registered_another_says_nothing_of_it(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
-    port, env = free_port(), own_sandbox.environment
-    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    env, arguments = own_sandbox.environment, registering()
     with (
         listening(tmp_path / "home", *arguments, env=env) as registered,
         listening(tmp_path / "home", "--no-tunnel", env=env) as other,
@@ -290,6 +292,18 @@ def test_beside_one_that_is_registered_another_says_nothing_of_it(
         assert other.stop() == 0
         assert other.of("note") == []
         assert set(webhooks(own_sandbox)) == {"VCA", "VSS"}
+
+
+def test_without_authentication_a_webhook_that_leads_here_with_a_header_stays(
+    tmp_path: Path, own_sandbox: RunningSandbox, run: Program
+) -> None:
+    env, arguments = own_sandbox.environment, registering()
+    url = f"{arguments[3]}/api/webhooks/vss"
+    assert run("webhooks", "set", "vss", url, env={**env, "WEBHOOK_AUTH_TOKEN": TOKEN}).code == 0
+    with listening(tmp_path / "home", *arguments, "--no-auth", env=env, token=None) as listener:
+        assert listener.url
+        assert listener.stop() == 0
+    assert webhooks(own_sandbox) == {"VSS": url}
 
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
@@ -365,10 +379,9 @@ class SlowWay:
 def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
-    port = free_port()
     with closing(SlowWay(own_sandbox.sandbox.url)) as way:
         env = {**own_sandbox.environment, "EIGHT_X_EIGHT_BASE_URL": way.url}
-        arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+        arguments = registering()
         with listening(tmp_path / "home", *arguments, env=env) as listener:
             assert way.asked.wait(DEADLINE)
             listener.process.send_signal(signal.SIGINT)
@@ -382,11 +395,10 @@ def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
 def test_interrupted_while_it_puts_back_what_a_killed_one_left_it_ends(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
-    port = free_port()
     with closing(SlowWay(own_sandbox.sandbox.url)) as way:
         env = {**own_sandbox.environment, "EIGHT_X_EIGHT_BASE_URL": way.url}
         way.open.set()
-        arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+        arguments = registering()
         with listening(tmp_path / "home", *arguments, env=env) as listener:
             assert listener.url
             listener.stop(signal.SIGKILL)
@@ -402,8 +414,7 @@ def test_interrupted_while_it_puts_back_what_a_killed_one_left_it_ends(
 
 
 def test_webhooks_that_can_not_be_put_back_are_an_error(tmp_path: Path) -> None:
-    port = free_port()
-    arguments = ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    arguments = registering()
     with ExitStack() as end:
         with RunningSandbox(time_scale=1000) as sandbox:
             listener = end.enter_context(listening(tmp_path / "home", *arguments, env=sandbox.environment))
@@ -425,13 +436,7 @@ def test_a_call_is_one_record_when_it_has_ended(tmp_path: Path) -> None:
 
 
 def test_without_a_terminal_an_event_is_one_plain_line(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "listen", "--no-tunnel", "--port", "0", "--count", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "VOICECLI_HOME": str(tmp_path / "home")},
-    ) as process:
+    with started(tmp_path / "home", "--no-tunnel", "--count", "2", token=None) as process:
         assert process.stderr is not None
         ready = process.stderr.readline()
         url = ready.split(" at ")[1].strip()
@@ -446,14 +451,9 @@ def test_without_a_terminal_an_event_is_one_plain_line(tmp_path: Path) -> None:
 
 
 @contextmanager
-def piped(home: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+def piped(home: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A listener whose JSON Lines the test reads itself, or not; and where webhooks go."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "listen", "--no-tunnel", "--port", "0", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "VOICECLI_HOME": str(home)},
-    ) as process:
+    with started(home, "--no-tunnel", "--json", token=None) as process:
         assert process.stdout is not None
         yield process, f"{json.loads(process.stdout.readline())['url']}/api/webhooks/vss"
         process.terminate()

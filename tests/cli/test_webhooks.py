@@ -1,6 +1,7 @@
 """``voicecli webhooks``: where 8x8 reports to, looked at and changed."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from conftest import Finished, Program, RunningSandbox
@@ -76,3 +77,14 @@ def test_a_store_that_can_not_be_used_does_not_hide_what_was_done(webhooks: Call
     done = webhooks("set", "vss", "https://example.com/", "--no-auth", VOICECLI_HOME="/proc/nothing")
     assert (done.code, done.out) == (0, "VSS events go to https://example.com/, without a token\n")
     assert "Warning: a listener may still put back what was there before" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["set", "vss", "https://example.com/", "--no-auth"], ["delete", "vss"]]
+)
+def test_settings_are_read_once_and_warned_about_once(
+    webhooks: Callable[..., Finished], tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / ".env").write_text("no setting at all\n")
+    done = webhooks(*arguments)
+    assert (done.code, done.err.count("Warning")) == (0, 1), done

@@ -54,6 +54,10 @@ class World:
                 self._news.clear()
                 await self._news.wait()
 
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection of one's own, for what is no proper request."""
+        return await asyncio.open_connection("127.0.0.1", int(self.service.url.rpartition(":")[2]))
+
     async def post(
         self, path: str, content: object = None, *, token: str | None = TOKEN, headers: Mapping[str, str] = {}
     ) -> tuple[int, Any]:

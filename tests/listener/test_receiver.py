@@ -242,7 +242,7 @@ async def test_a_disk_that_stands_still_is_answered_503(
 )
 async def test_what_is_no_http_is_refused_and_counted(tmp_path: Path, request_: bytes) -> None:
     async with receiving(tmp_path) as world:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(world.service.url.rpartition(":")[2]))
+        reader, writer = await world.connect()
         writer.write(request_)
         async with asyncio.timeout(DEADLINE):
             assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
@@ -252,7 +252,7 @@ async def test_what_is_no_http_is_refused_and_counted(tmp_path: Path, request_: 
 
 async def test_who_leaves_in_the_middle_is_no_fault_of_ours(tmp_path: Path) -> None:
     async with receiving(tmp_path) as world:
-        _, writer = await asyncio.open_connection("127.0.0.1", int(world.service.url.rpartition(":")[2]))
+        _, writer = await world.connect()
         head = (
             "POST /api/webhooks/vss HTTP/1.1",
             "Host: x",
@@ -289,11 +289,10 @@ async def test_who_sends_too_slowly_is_dropped_and_harms_nobody(
     monkeypatch.setattr(server, "READ_TIMEOUT", 0.2)
     monkeypatch.setattr(server, "IDLE_TIMEOUT", 0.2)
     async with receiving(tmp_path) as world:
-        port = int(world.service.url.rpartition(":")[2])
         start = f"POST /api/webhooks/vss HTTP/1.1\r\nHost: x\r\nAuthorization: {TOKEN}\r\n".encode()
-        half_a_head = await asyncio.open_connection("127.0.0.1", port)
+        half_a_head = await world.connect()
         half_a_head[1].write(start)
-        half_a_body = await asyncio.open_connection("127.0.0.1", port)
+        half_a_body = await world.connect()
         half_a_body[1].write(start + b"Content-Length: 1000\r\n\r\n{")
         assert (await world.event(vss()))[0] == 200
         async with asyncio.timeout(DEADLINE):
@@ -371,7 +370,7 @@ async def test_a_fault_of_ours_is_told_and_answered_so_that_the_event_comes_agai
 
 async def test_who_expects_a_100_gets_one(tmp_path: Path) -> None:
     async with receiving(tmp_path) as world:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(world.service.url.rpartition(":")[2]))
+        reader, writer = await world.connect()
         body = json.dumps(vss()).encode()
         head = (
             "POST /api/webhooks/vss HTTP/1.1",
