@@ -102,6 +102,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("VOICECLI_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
 
 

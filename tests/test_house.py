@@ -14,7 +14,7 @@ import voicecli
 PACKAGE = Path(voicecli.__file__).parent
 FLOORS = (
     {"api", "callflow", "calls", "events", "phone", "vocabulary", "errors", "rules", "untrusted", "version"},
-    {"output", "client", "settings", "store", "tunnel"},
+    {"output", "client", "settings", "store", "history", "placed", "tunnel"},
     {"listener", "sandbox"},
     {"cli", "__main__"},
 )

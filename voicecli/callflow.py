@@ -209,12 +209,21 @@ def make_call(source: str, destination: str) -> Action:
 
 def destinations(callflow: Sequence[Action]) -> list[str]:
     """Whom a callflow calls, as far as it is well formed."""
+    return _of_calls(callflow, "destination")
+
+
+def sources(callflow: Sequence[Action]) -> list[str]:
+    """Whose numbers it calls from, as far as it is well formed."""
+    return _of_calls(callflow, "source")
+
+
+def _of_calls(callflow: Sequence[Action], name: str) -> list[str]:
     found: list[str] = []
     for action in callflow:
         params = action.get("params") if isinstance(action, Mapping) else None
         if isinstance(params, Mapping) and action.get("action") == "makeCall":
-            destination = params.get("destination")
-            found += [destination] if isinstance(destination, str) else []
+            value = params.get(name)
+            found += [value] if isinstance(value, str) else []
     return found
 
 

@@ -9,6 +9,7 @@ VoicecliError
 ├── Unreachable            8x8 could not be reached, or its answer to a mere question not be read;
 │                          no call was placed
 ├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
+├── PlacedBefore           the same call was placed a short while ago; nothing was sent
 ├── Interrupted            the user stopped it; the message says what may have happened
 ├── OutputFailed           what happened could not be written to standard output
 └── StoreFailed            what happened could not be written to the store
@@ -92,6 +93,19 @@ class OutcomeUnknown(VoicecliError):
 
     def details(self) -> dict[str, object]:
         return {"clientRequestId": self.client_request_id} if self.client_request_id else {}
+
+
+class PlacedBefore(VoicecliError):
+    """``session_id`` is that of the call before, as far as it is known."""
+
+    code = "placed_before"
+
+    def __init__(self, message: str, *, hint: str = "", session_id: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.session_id = session_id
+
+    def details(self) -> dict[str, object]:
+        return {"sessionId": self.session_id}
 
 
 class Interrupted(VoicecliError):

@@ -1,16 +1,17 @@
-"""What voicecli keeps: one SQLite file with the webhook events, and the webhooks that are to be put back.
+"""What voicecli keeps: one SQLite file with the webhook events, the calls that were placed, and the webhooks
+that are to be put back.
 
 Several processes use it at once (WAL). Events are kept byte for byte as they came, once each.
 """
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, StoreFailed
 
@@ -43,6 +44,26 @@ MIGRATIONS = (
         had_authorization INTEGER NOT NULL,
         PRIMARY KEY (base_url, subaccount, type)
     );
+    """,
+    """
+    CREATE INDEX events_by_time ON events (received);
+
+    CREATE TABLE calls (
+        id INTEGER PRIMARY KEY,
+        placed INTEGER NOT NULL,            -- microseconds since 1970, UTC
+        base_url TEXT NOT NULL,
+        subaccount TEXT NOT NULL,
+        state TEXT NOT NULL,                -- see placed.State
+        session TEXT,                       -- NULL until 8x8 has told it
+        client_request_id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        fingerprint BLOB                    -- of a call placed with --once: a keyed hash
+    );
+    CREATE INDEX calls_by_time ON calls (placed);
+    CREATE INDEX calls_by_session ON calls (session);
+    CREATE INDEX calls_by_request ON calls (client_request_id);
+    CREATE INDEX calls_by_fingerprint ON calls (fingerprint);
     """,
 )
 
@@ -190,6 +211,27 @@ class Store:
                 self._db.executemany("UPDATE events SET reply = ? WHERE id = ?", replies)
         except sqlite3.Error as error:
             raise StoreFailed(f"A reply can't be noted: {error}.") from error
+
+    # -- anything ------------------------------------------------------------------------------------
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """What a SELECT finds, as it is found. Raises StoreFailed."""
+        try:
+            yield from self._db.execute(query, parameters)
+        except sqlite3.Error as error:
+            raise StoreFailed(f"The store {self.path} can't be read: {error}.") from error
+
+    @contextmanager
+    def change(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Statements, by the function that is given, that take place all together or not at all; nobody else
+        writes meanwhile. Raises StoreFailed."""
+        try:
+            with self._transaction():
+                yield self._db.execute
+        except sqlite3.Error as error:
+            raise StoreFailed(
+                f"The store {self.path} can't be written: {error}.", hint="Look at its disk."
+            ) from error
 
     def is_there(self) -> bool:
         """Whether what is written now can be found later: nobody has removed or replaced the file."""

@@ -116,7 +116,7 @@ class Line:
 
 def test_every_row_stays_and_the_footer_is_drawn_over_itself() -> None:
     written: list[str] = []
-    stream = LiveStream(written.append, lambda error: None, console=console(colours=None))
+    stream = LiveStream(written.append, lambda error: None, painter=Painter(console(colours=None)))
     for number in range(500):
         stream.add(Line(f"row {number}"))
         stream.picture((), [(f"footer {number}", "")])
@@ -219,7 +219,7 @@ def test_a_record_is_json_whatever_is_in_it(text: str) -> None:
     ],
 )
 def test_what_does_not_fit_below_is_counted(rows: list[str], room: int, shown: list[str]) -> None:
-    stream = LiveStream(lambda text: None, lambda error: None, console=console(colours=None))
+    stream = LiveStream(lambda text: None, lambda error: None, painter=Painter(console(colours=None)))
     lines = stream._newest([Line(row) for row in rows], room, width=20)
     stream.close()
     assert lines == shown

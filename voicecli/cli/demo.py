@@ -24,7 +24,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.watch import Watch
 from voicecli.errors import Refused, VoicecliError
 from voicecli.events import webhook_url
-from voicecli.output import Column
+from voicecli.output import Column, Record
 from voicecli.output.events import outcome_style
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class _Demo:
             *((scene, refused, "red") for scene in self._refused),
         ]:
             record = {"record": "outcome", "call": scene.title, "destination": scene.number, "outcome": words}
-            self._output.row(columns, (scene.title, scene.number, words), record, style=style)
+            self._output.row(Record(columns, (scene.title, scene.number, words), record, style))
         if any(event is None for _, event in endings):
             raise VoicecliError(
                 "Some calls of the demo did not end in time.", hint="Is this machine very busy?"

@@ -7,6 +7,7 @@ from voicecli.errors import (
     Interrupted,
     InvalidInput,
     OutcomeUnknown,
+    PlacedBefore,
     Refused,
     Unreachable,
     VoicecliError,
@@ -14,13 +15,23 @@ from voicecli.errors import (
 
 
 class ExitCode(IntEnum):
-    DONE = 0, "done: what was asked for happened"
+    DONE = 0, "done: what was asked for happened; with --wait, the call was completed"
     FAULT = 1, "a fault of voicecli's own, or its output could not be written: look before you call again"
     USAGE = 2, "wrong usage or invalid input: nothing was sent"
     CONFIGURATION = 3, "a setting is missing or wrong: nothing was sent"
     REFUSED = 4, "8x8 refused: no call was placed"
     UNREACHABLE = 5, "8x8 could not be reached: no call was placed"
     UNKNOWN = 6, "the request left and no answer came: the call may have been placed"
+    SOME_FAILED = 7, "of many calls, some failed"
+    OUT_OF_TIME = 8, "--wait ran out of time: what became of the call is not known yet"
+    PLACED_BEFORE = 9, "--once: the same call was placed before, so nothing was sent"
+    NO_ANSWER = 10, "--wait: no answer"
+    BUSY = 11, "--wait: busy"
+    CANCELED = 12, "--wait: canceled"
+    FAILED = 13, "--wait: failed"
+    ERROR = 14, "--wait: error, or an outcome that voicecli does not know"
+    UNSUBSCRIBED = 15, "--wait: unsubscribed, before the call or in it"
+    NOT_CONFIRMED = 16, "--confirm: answered, and not confirmed; --until-confirmed: nobody confirmed"
     INTERRUPTED = 130, "interrupted; the message says whether a call may have been placed"
 
     meaning: str
@@ -38,6 +49,7 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
     (Refused, ExitCode.REFUSED),
     (Unreachable, ExitCode.UNREACHABLE),
     (OutcomeUnknown, ExitCode.UNKNOWN),
+    (PlacedBefore, ExitCode.PLACED_BEFORE),
     (Interrupted, ExitCode.INTERRUPTED),
 )
 

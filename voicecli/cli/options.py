@@ -14,16 +14,18 @@ from voicecli.callflow import MAX_VALIDITY, caller_id
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 
-_DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
+_DURATION = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
 
 
 def duration(text: str) -> timedelta:
-    """A length of time as people write it: 30s, 10m, 2h, 1h30m."""
+    """A length of time as people write it: 30s, 10m, 2h, 1h30m, 30d."""
     match = _DURATION.fullmatch(text.strip().lower())
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    parts = [int(part or 0) for part in match.groups()] if match else [0]
+    length = timedelta(**dict(zip(("days", "hours", "minutes", "seconds"), parts, strict=False)))
     if not timedelta(0) < length <= MAX_VALIDITY:
-        raise typer.BadParameter(f"{text!r} is not a length of time such as 30s, 10m or 2h, up to a year.")
+        raise typer.BadParameter(
+            f"{text!r} is not a length of time such as 30s, 10m, 2h or 30d, up to a year."
+        )
     return length
 
 

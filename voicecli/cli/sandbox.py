@@ -11,7 +11,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, options
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.output import Column
+from voicecli.output import Column, Record
 from voicecli.sandbox import PORT
 
 EXAMPLES = """Examples:
@@ -76,7 +76,8 @@ def _print_numbers(context: Context) -> None:
 
     columns = (Column("digits", 6), Column("what", 0))
     for row in TABLE:
-        context.output.row(columns, (row.digits, row.what), {"digits": row.digits, "what": row.what})
+        data = {"digits": row.digits, "what": row.what}
+        context.output.row(Record(columns, (row.digits, row.what), data))
 
 
 def _print_environment(context: Context, url: str) -> None:

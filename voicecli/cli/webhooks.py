@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from voicecli import api
+from voicecli.api import Webhook
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
-from voicecli.output import Column
+from voicecli.output import Column, Record
 from voicecli.settings import Settings
 
 EXAMPLES = """Examples:
@@ -36,20 +37,22 @@ def list_(
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
         found = {webhook.type: webhook for webhook in context.send(client, api.list_webhooks())}
-    for kind in (*api.WEBHOOK_TYPES, *sorted(found.keys() - {*api.WEBHOOK_TYPES})):
-        if (webhook := found.get(kind)) is None:
-            data: dict[str, object] = {"type": kind, "url": None}
-            context.output.row(_COLUMNS, (kind, "not set", "", ""), data)
-            continue
-        data = {
-            "type": kind,
-            "url": webhook.url,
-            "enabled": webhook.enabled,
-            "hasAuthorization": webhook.has_authorization,
-        }
-        state = "enabled" if webhook.enabled else "disabled"
-        auth = "token" if webhook.has_authorization else "none"
-        context.output.row(_COLUMNS, (kind, state, auth, webhook.url), data)
+    kinds = (*api.WEBHOOK_TYPES, *sorted(found.keys() - {*api.WEBHOOK_TYPES}))
+    context.output.table(_row(kind, found.get(kind)) for kind in kinds)
+
+
+def _row(kind: str, webhook: Webhook | None) -> Record:
+    if webhook is None:
+        return Record(_COLUMNS, (kind, "not set", "", ""), {"type": kind, "url": None})
+    data = {
+        "type": kind,
+        "url": webhook.url,
+        "enabled": webhook.enabled,
+        "hasAuthorization": webhook.has_authorization,
+    }
+    state = "enabled" if webhook.enabled else "disabled"
+    auth = "token" if webhook.has_authorization else "none"
+    return Record(_COLUMNS, (kind, state, auth, webhook.url), data)
 
 
 @webhooks.command("set")

@@ -1,8 +1,8 @@
 """The one place that prints. A command hands its result over; the format decides what is shown."""
 
 from voicecli.output.formats import FORMATS, Output
-from voicecli.output.rows import Column
+from voicecli.output.rows import Column, Record
 from voicecli.output.safe import visible
 from voicecli.output.stream import Stream
 
-__all__ = ["FORMATS", "Column", "Output", "Stream", "visible"]
+__all__ = ["FORMATS", "Column", "Output", "Record", "Stream", "visible"]

@@ -46,6 +46,10 @@ class EventRow:
     kept: Received
     masked: bool = False
 
+    @property
+    def identifier(self) -> str:
+        return str(self.kept.id)
+
     def columns(self, *, narrow: bool) -> Sequence[Column]:
         return _NARROW if narrow else _WIDE
 
@@ -101,6 +105,10 @@ class CallRow:
     call: Call
     now: float
     masked: bool = False
+
+    @property
+    def identifier(self) -> str:
+        return self.call.session_id
 
     def columns(self, *, narrow: bool) -> Sequence[Column]:
         return _CALLS_NARROW if narrow else _CALLS_WIDE

@@ -4,16 +4,13 @@ import json
 import os
 import shutil
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterable, Mapping
+from typing import TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
-from voicecli.output.rows import Column, Painter, plain_row
+from voicecli.output.rows import Line, Painter, Row, plain_row
 from voicecli.output.safe import visible
 from voicecli.output.stream import JsonStream, LiveStream, Stream
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 MIN_SECRET = 4  # characters: to mask less would garble words and hide nothing
 
@@ -33,7 +30,8 @@ class Output:
         self._colours = colours
         self._live = live
         self._secrets: set[str] = set()
-        self._console: Console | None = None
+        self._painters: dict[TextIO, Painter] = {}
+        self._progress = False  # whether a line of it is on the screen
 
     def give_up(self) -> None:
         """Write nothing more to stdout, not even what is still waiting to be written."""
@@ -59,29 +57,56 @@ class Output:
         """
         self._answer(visible(text, lines=True), text if happened else "")
 
-    def row(
-        self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
-    ) -> None:
-        """One row of a list that grows as things happen; ``style`` is rich's, for the last cell.
+    def row(self, row: Row) -> None:
+        """One row of a list that grows as things happen.
 
         Raises OutputFailed, but not where the reader has seen enough (``| head``).
         """
-        if self._out is None or not self._out.isatty():
-            self._row(plain_row(columns, cells))
-            return
-        width = shutil.get_terminal_size().columns
-        styles = ("",) * (len(columns) - 1) + (style,)
-        self._row(Painter(self._screen(self._out)).row(columns, cells, styles, width))
+        if (painter := self._painter(self._out)) is None:
+            self._row(plain_row(row.columns(narrow=False), row.cells(narrow=False)))
+        else:
+            self._row(painter.painted(row, shutil.get_terminal_size().columns))
+
+    def table(self, rows: Iterable[Row]) -> None:
+        """Rows of one kind; on a terminal with a heading. Raises what ``row`` raises."""
+        for index, row in enumerate(rows):
+            if index == 0:
+                self._heading(row)
+            self.row(row)
+            if self._out is None:
+                return
+
+    def _heading(self, row: Row) -> None:
+        if (painter := self._painter(self._out)) is not None:
+            self._row(painter.heading(row, shutil.get_terminal_size().columns))
+
+    def figure(self, lines: Iterable[Line], data: Mapping[str, object]) -> None:
+        """An answer of several lines that people look at: a timeline, bars. A program gets ``data``.
+
+        Raises what ``row`` raises.
+        """
+        painter, width = self._painter(self._out), shutil.get_terminal_size().columns
+        for text, style in lines:
+            painted = [visible(text)] if painter is None else painter.lines(text, style, width)
+            self._row("\n".join(painted))
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
         """Rows that come for as long as the command runs; ``failed`` is told when they can't be written."""
-        if self._out is None or not self._out.isatty() or not self._live:
+        if not self._live or (painter := self._painter(self._out)) is None:
             return Stream(self._put, failed, talk=self.note)
-        return LiveStream(self._put, failed, console=self._screen(self._out))
+        return LiveStream(self._put, failed, painter=painter)
 
     def note(self, text: str) -> None:
         """Talk: progress, warnings, what is being waited for."""
         self._talk(visible(text))
+
+    def progress(self, text: str) -> None:
+        """What is going on now, in one line on a terminal that the next one replaces; nothing ends it."""
+        painter = self._painter(self._err) if self._live else None
+        if painter is not None:
+            self._erase()
+            self._raw(painter.line(text, "dim", shutil.get_terminal_size().columns - 1))
+            self._progress = bool(text)
 
     def error(self, error: VoicecliError) -> None:
         for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
@@ -94,12 +119,16 @@ class Output:
 
         self._talk(visible("".join(traceback.format_exception(error)).rstrip(), lines=True))
 
-    def _screen(self, out: TextIO) -> "Console":
-        if self._console is None:
+    def _painter(self, stream: TextIO | None) -> Painter | None:
+        """Who paints there; None for what is no terminal."""
+        if stream is None or not stream.isatty():
+            return None
+        if stream not in self._painters:
             from rich.console import Console
 
-            self._console = Console(file=out, highlight=False, markup=False, emoji=False)
-        return self._console
+            console = Console(file=stream, highlight=False, markup=False, emoji=False)
+            self._painters[stream] = Painter(console)
+        return self._painters[stream]
 
     def _row(self, line: str) -> None:
         try:
@@ -107,6 +136,7 @@ class Output:
         except OutputFailed as failed:
             if not isinstance(failed.__cause__, BrokenPipeError):
                 raise
+            self._out = None
 
     def _answer(self, written: str, happened: str) -> None:
         self._put(written + "\n", happened)
@@ -114,6 +144,7 @@ class Output:
     def _put(self, written: str, happened: str = "") -> None:
         if self._out is None:
             return
+        self._erase()
         try:
             self._out.write(self._masked(written))
             self._out.flush()
@@ -126,10 +157,19 @@ class Output:
             ) from error
 
     def _talk(self, text: str) -> None:
+        self._erase()
+        self._raw(text + "\n")
+
+    def _erase(self) -> None:
+        if self._progress:
+            self._progress = False
+            self._raw("\r\x1b[K")
+
+    def _raw(self, text: str) -> None:
         if self._err is None:
             return
         try:
-            self._err.write(self._masked(text) + "\n")
+            self._err.write(self._masked(text))
             self._err.flush()
         except OSError:
             _give_up_on(self._err)
@@ -152,17 +192,18 @@ class Output:
 
 
 class Quiet(Output):
-    """Only the identifier; of a list, each first cell."""
+    """Only the identifier; of a list, that of each row."""
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
         self._answer(visible(identifier), text if happened else "")
 
-    def row(
-        self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
-    ) -> None:
-        self._row(visible(cells[0]))
+    def row(self, row: Row) -> None:
+        self._row(visible(row.identifier))
+
+    def _heading(self, row: Row) -> None:
+        """Nothing."""
 
 
 class Json(Output):
@@ -176,13 +217,20 @@ class Json(Output):
     ) -> None:
         self._answer(json.dumps(data), text if happened else "")
 
-    def row(
-        self, columns: Sequence[Column], cells: Sequence[str], data: Mapping[str, object], *, style: str = ""
-    ) -> None:
+    def row(self, row: Row) -> None:
+        self._row(json.dumps(row.data()))
+
+    def _heading(self, row: Row) -> None:
+        """Nothing."""
+
+    def figure(self, lines: Iterable[Line], data: Mapping[str, object]) -> None:
         self._row(json.dumps(data))
 
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
+
+    def progress(self, text: str) -> None:
+        """Nothing, like talk."""
 
     def error(self, error: VoicecliError) -> None:
         content = {

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from voicecli.output.safe import visible
 
+NARROW = 100  # columns
+
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+Line = tuple[str, str]
+"""A line of text and its style (rich's)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,10 @@ class Column:
 
 class Row(Protocol):
     """One line of a table that knows its own looks: a cell for each of ``columns``, a style (rich's) for each
-    cell, and what a program gets to read. A ``narrow`` terminal has fewer columns."""
+    cell, what a program gets to read, and what identifies it. A ``narrow`` terminal has fewer columns."""
+
+    @property
+    def identifier(self) -> str: ...
 
     def columns(self, *, narrow: bool) -> Sequence[Column]: ...
 
@@ -30,6 +39,34 @@ class Row(Protocol):
     def styles(self, *, narrow: bool) -> Sequence[str]: ...
 
     def data(self) -> Mapping[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of plain cells; ``style`` is for the last one. ``values`` is what a program gets, and
+    ``identifier`` what is printed where only that is wanted, else the first cell."""
+
+    of: Sequence[Column]
+    texts: Sequence[str]
+    values: Mapping[str, object]
+    style: str = ""
+    name: str = ""
+
+    @property
+    def identifier(self) -> str:
+        return self.name or self.texts[0]
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return self.of
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        return self.texts
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        return [*("" for _ in self.of[1:]), self.style]
+
+    def data(self) -> Mapping[str, object]:
+        return self.values
 
 
 def plain_row(columns: Sequence[Column], cells: Sequence[str]) -> str:
@@ -49,6 +86,18 @@ class Painter:
     def __init__(self, console: "Console") -> None:
         self._console = console
         self._paint = cache(self._brush)
+
+    def painted(self, row: Row, width: int) -> str:
+        """A row as it looks on a terminal of this width."""
+        narrow = width < NARROW
+        columns, cells = row.columns(narrow=narrow), row.cells(narrow=narrow)
+        return self.row(columns, cells, row.styles(narrow=narrow), width)
+
+    def heading(self, row: Row, width: int) -> str:
+        """What stands above rows of this kind."""
+        columns = row.columns(narrow=width < NARROW)
+        names = [column.name for column in columns]
+        return self.row(columns, names, ["bold underline"] * len(names), width)
 
     def row(self, columns: Sequence[Column], cells: Sequence[str], styles: Sequence[str], width: int) -> str:
         """The row as text, in at most ``width`` cells: the last column wraps inside itself."""

@@ -10,23 +10,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from voicecli.errors import OutputFailed
-from voicecli.output.rows import Painter, Row, plain_row
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from voicecli.output.rows import Line, Painter, Row, plain_row
 
 INTERVAL = 0.05  # seconds between two writes
 REDRAW = 0.2  # seconds between two pictures of the footer
 MAX_WAITING = 16_000_000  # characters that wait for whoever does not read
 MAX_SPARED = 1_000  # lines that are no rows, kept when rows are left out
-NARROW = 100  # columns
 GOODBYE = 2.0  # seconds that the last rows may take
-
-Line = tuple[str, str]
-"""A line of the footer and its style."""
 
 
 class _Waiting(NamedTuple):
@@ -159,9 +152,9 @@ class LiveStream(Stream):
         write: Callable[[str], None],
         failed: Callable[[OutputFailed], None],
         *,
-        console: "Console",
+        painter: Painter,
     ) -> None:
-        self._painter = Painter(console)
+        self._painter = painter
         self._picture: tuple[Sequence[Row], Sequence[Line]] = ((), ())
         self._screen = shutil.get_terminal_size()
         self._below: list[str] = []  # the picture's lines on the screen
@@ -172,10 +165,8 @@ class LiveStream(Stream):
         width = self._screen.columns
         if not self._headed:
             self._headed = True
-            columns = row.columns(narrow=width < NARROW)
-            names = [column.name for column in columns]
-            self._put(self._painter.row(columns, names, ["bold underline"] * len(names), width), is_row=False)
-        self._put(self._painted(row, width), is_row=True)
+            self._put(self._painter.heading(row, width), is_row=False)
+        self._put(self._painter.painted(row, width), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         for line in self._painter.lines(text, "dim", self._screen.columns):
@@ -193,15 +184,6 @@ class LiveStream(Stream):
             self._below = below
         return bool(lines)
 
-    def _painted(self, row: Row, width: int) -> str:
-        narrow = width < NARROW
-        columns, cells, styles = (
-            row.columns(narrow=narrow),
-            row.cells(narrow=narrow),
-            row.styles(narrow=narrow),
-        )
-        return self._painter.row(columns, cells, styles, width)
-
     def _pictured(self) -> list[str]:
         """The picture's lines, at most as many as fit on the screen: its rows are cut, not its footer."""
         width, height = self._screen
@@ -211,7 +193,7 @@ class LiveStream(Stream):
 
     def _newest(self, rows: Sequence[Row], room: int, width: int) -> list[str]:
         """The lines of as many of the last rows as there is room for, below a word on the others."""
-        painted = [self._painted(row, width).split("\n") for row in rows[max(0, len(rows) - room) :]]
+        painted = [self._painter.painted(row, width).split("\n") for row in rows[max(0, len(rows) - room) :]]
         hidden = len(rows) - len(painted)
         while painted and sum(map(len, painted)) + (hidden > 0) > room:
             del painted[0]
