@@ -13,8 +13,20 @@ import voicecli
 
 PACKAGE = Path(voicecli.__file__).parent
 FLOORS = (
-    {"api", "callflow", "calls", "events", "phone", "vocabulary", "errors", "rules", "untrusted", "version"},
-    {"output", "client", "settings", "store", "history", "placed", "tunnel"},
+    {
+        "api",
+        "awaited",
+        "callflow",
+        "calls",
+        "events",
+        "phone",
+        "vocabulary",
+        "errors",
+        "rules",
+        "untrusted",
+        "version",
+    },
+    {"output", "client", "settings", "store", "history", "placed", "threads", "tunnel"},
     {"listener", "sandbox"},
     {"cli", "__main__"},
 )
@@ -115,7 +127,7 @@ def test_floor_0_does_no_io() -> None:
     ("arguments", "not_loaded", "code"),
     [
         (["--version"], {"typer", "rich", "httpx", "aiohttp", "phonenumbers"}, 0),
-        (["call", "+33199001234", "hi"], {"rich", "aiohttp", "dotenv", "pyngrok", "sqlite3", "asyncio"}, 5),
+        (["call", "+33199001234", "hi"], {"rich", "aiohttp", "dotenv", "pyngrok", "asyncio"}, 5),
         (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}, 0),
         (["sandbox", "--print-env"], {"rich", "httpx", "dotenv", "aiohttp"}, 0),
         (["trigger", "vss", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "sqlite3"}, 0),

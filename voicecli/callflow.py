@@ -1,5 +1,6 @@
 """How a message becomes a callflow, 8x8's list of actions, and a callflow the request for a call."""
 
+import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,6 +91,45 @@ def call_request(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """The digits to wait for after a message (8x8's action sayAndCapture). 8x8 reports them by VCA webhook,
+    and takes no such call where the subaccount has none (-1004).
+
+    It says the message, waits ``patience`` for the digits, and tries that ``tries`` times. With ``hash_ends``
+    the # key ends them, else they are over when there are ``most``. ``thanks`` is said once they came.
+    """
+
+    least: int = 1
+    most: int = 1
+    hash_ends: bool = False
+    thanks: str | None = field(default=None, repr=False)
+    patience: timedelta = timedelta(seconds=10)
+    tries: int = 3
+
+    def action(self, params: Mapping[str, object], repeat: int) -> Action:
+        if not 1 <= repeat <= MAX_REPETITION:
+            raise InvalidInput(
+                f"A message that waits for digits is said from 1 to {MAX_REPETITION} times, not {repeat}.",
+                hint=f"It is said again if nothing is pressed, {self.tries} times in all.",
+            )
+        milliseconds = self.patience // timedelta(milliseconds=1)
+        thanks = {} if self.thanks is None else {"successMessage": self.thanks}
+        return {
+            "action": "sayAndCapture",
+            "params": {
+                **params,
+                "repetition": repeat,
+                "minDigits": self.least,
+                "maxDigits": self.most,
+                "overallTimeout": milliseconds,
+                "completeOnHash": self.hash_ends,
+                "noOfTries": self.tries,
+                **thanks,
+            },
+        }
+
+
 def voice_message(
     to: str | phone.PhoneNumber,
     text: str,
@@ -99,10 +139,11 @@ def voice_message(
     voice_profile: str = DEFAULT_VOICE,
     speed: float = 1.0,
     spell_digits: bool = False,
+    capture: Capture | None = None,
     message_id: str | None = None,
     valid_for: timedelta = DEFAULT_VALIDITY,
 ) -> CallRequest:
-    """A call that says ``text`` ``repeat`` times (1 to 10) and hangs up.
+    """A call that says ``text`` ``repeat`` times (1 to 10; to ``capture`` digits, 1 to 3) and hangs up.
 
     ``to`` and ``source`` are E.164 numbers, ``speed`` is a factor from 0.5 to 2, ``spell_digits`` reads
     123456 as "1 2 3 4 5 6". The text may have 3,000 characters; what else ``call_request`` takes holds here,
@@ -115,10 +156,14 @@ def voice_message(
         raise InvalidInput(f"The speed must be from 0.5 to 2, not {speed:g}.")
     if not voice_profile.strip() or not voice_profile.isprintable():
         raise InvalidInput("The voice profile is empty or unreadable.", hint=f"For example: {DEFAULT_VOICE}.")
-    params: dict[str, object] = {"text": text, "voiceProfile": voice_profile}
+    params: dict[str, object] = {"voiceProfile": voice_profile}
     if speed != 1.0:
         params["speed"] = speed
-    flow = [make_call(caller_id(source), _destination(to)), *_repeated("say", params, repeat), HANGUP]
+    if capture is None:
+        said = _repeated("say", {"text": text, **params}, repeat)
+    else:
+        said = [capture.action({"promptMessage": text, **params}, repeat)]
+    flow = [make_call(caller_id(source), _destination(to)), *said, HANGUP]
     return call_request(flow, message_id=message_id, valid_for=valid_for)
 
 
@@ -215,6 +260,19 @@ def destinations(callflow: Sequence[Action]) -> list[str]:
 def sources(callflow: Sequence[Action]) -> list[str]:
     """Whose numbers it calls from, as far as it is well formed."""
     return _of_calls(callflow, "source")
+
+
+def captures(callflow: Sequence[Action]) -> bool:
+    """Whether it waits for digits."""
+    return any(action.get("action") == "sayAndCapture" for action in callflow)
+
+
+def gist(callflow: Sequence[Action]) -> str:
+    """Whom it calls and what it says or plays: equal for two calls that are the same to who gets them."""
+    params = [action.get("params") for action in callflow]
+    names = ("destination", "text", "promptMessage", "fileUrl", "scenarioName")
+    parts = [param.get(name) for param in params if isinstance(param, Mapping) for name in names]
+    return json.dumps([part for part in parts if isinstance(part, str)])
 
 
 def _of_calls(callflow: Sequence[Action], name: str) -> list[str]:

@@ -35,6 +35,16 @@ class VoicecliError(Exception):
         """What a program wants to know beyond the sentence: more fields for the JSON form."""
         return {}
 
+    def data(self) -> dict[str, object]:
+        """The JSON form."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "retryable": self.retryable,
+            **self.details(),
+        }
+
 
 def quoted(text: str, longest: int = 60) -> str:
     """A text inside a sentence: whole or not at all, since a part of a secret could not be masked."""

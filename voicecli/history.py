@@ -18,6 +18,18 @@ def events_after(store: Store, number: int) -> Iterator[Received]:
     return _received(store, "WHERE id > ? ORDER BY id", (number,))
 
 
+def events_of(store: Store, session_id: str) -> Iterator[Received]:
+    """The events of one session, in the order in which they came."""
+    return _received(store, "WHERE session = ? ORDER BY id", (session_id,))
+
+
+def knew_session(store: Store, session_id: str, number: int) -> bool:
+    """Whether anything was known of a session when that was the newest event."""
+    query = "SELECT EXISTS (SELECT 1 FROM events WHERE session = ? AND id <= ?)"
+    [(known,)] = store.rows(query, (session_id, number))
+    return bool(known)
+
+
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
     query = f"SELECT id, received, type, times, reply, body FROM events {which}"  # noqa: S608 - words of ours
     for number, received, kind, times, reply, body in store.rows(query, parameters):

@@ -3,15 +3,23 @@
 What a call says is not among it: ``--once`` compares keyed hashes.
 """
 
+import json
+import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
-from voicecli.callflow import CallRequest, destinations, sources
-from voicecli.errors import PlacedBefore
+from voicecli.callflow import CallRequest, destinations, gist, sources
+from voicecli.errors import PlacedBefore, StoreFailed
 from voicecli.store import Store
+
+KEY_FILE = "once.key"
 
 
 class State(StrEnum):
@@ -41,24 +49,26 @@ class PlacedCalls:
         self._store = store
         self._of = (base_url, subaccount_id)
 
-    def keep(self, request: CallRequest, state: State, session_id: str | None = None) -> None:
-        """Keep what became of a request."""
+    def keep(self, request: CallRequest, state: State, session_id: str | None = None) -> int:
+        """Keep a request. Gives the number to ``settle`` it by."""
         with self._store.change() as change:
-            change(_INSERT, self._row(request, state, session_id, None))
+            return change(_INSERT, self._row(request, state, session_id, None)).lastrowid or 0
 
-    def claim(self, request: CallRequest, *, fingerprint: bytes, named: bool, within: timedelta) -> int:
-        """Keep a request that is about to leave, unless the same was kept in the last ``within``: one with
-        this fingerprint, or, of a call that its user ``named``, one with its clientRequestId.
+    def claim(self, request: CallRequest, *, named: bool, within: timedelta) -> int:
+        """Keep a request that is about to leave, unless the same was kept in the last ``within``: of a call
+        that its user ``named``, any with its clientRequestId, else one that calls the same number and says
+        the same, and was claimed as well.
 
         Gives the number to ``settle`` it by. Raises PlacedBefore.
         """
+        fingerprint = None if named else self._fingerprint(request)
         since = time.time_ns() // 1000 - within // timedelta(microseconds=1)
         with self._store.change() as change:
             found = change(
                 "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"
-                " AND placed > ? AND (fingerprint = ? OR (? AND client_request_id = ?))"
+                " AND placed > ? AND (fingerprint = ? OR client_request_id = ?)"
                 " ORDER BY placed DESC LIMIT 1",
-                (*self._of, since, fingerprint, named, request.client_request_id),
+                (*self._of, since, fingerprint, request.client_request_id),
             ).fetchone()
             if found is not None:
                 raise _placed_before(*found)
@@ -72,6 +82,20 @@ class PlacedCalls:
             else:
                 change("UPDATE calls SET state = ?, session = ? WHERE id = ?", (state, session_id, number))
 
+    def name(self, client_request_id: str, session_id: str) -> None:
+        """Note the session of a call that was sent and not answered."""
+        with self._store.change() as change:
+            change(
+                "UPDATE calls SET state = ?, session = ? WHERE base_url = ? AND subaccount = ?"
+                " AND client_request_id = ? AND session IS NULL",
+                (State.ACCEPTED, session_id, *self._of, client_request_id),
+            )
+
+    def _fingerprint(self, request: CallRequest) -> bytes:
+        """Says nothing about the text to who does not have the key, which has a file of its own."""
+        of = json.dumps([*self._of, gist(request.callflow)]).encode()
+        return blake2b(of, key=_key(self._store.path.with_name(KEY_FILE)), digest_size=16).digest()
+
     def _row(
         self, request: CallRequest, state: State, session_id: str | None, fingerprint: bytes | None
     ) -> tuple[object, ...]:
@@ -80,6 +104,20 @@ class PlacedCalls:
         destination = next(iter(destinations(request.callflow)), "")
         ids = (session_id, request.client_request_id)
         return (now, *self._of, state, *ids, source, destination, fingerprint)
+
+
+def _key(path: Path) -> bytes:
+    """The same for every process: made by the first that asks. Raises StoreFailed."""
+    try:
+        if not path.exists():
+            with NamedTemporaryFile(dir=path.parent, prefix=KEY_FILE) as file:  # only its owner can read it
+                file.write(secrets.token_bytes(32))
+                file.flush()
+                with suppress(FileExistsError):
+                    path.hardlink_to(file.name)
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error
 
 
 def _placed_before(placed: int, state: str, session_id: str | None) -> PlacedBefore:

@@ -202,7 +202,7 @@ def test_a_dotenv_is_enough(run: Program, sandbox: RunningSandbox, tmp_path: Pat
         ([NUMBER, "hi", "--from", "me"], "--from"),
         ([NUMBER, "hi", "--voice", ""], "voice"),
         ([NUMBER, "hi", "--dry-run", "-q"], "--dry-run"),
-        ([NUMBER, "hi", "--file", "x"], "MESSAGE can't be given together with --file"),
+        ([NUMBER, "hi", "--file", "x"], "--file can't be given together with MESSAGE"),
         ([NUMBER, "--file", "missing"], "No such file"),
         ([NUMBER, "--file", ""], "No such file"),
         ([NUMBER, "hi", "--request-timeout", "nan"], "--request-timeout"),
@@ -214,7 +214,7 @@ def test_a_dotenv_is_enough(run: Program, sandbox: RunningSandbox, tmp_path: Pat
         ([NUMBER, "--play", "https://example.com/a.mp3", "--speed", "1"], "--speed can't be given"),
         (["--callflow", "missing.json"], "No such file"),
         ([NUMBER, "hi", "--nonsense"], "No such option: --nonsense"),
-        ([NUMBER, "hi", "extra"], "more arguments than"),
+        ([NUMBER, "hi", "extra"], "Only the last argument can be the message"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(call: Program, arguments: list[str], words: str) -> None:

@@ -1,59 +1,55 @@
-"""``voicecli call``: place one call."""
+"""``voicecli call``: place calls, and wait for what becomes of them."""
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import api, callflow, phone, rules
+from voicecli import api, callflow, rules
 from voicecli.callflow import CallRequest
+from voicecli.cli import call_requests, interrupts, options, way_in
 from voicecli.cli import context as contexts
-from voicecli.cli import options
+from voicecli.cli.call_requests import CallOptions
 from voicecli.cli.context import CONNECTION, Context
-from voicecli.errors import InvalidInput
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 from voicecli.settings import Settings
+
+if TYPE_CHECKING:
+    from voicecli.cli.outcomes import Waiting
+    from voicecli.cli.placing import Placing
+    from voicecli.listener.reports import Reports
+    from voicecli.listener.service import Plan
 
 EXAMPLES = """Examples:
   voicecli call +33199001234 "Your account has been updated" --repeat 2
   echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
-  voicecli call +33199001234 --play https://example.com/notice.mp3
+  voicecli call +33199001234 "The oven is too hot. Press 1 to confirm." --confirm 1
+  voicecli call +33199001234 +33199005678 "We are closed today"
   voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash" """
+DEFAULT_TIMEOUT = timedelta(minutes=5)
+DEFAULT_WITHIN = timedelta(minutes=10)
 _THE_CALL = {"rich_help_panel": "The call"}
+_OUTCOME = {"rich_help_panel": "What becomes of it"}
 _NETWORK = {"rich_help_panel": "The network"}
-HOW_TO_SAY = "Give it as MESSAGE, pipe it in, or use --file, --play or --callflow."
-
-
-@dataclass(frozen=True, slots=True)
-class CallOptions:
-    """What was asked for, as far as it decides the request; None and False where it was not."""
-
-    to: str | None
-    message: str | None
-    file: str | None
-    play: str | None
-    callflow_file: str | None
-    repeat: int | None
-    source: str | None
-    voice: str | None
-    speed: float | None
-    spell_digits: bool
-    region: str | None
-    valid_for: timedelta | None
-    message_id: str | None
 
 
 def call(
     ctx: typer.Context,
-    to: Annotated[
-        str | None, typer.Argument(metavar="TO", help="The number to call, such as +33199001234.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TO... [MESSAGE]",
+            help="The number to call, such as +33199001234, or several of them; and last what is said, in "
+            "quotes. Without a message, or with -, it is read from standard input.",
+            show_default=False,
+        ),
     ] = None,
     message: Annotated[
-        str | None,
-        typer.Argument(metavar="[MESSAGE]", help="What is said; - or none reads it from standard input."),
+        str | None, typer.Option(metavar="TEXT", help="What is said; then all arguments are numbers.")
     ] = None,
     repeat: Annotated[
         int | None,
@@ -83,15 +79,63 @@ def call(
             "to TO unless it begins with a makeCall.",
         ),
     ] = None,
-    source: Annotated[
-        str | None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Stay until the outcome is known, and exit by it.", **_OUTCOME),
+    ] = False,
+    timeout: Annotated[
+        timedelta | None,
         typer.Option(
-            "--from", metavar="NUMBER", help="The caller ID; else OUTBOUND_PHONE_NUMBER.", **_THE_CALL
+            metavar="TIME", parser=options.duration, help="How long to wait for it. Default: 5m.", **_OUTCOME
         ),
     ] = None,
-    region: Annotated[
+    confirm: Annotated[
         str | None,
-        typer.Option(metavar="CC", help="TO is a national number there, such as FR.", **_THE_CALL),
+        typer.Option(
+            metavar="KEYS",
+            help="Ask for a key, and wait: 0 only if one of these is pressed, such as 1 or 1,2.",
+            **_OUTCOME,
+        ),
+    ] = None,
+    until_confirmed: Annotated[
+        bool,
+        typer.Option(
+            "--until-confirmed", help="Call one after the other, until somebody confirms.", **_OUTCOME
+        ),
+    ] = False,
+    digits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N-M", help="Ask for a code of that many digits, wait, and print it.", **_OUTCOME
+        ),
+    ] = None,
+    hash_ends: Annotated[bool, typer.Option("--hash", help="The # key ends the code.", **_OUTCOME)] = False,
+    thanks: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What is said once digits were pressed.", **_OUTCOME)
+    ] = None,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once",
+            help="Do not place the same call again: one with this message id; without one, the same text "
+            "to the same number.",
+            **_THE_CALL,
+        ),
+    ] = False,
+    within: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME", parser=options.duration, help="How long --once holds. Default: 10m.", **_THE_CALL
+        ),
+    ] = None,
+    message_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Your id for it (clientRequestId); of several calls, each has its number added. "
+            "Default: a new UUID.",
+            **_THE_CALL,
+        ),
     ] = None,
     valid_for: Annotated[
         timedelta | None,
@@ -102,11 +146,15 @@ def call(
             **_THE_CALL,
         ),
     ] = None,
-    message_id: Annotated[
+    source: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", help="Your id for it (clientRequestId). Default: a new UUID.", **_THE_CALL
+            "--from", metavar="NUMBER", help="The caller ID; else OUTBOUND_PHONE_NUMBER.", **_THE_CALL
         ),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="CC", help="TO is a national number there, such as FR.", **_THE_CALL),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **_THE_CALL)
@@ -121,21 +169,25 @@ def call(
         int,
         typer.Option(metavar="N", min=0, max=20, help="Try again what certainly did not arrive.", **_NETWORK),
     ] = api.RETRIES,
+    port: way_in.Port = None,
+    domain: way_in.Domain = None,
+    ngrok_config: way_in.NgrokConfig = None,
+    install_ngrok: way_in.InstallNgrok = False,
+    public_url: way_in.PublicUrl = None,
+    force: way_in.Force = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001 - its callback does the work, as does --debug's
     quiet: options.QuietFlag = False,
     debug: options.DebugFlag = False,  # noqa: ARG001
-) -> None:
+) -> ExitCode:
     """Place a call that says a message, plays a file or runs a callflow.
 
-    Exit code 0 means that 8x8 accepted the call, not that somebody answered it.
+    Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
+    --digits it tells what became of the call. 8x8 has to report that: to a voicecli listen that runs on this
+    machine, or else to this command itself, which then needs a way in, as voicecli listen does.
     """
-    if not math.isfinite(request_timeout):
-        raise InvalidInput("--request-timeout must be a number of seconds.")
-    if dry_run and quiet:
-        raise InvalidInput("--dry-run has no session id that --quiet could print.")
     context = contexts.of(ctx)
     asked = CallOptions(
-        to=to,
+        words=words or (),
         message=message,
         file=file,
         play=play,
@@ -145,42 +197,95 @@ def call(
         voice=voice,
         speed=speed,
         spell_digits=spell_digits,
+        confirm=confirm,
+        thanks=thanks,
+        digits=digits,
+        hash_ends=hash_ends,
         region=region,
         valid_for=valid_for,
         message_id=message_id,
     )
-    _refuse_what_would_be_without_effect(asked)
-    number = None if to is None else phone.parse(to, region)
-    settings = context.settings({"source": source, "voice_profile": voice})
-    request = _request(context, settings, asked, number)
-    if dry_run:
-        _show(context, settings, request)
-    else:
-        _place(context, settings, request, request_timeout=request_timeout, retries=retries)
-
-
-def _place(
-    context: Context, settings: Settings, request: CallRequest, *, request_timeout: float, retries: int
-) -> None:
-    destination = ", ".join(callflow.destinations(request.callflow)[:1]) or "a scenario"
-    with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
-        session = context.send(client, api.send_callflow(request))
-        # One line that fits into 80 columns.
-        context.accepted = f"{settings.other_end} accepted session {session.session_id} to {destination}"
-    context.output.result(
-        context.accepted,
-        {
-            "sessionId": session.session_id,
-            "sessionStatus": session.session_status,
-            "destination": destination,
-            "clientRequestId": request.client_request_id,
-            "clientActionId": request.client_action_id,
-            "callFlowRequestId": session.call_flow_request_id,
-            "validUntil": session.valid_until,
-        },
-        identifier=session.session_id,
-        happened=True,
+    waits = wait or asked.captures
+    way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok)
+    if not math.isfinite(request_timeout):
+        raise InvalidInput("--request-timeout must be a number of seconds.")
+    if dry_run and quiet:
+        raise InvalidInput("--dry-run has no session id that --quiet could print.")
+    if until_confirmed and confirm is None:
+        raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
+    if within is not None and not once:
+        raise InvalidInput("--within has no effect without --once.")
+    if not waits and (timeout is not None or force or port is not None or way != way_in.WayIn()):
+        raise InvalidInput("--timeout and the options of the way in have no effect without --wait.")
+    settings = context.settings(
+        {"source": source, "voice_profile": voice, "port": port, "public_url": domain}
     )
+    requests = call_requests.requests(context, settings, asked)
+    if dry_run:
+        for request in requests:
+            _show(context, settings, request)
+        return ExitCode.DONE
+    from voicecli.cli.placing import Once, Placing
+
+    guard = Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None
+    plan = way_in.listening_plan(context, settings, way, register=True, force=force) if waits else None
+    with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
+        placing = Placing(context, settings, client, once=guard, ahead=waits)
+        if plan is None:
+            return _place(context, placing, requests)
+        from voicecli.cli.outcomes import Waiting
+
+        reports = _reports(context, settings, plan, digits=asked.captures)
+        waiting = Waiting(
+            context,
+            placing,
+            plan.home,
+            timeout=timeout or DEFAULT_TIMEOUT,
+            digits=asked.captures,
+            confirming=asked.confirming(),
+        )
+        return interrupts.run(_wait(reports, waiting, requests, until_confirmed=until_confirmed))
+
+
+def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
+    """Place calls. One that is alone raises what went wrong; of several, each has its line."""
+    from voicecli.cli.results import Result, accepted, failed, overall
+
+    results = []
+    for request in requests:
+        try:
+            with placing.placed(request) as session:
+                words, data = placing.accepted(request, session), accepted(request, session)
+                results.append(Result(ExitCode.DONE, words, data, session.session_id))
+                results[-1].show(context)
+                placing.told(request, session)
+        except OutputFailed:
+            raise
+        except VoicecliError as error:
+            if len(requests) == 1:
+                raise
+            results.append(failed(request, error))
+            results[-1].show(context)
+    return overall(results)
+
+
+def _reports(context: Context, settings: Settings, plan: "Plan", *, digits: bool) -> "Reports":
+    """Digits come by VCA, outcomes by VSS."""
+    from voicecli.listener.reports import Reports
+
+    registration = contexts.registration(context, settings, tell=context.output.note)
+    return Reports(plan, registration, ("VSS", "VCA") if digits else ("VSS",), tell=context.output.note)
+
+
+async def _wait(
+    reports: "Reports", waiting: "Waiting", requests: Sequence[CallRequest], *, until_confirmed: bool
+) -> ExitCode:
+    async with reports:
+        if until_confirmed:
+            return await waiting.until_confirmed(requests)
+        if len(requests) == 1:
+            return await waiting.alone(requests[0])
+        return await waiting.together(requests)
 
 
 def _show(context: Context, settings: Settings, request: CallRequest) -> None:
@@ -192,108 +297,3 @@ def _show(context: Context, settings: Settings, request: CallRequest) -> None:
         f"{http.method} {http.url}\n{head}\n\n{body}",
         {"method": http.method, "url": http.url, "headers": headers, "body": request.body()},
     )
-
-
-# -- from what was asked for to a request ------------------------------------------------------------
-
-
-def _refuse_what_would_be_without_effect(asked: CallOptions) -> None:
-    """An option that is silently ignored would be a lie."""
-    speech = {"--voice": asked.voice, "--speed": asked.speed, "--spell-digits": asked.spell_digits or None}
-    said = {"MESSAGE": asked.message, "--file": asked.file}
-    if asked.callflow_file is not None:
-        _refuse_beside("--callflow", {**said, "--play": asked.play, "--repeat": asked.repeat, **speech})
-    elif asked.play is not None:
-        _refuse_beside("--play", {**said, **speech})
-    elif asked.file is not None:
-        _refuse_beside("--file", {"MESSAGE": asked.message})
-    if asked.to is None:
-        if asked.callflow_file is None:
-            raise InvalidInput(
-                "Whom to call is missing.", hint='For example: voicecli call +33199001234 "Hello"'
-            )
-        _refuse_beside(
-            "a callflow that makes its own call", {"--from": asked.source, "--region": asked.region}
-        )
-
-
-def _refuse_beside(chosen: str, others: Mapping[str, object]) -> None:
-    if given := [name for name, value in others.items() if value is not None]:
-        raise InvalidInput(
-            f"{' and '.join(given)} can't be given together with {chosen}.", hint="Leave one of them out."
-        )
-
-
-def _request(
-    context: Context, settings: Settings, asked: CallOptions, number: phone.PhoneNumber | None
-) -> CallRequest:
-    validity = callflow.DEFAULT_VALIDITY if asked.valid_for is None else asked.valid_for
-    if asked.callflow_file is not None or number is None:
-        values = settings.require(*CONNECTION, *(() if number is None else ("source",)))
-        path = "-" if asked.callflow_file is None else asked.callflow_file
-        document = _json_document(context.read_text(path), path)
-        if number is not None and _calls_first(document):
-            raise InvalidInput(
-                "The callflow begins with a call of its own, so TO has no place.",
-                hint="Leave one of the two out.",
-            )
-        return callflow.request_from_json(
-            document,
-            to=number,
-            source=values.get("source"),
-            message_id=asked.message_id,
-            valid_for=asked.valid_for,
-        )
-    if asked.play is not None:
-        return callflow.audio_message(
-            number,
-            asked.play,
-            source=settings.require(*CONNECTION, "source")["source"],
-            repeat=asked.repeat or 1,
-            message_id=asked.message_id,
-            valid_for=validity,
-        )
-    values = settings.require(*CONNECTION, "source", "voice_profile")
-    return callflow.voice_message(
-        number,
-        _message(context, asked),
-        source=values["source"],
-        repeat=asked.repeat or 1,
-        voice_profile=values["voice_profile"],
-        speed=1.0 if asked.speed is None else asked.speed,
-        spell_digits=asked.spell_digits,
-        message_id=asked.message_id,
-        valid_for=validity,
-    )
-
-
-def _message(context: Context, asked: CallOptions) -> str:
-    if asked.file is None and asked.message not in (None, "-"):
-        return asked.message or ""
-    waiting = asked.file is None and asked.message is None and context.stdin is not None
-    if waiting and context.stdin is not None and context.stdin.isatty():
-        raise InvalidInput("What the call says is missing.", hint=HOW_TO_SAY)
-    text = context.read_text("-" if asked.file is None else asked.file).rstrip("\r\n")
-    if not text:
-        raise InvalidInput("The message is empty (0 characters).", hint=HOW_TO_SAY)
-    return text
-
-
-def _calls_first(document: object) -> bool:
-    actions = document.get("callflow") if isinstance(document, dict) else document
-    return isinstance(actions, list) and bool(callflow.destinations(actions[:1]))
-
-
-def _json_document(text: str, path: str) -> object:
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON value")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except RecursionError:
-        reason = "it is nested too deeply"
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg} in line {error.lineno}, column {error.colno}"
-    except ValueError as error:
-        reason = str(error)
-    raise InvalidInput(f"The callflow in {path} is not valid JSON: {reason}.")

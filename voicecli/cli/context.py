@@ -34,14 +34,14 @@ class Context:
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
     format: str = "people"
     debug: bool = False
-    accepted: str = ""  # what 8x8 accepted, until that is told
+    accepted: list[str] = field(default_factory=list)  # what 8x8 accepted, until that is told
     _client: "Client | None" = field(default=None, init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: an accepted call, one that may have been placed, or nothing."""
         self.output.give_up()
         if self.accepted:
-            return Interrupted(f"Interrupted, after this: {self.accepted}.")
+            return Interrupted(f"Interrupted, after this: {'; '.join(self.accepted)}.")
         left = None if self._client is None else self._client.in_doubt
         if left is None:
             return Interrupted()

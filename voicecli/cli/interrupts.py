@@ -5,6 +5,9 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
@@ -39,14 +42,14 @@ def ignore() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def run(work: Coroutine[object, object, None]) -> None:
-    """Run asynchronous work. The first interrupt cancels it, those that follow do nothing; where the work
-    then ends as cancelled, KeyboardInterrupt is raised."""
+def run(work: Coroutine[object, object, T]) -> T:
+    """Run asynchronous work, and give its result. The first interrupt cancels it, those that follow do
+    nothing; where the work then ends as cancelled, KeyboardInterrupt is raised."""
     import asyncio
 
     over = False
 
-    async def interruptible() -> None:
+    async def interruptible() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -59,14 +62,14 @@ def run(work: Coroutine[object, object, None]) -> None:
         wanted = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
         before = {number: signal.signal(number, stop) for number in wanted}
         try:
-            await work
+            return await work
         finally:
             if not over:
                 for number, handler in before.items():
                     signal.signal(number, handler)
 
     try:
-        asyncio.run(interruptible())
+        return asyncio.run(interruptible())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     finally:

@@ -3,22 +3,20 @@
 What was there is on disk before it is changed, so that it can be put back after any kind of end.
 """
 
-import fcntl
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
-from urllib.parse import urlsplit
 
 from voicecli import api
 from voicecli.api import Webhook
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
 from voicecli.events import webhook_url
+from voicecli.listener import health
+from voicecli.listener.presence import Lock
 from voicecli.store import ReplacedWebhook, Store
-from voicecli.untrusted import json_object
 
 NOT_FOUND = 404
 
@@ -38,9 +36,13 @@ class Registration:
         self._home = home
         self._of = (base_url, subaccount_id)
         self._tell = tell
-        self._lock: IO[bytes] | None = None
+        self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
         self._told: set[str] = set()
+
+    def set_now(self) -> dict[str, Webhook]:
+        """The webhooks at 8x8, by type. Raises what the client raises."""
+        return {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
 
     def take(
         self,
@@ -61,7 +63,7 @@ class Registration:
         """
         self._lock_out_others()
         self._put_all_back()
-        found = self._set_now()
+        found = self.set_now()
         may_stay = not (force or new_token)
         there = [kind for kind in kinds if may_stay and _is_there(found.get(kind), receiver)]
         kinds = [kind for kind in kinds if kind not in there]
@@ -113,7 +115,7 @@ class Registration:
 
     def check(self) -> None:
         """See whether the webhooks are still ours, and tell once of each that is not."""
-        now = self._set_now()
+        now = self.set_now()
         for kind, taken in self._taken.items():
             url = now[kind].url if kind in now else None
             if url in taken.own_urls:
@@ -128,10 +130,6 @@ class Registration:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-    def _set_now(self) -> dict[str, Webhook]:
-        """The webhooks at 8x8, by type."""
-        return {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
         with Store(self._home) as store:
@@ -153,7 +151,7 @@ class Registration:
         """All that can be; then it raises the first of what went wrong."""
         replaced, done = self._to_put_back(), []
         failures: list[VoicecliError] = []
-        now = self._set_now() if replaced else {}
+        now = self.set_now() if replaced else {}
         for webhook in replaced:
             kind = webhook.type
             url = now[kind].url if kind in now else None
@@ -192,7 +190,7 @@ class Registration:
 
     def _refuse_losses(self, webhooks: Sequence[Webhook], receiver: str) -> None:
         for webhook in webhooks:
-            if webhook.url != webhook_url(receiver, webhook.type) and is_listener(webhook.url):
+            if webhook.url != webhook_url(receiver, webhook.type) and _is_listener(webhook.url):
                 raise ConfigurationError(
                     f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
                     hint="Stop that one first, or take its events away from it with --force.",
@@ -205,26 +203,15 @@ class Registration:
                 )
 
     def _lock_out_others(self) -> None:
-        """The system frees the lock when the process ends, however it ends."""
         if self._lock is not None:
             return
         name = hashlib.blake2b("\n".join(self._of).encode(), digest_size=8).hexdigest()
-        path = self._home / f"registered-{name}.lock"
-        try:
-            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            lock = path.open("ab")
-        except OSError as error:
-            raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
+        self._lock = Lock.take(self._home / f"registered-{name}.lock")
+        if self._lock is None:
             raise InUse(
                 f"Another voicecli listen on this machine has registered for subaccount {self._of[1]}.",
                 hint="Stop it first: 8x8 reports to one address for each type of event.",
-            ) from None
-        self._lock = lock
+            )
 
 
 def _is_there(webhook: Webhook | None, receiver: str) -> bool:
@@ -234,16 +221,7 @@ def _is_there(webhook: Webhook | None, receiver: str) -> bool:
     return webhook.enabled and webhook.has_authorization
 
 
-def is_listener(url: str) -> bool:
-    """Whether a listener answers there (its /health says so)."""
-    import httpx
-
-    parts = urlsplit(url)
-    if "/api/webhooks/" not in parts.path:
-        return False
-    root = parts.path.partition("/api/webhooks/")[0]
-    try:
-        answer = httpx.get(f"{parts.scheme}://{parts.netloc}{root}/health", timeout=5.0)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        return False
-    return (json_object(answer.content[:1000]) or {}).get("service") == "voicecli"
+def _is_listener(webhook: str) -> bool:
+    """Whether a listener of voicecli's answers there."""
+    listener = health.behind(webhook)
+    return listener is not None and health.ask(listener, timeout=5.0).instance is not None

@@ -5,7 +5,6 @@ application, the disk.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -14,25 +13,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-import aiohttp
-
 from voicecli import settings
 from voicecli.errors import ConfigurationError, InUse, Unreachable, VoicecliError
 from voicecli.events import Received
-from voicecli.listener import ports
+from voicecli.listener import health, ports
 from voicecli.listener.forward import Forwarder
+from voicecli.listener.presence import Presence
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
 from voicecli.listener.replies import HANG_UP, Reply
 from voicecli.listener.server import Listener, MakeCall
 from voicecli.store import Store
+from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
-from voicecli.untrusted import json_object
 
 T = TypeVar("T")
 
-PROBE_TIMEOUT = 10.0  # seconds
 CHECK_EVERY = 30.0  # seconds between two looks at whether the webhooks are still ours
 
 Tell = Callable[[str, Mapping[str, object] | None], None]
@@ -83,6 +80,8 @@ class Service:
         """None without a tunnel of ours."""
         self.tunnel_trouble = ""
         """Why the tunnel is down."""
+        self.presence: Presence | None = None
+        """By which others of this machine find it, once it is up."""
         self._plan = plan
         self._tell = tell
         self._registration = registration
@@ -119,14 +118,14 @@ class Service:
         try:
             await self._start(self._undo)
         except BaseException:
-            await _to_its_end(self._undo.aclose())
+            await to_its_end(self._undo.aclose())
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await _to_its_end(self._undo.aclose())
+        await to_its_end(self._undo.aclose())
 
     async def _start(self, undo: AsyncExitStack) -> None:
         """Each step with what undoes it; undone is from the last to the first."""
@@ -156,6 +155,8 @@ class Service:
             await self._probe(self.public_url)
         if self._registration is not None:
             await self._register(self._registration, undo)
+        self.presence = Presence(plan.home, self._listener.instance)
+        undo.callback(self.presence.close)
         ready = {
             "record": "ready",
             "url": self.url,
@@ -200,11 +201,10 @@ class Service:
 
     async def _probe(self, public_url: str) -> None:
         """See whether the public address leads here, as 8x8 will see it."""
-        start = time.monotonic()
-        reason = await _why_not_here(public_url, self._listener.instance)
+        found = await in_daemon_thread(partial(health.ask, public_url))
+        reason = found.not_here(self._listener.instance)
         if reason is None:
-            milliseconds = (time.monotonic() - start) * 1000
-            self._warn(f"{public_url} leads here, in {milliseconds:.0f} ms")
+            self._warn(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
         elif self._plan.force or not self._plan.register:
             self._warn(f"Warning: 8x8 will not get through at {public_url}: {reason}.")
         else:
@@ -280,7 +280,7 @@ class Service:
                 raise
 
 
-async def _to_its_end(cleaning: Coroutine[object, object, None]) -> None:
+async def to_its_end(cleaning: Coroutine[object, object, None]) -> None:
     """Clean up even while being cancelled, and be cancelled then; unless something went wrong, which counts
     for more."""
     task = asyncio.ensure_future(cleaning)
@@ -297,23 +297,3 @@ async def _end(task: "asyncio.Task[None]") -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=1)
-
-
-async def _why_not_here(public_url: str, instance: str) -> str | None:
-    """Why a public address does not lead to this listener, or None where it does."""
-    timeout = aiohttp.ClientTimeout(total=PROBE_TIMEOUT)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as http,
-            http.get(f"{public_url.rstrip('/')}/health", allow_redirects=False) as response,
-        ):
-            document = json_object(await response.content.read(10_000))
-            if document is not None and document.get("instance") == instance:
-                return None
-            if document is not None and document.get("service") == "voicecli":
-                return "another voicecli listen answers there"
-            return f"something else answers there (HTTP {response.status})"
-    except TimeoutError:
-        return f"there was no answer within {PROBE_TIMEOUT:.0f} s"
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return f"it can't be reached ({type(error).__name__})"

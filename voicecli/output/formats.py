@@ -197,7 +197,8 @@ class Quiet(Output):
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
-        self._answer(visible(identifier), text if happened else "")
+        if identifier:
+            self._answer(visible(identifier), text if happened else "")
 
     def row(self, row: Row) -> None:
         self._row(visible(row.identifier))
@@ -233,14 +234,7 @@ class Json(Output):
         """Nothing, like talk."""
 
     def error(self, error: VoicecliError) -> None:
-        content = {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-            "retryable": error.retryable,
-            **error.details(),
-        }
-        self._talk(json.dumps({"error": content}))
+        self._talk(json.dumps({"error": error.data()}))
 
 
 FORMATS = {"people": Output, "json": Json, "quiet": Quiet}

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
+from voicecli.threads import in_daemon_thread, on_loop, settle
 from voicecli.tunnel.advice import CODE, PROBLEMS, advice
 from voicecli.tunnel.configuration import Plan
-from voicecli.tunnel.threads import in_daemon_thread, on_loop, settle
 
 if TYPE_CHECKING:
     from pyngrok.log import NgrokLog

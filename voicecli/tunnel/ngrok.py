@@ -9,10 +9,10 @@ from pathlib import Path
 
 from voicecli import settings
 from voicecli.errors import ConfigurationError, Interrupted, VoicecliError
+from voicecli.threads import settle
 from voicecli.tunnel import configuration, program
 from voicecli.tunnel.agent import Agent, in_words
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.threads import settle
 
 FIRST_PAUSE = 1.0  # seconds before the first attempt to reconnect; each further one waits twice as long
 LONGEST_PAUSE = 30.0

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from voicecli.errors import ConfigurationError, Unreachable
+from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.threads import in_daemon_thread
 
 
 def find(tunnel: Tunnel) -> Path | None:

@@ -1,0 +1,190 @@
+"""Waits for what becomes of calls: ``call --wait``, ``--confirm`` and ``--until-confirmed``."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from voicecli import history
+from voicecli.api import Session
+from voicecli.awaited import Awaited
+from voicecli.callflow import CallRequest
+from voicecli.cli.context import Context
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.placing import Placing
+from voicecli.cli.results import Result, accepted, destination, failed, outcome_code, overall
+from voicecli.errors import OutcomeUnknown, VoicecliError
+from voicecli.events import Received
+from voicecli.store import Store
+from voicecli.threads import in_daemon_thread
+
+LOOK_EVERY = 0.1  # seconds between two looks into the store
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on its way. ``before`` is the newest event in the store before it was placed; times are of the
+    monotonic clock."""
+
+    request: CallRequest
+    awaited: Awaited
+    before: int
+    session: Session | None = None
+    lost: OutcomeUnknown | None = None  # the answer
+    start: float = field(default_factory=time.monotonic)
+    words: str = "waiting for news"
+
+    @property
+    def where(self) -> str:
+        return destination(self.request)
+
+
+class Waiting:
+    """Places calls and waits for their outcomes, for at most ``timeout`` each, while 8x8's reports get into
+    the store. ``digits`` is whether the calls ask for some, and ``confirming`` has those that confirm."""
+
+    def __init__(
+        self,
+        context: Context,
+        placing: Placing,
+        home: Path,
+        *,
+        timeout: timedelta,
+        digits: bool = False,
+        confirming: frozenset[str] = frozenset(),
+    ) -> None:
+        self._context = context
+        self._placing = placing
+        self._home = home
+        self._timeout = timeout
+        self._digits = digits
+        self._confirming = confirming
+
+    async def alone(self, request: CallRequest) -> ExitCode:
+        """One call. Raises what kept it from being placed, and OutcomeUnknown where nobody can know."""
+        call = await self._place(request)
+        [result] = await self._outcomes([call])
+        if call.lost is not None and not result.placed:
+            raise call.lost
+        result.show(self._context)
+        return result.code
+
+    async def together(self, requests: Sequence[CallRequest]) -> ExitCode:
+        """Several calls at once: one result for each, as it is known."""
+        calls, refused = await self._place_all(requests)
+        return overall([*refused, *await self._outcomes(calls, show=True)])
+
+    async def until_confirmed(self, requests: Sequence[CallRequest]) -> ExitCode:
+        """One call after the other, until somebody confirms."""
+        results: list[Result] = []
+        for request in requests:
+            calls, refused = await self._place_all([request])
+            results += [*refused, *await self._outcomes(calls, show=True)]
+            if results[-1].code is ExitCode.DONE:
+                return ExitCode.DONE
+        placed = any(result.placed for result in results)
+        return ExitCode.NOT_CONFIRMED if placed else results[-1].code
+
+    async def _place_all(self, requests: Sequence[CallRequest]) -> tuple[list[_Call], list[Result]]:
+        """Those that were placed, and what kept the others from it, which is shown."""
+        calls, refused = [], []
+        for request in requests:
+            try:
+                calls.append(await self._place(request))
+            except VoicecliError as error:
+                refused.append(failed(request, error))
+                refused[-1].show(self._context)
+        return calls, refused
+
+    # -- one call ------------------------------------------------------------------------------------
+
+    async def _place(self, request: CallRequest) -> _Call:
+        """Place a call; an answer that was lost is not the end. Raises what kept it from being placed."""
+
+        def place() -> Session:
+            with self._placing.placed(request) as session:
+                return session
+
+        awaited = Awaited(request.client_request_id, digits_wanted=self._digits, confirming=self._confirming)
+        with Store(self._home) as store:
+            call = _Call(request, awaited, before=history.last_event(store))
+        try:
+            call.session = await in_daemon_thread(place)
+        except OutcomeUnknown as error:
+            call.lost = error
+            self._context.output.note(f"{error.message} Waiting for its summary.")
+        else:
+            awaited.session_id = call.session.session_id
+            self._context.output.note(self._placing.accepted(request, call.session))
+        return call
+
+    async def _outcomes(self, calls: Sequence[_Call], *, show: bool = False) -> list[Result]:
+        """What became of calls, each as soon as it is known."""
+        waiting, results = list(calls), []
+        with Store(self._home) as store:
+            newest = min((call.before for call in calls), default=0)
+            while waiting:
+                for received in history.events_after(store, newest):
+                    newest = received.id
+                    for call in waiting:
+                        self._see(store, call, received)
+                for call in [call for call in waiting if self._is_over(call)]:
+                    waiting.remove(call)
+                    results.append(self._result(call))
+                    if show:
+                        results[-1].show(self._context)
+                self._show_progress(waiting)
+                if waiting:
+                    await asyncio.sleep(LOOK_EVERY)
+        return results
+
+    def _see(self, store: Store, call: _Call, received: Received) -> None:
+        event, awaited = received.event, call.awaited
+        # A session that was known before is that of an earlier call of this name.
+        if awaited.names(event) and not history.knew_session(store, event.session_id, call.before):
+            awaited.session_id = event.session_id
+            self._placing.settle(call.request, event.session_id)
+            for earlier in history.events_of(store, event.session_id):
+                awaited.see(earlier)
+        words = awaited.see(received)
+        if words is not None and event.type != "VSS":
+            call.words = words
+            self._context.output.note(f"{call.where}: {words}")
+
+    def _is_over(self, call: _Call) -> bool:
+        late = time.monotonic() - call.start > self._timeout.total_seconds()
+        return late or call.awaited.is_settled(time.time())
+
+    def _result(self, call: _Call) -> Result:
+        awaited = call.awaited
+        code, hint = outcome_code(awaited), ""
+        if awaited.session_id is None and call.lost is not None:
+            return failed(call.request, call.lost)
+        if code is ExitCode.OUT_OF_TIME:
+            hint = (
+                f"It may go on: voicecli sessions {awaited.session_id} shows what a listener receives of it."
+            )
+        if call.session is not None:
+            self._placing.told(call.request, call.session)
+        data = {
+            **accepted(call.request, call.session),
+            "sessionId": awaited.session_id,
+            "outcome": awaited.outcome,
+            "words": awaited.words(),
+            **({"digits": awaited.digits} if self._digits else {}),
+            **({"confirmed": awaited.confirmed} if self._confirming else {}),
+            "exitCode": code,
+        }
+        return Result(code, f"{call.where}: {awaited.words()}", data, awaited.session_id or "", hint)
+
+    def _show_progress(self, waiting: Sequence[_Call]) -> None:
+        if not waiting:
+            self._context.output.progress("")
+            return
+        seconds = time.monotonic() - waiting[0].start
+        what = (
+            f"{waiting[0].where}: {waiting[0].words}" if len(waiting) == 1 else f"{len(waiting)} calls open"
+        )
+        self._context.output.progress(f"{what}, {seconds:.0f} s")

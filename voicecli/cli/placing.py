@@ -1,0 +1,101 @@
+"""Places calls, and keeps in the store that they were placed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from voicecli import api
+from voicecli.api import Session
+from voicecli.callflow import CallRequest
+from voicecli.cli import context as contexts
+from voicecli.cli.context import Context
+from voicecli.cli.results import destination
+from voicecli.client import Client
+from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.placed import PlacedCalls, State
+from voicecli.settings import Settings
+from voicecli.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Do not place the same call again within this time; ``named`` is whether its user gave it an id."""
+
+    within: timedelta
+    named: bool
+
+
+class Placing:
+    """Places calls with one client. With ``once`` a call is guarded; with ``ahead`` it is in the store before
+    its request leaves, and otherwise as soon as 8x8 has answered."""
+
+    def __init__(
+        self, context: Context, settings: Settings, client: Client, *, once: Once | None = None, ahead: bool
+    ) -> None:
+        self._context = context
+        self._client = client
+        self._home = contexts.home(settings)
+        self._of = settings.require("base_url", "subaccount_id")
+        self._other_end = settings.other_end
+        self._once = once
+        self._ahead = ahead
+
+    @contextmanager
+    def placed(self, request: CallRequest) -> Iterator[Session]:
+        """Place it; inside, 8x8 has accepted it. What became of it is kept at the end, so as not to keep
+        anybody waiting. Raises PlacedBefore, and what the client raises."""
+        number = self._begin(request)
+        session: Session | None = None
+        try:
+            session = self._context.send(self._client, api.send_callflow(request))
+            self._context.accepted.append(self.accepted(request, session))
+            yield session
+        finally:
+            self._end(number, request, session)
+
+    def accepted(self, request: CallRequest, session: Session) -> str:
+        """That it was, in one line that fits into 80 columns."""
+        return f"{self._other_end} accepted session {session.session_id} to {destination(request)}"
+
+    def told(self, request: CallRequest, session: Session) -> None:
+        """An interrupt need not tell of it any more."""
+        self._context.accepted.remove(self.accepted(request, session))
+
+    def settle(self, request: CallRequest, session_id: str) -> None:
+        """The session of a call whose answer was lost has become known."""
+        with self._kept_or_told(), Store(self._home) as store:
+            PlacedCalls(store, **self._of).name(request.client_request_id, session_id)
+
+    def _begin(self, request: CallRequest) -> int | None:
+        if not self._ahead and self._once is None:
+            return None
+        try:
+            with Store(self._home) as store:
+                calls = PlacedCalls(store, **self._of)
+                if self._once is None:
+                    return calls.keep(request, State.SENDING)
+                return calls.claim(request, named=self._once.named, within=self._once.within)
+        except StoreFailed as error:
+            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
+
+    def _end(self, number: int | None, request: CallRequest, session: Session | None) -> None:
+        session_id = None if session is None else session.session_id
+        state: State | None = State.ACCEPTED
+        if session is None:
+            state = None if self._client.in_doubt is None else State.UNKNOWN
+        with self._kept_or_told():
+            if number is not None:
+                with Store(self._home) as store:
+                    PlacedCalls(store, **self._of).settle(number, state, session_id)
+            elif state is not None:
+                with Store(self._home) as store:
+                    PlacedCalls(store, **self._of).keep(request, state, session_id)
+
+    @contextmanager
+    def _kept_or_told(self) -> Iterator[None]:
+        """The call was placed, whatever becomes of the note about it."""
+        try:
+            yield
+        except VoicecliError as error:
+            self._context.output.note(f"Warning: voicecli sessions will not know this call. {error.message}")

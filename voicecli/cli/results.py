@@ -1,0 +1,85 @@
+"""What becomes of each call that was asked for: in words, for programs, and as an exit code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from voicecli.api import Session
+from voicecli.awaited import Awaited
+from voicecli.callflow import CallRequest, destinations
+from voicecli.cli.context import Context
+from voicecli.cli.exit_codes import ExitCode, exit_code
+from voicecli.errors import VoicecliError
+from voicecli.vocabulary import Outcome
+
+_OUTCOMES = {
+    Outcome.COMPLETED: ExitCode.DONE,
+    Outcome.NO_ANSWER: ExitCode.NO_ANSWER,
+    Outcome.BUSY: ExitCode.BUSY,
+    Outcome.CANCELED: ExitCode.CANCELED,
+    Outcome.FAILED: ExitCode.FAILED,
+    Outcome.ERROR: ExitCode.ERROR,
+    Outcome.COMPLETED_UNSUBSCRIBED: ExitCode.UNSUBSCRIBED,
+    Outcome.COMPLETED_UNSUB_ERROR: ExitCode.UNSUBSCRIBED,
+    Outcome.UNSUBSCRIBED_CONTACT: ExitCode.UNSUBSCRIBED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one call. ``placed`` is false where it certainly or perhaps was not; ``hint`` says what
+    to do."""
+
+    code: ExitCode
+    words: str
+    data: Mapping[str, object]
+    identifier: str = ""
+    hint: str = ""
+    placed: bool = True
+
+    def show(self, context: Context) -> None:
+        context.output.result(self.words, self.data, identifier=self.identifier, happened=self.placed)
+        if self.hint:
+            context.output.note(f"Hint: {self.hint}")
+
+
+def destination(request: CallRequest) -> str:
+    """Whom it calls, in words."""
+    return next(iter(destinations(request.callflow)), "a scenario")
+
+
+def accepted(request: CallRequest, session: Session | None) -> dict[str, object]:
+    """What is known of a call that was sent, for programs; its session is None where the answer was lost."""
+    return {
+        "sessionId": None if session is None else session.session_id,
+        "sessionStatus": None if session is None else session.session_status,
+        "destination": destination(request),
+        "clientRequestId": request.client_request_id,
+        "clientActionId": request.client_action_id,
+        "callFlowRequestId": None if session is None else session.call_flow_request_id,
+        "validUntil": None if session is None else session.valid_until,
+    }
+
+
+def failed(request: CallRequest, error: VoicecliError) -> Result:
+    """A call among others that was not placed, or perhaps not."""
+    code, where = exit_code(error), destination(request)
+    ids = {"destination": where, "clientRequestId": request.client_request_id}
+    data = {**ids, "error": error.data(), "exitCode": code}
+    return Result(code, f"{where}: {error.message}", data, hint=error.hint, placed=False)
+
+
+def outcome_code(call: Awaited) -> ExitCode:
+    """The exit code for a call that was waited for."""
+    if call.confirmed:
+        return ExitCode.DONE
+    if call.outcome is None:
+        return ExitCode.OUT_OF_TIME
+    code = next((code for outcome, code in _OUTCOMES.items() if outcome == call.outcome), ExitCode.ERROR)
+    return ExitCode.NOT_CONFIRMED if code is ExitCode.DONE and call.digits_wanted else code
+
+
+def overall(results: Sequence[Result]) -> ExitCode:
+    """The exit code for calls that were all to succeed."""
+    if len(results) == 1:
+        return results[0].code
+    return ExitCode.DONE if all(result.code is ExitCode.DONE for result in results) else ExitCode.SOME_FAILED

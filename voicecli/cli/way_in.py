@@ -1,0 +1,137 @@
+"""How 8x8 gets in: options that several commands share, and the listener's plan that they make."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from voicecli import api
+from voicecli.cli import context as contexts
+from voicecli.cli import options
+from voicecli.cli.context import Context
+from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.settings import Settings
+
+if TYPE_CHECKING:
+    from voicecli.listener.service import Plan
+    from voicecli.tunnel.configuration import Tunnel
+
+PANEL = {"rich_help_panel": "The way in"}
+LOCALHOST = "127.0.0.1"
+
+Port = Annotated[
+    str | None,
+    typer.Option(metavar="PORT", help="Where to listen on this machine; else PORT, else 5678.", **PANEL),
+]
+Domain = Annotated[
+    str | None,
+    typer.Option(metavar="DOMAIN", help="Your static ngrok domain; else WEBHOOK_BASE_URL.", **PANEL),
+]
+NgrokConfig = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Your own ngrok.yml, version 2 or 3.", **PANEL)
+]
+InstallNgrok = Annotated[
+    bool, typer.Option("--install-ngrok", help="Download the ngrok agent if it is missing.", **PANEL)
+]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="You have a way in of your own, at this URL: no tunnel.", **PANEL),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Register even where a header can't be put back, or 8x8 would not get through.",
+        **PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """What was asked for: a public URL, no tunnel, or else a tunnel."""
+
+    domain: str | None = None
+    public_url: str | None = None
+    ngrok_config: Path | None = None
+    install_ngrok: bool = False
+    no_tunnel: bool = False
+    host: str = LOCALHOST
+
+
+def listening_plan(
+    context: Context,
+    settings: Settings,
+    way_in: WayIn,
+    *,
+    register: bool,
+    force: bool = False,
+    no_auth: bool = False,
+) -> "Plan":
+    """A plan for a listener that 8x8 reaches in this way; ``register`` is whether webhooks will be pointed
+    at it. Raises InvalidInput, and ConfigurationError for what is missing."""
+    from voicecli.listener.service import Plan
+
+    public_url = way_in.public_url
+    if sum((way_in.no_tunnel, public_url is not None, way_in.domain is not None)) > 1:
+        raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
+    if register and way_in.no_tunnel:
+        raise InvalidInput("--register needs a way in for 8x8.", hint="Give --public-url, not --no-tunnel.")
+    if public_url is not None:
+        public_url = options.web_url(public_url, "--public-url")
+        if register and _is_local(public_url) and not _is_local(settings.get("base_url")):
+            raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
+    public = not way_in.no_tunnel or way_in.host not in api.LOOPBACK
+    token = None if no_auth else _token(settings, public=public, register=register)
+    if token is not None:
+        context.output.hide(token)
+    tunnelled = not way_in.no_tunnel and public_url is None
+    return Plan(
+        home=contexts.home(settings),
+        port=int(settings.require("port")["port"]),
+        host=way_in.host,
+        token=token,
+        token_is_new=token is not None and settings.get("webhook_token") is None,
+        public_url=public_url,
+        tunnel=_tunnel(settings, way_in) if tunnelled else None,
+        force=force,
+    )
+
+
+def _is_local(url: str | None) -> bool:
+    return urlsplit(url or "").hostname in api.LOOPBACK
+
+
+def _token(settings: Settings, *, public: bool, register: bool) -> str | None:
+    token = settings.get("webhook_token")
+    if token is None and register:
+        return secrets.token_urlsafe()  # nobody but 8x8 needs to know it
+    if token is None and public:
+        raise ConfigurationError(
+            "Without a token everybody who knows the address could report events.",
+            hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own and give it to 8x8 as the webhook's "
+            "Authorization header; or let --register see to both; or give --no-auth.",
+        )
+    return token
+
+
+def _tunnel(settings: Settings, way_in: WayIn) -> "Callable[[int], Tunnel]":
+    from voicecli.tunnel.configuration import Tunnel
+
+    domain, auth_token = settings.get("public_url"), settings.get("ngrok_token")
+
+    def tunnel(port: int) -> Tunnel:
+        return Tunnel(
+            port=port,
+            host=way_in.host,
+            domain=domain,
+            auth_token=auth_token,
+            config_path=way_in.ngrok_config,
+            install=way_in.install_ngrok,
+        )
+
+    return tunnel

@@ -1,0 +1,151 @@
+"""Sees that 8x8's reports get into the store of this machine for as long as somebody waits for them.
+
+A listener that runs here is relied upon. Without one, this process is the listener itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from voicecli.api import Webhook
+from voicecli.errors import ConfigurationError, InUse, VoicecliError
+from voicecli.listener import health
+from voicecli.listener.presence import Guest, Lock
+from voicecli.listener.registration import Registration
+from voicecli.listener.service import Plan, Service, to_its_end
+from voicecli.threads import in_daemon_thread
+
+LOOK_EVERY = 0.5  # seconds between two looks at whether a listener is still there
+PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
+PROGRESS = "VCS"  # the type of event that tells what happens on the way; nice to have
+
+
+class Reports:
+    """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store.
+
+    ``plan`` is for when this process has to be the listener. Raises what ``Service`` raises, and
+    ConfigurationError where a listener of this machine gets only some of the types. When a listener that was
+    relied upon ends, this process becomes one.
+    """
+
+    def __init__(
+        self, plan: Plan, registration: Registration, needed: Sequence[str], *, tell: Callable[[str], None]
+    ) -> None:
+        self._plan = plan
+        self._registration = registration
+        self._needed = tuple(needed)
+        self._tell = tell
+        self._guest: Guest | None = None
+        self._service: Service | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        if self._guest is not None:
+            self._looking = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        gate = None
+        try:
+            if not isinstance(error, asyncio.CancelledError):
+                gate = await self._guests_gone()
+        finally:
+            await to_its_end(self._end())
+            if gate is not None:
+                gate.close()
+
+    async def _begin(self) -> None:
+        """One process at a time: those that start together are to find the listener of the first."""
+        gate = await self._gate()
+        try:
+            webhooks = await in_daemon_thread(self._registration.set_now)
+            self._guest = await in_daemon_thread(partial(self._find, webhooks))
+            if self._guest is not None:
+                self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
+                return
+            spare = () if PROGRESS in webhooks else (PROGRESS,)
+            plan = replace(self._plan, register=tuple(dict.fromkeys((*self._needed, *spare))))
+            service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
+            await service.__aenter__()
+            self._service = service
+        finally:
+            gate.close()
+
+    async def _gate(self) -> Lock:
+        """Nobody else starts or ends a listener of this kind while it is held."""
+        end = time.monotonic() + PATIENCE
+        while (lock := Lock.take(self._plan.home / "waiting.lock")) is None:
+            if time.monotonic() > end:
+                raise InUse(
+                    f"Another voicecli has been starting or ending a listener for over {PATIENCE:.0f} s.",
+                    hint="Look whether it hangs, and stop it.",
+                )
+            await asyncio.sleep(0.05)
+        return lock
+
+    def _find(self, webhooks: Mapping[str, Webhook]) -> Guest | None:
+        """Rely on the listener of this store that 8x8 reports to, if there is one."""
+        set_now = [webhooks[kind] for kind in self._needed if kind in webhooks and webhooks[kind].enabled]
+        listeners = {webhook.type: health.behind(webhook.url) for webhook in set_now}
+        guests: dict[str, Guest | None] = {}  # by the listener's address
+        for listener in filter(None, listeners.values()):
+            if listener not in guests:
+                instance = health.ask(listener).instance
+                guests[listener] = None if instance is None else Guest.of(self._plan.home, instance)
+        missing = [kind for kind in self._needed if guests.get(listeners.get(kind) or "") is None]
+        found = [guest for guest in guests.values() if guest is not None]
+        if not found or not missing:
+            return next(iter(found), None)
+        raise ConfigurationError(
+            f"The voicecli listen on this machine does not get {' and '.join(missing)} events.",
+            hint=f"Start it with --register --events {','.join(self._needed).lower()}, or stop it.",
+        )
+
+    def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
+        self._tell(text)
+
+    async def _look(self) -> None:
+        """See that there is a listener until the end."""
+        while self._guest is not None:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._guest.is_there():
+                continue
+            self._guest.close()
+            self._guest = None
+            self._tell("The voicecli listen that received what 8x8 reports has ended.")
+            while self._guest is None and self._service is None:
+                try:
+                    await self._begin()
+                except VoicecliError as error:
+                    self._tell(f"What 8x8 reports can't be received now: {error.message} {error.hint}")
+                    await asyncio.sleep(LOOK_EVERY * 10)
+
+    async def _guests_gone(self) -> Lock | None:
+        """Be there for others that rely on this listener; then the gate is held, so that nobody begins to."""
+        told = False
+        while self._service is not None and self._service.presence is not None:
+            gate = await self._gate()
+            if self._service.presence.alone():
+                return gate
+            gate.close()
+            if not told:
+                self._tell("Others on this machine wait for what is received here: it goes on for them.")
+                told = True
+            await asyncio.sleep(LOOK_EVERY)
+        return None
+
+    async def _end(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+        if self._guest is not None:
+            self._guest.close()
+        if self._service is not None:
+            await self._service.__aexit__(None, None, None)
