@@ -114,6 +114,13 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
+def own_sandbox() -> Iterator[RunningSandbox]:
+    """A sandbox whose webhooks this test may change."""
+    with RunningSandbox(time_scale=1000, seed=1) as running:
+        yield running
+
+
+@pytest.fixture
 def run(tmp_path: Path) -> Program:
     """Runs ``voicecli`` with arguments, input and variables, in an environment without settings."""
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from conftest import DEADLINE, wait_until
+from conftest import DEADLINE, RunningSandbox, wait_until
+
+from voicecli import api
+from voicecli.client import Client
+from voicecli.sandbox import API_KEY, SUBACCOUNT
 
 TOKEN = "token-of-these-tests"
 
@@ -107,3 +112,20 @@ def listening(
             if process.poll() is None:
                 process.kill()
             listener.end_of_it()
+
+
+def webhooks(sandbox: RunningSandbox) -> dict[str, str]:
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
+        return {webhook.type: webhook.url for webhook in client.send(api.list_webhooks())}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def registering() -> list[str]:
+    """Options for a listener that a sandbox reports to: at a free port, which is told to the sandbox."""
+    port = free_port()
+    return ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]

@@ -121,14 +121,21 @@ def _key(path: Path) -> bytes:
 
 
 def _placed_before(placed: int, state: str, session_id: str | None) -> PlacedBefore:
-    ago = timedelta(seconds=max(0, (time.time_ns() // 1000 - placed) // 1_000_000))
     sure = "was placed" if state == State.ACCEPTED else "was sent, and may have been placed,"
     session = f" as session {session_id}" if session_id else ""
     return PlacedBefore(
-        f"The same call {sure} {ago} (h:mm:ss) ago{session}: nothing was sent.",
+        f"The same call {sure} {_ago((time.time_ns() // 1000 - placed) // 1_000_000)}{session}: "
+        "nothing was sent.",
         hint="--within says how long a call counts as the same; without --once it is placed again.",
         session_id=session_id,
     )
+
+
+def _ago(seconds: int) -> str:
+    for unit, length in (("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit} ago"
+    return "just now"
 
 
 _INSERT = (

@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import threading
@@ -22,13 +21,9 @@ import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
 from receiver_world import vca, vss
-from running_listener import TOKEN, RunningListener, listening, started
+from running_listener import TOKEN, RunningListener, free_port, listening, registering, started, webhooks
 from stand_in_agent import write_agent
 from test_terminal import Terminal, plain
-
-from voicecli import api
-from voicecli.client import Client
-from voicecli.sandbox import API_KEY, SUBACCOUNT
 
 
 def post(url: str, content: object, token: str | None = TOKEN) -> tuple[int, Any]:
@@ -47,30 +42,6 @@ def report(listener: RunningListener, *contents: dict[str, Any]) -> None:
     for content in contents:
         kind = "vca" if content["eventType"] == "CALL_ACTION" else "vss"
         assert post(f"{listener.url}/api/webhooks/{kind}", content)[0] == 200
-
-
-@pytest.fixture
-def own_sandbox() -> Iterator[RunningSandbox]:
-    """A sandbox whose webhooks this test may change."""
-    with RunningSandbox(time_scale=1000, seed=1) as running:
-        yield running
-
-
-def webhooks(sandbox: RunningSandbox) -> dict[str, str]:
-    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
-        return {webhook.type: webhook.url for webhook in client.send(api.list_webhooks())}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def registering() -> list[str]:
-    """Options for a listener that a sandbox reports to: at a free port, which is told to the sandbox."""
-    port = free_port()
-    return ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
 
 
 # -- its life ----------------------------------------------------------------------------------------
