@@ -1,0 +1,133 @@
+"""``voicecli call --once``: the same call is placed once, however many ask for it at the same instant."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
+
+REFUSED, CUT, SILENT = "+33199001014", "+33199005050", "+33199005040"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def together(sandbox: RunningSandbox, count: int, *arguments: str) -> list[int]:
+    """The exit codes of as many calls, started together."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "voicecli", "call", NUMBER, "Hello", "--once", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **sandbox.environment},
+        )
+        for _ in range(count)
+    ]
+    for process in processes:
+        process.communicate(timeout=DEADLINE)
+    return sorted(process.returncode for process in processes)
+
+
+def check(sandbox: RunningSandbox, rounds: int) -> None:
+    for number in range(rounds):
+        message_id = f"round-{number}"
+        assert together(sandbox, 10, "--message-id", message_id) == [0] + [9] * 9
+        assert len(sandbox.requested(message_id)) == 1
+
+
+def test_ten_at_the_same_instant_place_one_call(own_sandbox: RunningSandbox) -> None:
+    check(own_sandbox, 2)
+
+
+@pytest.mark.soak
+def test_ten_at_the_same_instant_place_one_call_a_hundred_times(own_sandbox: RunningSandbox) -> None:
+    check(own_sandbox, 100)
+
+
+def test_without_an_id_the_same_text_to_the_same_number_is_the_same_call(
+    call: Program, own_sandbox: RunningSandbox
+) -> None:
+    assert call(NUMBER, "Hello", "--once").code == 0
+    again = call(NUMBER, "Hello", "--once", "--repeat", "2")
+    assert (again.code, again.out) == (9, "")
+    assert "The same call was placed" in again.err
+    assert call(NUMBER, "Hello!", "--once").code == 0
+    assert call("+33199001235", "Hello", "--once").code == 0
+    assert call(NUMBER, "Hello").code == 0, "without --once it is placed again"
+
+
+def test_the_window_ends(call: Program) -> None:
+    assert call(NUMBER, "Hello", "--once", "--message-id", "m-1").code == 0
+    assert call(NUMBER, "Hello", "--once", "--message-id", "m-1", "--within", "1h").code == 9
+    database = sqlite3.connect(Path(os.environ["VOICECLI_HOME"]) / "voicecli.sqlite3")
+    with database:
+        database.execute("UPDATE calls SET placed = placed - 2 * 3600 * 1000000")
+    database.close()
+    assert call(NUMBER, "Hello", "--once", "--message-id", "m-1", "--within", "1h").code == 0
+
+
+def test_an_id_that_was_used_without_once_counts_too(call: Program) -> None:
+    assert call(NUMBER, "Hello", "--message-id", "m-2").code == 0
+    assert call(NUMBER, "Hello", "--once", "--message-id", "m-2").code == 9
+
+
+def test_what_was_refused_can_be_tried_again(call: Program) -> None:
+    for _ in range(2):
+        assert call(REFUSED, "Hello", "--once").code == 4
+
+
+def test_what_could_not_be_sent_can_be_tried_again(call: Program) -> None:
+    nowhere = {"EIGHT_X_EIGHT_BASE_URL": "http://127.0.0.1:9"}
+    for _ in range(2):
+        assert call(NUMBER, "Hello", "--once", "--retries", "0", env=nowhere).code == 5
+    assert call(NUMBER, "Hello", "--once").code == 0
+
+
+def test_what_may_have_been_placed_is_not_tried_again(call: Program) -> None:
+    assert call(CUT, "Hello", "--once").code == 6
+    again = call(CUT, "Hello", "--once", "--json")
+    assert again.code == 9
+    assert again.error["code"] == "placed_before"
+    assert "may have been placed" in again.error["message"]
+
+
+def test_killed_while_it_asks_it_is_not_tried_again(call: Program, sandbox: RunningSandbox) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "voicecli", "call", SILENT, "Hello", "--once", "--message-id", "killed"],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **sandbox.environment},
+    ) as process:
+        wait_until(lambda: sandbox.requested("killed"))
+        process.kill()
+    assert call(SILENT, "Hello", "--once", "--message-id", "killed").code == 9
+
+
+def test_no_text_is_on_disk(call: Program, home: Path) -> None:
+    assert call(NUMBER, "The code is 482913", "--once").code == 0
+    for path in home.iterdir():
+        content = path.read_bytes()
+        assert b"482913" not in content
+        assert b"The code" not in content
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (home / "once.key").stat().st_size == 32
+
+
+def test_where_it_can_t_be_kept_nothing_is_sent(call: Program, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = call(NUMBER, "Hello", "--once", env={"VOICECLI_HOME": str(tmp_path / "file" / "home")})
+    assert done.code == 3
+
+
+def test_a_call_that_can_t_be_noted_was_placed_all_the_same(call: Program, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = call(NUMBER, "Hello", env={"VOICECLI_HOME": str(tmp_path / "file" / "home")})
+    assert done.code == 0
+    assert "accepted session" in done.out
+    assert "Warning: voicecli sessions will not know this call" in done.err

@@ -1,0 +1,424 @@
+"""``voicecli call --wait`` and what goes with it: outcomes, digits, escalation, who receives the reports."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
+from running_listener import listening, registering, webhooks
+
+from voicecli import api
+from voicecli.client import Client
+from voicecli.sandbox import API_KEY, SUBACCOUNT
+
+BUSY, NO_ANSWER, PRESSES_1, PRESSES_2 = "+33199000486", "+33199000480", "+33199007103", "+33199007203"
+TYPES_123, REFUSED, LOST, SILENT = "+33199008123", "+33199001014", "+33199005051", "+33199005040"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+class Caller:
+    """Runs ``voicecli call`` with a way in of its own."""
+
+    def __init__(self, sandbox: RunningSandbox) -> None:
+        self.sandbox = sandbox
+        self.way_in = [option for option in registering() if option != "--register"]
+
+    @contextmanager
+    def under_way(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        with subprocess.Popen(
+            [sys.executable, "-m", "voicecli", "call", *arguments, *self.way_in],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self.sandbox.environment},
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+    def __call__(self, *arguments: str) -> Finished:
+        with self.under_way(*arguments) as process:
+            out, err = process.communicate(timeout=DEADLINE)
+        return Finished(process.returncode, out, err)
+
+    def placed(self) -> int:
+        return len(self.sandbox.sandbox.sessions)
+
+
+@pytest.fixture
+def caller(own_sandbox: RunningSandbox) -> Caller:
+    return Caller(own_sandbox)
+
+
+def set_webhook(sandbox: RunningSandbox, kind: str, url: str, authorization: str | None = None) -> None:
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
+        client.send(api.set_webhook(kind, url, authorization=authorization))
+
+
+def told(process: "subprocess.Popen[str]", words: str) -> str:
+    """What it says on stderr, up to the line with these words."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(said)
+
+
+# -- the outcome -------------------------------------------------------------------------------------
+
+
+def test_it_tells_the_outcome_and_leaves_no_trace_at_8x8(caller: Caller) -> None:
+    done = caller(BUSY, "Hello", "--wait")
+    assert (done.code, done.out) == (11, f"{BUSY}: busy after 2 s\n")
+    assert f"{BUSY}: dialling" in done.err
+    assert webhooks(caller.sandbox) == {}
+
+
+def test_a_completed_call_exits_0(caller: Caller) -> None:
+    done = caller(NUMBER, "Hello", "--wait")
+    assert done.code == 0
+    assert re.fullmatch(rf"\{NUMBER}: completed, \d+ s, MOS [\d.]+ \w+\n", done.out)
+
+
+def test_programs_get_one_document(caller: Caller) -> None:
+    done = caller(PRESSES_1, "Press 1", "--confirm", "1", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count("\n") == 1
+    fields = done.json
+    assert fields["outcome"] == "COMPLETED"
+    assert (fields["digits"], fields["confirmed"], fields["exitCode"]) == ("1", True, 0)
+    assert fields["sessionId"] == caller.sandbox.sandbox.sessions[0].session_id
+    assert fields["destination"] == PRESSES_1
+
+
+def test_quiet_prints_the_session_alone(caller: Caller) -> None:
+    done = caller(BUSY, "Hello", "--wait", "-q")
+    assert done.out == f"{caller.sandbox.sandbox.sessions[0].session_id}\n"
+
+
+def test_out_of_time_is_exit_8_and_says_where_to_look(home: Path) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        done = Caller(slow)(NO_ANSWER, "Hello", "--wait", "--timeout", "1s")
+    assert done.code == 8
+    assert done.out == f"{NO_ANSWER}: no summary came in time\n"
+    assert "Hint: It may go on: voicecli sessions " in done.err
+
+
+def test_a_lost_answer_is_settled_by_the_summary(caller: Caller) -> None:
+    done = caller(LOST, "Hello", "--wait", "--message-id", "m-1")
+    assert done.code == 0, done
+    assert "the call may have been placed. Waiting for its summary." in done.err
+    assert f"{LOST}: completed" in done.out
+
+
+def test_a_lost_answer_that_nothing_settles_stays_unknown(caller: Caller) -> None:
+    done = caller(SILENT, "Hello", "--wait", "--timeout", "1s", "--request-timeout", "0.5")
+    assert (done.code, done.out) == (6, "")
+    assert "Hint: Look for clientRequestId" in done.err
+    assert webhooks(caller.sandbox) == {}
+
+
+def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller: Caller) -> None:
+    assert caller(BUSY, "Hello", "--wait", "--message-id", "m-1").code == 11
+    options = ("--wait", "--message-id", "m-1", "--timeout", "1s", "--request-timeout", "0.5")
+    assert caller(SILENT, "Hello", *options).code == 6
+
+
+def test_a_refused_call_is_not_waited_for(caller: Caller) -> None:
+    done = caller(REFUSED, "Hello", "--wait")
+    assert (done.code, done.out) == (4, "")
+    assert webhooks(caller.sandbox) == {}
+
+
+# -- digits ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "keys", "code", "words"),
+    [
+        (PRESSES_1, "1", 0, "confirmed with 1; completed"),
+        (PRESSES_2, "1", 16, "not confirmed, 2 was pressed; completed"),
+        (PRESSES_2, "1,2", 0, "confirmed with 2; completed"),
+        (NUMBER, "1", 16, "not confirmed, nothing was pressed; completed"),
+        (BUSY, "1", 11, "busy after 2 s"),
+    ],
+)
+def test_only_a_listed_key_confirms(caller: Caller, number: str, keys: str, code: int, words: str) -> None:
+    done = caller(number, "Press 1", "--confirm", keys, "--thanks", "Thank you")
+    assert done.code == code
+    assert done.out.startswith(f"{number}: {words}")
+    [request] = caller.sandbox.sandbox.requested
+    actions = request["callflow"]
+    assert isinstance(actions, list)
+    assert actions[1]["params"]["successMessage"] == "Thank you"
+
+
+def test_a_code_is_printed(caller: Caller) -> None:
+    done = caller(TYPES_123, "Type your code", "--digits", "3-6", "--hash")
+    assert done.code == 0
+    assert done.out.startswith(f"{TYPES_123}: digits 123; completed")
+
+
+def test_no_code_is_not_confirmed(caller: Caller) -> None:
+    done = caller(TYPES_123, "Type your code", "--digits", "6", "--hash", "--json")
+    assert (done.code, done.json["digits"]) == (16, None)
+
+
+# -- several numbers ---------------------------------------------------------------------------------
+
+
+def test_several_calls_have_a_line_each_and_exit_7_where_some_failed(caller: Caller) -> None:
+    done = caller(NUMBER, BUSY, REFUSED, "Hello", "--wait")
+    assert done.code == 7
+    lines = sorted(done.out.splitlines())
+    assert [line.partition(":")[0] for line in lines] == sorted([NUMBER, BUSY, REFUSED])
+    assert caller.placed() == 2
+
+
+def test_the_escalation_ends_with_who_confirms(caller: Caller) -> None:
+    done = caller(
+        NO_ANSWER, REFUSED, PRESSES_2, PRESSES_1, NUMBER, "Press 1", "--confirm", "1", "--until-confirmed"
+    )
+    assert done.code == 0
+    assert [line.partition(";")[0] for line in done.out.splitlines()] == [
+        f"{NO_ANSWER}: no answer after 30 s",
+        done.out.splitlines()[1],
+        f"{PRESSES_2}: not confirmed, 2 was pressed",
+        f"{PRESSES_1}: confirmed with 1",
+    ]
+    assert "refused" in done.out.splitlines()[1]
+    assert caller.placed() == 3, "the last number was called although somebody had confirmed"
+
+
+def test_where_nobody_confirms_the_escalation_exits_16(caller: Caller) -> None:
+    done = caller(BUSY, PRESSES_2, "Press 1", "--confirm", "1", "--until-confirmed")
+    assert done.code == 16
+
+
+def test_an_escalation_in_which_no_call_could_be_placed_says_why(caller: Caller) -> None:
+    done = caller(REFUSED, "+33199011014", "Press 1", "--confirm", "1", "--until-confirmed")
+    assert done.code == 4
+    assert len(done.out.splitlines()) == 2
+
+
+# -- who receives the reports ------------------------------------------------------------------------
+
+
+def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -> None:
+    options = [*caller.way_in, "--register"]
+    with listening(home, *options, env=caller.sandbox.environment) as listener:
+        assert listener.url
+        before = webhooks(caller.sandbox)
+        done = caller(PRESSES_1, "Press 1", "--confirm", "1")
+        assert done.code == 0, done
+        assert "A voicecli listen runs on this machine" in done.err
+        assert webhooks(caller.sandbox) == before
+        assert listener.of("event", type="VCA")
+
+
+def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Caller, home: Path) -> None:
+    options = [*caller.way_in, "--register", "--events", "vss"]
+    with listening(home, *options, env=caller.sandbox.environment) as listener:
+        assert listener.url
+        done = caller(PRESSES_1, "Press 1", "--confirm", "1")
+    assert done.code == 3
+    assert "does not get VCA events" in done.err
+    assert "--events vss,vca" in done.err
+    assert caller.placed() == 0
+
+
+def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_path: Path) -> None:
+    options = [*caller.way_in, "--register"]
+    with listening(tmp_path / "another", *options, env=caller.sandbox.environment) as listener:
+        assert listener.url
+        done = caller(BUSY, "Hello", "--wait")
+    assert done.code == 3
+    assert caller.placed() == 0
+
+
+def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) -> None:
+    with RunningSandbox(time_scale=10) as sandbox:
+        caller = Caller(sandbox)
+        with listening(home, *caller.way_in, "--register", env=sandbox.environment) as listener:
+            assert listener.url
+            with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
+                wait_until(caller.placed)
+                assert listener.stop() == 0
+                out, err = waiting.communicate(timeout=DEADLINE)
+        assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n"), err
+        assert "has ended" in err
+        assert webhooks(sandbox) == {}
+
+
+def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> None:
+    with RunningSandbox(time_scale=20) as sandbox:
+        caller = Caller(sandbox)
+        numbers = (NO_ANSWER, BUSY, NUMBER)
+        running = [caller.under_way(number, "Hello", "--wait") for number in numbers]
+        processes = [one.__enter__() for one in running]
+        try:
+            done = [process.communicate(timeout=DEADLINE) for process in processes]
+        finally:
+            for one in running:
+                one.__exit__(None, None, None)
+        assert [process.returncode for process in processes] == [10, 11, 0], done
+        assert sum("Registered with 8x8" in err for _, err in done) < 3
+        assert webhooks(sandbox) == {}
+
+
+def test_where_8x8_can_t_get_in_no_call_is_placed(run: Program, own_sandbox: RunningSandbox) -> None:
+    options = ("--wait", "--public-url", "http://127.0.0.1:1")
+    done = run("call", BUSY, "Hello", *options, env={**own_sandbox.environment, "PORT": "0"})
+    assert done.code == 5
+    assert "would not get through" in done.err
+    assert len(own_sandbox.sandbox.sessions) == 0
+    assert webhooks(own_sandbox) == {}
+
+
+def test_a_webhook_whose_header_would_be_lost_is_not_taken(caller: Caller) -> None:
+    set_webhook(caller.sandbox, "VSS", "https://example.com/vss", "a-secret-header")
+    done = caller(BUSY, "Hello", "--wait")
+    assert done.code == 3
+    assert caller.placed() == 0
+    assert webhooks(caller.sandbox) == {"VSS": "https://example.com/vss"}
+
+
+def test_somebody_elses_progress_webhook_is_left_alone(caller: Caller) -> None:
+    set_webhook(caller.sandbox, "VCS", "https://example.com/vcs")
+    done = caller(BUSY, "Hello", "--wait")
+    assert done.code == 11
+    assert "dialling" not in done.err
+
+
+# -- interrupted -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: signal.Signals) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        caller = Caller(slow)
+        with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
+            told(waiting, "accepted session")
+            waiting.send_signal(number)
+            out, err = waiting.communicate(timeout=DEADLINE)
+        assert (waiting.returncode, out) == (130, "")
+        session = slow.sandbox.sessions[0].session_id
+        assert f"Interrupted, after this: Sandbox accepted session {session}" in err
+        assert webhooks(slow) == {}
+
+
+def test_killed_its_webhooks_can_be_put_back(run: Program) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        caller = Caller(slow)
+        set_webhook(slow, "VSS", "https://example.com/vss")
+        with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
+            wait_until(caller.placed)
+            waiting.kill()
+        assert webhooks(slow) != {"VSS": "https://example.com/vss"}
+        assert run("webhooks", "restore", env=slow.environment).code == 0
+        assert webhooks(slow) == {"VSS": "https://example.com/vss"}
+
+
+def killed_anywhere(run: Program, seed: int, times: int) -> None:
+    """Kill it at random moments; whatever it had changed at 8x8 can be put back."""
+    before = {"VSS": "https://example.com/vss", "VCA": "https://example.com/vca"}
+    dice, taken = random.Random(seed), 0
+    with RunningSandbox(time_scale=0.1) as slow:
+        for kind, url in before.items():
+            set_webhook(slow, kind, url)
+        for _ in range(times):
+            caller = Caller(slow)
+            with caller.under_way(NO_ANSWER, "Press 1", "--confirm", "1") as waiting:
+                with suppress(subprocess.TimeoutExpired):
+                    waiting.wait(dice.uniform(0.2, 1.5))
+                waiting.kill()
+            taken += webhooks(slow) != before
+            restored = run("webhooks", "restore", env=slow.environment)
+            assert restored.code == 0, restored
+            assert webhooks(slow) == before
+    assert taken, "it was never killed while it had them"
+
+
+def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program) -> None:
+    killed_anywhere(run, seed=1, times=4)
+
+
+@pytest.mark.soak
+def test_killed_anywhere_its_webhooks_can_be_put_back_every_time(run: Program) -> None:
+    killed_anywhere(run, seed=2, times=60)
+
+
+# -- what makes no sense -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["hi", "--confirm", "12"], "--confirm takes keys"),
+        (["hi", "--confirm", ""], "--confirm takes keys"),
+        (["hi", "--digits", "6-4"], "--digits takes how many"),
+        (["hi", "--digits", "26"], "--digits takes how many"),
+        (["hi", "--confirm", "1", "--digits", "4"], "--digits can't be given together with --confirm"),
+        (["hi", "--thanks", "x"], "--thanks has no effect"),
+        (["hi", "--hash"], "--hash has no effect"),
+        (["hi", "--timeout", "1m"], "no effect without --wait"),
+        (["hi", "--public-url", "http://127.0.0.1:1"], "no effect without --wait"),
+        (["hi", "--until-confirmed"], "--until-confirmed needs --confirm"),
+        (["hi", "--within", "1m"], "--within has no effect"),
+        (["hi", "--confirm", "1", "--repeat", "4"], "1 to 3 times"),
+        (["--play", "https://example.com/a.mp3", "--confirm", "1"], "--confirm can't be given together"),
+        (["hi", "--message", "ho"], "--message can't be given together with MESSAGE"),
+        (["hi", "there", "you"], "Only the last argument can be the message"),
+        ([NUMBER, "hi"], "A number is given twice"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(call: Program, arguments: Sequence[str], words: str) -> None:
+    done = call(NUMBER, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+
+
+def test_numbers_after_one_another_take_the_message_from_a_pipe(call: Program) -> None:
+    done = call(NUMBER, BUSY, "--dry-run", "--json", stdin="Hello\n")
+    bodies = [json.loads(line)["body"]["callflow"] for line in done.out.splitlines()]
+    assert [body[0]["params"]["destination"] for body in bodies] == [NUMBER, BUSY]
+    assert [body[1]["params"]["text"] for body in bodies] == ["Hello", "Hello"]
+
+
+def test_what_may_be_a_number_or_a_message_is_not_guessed(call: Program) -> None:
+    done = call("0199001234", "0199005678", "--region", "FR")
+    assert done.code == 2
+    assert "may be a number to call or the message" in done.err
+
+
+def test_each_of_several_calls_has_its_own_id(call: Program) -> None:
+    done = call(NUMBER, BUSY, "Hello", "--message-id", "m-1", "--dry-run", "--json")
+    ids = [json.loads(line)["body"]["clientRequestId"] for line in done.out.splitlines()]
+    assert ids == [f"m-1-{NUMBER[1:]}", f"m-1-{BUSY[1:]}"]
+
+
+def test_several_calls_without_waiting_have_a_line_each(call: Program) -> None:
+    done = call(NUMBER, REFUSED, BUSY, "Hello")
+    assert done.code == 7
+    first, second, third = done.out.splitlines()
+    assert "accepted session" in first
+    assert second.startswith(f"{REFUSED}: 8x8 refused")
+    assert "accepted session" in third
+    assert "Hint: " in done.err

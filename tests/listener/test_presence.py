@@ -1,0 +1,70 @@
+"""Who listens on this machine: found while it lives, and only by those who share its store."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from voicecli.listener.presence import Guest, Lock, Presence
+
+ONE, TWO = "0123456789abcdef", "fedcba9876543210"
+
+
+def test_a_listener_is_found_while_it_is_there(tmp_path: Path) -> None:
+    presence = Presence(tmp_path, ONE)
+    guest = Guest.of(tmp_path, ONE)
+    assert guest is not None
+    assert guest.is_there()
+    presence.close()
+    assert not guest.is_there()
+    guest.close()
+    assert Guest.of(tmp_path, ONE) is None
+
+
+def test_no_other_is_found(tmp_path: Path) -> None:
+    presence = Presence(tmp_path, ONE)
+    assert Guest.of(tmp_path, TWO) is None
+    assert Guest.of(tmp_path, "../" + ONE) is None
+    assert Guest.of(tmp_path, "") is None
+    assert Guest.of(tmp_path / "another", ONE) is None
+    presence.close()
+
+
+def test_it_is_alone_when_its_guests_have_gone_and_then_takes_none(tmp_path: Path) -> None:
+    presence = Presence(tmp_path, ONE)
+    guests = [Guest.of(tmp_path, ONE), Guest.of(tmp_path, ONE)]
+    for guest in guests:
+        assert not presence.alone()
+        assert guest is not None
+        guest.close()
+    assert presence.alone()
+    assert Guest.of(tmp_path, ONE) is None
+    presence.close()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from voicecli.listener.presence import Guest, Presence\n"
+        f"p = Presence(Path(sys.argv[1]), {ONE!r}); g = Guest.of(Path(sys.argv[1]), {ONE!r}); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert {path.name for path in tmp_path.iterdir()} == {f"listener-{ONE}", f"guests-{ONE}"}
+    assert Guest.of(tmp_path, ONE) is None
+    presence = Presence(tmp_path, TWO)
+    assert {path.name for path in tmp_path.iterdir()} == {f"listener-{TWO}"}
+    presence.close()
+
+
+def test_a_lock_is_shared_or_held_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    first, second = Lock.take(path, shared=True), Lock.take(path, shared=True)
+    assert first is not None
+    assert second is not None
+    assert Lock.take(path) is None
+    first.close()
+    second.close()
+    alone = Lock.take(path)
+    assert alone is not None
+    assert Lock.take(path, shared=True) is None
+    alone.close(remove=True)
+    assert not path.exists()

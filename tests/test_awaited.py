@@ -1,0 +1,105 @@
+"""A call that is waited for: what its events tell, in whatever order and form they come."""
+
+import pytest
+
+from voicecli.awaited import DIGITS_DUE, Awaited
+from voicecli.events import Event, Received
+from voicecli.vocabulary import Outcome
+
+ONE = frozenset({"1"})
+
+
+def received(number: int, kind: str, session: str = "s-1", **fields: object) -> Received:
+    event = Event(kind, {"sessionId": session, **fields})
+    return Received(number, 1_000_000 * number, event, b"")
+
+
+def summary(number: int = 9, status: str = "COMPLETED", **fields: object) -> Received:
+    return received(number, "VSS", sessionStatus=status, **fields)
+
+
+def pressed(number: int, digits: object) -> Received:
+    return received(number, "VCA", callStatus="ACTION_COMPLETED", eventData=digits)
+
+
+def test_it_is_settled_by_its_summary() -> None:
+    call = Awaited("m-1", "s-1")
+    assert call.see(received(1, "VCS", callStatus="CALL_INITIATED")) == "dialling"
+    assert not call.is_settled(1)
+    assert call.see(summary()) == "completed"
+    assert call.is_settled(9)
+    assert (call.outcome, call.words()) == ("COMPLETED", "completed")
+
+
+def test_what_is_about_another_session_is_no_news() -> None:
+    call = Awaited("m-1", "s-1")
+    assert call.see(received(1, "VSS", "s-2", sessionStatus="BUSY")) is None
+    assert call.see(received(2, "VSS", "", sessionStatus="BUSY")) is None
+    assert not call.is_settled(2)
+
+
+def test_an_event_is_news_once() -> None:
+    call = Awaited("m-1", "s-1")
+    assert call.see(pressed(1, "1")) == "digit 1"
+    assert call.see(pressed(1, "1")) is None
+
+
+def test_a_summary_without_a_status_settles_nothing() -> None:
+    call = Awaited("m-1", "s-1")
+    call.see(received(1, "VSS"))
+    assert not call.is_settled(1)
+
+
+def test_only_the_summary_with_its_id_names_a_lost_call() -> None:
+    lost = Awaited("m-1")
+    assert not lost.names(summary(clientRequestId="m-2").event)
+    assert not lost.names(summary().event)
+    assert not lost.names(received(1, "VCS", clientRequestId="m-1").event)
+    assert not lost.names(received(1, "VSS", "", clientRequestId="m-1").event)
+    assert lost.names(summary(clientRequestId="m-1").event)
+    assert not Awaited("m-1", "s-7").names(summary(clientRequestId="m-1").event)
+
+
+@pytest.mark.parametrize("digits", ["1", {"dtmf": "1"}])
+def test_a_listed_digit_confirms_in_both_forms(digits: object) -> None:
+    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call.see(pressed(1, digits))
+    assert call.confirmed
+    call.see(summary())
+    assert call.words() == "confirmed with 1; completed"
+
+
+def test_digits_that_the_summary_overtook_are_waited_for() -> None:
+    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call.see(summary(9))
+    assert not call.is_settled(9)
+    assert call.is_settled(9 + DIGITS_DUE)
+    call.see(pressed(10, "1"))
+    assert call.is_settled(10)
+    assert call.confirmed
+
+
+@pytest.mark.parametrize("digits", [None, {"dtmf": None}, {}, 1, [], True])
+def test_no_digits_are_no_confirmation(digits: object) -> None:
+    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call.see(pressed(1, digits))
+    call.see(summary())
+    assert call.is_settled(9)
+    assert not call.confirmed
+    assert call.words() == "not confirmed, nothing was pressed; completed"
+
+
+@pytest.mark.parametrize("status", [status for status in Outcome if status is not Outcome.COMPLETED])
+def test_where_nobody_answered_no_digits_are_waited_for(status: str) -> None:
+    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call.see(summary(status=status))
+    assert call.is_settled(9)
+    assert "confirmed" not in call.words()
+
+
+def test_any_digits_will_do_where_none_are_listed() -> None:
+    call = Awaited("m-1", "s-1", digits_wanted=True)
+    call.see(pressed(1, "482913"))
+    call.see(summary())
+    assert call.confirmed
+    assert call.words() == "digits 482913; completed"
