@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -51,6 +53,9 @@ class Client:
     ) -> None:
         self.in_doubt: OutcomeUnknown | Unreachable | None = None
         """What to say of the last request if it is interrupted: it began to leave and was not refused."""
+        self.clock_offset: timedelta | None = None
+        """How far the clock at the other end was ahead of this machine's, to the second, at the last answer;
+        None as long as no answer told its time."""
         for complaint in (
             api.api_key_complaint(api_key),
             api.subaccount_complaint(subaccount_id),
@@ -188,6 +193,8 @@ class Client:
                 else:
                     complete = True
             names = {name.lower(): value for name, value in response.headers.items()}
+            with suppress(ValueError, TypeError):  # none, or not a date with its zone
+                self.clock_offset = parsedate_to_datetime(names.get("date", "")) - datetime.now(UTC)
             return Answer(response.status_code, names, bytes(body), complete)
 
 

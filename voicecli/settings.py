@@ -200,6 +200,14 @@ def load(
     return Settings(values, origins, warnings)
 
 
+def is_dotenv_exposed(folder: Path | None = None) -> bool:
+    """Whether others on this machine can read the ``.env``, which has keys in it."""
+    try:
+        return bool(((folder or Path()) / ".env").stat().st_mode & 0o077)
+    except OSError:
+        return False
+
+
 def environment_secrets() -> Iterator[str]:
     """Values that no output may show, not even before the settings are read."""
     for setting in SETTINGS:

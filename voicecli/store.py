@@ -233,6 +233,18 @@ class Store:
                 f"The store {self.path} can't be written: {error}.", hint="Look at its disk."
             ) from error
 
+    def trouble(self) -> str | None:
+        """What is wrong with the file: damaged, or not to be written; None where all is well."""
+        try:
+            [(verdict,)] = self._db.execute("PRAGMA quick_check(1)").fetchall()
+            if verdict != "ok":
+                return str(verdict)
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            return str(error)
+        return None
+
     def is_there(self) -> bool:
         """Whether what is written now can be found later: nobody has removed or replaced the file."""
         try:

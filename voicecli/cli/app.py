@@ -17,6 +17,7 @@ COMMANDS = {
     "call": "Place calls",
     "listen": "See what happens",
     "webhooks": "See what happens",
+    "doctor": "See what happens",
     "demo": "Try things out",
     "sandbox": "Try things out",
     "trigger": "Try things out",

@@ -62,3 +62,9 @@ def behind(webhook: str) -> str | None:
     parts = urlsplit(webhook)
     root, found, _ = parts.path.partition(webhook_url("", ""))
     return f"{parts.scheme}://{parts.netloc}{root}" if found else None
+
+
+def is_listener(webhook: str) -> bool:
+    """Whether a listener of voicecli's answers where a webhook leads."""
+    listener = behind(webhook)
+    return listener is not None and ask(listener, timeout=5.0).instance is not None

@@ -1,10 +1,24 @@
 """Who has a port of this machine, as far as the system tells."""
 
 import re
+import socket
 from contextlib import suppress
 from pathlib import Path
 
 LISTENING = "0A"  # the state of such a socket in /proc/net/tcp
+
+
+def trouble(host: str, port: int) -> str | None:
+    """Why a listener could not listen there, or None where it could."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the listener does
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            who = owner(port)
+            return f"it is taken by {who}" if who else str(error.strerror)
+    return None
 
 
 def owner(port: int) -> str | None:

@@ -190,7 +190,7 @@ class Registration:
 
     def _refuse_losses(self, webhooks: Sequence[Webhook], receiver: str) -> None:
         for webhook in webhooks:
-            if webhook.url != webhook_url(receiver, webhook.type) and _is_listener(webhook.url):
+            if webhook.url != webhook_url(receiver, webhook.type) and health.is_listener(webhook.url):
                 raise ConfigurationError(
                     f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
                     hint="Stop that one first, or take its events away from it with --force.",
@@ -219,9 +219,3 @@ def _is_there(webhook: Webhook | None, receiver: str) -> bool:
     if webhook is None or webhook.url != webhook_url(receiver, webhook.type):
         return False
     return webhook.enabled and webhook.has_authorization
-
-
-def _is_listener(webhook: str) -> bool:
-    """Whether a listener of voicecli's answers there."""
-    listener = health.behind(webhook)
-    return listener is not None and health.ask(listener, timeout=5.0).instance is not None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -66,7 +67,9 @@ class Reports:
         gate = await self._gate()
         try:
             webhooks = await in_daemon_thread(self._registration.set_now)
-            self._guest = await in_daemon_thread(partial(self._find, webhooks))
+            self._guest = await in_daemon_thread(
+                partial(find_listener, self._plan.home, webhooks, self._needed)
+            )
             if self._guest is not None:
                 self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
                 return
@@ -89,24 +92,6 @@ class Reports:
                 )
             await asyncio.sleep(0.05)
         return lock
-
-    def _find(self, webhooks: Mapping[str, Webhook]) -> Guest | None:
-        """Rely on the listener of this store that 8x8 reports to, if there is one."""
-        set_now = [webhooks[kind] for kind in self._needed if kind in webhooks and webhooks[kind].enabled]
-        listeners = {webhook.type: health.behind(webhook.url) for webhook in set_now}
-        guests: dict[str, Guest | None] = {}  # by the listener's address
-        for listener in filter(None, listeners.values()):
-            if listener not in guests:
-                instance = health.ask(listener).instance
-                guests[listener] = None if instance is None else Guest.of(self._plan.home, instance)
-        missing = [kind for kind in self._needed if guests.get(listeners.get(kind) or "") is None]
-        found = [guest for guest in guests.values() if guest is not None]
-        if not found or not missing:
-            return next(iter(found), None)
-        raise ConfigurationError(
-            f"The voicecli listen on this machine does not get {' and '.join(missing)} events.",
-            hint=f"Start it with --register --events {','.join(self._needed).lower()}, or stop it.",
-        )
 
     def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
         self._tell(text)
@@ -149,3 +134,23 @@ class Reports:
             self._guest.close()
         if self._service is not None:
             await self._service.__aexit__(None, None, None)
+
+
+def find_listener(home: Path, webhooks: Mapping[str, Webhook], needed: Sequence[str]) -> Guest | None:
+    """Rely on the listener with this store that 8x8 reports the ``needed`` types to, if there is one. Raises
+    ConfigurationError where it gets only some of them."""
+    set_now = [webhooks[kind] for kind in needed if kind in webhooks and webhooks[kind].enabled]
+    listeners = {webhook.type: health.behind(webhook.url) for webhook in set_now}
+    guests: dict[str, Guest | None] = {}  # by the listener's address
+    for listener in filter(None, listeners.values()):
+        if listener not in guests:
+            instance = health.ask(listener).instance
+            guests[listener] = None if instance is None else Guest.of(home, instance)
+    missing = [kind for kind in needed if guests.get(listeners.get(kind) or "") is None]
+    found = [guest for guest in guests.values() if guest is not None]
+    if not found or not missing:
+        return next(iter(found), None)
+    raise ConfigurationError(
+        f"The voicecli listen on this machine does not get {' and '.join(missing)} events.",
+        hint=f"Start it with --register --events {','.join(needed).lower()}, or stop it.",
+    )

@@ -80,6 +80,8 @@ class Service:
         """None without a tunnel of ours."""
         self.tunnel_trouble = ""
         """Why the tunnel is down."""
+        self.unreachable: str | None = None
+        """Why 8x8 would not get through at the public URL; None where it would."""
         self.presence: Presence | None = None
         """By which others of this machine find it, once it is up."""
         self._plan = plan
@@ -202,7 +204,7 @@ class Service:
     async def _probe(self, public_url: str) -> None:
         """See whether the public address leads here, as 8x8 will see it."""
         found = await in_daemon_thread(partial(health.ask, public_url))
-        reason = found.not_here(self._listener.instance)
+        self.unreachable = reason = found.not_here(self._listener.instance)
         if reason is None:
             self._warn(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
         elif self._plan.force or not self._plan.register:

@@ -67,6 +67,11 @@ class Output:
         else:
             self._row(painter.painted(row, shutil.get_terminal_size().columns))
 
+    def piece(self, row: Row) -> None:
+        """A row of an answer that grows; programs get all of it at the end, as the ``result``. Raises what
+        ``row`` raises."""
+        self.row(row)
+
     def table(self, rows: Iterable[Row]) -> None:
         """Rows of one kind; on a terminal with a heading. Raises what ``row`` raises."""
         for index, row in enumerate(rows):
@@ -223,6 +228,9 @@ class Json(Output):
 
     def _heading(self, row: Row) -> None:
         """Nothing."""
+
+    def piece(self, row: Row) -> None:
+        """Nothing yet."""
 
     def figure(self, lines: Iterable[Line], data: Mapping[str, object]) -> None:
         self._row(json.dumps(data))

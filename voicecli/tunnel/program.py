@@ -1,7 +1,9 @@
 """The ngrok agent's program: found on this machine, or downloaded when that is wanted."""
 
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +14,8 @@ from voicecli.errors import ConfigurationError, Unreachable
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.tunnel.configuration import Tunnel
+
+VERSION_TIMEOUT = 10.0  # seconds
 
 
 def find(tunnel: Tunnel) -> Path | None:
@@ -30,6 +34,18 @@ def find(tunnel: Tunnel) -> Path | None:
     if tunnel.install and not tunnel.agent_path:
         return None
     raise ConfigurationError(what, hint=f"Install it from {DOWNLOAD}, or let --install-ngrok download it.")
+
+
+def version(program: Path) -> str | None:
+    """The agent's version, such as 3.5.0, or None where it does not tell."""
+    try:
+        said = subprocess.run(  # noqa: S603 - the agent that would be run anyway
+            [program, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return None
+    found = re.search(r"ngrok version (\d+(?:\.\d+)*)", said)
+    return found and found[1]
 
 
 def _is_pyngrok(program: Path) -> bool:
