@@ -13,8 +13,30 @@ import voicecli
 
 PACKAGE = Path(voicecli.__file__).parent
 FLOORS = (
-    {"api", "callflow", "calls", "events", "phone", "vocabulary", "errors", "rules", "untrusted", "version"},
-    {"output", "client", "settings", "store", "history", "placed", "tunnel"},
+    {
+        "api",
+        "callflow",
+        "calls",
+        "csv_parts",
+        "events",
+        "phone",
+        "vocabulary",
+        "errors",
+        "rules",
+        "untrusted",
+        "version",
+    },
+    {
+        "output",
+        "client",
+        "download",
+        "history",
+        "operations",
+        "placed",
+        "settings",
+        "store",
+        "tunnel",
+    },
     {"listener", "sandbox"},
     {"cli", "__main__"},
 )
