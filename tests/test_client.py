@@ -4,12 +4,11 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 
 import pytest
 from conftest import NUMBER, RunningSandbox
+from raw_server import Speak, http, server
 
 from voicecli import CallRequest, Client, voice_message
 from voicecli.client import MAX_WAIT
@@ -23,56 +22,9 @@ from voicecli.errors import (
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 
-Speak = Callable[[socket.socket], None]
-
 
 def message(number: str = NUMBER) -> CallRequest:
     return voice_message(number, "hi", source="+33199000000")
-
-
-def http(status: str, body: bytes, *headers: str) -> bytes:
-    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers])
-    return f"{head}\r\n\r\n".encode() + body
-
-
-@contextmanager
-def server(speak: Speak) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that reads one request for each connection, then speaks as it is told, then hangs up."""
-    requests: list[bytes] = []
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection:
-                requests.append(_read_request(connection))
-                with suppress(OSError):  # the client has had enough
-                    speak(connection)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", requests
-    finally:
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
-        thread.join(5)
-
-
-def _read_request(connection: socket.socket) -> bytes:
-    with connection.makefile("rb") as stream:
-        head = b""
-        for line in stream:
-            head += line
-            if line == b"\r\n":
-                break
-        length = next(
-            (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
-        )
-        return head + stream.read(length)
 
 
 def client(

@@ -63,8 +63,8 @@ def _allowed(url: httpx.URL, api_url: httpx.URL) -> httpx.URL:
         raise _no_link("it is not https://…")
     if api_url.scheme == "http" and (url.scheme != "http" or url.host not in api.LOOPBACK):
         raise _no_link("a sandbox's files are on this machine")
-    if not url.host:
-        raise _no_link("it names no host")
+    if not url.host or not 0 < (url.port or 1) < 65536:
+        raise _no_link("it names no host, or no port of it")
     return url
 
 
@@ -78,7 +78,7 @@ def _check(response: httpx.Response) -> None:
     if status in _GONE:
         raise Refused(
             f"The link to the file at {host} is not valid, or not any more (HTTP {status}).",
-            hint="Ask for a new link, or export again: links last a month at most.",
+            hint="Links last a month at most: export again for a new one.",
             status_code=status,
         )
     encoding = response.headers.get("Content-Encoding", "identity").lower()

@@ -163,6 +163,17 @@ STATUSES: dict[str, tuple[str, ...]] = {
 }
 """What each type of webhook event can report."""
 
+RECORDINGS: dict[str, str] = {
+    "PROCESSING": "being processed",
+    "PROCESSING_FAILED": "processing failed",
+    "UPLOAD_COMPLETED": "uploaded",
+    "UPLOAD_FAILED": "upload failed",
+    "CALLBACK_COMPLETED": "uploaded and reported",
+    "CALLBACK_FAILED": "uploaded, but not reported",
+    "UNKNOWN": "unknown",
+}
+"""The status of a recording; it is reported by a VRU webhook."""
+
 SESSION_ERRORS: dict[int, Meaning] = {
     -2001: Meaning("internal error at 8x8", _LATER),
     -2002: Meaning("internal connectivity error at 8x8", _LATER),

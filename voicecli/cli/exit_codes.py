@@ -7,6 +7,7 @@ from voicecli.errors import (
     Interrupted,
     InvalidInput,
     OutcomeUnknown,
+    OutOfTime,
     PlacedBefore,
     Refused,
     Unreachable,
@@ -50,6 +51,7 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
     (Unreachable, ExitCode.UNREACHABLE),
     (OutcomeUnknown, ExitCode.UNKNOWN),
     (PlacedBefore, ExitCode.PLACED_BEFORE),
+    (OutOfTime, ExitCode.OUT_OF_TIME),
     (Interrupted, ExitCode.INTERRUPTED),
 )
 
