@@ -80,6 +80,7 @@ STATUS_CODES: dict[int, Meaning] = {
     422: Meaning("8x8 can read the request but not carry it out", _CALLFLOW),
     429: Meaning("too many requests at once", "Nothing was done: try again a little later."),
     500: Meaning("8x8 met an error of its own", _LATER),
+    4018: Meaning("there is no such export of the log of calls", "Check the job's id, or export again."),
 }
 
 

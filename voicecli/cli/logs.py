@@ -75,9 +75,9 @@ def export(
         str | None, typer.Option(metavar="ID", help="Go on with an export that was started before.")
     ] = None,
     timeout: Annotated[
-        timedelta,
+        timedelta | None,
         typer.Option(metavar="TIME", parser=options.duration, help="Wait so long for it. Default: 10m."),
-    ] = DEFAULT_TIMEOUT,
+    ] = None,
     as_json: options.JsonFlag = False,
     quiet: options.QuietFlag = False,
     debug: options.DebugFlag = False,  # noqa: ARG001
@@ -106,7 +106,7 @@ def export(
         with _resumable(context, job_id, file):
             if job is None:
                 context.output.note(f"The export has begun. To go on with it later: {_resume(job_id, file)}")
-            finished = _finished(context, client, job_id, timeout)
+            finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
             _write(context, client, job_id, finished, target)
 
 

@@ -34,15 +34,20 @@ def recordings(
     context = contexts.of(ctx)
     if not _SESSION.fullmatch(session):
         raise InvalidInput(
-            "SESSION must be a session id.", hint="It is what voicecli call prints, such as 3f2a9c1e-5a0b-…"
+            "SESSION must be a session id, such as 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11.",
+            hint="It is what voicecli call prints.",
         )
     with contexts.subaccount_client(context) as client:
         try:
             found = context.send(client, api.list_recordings(session))
         except Refused as error:
-            if answers.is_missing(context, client, error):
-                error.hint = "The subaccount is right: check the session id."
-            raise
+            if not answers.is_missing(context, client, error):
+                raise
+            raise Refused(
+                "There is no such session in this subaccount.",
+                hint="Check the session id: it is what voicecli call prints.",
+                status_code=error.status_code,
+            ) from error
     if not found:
         context.output.note("There is no recording of that call, or not yet.")
     context.output.table(RecordingRow(recording) for recording in found)
