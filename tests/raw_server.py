@@ -1,5 +1,6 @@
 """A server that says, byte for byte, what a test wants it to, and keeps what it was sent."""
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -51,3 +52,17 @@ def read_request(connection: socket.socket) -> bytes:
             (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
         )
         return head + stream.read(length)
+
+
+def answering(*answers: bytes) -> Speak:
+    """Sends one answer after the other; the last one again and again."""
+    left = [*answers]
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(left.pop(0) if len(left) > 1 else left[0])
+
+    return speak
+
+
+def document(content: object, status: str = "200 OK") -> bytes:
+    return http(status, json.dumps(content).encode(), "Content-Type: application/json")

@@ -90,6 +90,8 @@ def export(
     8x8 takes a while to make an export. Its job's id is told at once; should anything go wrong, --job ID goes
     on with it. FILE is replaced when all of the export is there, and not before. It is empty when there were
     no calls.
+
+    Exit code 4 means that 8x8 could not make the export, 8 that --timeout was over.
     """
     context = contexts.of(ctx)
     if (as_json or quiet) and file is None:
