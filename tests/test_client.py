@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import NUMBER, RunningSandbox
+from conftest import NUMBER, RunningSandbox, wait_until
 from raw_server import Speak, http, server
 
 from voicecli import CallRequest, Client, voice_message
@@ -267,3 +267,25 @@ def test_no_error_shows_the_key() -> None:
         with pytest.raises(VoicecliError) as caught:
             the_client.call(message())
         assert secret not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
+
+
+def test_every_operation_is_a_method(sandbox: RunningSandbox) -> None:
+    hook, push = "https://example.com/vru", {"protocol": "SFTP", "host": "h", "port": 22, "path": "/"}
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as the_client:
+        session = the_client.call(message())
+        assert the_client.list_recordings(session.session_id) == ()
+        assert "en-GB-Emma" in {voice["speechProfileCode"] for voice in the_client.list_speech_profiles()}
+        assert hook in {webhook.url for webhook in the_client.set_webhook("VRU", hook, authorization="hush")}
+        assert hook in {webhook.url for webhook in the_client.list_webhooks()}
+        assert the_client.delete_webhook("VRU")["url"] == hook
+        the_client.set_recording_push_config(**push, username="me", password="hush")  # type: ignore[arg-type]
+        assert the_client.get_recording_push_config()["passwordSet"] is True
+        assert the_client.delete_recording_push_config()["delete"] is True
+        [number] = the_client.list_numbers()
+        assert the_client.check_number(str(number["msisdn"]))["countryCode"] == "FR"
+        job = the_client.start_log_export(limit=1)
+        wait_until(lambda: the_client.get_log_export(job).links)
+        [link] = the_client.get_log_export(job).links
+        assert b"".join(the_client.download(link)).startswith(b"SessionId,")
+        the_client.cancel_log_export(job)
+        assert the_client.get_log_export(job).status == "cancelled"

@@ -140,6 +140,8 @@ def test_floor_0_does_no_io() -> None:
         (["call", "+33199001234", "hi"], {"rich", "aiohttp", "dotenv", "pyngrok", "sqlite3", "asyncio"}, 5),
         (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}, 0),
         (["sandbox", "--print-env"], {"rich", "httpx", "dotenv", "aiohttp"}, 0),
+        (["api", "GET", "/numbers", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio"}, 0),
+        (["logs", "export", "--json"], {"rich", "httpx", "dotenv", "aiohttp", "tempfile"}, 2),
         (["trigger", "vss", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "sqlite3"}, 0),
     ],
 )
