@@ -31,7 +31,7 @@ STATUS_CODES: dict[int, Meaning] = {
     -1001: Meaning("the request's body is not valid JSON", _CALLFLOW),
     -1002: Meaning(
         "the voice profile or language is not one of 8x8's",
-        "Choose another with --voice or VOICE_PROFILE; 8x8's page 'Speech profiles' lists them.",
+        "Choose another with --voice or VOICE_PROFILE; voicecli voices lists them.",
     ),
     -1003: Meaning("minDigits was given without a valid maxDigits", _CAPTURE),
     -1004: Meaning(

@@ -140,3 +140,9 @@ def test_odd_answers_are_shown_and_not_obeyed(run: Program) -> None:
         done = run("api", "GET", "/numbers", env=environment(url))
     assert done.json == {"a": "\x1b[31m", "key": "***"}
     assert "\x1b" not in done.out
+
+
+def test_numbers_that_json_does_not_have_are_null(run: Program) -> None:
+    with server(answering(http("200 OK", b'{"a": NaN, "b": [1e999]}'))) as (url, _):
+        done = run("api", "GET", "/numbers", "--json", env=environment(url))
+    assert done.out == '{"a": null, "b": [null]}\n'

@@ -24,7 +24,6 @@ from voicecli.errors import (
     InvalidInput,
     OutOfTime,
     OutputFailed,
-    RateLimited,
     Refused,
     Unreachable,
     VoicecliError,
@@ -178,7 +177,7 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
     while True:
         try:
             export = context.send(client, api.get_log_export(job_id))
-        except (RateLimited, Unreachable) as error:
+        except Unreachable as error:
             missed += 1
             if missed == MAX_MISSED:
                 raise

@@ -19,7 +19,7 @@ EXAMPLES = """Examples:
   voicecli recordings $(voicecli call +33199001234 --callflow recorded.json --quiet)"""
 _SESSION = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # 8x8's API reference
 _TAIL = (Column("status", 26), Column("duration", 8), Column("file", 0))
-_WIDE = (Column("recording", 36), Column("started", 24), *_TAIL)
+_WIDE = (Column("recording", 36), Column("started", 20), *_TAIL)
 _NARROW = (Column("recording", 9), *_TAIL)
 
 

@@ -232,16 +232,16 @@ class Json(Output):
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
-        self._answer(json.dumps(data), text if happened else "")
+        self._answer(_json(data), text if happened else "")
 
     def row(self, row: Row) -> None:
-        self._row(json.dumps(row.data()))
+        self._row(_json(row.data()))
 
     def _heading(self, row: Row) -> None:
         """Nothing."""
 
     def figure(self, lines: Iterable[Line], data: Mapping[str, object]) -> None:
-        self._row(json.dumps(data))
+        self._row(_json(data))
 
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
@@ -262,6 +262,14 @@ class Json(Output):
 
 
 FORMATS = {"people": Output, "json": Json, "quiet": Quiet}
+
+
+def _json(data: Mapping[str, object]) -> str:
+    """JSON has no NaN and no infinity; answers from outside may."""
+    try:
+        return json.dumps(data, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(data), parse_constant=lambda _: None))
 
 
 def _give_up_on(stream: TextIO) -> None:

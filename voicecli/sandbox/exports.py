@@ -72,9 +72,8 @@ class LogExports:
         answer: Json = {"status": self._status(job)}
         if answer["status"] == "succeeded":
             root = request.path.rpartition("/exports/")[0]
-            host, port = request.get_extra_info("sockname")[:2]
             parts = range(1, 1 + math.ceil(len(job.rows or ()) / PART))
-            answer["data"] = [f"http://{host}:{port}{root}/download/{job_id}/{part}" for part in parts]
+            answer["data"] = [f"http://{request.host}{root}/download/{job_id}/{part}" for part in parts]
             answer["expires"] = stamp(datetime.now(UTC) + timedelta(days=30))
         return web.json_response(answer)
 
