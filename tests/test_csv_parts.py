@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicecli.csv_parts import MAX_HEADER, CsvParts
@@ -31,6 +31,7 @@ def test_a_header_without_rows_or_line_end_is_a_part() -> None:
     assert (text, parts.rows) == (b"a,b\n1,2\n", 1)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.lists(st.tuples(CELL, CELL), max_size=4), min_size=1, max_size=3), st.integers(1, 7))
 def test_what_was_in_the_parts_is_in_the_whole_however_it_was_cut(
     tables: list[list[tuple[str, str]]], size: int
