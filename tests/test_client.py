@@ -4,12 +4,11 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 
 import pytest
-from conftest import NUMBER, RunningSandbox
+from conftest import NUMBER, RunningSandbox, wait_until
+from raw_server import Speak, http, server
 
 from voicecli import CallRequest, Client, voice_message
 from voicecli.client import MAX_WAIT
@@ -23,56 +22,9 @@ from voicecli.errors import (
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 
-Speak = Callable[[socket.socket], None]
-
 
 def message(number: str = NUMBER) -> CallRequest:
     return voice_message(number, "hi", source="+33199000000")
-
-
-def http(status: str, body: bytes, *headers: str) -> bytes:
-    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers])
-    return f"{head}\r\n\r\n".encode() + body
-
-
-@contextmanager
-def server(speak: Speak) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that reads one request for each connection, then speaks as it is told, then hangs up."""
-    requests: list[bytes] = []
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection:
-                requests.append(_read_request(connection))
-                with suppress(OSError):  # the client has had enough
-                    speak(connection)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", requests
-    finally:
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
-        thread.join(5)
-
-
-def _read_request(connection: socket.socket) -> bytes:
-    with connection.makefile("rb") as stream:
-        head = b""
-        for line in stream:
-            head += line
-            if line == b"\r\n":
-                break
-        length = next(
-            (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
-        )
-        return head + stream.read(length)
 
 
 def client(
@@ -315,3 +267,25 @@ def test_no_error_shows_the_key() -> None:
         with pytest.raises(VoicecliError) as caught:
             the_client.call(message())
         assert secret not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
+
+
+def test_every_operation_is_a_method(sandbox: RunningSandbox) -> None:
+    hook, push = "https://example.com/vru", {"protocol": "SFTP", "host": "h", "port": 22, "path": "/"}
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as the_client:
+        session = the_client.call(message())
+        assert the_client.list_recordings(session.session_id) == ()
+        assert "en-GB-Emma" in {voice["speechProfileCode"] for voice in the_client.list_speech_profiles()}
+        assert hook in {webhook.url for webhook in the_client.set_webhook("VRU", hook, authorization="hush")}
+        assert hook in {webhook.url for webhook in the_client.list_webhooks()}
+        assert the_client.delete_webhook("VRU")["url"] == hook
+        the_client.set_recording_push_config(**push, username="me", password="hush")  # type: ignore[arg-type]
+        assert the_client.get_recording_push_config()["passwordSet"] is True
+        assert the_client.delete_recording_push_config()["delete"] is True
+        [number] = the_client.list_numbers()
+        assert the_client.check_number(str(number["msisdn"]))["countryCode"] == "FR"
+        job = the_client.start_log_export(limit=1)
+        wait_until(lambda: the_client.get_log_export(job).links)
+        [link] = the_client.get_log_export(job).links
+        assert b"".join(the_client.download(link)).startswith(b"SessionId,")
+        the_client.cancel_log_export(job)
+        assert the_client.get_log_export(job).status == "cancelled"

@@ -23,17 +23,19 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession
+from conftest import Program
 from openapi_core import Config, OpenAPI
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.templating.paths.finders import APICallPathFinder
+from raw_server import answering, http, server
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from yarl import URL
 
 from voicecli import api
 from voicecli.api import HttpRequest, Operation
 from voicecli.callflow import HANGUP, audio_message, call_request, make_call, voice_message
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox
+from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox, environment
 
 FILE = Path(__file__).resolve().parents[2] / "shared" / "8x8" / "voice_v1_api.json"
 DEADLINE = 20.0  # seconds for the sandbox to get something done that takes it a few hundredths
@@ -805,6 +807,67 @@ def test_what_the_client_sends_is_as_the_file_says(name: str) -> None:
 def _request(variant: partial[Operation[Any]]) -> HttpRequest:
     """The request as it goes to the server that the file names."""
     return variant().request(base_url=api.BASE_URL, subaccount_id=SUBACCOUNT, api_key=API_KEY)
+
+
+# -- the commands ------------------------------------------------------------------------------------
+
+PUSH = ["recording-push", "set", "--username", "user", "--password-stdin"]
+COMMANDS: dict[str, tuple[list[str], str]] = {
+    "call": (["call", NUMBER, "hi", "--from", SOURCE], "POST /callflows"),
+    "voices": (["voices"], "GET /speech-profiles"),
+    "webhooks list": (["webhooks", "list"], "GET /webhooks"),
+    "webhooks set": (["webhooks", "set", "vss", HOOK, "--no-auth"], "POST /webhooks"),
+    "webhooks delete": (["webhooks", "delete", "vss"], "DELETE /webhooks/VSS"),
+    "recording-push show": (["recording-push", "show"], "GET /recording-push-config"),
+    "recording-push set to SFTP": (
+        [*PUSH, "--protocol", "sftp", "--host", "sftp.example.com"],
+        "POST /recording-push-config",
+    ),
+    "recording-push set to S3": (
+        [*PUSH, "--protocol", "s3", "--host", "eu-west-1", "--path", "/calls"],
+        "POST /recording-push-config",
+    ),
+    "recording-push delete": (["recording-push", "delete"], "DELETE /recording-push-config"),
+    "recordings": (["recordings", NOBODYS_UUID], f"GET /recordings/{NOBODYS_UUID}"),
+    "numbers": (["numbers"], "GET /numbers"),
+    "numbers check": (["numbers", "check", SOURCE], f"GET /numbers/{SOURCE.lstrip('+')}"),
+    "logs export": (["logs", "export"], "POST /messages/exports"),
+    "logs export between": (
+        ["logs", "export", "--from", "2026-11-01", "--to", "2026-11-02T09:30+01:00", "--limit", "5"],
+        "POST /messages/exports",
+    ),
+    "logs export of a job": (["logs", "export", "--job", "job-1"], "GET /messages/exports/job-1"),
+    "logs cancel": (["logs", "cancel", "job-1"], "DELETE /messages/exports/job-1"),
+    "api": (["api", "GET", "/webhooks"], "GET /webhooks"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_command_sends_is_as_the_file_says(name: str, run: Program) -> None:
+    arguments, expected = COMMANDS[name]
+    with server(answering(http("403 Forbidden", b""))) as (url, sent):
+        done = run(*arguments, stdin="secret", env=environment(url))
+    request = _sent(url, sent[0])
+    assert (done.code, len(sent)) == (4, 1)
+    assert f"{request.method} {request.url.partition(SUBACCOUNT)[2]}" == expected
+    assert request_complaints(specification(url), request) == []
+
+
+def test_every_operation_has_a_command() -> None:
+    document = specification()
+    requests = (expected.split() for _, expected in COMMANDS.values())
+    root = f"{api.BASE_URL}/api/v1/subaccounts/{SUBACCOUNT}"
+    found = {operation_id(document, HttpRequest(method, root + path, {})) for method, path in requests}
+    assert found == set(operation_ids(json.loads(FILE.read_text("utf-8"))))
+
+
+def _sent(url: str, request: bytes) -> HttpRequest:
+    """A request as it went over the wire."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    method, path, _ = first.split()
+    headers = Headers([(name, text) for name, _, text in (line.partition(": ") for line in lines)])
+    return HttpRequest(method, url + path, headers, body or None)
 
 
 # -- the table ---------------------------------------------------------------------------------------

@@ -34,6 +34,10 @@ SAYS = {  # what a command prints, by what is in it
     "--only vss": "BUSY",
     "trigger": "answered 200",
     "curl": '"success": true',
+    "voices": "en-GB-Emma",
+    "logs export": '"file": "calls.csv"',
+    "recording-push": "Recordings are not sent anywhere any more",
+    "api GET": '"webhooks": [',
     "": "accepted",
 }
 

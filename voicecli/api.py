@@ -67,7 +67,7 @@ class Operation(Generic[T]):
 
     name: str
     method: str
-    path: str  # below /api/v1/subaccounts/{subAccountId}
+    path: str  # below /api/v1/subaccounts/{subAccountId}, unless it begins with /api/
     result: Callable[[Json], T]
     body: Json | None = None
     changes: bool = False
@@ -85,8 +85,9 @@ class Operation(Generic[T]):
                 body = text.encode()
             except ValueError as error:
                 raise InvalidInput(f"The request can't be written as JSON: {error}.") from error
-        root = f"{base_url.rstrip('/')}/api/v1/subaccounts/{quote(subaccount_id, safe='')}"
-        return HttpRequest(self.method, root + self.path, headers, body)
+        subaccount = f"/api/v1/subaccounts/{quote(subaccount_id, safe='')}"
+        path = self.path if self.path.startswith("/api/") else subaccount + self.path
+        return HttpRequest(self.method, base_url.rstrip("/") + path, headers, body)
 
     def read(self, answer: Answer) -> T:
         """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable.
@@ -368,7 +369,13 @@ def set_recording_push_config(
         "path": path,
     }
     return Operation(
-        "set recording push config", "POST", "/recording-push-config", dict, body=body, changes=True
+        "set recording push config",
+        "POST",
+        "/recording-push-config",
+        dict,
+        body=body,
+        changes=True,
+        private=(password,),
     )
 
 

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,9 +12,8 @@ from typing import Self, TypeVar
 
 import httpx
 
-from voicecli import api
-from voicecli.api import Answer, HttpRequest, Operation, Session
-from voicecli.callflow import CallRequest
+from voicecli import api, download
+from voicecli.api import Answer, HttpRequest, Operation
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -23,6 +22,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
+from voicecli.operations import Operations
 
 T = TypeVar("T")
 
@@ -33,8 +33,10 @@ OnRetry = Callable[[str, float], None]
 """Told before each wait: why, and how many seconds it will be."""
 
 
-class Client:
+class Client(Operations):
     """A way to one subaccount of 8x8's Voice API; close it, or use it in a ``with``.
+
+    It has a method for each of the 14 operations; ``send`` carries out those of ``voicecli.api``.
 
     ``request_timeout`` is in seconds. ``retries`` is how often a request is tried again that provably
     never happened: no connection, no name, no TLS, or HTTP 429 (after its Retry-After). A request that
@@ -100,14 +102,6 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
-    def call(self, request: CallRequest) -> Session:
-        """Place a call (8x8's page "Send Callflow"). The session says that 8x8 accepted it, no more.
-
-        Raises Refused, RateLimited or Unreachable, where no call was placed, and OutcomeUnknown, where one
-        may have been.
-        """
-        return self.send(api.send_callflow(request))
-
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
         return operation.request(
@@ -145,6 +139,11 @@ class Client:
                 self._on_retry(reason, pause)
             time.sleep(pause)
             attempt += 1
+
+    def download(self, link: str) -> Iterator[bytes]:
+        """A file that an answer links to, in pieces. The link may lead anywhere; the API key goes along only
+        to the API itself. Raises Refused, where the link leads nowhere (any more), or Unreachable."""
+        return download.pieces(self._http, link, base_url=self._base_url, api_key=self._api_key)
 
     def _exchange(self, request: HttpRequest, operation: Operation[T]) -> T:
         """Send once, and read the answer. Raises _NeverLeft where nothing was sent."""

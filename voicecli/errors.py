@@ -10,6 +10,7 @@ VoicecliError
 │                          no call was placed
 ├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
 ├── PlacedBefore           the same call was placed a short while ago; nothing was sent
+├── OutOfTime              what was waited for did not happen in the time that it was given
 ├── Interrupted            the user stopped it; the message says what may have happened
 ├── OutputFailed           what happened could not be written to standard output
 └── StoreFailed            what happened could not be written to the store
@@ -116,6 +117,11 @@ class PlacedBefore(VoicecliError):
 
     def details(self) -> dict[str, object]:
         return {"sessionId": self.session_id}
+
+
+class OutOfTime(VoicecliError):
+    code = "out_of_time"
+    retryable = True
 
 
 class Interrupted(VoicecliError):

@@ -31,7 +31,7 @@ STATUS_CODES: dict[int, Meaning] = {
     -1001: Meaning("the request's body is not valid JSON", _CALLFLOW),
     -1002: Meaning(
         "the voice profile or language is not one of 8x8's",
-        "Choose another with --voice or VOICE_PROFILE; 8x8's page 'Speech profiles' lists them.",
+        "Choose another with --voice or VOICE_PROFILE; voicecli voices lists them.",
     ),
     -1003: Meaning("minDigits was given without a valid maxDigits", _CAPTURE),
     -1004: Meaning(
@@ -80,6 +80,7 @@ STATUS_CODES: dict[int, Meaning] = {
     422: Meaning("8x8 can read the request but not carry it out", _CALLFLOW),
     429: Meaning("too many requests at once", "Nothing was done: try again a little later."),
     500: Meaning("8x8 met an error of its own", _LATER),
+    4018: Meaning("there is no such export of the log of calls", "Check the job's id, or export again."),
 }
 
 
@@ -162,6 +163,17 @@ STATUSES: dict[str, tuple[str, ...]] = {
     "VNU": (),
 }
 """What each type of webhook event can report."""
+
+RECORDINGS: dict[str, str] = {
+    "PROCESSING": "being processed",
+    "PROCESSING_FAILED": "processing failed",
+    "UPLOAD_COMPLETED": "uploaded",
+    "UPLOAD_FAILED": "upload failed",
+    "CALLBACK_COMPLETED": "uploaded and reported",
+    "CALLBACK_FAILED": "uploaded, but not reported",
+    "UNKNOWN": "unknown",
+}
+"""The status of a recording; it is reported by a VRU webhook."""
 
 SESSION_ERRORS: dict[int, Meaning] = {
     -2001: Meaning("internal error at 8x8", _LATER),

@@ -18,12 +18,18 @@ COMMANDS = {
     "listen": "See what happens",
     "webhooks": "See what happens",
     "doctor": "See what happens",
+    "voices": "The account",
+    "numbers": "The account",
+    "recordings": "The account",
+    "recording-push": "The account",
+    "logs": "The account",
+    "api": "The account",
     "demo": "Try things out",
     "sandbox": "Try things out",
     "trigger": "Try things out",
 }
-"""Each command is a function, or a Typer with commands of its own, in a module of its name; the value is its
-heading in ``--help``."""
+"""Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -;
+the value is its heading in ``--help``."""
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
@@ -83,6 +89,8 @@ def _usage_error(error: typer.TyperException) -> InvalidInput:
             "…" if inside % 2 and " " in part else part for inside, part in enumerate(message.split("'"))
         )
     advice = {"No such command '+": 'A call is placed with: voicecli call NUMBER "message". '}
+    if command.endswith(" numbers"):
+        advice = {"No such command '": "A number is checked with: voicecli numbers check NUMBER. "}
     if command.endswith(" call"):
         advice |= {
             "There are more": "A number or message with blanks goes in quotes. ",
@@ -104,8 +112,9 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     application.callback()(_root)
     wanted = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
     for name in wanted:
-        module = import_module(f"voicecli.cli.{name}")
-        command = getattr(module, name)
+        name_in_python = name.replace("-", "_")
+        module = import_module(f"voicecli.cli.{name_in_python}")
+        command = getattr(module, name_in_python)
         heading, examples = COMMANDS[name], module.EXAMPLES or None
         if isinstance(command, typer.Typer):  # a command with commands of its own
             for info in command.registered_commands:

@@ -7,6 +7,7 @@ from voicecli.errors import (
     Interrupted,
     InvalidInput,
     OutcomeUnknown,
+    OutOfTime,
     PlacedBefore,
     Refused,
     Unreachable,
@@ -23,7 +24,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 5, "8x8 could not be reached: no call was placed"
     UNKNOWN = 6, "the request left and no answer came: the call may have been placed"
     SOME_FAILED = 7, "of many calls, some failed"
-    OUT_OF_TIME = 8, "--wait ran out of time: what became of the call is not known yet"
+    OUT_OF_TIME = 8, "out of time: what was waited for, such as the outcome of a call, had not come yet"
     PLACED_BEFORE = 9, "--once: the same call was placed before, so nothing was sent"
     NO_ANSWER = 10, "--wait: no answer"
     BUSY = 11, "--wait: busy"
@@ -50,6 +51,7 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
     (Unreachable, ExitCode.UNREACHABLE),
     (OutcomeUnknown, ExitCode.UNKNOWN),
     (PlacedBefore, ExitCode.PLACED_BEFORE),
+    (OutOfTime, ExitCode.OUT_OF_TIME),
     (Interrupted, ExitCode.INTERRUPTED),
 )
 

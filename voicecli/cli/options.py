@@ -3,7 +3,8 @@
 import difflib
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -27,6 +28,21 @@ def duration(text: str) -> timedelta:
             f"{text!r} is not a length of time such as 30s, 10m, 2h or 30d, up to a year."
         )
     return length
+
+
+def moment(text: str) -> datetime:
+    """A point in time as people write it: a date, a date and time (in UTC unless it names a zone), or a
+    length of time before now."""
+    text = text.strip()
+    with suppress(typer.BadParameter):
+        return datetime.now(UTC) - duration(text)
+    try:
+        point = datetime.fromisoformat(text)
+        return point.replace(tzinfo=UTC) if point.tzinfo is None else point.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is no point in time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d."
+        ) from None
 
 
 def one_of(text: str, names: Sequence[str], what: str) -> str:

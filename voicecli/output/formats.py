@@ -1,5 +1,6 @@
 """The formats: for people, as JSON, and quiet. stdout is the answer, stderr is the talk."""
 
+import codecs
 import json
 import os
 import shutil
@@ -105,13 +106,25 @@ class Output:
         """Talk: progress, warnings, what is being waited for."""
         self._talk(visible(text))
 
-    def progress(self, text: str) -> None:
-        """What is going on now, in one line on a terminal that the next one replaces; nothing ends it."""
+    def content(self, pieces: Iterable[bytes]) -> None:
+        """A file is the answer: as it came, but on a terminal shown and not obeyed. Raises what ``row``
+        raises."""
+        decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+        on_terminal = self._out is not None and self._out.isatty()
+        for text in map(decode, pieces):
+            self._write(visible(text.replace("\r\n", "\n"), lines=True) if on_terminal else text)
+            if self._out is None:
+                return
+
+    def progress(self, text: str) -> bool:
+        """What is going on now, in one line on a terminal that the next one replaces; nothing ends it.
+        Whether there is such a terminal."""
         painter = self._painter(self._err) if self._live else None
         if painter is not None:
             self._erase()
             self._raw(painter.line(text, "dim", shutil.get_terminal_size().columns - 1))
             self._progress = bool(text)
+        return painter is not None
 
     def error(self, error: VoicecliError) -> None:
         for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
@@ -136,8 +149,12 @@ class Output:
         return self._painters[stream]
 
     def _row(self, line: str) -> None:
+        self._write(line + "\n")
+
+    def _write(self, text: str) -> None:
+        """More of an answer that comes bit by bit: a reader who has seen enough is no error."""
         try:
-            self._answer(line, "")
+            self._put(text)
         except OutputFailed as failed:
             if not isinstance(failed.__cause__, BrokenPipeError):
                 raise
@@ -221,10 +238,10 @@ class Json(Output):
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
-        self._answer(json.dumps(data), text if happened else "")
+        self._answer(_json(data), text if happened else "")
 
     def row(self, row: Row) -> None:
-        self._row(json.dumps(row.data()))
+        self._row(_json(row.data()))
 
     def _heading(self, row: Row) -> None:
         """Nothing."""
@@ -233,19 +250,28 @@ class Json(Output):
         """Nothing yet."""
 
     def figure(self, lines: Iterable[Line], data: Mapping[str, object]) -> None:
-        self._row(json.dumps(data))
+        self._row(_json(data))
 
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
 
-    def progress(self, text: str) -> None:
+    def progress(self, text: str) -> bool:
         """Nothing, like talk."""
+        return False
 
     def error(self, error: VoicecliError) -> None:
         self._talk(json.dumps({"error": error.data()}))
 
 
 FORMATS = {"people": Output, "json": Json, "quiet": Quiet}
+
+
+def _json(data: Mapping[str, object]) -> str:
+    """JSON has no NaN and no infinity; answers from outside may."""
+    try:
+        return json.dumps(data, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(data), parse_constant=lambda _: None))
 
 
 def _give_up_on(stream: TextIO) -> None:

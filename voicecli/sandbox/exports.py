@@ -1,9 +1,10 @@
-"""Log exports: a job that takes a while, and then a CSV file with one row for each leg of a call."""
+"""Log exports: a job that takes a while, and then CSV files with one row for each leg of a call."""
 
 import csv
 import io
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -16,6 +17,7 @@ from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession
 from voicecli.untrusted import whole
 
+PART = 1_000  # rows of a file
 _COLUMNS = (
     "SessionId CallId AccountId SubAccountId Direction SourceCountryCode SourceCountry "
     "SourceOperator SourceMCC SourceMNC SourceEndpoint DestinationCountryCode DestinationCountry "
@@ -35,6 +37,7 @@ class _Job:
     until: datetime
     limit: int  # rows; 0 means all
     cancelled: bool = False
+    rows: Sequence[Mapping[str, object]] | None = None  # when it is done
 
 
 class LogExports:
@@ -69,8 +72,8 @@ class LogExports:
         answer: Json = {"status": self._status(job)}
         if answer["status"] == "succeeded":
             root = request.path.rpartition("/exports/")[0]
-            host, port = request.get_extra_info("sockname")[:2]
-            answer["data"] = [f"http://{host}:{port}{root}/download/{job_id}"]
+            parts = range(1, 1 + math.ceil(len(job.rows or ()) / PART))
+            answer["data"] = [f"http://{request.host}{root}/download/{job_id}/{part}" for part in parts]
             answer["expires"] = stamp(datetime.now(UTC) + timedelta(days=30))
         return web.json_response(answer)
 
@@ -83,19 +86,22 @@ class LogExports:
 
     async def download(self, request: web.Request) -> web.Response:
         job = self._jobs.get(request.match_info["job"])
-        if job is None or self._status(job) != "succeeded":
+        first = PART * (int(request.match_info["part"]) - 1)
+        if job is None or self._status(job) != "succeeded" or not (rows := (job.rows or ())[first:][:PART]):
             return failure(404, "File not found")
         text = io.StringIO()
         table = csv.DictWriter(text, _COLUMNS, restval="")
         table.writeheader()
-        table.writerows(self._rows(job))
+        table.writerows(rows)
         return web.Response(text=text.getvalue(), content_type="text/csv")
 
     def _status(self, job: _Job) -> str:
         age = (time.monotonic() - job.started) * self._time_scale
         if job.cancelled or age < 3:
             return "cancelled" if job.cancelled else "queued" if age < 1 else "running"
-        return "succeeded" if self._rows(job) else "empty"
+        if job.rows is None:
+            job.rows = self._rows(job)
+        return "succeeded" if job.rows else "empty"
 
     def _rows(self, job: _Job) -> list[dict[str, object]]:
         """One row for each leg of the calls that are over and began in the job's time."""

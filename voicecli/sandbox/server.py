@@ -106,7 +106,7 @@ class Sandbox:
                 web.post(exports, self._exports.start),
                 web.get(exports + "/{job}", self._exports.show),
                 web.delete(exports + "/{job}", self._exports.cancel),
-                web.get(root + "/messages/download/{job}", self._exports.download),
+                web.get(root + r"/messages/download/{job}/{part:[1-9]\d{0,5}}", self._exports.download),
             ]
         )
         return application

@@ -1,0 +1,49 @@
+"""8x8's answers as rows: fields may be missing or of another type, and a 404 can mean two things."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from voicecli import api
+from voicecli.api import Json
+from voicecli.cli.context import Context
+from voicecli.errors import Refused
+from voicecli.output import Column
+
+if TYPE_CHECKING:
+    from voicecli.client import Client
+
+NOT_FOUND = 404
+WIDEST = 40  # characters of a column that is as wide as what is in it
+
+
+def field(item: Json, name: str) -> str:
+    """A field as it is shown: nothing for what is missing, or is no single value."""
+    match item.get(name):
+        case str(text):
+            return text
+        case bool(value):
+            return "yes" if value else "no"
+        case int() | float() as value:
+            return f"{value}"
+        case _:
+            return ""
+
+
+def msisdn(item: Json) -> str:
+    """The number in an answer, with its plus; 8x8 writes some without."""
+    number = field(item, "msisdn")
+    return f"+{number}" if number.isdecimal() else number
+
+
+def column(name: str, texts: Iterable[str]) -> Column:
+    """A column that is wide enough for these texts."""
+    return Column(name, min(WIDEST, max(map(len, (name, *texts)))))
+
+
+def is_missing(context: Context, client: "Client", error: Refused) -> bool:
+    """Whether a refusal means that there is no such thing in the subaccount. It can also mean that there is
+    no such subaccount: then another question is refused, too, and that is raised."""
+    if error.status_code != NOT_FOUND:
+        return False
+    context.send(client, api.list_webhooks())
+    return True

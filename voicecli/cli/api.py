@@ -1,0 +1,112 @@
+"""``voicecli api``: any request of the Voice API, for what has no command."""
+
+import json
+import re
+from typing import Annotated
+
+import typer
+
+from voicecli import callflow, untrusted
+from voicecli.api import Json, Operation
+from voicecli.cli import context as contexts
+from voicecli.cli import options
+from voicecli.cli.context import CONNECTION, Context
+from voicecli.errors import InvalidInput
+
+EXAMPLES = """Examples:
+  voicecli api GET /webhooks
+  voicecli api POST /webhooks --data '{"type": "VNU", "url": "https://example.com/vnu"}'
+  voicecli api POST /callflows --data @callflow.json --dry-run"""
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_PATH = re.compile(r"/(?!/)[!-~]*", re.ASCII)  # from a slash on, so that no other host can be meant
+_SECRET = ("password", "httpAuthHeader")  # fields of 8x8's requests
+
+
+def api(
+    ctx: typer.Context,
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="Such as /webhooks, or the whole path from /api/ on.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="What to send: a JSON object, @FILE, or - for standard input."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Send any request to the Voice API, and print the JSON that it answers.
+
+    PATH is what 8x8's reference has after /api/v1/subaccounts/{subAccountId}. A POST to /callflows places a
+    call.
+
+    Exit code 6 means that no answer came to a request that may have been carried out.
+    """
+    context = contexts.of(ctx)
+    verb = options.one_of(method, METHODS, "method")
+    if not _PATH.fullmatch(path) or "#" in path or {".", ".."} & set(re.split("[/?]", path)):
+        raise InvalidInput(
+            "PATH must be the path of an operation, such as /webhooks.",
+            hint="It begins with a slash, has no host, and what is special in it is percent-encoded.",
+        )
+    body = None if data is None else _body(context, data)
+    if body is not None and verb == "GET":
+        raise InvalidInput("A GET has no --data.", hint="Put it into PATH, after a question mark.")
+    secrets = [text for name in _SECRET if (text := untrusted.text((body or {}).get(name)))]
+    for secret in secrets:
+        context.output.hide(secret)
+    operation = _operation(verb, path, body, private=(*secrets, *_said(body or {})))
+    if dry_run:
+        _show(context, operation)
+        return
+    with contexts.subaccount_client(context) as client:
+        answer = context.send(client, operation)
+    context.output.result(_pretty(answer), answer, happened=operation.changes)
+
+
+def _body(context: Context, data: str) -> Json:
+    """Raises InvalidInput for what is no JSON object."""
+    from_elsewhere = data == "-" or data.startswith("@")
+    text = context.read_text(data.removeprefix("@")) if from_elsewhere else data
+    document = untrusted.json_object(text.encode(errors="replace"))
+    if document is None:
+        raise InvalidInput(
+            "--data must be a JSON object.", hint='Such as \'{"type": "VSS"}\', or @FILE for one in a file.'
+        )
+    return document
+
+
+def _said(body: Json) -> tuple[str, ...]:
+    """What a callflow says: no error may quote it."""
+    actions = body.get("callflow")
+    if not isinstance(actions, list):
+        return ()
+    return callflow.spoken([action for action in actions if isinstance(action, dict)])
+
+
+def _operation(method: str, path: str, body: Json | None, *, private: tuple[str, ...]) -> Operation[Json]:
+    return Operation(
+        "api",
+        method,
+        path,
+        dict,
+        body=body,
+        changes=method != "GET",
+        client_request_id=untrusted.text((body or {}).get("clientRequestId")),
+        private=private,
+    )
+
+
+def _show(context: Context, operation: Operation[Json]) -> None:
+    http = operation.request(**context.settings({}).require(*CONNECTION))
+    headers = http.masked_headers()
+    head = "\n".join([f"{http.method} {http.url}", *(f"{name}: {text}" for name, text in headers.items())])
+    body = "" if operation.body is None else f"\n\n{_pretty(operation.body)}"
+    context.output.result(
+        head + body, {"method": http.method, "url": http.url, "headers": headers, "body": operation.body}
+    )
+
+
+def _pretty(document: Json) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -1,0 +1,285 @@
+"""``voicecli logs``: 8x8's log of calls, exported as one CSV."""
+
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicecli import api
+from voicecli.api import LogExport
+from voicecli.cli import context as contexts
+from voicecli.cli import options
+from voicecli.cli.context import Context
+from voicecli.csv_parts import CsvParts
+from voicecli.errors import (
+    Interrupted,
+    InvalidInput,
+    OutOfTime,
+    OutputFailed,
+    Refused,
+    Unreachable,
+    VoicecliError,
+)
+
+if TYPE_CHECKING:
+    from voicecli.client import Client
+
+EXAMPLES = """Examples:
+  voicecli logs export --from 24h -o calls.csv
+  voicecli logs export --from 2026-11-01 --to 2026-12-01 -o november.csv
+  voicecli logs export --job JOB -o calls.csv
+  voicecli logs cancel JOB"""
+HELP = "Export 8x8's log of calls, with outcome, duration and price."
+DEFAULT_LENGTH = timedelta(days=7)
+DEFAULT_TIMEOUT = timedelta(minutes=10)
+SLACK = timedelta(minutes=1)  # past now, so that the clocks' difference leaves no call out
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between two questions
+MAX_MISSED = 3  # questions in a row that may stay without an answer
+_JOB = re.compile(r"[\w-]{1,200}", re.ASCII)
+_FAILED = {
+    "failed": "8x8 could not make the export",
+    "cancelled": "The export was cancelled",
+    "error": "8x8 met an error of its own as it made the export",
+}
+
+logs = typer.Typer(no_args_is_help=True)
+_MOMENT = {"metavar": "TIME", "parser": options.moment}
+
+
+@logs.command("export")
+def export(
+    ctx: typer.Context,
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="Calls from then on. Default: 7d.", **_MOMENT)
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", help="Calls before then. Default: now.", **_MOMENT)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="At most so many rows. Default: all.")
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write it there, not to standard output."),
+    ] = None,
+    job: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with an export that was started before.")
+    ] = None,
+    timeout: Annotated[
+        timedelta | None,
+        typer.Option(metavar="TIME", parser=options.duration, help="Wait so long for it. Default: 10m."),
+    ] = None,
+    as_json: options.JsonFlag = False,
+    quiet: options.QuietFlag = False,
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Export the log of calls as one CSV, with a row for each leg of a call.
+
+    A TIME is a date such as 2026-11-01 (its beginning), a date and time such as 2026-11-01T09:30+01:00, or a
+    length of time before now, such as 24h or 7d. Without a zone it is in UTC.
+
+    8x8 takes a while to make an export. Its job's id is told at once; should anything go wrong, --job ID goes
+    on with it. FILE is replaced when all of the export is there, and not before. It is empty when there were
+    no calls.
+
+    Exit code 4 means that 8x8 could not make the export, 8 that --timeout was over.
+    """
+    context = contexts.of(ctx)
+    if (as_json or quiet) and file is None:
+        raise InvalidInput("--json and --quiet need a FILE for the CSV.", hint="Give one with -o.")
+    target = None if file is None else _target(file)
+    chosen = {"--from": since, "--to": until, "--limit": limit}
+    if job is not None and (given := [flag for flag, value in chosen.items() if value is not None]):
+        raise InvalidInput(
+            f"{' and '.join(given)} can't be given together with --job.",
+            hint="What a job exports was said when it was started.",
+        )
+    with contexts.subaccount_client(context) as client:
+        job_id = _start(context, client, since, until, limit) if job is None else _job(job)
+        with _resumable(context, job_id, file):
+            if job is None:
+                context.output.note(f"The export has begun. To go on with it later: {_resume(job_id, file)}")
+            finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
+            _write(context, client, job_id, finished, target)
+
+
+@logs.command("cancel")
+def cancel(
+    ctx: typer.Context,
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The id that logs export told.")],
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Stop an export that is under way."""
+    context = contexts.of(ctx)
+    with contexts.subaccount_client(context) as client:
+        context.send(client, api.cancel_log_export(_job(job)))
+    context.output.result(
+        f"Export {job} is cancelled", {"jobId": job, "cancelled": True}, identifier=job, happened=True
+    )
+
+
+# -- the job -----------------------------------------------------------------------------------------
+
+
+def _job(job: str) -> str:
+    if not _JOB.fullmatch(job):
+        raise InvalidInput("The id of an export has letters, digits, - and _ only.")
+    return job
+
+
+def _resume(job_id: str, file: str | None) -> str:
+    """The command that goes on; the id came from outside, and will be pasted into a shell."""
+    output = "" if file is None else f" -o {shlex.quote(file)}"
+    return f"voicecli logs export --job {shlex.quote(job_id)}{output}"
+
+
+def _start(
+    context: Context, client: "Client", since: datetime | None, until: datetime | None, limit: int | None
+) -> str:
+    now = datetime.now(UTC)
+    since, until = since or now - DEFAULT_LENGTH, until or now + SLACK
+    if since >= until:
+        raise InvalidInput(
+            f"--from must be before --to, and {since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}."
+        )
+    return context.send(client, api.start_log_export(since=since, until=until, limit=limit or 0))
+
+
+@contextmanager
+def _resumable(context: Context, job_id: str, file: str | None) -> Iterator[None]:
+    """Whatever goes wrong from here on, the message says how to go on, where that can help."""
+    how = f"To go on: {_resume(job_id, file)}"
+    try:
+        yield
+    except KeyboardInterrupt:
+        context.output.give_up()
+        raise Interrupted(
+            "Interrupted; 8x8 goes on with the export.", hint=how, details={"jobId": job_id}
+        ) from None
+    except VoicecliError as error:
+        if error.retryable or isinstance(error, OutputFailed):
+            error.hint = f"{error.hint} {how}".strip()
+        raise
+
+
+def _finished(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
+    """Ask until the export is done. Raises Refused where it failed, OutOfTime, and what a question raises."""
+    start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
+    while True:
+        try:
+            export = context.send(client, api.get_log_export(job_id))
+        except Unreachable as error:
+            missed += 1
+            if missed == MAX_MISSED:
+                raise
+            status = f"not known now ({error.message.rstrip('.')})"
+        else:
+            missed, status = 0, export.status.lower()
+            if status in ("succeeded", "empty"):
+                context.output.progress("")
+                return export
+            if status in _FAILED:
+                raise Refused(f"{_FAILED[status]}.", hint="Export again.", status_code=200)
+        waited = time.monotonic() - start
+        if waited >= timeout.total_seconds():
+            raise OutOfTime(f"The export took longer than {timeout.total_seconds():g} s: it is {status}.")
+        words = f"The export is {status}"
+        if not context.output.progress(f"{words} ({waited:.0f} s so far)") and words != told:
+            context.output.note(words)
+        told = words
+        time.sleep(min(pause, max(0.0, timeout.total_seconds() - waited)))
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+# -- the file ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where the CSV goes: ``path`` is what the user wrote, ``file`` what that leads to."""
+
+    path: str
+    file: Path
+
+
+def _target(path: str) -> _Target:
+    """Raises InvalidInput for what can't become a file."""
+    try:
+        file = Path(path).resolve()
+        if not path or (file.exists() and not file.is_file()):
+            raise InvalidInput("-o must name a file.", hint="Without it, the CSV goes to standard output.")
+        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+            raise InvalidInput(f"The folder of {path} does not exist, or can't be written.")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidInput(f"-o {path} is no file name.") from error
+    return _Target(path, file)
+
+
+def _write(
+    context: Context, client: "Client", job_id: str, export: LogExport, target: _Target | None
+) -> None:
+    if export.status.lower() == "succeeded" and not export.links:
+        raise Unreachable("8x8 answered that the export is there, but not where.")
+    csv_parts = CsvParts()
+    pieces = csv_parts.joined(_downloads(context, client, export.links))
+    if target is None:
+        context.output.content(pieces)
+    else:
+        _replace(target, pieces)
+    context.output.progress("")
+    if not export.links:
+        context.output.note("There were no calls in that time.")
+    if target is None:
+        return
+    rows = "1 row" if csv_parts.rows == 1 else f"{csv_parts.rows:,} rows"
+    context.output.result(
+        f"{target.path} has {rows}",
+        {
+            "jobId": job_id,
+            "status": export.status,
+            "file": target.path,
+            "rows": csv_parts.rows,
+            "parts": csv_parts.parts,
+        },
+        identifier=job_id,
+        happened=True,
+    )
+
+
+def _downloads(context: Context, client: "Client", links: Sequence[str]) -> Iterator[Iterator[bytes]]:
+    for number, link in enumerate(links, 1):
+        if context.debug:
+            context.output.note(f"> download of part {number} of {len(links)}")
+        context.output.progress(f"Downloading part {number} of {len(links)}")
+        yield client.download(link)
+
+
+def _replace(target: _Target, pieces: Iterator[bytes]) -> None:
+    """Write the file beside its place and move it there when it is whole; only its owner can read it. Raises
+    OutputFailed."""
+    import tempfile
+
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=target.file.parent, prefix=f".{target.file.name[:100]}.", suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            for piece in pieces:
+                file.write(piece)
+        temporary.replace(target.file)
+        temporary = None
+    except OSError as error:
+        raise OutputFailed(f"{target.path} can't be written ({error.strerror}).") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

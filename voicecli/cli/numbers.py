@@ -1,0 +1,94 @@
+"""``voicecli numbers``: the subaccount's phone numbers."""
+
+from typing import Annotated
+
+import typer
+
+from voicecli import api
+from voicecli.api import Json
+from voicecli.cli import answers, options
+from voicecli.cli import context as contexts
+from voicecli.errors import Refused
+from voicecli.output import Column, Record
+
+EXAMPLES = """Examples:
+  voicecli numbers
+  voicecli numbers --json
+  voicecli numbers check +33199000000"""
+HELP = "List the subaccount's phone numbers with their health, or check one."
+
+
+numbers = typer.Typer(invoke_without_command=True, subcommand_metavar="[check NUMBER]")
+
+
+@numbers.callback()
+def list_(
+    ctx: typer.Context,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    if ctx.invoked_subcommand is not None:
+        return
+    context = contexts.of(ctx)
+    with contexts.subaccount_client(context) as client:
+        found = context.send(client, api.list_numbers())
+    if not found:
+        context.output.note("The subaccount has no numbers.")
+    kinds = [answers.field(number, "numberType") for number in found]
+    columns = (
+        Column("number", 16),
+        Column("country", 7),
+        answers.column("type", kinds),
+        Column("status", 10),
+        Column("health", 0),
+    )
+    context.output.table(_row(columns, number) for number in found)
+
+
+def _row(columns: tuple[Column, ...], number: Json) -> Record:
+    health, style = _health(number)
+    names = ("countryCode", "numberType", "operationalStatus")
+    cells = (answers.msisdn(number), *(answers.field(number, name) for name in names), health)
+    return Record(columns, cells, number, style)
+
+
+def _health(number: Json) -> tuple[str, str]:
+    """A number's health in words, and the colour of these."""
+    health = number.get("numberHealth")
+    if number.get("numberHealthCheckEnabled") is False or not isinstance(health, dict):
+        return "not checked", "dim"
+    ill = health.get("isHealthy") is False
+    words = answers.field(health, "status") or ("Unhealthy" if ill else "unknown")
+    checked = answers.field(health, "lastCheckedTime")
+    return f"{words} ({checked})" if checked else words, "red" if ill else ""
+
+
+@numbers.command("check")
+def check(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")],
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Check whether a number is one of the subaccount's.
+
+    Exit code 0 means that it is, 4 that it is not.
+    """
+    context = contexts.of(ctx)
+    wanted = options.number("NUMBER", number)
+    with contexts.subaccount_client(context) as client:
+        try:
+            found = context.send(client, api.check_number(wanted))
+        except Refused as error:
+            if not answers.is_missing(context, client, error):
+                raise
+            raise Refused(
+                f"{wanted} is not a number of this subaccount.",
+                hint="voicecli numbers lists those that are.",
+                status_code=error.status_code,
+            ) from error
+    facts = {"country": "countryCode", "reference": "referenceId"}
+    told = [f"{word} {value}" for word, name in facts.items() if (value := answers.field(found, name))]
+    words = f" ({', '.join(told)})" if told else ""
+    context.output.result(f"{wanted} is a number of this subaccount{words}", found)

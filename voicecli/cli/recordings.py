@@ -1,0 +1,84 @@
+"""``voicecli recordings``: what was recorded of a call."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from voicecli import api, untrusted, vocabulary
+from voicecli.api import Json
+from voicecli.cli import answers, options
+from voicecli.cli import context as contexts
+from voicecli.errors import InvalidInput, Refused
+from voicecli.output import Column
+
+EXAMPLES = """Examples:
+  voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11
+  voicecli recordings $(voicecli call +33199001234 --callflow recorded.json --quiet)"""
+_SESSION = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # 8x8's API reference
+_TAIL = (Column("status", 26), Column("duration", 8), Column("file", 0))
+_WIDE = (Column("recording", 36), Column("started", 20), *_TAIL)
+_NARROW = (Column("recording", 9), *_TAIL)
+
+
+def recordings(
+    ctx: typer.Context,
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="The call's session id.")],
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """List the recordings of a call, and where their files are."""
+    context = contexts.of(ctx)
+    if not _SESSION.fullmatch(session):
+        raise InvalidInput(
+            "SESSION must be a session id, such as 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11.",
+            hint="It is what voicecli call prints.",
+        )
+    with contexts.subaccount_client(context) as client:
+        try:
+            found = context.send(client, api.list_recordings(session))
+        except Refused as error:
+            if not answers.is_missing(context, client, error):
+                raise
+            raise Refused(
+                "There is no such session in this subaccount.",
+                hint="Check the session id: it is what voicecli call prints.",
+                status_code=error.status_code,
+            ) from error
+    if not found:
+        context.output.note("There is no recording of that call, or not yet.")
+    context.output.table(RecordingRow(recording) for recording in found)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """One recording."""
+
+    recording: Json
+
+    @property
+    def identifier(self) -> str:
+        return answers.field(self.recording, "recordingId")
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return _NARROW if narrow else _WIDE
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        status = answers.field(self.recording, "status")
+        seconds = untrusted.whole(self.recording.get("duration"))
+        started = answers.field(self.recording, "startRecordingTime")
+        return (
+            *([self.identifier[:8]] if narrow else [self.identifier, started]),
+            vocabulary.RECORDINGS.get(status, status),
+            "" if seconds is None else f"{seconds} s",
+            answers.field(self.recording, "externalFileUrl"),
+        )
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        return [""] * len(self.columns(narrow=narrow))
+
+    def data(self) -> Mapping[str, object]:
+        return self.recording

@@ -1,0 +1,68 @@
+"""``voicecli voices``: what a message can be spoken with."""
+
+from typing import Annotated
+
+import typer
+
+from voicecli import api
+from voicecli.api import Json
+from voicecli.cli import answers, options
+from voicecli.cli import context as contexts
+from voicecli.output import Column, Record
+
+EXAMPLES = """Examples:
+  voicecli voices --locale en
+  voicecli voices --locale fr-FR --gender F --quiet"""
+GENDERS = ("F", "M")
+
+
+def voices(
+    ctx: typer.Context,
+    locale: Annotated[
+        str | None, typer.Option(metavar="LOCALE", help="Only these: en for all English, or en-GB.")
+    ] = None,
+    gender: Annotated[str | None, typer.Option(metavar="F|M", help="Only female or male voices.")] = None,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """List the voices that a message can be spoken with.
+
+    The first column is what --voice and VOICE_PROFILE take.
+    """
+    context = contexts.of(ctx)
+    wanted_gender = "" if gender is None else options.one_of(gender, GENDERS, "gender")
+    wanted_locale = "" if locale is None else _plain(locale)
+    with contexts.subaccount_client(context) as client:
+        profiles = context.send(client, api.list_speech_profiles())
+    found = [
+        profile
+        for profile in profiles
+        if _speaks(_plain(answers.field(profile, "localeCode")), wanted_locale)
+        and answers.field(profile, "gender").upper().startswith(wanted_gender)
+    ]
+    if not found:
+        context.output.note("No voice is like that." if profiles else "8x8 lists no voices.")
+    found.sort(key=lambda profile: (answers.field(profile, "localeCode"), _code(profile)))
+    columns = (
+        answers.column("voice", map(_code, found)),
+        Column("locale", 8),
+        Column("gender", 6),
+        Column("language", 0),
+    )
+    names = ("speechProfileCode", "localeCode", "gender", "localeDescription")
+    context.output.table(
+        Record(columns, [answers.field(profile, name) for name in names], profile) for profile in found
+    )
+
+
+def _code(profile: Json) -> str:
+    return answers.field(profile, "speechProfileCode")
+
+
+def _plain(locale: str) -> str:
+    return locale.strip().replace("_", "-").lower()
+
+
+def _speaks(locale: str, wanted: str) -> bool:
+    return not wanted or locale == wanted or locale.startswith(f"{wanted}-")
