@@ -1,0 +1,183 @@
+"""``voicecli doctor``: what is in the way of a call with --wait, and what to do about it."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Finished, Program, RunningSandbox, wait_until
+from running_listener import listening, registering, webhooks
+from stand_in_agent import is_alive, pids, write_agent
+from test_terminal import on_terminal, plain
+
+from voicecli import api
+from voicecli.client import Client
+from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+
+ORDER = (
+    "settings",
+    "API",
+    "key",
+    "subaccount",
+    "caller ID",
+    "voice",
+    "clock",
+    "webhooks",
+    "token",
+    "port",
+    "ngrok",
+    "public URL",
+    "store",
+)
+
+
+def way_in() -> list[str]:
+    return [option for option in registering() if option != "--register"]
+
+
+class Doctor:
+    def __init__(self, run: Program, sandbox: RunningSandbox) -> None:
+        self.sandbox = sandbox
+        self._run = run
+
+    def __call__(self, *arguments: str, **env: str) -> Finished:
+        options = arguments or way_in()
+        return self._run("doctor", "--json", *options, env={**self.sandbox.environment, **env})
+
+    def states(self, *arguments: str, **env: str) -> dict[str, Any]:
+        return {check["check"]: check["state"] for check in self(*arguments, **env).json["checks"]}
+
+
+@pytest.fixture
+def doctor(run: Program, own_sandbox: RunningSandbox) -> Doctor:
+    return Doctor(run, own_sandbox)
+
+
+def failure(done: Finished) -> Any:
+    """The one check that failed."""
+    [failed] = [check for check in done.json["checks"] if check["state"] == "failed"]
+    return failed
+
+
+def test_where_all_is_well_it_says_so_and_changes_nothing(doctor: Doctor) -> None:
+    done = doctor()
+    assert (done.code, done.err) == (0, "")
+    assert done.json["ok"] is True
+    assert [check["check"] for check in done.json["checks"]] == list(ORDER)
+    assert {check["state"] for check in done.json["checks"]} == {"ok", "skipped"}
+    assert webhooks(doctor.sandbox) == {}
+    assert len(doctor.sandbox.sandbox.sessions) == 0
+
+
+def test_a_person_gets_a_row_for_each_check_and_a_verdict(run: Program, own_sandbox: RunningSandbox) -> None:
+    done = run("doctor", *way_in(), env=own_sandbox.environment)
+    lines = done.out.splitlines()
+    assert [line[:10].rstrip() for line in lines[:-1]] == list(ORDER)
+    assert lines[-1] == "A call with --wait would work."
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_on_a_terminal_its_words_wrap_inside_their_column(own_sandbox: RunningSandbox, columns: int) -> None:
+    env = {**own_sandbox.environment, "EIGHT_X_EIGHT_API_KEY": "a-wrong-key"}
+    lines = plain(on_terminal("doctor", *way_in(), columns=columns, env=env))
+    assert max(map(len, lines)) <= columns
+    start = next(index for index, line in enumerate(lines) if line.startswith("key"))
+    assert lines[start].startswith("key         failed   8x8 refused")
+    assert columns == 200 or lines[start + 1].startswith(" " * 21)
+
+
+@pytest.mark.parametrize(
+    ("variables", "check", "code"),
+    [
+        ({"EIGHT_X_EIGHT_API_KEY": ""}, "settings", 3),
+        ({"OUTBOUND_PHONE_NUMBER": "no"}, "settings", 3),
+        ({"EIGHT_X_EIGHT_BASE_URL": "http://127.0.0.1:9"}, "API", 5),
+        ({"EIGHT_X_EIGHT_API_KEY": "a-wrong-key"}, "key", 4),
+        ({"EIGHT_X_EIGHT_SUBACCOUNT_ID": "another_one"}, "subaccount", 4),
+        ({"VOICE_PROFILE": "nobody"}, "voice", 3),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do(
+    doctor: Doctor, variables: dict[str, str], check: str, code: int
+) -> None:
+    done = doctor(**variables)
+    assert (done.code, done.json["exitCode"], done.json["ok"]) == (code, code, False)
+    found = failure(done)
+    assert found["check"] == check
+    assert found["advice"]
+
+
+def test_a_caller_id_that_is_none_of_the_numbers_is_a_warning(doctor: Doctor) -> None:
+    assert doctor.states(OUTBOUND_PHONE_NUMBER="+33199000007")["caller ID"] == "warning"
+    assert doctor.states(OUTBOUND_PHONE_NUMBER=SOURCE.lstrip("+"))["caller ID"] == "ok"
+
+
+def test_a_dotenv_that_others_can_read_is_a_warning(doctor: Doctor, tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("PORT=0\n")
+    dotenv.chmod(0o644)
+    assert doctor.states()["settings"] == "warning"
+    dotenv.chmod(0o600)
+    assert doctor.states()["settings"] == "ok"
+
+
+def test_a_port_that_is_taken_is_named_with_its_owner(doctor: Doctor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = doctor("--public-url", f"http://127.0.0.1:{port}", "--port", port)
+    found = failure(done)
+    assert (done.code, found["check"]) == (3, "port")
+    assert "is taken by" in found["words"]
+
+
+def test_a_public_url_that_leads_elsewhere_is_found(doctor: Doctor) -> None:
+    done = doctor("--public-url", doctor.sandbox.sandbox.url, "--port", "0")
+    assert done.code == 5
+    assert "something else answers there" in failure(done)["words"]
+
+
+def test_a_webhook_that_could_not_be_put_back_is_in_the_way(doctor: Doctor) -> None:
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=doctor.sandbox.sandbox.url) as client:
+        client.send(api.set_webhook("VSS", "https://example.com/vss", authorization="a-secret"))
+    done = doctor()
+    assert (done.code, failure(done)["check"]) == (3, "webhooks")
+
+
+def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path) -> None:
+    options = registering()
+    with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
+        assert listener.url
+        done = doctor(*options[:-1])
+        assert done.code == 0
+        words = {check["check"]: check["words"] for check in done.json["checks"]}
+        assert "leads to that voicecli listen" in words["public URL"]
+        elsewhere = doctor(*way_in(), VOICECLI_HOME=str(tmp_path / "another"))
+        assert failure(elsewhere)["check"] == "webhooks"
+
+
+def test_without_an_ngrok_agent_it_says_how_to_get_one(doctor: Doctor, tmp_path: Path) -> None:
+    done = doctor("--port", "0", PATH=str(tmp_path), HOME=str(tmp_path))
+    found = failure(done)
+    assert (done.code, found["check"]) == (3, "ngrok")
+    assert "Install it from" in found["advice"]
+
+
+def test_a_tunnel_is_opened_and_closed_again(doctor: Doctor, tmp_path: Path) -> None:
+    agent = write_agent(tmp_path / "agent")
+    env = {"PATH": str(agent.parent), "HOME": str(tmp_path), "NGROK_AUTHTOKEN": "an-ngrok-token"}
+    done = doctor("--port", "0", **env)
+    states = {check["check"]: check["state"] for check in done.json["checks"]}
+    assert (states["ngrok"], states["public URL"]) == ("ok", "ok"), done
+    assert "an-ngrok-token" not in done.out + done.err
+    assert pids(agent.parent)
+    wait_until(lambda: not any(map(is_alive, pids(agent.parent))))
+
+
+def test_a_damaged_store_is_found(doctor: Doctor, tmp_path: Path) -> None:
+    home = tmp_path / "damaged"
+    home.mkdir()
+    (home / "voicecli.sqlite3").write_bytes(b"no database at all " * 100)
+    done = doctor(VOICECLI_HOME=str(home))
+    assert done.code == 3
+    assert done.json["checks"][-1]["check"] == "store"
+    assert done.json["checks"][-1]["state"] == "failed"
