@@ -234,17 +234,19 @@ def call(
         if plan is None:
             return _place(context, placing, requests)
         from voicecli.cli.outcomes import Waiting
+        from voicecli.store import Store
 
         reports = _reports(context, settings, plan, digits=asked.captures)
-        waiting = Waiting(
-            context,
-            placing,
-            plan.home,
-            timeout=timeout or DEFAULT_TIMEOUT,
-            digits=asked.captures,
-            confirming=asked.confirming(),
-        )
-        return interrupts.run(_wait(reports, waiting, requests, until_confirmed=until_confirmed))
+        with Store(plan.home) as store:
+            waiting = Waiting(
+                context,
+                placing,
+                store,
+                timeout=timeout or DEFAULT_TIMEOUT,
+                digits=asked.captures,
+                confirming=asked.confirming(),
+            )
+            return interrupts.run(_wait(reports, waiting, requests, until_confirmed=until_confirmed))
 
 
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from voicecli import history
 from voicecli.api import Session
@@ -49,7 +48,7 @@ class Waiting:
         self,
         context: Context,
         placing: Placing,
-        home: Path,
+        store: Store,
         *,
         timeout: timedelta,
         digits: bool = False,
@@ -57,7 +56,7 @@ class Waiting:
     ) -> None:
         self._context = context
         self._placing = placing
-        self._home = home
+        self._store = store
         self._timeout = timeout
         self._digits = digits
         self._confirming = confirming
@@ -108,8 +107,7 @@ class Waiting:
                 return session
 
         awaited = Awaited(request.client_request_id, digits_wanted=self._digits, confirming=self._confirming)
-        with Store(self._home) as store:
-            call = _Call(request, awaited, before=history.last_event(store))
+        call = _Call(request, awaited, before=history.last_event(self._store))
         try:
             call.session = await in_daemon_thread(place)
         except OutcomeUnknown as error:
@@ -123,30 +121,29 @@ class Waiting:
     async def _outcomes(self, calls: Sequence[_Call], *, show: bool = False) -> list[Result]:
         """What became of calls, each as soon as it is known."""
         waiting, results = list(calls), []
-        with Store(self._home) as store:
-            newest = min((call.before for call in calls), default=0)
-            while waiting:
-                for received in history.events_after(store, newest):
-                    newest = received.id
-                    for call in waiting:
-                        self._see(store, call, received)
-                for call in [call for call in waiting if self._is_over(call)]:
-                    waiting.remove(call)
-                    results.append(self._result(call))
-                    if show:
-                        results[-1].show(self._context)
-                self._show_progress(waiting)
-                if waiting:
-                    await asyncio.sleep(LOOK_EVERY)
+        newest = min((call.before for call in calls), default=0)
+        while waiting:
+            for received in history.events_after(self._store, newest):
+                newest = received.id
+                for call in waiting:
+                    self._see(call, received)
+            for call in [call for call in waiting if self._is_over(call)]:
+                waiting.remove(call)
+                results.append(self._result(call))
+                if show:
+                    results[-1].show(self._context)
+            self._show_progress(waiting)
+            if waiting:
+                await asyncio.sleep(LOOK_EVERY)
         return results
 
-    def _see(self, store: Store, call: _Call, received: Received) -> None:
+    def _see(self, call: _Call, received: Received) -> None:
         event, awaited = received.event, call.awaited
         # A session that was known before is that of an earlier call of this name.
-        if awaited.names(event) and not history.knew_session(store, event.session_id, call.before):
+        if awaited.names(event) and not history.knew_session(self._store, event.session_id, call.before):
             awaited.session_id = event.session_id
             self._placing.settle(call.request, event.session_id)
-            for earlier in history.events_of(store, event.session_id):
+            for earlier in history.events_of(self._store, event.session_id):
                 awaited.see(earlier)
         words = awaited.see(received)
         if words is not None and event.type != "VSS":

@@ -29,8 +29,8 @@ class Reports:
     """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store.
 
     ``plan`` is for when this process has to be the listener. Raises what ``Service`` raises, and
-    ConfigurationError where a listener of this machine gets only some of the types. When a listener that was
-    relied upon ends, this process becomes one.
+    ConfigurationError where a listener of this machine gets only some of the types, all of that before
+    anything is inside. When a listener that was relied upon ends, this process becomes one.
     """
 
     def __init__(
@@ -53,10 +53,13 @@ class Reports:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Raises nothing of its own: what became of the calls counts for more than what is left behind."""
         gate = None
         try:
             if not isinstance(error, asyncio.CancelledError):
                 gate = await self._guests_gone()
+        except VoicecliError as trouble:
+            self._tell(f"Warning: {trouble.message} {trouble.hint}")
         finally:
             await to_its_end(self._end())
             if gate is not None:
@@ -133,7 +136,10 @@ class Reports:
         if self._guest is not None:
             self._guest.close()
         if self._service is not None:
-            await self._service.__aexit__(None, None, None)
+            try:
+                await self._service.__aexit__(None, None, None)
+            except VoicecliError as error:
+                self._tell(f"Warning: {error.message} {error.hint}")
 
 
 def find_listener(home: Path, webhooks: Mapping[str, Webhook], needed: Sequence[str]) -> Guest | None:

@@ -1,0 +1,91 @@
+"""Reports while somebody waits: what goes wrong at the end does not hide what became of the calls."""
+
+import asyncio
+from pathlib import Path
+from typing import cast
+
+import pytest
+from conftest import DEADLINE
+
+from voicecli.api import Webhook
+from voicecli.errors import InUse, Unreachable
+from voicecli.listener import reports as reports_module
+from voicecli.listener.presence import Lock
+from voicecli.listener.registration import Registration
+from voicecli.listener.reports import Reports
+from voicecli.listener.service import Plan
+
+
+class At8x8:
+    """A registration that can't put anything back."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def set_now(self) -> dict[str, Webhook]:
+        return {}
+
+    def take(self, kinds: tuple[str, ...], *_: object, **__: object) -> list[str]:
+        self.taken += kinds
+        return list(kinds)
+
+    def check(self) -> None:
+        pass
+
+    def put_back(self) -> list[str]:
+        raise Unreachable("8x8 is away.")
+
+    def close(self) -> None:
+        pass
+
+
+def reports(home: Path, at_8x8: At8x8, told: list[str]) -> Reports:
+    plan = Plan(home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True)
+    return Reports(plan, cast("Registration", at_8x8), ("VSS",), tell=told.append)
+
+
+async def test_webhooks_that_can_t_be_put_back_are_told_and_raise_nothing(tmp_path: Path) -> None:
+    at_8x8, told = At8x8(), []
+    async with asyncio.timeout(DEADLINE), reports(tmp_path, at_8x8, told):
+        assert at_8x8.taken == ["VSS", "VCS"]
+    assert told[-1].startswith("Warning: The webhooks at 8x8 are not as they were before: 8x8 is away.")
+    assert told[-1].endswith("Run voicecli webhooks restore.")
+
+
+async def test_an_interrupt_stays_an_interrupt_whatever_can_t_be_put_back(tmp_path: Path) -> None:
+    inside = asyncio.Event()
+
+    async def wait() -> None:
+        async with reports(tmp_path, At8x8(), []):
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(wait())
+    await asyncio.wait_for(inside.wait(), DEADLINE)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_went_wrong_inside_is_what_is_raised(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="inside"):
+        async with reports(tmp_path, At8x8(), []):
+            raise ValueError("inside")
+
+
+async def test_another_that_hangs_as_it_starts_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports_module, "PATIENCE", 0.2)
+    gate = Lock.take(tmp_path / "waiting.lock")
+    assert gate is not None
+    with pytest.raises(InUse, match="starting or ending a listener"):
+        async with reports(tmp_path, At8x8(), []):
+            pass
+    gate.close()
+    told: list[str] = []
+    async with reports(tmp_path, At8x8(), told):
+        gate = Lock.take(tmp_path / "waiting.lock")
+        assert gate is not None
+    gate.close()
+    assert any("Another voicecli has been starting or ending" in text for text in told)
