@@ -41,14 +41,20 @@ class At8x8:
 
 def reports(home: Path, at_8x8: At8x8, told: list[str]) -> Reports:
     plan = Plan(home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True)
-    return Reports(plan, cast("Registration", at_8x8), ("VSS",), tell=told.append)
+    return Reports(
+        plan,
+        cast("Registration", at_8x8),
+        ("VSS",),
+        tell=told.append,
+        failed=lambda error: told.append(f"{error.message} {error.hint}"),
+    )
 
 
 async def test_webhooks_that_can_t_be_put_back_are_told_and_raise_nothing(tmp_path: Path) -> None:
     at_8x8, told = At8x8(), []
     async with asyncio.timeout(DEADLINE), reports(tmp_path, at_8x8, told):
         assert at_8x8.taken == ["VSS", "VCS"]
-    assert told[-1].startswith("Warning: The webhooks at 8x8 are not as they were before: 8x8 is away.")
+    assert told[-1].startswith("The webhooks at 8x8 are not as they were before: 8x8 is away.")
     assert told[-1].endswith("Run voicecli webhooks restore.")
 
 

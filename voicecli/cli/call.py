@@ -276,7 +276,9 @@ def _reports(context: Context, settings: Settings, plan: "Plan", *, digits: bool
     from voicecli.listener.reports import Reports
 
     registration = contexts.registration(context, settings, tell=context.output.note)
-    return Reports(plan, registration, ("VSS", "VCA") if digits else ("VSS",), tell=context.output.note)
+    needed = ("VSS", "VCA") if digits else ("VSS",)
+    output = context.output
+    return Reports(plan, registration, needed, tell=output.note, failed=output.error)
 
 
 async def _wait(

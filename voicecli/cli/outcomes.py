@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from voicecli import history
@@ -24,15 +24,15 @@ LOOK_EVERY = 0.1  # seconds between two looks into the store
 
 @dataclass(slots=True)
 class _Call:
-    """One call on its way. ``before`` is the newest event in the store before it was placed; times are of the
-    monotonic clock."""
+    """One call on its way. ``before`` is the newest event in the store before it was placed, and ``start`` when
+    that was, by the monotonic clock."""
 
     request: CallRequest
     awaited: Awaited
     before: int
     session: Session | None = None
     lost: OutcomeUnknown | None = None  # the answer
-    start: float = field(default_factory=time.monotonic)
+    start: float = 0.0
     words: str = "waiting for news"
 
     @property
@@ -116,6 +116,7 @@ class Waiting:
         else:
             awaited.session_id = call.session.session_id
             self._context.output.note(self._placing.accepted(request, call.session))
+        call.start = time.monotonic()
         return call
 
     async def _outcomes(self, calls: Sequence[_Call], *, show: bool = False) -> list[Result]:

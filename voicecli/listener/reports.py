@@ -30,16 +30,24 @@ class Reports:
 
     ``plan`` is for when this process has to be the listener. Raises what ``Service`` raises, and
     ConfigurationError where a listener of this machine gets only some of the types, all of that before
-    anything is inside. When a listener that was relied upon ends, this process becomes one.
+    anything is inside. When a listener that was relied upon ends, this process becomes one. At the end it
+    raises nothing, since what became of the calls counts for more: ``failed`` gets what went wrong.
     """
 
     def __init__(
-        self, plan: Plan, registration: Registration, needed: Sequence[str], *, tell: Callable[[str], None]
+        self,
+        plan: Plan,
+        registration: Registration,
+        needed: Sequence[str],
+        *,
+        tell: Callable[[str], None],
+        failed: Callable[[VoicecliError], None],
     ) -> None:
         self._plan = plan
         self._registration = registration
         self._needed = tuple(needed)
         self._tell = tell
+        self._failed = failed
         self._guest: Guest | None = None
         self._service: Service | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -53,13 +61,12 @@ class Reports:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raises nothing of its own: what became of the calls counts for more than what is left behind."""
         gate = None
         try:
             if not isinstance(error, asyncio.CancelledError):
                 gate = await self._guests_gone()
         except VoicecliError as trouble:
-            self._tell(f"Warning: {trouble.message} {trouble.hint}")
+            self._failed(trouble)
         finally:
             await to_its_end(self._end())
             if gate is not None:
@@ -139,7 +146,7 @@ class Reports:
             try:
                 await self._service.__aexit__(None, None, None)
             except VoicecliError as error:
-                self._tell(f"Warning: {error.message} {error.hint}")
+                self._failed(error)
 
 
 def find_listener(home: Path, webhooks: Mapping[str, Webhook], needed: Sequence[str]) -> Guest | None:
