@@ -24,8 +24,8 @@ LOOK_EVERY = 0.1  # seconds between two looks into the store
 
 @dataclass(slots=True)
 class _Call:
-    """One call on its way. ``before`` is the newest event in the store before it was placed, and ``start`` when
-    that was, by the monotonic clock."""
+    """One call on its way: placed at ``start`` (monotonic clock), when ``before`` was the newest event in
+    the store."""
 
     request: CallRequest
     awaited: Awaited
