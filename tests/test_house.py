@@ -13,7 +13,10 @@ import voicecli
 
 PACKAGE = Path(voicecli.__file__).parent
 FLOORS = (
-    {"api", "callflow", "calls", "events", "phone", "vocabulary", "errors", "rules", "untrusted", "version"},
+    {
+        *("api", "callflow", "calls", "errors", "events", "phone", "rules", "sessions", "stats", "untrusted"),
+        *("version", "vocabulary"),
+    },
     {"output", "client", "settings", "store", "history", "placed", "tunnel"},
     {"listener", "sandbox"},
     {"cli", "__main__"},

@@ -17,6 +17,8 @@ COMMANDS = {
     "call": "Place calls",
     "listen": "See what happens",
     "webhooks": "See what happens",
+    "sessions": "Look back",
+    "events": "Look back",
     "demo": "Try things out",
     "sandbox": "Try things out",
     "trigger": "Try things out",

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
@@ -14,6 +15,7 @@ from voicecli.callflow import MAX_VALIDITY, caller_id
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 
+NEWEST = 50  # rows that are shown where nobody says how many
 _DURATION = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
 
 
@@ -27,6 +29,16 @@ def duration(text: str) -> timedelta:
             f"{text!r} is not a length of time such as 30s, 10m, 2h or 30d, up to a year."
         )
     return length
+
+
+def moment(since: timedelta | None) -> int:
+    """When that length of time began, in microseconds since 1970, UTC; 0 for None."""
+    return 0 if since is None else time.time_ns() // 1000 - since // timedelta(microseconds=1)
+
+
+def most(limit: int | None, since: timedelta | None) -> int | None:
+    """How many rows are shown at most: as many as were asked for; else all since then, or the newest ones."""
+    return NEWEST if limit is None and since is None else limit
 
 
 def one_of(text: str, names: Sequence[str], what: str) -> str:
@@ -96,6 +108,14 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
+Since = Annotated[
+    timedelta | None,
+    typer.Option(metavar="TIME", parser=duration, help="Only from then on: 30m, 24h, 7d ago."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help=f"At most so many. Default: the newest {NEWEST}, or all --since."),
+]
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print JSON and nothing else.", callback=_json, is_eager=True)
 ]

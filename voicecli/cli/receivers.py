@@ -6,12 +6,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
-from voicecli import api
+from voicecli import api, rules, untrusted
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
+from voicecli.listener.replies import words
+from voicecli.rules import Action
 from voicecli.settings import Settings
 
 
@@ -57,6 +60,21 @@ def deliver(context: Context, url: str, body: bytes, token: str | None, *, secon
     if not 200 <= delivered.answer.status < 300:
         raise _refused(delivered.answer, token_sent=token is not None)
     return delivered
+
+
+def judged(answer: Answer) -> tuple[str, str | None]:
+    """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
+    if answer.complete and not answer.body.strip():
+        return "empty", None
+    document = untrusted.json_object(answer.body) if answer.complete else None
+    if document is None:
+        problem = "it is not a JSON object" if answer.complete else "it is longer than 1 MiB"
+    elif broken := next(rules.problems(document.get("callflow"), in_call=True), None):
+        problem = f"{broken.message} ({broken.status_code})"
+    else:
+        actions = cast("list[Action]", document["callflow"])
+        return words(actions), None
+    return f"not a valid callflow: {problem}", problem
 
 
 def _is_ours(target: SplitResult, public_url: str) -> bool:

@@ -5,19 +5,16 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
-from voicecli import api, rules, untrusted, vocabulary
-from voicecli.api import Answer
+from voicecli import api, rules, vocabulary
 from voicecli.cli import context as contexts
 from voicecli.cli import options, receivers
 from voicecli.errors import InvalidInput
 from voicecli.events import receiver_url
-from voicecli.listener.replies import words
-from voicecli.rules import Action
 from voicecli.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -132,7 +129,7 @@ def trigger(
     token = receivers.token_for(context, settings, url, send_token=send_token)
     body = json.dumps(made.event).encode()
     delivered = receivers.deliver(context, url, body, token, seconds=request_timeout)
-    reply, problem = _judged(delivered.answer) if made.type == "VCA" else ("", None)
+    reply, problem = receivers.judged(delivered.answer) if made.type == "VCA" else ("", None)
     milliseconds = round(delivered.seconds * 1000, 1)
     context.output.result(
         f"{made.words()}: answered {delivered.answer.status} in {milliseconds:.0f} ms"
@@ -205,18 +202,3 @@ def _refuse_what_would_be_without_effect(asked: EventOptions, kind: str, status:
             )
     if asked.digits is not None and not re.fullmatch(f"[0-9*#]{{0,{rules.MAX_DIGITS}}}", asked.digits):
         raise InvalidInput(f"--digits must be at most {rules.MAX_DIGITS} of 0 to 9, * and #.")
-
-
-def _judged(answer: Answer) -> tuple[str, str | None]:
-    """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
-    if answer.complete and not answer.body.strip():
-        return "empty", None
-    document = untrusted.json_object(answer.body) if answer.complete else None
-    if document is None:
-        problem = "it is not a JSON object" if answer.complete else "it is longer than 1 MiB"
-    elif broken := next(rules.problems(document.get("callflow"), in_call=True), None):
-        problem = f"{broken.message} ({broken.status_code})"
-    else:
-        actions = cast("list[Action]", document["callflow"])
-        return words(actions), None
-    return f"not a valid callflow: {problem}", problem
