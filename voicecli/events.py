@@ -125,12 +125,12 @@ class Leg:
 
     @property
     def words(self) -> str:
-        """How it went: ``completed, answered after 6 s, 13 s, MOS 4.5 excellent``."""
+        """How it went: ``completed, rang 6 s, talked 13 s, MOS 4.5 excellent``."""
         parts = [vocabulary.outcome_words(_text(self.payload, "callStatus")) or "no status"]
         if (ringing := self.ringing) is not None:
-            parts.append(f"{'answered' if self.connected else 'given up'} after {ringing:.0f} s")
+            parts.append(f"rang {ringing:.0f} s")
         if self.seconds > 0:
-            parts.append(f"{self.seconds:g} s")
+            parts.append(f"talked {self.seconds:g} s")
         if (mos := self.mos) is not None:
             parts.append(_mos_words(mos))
         for name, field_, unit in (("loss", "packetLossRate", "%"), ("jitter", "jitter", "ms")):

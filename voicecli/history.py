@@ -10,6 +10,7 @@ from voicecli.errors import InvalidInput, quoted
 from voicecli.events import Event, Received
 from voicecli.placed import Placed, calls_where
 from voicecli.sessions import Session
+from voicecli.stats import Stats
 from voicecli.store import Store
 
 T = TypeVar("T")
@@ -227,6 +228,37 @@ def _range(beginning: str) -> tuple[str, str]:
     """What texts that begin so lie between. What is no text has become a question mark in the store, too."""
     text = beginning.encode(errors="replace").decode()
     return text, text + _LAST_CHARACTER
+
+
+# -- figures -----------------------------------------------------------------------------------------
+
+
+def stats(store: Store, since: int) -> Stats:
+    """The figures of the calls whose summaries came from that moment on (microseconds since 1970), and how
+    many were heard of or placed since then without one."""
+    figures = Stats()
+    seen, request_ids = set(), set()
+    for kept in events_since(store, since, kind="VSS"):
+        summary = kept.event
+        if summary.session_id not in seen:  # one that came in several forms is one call
+            seen.add(summary.session_id)
+            request_ids.add(summary.client_request_id)
+            figures.see(summary)
+    [(heard_of,)] = store.rows(
+        "SELECT count(DISTINCT session) FROM events AS one"
+        " WHERE received >= ? AND session != '' AND type IN ('VCA', 'VCS')"
+        " AND NOT EXISTS (SELECT 1 FROM events WHERE session = one.session AND type = 'VSS')",
+        (since,),
+    )
+    [(silent,)] = store.rows(
+        "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM events WHERE session = calls.session)",
+        (since,),
+    )
+    figures.open = heard_of + silent
+    in_doubt = calls_where(store, "WHERE placed >= ? AND session IS NULL", (since,))
+    figures.in_doubt = sum(call.client_request_id not in request_ids for call in in_doubt)
+    return figures
 
 
 # -- what is old -------------------------------------------------------------------------------------

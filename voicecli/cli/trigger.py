@@ -89,12 +89,8 @@ def trigger(
     number: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
     ] = None,
-    send_token: Annotated[
-        bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")
-    ] = False,
-    request_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.")
-    ] = api.REQUEST_TIMEOUT,
+    send_token: receivers.SendToken = False,
+    request_timeout: receivers.RequestTimeout = api.REQUEST_TIMEOUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001
     quiet: options.QuietFlag = False,
@@ -129,22 +125,9 @@ def trigger(
     token = receivers.token_for(context, settings, url, send_token=send_token)
     body = json.dumps(made.event).encode()
     delivered = receivers.deliver(context, url, body, token, seconds=request_timeout)
-    reply, problem = receivers.judged(delivered.answer) if made.type == "VCA" else ("", None)
-    milliseconds = round(delivered.seconds * 1000, 1)
-    context.output.result(
-        f"{made.words()}: answered {delivered.answer.status} in {milliseconds:.0f} ms"
-        + (f"; reply: {reply}" if reply else ""),
-        {
-            "to": url,
-            "tokenSent": token is not None,
-            "event": made.event,
-            "status": delivered.answer.status,
-            "milliseconds": milliseconds,
-            "reply": delivered.document(),
-            "problem": problem,
-        },
-        identifier=made.identifier,
-    )
+    answer, words = receivers.told(delivered, made.type)
+    data = {"to": url, "tokenSent": token is not None, "event": made.event, **answer}
+    context.output.result(f"{made.words()}: {words}", data, identifier=made.identifier)
 
 
 # -- from what was asked for to an event -------------------------------------------------------------

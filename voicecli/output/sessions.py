@@ -110,14 +110,11 @@ class _Moment:
 def timeline(row: SessionRow) -> Iterator[Line | Row]:
     """All that is known of a session, from its start to its end."""
     session, shown = row.session, row.shown
-    yield (
-        f"Session {session.id or 'that 8x8 has not told'}: {shown(session.words)}",
-        row.styles(narrow=False)[-1],
-    )
-    about = [way(shown(session.source), shown(session.destination)), moment(session.start)]
+    yield f"Session {session.id or 'that 8x8 has not told'}", "bold"
+    yield shown(session.words), row.styles(narrow=False)[-1]
+    yield f"{way(shown(session.source), shown(session.destination))}  {moment(session.start)}".strip(), ""
     if session.client_request_id:
-        about.append(f"clientRequestId {session.client_request_id}")
-    yield ", ".join(filter(None, about)), ""
+        yield f"clientRequestId {session.client_request_id}", "dim"
     yield "", ""
     if session.answer:
         yield _Moment(0, "placed", session.answer, "")
