@@ -121,6 +121,11 @@ def test_floor_0_does_no_io() -> None:
         (["call", "+33199001234", "hi"], {"rich", "aiohttp", "dotenv", "pyngrok", "sqlite3", "asyncio"}, 5),
         (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}, 0),
         (["sandbox", "--print-env"], {"rich", "httpx", "dotenv", "aiohttp"}, 0),
+        (["sessions"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers", "orjson"}, 0),
+        (["sessions", "--to", "+33199001234"], {"rich", "httpx", "aiohttp", "asyncio", "phonenumbers"}, 0),
+        (["events", "--since", "1h"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
+        (["stats"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
+        (["prune", "--older-than", "30d"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio"}, 0),
         (["trigger", "vss", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "sqlite3"}, 0),
     ],
 )

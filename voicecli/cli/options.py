@@ -114,7 +114,9 @@ Since = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help=f"At most so many. Default: the newest {NEWEST}, or all --since."),
+    typer.Option(
+        metavar="N", min=1, max=10**9, help=f"At most so many. Default: the newest {NEWEST}, or all --since."
+    ),
 ]
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print JSON and nothing else.", callback=_json, is_eager=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from voicecli import vocabulary
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
+from voicecli.output.safe import visible
 from voicecli.stats import Stats, median
 
 MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
@@ -20,7 +21,10 @@ Bar = tuple[str, int, str]
 def bars(stats: Stats, width: int) -> Iterator[Line]:
     """The figures in lines of at most ``width`` columns."""
     rate = "" if stats.answer_rate is None else f", {_part(stats.answer_rate)} answered"
-    more = [(stats.open, "without a summary yet"), (stats.in_doubt, "of which nobody knows whether placed")]
+    more = [
+        (stats.open, "without a summary yet"),
+        (stats.in_doubt, "of which nobody knows whether it was placed"),
+    ]
     yield f"{_calls(stats.ended)} ended{rate}", "bold"
     for count, words in more:
         if count:
@@ -57,6 +61,7 @@ def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
         return
     yield "", ""
     yield heading, "bold"
+    entries = [(visible(text), count, style) for text, count, style in entries]
     counts = [count for _, count, _ in entries]
     most, total = max(counts), sum(counts)
     label = min(MAX_LABEL, max(10, width - 35), max(len(text) for text, _, _ in entries))
