@@ -135,6 +135,15 @@ def test_a_whole_id_is_meant_even_where_another_goes_on(tmp_path: Path) -> None:
     assert found(tmp_path, "same").destination == "+33199001234"
 
 
+def test_a_whole_request_is_meant_even_where_a_session_begins_so(tmp_path: Path) -> None:
+    keep_a_call(tmp_path, "disk-session", ago=10)
+    place(tmp_path, State.UNKNOWN, request_id="disk")
+    assert found(tmp_path, "disk").status == "UNKNOWN"
+    with pytest.raises(InvalidInput) as refused:
+        found(tmp_path, "dis")
+    assert refused.value.hint == "Give more of it: disk-session, disk"
+
+
 def test_an_ambiguous_beginning_names_the_candidates(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "abc-1", ago=10)
     place(tmp_path, State.ACCEPTED, "abc-2")

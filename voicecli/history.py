@@ -41,6 +41,8 @@ def events_after(store: Store, number: int) -> Iterator[Received]:
 
 def event(store: Store, number: int) -> Received | None:
     """The event with this number."""
+    if not 0 < number <= _LAST[0]:  # SQLite would refuse what is longer than its numbers
+        return None
     return next(_received(store, "WHERE id = ?", (number,)), None)
 
 
@@ -67,8 +69,8 @@ def events_of(store: Store, beginning: str) -> list[Received]:
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
     query = f"SELECT id, received, type, times, reply, body FROM events {which}"  # noqa: S608 - words of ours
     for number, received, kind, times, reply, body in store.rows(query, parameters):
-        event = events.parse(body) or Event(kind, {})  # it could be read when it was kept
-        yield Received(number, received, event, body, times, reply=reply)
+        read = events.parse(body) or Event(kind, {})  # it could be read when it was kept
+        yield Received(number, received, read, body, times, reply=reply)
 
 
 def _place(kept: Received) -> _Place:
@@ -111,21 +113,24 @@ def session(store: Store, beginning: str) -> Session:
     and where there are several."""
     if not beginning:
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
-    names = _sessions_that_begin(store, beginning)
-    if len(names) == 1:
-        found = _events_of_one(store, names[0])
-        return Session(_call_of(store, names[0]) or _call_in_doubt(store, found), found)
-    if not names:
-        calls = _calls_that_begin(store, beginning)
-        names = list(dict.fromkeys(call.session_id or call.client_request_id for call in calls))
-        if len(names) == 1:
-            session_id = calls[0].session_id or _session_of_one_in_doubt(store, calls[0])
+    ids = _sessions_that_begin(store, beginning)
+    calls = [] if ids == [beginning] else _calls_that_begin(store, beginning)
+    if calls and calls[0].client_request_id == beginning:
+        ids = []
+    found = {one: one for one in ids}  # what is meant, and what of it begins so
+    for call in calls:
+        found.setdefault(call.session_id or call.client_request_id, call.client_request_id)
+    if len(found) == 1:
+        if not ids and calls[0].session_id is None:
+            session_id = _session_of_one_in_doubt(store, calls[0])
             return Session(calls[0], _events_of_one(store, session_id))
-    if not names:
+        return _one(store, *found)
+    if not found:
         raise InvalidInput(
             f"There is no session that begins with {quoted(beginning)}.",
             hint="voicecli sessions lists them; only what was placed or received here is known.",
         )
+    names = list(found.values())
     more = ", …" if len(names) > MAX_CANDIDATES else ""
     raise InvalidInput(
         f"Several sessions begin with {quoted(beginning)}.",
@@ -148,9 +153,15 @@ def _sessions_that_begin(store: Store, beginning: str) -> list[str]:
 
 def _calls_that_begin(store: Store, beginning: str) -> list[Placed]:
     """The calls whose clientRequestId begins so, newest first; only the newest one with a whole one."""
-    which = "WHERE client_request_id >= ? AND client_request_id < ? ORDER BY placed DESC"
-    found = list(calls_where(store, f"{which} LIMIT {MAX_CANDIDATES + 1}", _range(beginning)))
-    return [call for call in found if call.client_request_id == beginning][:1] or found
+    newest = "ORDER BY placed DESC LIMIT"
+    [start, end] = _range(beginning)
+    return list(calls_where(store, f"WHERE client_request_id = ? {newest} 1", (start,))) or list(
+        calls_where(
+            store,
+            f"WHERE client_request_id >= ? AND client_request_id < ? {newest} {MAX_CANDIDATES + 1}",
+            (start, end),
+        )
+    )
 
 
 def _first_heard_of(store: Store, since: int) -> Iterator["_Entry"]:
@@ -214,8 +225,10 @@ def _session_of_one_in_doubt(store: Store, call: Placed) -> str:
     return ""
 
 
-def _call_of(store: Store, session_id: str) -> Placed | None:
-    return next(calls_where(store, "WHERE session = ? ORDER BY placed DESC", (session_id,)), None)
+def _one(store: Store, session_id: str) -> Session:
+    found = _events_of_one(store, session_id)
+    call = next(calls_where(store, "WHERE session = ? ORDER BY placed DESC", (session_id,)), None)
+    return Session(call or _call_in_doubt(store, found), found)
 
 
 def _events_of_one(store: Store, session_id: str) -> list[Received]:
@@ -276,9 +289,12 @@ def counted(events: int, calls: int) -> str:
     return f"{events:,} event{'' if events == 1 else 's'} and {calls:,} call{'' if calls == 1 else 's'}"
 
 
-def prune(store: Store, before: int) -> Iterator[tuple[int, int]]:
+def prune(
+    store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
+) -> Iterator[tuple[int, int]]:
     """Delete what is older, and overwrite it. In small steps, each of which gives how many events and how
-    many calls it took, and rests as long as it worked: others want to write, too."""
+    many calls it took. After each it rests, for others want to write, too: ``rest`` gets the seconds that
+    the step took."""
     list(store.rows("PRAGMA secure_delete = ON"))
     for table, moment in (("events", "received"), ("calls", "placed")):
         oldest = f"SELECT id FROM {table} WHERE {moment} < ? ORDER BY {moment} LIMIT {STEP}"  # noqa: S608
@@ -288,5 +304,5 @@ def prune(store: Store, before: int) -> Iterator[tuple[int, int]]:
             with store.change() as change:
                 deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).rowcount  # noqa: S608
             yield (deleted, 0) if table == "events" else (0, deleted)
-            time.sleep(time.monotonic() - start)
+            rest(time.monotonic() - start)
     store.empty_log()

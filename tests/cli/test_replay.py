@@ -121,7 +121,7 @@ def test_a_dry_run_sends_nothing(run: Program, home: Path, receiver: Receiver) -
         (["1", "--session", "s"], "Which events to send"),
         (["7"], "There is no event 7: nothing was sent"),
         (["1", "7"], "There is no event 7: nothing was sent"),
-        (["99999999999999999999"], "is not in the range"),
+        (["99999999999999999999"], "There is no event 99999999999999999999"),
         (["one"], "not a valid int"),
         (["--session", "zz"], "There is no session that begins with 'zz'"),
     ],

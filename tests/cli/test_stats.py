@@ -42,9 +42,9 @@ def test_the_figures_are_drawn(run: Program, some_calls: None) -> None:
         f"  busy       2   28.6 %  {'█' * 27}",
         f"  error      1   14.3 %  {'█' * 13}▌",
     ]
-    assert "How long they were talked on: median 14 s" in shown
+    assert "Duration of answered calls: median 14 s" in shown
     assert any(line.startswith("  10 s to 30 s     4  100.0 %  ████") for line in shown)
-    assert "How they sounded (MOS): median 4.4" in shown
+    assert "MOS: median 4.4" in shown
     assert any(line.startswith("  excellent  4  100.0 %  ████") for line in shown)
     assert shown[-1].startswith("  trunk capacity exceeded (-2010)  1  100.0 %  ███")
 

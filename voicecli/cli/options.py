@@ -15,6 +15,7 @@ from voicecli.callflow import MAX_VALIDITY, caller_id
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 
+MAX_ROWS = 1_000_000_000
 NEWEST = 50  # rows that are shown where nobody says how many
 _DURATION = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
 
@@ -38,7 +39,9 @@ def moment(since: timedelta | None) -> int:
 
 def most(limit: int | None, since: timedelta | None) -> int | None:
     """How many rows are shown at most: as many as were asked for; else all since then, or the newest ones."""
-    return NEWEST if limit is None and since is None else limit
+    if limit is None:
+        return NEWEST if since is None else None
+    return min(limit, MAX_ROWS)
 
 
 def one_of(text: str, names: Sequence[str], what: str) -> str:
@@ -114,9 +117,7 @@ Since = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", min=1, max=10**9, help=f"At most so many. Default: the newest {NEWEST}, or all --since."
-    ),
+    typer.Option(metavar="N", min=1, help=f"At most so many. Default: the newest {NEWEST}, or all --since."),
 ]
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print JSON and nothing else.", callback=_json, is_eager=True)

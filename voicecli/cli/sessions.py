@@ -34,8 +34,7 @@ def sessions(
         str | None,
         typer.Option(
             metavar="STATUS",
-            help="Only this outcome, such as BUSY; OPEN has no summary yet, of UNKNOWN nobody knows whether "
-            "it was placed.",
+            help="Only this outcome, such as BUSY; or OPEN: no summary yet; or UNKNOWN: perhaps not placed.",
             **filters.SHOWN,
         ),
     ] = None,

@@ -11,6 +11,7 @@ from voicecli.errors import VoicecliError
 from voicecli.store import Store
 
 EVERY = 3600.0  # seconds
+REST = 20  # times as long as it works: events that come in have precedence
 
 
 async def forget_old(home: Path, keep: timedelta, tell: Callable[[str], None]) -> None:
@@ -35,7 +36,10 @@ def _forget(home: Path, keep: timedelta, over: threading.Event) -> str:
     before = datetime.now(UTC).astimezone() - keep
     events = calls = 0
     with Store(home) as store:
-        for more_events, more_calls in history.prune(store, int(before.timestamp() * 1e6)):
+        steps = history.prune(
+            store, int(before.timestamp() * 1e6), rest=lambda worked: over.wait(worked * REST)
+        )
+        for more_events, more_calls in steps:
             events, calls = events + more_events, calls + more_calls
             if over.is_set():
                 break

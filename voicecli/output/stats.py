@@ -35,11 +35,11 @@ def bars(stats: Stats, width: int) -> Iterator[Line]:
     ]
     yield from _group("Outcomes", _few(outcomes), width)
     middle = median(stats.seconds)
-    heading = "How long they were talked on" + ("" if middle is None else f": median {middle:g} s")
+    heading = "Duration of answered calls" + ("" if middle is None else f": median {middle:g} s")
     durations = [(name, count, "") for name, count in stats.durations()] if stats.seconds else []
     yield from _group(heading, durations, width)
     middle = median(stats.mos)
-    heading = "How they sounded (MOS)" + ("" if middle is None else f": median {middle:g}")
+    heading = "MOS" + ("" if middle is None else f": median {middle:g}")
     qualities = [(word, count, _QUALITY_STYLES[word]) for word, count in stats.qualities()]
     yield from _group(heading, qualities if stats.mos else [], width)
     errors = [(words, count, "red") for (_, words), count in stats.errors.most_common()]
