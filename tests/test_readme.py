@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, RunningSandbox
+from past import keep_a_call
 from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
@@ -41,6 +42,8 @@ SAYS = {  # what a command prints, by what is in it
     "--digits 3-6": '"digits": "123"',
     '"Your account has been updated" --wait': "+33199001234: completed",
     "trigger": "answered 200",
+    "voicecli stats": "1 call ended, 0.0 % answered",
+    "voicecli prune": "Deleted 0 events and 0 calls",
     "curl": '"success": true',
     "voices": "en-GB-Emma",
     "logs export": '"file": "calls.csv"',
@@ -112,6 +115,8 @@ def test_every_command_works(
         if "curl" in commands:
             listener = stack.enter_context(listening(tmp_path / "home", "--no-tunnel", env=shell_environment))
             ours = ours.replace("http://127.0.0.1:5678", listener.url)
+        if "voicecli stats" in commands:
+            keep_a_call(tmp_path / "home", status="BUSY")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", ours.replace(":5678", f":{port}")],
             env={**shell_environment, "PORT": port},

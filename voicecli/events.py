@@ -57,6 +57,24 @@ class Event:
         return (_text(data, "dtmf") if isinstance(data, dict) else _text(self.payload, "eventData")) or None
 
     @property
+    def client_request_id(self) -> str:
+        """The id that the call was placed with, of a VSS; nothing where it has none."""
+        return _text(self.payload, "clientRequestId")
+
+    @property
+    def error_code(self) -> int | None:
+        """The errorCode of a VSS, None where it has none."""
+        return vocabulary.code(_fields(self.payload, "errorDetails").get("errorCode"))
+
+    @property
+    def error(self) -> str:
+        """The error of a VSS in words and with its code; nothing where it has none."""
+        code = self.error_code
+        if code is None:
+            return _text(_fields(self.payload, "errorDetails"), "errorMsg")
+        return f"{vocabulary.session_error(code).text} ({code})"
+
+    @property
     def status(self) -> str:
         """8x8's word for its state: the outcome of a VSS, else callStatus or status, or nothing."""
         return self.outcome or _text(self.payload, "callStatus") or _text(self.payload, "status")
@@ -68,6 +86,60 @@ class Event:
         fit = isinstance(event_id, str) and 0 < len(event_id) <= MAX_TEXT
         of = f"{self.type} {self.session_id} {event_id if fit else ''}".encode(errors="replace")
         return blake2b(of if fit else of + content(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One call of a session, as its VSS tells it."""
+
+    payload: Json
+
+    @property
+    def source(self) -> str:
+        return _text(self.payload, "source")
+
+    @property
+    def destination(self) -> str:
+        return _text(self.payload, "destination")
+
+    @property
+    def seconds(self) -> float:
+        """How long it was talked on; 0 where it was not, or nobody knows."""
+        seconds = _number(self.payload, "callDuration")
+        return 0 if seconds is None else max(0, seconds)
+
+    @property
+    def connected(self) -> bool:
+        """Whether it was answered."""
+        return self.seconds > 0 or "connectedTimestamp" in self.payload
+
+    @property
+    def ringing(self) -> float | None:
+        """Seconds until it was answered or given up; None for less than one, or where nobody knows."""
+        end = "connectedTimestamp" if self.connected else "disconnectedTimestamp"
+        return _seconds_between(self.payload, "initiatedTimestamp", end)
+
+    @property
+    def mos(self) -> float | None:
+        return self._quality("mos")
+
+    @property
+    def words(self) -> str:
+        """How it went: ``completed, rang 6 s, talked 13 s, MOS 4.5 excellent``."""
+        parts = [vocabulary.outcome_words(_text(self.payload, "callStatus")) or "no status"]
+        if (ringing := self.ringing) is not None:
+            parts.append(f"rang {ringing:.0f} s")
+        if self.seconds > 0:
+            parts.append(f"talked {self.seconds:g} s")
+        if (mos := self.mos) is not None:
+            parts.append(_mos_words(mos))
+        for name, field_, unit in (("loss", "packetLossRate", "%"), ("jitter", "jitter", "ms")):
+            if (value := self._quality(field_)) is not None:
+                parts.append(f"{name} {value:g} {unit}")
+        return ", ".join(parts)
+
+    def _quality(self, name: str) -> float | None:
+        return _number(_fields(self.payload, "callQuality"), name)
 
 
 class Received(NamedTuple):
@@ -119,20 +191,19 @@ def _action_words(event: Event) -> str:
 
 def _summary_words(event: Event) -> str:
     words = vocabulary.outcome_words(_text(event.payload, "sessionStatus"))
-    if isinstance(error := event.payload.get("errorDetails"), dict):
-        code = vocabulary.code(error.get("errorCode"))
-        known = _text(error, "errorMsg") if code is None else vocabulary.session_error(code).text
-        words += f": {known}" if known else ""
-        words += "" if code is None else f" ({code})"
-    for leg in event.legs[:1]:
-        if (seconds := _number(leg, "callDuration")) is not None and seconds > 0:
+    words += f": {error}" if (error := event.error) else ""
+    for leg in map(Leg, event.legs[:1]):
+        if (seconds := leg.seconds) > 0:
             words += f", {seconds:g} s"
-        elif "connectedTimestamp" not in leg and (rang := _seconds_between(leg, *_DIALLED)) is not None:
-            words += f" after {rang:.0f} s"
-        quality = leg.get("callQuality")
-        if isinstance(quality, dict) and (mos := _number(quality, "mos")) is not None:
-            words += f", MOS {mos:g} {vocabulary.quality_words(mos)}"
+        elif not leg.connected and (ringing := leg.ringing) is not None:
+            words += f" after {ringing:.0f} s"
+        if (mos := leg.mos) is not None:
+            words += f", {_mos_words(mos)}"
     return words
+
+
+def _mos_words(mos: float) -> str:
+    return f"MOS {mos:g} {vocabulary.quality_words(mos)}"
 
 
 def _status_words(event: Event) -> str:
@@ -172,9 +243,6 @@ _TYPES: dict[str, tuple[str, Callable[[Event], str]]] = {
 _WORDS = dict(_TYPES.values())
 
 
-_DIALLED = ("initiatedTimestamp", "disconnectedTimestamp")
-
-
 def _seconds_between(source: Json, start: str, end: str) -> float | None:
     try:
         moments = [datetime.fromisoformat(_text(source, name)) for name in (start, end)]
@@ -194,6 +262,12 @@ def _legs(payload: Json) -> list[Json]:
 
 def _leg_key(item: tuple[object, object]) -> str:
     return str(item[0]).lower()
+
+
+def _fields(source: Json, name: str) -> Json:
+    """The object in a field; an empty one for anything else."""
+    value = source.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _text(source: Json, name: str) -> str:

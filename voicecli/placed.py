@@ -146,9 +146,11 @@ _INSERT = (
 
 def placed_calls(store: Store, *, since: int = 0) -> Iterator[Placed]:
     """The calls of all subaccounts from that moment on (microseconds since 1970), newest first."""
-    for number, placed, state, *rest in store.rows(
-        "SELECT id, placed, state, session, client_request_id, source, destination FROM calls"
-        " WHERE placed >= ? ORDER BY placed DESC",
-        (since,),
-    ):
+    return calls_where(store, "WHERE placed >= ? ORDER BY placed DESC", (since,))
+
+
+def calls_where(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Placed]:
+    """The calls that a WHERE of ours chooses. Raises StoreFailed."""
+    columns = "id, placed, state, session, client_request_id, source, destination"
+    for number, placed, state, *rest in store.rows(f"SELECT {columns} FROM calls {which}", parameters):  # noqa: S608
         yield Placed(number, placed, State(state), *rest)

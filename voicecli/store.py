@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 from voicecli.errors import ConfigurationError, StoreFailed
 
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
+SHORT_PATIENCE = 0.1  # seconds that we may hold up others
 CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
 
 # Each is applied once, in order; a file knows how many it has had (PRAGMA user_version). Never change one.
@@ -256,6 +257,18 @@ class Store:
         """Carry the log into the file, as far as nobody is held up by that."""
         with suppress(sqlite3.Error):  # it can be done later
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def empty_log(self) -> None:
+        """Carry the whole log into the file and empty it, so that what was deleted is in neither; but hold
+        nobody up for long."""
+        self.tidy()
+        try:
+            self._db.execute(f"PRAGMA busy_timeout = {int(SHORT_PATIENCE * 1000)}")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            pass  # somebody reads or writes: then the log is used again from its start
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE * 1000)}")
 
     # -- webhooks that are to be put back ------------------------------------------------------------
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import api, vocabulary
+from voicecli import api
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, options, way_in
+from voicecli.cli import filters, interrupts, options, way_in
 from voicecli.cli.context import CONNECTION, Context
-from voicecli.cli.watch import Filters, View, Watch
+from voicecli.cli.watch import View, Watch
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
 
@@ -27,11 +27,9 @@ EXAMPLES = """Examples:
   voicecli listen --no-tunnel --json | jq .words
   voicecli listen --register --reply FILE.json --view calls
   voicecli listen --forward-to http://127.0.0.1:8000/hooks"""
-STATUSES = sorted({status for statuses in vocabulary.STATUSES.values() for status in statuses})
 FORWARD_TIMEOUT = timedelta(seconds=5)
 _AT_8X8 = {"rich_help_panel": "At 8x8"}
 _ANSWERS = {"rich_help_panel": "What is answered"}
-_SHOWN = {"rich_help_panel": "What is shown"}
 
 
 def listen(
@@ -91,31 +89,32 @@ def listen(
         ),
     ] = None,
     view: Annotated[
-        View, typer.Option(help="One row for each event, or one for each call.", **_SHOWN)
+        View, typer.Option(help="One row for each event, or one for each call.", **filters.SHOWN)
     ] = View.EVENTS,
-    only: Annotated[
-        str | None, typer.Option(metavar="TYPES", help="Only these types, such as vca,vss.", **_SHOWN)
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only this session; its beginning is enough.", **_SHOWN)
-    ] = None,
-    to: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Only calls to this number.", **_SHOWN)
-    ] = None,
-    status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Only this status, such as BUSY.", **_SHOWN)
-    ] = None,
+    only: filters.Only = None,
+    session: filters.OfSession = None,
+    to: filters.To = None,
+    status: filters.Status = None,
     count: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="End after N rows; what comes again is none.", **_SHOWN),
+        typer.Option(metavar="N", min=1, help="End after N rows; what comes again is none.", **filters.SHOWN),
     ] = None,
     for_: Annotated[
         timedelta | None,
-        typer.Option("--for", metavar="TIME", parser=options.duration, help="End after 10m, 2h.", **_SHOWN),
+        typer.Option(
+            "--for", metavar="TIME", parser=options.duration, help="End after 10m, 2h.", **filters.SHOWN
+        ),
     ] = None,
-    mask_numbers: Annotated[
-        bool, typer.Option("--mask-numbers", help="Show numbers as +33••••1234.", **_SHOWN)
-    ] = False,
+    mask_numbers: filters.MaskNumbers = False,
+    keep: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.duration,
+            help="Delete what is older, now and every hour, such as 30d: events, and calls placed.",
+            rich_help_panel="What is kept",
+        ),
+    ] = None,
     as_json: options.JsonFlag = False,  # noqa: ARG001
     debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> None:
@@ -128,12 +127,7 @@ def listen(
     settings = context.settings({"port": port, "public_url": domain})
     if only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
-    filters = Filters(
-        types=None if only is None else options.webhook_types(only),
-        session=session,
-        destination=None if to is None else options.number("--to", to),
-        status=None if status is None else options.one_of(status, STATUSES, "status"),
-    )
+    chosen = filters.chosen(only, session, to, status)
     from voicecli.listener.service import Service
 
     way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok, no_tunnel, host)
@@ -144,9 +138,10 @@ def listen(
         forward_to=None if forward_to is None else options.web_url(forward_to, "--forward-to"),
         forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=options.webhook_types(events) if register else (),
+        keep=keep,
     )
     length = None if for_ is None else for_.total_seconds()
-    watch = Watch(context, view=view, filters=filters, count=count, length=length, masked=mask_numbers)
+    watch = Watch(context, view=view, filters=chosen, count=count, length=length, masked=mask_numbers)
     service = Service(
         plan,
         shown=watch.show,

@@ -15,6 +15,8 @@ from voicecli.callflow import MAX_VALIDITY, caller_id
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 
+MAX_ROWS = 1_000_000_000
+NEWEST = 50  # rows that are shown where nobody says how many
 _DURATION = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
 
 
@@ -43,6 +45,18 @@ def moment(text: str) -> datetime:
         raise typer.BadParameter(
             f"{text!r} is no point in time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d."
         ) from None
+
+
+def microseconds(point: datetime | None) -> int:
+    """A point in time as the store has it, since 1970; 0 for None."""
+    return 0 if point is None else round(point.timestamp() * 1_000_000)
+
+
+def most(limit: int | None, since: datetime | None) -> int | None:
+    """How many rows are shown at most: as many as were asked for; else all since then, or the newest ones."""
+    if limit is None:
+        return NEWEST if since is None else None
+    return min(limit, MAX_ROWS)
 
 
 def one_of(text: str, names: Sequence[str], what: str) -> str:
@@ -112,6 +126,12 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
+SINCE = "Only from then on: 30m, 24h or 7d ago, or a date such as 2026-11-01 (UTC)."
+Since = Annotated[datetime | None, typer.Option(metavar="TIME", parser=moment, help=SINCE)]
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help=f"At most so many. Default: the newest {NEWEST}, or all --since."),
+]
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print JSON and nothing else.", callback=_json, is_eager=True)
 ]

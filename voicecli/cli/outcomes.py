@@ -122,10 +122,9 @@ class Waiting:
     async def _outcomes(self, calls: Sequence[_Call], *, show: bool = False) -> list[Result]:
         """What became of calls, each as soon as it is known."""
         waiting, results = list(calls), []
-        newest = min((call.before for call in calls), default=0)
+        follower = history.Follower(self._store, min((call.before for call in calls), default=0))
         while waiting:
-            for received in history.events_after(self._store, newest):
-                newest = received.id
+            for received in follower.news():
                 for call in waiting:
                     self._see(call, received)
             for call in [call for call in waiting if self._is_over(call)]:
@@ -144,7 +143,7 @@ class Waiting:
         if awaited.names(event) and not history.knew_session(self._store, event.session_id, call.before):
             awaited.session_id = event.session_id
             self._placing.settle(call.request, event.session_id)
-            for earlier in history.events_of(self._store, event.session_id):
+            for earlier in history.events_of_one(self._store, event.session_id):
                 awaited.see(earlier)
         words = awaited.see(received)
         if words is not None and event.type != "VSS":

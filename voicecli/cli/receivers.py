@@ -6,13 +6,23 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Annotated, cast
 from urllib.parse import SplitResult, urlsplit
 
-from voicecli import api
+import typer
+
+from voicecli import api, rules, untrusted
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
+from voicecli.listener.replies import words
+from voicecli.rules import Action
 from voicecli.settings import Settings
+
+SendToken = Annotated[bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")]
+RequestTimeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,35 @@ def deliver(context: Context, url: str, body: bytes, token: str | None, *, secon
     if not 200 <= delivered.answer.status < 300:
         raise _refused(delivered.answer, token_sent=token is not None)
     return delivered
+
+
+def told(delivered: Delivered, kind: str) -> tuple[Mapping[str, object], str]:
+    """What an event of this type was answered, for programs and in words."""
+    reply, problem = _judged(delivered.answer) if kind == "VCA" else ("", None)
+    milliseconds = round(delivered.seconds * 1000, 1)
+    data = {
+        "status": delivered.answer.status,
+        "milliseconds": milliseconds,
+        "reply": delivered.document(),
+        "problem": problem,
+    }
+    words = f"answered {delivered.answer.status} in {milliseconds:.0f} ms"
+    return data, words + (f"; reply: {reply}" if reply else "")
+
+
+def _judged(answer: Answer) -> tuple[str, str | None]:
+    """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
+    if answer.complete and not answer.body.strip():
+        return "empty", None
+    document = untrusted.json_object(answer.body) if answer.complete else None
+    if document is None:
+        problem = "it is not a JSON object" if answer.complete else "it is longer than 1 MiB"
+    elif broken := next(rules.problems(document.get("callflow"), in_call=True), None):
+        problem = f"{broken.message} ({broken.status_code})"
+    else:
+        actions = cast("list[Action]", document["callflow"])
+        return words(actions), None
+    return f"not a valid callflow: {problem}", problem
 
 
 def _is_ours(target: SplitResult, public_url: str) -> bool:

@@ -5,19 +5,16 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
-from voicecli import api, rules, untrusted, vocabulary
-from voicecli.api import Answer
+from voicecli import api, rules, vocabulary
 from voicecli.cli import context as contexts
 from voicecli.cli import options, receivers
 from voicecli.errors import InvalidInput
 from voicecli.events import receiver_url
-from voicecli.listener.replies import words
-from voicecli.rules import Action
 from voicecli.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -92,12 +89,8 @@ def trigger(
     number: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
     ] = None,
-    send_token: Annotated[
-        bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")
-    ] = False,
-    request_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.")
-    ] = api.REQUEST_TIMEOUT,
+    send_token: receivers.SendToken = False,
+    request_timeout: receivers.RequestTimeout = api.REQUEST_TIMEOUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001
     quiet: options.QuietFlag = False,
@@ -132,22 +125,9 @@ def trigger(
     token = receivers.token_for(context, settings, url, send_token=send_token)
     body = json.dumps(made.event).encode()
     delivered = receivers.deliver(context, url, body, token, seconds=request_timeout)
-    reply, problem = _judged(delivered.answer) if made.type == "VCA" else ("", None)
-    milliseconds = round(delivered.seconds * 1000, 1)
-    context.output.result(
-        f"{made.words()}: answered {delivered.answer.status} in {milliseconds:.0f} ms"
-        + (f"; reply: {reply}" if reply else ""),
-        {
-            "to": url,
-            "tokenSent": token is not None,
-            "event": made.event,
-            "status": delivered.answer.status,
-            "milliseconds": milliseconds,
-            "reply": delivered.document(),
-            "problem": problem,
-        },
-        identifier=made.identifier,
-    )
+    answer, words = receivers.told(delivered, made.type)
+    data = {"to": url, "tokenSent": token is not None, "event": made.event, **answer}
+    context.output.result(f"{made.words()}: {words}", data, identifier=made.identifier)
 
 
 # -- from what was asked for to an event -------------------------------------------------------------
@@ -205,18 +185,3 @@ def _refuse_what_would_be_without_effect(asked: EventOptions, kind: str, status:
             )
     if asked.digits is not None and not re.fullmatch(f"[0-9*#]{{0,{rules.MAX_DIGITS}}}", asked.digits):
         raise InvalidInput(f"--digits must be at most {rules.MAX_DIGITS} of 0 to 9, * and #.")
-
-
-def _judged(answer: Answer) -> tuple[str, str | None]:
-    """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
-    if answer.complete and not answer.body.strip():
-        return "empty", None
-    document = untrusted.json_object(answer.body) if answer.complete else None
-    if document is None:
-        problem = "it is not a JSON object" if answer.complete else "it is longer than 1 MiB"
-    elif broken := next(rules.problems(document.get("callflow"), in_call=True), None):
-        problem = f"{broken.message} ({broken.status_code})"
-    else:
-        actions = cast("list[Action]", document["callflow"])
-        return words(actions), None
-    return f"not a valid callflow: {problem}", problem

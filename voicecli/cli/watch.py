@@ -5,13 +5,13 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from voicecli import vocabulary
 from voicecli.calls import Call, Calls
 from voicecli.cli.context import Context
+from voicecli.cli.filters import Filters as Filters  # it is given to Watch
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
 
@@ -28,33 +28,6 @@ class View(StrEnum):
     CALLS = "calls"
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What is shown; None where all is. ``destination`` has its +."""
-
-    types: tuple[str, ...] | None = None
-    session: str | None = None
-    destination: str | None = None
-    status: str | None = None
-
-    def event(self, received: "Received") -> bool:
-        event = received.event
-        return (
-            (self.types is None or event.type in self.types)
-            and (self.status is None or event.status == self.status)
-            and self._about(event.session_id, event.destination)
-        )
-
-    def call(self, call: Call) -> bool:
-        of_status = self.status is None or call.outcome in (None, self.status)
-        return of_status and self._about(call.session_id, call.destination)
-
-    def _about(self, session_id: str, destination: str) -> bool:
-        return (self.session is None or session_id.startswith(self.session)) and (
-            self.destination is None or f"+{destination.lstrip('+')}" == self.destination
-        )
-
-
 class Watch:
     """``run`` a service and show what it receives, until ``count`` rows are shown, ``length`` seconds are
     over, or it is interrupted."""
@@ -64,7 +37,7 @@ class Watch:
         context: Context,
         *,
         view: View = View.EVENTS,
-        filters: Filters = Filters(),
+        filters: Filters | None = None,
         count: int | None = None,
         length: float | None = None,
         masked: bool = False,
@@ -72,8 +45,8 @@ class Watch:
         self.calls = Calls()
         self.ready = False
         """Whether the service has been up."""
-        self._filters = filters
-        self._all = filters == Filters()  # asked thousands of times a second
+        self._filters = filters or Filters()
+        self._all = self._filters == Filters()  # asked thousands of times a second
         self._view = view
         self._left = count
         self._length = length

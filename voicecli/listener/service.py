@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from voicecli import settings
 from voicecli.errors import ConfigurationError, InUse, Unreachable, VoicecliError
 from voicecli.events import Received
 from voicecli.listener import health, ports
+from voicecli.listener.forgetting import forget_old
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.presence import Presence
 from voicecli.listener.recorder import Recorder
@@ -42,7 +44,7 @@ class Plan:
 
     ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
     machine gets in. ``register`` has the types of webhooks to point here. With ``token_is_new``
-    nobody has been told the token yet.
+    nobody has been told the token yet. What is older than ``keep`` is deleted; with None nothing is.
     """
 
     home: Path
@@ -58,6 +60,7 @@ class Plan:
     tunnel: Callable[[int], Tunnel] | None = None
     register: tuple[str, ...] = ()
     force: bool = False
+    keep: timedelta | None = None
 
 
 class Service:
@@ -136,6 +139,8 @@ class Service:
         Store(plan.home).close()  # so that one that can't be used is told now
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
+        if plan.keep is not None:
+            undo.push_async_callback(_end, asyncio.create_task(forget_old(plan.home, plan.keep, self._warn)))
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()

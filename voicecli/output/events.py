@@ -1,7 +1,7 @@
 """Events and calls as rows: the same wherever they are shown."""
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,19 +14,14 @@ from voicecli.output.rows import Column
 # Of the 256 colours those that can be read on a white and on a black ground (a test reckons their contrast).
 SESSION_COLOURS = (31, 32, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
 _STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow", "CANCELED": "yellow"}
-_PARTIES = ("number", "phone", "msisdn", "source", "destination", "caller", "callee")  # fields with one
-_WIDE = (
-    Column("time", 8),
-    Column("event", 5),
-    Column("session", 8),
-    Column("from → to", 27),
-    Column("what happened", 0),
-)
-_NARROW = (Column("time", 8), Column("event", 5), Column("session", 8), Column("to", 12), _WIDE[-1])
-_CALLS_WIDE = (Column("time", 8), Column("session", 8), _WIDE[3], Column("what happened", 0))
-_CALLS_NARROW = (*_CALLS_WIDE[:2], Column("to", 12), _CALLS_WIDE[-1])
-
-Mask = Callable[[str], str]
+_NUMBERED = ("number", "phone", "msisdn", "source", "destination", "caller", "callee")  # fields with one
+PARTIES, TO = Column("from → to", 27), Column("to", 12)
+_WIDE = (Column("time", 8), Column("event", 5), Column("session", 8), PARTIES, Column("what happened", 0))
+_NARROW = (*_WIDE[:3], TO, _WIDE[-1])
+_DATED_WIDE = (Column("number", 7), Column("time", 19), Column("type", 4), *_WIDE[2:])
+_DATED_NARROW = (*_DATED_WIDE[:4], _WIDE[-1])
+_CALLS_WIDE = (Column("time", 8), Column("session", 8), PARTIES, Column("what happened", 0))
+_CALLS_NARROW = (*_CALLS_WIDE[:2], TO, _CALLS_WIDE[-1])
 
 
 def session_style(session_id: str) -> str:
@@ -41,37 +36,47 @@ def outcome_style(outcome: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One event. With ``masked``, numbers can be recognised but not called."""
+    """One event. With ``masked``, numbers can be recognised but not called; ``dated``, as one of the past, it
+    begins with its number and the day."""
 
     kept: Received
     masked: bool = False
+    dated: bool = False
 
     @property
     def identifier(self) -> str:
         return str(self.kept.id)
 
     def columns(self, *, narrow: bool) -> Sequence[Column]:
+        if self.dated:
+            return _DATED_NARROW if narrow else _DATED_WIDE
         return _NARROW if narrow else _WIDE
 
     def cells(self, *, narrow: bool) -> Sequence[str]:
         kept, event = self.kept, self.kept.event
         where = self._shown(event.destination)
         if not narrow:
-            where = _way(self._shown(event.source), where)
-        words = self._shown(self._words())
-        return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, words)
+            where = way(self._shown(event.source), where)
+        last = self._shown(words(kept))
+        if not self.dated:
+            return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, last)
+        first = (f"{kept.id:>7}", moment(kept.received), event.type, event.session_id[:8])
+        return (*first, last) if narrow else (*first, where, last)
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
         event, again = self.kept.event, self.kept.again
         last = "dim" if again else outcome_style(event.outcome)
-        return ("dim", "dim" if again else "bold", session_style(event.session_id), "", last)
+        middle = ("dim" if again else "bold", session_style(event.session_id))
+        if not self.dated:
+            return ("dim", *middle, "", last)
+        return ("", "dim", *middle, last) if narrow else ("", "dim", *middle, "", last)
 
     def data(self) -> Mapping[str, object]:
         kept, event = self.kept, self.kept.event
         data = {
             "record": "duplicate" if kept.again else "event",
             "id": kept.id,
-            "received": _iso(kept.received),
+            "received": iso(kept.received),
             "type": event.type,
             "sessionId": event.session_id,
             "source": event.source,
@@ -84,18 +89,10 @@ class EventRow:
             "times": kept.times,
             "payload": event.payload,
         }
-        return _masked(data) if self.masked else data  # type: ignore[return-value]
+        return masked_data(data) if self.masked else data
 
     def _shown(self, text: str) -> str:
         return phone.masked(text) if self.masked else text
-
-    def _words(self) -> str:
-        kept = self.kept
-        if kept.again:
-            return f"the same again, ×{kept.times}"
-        words = kept.event.words
-        words += f"; our reply: {kept.reply}" if kept.reply is not None else ""
-        return f"{words} ({'; '.join(kept.remarks)})" if kept.remarks else words
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ class CallRow:
         source, destination = call.source, call.destination
         if self.masked:
             source, destination = phone.masked(source), phone.masked(destination)
-        where = destination if narrow else _way(source, destination)
+        where = destination if narrow else way(source, destination)
         words = phone.masked(call.words) if self.masked else call.words
         if call.outcome is None:
             silent = int(self.now - call.last)
@@ -137,31 +134,56 @@ class CallRow:
             "sessionId": call.session_id,
             "source": call.source,
             "destination": call.destination,
-            "first": _iso(int(call.first * 1e6)),
-            "last": _iso(int(call.last * 1e6)),
+            "first": iso(int(call.first * 1e6)),
+            "last": iso(int(call.last * 1e6)),
             "outcome": call.outcome,
             "words": call.words,
         }
-        return _masked(data) if self.masked else data  # type: ignore[return-value]
+        return masked_data(data) if self.masked else data
 
 
-def _way(source: str, destination: str) -> str:
+def way(source: str, destination: str) -> str:
+    """Who calls whom; nothing where that is not known."""
     return f"{source} → {destination}" if source or destination else ""
 
 
-@lru_cache(16)
+def words(kept: Received) -> str:
+    """What happened, and what it was answered."""
+    if kept.again:
+        return f"the same again, ×{kept.times}"
+    text = kept.event.words
+    text += f"; our reply: {kept.reply}" if kept.reply is not None else ""
+    return f"{text} ({'; '.join(kept.remarks)})" if kept.remarks else text
+
+
+def moment(microseconds: int) -> str:
+    """The day and the time of day where the person is, of microseconds since 1970."""
+    return _local(microseconds // 1_000_000, "%Y-%m-%d %H:%M:%S")
+
+
 def _clock(seconds: int) -> str:
     """The time of day where the person is."""
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%H:%M:%S")
+    return _local(seconds, "%H:%M:%S")
 
 
-def _iso(microseconds: int) -> str:
+@lru_cache(16)
+def _local(seconds: int, form: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime(form)
+
+
+def iso(microseconds: int) -> str:
+    """A moment for programs; in microseconds since 1970."""
     return f"{_second(microseconds // 1_000_000)}.{microseconds // 1000 % 1000:03}Z"
 
 
 @lru_cache(16)
 def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def masked_data(data: Mapping[str, object]) -> Mapping[str, object]:
+    """What programs get, without the phone numbers in it."""
+    return {name: _masked(item, name) for name, item in data.items()}
 
 
 def _masked(value: object, name: str = "") -> object:
@@ -173,7 +195,7 @@ def _masked(value: object, name: str = "") -> object:
             return [_masked(item, name) for item in value]
         case str():
             return phone.masked(value)
-        case int() if any(word in name.lower() for word in _PARTIES):
+        case int() if any(word in name.lower() for word in _NUMBERED):
             return phone.masked(str(value))
         case _:
             return value

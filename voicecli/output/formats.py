@@ -73,28 +73,60 @@ class Output:
         ``row`` raises."""
         self.row(row)
 
-    def table(self, rows: Iterable[Row]) -> None:
-        """Rows of one kind; on a terminal with a heading. Raises what ``row`` raises."""
-        for index, row in enumerate(rows):
-            if index == 0:
+    def table(self, rows: Iterable[Row]) -> int:
+        """Rows of one kind; on a terminal with a heading. Gives how many there were. Raises what ``row``
+        raises."""
+        shown = 0
+        for row in rows:
+            if shown == 0:
                 self._heading(row)
             self.row(row)
+            shown += 1
             if self._out is None:
-                return
+                break
+        return shown
 
     def _heading(self, row: Row) -> None:
         if (painter := self._painter(self._out)) is not None:
             self._row(painter.heading(row, shutil.get_terminal_size().columns))
 
-    def figure(self, lines: Iterable[Line], data: Mapping[str, object]) -> None:
+    def figure(
+        self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
+    ) -> None:
         """An answer of several lines that people look at: a timeline, bars. A program gets ``data``.
 
         Raises what ``row`` raises.
         """
-        painter, width = self._painter(self._out), shutil.get_terminal_size().columns
-        for text, style in lines:
-            painted = [visible(text)] if painter is None else painter.lines(text, style, width)
-            self._row("\n".join(painted))
+        painter, width = self._painter(self._out), self.width
+        for line in lines:
+            if not isinstance(line, tuple):
+                self.row(line)
+            elif painter is None:
+                self._row(visible(line[0]))
+            else:
+                self._row("\n".join(painter.lines(*line, width)))
+
+    @property
+    def width(self) -> int:
+        """How many columns there are to draw upon."""
+        return shutil.get_terminal_size().columns
+
+    def is_read(self) -> bool:
+        """Whether there still is somebody to read standard output."""
+        import select
+
+        if self._out is None:
+            return False
+        try:
+            poll = select.poll()
+            poll.register(self._out.fileno(), 0)
+            return not poll.poll(0)  # that the other end has gone is told unasked
+        except (
+            OSError,
+            ValueError,
+            AttributeError,
+        ):  # it is no file of the system, or the system has no poll
+            return True
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
         """Rows that come for as long as the command runs; ``failed`` is told when they can't be written."""
@@ -225,6 +257,11 @@ class Quiet(Output):
     def row(self, row: Row) -> None:
         self._row(visible(row.identifier))
 
+    def figure(
+        self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
+    ) -> None:
+        self._row(visible(identifier))
+
     def _heading(self, row: Row) -> None:
         """Nothing."""
 
@@ -238,10 +275,10 @@ class Json(Output):
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
-        self._answer(_json(data), text if happened else "")
+        self._answer(_document(data), text if happened else "")
 
     def row(self, row: Row) -> None:
-        self._row(_json(row.data()))
+        self._row(_document(row.data()))
 
     def _heading(self, row: Row) -> None:
         """Nothing."""
@@ -249,8 +286,10 @@ class Json(Output):
     def piece(self, row: Row) -> None:
         """Nothing yet."""
 
-    def figure(self, lines: Iterable[Line], data: Mapping[str, object]) -> None:
-        self._row(_json(data))
+    def figure(
+        self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
+    ) -> None:
+        self._row(_document(data))
 
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
@@ -266,11 +305,10 @@ class Json(Output):
 FORMATS = {"people": Output, "json": Json, "quiet": Quiet}
 
 
-def _json(data: Mapping[str, object]) -> str:
-    """JSON has no NaN and no infinity; answers from outside may."""
+def _document(data: Mapping[str, object]) -> str:
     try:
         return json.dumps(data, allow_nan=False)
-    except ValueError:
+    except ValueError:  # NaN is no JSON, yet what came from outside may have it
         return json.dumps(json.loads(json.dumps(data), parse_constant=lambda _: None))
 
 

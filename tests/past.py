@@ -1,0 +1,86 @@
+"""Fills a store with a past: events as the listener keeps them, and calls as they are placed."""
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from voicecli import events
+from voicecli.callflow import voice_message
+from voicecli.phone import PhoneNumber
+from voicecli.placed import PlacedCalls, State
+from voicecli.sandbox import payloads
+from voicecli.store import KeptEvent, Store
+
+SESSION = "5a3eab76-2940-4f6e-9c3a-000000000001"
+OTHER = "5a3eab76-2940-4f6e-9c3a-000000000002"
+SOURCE, NUMBER = "+33199000000", "+33199001234"
+
+
+def event(
+    kind: str,
+    status: str,
+    session: str = SESSION,
+    *,
+    number: str = NUMBER,
+    digits: object = None,
+    error: int = -2004,
+    **fields: object,
+) -> dict[str, Any]:
+    """An event's document; ``fields`` are put into its payload."""
+    document = payloads.made_up(
+        kind,
+        status,
+        source=SOURCE,
+        number=number,
+        event_data=digits,
+        error=error,
+        session={"sessionId": session, "subAccountId": "voicecli_sandbox"},
+        now=datetime.now(UTC),
+    )
+    payload = document["payload"]
+    assert isinstance(payload, dict)
+    return {**document, "payload": {**payload, **fields}}
+
+
+def keep(home: Path, document: object, *, ago: float = 0, reply: str | None = None) -> int:
+    """Keep an event that came so many seconds ago; its number. Bytes are kept as they are."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    read = events.parse(body)
+    assert read is not None
+    received = time.time_ns() // 1000 - int(ago * 1e6)
+    kept = KeptEvent(received, read.type, read.session_id, read.identity(lambda: body), reply, body)
+    with Store(home) as store:
+        return store.record([kept])[0].id
+
+
+def keep_a_call(
+    home: Path, session: str = SESSION, *, ago: float = 0, status: str = "COMPLETED", **fields: Any
+) -> None:
+    """The events of one call, that began so many seconds ago and took four."""
+    keep(home, event("VCS", "CALL_INITIATED", session, **fields), ago=ago)
+    keep(home, event("VCS", "CALL_CONNECTED", session, **fields), ago=ago - 1)
+    digits = event("VCA", "ACTION_COMPLETED", session, digits={"dtmf": "1"}, **fields)
+    keep(home, digits, ago=ago - 2, reply="hangup")
+    keep(home, event("VSS", status, session, **fields), ago=ago - 4)
+
+
+def place(
+    home: Path,
+    state: State,
+    session: str | None = None,
+    *,
+    request_id: str = "request-1",
+    number: str = NUMBER,
+    ago: float = 0,
+) -> None:
+    """A call that was placed from here so many seconds ago."""
+    request = voice_message(PhoneNumber(number, "FR"), "hi", source=SOURCE, message_id=request_id)
+    with Store(home) as store:
+        PlacedCalls(store, base_url="http://127.0.0.1:9", subaccount_id="some_sub").keep(
+            request, state, session
+        )
+        with store.change() as change:
+            moment = time.time_ns() // 1000 - int(ago * 1e6)
+            change("UPDATE calls SET placed = ? WHERE id = (SELECT max(id) FROM calls)", (moment,))

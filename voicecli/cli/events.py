@@ -1,0 +1,99 @@
+"""``voicecli events``: what was reported, from the store; with ``-f`` also what is being reported."""
+
+import time
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice, takewhile
+from typing import Annotated
+
+import typer
+
+from voicecli import history
+from voicecli.cli import context as contexts
+from voicecli.cli import filters, options
+from voicecli.cli.filters import Filters
+from voicecli.errors import InvalidInput, StoreFailed
+from voicecli.events import Received
+from voicecli.output import Output
+from voicecli.output.events import EventRow
+from voicecli.store import Store
+
+EXAMPLES = """Examples:
+  voicecli events --since 1h --only vss
+  voicecli events -f --status BUSY
+  voicecli events --session 5a3eab76 --json | jq .words"""
+LAST = 10  # events before those that are followed
+POLL = 0.25  # seconds between two looks at the store
+
+
+def events(
+    ctx: typer.Context,
+    follow: Annotated[
+        bool,
+        typer.Option("-f", "--follow", help=f"Show the last {LAST} and go on as they come; Ctrl-C ends it."),
+    ] = False,
+    since: options.Since = None,
+    only: filters.Only = None,
+    session: filters.OfSession = None,
+    to: filters.To = None,
+    status: filters.Status = None,
+    limit: options.Limit = None,
+    mask_numbers: filters.MaskNumbers = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Show the events that voicecli listen has kept, in the order in which they came.
+
+    The number of an event is what voicecli replay sends it again by.
+    """
+    context = contexts.of(ctx)
+    chosen = filters.chosen(only, session, to, status)
+    if session == "":
+        raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
+    start = options.microseconds(since)
+    most = LAST if follow and limit is None and since is None else options.most(limit, since)
+    with Store(contexts.home(context.settings({}))) as store:
+        newest = history.last_event(store)
+        kept, are_more = _kept(store, chosen, start, most, newest)
+        coming = _coming(context.output, store, chosen, newest) if follow else ()
+        try:
+            shown = context.output.table(
+                EventRow(one, mask_numbers, dated=True) for one in chain(kept, coming)
+            )
+        except KeyboardInterrupt:  # this is how following ends
+            if not follow:
+                raise
+            return
+        if are_more and not follow:
+            context.output.note(f"There are more than these {most:,}: see --limit and --since.")
+        if not shown:
+            context.output.note("There is no such event. What voicecli listen receives is kept.")
+
+
+def _kept(
+    store: Store, chosen: Filters, start: int, most: int | None, newest: int
+) -> tuple[Iterable[Received], bool]:
+    """The chosen events up to the one with the number ``newest``, and whether there are more than ``most``.
+    With ``most`` they are the last ones."""
+
+    def is_wanted(kept: Received) -> bool:
+        return kept.received >= start and kept.id <= newest and chosen.event(kept)
+
+    of_session = history.events_of(store, chosen.session) if chosen.session else None
+    if most is None:
+        since = history.events_since(store, start) if of_session is None else of_session
+        return filter(is_wanted, since), False
+    backwards = history.newest_events(store) if of_session is None else reversed(of_session)
+    recent = takewhile(lambda kept: kept.received >= start, backwards)
+    found = list(islice(filter(is_wanted, recent), most + 1))
+    return reversed(found[:most]), len(found) > most
+
+
+def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Iterator[Received]:
+    """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
+    follower = history.Follower(store, number)
+    while output.is_read():
+        yield from filter(chosen.event, follower.news())
+        if not store.is_there():
+            raise StoreFailed(f"The store {store.path} was removed.", hint="Start voicecli events again.")
+        time.sleep(POLL)

@@ -1,0 +1,45 @@
+"""``voicecli prune``: deletes what is old."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from voicecli import history
+from voicecli.cli import context as contexts
+from voicecli.cli import options
+from voicecli.output.events import iso, moment
+from voicecli.store import Store
+
+EXAMPLES = """Examples:
+  voicecli prune --older-than 30d --dry-run
+  voicecli prune --older-than 30d"""
+
+
+def prune(
+    ctx: typer.Context,
+    older_than: Annotated[
+        timedelta, typer.Option(metavar="TIME", parser=options.duration, help="Such as 24h, 30d.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Delete events, and calls placed from here, that are older than that, for good.
+
+    What is deleted is overwritten on the disk. voicecli listen can go on meanwhile; with its own --keep 30d
+    it does the same every hour.
+    """
+    context = contexts.of(ctx)
+    before = options.microseconds(datetime.now(UTC) - older_than)
+    events = calls = 0
+    with Store(contexts.home(context.settings({}))) as store:
+        if dry_run:
+            events, calls = history.older(store, before)
+        else:
+            for more_events, more_calls in history.prune(store, before):
+                events, calls = events + more_events, calls + more_calls
+                context.output.progress(f"Deleted {history.counted(events, calls)}")
+    what = f"{history.counted(events, calls)} from before {moment(before)}"
+    data = {"before": iso(before), "events": events, "calls": calls, "deleted": not dry_run}
+    context.output.result(f"{'Would delete' if dry_run else 'Deleted'} {what}", data, happened=not dry_run)

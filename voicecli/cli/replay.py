@@ -1,0 +1,117 @@
+"""``voicecli replay``: stored events, sent again byte for byte."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from voicecli import api, history
+from voicecli.cli import context as contexts
+from voicecli.cli import options, receivers
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.errors import InvalidInput, VoicecliError
+from voicecli.events import Received, receiver_url
+from voicecli.output import Column, Record
+from voicecli.store import Store
+
+EXAMPLES = """Examples:
+  voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
+  voicecli replay --session 5a3eab76 --to http://127.0.0.1:5678
+  voicecli replay 4711 4712 --to https://example.com/hooks --dry-run"""
+_COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Column("what was answered", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """An event, and where it goes."""
+
+    kept: Received
+    url: str
+
+    def row(self, words: str, data: Mapping[str, object], style: str = "") -> Record:
+        number, event = str(self.kept.id), self.kept.event
+        values = {"id": self.kept.id, "type": event.type, "sessionId": event.session_id, "to": self.url}
+        texts = (number.rjust(7), event.type, event.session_id[:8], words)
+        return Record(_COLUMNS, texts, {**values, **data}, style, name=number)
+
+
+def replay(
+    ctx: typer.Context,
+    numbers: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="EVENT...", help="The events' numbers, as voicecli events shows them."),
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="URL", help="Where to send them.")] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="All events of this session, in order; its beginning is enough."),
+    ] = None,
+    send_token: receivers.SendToken = False,
+    request_timeout: receivers.RequestTimeout = api.REQUEST_TIMEOUT,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
+    ] = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> int:
+    """Send events that voicecli listen has kept again, byte for byte, to a receiver that you want to test.
+
+    To a URL without a path, such as http://127.0.0.1:5678, the path of voicecli's own receiver is added:
+    /api/webhooks/TYPE. The token in WEBHOOK_AUTH_TOKEN goes along as the Authorization header, but only to
+    this machine and to the host of WEBHOOK_BASE_URL.
+
+    Exit code 0 means that each was answered 2xx, and 7 that some were not; for a single event 4 means that
+    it was answered anything else, and 5 that no answer came.
+    """
+    if not math.isfinite(request_timeout):
+        raise InvalidInput("--request-timeout must be a number of seconds.")
+    if (session is None) == (not numbers):
+        raise InvalidInput("Which events to send: give their numbers, or --session ID.")
+    if to is None:
+        raise InvalidInput("Where to send it is missing.", hint="For example: --to http://127.0.0.1:5678")
+    url = options.web_url(to, "--to")
+    context = contexts.of(ctx)
+    settings = context.settings({})
+    with Store(contexts.home(settings)) as store:
+        events = (
+            _numbered(store, numbers or ()) if session is None else history.session(store, session).events
+        )
+    sendings = [_Sending(kept, receiver_url(url, kept.event.type)) for kept in events]
+    if dry_run:
+        for sending in sendings:
+            body = sending.kept.body
+            words = f"{len(body):,} bytes would go to {sending.url}"
+            context.output.row(sending.row(words, {"body": body.decode(errors="replace")}))
+        return ExitCode.DONE
+    token = receivers.token_for(context, settings, url, send_token=send_token)
+    failed = 0
+    for sending in sendings:
+        try:
+            delivered = receivers.deliver(
+                context, sending.url, sending.kept.body, token, seconds=request_timeout
+            )
+        except VoicecliError as error:
+            if len(sendings) == 1:
+                raise
+            failed += 1
+            trouble = {"code": error.code, "message": error.message}
+            context.output.row(sending.row(error.message, {"error": trouble}, "red"))
+        else:
+            data, words = receivers.told(delivered, sending.kept.event.type)
+            context.output.row(sending.row(words, {"tokenSent": token is not None, **data}))
+    return ExitCode.SOME_FAILED if failed else ExitCode.DONE
+
+
+def _numbered(store: Store, numbers: Iterable[int]) -> list[Received]:
+    """The events with these numbers. Raises InvalidInput where one is missing: then none is sent."""
+    found = []
+    for number in numbers:
+        kept = history.event(store, number)
+        if kept is None:
+            raise InvalidInput(
+                f"There is no event {number}: nothing was sent.", hint="voicecli events shows their numbers."
+            )
+        found.append(kept)
+    return found

@@ -1,0 +1,77 @@
+"""``voicecli sessions``: the calls that were placed or seen, and what became of them."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from voicecli import history
+from voicecli.cli import context as contexts
+from voicecli.cli import filters, options
+from voicecli.errors import InvalidInput
+from voicecli.output.sessions import SessionRow, timeline
+from voicecli.sessions import OPEN, UNKNOWN, Session
+from voicecli.store import Store
+from voicecli.vocabulary import Outcome
+
+EXAMPLES = """Examples:
+  voicecli sessions --since 1h --status BUSY
+  voicecli sessions --to +33199001234
+  voicecli sessions 5a3eab76"""
+STATUSES = (*Outcome, OPEN, UNKNOWN)
+
+
+def sessions(
+    ctx: typer.Context,
+    id_: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="A session's id, or its clientRequestId; the beginning is enough."
+        ),
+    ] = None,
+    since: options.Since = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            help="Only this outcome, such as BUSY; or OPEN: no summary yet; or UNKNOWN: perhaps not placed.",
+            **filters.SHOWN,
+        ),
+    ] = None,
+    to: filters.To = None,
+    limit: options.Limit = None,
+    mask_numbers: filters.MaskNumbers = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """List the calls that were placed from here or reported to voicecli listen, newest first.
+
+    With ID it shows one call from its start to its end: every event, the digits that were pressed, what
+    was replied, and how its legs went.
+    """
+    context = contexts.of(ctx)
+    status = None if status is None else options.one_of(status, STATUSES, "status")
+    number = None if to is None else options.number("--to", to)
+    if id_ is not None and (since, status, to, limit) != (None,) * 4:
+        raise InvalidInput("With ID there is nothing to choose: leave the other options out.")
+    with Store(contexts.home(context.settings({}))) as store:
+        if id_ is not None:
+            row = SessionRow(history.session(store, id_), mask_numbers)
+            context.output.figure(timeline(row), row.whole(), identifier=row.identifier)
+            return
+        found = history.sessions(store, since=options.microseconds(since))
+        wanted = (session for session in found if _is_wanted(session, status, number))
+        most = options.most(limit, since)
+        shown = context.output.table(SessionRow(session, mask_numbers) for session in islice(wanted, most))
+        if shown == most and next(wanted, None) is not None:
+            context.output.note(f"There are more than these {most:,}: see --limit and --since.")
+        if not shown:
+            context.output.note(
+                "There is no such call. What is placed here or reported to voicecli listen is kept."
+            )
+
+
+def _is_wanted(session: Session, status: str | None, number: str | None) -> bool:
+    is_of_number = number is None or filters.is_number(session.destination, number)
+    return is_of_number and status in (None, session.status)

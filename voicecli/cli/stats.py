@@ -1,0 +1,43 @@
+"""``voicecli stats``: how the calls of a time ended, as bars."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from voicecli import history
+from voicecli.cli import context as contexts
+from voicecli.cli import options
+from voicecli.output.events import iso
+from voicecli.output.stats import bars
+from voicecli.store import Store
+
+EXAMPLES = """Examples:
+  voicecli stats --since 7d
+  voicecli stats --json | jq .answerRate"""
+DEFAULT = timedelta(hours=24)
+
+
+def stats(
+    ctx: typer.Context,
+    since: Annotated[
+        datetime | None,
+        typer.Option(metavar="TIME", parser=options.moment, help=f"{options.SINCE} Default: 24h."),
+    ] = None,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Show how the calls of the last 24 hours ended: outcomes, answer rate, duration, sound, errors.
+
+    Counted are the calls whose summary (VSS) came in that time.
+    """
+    context = contexts.of(ctx)
+    start = options.microseconds(since or datetime.now(UTC) - DEFAULT)
+    with Store(contexts.home(context.settings({}))) as store:
+        found = history.stats(store, start)
+    data: Mapping[str, object] = {"since": iso(start), **found.data()}
+    if found.ended or found.open or found.in_doubt:
+        context.output.figure(bars(found, context.output.width), data)
+    else:
+        context.output.result("No calls in that time. --since 7d looks further back.", data)

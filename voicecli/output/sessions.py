@@ -1,0 +1,131 @@
+"""Sessions as rows, and one of them as a timeline."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from voicecli import phone
+from voicecli.events import Received
+from voicecli.output.events import (
+    PARTIES,
+    TO,
+    EventRow,
+    iso,
+    masked_data,
+    moment,
+    outcome_style,
+    session_style,
+    way,
+    words,
+)
+from voicecli.output.rows import Column, Line, Row
+from voicecli.sessions import UNKNOWN, Session
+
+_WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("what became of it", 0))
+_NARROW = (*_WIDE[:2], TO, _WIDE[-1])
+_TIMELINE = (Column("time", 10), Column("event", 6), Column("what happened", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session. With ``masked``, numbers can be recognised but not called."""
+
+    session: Session
+    masked: bool = False
+
+    @property
+    def identifier(self) -> str:
+        return self.session.id or self.session.client_request_id
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return _NARROW if narrow else _WIDE
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        session = self.session
+        source, destination, words = map(self.shown, (session.source, session.destination, session.words))
+        where = destination if narrow else way(source, destination)
+        return (moment(session.start), self.identifier[:8], where, words)
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        last = "red" if self.session.status == UNKNOWN else outcome_style(self.session.outcome)
+        return ("dim", session_style(self.session.id), "", last)
+
+    def data(self) -> Mapping[str, object]:
+        return masked_data(self._data()) if self.masked else self._data()
+
+    def whole(self) -> Mapping[str, object]:
+        """All that is known of it, for programs."""
+        events = [EventRow(kept).data() for kept in self.session.events]
+        data = {**self._data(), "legs": [leg.payload for leg in self.session.legs], "events": events}
+        return masked_data(data) if self.masked else data
+
+    def _data(self) -> Mapping[str, object]:
+        session = self.session
+        return {
+            "record": "session",
+            "sessionId": session.id or None,
+            "clientRequestId": session.client_request_id or None,
+            "start": iso(session.start),
+            "source": session.source,
+            "destination": session.destination,
+            "status": session.status,
+            "outcome": session.outcome,
+            "durationSeconds": session.seconds,
+            "mos": session.mos,
+            "digits": list(session.digits),
+            "errorCode": None if session.summary is None else session.summary.error_code,
+            "error": session.error or None,
+            "words": session.words,
+        }
+
+    def shown(self, text: str) -> str:
+        return phone.masked(text) if self.masked else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """One line of a timeline; ``after`` is in microseconds since the start."""
+
+    after: int
+    event: str
+    words: str
+    style: str
+
+    @property
+    def identifier(self) -> str:
+        return self.event
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return _TIMELINE
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        return (f"{self.after / 1e6:+,.1f} s".rjust(10), self.event, self.words)
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        return ("dim", "bold", self.style)
+
+    def data(self) -> Mapping[str, object]:
+        return {"after": self.after, "event": self.event, "words": self.words}
+
+
+def timeline(row: SessionRow) -> Iterator[Line | Row]:
+    """All that is known of a session, from its start to its end."""
+    session, shown = row.session, row.shown
+    yield f"Session {session.id or 'that 8x8 has not told'}", "bold"
+    yield shown(session.words), row.styles(narrow=False)[-1]
+    yield f"{way(shown(session.source), shown(session.destination))}  {moment(session.start)}".strip(), ""
+    if session.client_request_id:
+        yield f"clientRequestId {session.client_request_id}", "dim"
+    yield "", ""
+    if session.answer:
+        yield _Moment(0, "placed", session.answer, "")
+    for kept in session.events:
+        yield _moment(kept, session.start, shown(words(kept)))
+    if session.legs:
+        yield "", ""
+    for letter, leg in zip("ABCDEFGH", session.legs, strict=False):
+        yield f"Leg {letter}: {way(shown(leg.source), shown(leg.destination))}: {leg.words}", ""
+
+
+def _moment(kept: Received, start: int, said: str) -> _Moment:
+    again = f" (came {kept.times} times)" if kept.times > 1 else ""
+    return _Moment(kept.received - start, kept.event.type, said + again, outcome_style(kept.event.outcome))

@@ -1,0 +1,87 @@
+"""Figures of many calls, as bars."""
+
+from collections.abc import Iterator, Sequence
+
+from voicecli import vocabulary
+from voicecli.output.events import outcome_style
+from voicecli.output.rows import Line
+from voicecli.output.safe import visible
+from voicecli.stats import Stats, median
+
+MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
+MAX_LABEL = 46  # characters
+MAX_BAR = 60  # characters: longer ones only push the eye about
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_QUALITY_STYLES = {"excellent": "green", "good": "green", "fair": "yellow", "poor": "red", "bad": "red"}
+
+Bar = tuple[str, int, str]
+"""A label, a count and a style (rich's)."""
+
+
+def bars(stats: Stats, width: int) -> Iterator[Line]:
+    """The figures in lines of at most ``width`` columns."""
+    rate = "" if stats.answer_rate is None else f", {_part(stats.answer_rate)} answered"
+    more = [
+        (stats.open, "without a summary yet"),
+        (stats.in_doubt, "of which nobody knows whether it was placed"),
+    ]
+    yield f"{_calls(stats.ended)} ended{rate}", "bold"
+    for count, words in more:
+        if count:
+            yield f"{_calls(count)} {words}", ""
+    outcomes = [
+        (vocabulary.outcome_words(outcome), count, outcome_style(outcome))
+        for outcome, count in stats.outcomes.most_common()
+    ]
+    yield from _group("Outcomes", _few(outcomes), width)
+    middle = median(stats.seconds)
+    heading = "Duration of answered calls" + ("" if middle is None else f": median {middle:g} s")
+    durations = [(name, count, "") for name, count in stats.durations()] if stats.seconds else []
+    yield from _group(heading, durations, width)
+    middle = median(stats.mos)
+    heading = "MOS" + ("" if middle is None else f": median {middle:g}")
+    qualities = [(word, count, _QUALITY_STYLES[word]) for word, count in stats.qualities()]
+    yield from _group(heading, qualities if stats.mos else [], width)
+    errors = [(words, count, "red") for (_, words), count in stats.errors.most_common()]
+    yield from _group("Errors", _few(errors), width)
+
+
+def _few(entries: Sequence[Bar]) -> Sequence[Bar]:
+    """The most frequent ones; the others together."""
+    if len(entries) <= MAX_KINDS:
+        return entries
+    rest = sum(count for _, count, _ in entries[MAX_KINDS - 1 :])
+    return [*entries[: MAX_KINDS - 1], ("others", rest, "")]
+
+
+def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
+    """A heading and its bars, the longest of which takes the room there is; nothing without entries. At least
+    one of these counts."""
+    if not entries:
+        return
+    yield "", ""
+    yield heading, "bold"
+    entries = [(visible(text), count, style) for text, count, style in entries]
+    counts = [count for _, count, _ in entries]
+    most, total = max(counts), sum(counts)
+    label = min(MAX_LABEL, max(10, width - 35), max(len(text) for text, _, _ in entries))
+    digits = len(f"{most:,}")
+    room = max(1, min(MAX_BAR, width - label - digits - 16))
+    for text, count, style in entries:
+        shown = text if len(text) <= label else text[: label - 1] + "…"
+        bar = _bar(count / most * room)
+        yield f"  {shown.ljust(label)}  {count:>{digits},}  {_part(count / total):>7}  {bar}".rstrip(), style
+
+
+def _bar(length: float) -> str:
+    """A bar of so many columns, to the eighth of one."""
+    eighths = round(length * 8)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def _part(part: float) -> str:
+    return f"{part * 100:.1f} %"
+
+
+def _calls(count: int) -> str:
+    return f"{count:,} call{'' if count == 1 else 's'}"

@@ -1,0 +1,96 @@
+"""Figures of many calls: how they ended, how long they took, how they sounded, what went wrong."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from voicecli import vocabulary
+from voicecli.events import Event, Leg
+
+DURATIONS = (10, 30, 60, 180, 600)
+"""Seconds: where one bucket ends and the next begins."""
+QUALITIES = ("excellent", "good", "fair", "poor", "bad")
+MAX_ERRORS = 1_000  # kinds that are told apart: 8x8 has a dozen, but their words come from outside
+OTHER = "other errors"
+
+
+@dataclass(slots=True)
+class Stats:
+    """``see`` the summary (VSS) of each call once. ``open`` are calls without one, and of those that are
+    ``in_doubt`` nobody knows whether they were placed."""
+
+    open: int = 0
+    in_doubt: int = 0
+    answered: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    errors: Counter[tuple[int | None, str]] = field(default_factory=Counter)
+    """By errorCode, and its words."""
+    seconds: list[float] = field(default_factory=list)
+    """How long each answered call was talked on."""
+    mos: list[float] = field(default_factory=list)
+
+    @property
+    def ended(self) -> int:
+        """The calls that have an outcome."""
+        return self.outcomes.total()
+
+    @property
+    def answer_rate(self) -> float | None:
+        """The part of these that was answered, 0 to 1; None without any."""
+        return self.answered / self.ended if self.ended else None
+
+    def see(self, summary: Event) -> None:
+        """Count one call."""
+        if summary.outcome is None:
+            return
+        self.outcomes[summary.outcome] += 1
+        legs = [Leg(leg) for leg in summary.legs]
+        if summary.outcome.startswith(vocabulary.Outcome.COMPLETED) or any(leg.connected for leg in legs):
+            self.answered += 1
+            self.seconds += [leg.seconds for leg in legs[:1]]
+        self.mos += [leg.mos for leg in legs[:1] if leg.mos is not None]
+        if summary.error:
+            kind = (summary.error_code, summary.error)
+            known = kind in self.errors or len(self.errors) < MAX_ERRORS
+            self.errors[kind if known else (None, OTHER)] += 1
+
+    def durations(self) -> Sequence[tuple[str, int]]:
+        """How many answered calls took how long."""
+        buckets = Counter(bisect_right(DURATIONS, seconds) for seconds in self.seconds)
+        ends = [_length(end) for end in DURATIONS]
+        between = [f"{start} to {end}" for start, end in pairwise(ends)]
+        names = [f"under {ends[0]}", *between, f"{ends[-1]} or more"]
+        return [(name, buckets[index]) for index, name in enumerate(names)]
+
+    def qualities(self) -> Sequence[tuple[str, int]]:
+        """How many calls sounded how."""
+        counts = Counter(map(vocabulary.quality_words, self.mos))
+        return [(word, counts[word]) for word in QUALITIES]
+
+    def data(self) -> Mapping[str, object]:
+        """All of it, for programs."""
+        return {
+            "ended": self.ended,
+            "open": self.open,
+            "unknown": self.in_doubt,
+            "answered": self.answered,
+            "answerRate": self.answer_rate,
+            "outcomes": dict(self.outcomes.most_common()),
+            "durationSeconds": {"median": median(self.seconds), "calls": dict(self.durations())},
+            "mos": {"median": median(self.mos), "calls": dict(self.qualities())},
+            "errors": [
+                {"errorCode": code, "error": words, "calls": count}
+                for (code, words), count in self.errors.most_common()
+            ],
+        }
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The one in the middle; None without any."""
+    return sorted(values)[len(values) // 2] if values else None
+
+
+def _length(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
