@@ -105,7 +105,7 @@ def test_an_empty_store_is_told_kindly(run: Program) -> None:
     [
         (["--status", "BUZY"], "'BUZY' is no status; the nearest is BUSY"),
         (["--to", "bob"], "--to must be a number"),
-        (["--since", "soon"], "is not a length of time"),
+        (["--since", "soon"], "is no point in time"),
         (["--limit", "0"], "--limit"),
         (["abc", "--since", "1h"], "With ID there is nothing to choose"),
         (["abc"], "There is no session that begins with 'abc'"),
