@@ -853,6 +853,27 @@ def test_what_a_command_sends_is_as_the_file_says(name: str, run: Program) -> No
     assert request_complaints(specification(url), request) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [NUMBER, "Press 1", "--confirm", "1"],
+        [NUMBER, "Press 1", "--confirm", "1,2", "--thanks", "Thank you", "--repeat", "3", "--speed", "0.9"],
+        [NUMBER, "Your PIN", "--digits", "4-6", "--hash", "--message-id", "m-1"],
+        [NUMBER, "Your PIN", "--digits", "25"],
+        [NUMBER, SECOND_NUMBER, "Hello", "--repeat", "10"],
+        [NUMBER, "--play", "https://example.com/a.mp3", "--wait"],
+    ],
+)
+def test_what_a_call_that_is_waited_for_sends_is_as_the_file_says(arguments: list[str], run: Program) -> None:
+    done = run("call", *arguments, "--from", SOURCE, "--dry-run", "--json", env=environment(api.BASE_URL))
+    assert done.code == 0, done
+    for line in done.out.splitlines():
+        shown = json.loads(line)
+        headers = Headers({**shown["headers"], "Authorization": f"Bearer {API_KEY}"})
+        request = HttpRequest(shown["method"], shown["url"], headers, json.dumps(shown["body"]).encode())
+        assert request_complaints(specification(api.BASE_URL), request) == []
+
+
 def test_every_operation_has_a_command() -> None:
     document = specification()
     requests = (expected.split() for _, expected in COMMANDS.values())
