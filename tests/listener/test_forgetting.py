@@ -2,42 +2,39 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE
-from past import keep_a_call
+from past import event, keep, keep_a_call
 
 from voicecli import store
 from voicecli.listener import forgetting
 
 
-async def told(home: Path, times: int) -> list[str]:
-    """What it tells, until it has told so often."""
-    notes: list[str] = []
-    enough = asyncio.Event()
-
-    def tell(text: str) -> None:
-        notes.append(text)
-        if len(notes) == times:
-            enough.set()
-
-    task = asyncio.create_task(forgetting.forget_old(home, timedelta(days=1), tell))
-    async with asyncio.timeout(DEADLINE):
-        await enough.wait()
-    task.cancel()
-    await asyncio.wait({task})
-    return notes
+@asynccontextmanager
+async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
+    """What it tells, as it goes on."""
+    notes: asyncio.Queue[str] = asyncio.Queue()
+    task = asyncio.create_task(forgetting.forget_old(home, timedelta(days=1), notes.put_nowait))
+    try:
+        async with asyncio.timeout(DEADLINE):
+            yield notes
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def test_it_is_done_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forgetting, "EVERY", 0.01)
     keep_a_call(tmp_path, ago=100_000)
-    again = asyncio.create_task(told(tmp_path, 2))
-    await asyncio.to_thread(keep_a_call, tmp_path, "another", ago=100_000)
-    notes = await again
-    assert sum(int(note.split(": ")[1].split()[0]) for note in notes) >= 5
+    async with forgetting_in(tmp_path) as notes:
+        assert (await notes.get()).endswith(": 4 events and 0 calls.")
+        keep(tmp_path, event("VSS", "BUSY", "another"), ago=100_000)
+        assert (await notes.get()).endswith(": 1 event and 0 calls.")
 
 
 async def test_trouble_is_told_and_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,9 +43,12 @@ async def test_trouble_is_told_and_it_goes_on(tmp_path: Path, monkeypatch: pytes
     keep_a_call(tmp_path, ago=100_000)
     other = sqlite3.connect(tmp_path / "voicecli.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    notes = await told(tmp_path, 2)
-    other.execute("ROLLBACK")
-    other.close()
-    assert all(note.startswith("What is old can't be deleted. The store") for note in notes)
-    assert "database is locked" in notes[0]
-    assert (await told(tmp_path, 1))[0].endswith(": 4 events and 0 calls.")
+    async with forgetting_in(tmp_path) as notes:
+        trouble = await notes.get()
+        assert trouble.startswith("What is old can't be deleted. The store")
+        assert "database is locked" in trouble
+        other.execute("ROLLBACK")
+        other.close()
+        while (told := await notes.get()).startswith("What is old"):
+            pass  # it was under way
+        assert told.endswith(": 4 events and 0 calls.")
