@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
     REFUSED = 4, "8x8 refused: no call was placed"
     UNREACHABLE = 5, "8x8 could not be reached: no call was placed"
     UNKNOWN = 6, "the request left and no answer came: the call may have been placed"
-    SOME_FAILED = 7, "of many calls, some failed"
+    SOME_FAILED = 7, "of several, some failed"
     OUT_OF_TIME = 8, "out of time: what was waited for, such as the outcome of a call, had not come yet"
     PLACED_BEFORE = 9, "--once: the same call was placed before, so nothing was sent"
     NO_ANSWER = 10, "--wait: no answer"
