@@ -7,7 +7,7 @@ import pytest
 
 from voicecli.callflow import CallRequest, gist, request_from_json, voice_message
 from voicecli.errors import PlacedBefore
-from voicecli.placed import PlacedCalls, State, placed_calls
+from voicecli.placed import Placed, PlacedCalls, State, calls_where
 from voicecli.store import Store
 
 SOURCE, NUMBER = "+33199000000", "+33199001234"
@@ -22,10 +22,14 @@ def calls(store: Store, subaccount: str = "some_sub") -> PlacedCalls:
     return PlacedCalls(store, base_url="https://voice.8x8.com", subaccount_id=subaccount)
 
 
+def kept(store: Store) -> list[Placed]:
+    return list(calls_where(store, "ORDER BY placed DESC", ()))
+
+
 def test_a_call_is_kept_without_what_it_says(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         calls(store).keep(message("The code is 482913", message_id="m-1"), State.ACCEPTED, "s-1")
-        [call] = placed_calls(store)
+        [call] = kept(store)
     assert (call.state, call.session_id, call.client_request_id) == (State.ACCEPTED, "s-1", "m-1")
     assert (call.source, call.destination) == (SOURCE, NUMBER)
     assert all(b"482913" not in path.read_bytes() for path in tmp_path.iterdir())
@@ -35,11 +39,11 @@ def test_a_claimed_call_is_settled_either_way(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         ours = calls(store)
         first = ours.claim(message("one"), named=False, within=HOUR)
-        assert [call.state for call in placed_calls(store)] == [State.SENDING]
+        assert [call.state for call in kept(store)] == [State.SENDING]
         ours.settle(first, State.ACCEPTED, "s-1")
         second = ours.claim(message("two"), named=False, within=HOUR)
         ours.settle(second, None)
-        assert [call.session_id for call in placed_calls(store)] == ["s-1"]
+        assert [call.session_id for call in kept(store)] == ["s-1"]
 
 
 def test_the_same_call_is_refused_and_another_is_not(tmp_path: Path) -> None:
@@ -69,7 +73,7 @@ def test_the_session_of_a_lost_call_becomes_known(tmp_path: Path) -> None:
         ours = calls(store)
         ours.keep(message(message_id="m-1"), State.UNKNOWN)
         ours.name("m-1", "s-1")
-        [call] = placed_calls(store)
+        [call] = kept(store)
     assert (call.state, call.session_id) == (State.ACCEPTED, "s-1")
 
 

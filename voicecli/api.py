@@ -217,6 +217,7 @@ def _refused(answer: Answer, document: Json, private: Sequence[str]) -> Refused:
         f"{source}: {meaning.text} ({code}{quoted}).",
         hint=meaning.advice,
         status_code=code,
+        http_status=answer.status,
         retryable=answer.status >= 500,
     )
 

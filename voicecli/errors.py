@@ -16,6 +16,8 @@ VoicecliError
 └── StoreFailed            what happened could not be written to the store
 """
 
+from collections.abc import Mapping
+
 
 class VoicecliError(Exception):
     """One sentence that says what is wrong, and one that says what to do about it.
@@ -27,14 +29,15 @@ class VoicecliError(Exception):
     code = "fault"
     retryable = False
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, object] = {}) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self._details = details
 
     def details(self) -> dict[str, object]:
         """What a program wants to know beyond the sentence: more fields for the JSON form."""
-        return {}
+        return dict(self._details)
 
     def data(self) -> dict[str, object]:
         """The JSON form."""
@@ -65,13 +68,23 @@ class InUse(ConfigurationError):
 
 
 class Refused(VoicecliError):
-    """8x8 answered that it did not do it. ``status_code`` is 8x8's own (-1014), or else HTTP's (401)."""
+    """8x8 answered that it did not do it. ``status_code`` is 8x8's own (-1014), or else HTTP's, which is
+    ``http_status`` in any case."""
 
     code = "refused"
 
-    def __init__(self, message: str, *, hint: str = "", status_code: int, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status_code: int,
+        http_status: int | None = None,
+        retryable: bool = False,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status_code = status_code
+        self.http_status = status_code if http_status is None else http_status
         self.retryable = retryable
 
     def details(self) -> dict[str, object]:
@@ -125,18 +138,14 @@ class OutOfTime(VoicecliError):
 
 
 class Interrupted(VoicecliError):
-    """``details`` say which call it may be about, where a request was under way."""
+    """``details`` say which calls it may be about, where requests were under way."""
 
     code = "interrupted"
 
     def __init__(
-        self, message: str = "Interrupted.", *, hint: str = "", details: dict[str, object] | None = None
+        self, message: str = "Interrupted.", *, hint: str = "", details: Mapping[str, object] = {}
     ) -> None:
-        super().__init__(message, hint=hint)
-        self._details = details or {}
-
-    def details(self) -> dict[str, object]:
-        return self._details
+        super().__init__(message, hint=hint, details=details)
 
 
 class OutputFailed(VoicecliError):
@@ -145,4 +154,3 @@ class OutputFailed(VoicecliError):
 
 class StoreFailed(VoicecliError):
     code = "store"
-    retryable = True

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from heapq import merge
 from typing import NamedTuple, TypeVar
 
-from voicecli import events
+from voicecli import events, placed
 from voicecli.errors import InvalidInput, quoted
 from voicecli.events import Event, Received
 from voicecli.placed import Placed, calls_where
@@ -304,7 +304,9 @@ def stats(store: Store, since: int) -> Stats:
 def older(store: Store, before: int) -> tuple[int, int]:
     """How many events and how many calls are older than that moment (microseconds since 1970)."""
     [(events_,)] = store.rows("SELECT count(*) FROM events WHERE received < ?", (before,))
-    [(calls,)] = store.rows("SELECT count(*) FROM calls WHERE placed < ?", (before,))
+    [(calls,)] = store.rows(
+        "SELECT count(*) FROM calls WHERE placed < ? AND guarded < ?", (before, placed.now())
+    )
     return events_, calls
 
 
@@ -316,12 +318,16 @@ def counted(events: int, calls: int) -> str:
 def prune(
     store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
 ) -> Iterator[tuple[int, int]]:
-    """Delete what is older, and overwrite it. In small steps, each of which gives how many events and how
-    many calls it took. After each it rests, for others want to write, too: ``rest`` gets the seconds that
-    the step took."""
+    """Delete what is older, and overwrite it; but no call that --once still guards. In small steps, each of
+    which gives how many events and how many calls it took. After each it rests, for others want to write,
+    too: ``rest`` gets the seconds that the step took."""
     list(store.rows("PRAGMA secure_delete = ON"))
-    for table, moment in (("events", "received"), ("calls", "placed")):
-        oldest = f"SELECT id FROM {table} WHERE {moment} < ? ORDER BY {moment} LIMIT {STEP}"  # noqa: S608
+    for table, moment, free in (
+        ("events", "received", "1"),
+        ("calls", "placed", f"guarded < {placed.now()}"),
+    ):
+        which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
+        oldest = f"SELECT id FROM {table} WHERE {which}"  # noqa: S608
         deleted = STEP
         while deleted == STEP:
             start = time.monotonic()

@@ -4,6 +4,7 @@ What a call says is not among it: ``--once`` compares keyed hashes.
 """
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from voicecli.errors import PlacedBefore, StoreFailed
 from voicecli.store import Store
 
 KEY_FILE = "once.key"
+KEY_LENGTH = 32  # bytes
 
 
 class State(StrEnum):
@@ -49,10 +51,14 @@ class PlacedCalls:
         self._store = store
         self._of = (base_url, subaccount_id)
 
-    def keep(self, request: CallRequest, state: State, session_id: str | None = None) -> int:
-        """Keep a request. Gives the number to ``settle`` it by."""
+    def keep(
+        self, request: CallRequest, state: State, session_id: str | None = None, *, placed: int | None = None
+    ) -> int:
+        """Keep a request that left at ``placed`` (microseconds since 1970), else now. Gives the number to
+        ``settle`` it by."""
+        placed = now() if placed is None else placed
         with self._store.change() as change:
-            return change(_INSERT, self._row(request, state, session_id, None)).lastrowid or 0
+            return change(_INSERT, self._row(request, state, session_id, placed)).lastrowid or 0
 
     def claim(self, request: CallRequest, *, named: bool, within: timedelta) -> int:
         """Keep a request that is about to leave, unless the same was kept in the last ``within``: of a call
@@ -62,17 +68,26 @@ class PlacedCalls:
         Gives the number to ``settle`` it by. Raises PlacedBefore.
         """
         fingerprint = None if named else self._fingerprint(request)
-        since = time.time_ns() // 1000 - within // timedelta(microseconds=1)
+        placed = now()
+        until = placed + within // timedelta(microseconds=1)
         with self._store.change() as change:
-            found = change(
-                "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"
-                " AND placed > ? AND (fingerprint = ? OR client_request_id = ?)"
-                " ORDER BY placed DESC LIMIT 1",
-                (*self._of, since, fingerprint, request.client_request_id),
-            ).fetchone()
-            if found is not None:
-                raise _placed_before(*found)
-            return change(_INSERT, self._row(request, State.SENDING, None, fingerprint)).lastrowid or 0
+            self._refuse_repetition(request, fingerprint, within)
+            row = self._row(request, State.SENDING, None, placed, fingerprint, until)
+            return change(_INSERT, row).lastrowid or 0
+
+    def refuse_repetition(self, request: CallRequest, *, named: bool, within: timedelta) -> None:
+        """Raises PlacedBefore where ``claim`` would do so now."""
+        self._refuse_repetition(request, None if named else self._fingerprint(request), within)
+
+    def _refuse_repetition(self, request: CallRequest, fingerprint: bytes | None, within: timedelta) -> None:
+        since = now() - within // timedelta(microseconds=1)
+        for before in self._store.rows(
+            "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"
+            " AND placed > ? AND (fingerprint = ? OR client_request_id = ?)"
+            " ORDER BY placed DESC LIMIT 1",
+            (*self._of, since, fingerprint, request.client_request_id),
+        ):
+            raise _placed_before(*before)
 
     def settle(self, number: int, state: State | None, session_id: str | None = None) -> None:
         """Note what became of a claimed request; None for one that was certainly not carried out."""
@@ -97,13 +112,23 @@ class PlacedCalls:
         return blake2b(of, key=_key(self._store.path.with_name(KEY_FILE)), digest_size=16).digest()
 
     def _row(
-        self, request: CallRequest, state: State, session_id: str | None, fingerprint: bytes | None
+        self,
+        request: CallRequest,
+        state: State,
+        session_id: str | None,
+        placed: int,
+        fingerprint: bytes | None = None,
+        guarded: int = 0,
     ) -> tuple[object, ...]:
-        now = time.time_ns() // 1000
         source = next(iter(sources(request.callflow)), "")
         destination = next(iter(destinations(request.callflow)), "")
         ids = (session_id, request.client_request_id)
-        return (now, *self._of, state, *ids, source, destination, fingerprint)
+        return (placed, *self._of, state, *ids, source, destination, fingerprint, guarded)
+
+
+def now() -> int:
+    """Microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
 
 
 def _key(path: Path) -> bytes:
@@ -111,21 +136,24 @@ def _key(path: Path) -> bytes:
     try:
         if not path.exists():
             with NamedTemporaryFile(dir=path.parent, prefix=KEY_FILE) as file:  # only its owner can read it
-                file.write(secrets.token_bytes(32))
+                file.write(secrets.token_bytes(KEY_LENGTH))
                 file.flush()
+                os.fsync(file.fileno())
                 with suppress(FileExistsError):
                     path.hardlink_to(file.name)
-        return path.read_bytes()
+        key = path.read_bytes()
     except OSError as error:
         raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error
+    if len(key) != KEY_LENGTH:
+        raise StoreFailed(f"The file {path} is damaged.", hint="Delete it: --once then begins anew.")
+    return key
 
 
 def _placed_before(placed: int, state: str, session_id: str | None) -> PlacedBefore:
     sure = "was placed" if state == State.ACCEPTED else "was sent, and may have been placed,"
     session = f" as session {session_id}" if session_id else ""
     return PlacedBefore(
-        f"The same call {sure} {_ago((time.time_ns() // 1000 - placed) // 1_000_000)}{session}: "
-        "nothing was sent.",
+        f"The same call {sure} {_ago((now() - placed) // 1_000_000)}{session}: nothing was sent.",
         hint="--within says how long a call counts as the same; without --once it is placed again.",
         session_id=session_id,
     )
@@ -140,13 +168,8 @@ def _ago(seconds: int) -> str:
 
 _INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, session, client_request_id, source, destination,"
-    " fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " fingerprint, guarded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def placed_calls(store: Store, *, since: int = 0) -> Iterator[Placed]:
-    """The calls of all subaccounts from that moment on (microseconds since 1970), newest first."""
-    return calls_where(store, "WHERE placed >= ? ORDER BY placed DESC", (since,))
 
 
 def calls_where(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Placed]:

@@ -174,6 +174,10 @@ class Settings:
         """A value that may be missing. Raises what ``require`` raises for a wrong one."""
         return self.require(name)[name] if name in self._values else None
 
+    def given(self, *names: str) -> list[str]:
+        """Those of the names that have a value."""
+        return [name for name in names if name in self._values]
+
     def secrets(self) -> Iterator[str]:
         """Values that no output may show."""
         for setting in SETTINGS:

@@ -59,7 +59,8 @@ MIGRATIONS = (
         client_request_id TEXT NOT NULL,
         source TEXT NOT NULL,
         destination TEXT NOT NULL,
-        fingerprint BLOB                    -- of a call placed with --once: a keyed hash
+        fingerprint BLOB,                   -- of a call placed with --once: a keyed hash
+        guarded INTEGER NOT NULL            -- until when it keeps the same call from being placed; 0: never
     );
     CREATE INDEX calls_by_time ON calls (placed);
     CREATE INDEX calls_by_session ON calls (session);
@@ -235,7 +236,8 @@ class Store:
             ) from error
 
     def trouble(self) -> str | None:
-        """What is wrong with the file: damaged, or not to be written; None where all is well."""
+        """What is wrong with the file: damaged, or not to be written; None where all is well. Raises
+        StoreFailed where another process holds it."""
         try:
             [(verdict,)] = self._db.execute("PRAGMA quick_check(1)").fetchall()
             if verdict != "ok":
@@ -243,6 +245,10 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("ROLLBACK")
         except sqlite3.Error as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise StoreFailed(
+                    f"The store {self.path} is held by another process.", hint="Try again a little later."
+                ) from error
             return str(error)
         return None
 

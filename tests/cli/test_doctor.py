@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 from conftest import Finished, Program, RunningSandbox, wait_until
-from running_listener import listening, registering, webhooks
+from running_listener import TOKEN, listening, registering, webhooks
 from stand_in_agent import is_alive, pids, write_agent
 from test_terminal import on_terminal, plain
 
 from voicecli import api
 from voicecli.client import Client
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.store import Store
 
 ORDER = (
+    ".env",
     "settings",
     "API",
     "key",
@@ -22,7 +24,8 @@ ORDER = (
     "caller ID",
     "voice",
     "clock",
-    "webhooks",
+    "VSS webhook",
+    "VCA webhook",
     "token",
     "port",
     "ngrok",
@@ -72,7 +75,7 @@ def test_where_all_is_well_it_says_so_and_changes_nothing(doctor: Doctor) -> Non
 def test_a_person_gets_a_row_for_each_check_and_a_verdict(run: Program, own_sandbox: RunningSandbox) -> None:
     done = run("doctor", *way_in(), env=own_sandbox.environment)
     lines = done.out.splitlines()
-    assert [line[:10].rstrip() for line in lines[:-1]] == list(ORDER)
+    assert [line[:11].rstrip() for line in lines[:-1]] == list(ORDER)
     assert lines[-1] == "A call with --wait would work."
 
 
@@ -82,8 +85,8 @@ def test_on_a_terminal_its_words_wrap_inside_their_column(own_sandbox: RunningSa
     lines = plain(on_terminal("doctor", *way_in(), columns=columns, env=env))
     assert max(map(len, lines)) <= columns
     start = next(index for index, line in enumerate(lines) if line.startswith("key"))
-    assert lines[start].startswith("key         failed   8x8 refused")
-    assert columns == 200 or lines[start + 1].startswith(" " * 21)
+    assert lines[start].startswith("key          failed   8x8 refused")
+    assert columns == 200 or lines[start + 1].startswith(" " * 22)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +119,9 @@ def test_a_dotenv_that_others_can_read_is_a_warning(doctor: Doctor, tmp_path: Pa
     dotenv = tmp_path / ".env"
     dotenv.write_text("PORT=0\n")
     dotenv.chmod(0o644)
-    assert doctor.states()["settings"] == "warning"
+    assert doctor.states()[".env"] == "warning"
     dotenv.chmod(0o600)
-    assert doctor.states()["settings"] == "ok"
+    assert doctor.states()[".env"] == "ok"
 
 
 def test_a_port_that_is_taken_is_named_with_its_owner(doctor: Doctor) -> None:
@@ -140,7 +143,46 @@ def test_a_webhook_that_could_not_be_put_back_is_in_the_way(doctor: Doctor) -> N
     with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=doctor.sandbox.sandbox.url) as client:
         client.send(api.set_webhook("VSS", "https://example.com/vss", authorization="a-secret"))
     done = doctor()
-    assert (done.code, failure(done)["check"]) == (3, "webhooks")
+    assert (done.code, failure(done)["check"]) == (3, "VSS webhook")
+
+
+def test_webhooks_that_a_killed_listener_left_are_no_obstacle(doctor: Doctor, tmp_path: Path) -> None:
+    options = registering()
+    with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
+        assert listener.url
+        listener.process.kill()
+    done = doctor()
+    assert done.code == 0, done
+    words = {check["check"]: check["words"] for check in done.json["checks"]}
+    assert words["VSS webhook"] == "VSS was left behind by a listener that was killed."
+
+
+def test_a_webhook_that_leads_here_with_its_token_is_no_obstacle(doctor: Doctor) -> None:
+    options = way_in()
+    url = f"{options[3]}/api/webhooks/vss"
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=doctor.sandbox.sandbox.url) as client:
+        client.send(api.set_webhook("VSS", url, authorization=TOKEN))
+    assert doctor(*options, WEBHOOK_AUTH_TOKEN=TOKEN).code == 0
+    assert doctor(*options).code == 3, "a new token is not the one in that header"
+
+
+def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_path: Path) -> None:
+    options = [*registering(), "--events", "vss"]
+    with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
+        assert listener.url
+        done = doctor(*options[:-3])
+    assert done.code == 0
+    [warning] = [check for check in done.json["checks"] if check["state"] == "warning"]
+    assert warning["check"] == "VCA webhook"
+
+
+def test_a_store_that_is_held_is_not_called_damaged(doctor: Doctor, tmp_path: Path) -> None:
+    home = tmp_path / "held"
+    with Store(home) as store, store.change():
+        done = doctor(VOICECLI_HOME=str(home))
+    [found] = [check for check in done.json["checks"] if check["check"] == "store"]
+    assert found["state"] == "failed"
+    assert "held by another process" in found["words"]
 
 
 def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path) -> None:
@@ -150,9 +192,9 @@ def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path
         done = doctor(*options[:-1])
         assert done.code == 0
         words = {check["check"]: check["words"] for check in done.json["checks"]}
-        assert "leads to that voicecli listen" in words["public URL"]
+        assert "leads to the voicecli listen" in words["public URL"]
         elsewhere = doctor(*way_in(), VOICECLI_HOME=str(tmp_path / "another"))
-        assert failure(elsewhere)["check"] == "webhooks"
+        assert failure(elsewhere)["check"] == "VSS webhook"
 
 
 def test_without_an_ngrok_agent_it_says_how_to_get_one(doctor: Doctor, tmp_path: Path) -> None:

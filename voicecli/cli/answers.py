@@ -43,7 +43,7 @@ def column(name: str, texts: Iterable[str]) -> Column:
 def is_missing(context: Context, client: "Client", error: Refused) -> bool:
     """Whether a refusal means that there is no such thing in the subaccount. It can also mean that there is
     no such subaccount: then another question is refused, too, and that is raised."""
-    if error.status_code != NOT_FOUND:
+    if error.http_status != NOT_FOUND:
         return False
     context.send(client, api.list_webhooks())
     return True

@@ -236,7 +236,10 @@ def call(
         from voicecli.cli.outcomes import Waiting
         from voicecli.store import Store
 
-        reports = _reports(context, settings, plan, digits=asked.captures)
+        if until_confirmed or len(requests) == 1:
+            placing.refuse_repetition(requests)
+        captures = any(callflow.captures(request.callflow) for request in requests)
+        reports = _reports(context, settings, plan, digits=asked.captures, captures=captures)
         with Store(plan.home) as store:
             waiting = Waiting(
                 context,
@@ -260,7 +263,7 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
                 words, data = placing.accepted(request, session), accepted(request, session)
                 results.append(Result(ExitCode.DONE, words, data, session.session_id))
                 results[-1].show(context)
-                placing.told(request, session)
+                placing.told(request)
         except OutputFailed:
             raise
         except VoicecliError as error:
@@ -271,14 +274,18 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
     return overall(results)
 
 
-def _reports(context: Context, settings: Settings, plan: "Plan", *, digits: bool) -> "Reports":
-    """Digits come by VCA, outcomes by VSS."""
-    from voicecli.listener.reports import Reports
+def _reports(
+    context: Context, settings: Settings, plan: "Plan", *, digits: bool, captures: bool
+) -> "Reports":
+    """Outcomes come by VSS, and digits by VCA. A callflow of the user's own that ``captures`` digits is
+    refused where nobody gets them; whoever gets them now goes on to do so."""
+    from voicecli.listener.reports import PROGRESS, Reports
 
     registration = contexts.registration(context, settings, tell=context.output.note)
     needed = ("VSS", "VCA") if digits else ("VSS",)
+    spare = (PROGRESS, "VCA") if captures else (PROGRESS,)
     output = context.output
-    return Reports(plan, registration, needed, tell=output.note, failed=output.error)
+    return Reports(plan, registration, needed, spare=spare, tell=output.note, failed=output.error)
 
 
 async def _wait(

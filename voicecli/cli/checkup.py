@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from voicecli.client import Client
     from voicecli.listener.service import Plan
 
-NEEDED = "VSS"  # what --wait waits for; --confirm needs VCA, too
+NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm and --digits do, too
+OPTIONAL = ("webhook_token", "public_url", "ngrok_token", "home")
 UNAUTHORIZED, NOT_FOUND = (401, 403), (404,)
 OLDEST_AGENT = 3  # major version; ngrok refuses older ones (ERR_NGROK_121)
 FINE_OFFSET = timedelta(seconds=30)
@@ -82,20 +83,19 @@ class Checkup:
     # -- this machine's settings ---------------------------------------------------------------------
 
     def _settings(self, flags: Mapping[str, str | None]) -> Settings | None:
+        if settings.is_dotenv_exposed():
+            self._found(
+                ".env", State.WARNING, "Others on this machine can read it.", "Fix it: chmod 600 .env"
+            )
+        else:
+            self._found(".env", State.OK, "There is none here that others on this machine can read.")
         try:
             values = self._context.settings(flags)
-            values.require(*CONNECTION, "source", "voice_profile", "port")
-            for name in ("webhook_token", "public_url", "ngrok_token", "home"):
-                values.get(name)
+            values.require(*CONNECTION, "source", "voice_profile", "port", *values.given(*OPTIONAL))
         except VoicecliError as error:
             self._failed("settings", error)
             return None
-        if settings.is_dotenv_exposed():
-            self._found(
-                "settings", State.WARNING, "Others on this machine can read .env.", "Mend it: chmod 600 .env"
-            )
-        else:
-            self._found("settings", State.OK, "All that a call needs is set, and well formed.")
+        self._found("settings", State.OK, "All that a call needs is set, and well formed.")
         return values
 
     # -- 8x8 -----------------------------------------------------------------------------------------
@@ -105,8 +105,18 @@ class Checkup:
         with contexts.subaccount_client(self._context, values) as client:
             webhooks = self._reachable(values, client)
             if webhooks is None:
-                for check in ("caller ID", "voice", "clock", "webhooks"):
-                    self._found(check, State.SKIPPED, "8x8 does not let us look.")
+                done = {finding.check for finding in self.findings}
+                for check in (
+                    "key",
+                    "subaccount",
+                    "caller ID",
+                    "voice",
+                    "clock",
+                    "VSS webhook",
+                    "VCA webhook",
+                ):
+                    if check not in done:
+                        self._found(check, State.SKIPPED, "8x8 could not be asked.")
                 return None
             self._caller_id(client, values.require("source")["source"])
             self._voice(client, values.require("voice_profile")["voice_profile"])
@@ -119,7 +129,7 @@ class Checkup:
             webhooks = self._context.send(client, api.list_webhooks())
         except Refused as error:
             guilty = {**dict.fromkeys(UNAUTHORIZED, "key"), **dict.fromkeys(NOT_FOUND, "subaccount")}
-            check = guilty.get(error.status_code, "API")
+            check = guilty.get(error.http_status, "API")
             if check != "API":
                 self._found("API", State.OK, f"{where} answers.")
             if check == "subaccount":
@@ -197,45 +207,62 @@ class Checkup:
         except VoicecliError as error:
             self._failed("public URL", error)
             return
-        await asyncio.to_thread(self._webhooks, webhooks, here=guest is not None)
+        await asyncio.to_thread(self._webhooks, values, plan, webhooks, here=guest is not None)
         self._token(values)
         if guest is not None:
             guest.close()
-            self._found("port", State.OK, f"{plan.port} belongs to the voicecli listen that runs here.")
-            self._found("ngrok", State.SKIPPED, "That voicecli listen sees to it.")
-            self._found("public URL", State.OK, "8x8's webhook leads to that voicecli listen.")
+            used = "The voicecli listen that runs here is used, with its own"
+            self._found("port", State.SKIPPED, f"{used} port.")
+            self._found("ngrok", State.SKIPPED, f"{used} tunnel.")
+            self._found("public URL", State.OK, "8x8's webhook leads to the voicecli listen that runs here.")
             return
-        ready = self._port(plan) and await asyncio.to_thread(self._ngrok, plan)
-        if not ready:
+        port_free, agent_there = self._port(plan), await asyncio.to_thread(self._ngrok, plan)
+        if not (port_free and agent_there):
             self._found("public URL", State.SKIPPED, "There is no way in yet.")
             return
         await self._public_url(plan)
 
-    def _webhooks(self, webhooks: Mapping[str, Webhook] | None, *, here: bool) -> None:
+    def _webhooks(
+        self, values: Settings, plan: "Plan", webhooks: Mapping[str, Webhook] | None, *, here: bool
+    ) -> None:
+        """Whether a call may take them for as long as it waits."""
         from voicecli.listener import health
+        from voicecli.listener.registration import is_there, objection
 
         if webhooks is None:
             return
-        webhook = webhooks.get(NEEDED)
-        if webhook is None:
-            self._found("webhooks", State.OK, f"{NEEDED} is not set: a call with --wait sets it meanwhile.")
-        elif here:
-            self._found("webhooks", State.OK, f"{NEEDED} leads to the voicecli listen that runs here.")
-        elif webhook.has_authorization:
-            error = ConfigurationError(
-                f"{NEEDED} points to {webhook.url} with an Authorization header, which 8x8 does not tell.",
-                hint="Without --force a call with --wait will not replace it; or let voicecli listen run.",
-            )
-            self._failed("webhooks", error)
-        elif health.is_listener(webhook.url):
-            error = ConfigurationError(
-                f"{NEEDED} points to another voicecli listen, at {webhook.url}.",
-                hint="Wait for calls there, or stop it.",
-            )
-            self._failed("webhooks", error)
-        else:
-            words = f"{NEEDED} points to {webhook.url}: a call with --wait takes it, and puts it back."
-            self._found("webhooks", State.OK, words)
+        receiver = plan.public_url or _url(values.get("public_url"))
+        left = self._left_behind(values)
+        for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
+            check, webhook = f"{kind} webhook", webhooks.get(kind)
+            state, words, advice = State.OK, f"{kind} is not set: a call with {what} sets it meanwhile.", ""
+            if webhook is not None and webhook.url in left:
+                words = f"{kind} was left behind by a listener that was killed."
+                advice = "The next one puts back what was there; or run voicecli webhooks restore."
+            elif webhook is not None and here and health.behind(webhook.url) is not None:
+                words = f"{kind} leads to the voicecli listen that runs here."
+            elif here:
+                state, words = State.WARNING, f"{kind} does not lead to the voicecli listen that runs here."
+                advice = f"{what} would not work: start it with --register --events vca,vss."
+            elif webhook is not None and not (plan.token_is_new or not is_there(webhook, receiver)):
+                words = f"{kind} leads to {webhook.url} already."
+            elif webhook is not None and (error := objection(webhook, receiver)) is not None:
+                state, words, advice = State.WARNING, error.message, f"{what} would not work. {error.hint}"
+                if kind == NEEDED:
+                    self._failed(check, error)
+                    continue
+            elif webhook is not None:
+                words = f"{kind} points to {webhook.url}: a call with {what} takes it, and puts it back."
+            self._found(check, state, words, advice)
+
+    def _left_behind(self, values: Settings) -> set[str]:
+        """Where listeners that were killed had pointed webhooks."""
+        try:
+            with Store(contexts.home(values)) as store:
+                replaced = store.replaced_webhooks(*values.require("base_url", "subaccount_id").values())
+        except VoicecliError:
+            return set()  # that has a check of its own
+        return {url for webhook in replaced for url in webhook.own_urls}
 
     def _token(self, values: Settings) -> None:
         if values.get("webhook_token") is None:
@@ -299,10 +326,15 @@ class Checkup:
         try:
             with Store(contexts.home(values)) as store:
                 if trouble := store.trouble():
-                    hint = "Move the file away; a new one is made."
-                    raise ConfigurationError(f"The store {store.path} is not well: {trouble}.", hint=hint)
-                size = store.path.stat().st_size / 1e6
+                    hint = "Move the file away, and a new one is made. First try: voicecli webhooks restore"
+                    raise ConfigurationError(f"The store {store.path} is damaged: {trouble}.", hint=hint)
+                size = store.path.stat().st_size / 1e6 if store.is_there() else 0.0
         except VoicecliError as error:
             self._failed("store", error)
         else:
-            self._found("store", State.OK, f"It can be read and written, and has {size:.1f} MB.")
+            self._found("store", State.OK, f"It can be read and written; its size is {size:.1f} MB.")
+
+
+def _url(domain: str | None) -> str:
+    """The address of a static domain, which may be given as a URL."""
+    return "" if domain is None else domain if "://" in domain else f"https://{domain}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
 
 import typer
 
@@ -18,11 +18,19 @@ if TYPE_CHECKING:
     from voicecli.client import Client
     from voicecli.listener.registration import Registration
     from voicecli.settings import Settings
+    from voicecli.store import Store
 
 T = TypeVar("T")
 REGISTRATION_TIMEOUT = 10.0  # seconds for one request
 CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
+
+
+class Accepted(NamedTuple):
+    """A call that 8x8 accepted, in words and by its session."""
+
+    words: str
+    session_id: str
 
 
 @dataclass
@@ -34,18 +42,30 @@ class Context:
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
     format: str = "people"
     debug: bool = False
-    accepted: list[str] = field(default_factory=list)  # what 8x8 accepted, until that is told
+    accepted: dict[str, Accepted] = field(default_factory=dict)
+    """What 8x8 accepted and nobody has been told of, by clientRequestId."""
     _client: "Client | None" = field(default=None, init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
-        """What an interrupt leaves behind: an accepted call, one that may have been placed, or nothing."""
+        """What an interrupt leaves behind: accepted calls, one that may have been placed, or nothing."""
         self.output.give_up()
-        if self.accepted:
-            return Interrupted(f"Interrupted, after this: {'; '.join(self.accepted)}.")
         left = None if self._client is None else self._client.in_doubt
-        if left is None:
-            return Interrupted()
-        return Interrupted(left.message, hint=left.hint, details=left.details())
+        details: dict[str, object] = {} if left is None else left.details()
+        if not self.accepted:
+            return (
+                Interrupted() if left is None else Interrupted(left.message, hint=left.hint, details=details)
+            )
+        words = "; ".join(accepted.words for accepted in self.accepted.values())
+        details["accepted"] = [
+            {"sessionId": accepted.session_id, "clientRequestId": request_id}
+            for request_id, accepted in self.accepted.items()
+        ]
+        doubt = "" if left is None else f" {left.message}"
+        hint = (
+            "A call that was accepted goes on. voicecli sessions shows what a voicecli listen receives of it."
+        )
+        hint = hint if left is None else f"{hint} {left.hint}"
+        return Interrupted(f"Interrupted, after this: {words}.{doubt}", hint=hint, details=details)
 
     @cached_property
     def output(self) -> Output:
@@ -66,7 +86,7 @@ class Context:
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:
-            self.output.note(f"Warning: {warning}")
+            self.output.warning(warning)
         return loaded
 
     def client(
@@ -76,11 +96,13 @@ class Context:
         request_timeout: float,
         retries: int,
         tell: Callable[[str], None] | None = None,
+        is_main: bool = True,
     ) -> "Client":
-        """A client whose waits are told to ``tell``, else as talk."""
+        """A client whose waits are told to ``tell``, else as talk. An interrupt tells what may have become of
+        the last request of the one that ``is_main``."""
         from voicecli.client import Client
 
-        self._client = Client(
+        client = Client(
             **settings.require(*CONNECTION),
             request_timeout=request_timeout,
             retries=retries,
@@ -88,7 +110,9 @@ class Context:
                 f"{reason}; trying again in {pause:.1f} s"
             ),
         )
-        return self._client
+        if is_main:
+            self._client = client
+        return client
 
     def send(self, client: "Client", operation: "Operation[T]") -> "T":
         """Carry an operation out; with --debug, tell where it goes and how long it takes."""
@@ -144,18 +168,25 @@ def home(settings: "Settings") -> Path:
     return store.folder(settings.get("home"))
 
 
-def subaccount_client(
-    context: Context, settings: "Settings | None" = None, tell: Callable[[str], None] | None = None
-) -> "Client":
+def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
     """For the commands that look after a subaccount, and not place calls."""
     settings = context.settings({}) if settings is None else settings
-    return context.client(settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell)
+    return context.client(settings, request_timeout=REGISTRATION_TIMEOUT, retries=1)
+
+
+def store(context: Context) -> "Store":
+    """The store, for the commands that need nothing else. Raises ConfigurationError."""
+    from voicecli.store import Store
+
+    return Store(home(context.settings({})))
 
 
 def registration(context: Context, settings: "Settings", *, tell: Callable[[str], None]) -> "Registration":
     """The subaccount's webhooks, to be taken and put back."""
     from voicecli.listener.registration import Registration
 
-    client = subaccount_client(context, settings, tell)
+    client = context.client(
+        settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
+    )
     values = settings.require("base_url", "subaccount_id")
     return Registration(client, home(settings), tell=tell, **values)

@@ -12,7 +12,7 @@ EXAMPLES = """Examples:
   voicecli doctor
   voicecli doctor --public-url https://calls.example.com
   voicecli doctor --json"""
-_COLUMNS = (Column("check", 10), Column("state", 7), Column("what", 0))
+_COLUMNS = (Column("check", 11), Column("state", 7), Column("what", 0))
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red", State.SKIPPED: "dim"}
 

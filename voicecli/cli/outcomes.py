@@ -14,7 +14,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.placing import Placing
 from voicecli.cli.results import Result, accepted, destination, failed, outcome_code, overall
-from voicecli.errors import OutcomeUnknown, VoicecliError
+from voicecli.errors import OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.events import Received
 from voicecli.store import Store
 from voicecli.threads import in_daemon_thread
@@ -71,7 +71,7 @@ class Waiting:
         return result.code
 
     async def together(self, requests: Sequence[CallRequest]) -> ExitCode:
-        """Several calls at once: one result for each, as it is known."""
+        """Several calls: all are placed, and then there is one result for each, as it is known."""
         calls, refused = await self._place_all(requests)
         return overall([*refused, *await self._outcomes(calls, show=True)])
 
@@ -79,20 +79,26 @@ class Waiting:
         """One call after the other, until somebody confirms."""
         results: list[Result] = []
         for request in requests:
-            calls, refused = await self._place_all([request])
+            calls, refused = await self._place_all([request], is_one=True)
             results += [*refused, *await self._outcomes(calls, show=True)]
             if results[-1].code is ExitCode.DONE:
                 return ExitCode.DONE
-        placed = any(result.placed for result in results)
-        return ExitCode.NOT_CONFIRMED if placed else results[-1].code
+        if any(result.placed for result in results):
+            return ExitCode.NOT_CONFIRMED
+        return ExitCode.UNKNOWN if ExitCode.UNKNOWN in {r.code for r in results} else results[-1].code
 
-    async def _place_all(self, requests: Sequence[CallRequest]) -> tuple[list[_Call], list[Result]]:
-        """Those that were placed, and what kept the others from it, which is shown."""
+    async def _place_all(
+        self, requests: Sequence[CallRequest], *, is_one: bool = False
+    ) -> tuple[list[_Call], list[Result]]:
+        """Those that were placed, and what kept the others from it, which is shown. Where they are all one
+        thing (``is_one``), PlacedBefore is raised if any of it was done before."""
         calls, refused = [], []
         for request in requests:
             try:
                 calls.append(await self._place(request))
             except VoicecliError as error:
+                if is_one and isinstance(error, PlacedBefore):
+                    raise
                 refused.append(failed(request, error))
                 refused[-1].show(self._context)
         return calls, refused
@@ -120,7 +126,22 @@ class Waiting:
         return call
 
     async def _outcomes(self, calls: Sequence[_Call], *, show: bool = False) -> list[Result]:
-        """What became of calls, each as soon as it is known."""
+        """What became of calls, each as soon as it is known. A store that fails leaves that open; it must not
+        look as if the calls had failed."""
+        try:
+            return await self._known_outcomes(calls, show=show)
+        except StoreFailed as error:
+            ids = [
+                {"sessionId": c.awaited.session_id, "clientRequestId": c.request.client_request_id}
+                for c in calls
+            ]
+            raise StoreFailed(
+                f"What became of the calls can't be read. {error.message}",
+                hint="They were placed: look for them before you call again.",
+                details={"accepted": ids},
+            ) from error
+
+    async def _known_outcomes(self, calls: Sequence[_Call], *, show: bool) -> list[Result]:
         waiting, results = list(calls), []
         follower = history.Follower(self._store, min((call.before for call in calls), default=0))
         while waiting:
@@ -163,8 +184,7 @@ class Waiting:
             hint = (
                 f"It may go on: voicecli sessions {awaited.session_id} shows what a listener receives of it."
             )
-        if call.session is not None:
-            self._placing.told(call.request, call.session)
+        self._placing.told(call.request)
         data = {
             **accepted(call.request, call.session),
             "sessionId": awaited.session_id,

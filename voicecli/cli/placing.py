@@ -1,6 +1,6 @@
 """Places calls, and keeps in the store that they were placed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,11 +9,11 @@ from voicecli import api
 from voicecli.api import Session
 from voicecli.callflow import CallRequest
 from voicecli.cli import context as contexts
-from voicecli.cli.context import Context
+from voicecli.cli.context import Accepted, Context
 from voicecli.cli.results import destination
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
-from voicecli.placed import PlacedCalls, State
+from voicecli.placed import PlacedCalls, State, now
 from voicecli.settings import Settings
 from voicecli.store import Store
 
@@ -45,41 +45,50 @@ class Placing:
     def placed(self, request: CallRequest) -> Iterator[Session]:
         """Place it; inside, 8x8 has accepted it. What became of it is kept at the end, so as not to keep
         anybody waiting. Raises PlacedBefore, and what the client raises."""
-        number = self._begin(request)
+        number, left = self._begin(request), now()
         session: Session | None = None
         try:
             session = self._context.send(self._client, api.send_callflow(request))
-            self._context.accepted.append(self.accepted(request, session))
+            words = self.accepted(request, session)
+            self._context.accepted[request.client_request_id] = Accepted(words, session.session_id)
+            self._client.in_doubt = None  # there is none any more
             yield session
         finally:
-            self._end(number, request, session)
+            self._end(number, request, session, left)
 
     def accepted(self, request: CallRequest, session: Session) -> str:
         """That it was, in one line that fits into 80 columns."""
         return f"{self._other_end} accepted session {session.session_id} to {destination(request)}"
 
-    def told(self, request: CallRequest, session: Session) -> None:
+    def told(self, request: CallRequest) -> None:
         """An interrupt need not tell of it any more."""
-        self._context.accepted.remove(self.accepted(request, session))
+        self._context.accepted.pop(request.client_request_id, None)
 
     def settle(self, request: CallRequest, session_id: str) -> None:
         """The session of a call whose answer was lost has become known."""
         with self._kept_or_told(), Store(self._home) as store:
             PlacedCalls(store, **self._of).name(request.client_request_id, session_id)
 
+    def refuse_repetition(self, requests: Sequence[CallRequest]) -> None:
+        """See beforehand that none of these was placed. Raises PlacedBefore, and ConfigurationError."""
+        if self._once is None:
+            return
+        with self._nothing_sent(), Store(self._home) as store:
+            for request in requests:
+                PlacedCalls(store, **self._of).refuse_repetition(
+                    request, named=self._once.named, within=self._once.within
+                )
+
     def _begin(self, request: CallRequest) -> int | None:
         if not self._ahead and self._once is None:
             return None
-        try:
-            with Store(self._home) as store:
-                calls = PlacedCalls(store, **self._of)
-                if self._once is None:
-                    return calls.keep(request, State.SENDING)
-                return calls.claim(request, named=self._once.named, within=self._once.within)
-        except StoreFailed as error:
-            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
+        with self._nothing_sent(), Store(self._home) as store:
+            calls = PlacedCalls(store, **self._of)
+            if self._once is None:
+                return calls.keep(request, State.SENDING)
+            return calls.claim(request, named=self._once.named, within=self._once.within)
 
-    def _end(self, number: int | None, request: CallRequest, session: Session | None) -> None:
+    def _end(self, number: int | None, request: CallRequest, session: Session | None, left: int) -> None:
         session_id = None if session is None else session.session_id
         state: State | None = State.ACCEPTED
         if session is None:
@@ -90,7 +99,14 @@ class Placing:
                     PlacedCalls(store, **self._of).settle(number, state, session_id)
             elif state is not None:
                 with Store(self._home) as store:
-                    PlacedCalls(store, **self._of).keep(request, state, session_id)
+                    PlacedCalls(store, **self._of).keep(request, state, session_id, placed=left)
+
+    @contextmanager
+    def _nothing_sent(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreFailed as error:
+            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
     @contextmanager
     def _kept_or_told(self) -> Iterator[None]:
@@ -98,4 +114,4 @@ class Placing:
         try:
             yield
         except VoicecliError as error:
-            self._context.output.note(f"Warning: voicecli sessions will not know this call. {error.message}")
+            self._context.output.warning(f"voicecli sessions will not know this call. {error.message}")

@@ -11,7 +11,7 @@ from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.errors import VoicecliError
 from voicecli.vocabulary import Outcome
 
-_OUTCOMES = {
+_OUTCOMES: Mapping[str, ExitCode] = {
     Outcome.COMPLETED: ExitCode.DONE,
     Outcome.NO_ANSWER: ExitCode.NO_ANSWER,
     Outcome.BUSY: ExitCode.BUSY,
@@ -74,12 +74,13 @@ def outcome_code(call: Awaited) -> ExitCode:
         return ExitCode.DONE
     if call.outcome is None:
         return ExitCode.OUT_OF_TIME
-    code = next((code for outcome, code in _OUTCOMES.items() if outcome == call.outcome), ExitCode.ERROR)
+    code = _OUTCOMES.get(call.outcome, ExitCode.ERROR)
     return ExitCode.NOT_CONFIRMED if code is ExitCode.DONE and call.digits_wanted else code
 
 
 def overall(results: Sequence[Result]) -> ExitCode:
     """The exit code for calls that were all to succeed."""
-    if len(results) == 1:
+    codes = {result.code for result in results}
+    if len(results) == 1 or codes in ({ExitCode.DONE}, {ExitCode.PLACED_BEFORE}):
         return results[0].code
-    return ExitCode.DONE if all(result.code is ExitCode.DONE for result in results) else ExitCode.SOME_FAILED
+    return ExitCode.SOME_FAILED

@@ -104,7 +104,7 @@ def delete(
         try:
             context.send(client, api.delete_webhook(kind))
         except Refused as error:
-            if error.status_code != NOT_FOUND:
+            if error.http_status != NOT_FOUND:
                 raise
             found = {webhook.type for webhook in context.send(client, api.list_webhooks())}
             if kind in found:
@@ -142,4 +142,4 @@ def _forget(context: Context, settings: Settings, kind: str) -> None:
         with Store(contexts.home(settings)) as store:
             store.forget_webhook(values["base_url"], values["subaccount_id"], kind)
     except VoicecliError as error:
-        context.output.note(f"Warning: a listener may still put back what was there before. {error.message}")
+        context.output.warning(f"a listener may still put back what was there before. {error.message}")

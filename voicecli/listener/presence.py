@@ -6,6 +6,7 @@ Both are known by locks on files beside the store, which the system frees howeve
 import fcntl
 import os
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
@@ -53,13 +54,15 @@ class Presence:
     """A listener's own: from now until ``close`` others of this machine can find it by its ``instance``."""
 
     def __init__(self, home: Path, instance: str) -> None:
-        for left in home.glob(_NAME.format("*")):  # by those that were killed
-            if (dead := Lock.take(left)) is not None:
-                dead.close(remove=True)
-                (home / left.name.replace(_NAME.format(""), _GUESTS.format(""))).unlink(missing_ok=True)
+        while (alive := Lock.take(home / _NAME.format(instance))) is None:
+            time.sleep(0.01)  # another one clears up, and looks whether this is left over
+        self._alive = alive
         self._guests = home / _GUESTS.format(instance)
         self._closing: Lock | None = None
-        self._alive = Lock.take(home / _NAME.format(instance))
+        for pattern in (_NAME, _GUESTS):  # what those that ended in a hurry have left
+            for path in home.glob(pattern.format("*")):
+                if path != self._guests and (left := Lock.take(path)) is not None:
+                    left.close(remove=True)
 
     def alone(self) -> bool:
         """Whether nobody relies on it any more; from then on nobody can begin to."""
@@ -68,8 +71,7 @@ class Presence:
         return self._closing is not None
 
     def close(self) -> None:
-        if self._alive is not None:
-            self._alive.close(remove=True)
+        self._alive.close(remove=True)
         if self._closing is not None:
             self._closing.close(remove=True)
 

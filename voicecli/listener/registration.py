@@ -65,10 +65,12 @@ class Registration:
         self._put_all_back()
         found = self.set_now()
         may_stay = not (force or new_token)
-        there = [kind for kind in kinds if may_stay and _is_there(found.get(kind), receiver)]
+        there = [kind for kind in kinds if may_stay and is_there(found.get(kind), receiver)]
         kinds = [kind for kind in kinds if kind not in there]
         if not force:
-            self._refuse_losses([found[kind] for kind in kinds if kind in found], receiver)
+            for kind in kinds:
+                if kind in found and (error := objection(found[kind], receiver)) is not None:
+                    raise error
         for kind in kinds:
             before, url = found.get(kind), webhook_url(receiver, kind)
             self._remember(
@@ -178,7 +180,7 @@ class Registration:
             try:
                 self._client.send(api.delete_webhook(webhook.type))
             except Refused as error:
-                if error.status_code != NOT_FOUND:  # gone already
+                if error.http_status != NOT_FOUND:  # gone already
                     raise
             return
         self._client.send(api.set_webhook(webhook.type, webhook.url, enabled=webhook.enabled))
@@ -187,20 +189,6 @@ class Registration:
                 f"The {webhook.type} webhook is put back to {webhook.url} without its Authorization header, "
                 "which 8x8 does not tell: set it again, with voicecli webhooks set."
             )
-
-    def _refuse_losses(self, webhooks: Sequence[Webhook], receiver: str) -> None:
-        for webhook in webhooks:
-            if webhook.url != webhook_url(receiver, webhook.type) and health.is_listener(webhook.url):
-                raise ConfigurationError(
-                    f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
-                    hint="Stop that one first, or take its events away from it with --force.",
-                )
-            if webhook.has_authorization:
-                raise ConfigurationError(
-                    f"The {webhook.type} webhook points to {webhook.url} and has an Authorization header, "
-                    "which 8x8 does not tell, so it could not be put back afterwards.",
-                    hint="Give --force if you can set it again yourself, or leave this type out of --events.",
-                )
 
     def _lock_out_others(self) -> None:
         if self._lock is not None:
@@ -214,8 +202,24 @@ class Registration:
             )
 
 
-def _is_there(webhook: Webhook | None, receiver: str) -> bool:
+def is_there(webhook: Webhook | None, receiver: str) -> bool:
     """Whether a webhook leads to the receiver as it should, with a header that could not be put back."""
     if webhook is None or webhook.url != webhook_url(receiver, webhook.type):
         return False
     return webhook.enabled and webhook.has_authorization
+
+
+def objection(webhook: Webhook, receiver: str) -> ConfigurationError | None:
+    """Why a webhook is not to be pointed at the receiver: something would be lost."""
+    if webhook.url != webhook_url(receiver, webhook.type) and health.is_listener(webhook.url):
+        return ConfigurationError(
+            f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
+            hint="Stop that one first, or take its events away from it with --force.",
+        )
+    if webhook.has_authorization:
+        return ConfigurationError(
+            f"The {webhook.type} webhook points to {webhook.url} and has an Authorization header, "
+            "which 8x8 does not tell, so it could not be put back afterwards.",
+            hint="Give --force if you can set it again yourself.",
+        )
+    return None

@@ -26,7 +26,8 @@ PROGRESS = "VCS"  # the type of event that tells what happens on the way; nice t
 
 
 class Reports:
-    """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store.
+    """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store, and those of
+    ``spare`` types where nobody else gets them.
 
     ``plan`` is for when this process has to be the listener. Raises what ``Service`` raises, and
     ConfigurationError where a listener of this machine gets only some of the types, all of that before
@@ -40,12 +41,14 @@ class Reports:
         registration: Registration,
         needed: Sequence[str],
         *,
+        spare: Sequence[str] = (PROGRESS,),
         tell: Callable[[str], None],
         failed: Callable[[VoicecliError], None],
     ) -> None:
         self._plan = plan
         self._registration = registration
         self._needed = tuple(needed)
+        self._spare = tuple(spare)
         self._tell = tell
         self._failed = failed
         self._guest: Guest | None = None
@@ -61,10 +64,14 @@ class Reports:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        gate = None
+        gate, task = None, asyncio.current_task()
         try:
             if not isinstance(error, asyncio.CancelledError):
                 gate = await self._guests_gone()
+        except asyncio.CancelledError:
+            self._tell("Interrupted: others have to receive for themselves.")
+            if task is not None:
+                task.uncancel()  # what was waited for is known, and stays so
         except VoicecliError as trouble:
             self._failed(trouble)
         finally:
@@ -83,7 +90,7 @@ class Reports:
             if self._guest is not None:
                 self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
                 return
-            spare = () if PROGRESS in webhooks else (PROGRESS,)
+            spare = [kind for kind in self._spare if kind not in webhooks]
             plan = replace(self._plan, register=tuple(dict.fromkeys((*self._needed, *spare))))
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()
@@ -140,13 +147,15 @@ class Reports:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
+            if not self._looking.cancelled() and (error := self._looking.exception()) is not None:
+                self._failed(VoicecliError(f"Nobody received what 8x8 reports ({type(error).__name__})."))
         if self._guest is not None:
             self._guest.close()
         if self._service is not None:
             try:
                 await self._service.__aexit__(None, None, None)
-            except VoicecliError as error:
-                self._failed(error)
+            except VoicecliError as trouble:
+                self._failed(trouble)
 
 
 def find_listener(home: Path, webhooks: Mapping[str, Webhook], needed: Sequence[str]) -> Guest | None:

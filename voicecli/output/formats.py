@@ -138,13 +138,20 @@ class Output:
         """Talk: progress, warnings, what is being waited for."""
         self._talk(visible(text))
 
+    def warning(self, text: str) -> None:
+        """Talk that even those want to hear who want no talk."""
+        self._talk(visible(f"Warning: {text}"))
+
     def content(self, pieces: Iterable[bytes]) -> None:
         """A file is the answer: as it came, but on a terminal shown and not obeyed. Raises what ``row``
         raises."""
         decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
         on_terminal = self._out is not None and self._out.isatty()
-        for text in map(decode, pieces):
-            self._write(visible(text.replace("\r\n", "\n"), lines=True) if on_terminal else text)
+        for piece in pieces:
+            if on_terminal:
+                self._write(visible(decode(piece).replace("\r\n", "\n"), lines=True))
+            else:
+                self._write(piece)
             if self._out is None:
                 return
 
@@ -183,7 +190,7 @@ class Output:
     def _row(self, line: str) -> None:
         self._write(line + "\n")
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str | bytes) -> None:
         """More of an answer that comes bit by bit: a reader who has seen enough is no error."""
         try:
             self._put(text)
@@ -195,12 +202,15 @@ class Output:
     def _answer(self, written: str, happened: str) -> None:
         self._put(written + "\n", happened)
 
-    def _put(self, written: str, happened: str = "") -> None:
+    def _put(self, written: str | bytes, happened: str = "") -> None:
         if self._out is None:
             return
         self._erase()
         try:
-            self._out.write(self._masked(written))
+            if isinstance(written, bytes):  # a file, which is passed on as it is
+                self._out.buffer.write(written)
+            else:
+                self._out.write(self._masked(written))
             self._out.flush()
         except OSError as error:
             _give_up_on(self._out)
@@ -257,6 +267,13 @@ class Quiet(Output):
     def row(self, row: Row) -> None:
         self._row(visible(row.identifier))
 
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def progress(self, text: str) -> bool:
+        """Nothing."""
+        return False
+
     def figure(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
@@ -290,6 +307,9 @@ class Json(Output):
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
         self._row(_document(data))
+
+    def warning(self, text: str) -> None:
+        """Nothing, like talk."""
 
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
