@@ -37,10 +37,14 @@ class Awaited:
         self._seen.add(received.id)
         if event.type == "VCA" and event.status != "CALL_RECEIVED":
             self._asked = True
-            self.digits = event.digits or self.digits
+            self.digits = self._without_end(event.digits) or self.digits
         if event.type == "VSS" and event.outcome is not None:
             self.summary, self._summarised = event, received.received / 1e6
         return event.words
+
+    def _without_end(self, digits: str | None) -> str | None:
+        """A # that somebody ends a code with is no part of it, even if 8x8 was not told that it ends one."""
+        return digits if digits is None or self.confirming else digits.removesuffix("#")
 
     @property
     def outcome(self) -> str | None:

@@ -88,8 +88,11 @@ class Stats:
 
 
 def median(values: Sequence[float]) -> float | None:
-    """The one in the middle; None without any."""
-    return sorted(values)[len(values) // 2] if values else None
+    """The one in the middle, or the mean of the two there; None without any."""
+    if not values:
+        return None
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _length(seconds: int) -> str:

@@ -109,6 +109,20 @@ def test_killed_while_it_asks_it_is_not_tried_again(call: Program, sandbox: Runn
     assert call(SILENT, "Hello", "--once", "--message-id", "killed").code == 9
 
 
+def test_deleting_what_is_old_spares_what_is_guarded(call: Program, run: Program) -> None:
+    assert call(NUMBER, "Hello", "--once", "--within", "1h").code == 0
+    assert run("prune", "--older-than", "1s").code == 0
+    assert call(NUMBER, "Hello", "--once", "--within", "1h").code == 9
+
+
+def test_a_key_that_is_damaged_is_not_used(call: Program, home: Path) -> None:
+    assert call(NUMBER, "Hello", "--once").code == 0
+    (home / "once.key").write_bytes(b"")
+    done = call(NUMBER, "Hello", "--once")
+    assert done.code == 3
+    assert "once.key is damaged" in done.err
+
+
 def test_no_text_is_on_disk(call: Program, home: Path) -> None:
     assert call(NUMBER, "The code is 482913", "--once").code == 0
     for path in home.iterdir():

@@ -118,7 +118,7 @@ def test_a_dry_run_sends_nothing(run: Program, home: Path, receiver: Receiver) -
     ("arguments", "message"),
     [
         ([], "Which events to send"),
-        (["1", "--session", "s"], "Which events to send"),
+        (["1", "--session", "s"], "can't be given together"),
         (["7"], "There is no event 7: nothing was sent"),
         (["1", "7"], "There is no event 7: nothing was sent"),
         (["99999999999999999999"], "There is no event 99999999999999999999"),

@@ -88,7 +88,7 @@ def test_more_than_are_shown_is_told_on_stderr(run: Program, home: Path) -> None
         keep_a_call(home, f"s-{number}", ago=100 - number)
     done = run("sessions", "-q", "--limit", "3")
     assert (done.code, done.out.split()) == (0, ["s-3", "s-2", "s-1"])
-    assert done.err == "There are more than these 3: see --limit and --since.\n"
+    assert done.err == "There are more than 3: see --limit and --since.\n"
     assert lines(run("sessions", "-q", "--limit", "4"))[-1] == "s-0"
     assert run("sessions", "--limit", "3", "--json").err == ""
 
@@ -168,7 +168,7 @@ def test_an_ambiguous_beginning_lists_the_candidates(run: Program, home: Path) -
 def test_a_call_in_doubt_can_be_looked_at_by_its_request(run: Program, home: Path) -> None:
     place(home, State.UNKNOWN, request_id="disk-1", ago=5)
     shown = lines(run("sessions", "disk-1"))
-    assert shown[:2] == ["Session that 8x8 has not told", "no answer came: it may have been placed"]
+    assert shown[:2] == ["A call whose session is not known", "no answer came: it may have been placed"]
     assert shown[-1].endswith("placed  no answer came")
 
 

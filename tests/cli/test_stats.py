@@ -35,7 +35,7 @@ def test_the_figures_are_drawn(run: Program, some_calls: None) -> None:
     assert shown[:8] == [
         "7 calls ended, 57.1 % answered",
         "1 call without a summary yet",
-        "1 call of which nobody knows whether it was placed",
+        "1 call that may or may not have been placed",
         "",
         "Outcomes",
         f"  completed  4   57.1 %  {'█' * 54}",

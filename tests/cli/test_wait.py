@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from voicecli import api
 from voicecli.client import Client
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 
+NUMBER_2, CANCELED = "+33199001235", "+33199000487"
 BUSY, NO_ANSWER, PRESSES_1, PRESSES_2 = "+33199000486", "+33199000480", "+33199007103", "+33199007203"
 TYPES_123, REFUSED, LOST, SILENT = "+33199008123", "+33199001014", "+33199005051", "+33199005040"
 
@@ -174,11 +176,21 @@ def test_a_code_is_printed(caller: Caller) -> None:
     done = caller(TYPES_123, "Type your code", "--digits", "3-6", "--hash")
     assert done.code == 0
     assert done.out.startswith(f"{TYPES_123}: digits 123; completed")
+    assert caller(TYPES_123, "Type your code", "--digits", "3-6", "--quiet").out == "123\n"
 
 
 def test_no_code_is_not_confirmed(caller: Caller) -> None:
     done = caller(TYPES_123, "Type your code", "--digits", "6", "--hash", "--json")
     assert (done.code, done.json["digits"]) == (16, None)
+
+
+def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Path) -> None:
+    params = {"promptMessage": "Press 1", "voiceProfile": "en-US-BenjaminRUS"}
+    flow = tmp_path / "flow.json"
+    flow.write_text(json.dumps([{"action": "sayAndCapture", "params": params}]))
+    done = caller(PRESSES_1, "--callflow", str(flow), "--wait")
+    assert done.code == 0, done
+    assert f"{PRESSES_1}: digit 1" in done.err
 
 
 # -- several numbers ---------------------------------------------------------------------------------
@@ -210,6 +222,47 @@ def test_the_escalation_ends_with_who_confirms(caller: Caller) -> None:
 def test_where_nobody_confirms_the_escalation_exits_16(caller: Caller) -> None:
     done = caller(BUSY, PRESSES_2, "Press 1", "--confirm", "1", "--until-confirmed")
     assert done.code == 16
+
+
+def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
+    with RunningSandbox(time_scale=6, seed=1) as sandbox:
+        numbers = ("+33199007109", NO_ANSWER)  # presses 1 after 9 s, and rings for 30 s
+        options = ("--confirm", "1", "--until-confirmed", "--timeout", "2s")
+        done = Caller(sandbox)(*numbers, "Press 1", *options)
+    assert done.code == 0, done
+    first, last = done.out.splitlines()
+    assert first == f"{numbers[0]}: no summary came in time"
+    assert last.startswith(f"{numbers[0]}: confirmed with 1")
+
+
+def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
+    options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
+    assert caller(SILENT, REFUSED, "Press 1", *options).code == 6
+
+
+def test_the_same_alert_is_not_placed_again(caller: Caller) -> None:
+    options = ("--confirm", "1", "--until-confirmed", "--once", "--message-id", "disk-full")
+    numbers = (NO_ANSWER, PRESSES_1, NUMBER)
+    assert caller(*numbers, "Press 1", *options).code == 0
+    again = caller(*numbers, "Press 1", *options)
+    assert (again.code, again.out) == (9, "")
+    assert "Registered" not in again.err
+    assert caller(PRESSES_1, *numbers[:1], "Press 1", *options).code == 9, "in another order"
+    assert caller.placed() == 2
+
+
+def test_an_alert_of_which_the_first_call_was_refused_is_not_placed_again(caller: Caller) -> None:
+    options = ("--confirm", "1", "--until-confirmed", "--once", "--message-id", "disk-full")
+    assert caller(REFUSED, PRESSES_1, NUMBER, "Press 1", *options).code == 0
+    assert caller(REFUSED, PRESSES_1, NUMBER, "Press 1", *options).code == 9
+    assert caller.placed() == 1
+
+
+def test_all_of_several_placed_before_is_exit_9(caller: Caller) -> None:
+    for code in (0, 9):
+        done = caller(NUMBER, NUMBER_2, "Hello", "--wait", "--once")
+        assert done.code == code
+    assert caller.placed() == 2
 
 
 def test_an_escalation_in_which_no_call_could_be_placed_says_why(caller: Caller) -> None:
@@ -279,7 +332,7 @@ def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> No
             for one in running:
                 one.__exit__(None, None, None)
         assert [process.returncode for process in processes] == [10, 11, 0], done
-        assert sum("Registered with 8x8" in err for _, err in done) < 3
+        assert sum("Ready: listening" in err for _, err in done) == 1, done
         assert webhooks(sandbox) == {}
 
 
@@ -334,6 +387,63 @@ def test_killed_its_webhooks_can_be_put_back(run: Program) -> None:
         assert webhooks(slow) != {"VSS": "https://example.com/vss"}
         assert run("webhooks", "restore", env=slow.environment).code == 0
         assert webhooks(slow) == {"VSS": "https://example.com/vss"}
+
+
+def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_placed(home: Path) -> None:
+    with RunningSandbox() as slow:
+        caller = Caller(slow)
+        with caller.under_way(NUMBER, SILENT, "Hello", "--wait", "--message-id", "m-1", "--json") as waiting:
+            wait_until(lambda: slow.requested(f"m-1-{SILENT[1:]}"))
+            waiting.send_signal(signal.SIGINT)
+            _, err = waiting.communicate(timeout=DEADLINE)
+        assert waiting.returncode == 130
+        error = json.loads(err.splitlines()[-1])["error"]
+        assert error["clientRequestId"] == f"m-1-{SILENT[1:]}"
+        session = slow.sandbox.sessions[0].session_id
+        assert error["accepted"] == [{"sessionId": session, "clientRequestId": f"m-1-{NUMBER[1:]}"}]
+        assert error["message"].count("may have been placed") == 1
+        assert webhooks(slow) == {}
+
+
+def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:
+    with RunningSandbox() as sandbox:
+        caller = Caller(sandbox)
+        with caller.under_way(BUSY, "Hello", "--wait") as first:
+            told(first, "accepted session")
+            with caller.under_way(CANCELED, "Hello", "--wait") as second:
+                told(second, "accepted session")
+                told(first, "it goes on for them")
+                first.send_signal(signal.SIGINT)
+                out, err = first.communicate(timeout=DEADLINE)
+                assert (first.returncode, out) == (11, f"{BUSY}: busy after 2 s\n"), err
+                out, err = second.communicate(timeout=DEADLINE)
+                assert (second.returncode, out) == (12, f"{CANCELED}: canceled after 5 s\n"), err
+        assert webhooks(sandbox) == {}
+
+
+def test_a_store_that_fails_does_not_look_like_a_call_that_failed(home: Path) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        caller = Caller(slow)
+        with caller.under_way(NO_ANSWER, "Hello", "--wait", "--json") as waiting:
+            wait_until(caller.placed)
+            wait_until(lambda: calls_kept(home) == ["accepted"])
+            database = sqlite3.connect(home / "voicecli.sqlite3")
+            database.execute("ALTER TABLE events RENAME TO gone")
+            database.close()
+            _, err = waiting.communicate(timeout=DEADLINE)
+        assert waiting.returncode == 1
+        errors = [json.loads(line)["error"] for line in err.splitlines()]
+        error = next(error for error in errors if error["code"] == "store")
+        assert error["retryable"] is False
+        assert error["accepted"][0]["sessionId"] == slow.sandbox.sessions[0].session_id
+
+
+def calls_kept(home: Path) -> list[str]:
+    database = sqlite3.connect(home / "voicecli.sqlite3")
+    try:
+        return [state for (state,) in database.execute("SELECT state FROM calls")]
+    finally:
+        database.close()
 
 
 def killed_anywhere(run: Program, seed: int, times: int) -> None:

@@ -106,7 +106,9 @@ def call(
     digits: Annotated[
         str | None,
         typer.Option(
-            metavar="N-M", help="Ask for a code of that many digits, wait, and print it.", **_OUTCOME
+            metavar="N-M",
+            help="Ask for a code of that many digits, such as 4-6, wait, and print it; with -q, it alone.",
+            **_OUTCOME,
         ),
     ] = None,
     hash_ends: Annotated[bool, typer.Option("--hash", help="The # key ends the code.", **_OUTCOME)] = False,
@@ -215,8 +217,18 @@ def call(
         raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
     if within is not None and not once:
         raise InvalidInput("--within has no effect without --once.")
-    if not waits and (timeout is not None or force or port is not None or way != way_in.WayIn()):
-        raise InvalidInput("--timeout and the options of the way in have no effect without --wait.")
+    if not waits:
+        for name, value in (
+            ("--timeout", timeout),
+            ("--force", force or None),
+            ("--port", port),
+            ("--domain", domain),
+            ("--ngrok-config", ngrok_config),
+            ("--install-ngrok", install_ngrok or None),
+            ("--public-url", public_url),
+        ):
+            if value is not None:
+                raise InvalidInput(f"{name} has no effect without --wait, --confirm or --digits.")
     settings = context.settings(
         {"source": source, "voice_profile": voice, "port": port, "public_url": domain}
     )

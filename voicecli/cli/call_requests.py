@@ -57,7 +57,7 @@ def requests(context: Context, settings: Settings, asked: CallOptions) -> list[C
     """A request for each number. Raises InvalidInput, and ConfigurationError for missing settings."""
     asked = _told_apart(asked)
     _refuse_what_would_be_without_effect(asked)
-    numbers = [phone.parse(word, asked.region) for word in asked.words]
+    numbers = [_number(word, asked) for word in asked.words]
     if len({number.e164 for number in numbers}) < len(numbers):
         raise InvalidInput("A number is given twice.", hint="Each number is called once.")
     if len(numbers) < 2:
@@ -69,6 +69,15 @@ def requests(context: Context, settings: Settings, asked: CallOptions) -> list[C
         own = asked.message_id and f"{asked.message_id}-{number.e164.removeprefix('+')}"
         made.append(_request(context, settings, replace(asked, message_id=own), number))
     return made
+
+
+def _number(word: str, asked: CallOptions) -> phone.PhoneNumber:
+    try:
+        return phone.parse(word, asked.region)
+    except InvalidInput as error:
+        if len(asked.words) > 1:
+            error.hint += " A number with blanks goes in quotes; several numbers are arguments of their own."
+        raise
 
 
 def _told_apart(asked: CallOptions) -> CallOptions:

@@ -44,6 +44,7 @@ class Context:
     debug: bool = False
     accepted: dict[str, Accepted] = field(default_factory=dict)
     """What 8x8 accepted and nobody has been told of, by clientRequestId."""
+    hinted: set[str] = field(default_factory=set)  # advice that was given
     _client: "Client | None" = field(default=None, init=False, repr=False)
 
     def interrupted(self) -> Interrupted:

@@ -65,7 +65,7 @@ def events(
                 raise
             return
         if are_more and not follow:
-            context.output.note(f"There are more than these {most:,}: see --limit and --since.")
+            context.output.note(f"There are more than {most:,}: see --limit and --since.")
         if not shown:
             context.output.note("There is no such event. What voicecli listen receives is kept.")
 

@@ -84,7 +84,7 @@ def export(
     """Export the log of calls as one CSV, with a row for each leg of a call.
 
     A TIME is a date such as 2026-11-01 (its beginning), a date and time such as 2026-11-01T09:30+01:00, or a
-    length of time before now, such as 24h or 7d. Without a zone it is in UTC.
+    length of time before now, such as 24h or 7d. Without a zone it is the time of this machine.
 
     8x8 takes a while to make an export. Its job's id is told at once; should anything go wrong, --job ID goes
     on with it. FILE is replaced when all of the export is there, and not before. It is empty when there were

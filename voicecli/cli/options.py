@@ -33,14 +33,14 @@ def duration(text: str) -> timedelta:
 
 
 def moment(text: str) -> datetime:
-    """A point in time as people write it: a date, a date and time (in UTC unless it names a zone), or a
+    """A point in time as people write it: a date, a date and time (local, unless it names a zone), or a
     length of time before now."""
     text = text.strip()
     with suppress(typer.BadParameter):
         return datetime.now(UTC) - duration(text)
     try:
         point = datetime.fromisoformat(text)
-        return point.replace(tzinfo=UTC) if point.tzinfo is None else point.astimezone(UTC)
+        return point.astimezone(UTC)  # what has no zone is taken for local time
     except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is no point in time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d."
@@ -126,7 +126,7 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
-SINCE = "Only from then on: 30m, 24h or 7d ago, or a date such as 2026-11-01 (UTC)."
+SINCE = "Only from then on: 30m, 24h or 7d ago, or a date such as 2026-11-01."
 Since = Annotated[datetime | None, typer.Option(metavar="TIME", parser=moment, help=SINCE)]
 Limit = Annotated[
     int | None,

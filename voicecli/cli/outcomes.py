@@ -22,7 +22,7 @@ from voicecli.threads import in_daemon_thread
 LOOK_EVERY = 0.1  # seconds between two looks into the store
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     """One call on its way: placed at ``start`` (monotonic clock), when ``before`` was the newest event in
     the store."""
@@ -76,16 +76,20 @@ class Waiting:
         return overall([*refused, *await self._outcomes(calls, show=True)])
 
     async def until_confirmed(self, requests: Sequence[CallRequest]) -> ExitCode:
-        """One call after the other, until somebody confirms."""
+        """One call after the other, until somebody confirms; who was called before can still do so."""
         results: list[Result] = []
+        earlier: list[_Call] = []
         for request in requests:
             calls, refused = await self._place_all([request], is_one=True)
-            results += [*refused, *await self._outcomes(calls, show=True)]
+            results += [*refused, *await self._outcomes(calls, earlier, show=True)]
             if results[-1].code is ExitCode.DONE:
                 return ExitCode.DONE
+            earlier += calls
+        codes = {result.code for result in results}
         if any(result.placed for result in results):
-            return ExitCode.NOT_CONFIRMED
-        return ExitCode.UNKNOWN if ExitCode.UNKNOWN in {r.code for r in results} else results[-1].code
+            self._context.output.note("Nobody has confirmed.")
+            return ExitCode.OUT_OF_TIME if ExitCode.OUT_OF_TIME in codes else ExitCode.NOT_CONFIRMED
+        return ExitCode.UNKNOWN if ExitCode.UNKNOWN in codes else results[-1].code
 
     async def _place_all(
         self, requests: Sequence[CallRequest], *, is_one: bool = False
@@ -125,15 +129,18 @@ class Waiting:
         call.start = time.monotonic()
         return call
 
-    async def _outcomes(self, calls: Sequence[_Call], *, show: bool = False) -> list[Result]:
-        """What became of calls, each as soon as it is known. A store that fails leaves that open; it must not
-        look as if the calls had failed."""
+    async def _outcomes(
+        self, calls: Sequence[_Call], earlier: Sequence[_Call] = (), *, show: bool = False
+    ) -> list[Result]:
+        """What became of calls, each as soon as it is known. If one of the ``earlier`` ones is confirmed
+        meanwhile, that is all there is to know. A store that fails leaves it open; it must not look as if the
+        calls had failed."""
         try:
-            return await self._known_outcomes(calls, show=show)
+            return await self._known_outcomes(calls, earlier, show=show)
         except StoreFailed as error:
             ids = [
-                {"sessionId": c.awaited.session_id, "clientRequestId": c.request.client_request_id}
-                for c in calls
+                {"sessionId": call.awaited.session_id, "clientRequestId": call.request.client_request_id}
+                for call in calls
             ]
             raise StoreFailed(
                 f"What became of the calls can't be read. {error.message}",
@@ -141,18 +148,22 @@ class Waiting:
                 details={"accepted": ids},
             ) from error
 
-    async def _known_outcomes(self, calls: Sequence[_Call], *, show: bool) -> list[Result]:
+    async def _known_outcomes(
+        self, calls: Sequence[_Call], earlier: Sequence[_Call], *, show: bool
+    ) -> list[Result]:
         waiting, results = list(calls), []
-        follower = history.Follower(self._store, min((call.before for call in calls), default=0))
+        follower = history.Follower(self._store, min((call.before for call in (*calls, *earlier)), default=0))
         while waiting:
             for received in follower.news():
-                for call in waiting:
+                for call in (*waiting, *earlier):
                     self._see(call, received)
-            for call in [call for call in waiting if self._is_over(call)]:
-                waiting.remove(call)
+            confirmed = [call for call in earlier if call.awaited.confirmed]
+            over = [call for call in waiting if self._is_over(call)]
+            for call in confirmed or over:
                 results.append(self._result(call))
                 if show:
                     results[-1].show(self._context)
+            waiting = [] if confirmed else [call for call in waiting if call not in over]
             self._show_progress(waiting)
             if waiting:
                 await asyncio.sleep(LOOK_EVERY)
@@ -194,7 +205,9 @@ class Waiting:
             **({"confirmed": awaited.confirmed} if self._confirming else {}),
             "exitCode": code,
         }
-        return Result(code, f"{call.where}: {awaited.words()}", data, awaited.session_id or "", hint)
+        asks_for_code = self._digits and not self._confirming
+        identifier = awaited.digits if asks_for_code else awaited.session_id
+        return Result(code, f"{call.where}: {awaited.words()}", data, identifier or "", hint)
 
     def _show_progress(self, waiting: Sequence[_Call]) -> None:
         if not waiting:

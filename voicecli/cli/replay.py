@@ -67,8 +67,10 @@ def replay(
     """
     if not math.isfinite(request_timeout):
         raise InvalidInput("--request-timeout must be a number of seconds.")
-    if (session is None) == (not numbers):
-        raise InvalidInput("Which events to send: give their numbers, or --session ID.")
+    if session is None and not numbers:
+        raise InvalidInput("Which events to send is missing.", hint="Give their numbers, or --session ID.")
+    if session is not None and numbers:
+        raise InvalidInput("Events and --session can't be given together.", hint="Leave one of them out.")
     if to is None:
         raise InvalidInput("Where to send it is missing.", hint="For example: --to http://127.0.0.1:5678")
     url = options.web_url(to, "--to")
@@ -96,8 +98,7 @@ def replay(
             if len(sendings) == 1:
                 raise
             failed += 1
-            trouble = {"code": error.code, "message": error.message}
-            context.output.row(sending.row(error.message, {"error": trouble}, "red"))
+            context.output.row(sending.row(error.message, {"error": error.data()}, "red"))
         else:
             data, words = receivers.told(delivered, sending.kept.event.type)
             context.output.row(sending.row(words, {"tokenSent": token is not None, **data}))

@@ -26,19 +26,27 @@ _OUTCOMES: Mapping[str, ExitCode] = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one call. ``placed`` is false where it certainly or perhaps was not; ``hint`` says what
-    to do."""
+    """What became of one call; ``error`` is what kept it from being placed, certainly or perhaps."""
 
     code: ExitCode
     words: str
     data: Mapping[str, object]
     identifier: str = ""
     hint: str = ""
-    placed: bool = True
+    error: VoicecliError | None = None
+
+    @property
+    def placed(self) -> bool:
+        return self.error is None
 
     def show(self, context: Context) -> None:
+        """As one of the results of a command. Where only identifiers are printed, an error is told."""
+        if self.error is not None and context.format == "quiet":
+            context.output.error(self.error)
+            return
         context.output.result(self.words, self.data, identifier=self.identifier, happened=self.placed)
-        if self.hint:
+        if self.hint and self.hint not in context.hinted:
+            context.hinted.add(self.hint)
             context.output.note(f"Hint: {self.hint}")
 
 
@@ -65,7 +73,7 @@ def failed(request: CallRequest, error: VoicecliError) -> Result:
     code, where = exit_code(error), destination(request)
     ids = {"destination": where, "clientRequestId": request.client_request_id}
     data = {**ids, "error": error.data(), "exitCode": code}
-    return Result(code, f"{where}: {error.message}", data, hint=error.hint, placed=False)
+    return Result(code, f"{where}: {error.message}", data, hint=error.hint, error=error)
 
 
 def outcome_code(call: Awaited) -> ExitCode:

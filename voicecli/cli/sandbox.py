@@ -105,9 +105,8 @@ async def _serve(
     try:
         _print_environment(context, url)
         own_port = "" if port == PORT else f" --port {url.rpartition(':')[2]}"
-        context.output.note(
-            f'The sandbox is ready. In another terminal: eval "$(voicecli sandbox --print-env{own_port})"'
-        )
+        context.output.note("The sandbox is ready. In another terminal:")
+        context.output.note(f'  eval "$(voicecli sandbox --print-env{own_port})"')
         await asyncio.Event().wait()  # until it is interrupted
     finally:
         await local.stop()

@@ -65,7 +65,7 @@ def sessions(
         most = options.most(limit, since)
         shown = context.output.table(SessionRow(session, mask_numbers) for session in islice(wanted, most))
         if shown == most and next(wanted, None) is not None:
-            context.output.note(f"There are more than these {most:,}: see --limit and --since.")
+            context.output.note(f"There are more than {most:,}: see --limit and --since.")
         if not shown:
             context.output.note(
                 "There is no such call. What is placed here or reported to voicecli listen is kept."

@@ -85,6 +85,9 @@ def listening_plan(
         public_url = options.web_url(public_url, "--public-url")
         if register and _is_local(public_url) and not _is_local(settings.get("base_url")):
             raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
+    port = int(settings.require("port")["port"])
+    if register and _is_local(settings.get("base_url")) and _is_bare(way_in, settings) and port:
+        public_url = f"http://{LOCALHOST}:{port}"  # a sandbox on this machine needs no tunnel
     public = not way_in.no_tunnel or way_in.host not in api.LOOPBACK
     token = None if no_auth else _token(settings, public=public, register=register)
     if token is not None:
@@ -92,7 +95,7 @@ def listening_plan(
     tunnelled = not way_in.no_tunnel and public_url is None
     return Plan(
         home=contexts.home(settings),
-        port=int(settings.require("port")["port"]),
+        port=port,
         host=way_in.host,
         token=token,
         token_is_new=token is not None and settings.get("webhook_token") is None,
@@ -100,6 +103,11 @@ def listening_plan(
         tunnel=_tunnel(settings, way_in) if tunnelled else None,
         force=force,
     )
+
+
+def _is_bare(way_in: WayIn, settings: Settings) -> bool:
+    """Whether nothing is said of how 8x8 gets in."""
+    return way_in == WayIn() and settings.get("public_url") is None
 
 
 def _is_local(url: str | None) -> bool:

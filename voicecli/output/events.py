@@ -19,7 +19,7 @@ PARTIES, TO = Column("from → to", 27), Column("to", 12)
 _WIDE = (Column("time", 8), Column("event", 5), Column("session", 8), PARTIES, Column("what happened", 0))
 _NARROW = (*_WIDE[:3], TO, _WIDE[-1])
 _DATED_WIDE = (Column("number", 7), Column("time", 19), Column("type", 4), *_WIDE[2:])
-_DATED_NARROW = (*_DATED_WIDE[:4], _WIDE[-1])
+_DATED_NARROW = (_DATED_WIDE[0], Column("time", 14), *_DATED_WIDE[2:4], TO, _WIDE[-1])
 _CALLS_WIDE = (Column("time", 8), Column("session", 8), PARTIES, Column("what happened", 0))
 _CALLS_NARROW = (*_CALLS_WIDE[:2], TO, _CALLS_WIDE[-1])
 
@@ -60,16 +60,15 @@ class EventRow:
         last = self._shown(words(kept))
         if not self.dated:
             return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, last)
-        first = (f"{kept.id:>7}", moment(kept.received), event.type, event.session_id[:8])
-        return (*first, last) if narrow else (*first, where, last)
+        time = moment(kept.received)
+        time = time[5:] if narrow else time  # without the year
+        return (f"{kept.id:>7}", time, event.type, event.session_id[:8], where, last)
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
         event, again = self.kept.event, self.kept.again
         last = "dim" if again else outcome_style(event.outcome)
         middle = ("dim" if again else "bold", session_style(event.session_id))
-        if not self.dated:
-            return ("dim", *middle, "", last)
-        return ("", "dim", *middle, last) if narrow else ("", "dim", *middle, "", last)
+        return ("", "dim", *middle, "", last) if self.dated else ("dim", *middle, "", last)
 
     def data(self) -> Mapping[str, object]:
         kept, event = self.kept, self.kept.event

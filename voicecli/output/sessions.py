@@ -98,7 +98,8 @@ class _Moment:
         return _TIMELINE
 
     def cells(self, *, narrow: bool) -> Sequence[str]:
-        return (f"{self.after / 1e6:+,.1f} s".rjust(10), self.event, self.words)
+        seconds = round(self.after / 1e6, 1) or 0.0  # not -0.0
+        return (f"{seconds:+,.1f} s".rjust(10), self.event, self.words)
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
         return ("dim", "bold", self.style)
@@ -110,7 +111,7 @@ class _Moment:
 def timeline(row: SessionRow) -> Iterator[Line | Row]:
     """All that is known of a session, from its start to its end."""
     session, shown = row.session, row.shown
-    yield f"Session {session.id or 'that 8x8 has not told'}", "bold"
+    yield f"Session {session.id}" if session.id else "A call whose session is not known", "bold"
     yield shown(session.words), row.styles(narrow=False)[-1]
     yield f"{way(shown(session.source), shown(session.destination))}  {moment(session.start)}".strip(), ""
     if session.client_request_id:

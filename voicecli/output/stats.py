@@ -23,7 +23,7 @@ def bars(stats: Stats, width: int) -> Iterator[Line]:
     rate = "" if stats.answer_rate is None else f", {_part(stats.answer_rate)} answered"
     more = [
         (stats.open, "without a summary yet"),
-        (stats.in_doubt, "of which nobody knows whether it was placed"),
+        (stats.in_doubt, "that may or may not have been placed"),
     ]
     yield f"{_calls(stats.ended)} ended{rate}", "bold"
     for count, words in more:
