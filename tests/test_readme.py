@@ -40,7 +40,7 @@ SAYS = {  # what a command prints, by what is in it
     "case $code": "try again in an hour",
     "jq -r": "+33199000486\tBUSY",
     "replay": "answered 200",
-    "--digits 3-6": '"digits": "123"',
+    "--digits 3-6": "customer 123",
     '"Your account has been updated" --wait': "+33199001234: completed",
     "trigger": "answered 200",
     "voicecli stats": "1 call ended, 0.0 % answered",
