@@ -6,6 +6,7 @@ from voicecli.awaited import DIGITS_DUE, Awaited
 from voicecli.events import Event, Received
 from voicecli.vocabulary import Outcome
 
+NUMBER = "+33199001234"
 ONE = frozenset({"1"})
 
 
@@ -23,7 +24,7 @@ def pressed(number: int, digits: object) -> Received:
 
 
 def test_it_is_settled_by_its_summary() -> None:
-    call = Awaited("m-1", "s-1")
+    call = Awaited("m-1", NUMBER, "s-1")
     assert call.see(received(1, "VCS", callStatus="CALL_INITIATED")) == "dialling"
     assert not call.is_settled(1)
     assert call.see(summary()) == "completed"
@@ -32,37 +33,58 @@ def test_it_is_settled_by_its_summary() -> None:
 
 
 def test_what_is_about_another_session_is_no_news() -> None:
-    call = Awaited("m-1", "s-1")
+    call = Awaited("m-1", NUMBER, "s-1")
     assert call.see(received(1, "VSS", "s-2", sessionStatus="BUSY")) is None
     assert call.see(received(2, "VSS", "", sessionStatus="BUSY")) is None
     assert not call.is_settled(2)
 
 
 def test_an_event_is_news_once() -> None:
-    call = Awaited("m-1", "s-1")
+    call = Awaited("m-1", NUMBER, "s-1")
     assert call.see(pressed(1, "1")) == "digit 1"
     assert call.see(pressed(1, "1")) is None
 
 
 def test_a_summary_without_a_status_settles_nothing() -> None:
-    call = Awaited("m-1", "s-1")
+    call = Awaited("m-1", NUMBER, "s-1")
     call.see(received(1, "VSS"))
     assert not call.is_settled(1)
 
 
 def test_only_the_summary_with_its_id_names_a_lost_call() -> None:
-    lost = Awaited("m-1")
+    lost = Awaited("m-1", NUMBER)
     assert not lost.names(summary(clientRequestId="m-2").event)
     assert not lost.names(summary().event)
     assert not lost.names(received(1, "VCS", clientRequestId="m-1").event)
     assert not lost.names(received(1, "VSS", "", clientRequestId="m-1").event)
     assert lost.names(summary(clientRequestId="m-1").event)
-    assert not Awaited("m-1", "s-7").names(summary(clientRequestId="m-1").event)
+    assert not Awaited("m-1", NUMBER, "s-7").names(summary(clientRequestId="m-1").event)
+
+
+def test_the_summary_of_a_call_to_somebody_else_names_nothing() -> None:
+    legs = {"callA": {"destination": "33199001235"}}
+    assert not Awaited("m-1", NUMBER).names(summary(clientRequestId="m-1", details=legs).event)
+    own = {"CallA": {"destination": "33199001234"}}
+    assert Awaited("m-1", NUMBER).names(summary(clientRequestId="m-1", details=own).event)
+
+
+def test_what_was_confirmed_stays_so() -> None:
+    call = Awaited("m-1", NUMBER, "s-1", digits_wanted=True, confirming=ONE)
+    for number, digits in enumerate(("2", "1", "3")):
+        call.see(pressed(number, digits))
+    assert call.digits == "1"
+
+
+@pytest.mark.parametrize("digits", ["123#", "123"])
+def test_the_key_that_ends_a_code_is_no_part_of_it(digits: str) -> None:
+    call = Awaited("m-1", NUMBER, "s-1", digits_wanted=True)
+    call.see(pressed(1, digits))
+    assert call.digits == "123"
 
 
 @pytest.mark.parametrize("digits", ["1", {"dtmf": "1"}])
 def test_a_listed_digit_confirms_in_both_forms(digits: object) -> None:
-    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call = Awaited("m-1", NUMBER, "s-1", digits_wanted=True, confirming=ONE)
     call.see(pressed(1, digits))
     assert call.confirmed
     call.see(summary())
@@ -70,7 +92,7 @@ def test_a_listed_digit_confirms_in_both_forms(digits: object) -> None:
 
 
 def test_digits_that_the_summary_overtook_are_waited_for() -> None:
-    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call = Awaited("m-1", NUMBER, "s-1", digits_wanted=True, confirming=ONE)
     call.see(summary(9))
     assert not call.is_settled(9)
     assert call.is_settled(9 + DIGITS_DUE)
@@ -81,7 +103,7 @@ def test_digits_that_the_summary_overtook_are_waited_for() -> None:
 
 @pytest.mark.parametrize("digits", [None, {"dtmf": None}, {}, 1, [], True])
 def test_no_digits_are_no_confirmation(digits: object) -> None:
-    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call = Awaited("m-1", NUMBER, "s-1", digits_wanted=True, confirming=ONE)
     call.see(pressed(1, digits))
     call.see(summary())
     assert call.is_settled(9)
@@ -91,14 +113,14 @@ def test_no_digits_are_no_confirmation(digits: object) -> None:
 
 @pytest.mark.parametrize("status", [status for status in Outcome if status is not Outcome.COMPLETED])
 def test_where_nobody_answered_no_digits_are_waited_for(status: str) -> None:
-    call = Awaited("m-1", "s-1", digits_wanted=True, confirming=ONE)
+    call = Awaited("m-1", NUMBER, "s-1", digits_wanted=True, confirming=ONE)
     call.see(summary(status=status))
     assert call.is_settled(9)
     assert "confirmed" not in call.words()
 
 
 def test_any_digits_will_do_where_none_are_listed() -> None:
-    call = Awaited("m-1", "s-1", digits_wanted=True)
+    call = Awaited("m-1", NUMBER, "s-1", digits_wanted=True)
     call.see(pressed(1, "482913"))
     call.see(summary())
     assert call.confirmed

@@ -7,7 +7,7 @@ import pytest
 
 from voicecli.callflow import CallRequest, gist, request_from_json, voice_message
 from voicecli.errors import PlacedBefore
-from voicecli.placed import Placed, PlacedCalls, State, calls_where
+from voicecli.placed import Placed, PlacedCalls, State, calls_where, is_session_known
 from voicecli.store import Store
 
 SOURCE, NUMBER = "+33199000000", "+33199001234"
@@ -72,9 +72,12 @@ def test_the_session_of_a_lost_call_becomes_known(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         ours = calls(store)
         ours.keep(message(message_id="m-1"), State.UNKNOWN)
-        ours.name("m-1", "s-1")
-        [call] = kept(store)
-    assert (call.state, call.session_id) == (State.ACCEPTED, "s-1")
+        second = ours.keep(message(message_id="m-1"), State.UNKNOWN)
+        assert not is_session_known(store, "s-1")
+        ours.settle(second, State.ACCEPTED, "s-1")
+        assert is_session_known(store, "s-1")
+        [*_, first] = kept(store)
+    assert (first.state, first.session_id) == (State.UNKNOWN, None)
 
 
 def test_two_stores_have_two_keys(tmp_path: Path) -> None:

@@ -36,14 +36,34 @@ def test_events_are_kept_in_order_and_numbered(tmp_path: Path) -> None:
 def test_an_event_that_comes_again_is_counted_and_not_kept_twice(tmp_path: Path) -> None:
     with Store(tmp_path) as kept:
         kept.record([event(1), event(2)])
-        assert kept.record([event(3), event(1), event(4), event(1)]) == [
-            Recorded(3, 1),
-            Recorded(1, 2),
-            Recorded(4, 1),
-            Recorded(1, 3),
-        ]
-        assert kept.record([event(1, session="another")]) == [Recorded(5, 1)]
-    assert rows(tmp_path, "id, times") == [(1, 3), (2, 1), (3, 1), (4, 1), (5, 1)]
+        third, first, fourth, again = kept.record([event(3), event(1), event(4), event(1)])
+        assert (first, again) == (Recorded(1, 2), Recorded(1, 3))
+        assert (third.times, fourth.times) == (1, 1)
+        assert 2 < third.id < fourth.id
+        [other] = kept.record([event(1, session="another")])
+        assert (other.id > fourth.id, other.times) == (True, 1)
+    numbers = [1, 2, third.id, fourth.id, other.id]
+    assert rows(tmp_path, "id, times") == list(zip(numbers, (3, 1, 1, 1, 1), strict=True))
+
+
+def test_the_number_of_a_deleted_event_is_not_given_to_another(tmp_path: Path) -> None:
+    with Store(tmp_path) as kept:
+        kept.record([event(1), event(2)])
+        with kept.change() as change:
+            change("DELETE FROM events")
+        assert kept.record([event(3)]) == [Recorded(3, 1)]
+
+
+def test_a_store_of_the_first_kind_keeps_its_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(store, "MIGRATIONS", MIGRATIONS[:1])
+        with Store(tmp_path) as kept:
+            kept.record([event(1), event(2)])
+            kept.record([event(1)])
+            kept.replied([("hangup", 2)])
+    with Store(tmp_path) as kept:
+        assert kept.record([event(2), event(3)])[0] == Recorded(2, 2)
+    assert rows(tmp_path, "id, times, reply")[:2] == [(1, 2, None), (2, 2, "hangup")]
 
 
 def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:

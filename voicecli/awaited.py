@@ -15,6 +15,7 @@ class Awaited:
     has those that confirm, where some do. ``summary`` is the VSS, once it came."""
 
     client_request_id: str
+    destination: str
     session_id: str | None = None
     digits_wanted: bool = False
     confirming: frozenset[str] = frozenset()
@@ -25,9 +26,11 @@ class Awaited:
     _seen: set[int] = field(default_factory=set, init=False)
 
     def names(self, event: Event) -> bool:
-        """Whether this is the summary that tells the session of a call whose answer was lost."""
-        own = event.payload.get("clientRequestId") == self.client_request_id
-        return self.session_id is None and event.type == "VSS" and own and bool(event.session_id)
+        """Whether this is the summary that tells the session of a call whose answer was lost: one with its
+        clientRequestId, which others may have, and no other number called."""
+        own = event.type == "VSS" and event.client_request_id == self.client_request_id
+        same = event.destination.lstrip("+") in ("", self.destination.lstrip("+"))
+        return self.session_id is None and own and same and bool(event.session_id)
 
     def see(self, received: Received) -> str | None:
         """Take an event in; what it tells of this call, in words, where that is news."""
@@ -37,7 +40,8 @@ class Awaited:
         self._seen.add(received.id)
         if event.type == "VCA" and event.status != "CALL_RECEIVED":
             self._asked = True
-            self.digits = self._without_end(event.digits) or self.digits
+            if not self.confirmed:
+                self.digits = self._without_end(event.digits) or self.digits
         if event.type == "VSS" and event.outcome is not None:
             self.summary, self._summarised = event, received.received / 1e6
         return event.words

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -68,6 +67,7 @@ class Client(Operations):
         ):
             if complaint:
                 raise ConfigurationError(f"The client can't be set up: {complaint}.")
+        self._stopped = threading.Event()
         self._api_key = api_key
         self._subaccount_id = subaccount_id
         self._base_url = base_url
@@ -102,6 +102,10 @@ class Client(Operations):
     def close(self) -> None:
         self._http.close()
 
+    def stop(self) -> None:
+        """Let nothing leave from now on, whatever other threads are about to send: that is Unreachable."""
+        self._stopped.set()
+
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
         return operation.request(
@@ -127,6 +131,8 @@ class Client(Operations):
                     raise
                 reason = "8x8 has too many requests at once"
             except _NeverLeft as error:
+                if self._stopped.is_set():
+                    raise Unreachable("The request was stopped before it left.") from error
                 if attempt == self._retries:
                     check = "Check the network" if self._secure else "Is voicecli sandbox running? Start it"
                     raise Unreachable(
@@ -137,7 +143,7 @@ class Client(Operations):
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:
                 self._on_retry(reason, pause)
-            time.sleep(pause)
+            self._stopped.wait(pause)
             attempt += 1
 
     def download(self, link: str) -> Iterator[bytes]:
@@ -149,6 +155,8 @@ class Client(Operations):
         """Send once, and read the answer. Raises _NeverLeft where nothing was sent."""
 
         def leaving() -> None:
+            if self._stopped.is_set():
+                raise _NeverLeft("it was stopped")
             self.in_doubt = operation.lost("Interrupted before 8x8 had answered")
 
         self.in_doubt = None
@@ -221,8 +229,8 @@ class _Deadline:
                 self._timer.start()
             # A CONNECT is only for the proxy.
             if info["request"].method != b"CONNECT":  # type: ignore[attr-defined]
-                self.sending = True
                 self._leaving()
+                self.sending = True
 
     def cancel(self) -> None:
         self._timer.cancel()

@@ -39,22 +39,6 @@ def events_after(store: Store, number: int) -> Iterator[Received]:
     return _in_pages(lambda last: _received(store, which, (last[1], PAGE)), (0, number), _place)
 
 
-class Follower:
-    """Gives the events that are new since it last looked: at first, those after the one with ``number``."""
-
-    def __init__(self, store: Store, number: int) -> None:
-        self._store = store
-        self._number = number
-
-    def news(self) -> Iterator[Received]:
-        """In the order in which they came."""
-        if last_event(self._store) < self._number:
-            self._number = 0  # all that was kept has been deleted, and the numbers begin anew
-        for kept in events_after(self._store, self._number):
-            self._number = kept.id
-            yield kept
-
-
 def event(store: Store, number: int) -> Received | None:
     """The event with this number."""
     if not 0 < number <= _LAST[0]:  # SQLite would refuse what is longer than its numbers

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from voicecli.errors import InvalidInput, quoted
 
+MIN_DIGITS = 7  # of what is taken for a number where a message could stand
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
 # With a +, wherever it stands; without, no part of a longer word such as a UUID.
 _IN_TEXT = re.compile(r"(\+)([1-9]\d{6,14})|(?<![\w+-])((?:00)?)([1-9]\d{6,14})(?![\w-])", re.ASCII)
@@ -35,9 +36,7 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
 
     if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise InvalidInput(f"{region!r} is not a region.", hint="Give a two-letter country code, such as SG.")
-    shown = text.strip()
-    cleaned = "".join(c for c in shown.translate(_DASHES) if unicodedata.category(c) != "Cf")
-    cleaned = unicodedata.normalize("NFKC", cleaned)
+    shown, cleaned = text.strip(), _plain(text)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise InvalidInput(
             # Words with blanks are a message in the wrong place, and may be a secret.
@@ -79,6 +78,22 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
             hint="Check the country code and the digits; nothing was sent.",
         )
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
+
+
+def looks_like_one(text: str) -> bool:
+    """Whether a text has nothing in it but what people write numbers with, and enough digits for one."""
+    cleaned = _plain(text)
+    return _LIKE_A_NUMBER.fullmatch(cleaned) is not None and sum(map(str.isdigit, cleaned)) >= MIN_DIGITS
+
+
+def is_international(text: str) -> bool:
+    return _plain(text).startswith("+")
+
+
+def _plain(text: str) -> str:
+    """As a plain keyboard would write it."""
+    shown = "".join(c for c in text.strip().translate(_DASHES) if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFKC", shown)
 
 
 def masked(text: str) -> str:

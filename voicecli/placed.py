@@ -97,15 +97,6 @@ class PlacedCalls:
             else:
                 change("UPDATE calls SET state = ?, session = ? WHERE id = ?", (state, session_id, number))
 
-    def name(self, client_request_id: str, session_id: str) -> None:
-        """Note the session of a call that was sent and not answered."""
-        with self._store.change() as change:
-            change(
-                "UPDATE calls SET state = ?, session = ? WHERE base_url = ? AND subaccount = ?"
-                " AND client_request_id = ? AND session IS NULL",
-                (State.ACCEPTED, session_id, *self._of, client_request_id),
-            )
-
     def _fingerprint(self, request: CallRequest) -> bytes:
         """Says nothing about the text to who does not have the key, which has a file of its own."""
         of = json.dumps([*self._of, gist(request.callflow)]).encode()
@@ -170,6 +161,12 @@ _INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, session, client_request_id, source, destination,"
     " fingerprint, guarded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+def is_session_known(store: Store, session_id: str) -> bool:
+    """Whether it is that of a call that 8x8 has accepted from here. Raises StoreFailed."""
+    [(known,)] = store.rows("SELECT EXISTS (SELECT 1 FROM calls WHERE session = ?)", (session_id,))
+    return bool(known)
 
 
 def calls_where(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Placed]:

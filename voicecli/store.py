@@ -47,6 +47,21 @@ MIGRATIONS = (
     );
     """,
     """
+    -- AUTOINCREMENT: the number of an event that was deleted is not given to another.
+    CREATE TABLE kept (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        received INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        session TEXT NOT NULL,
+        key BLOB NOT NULL,
+        times INTEGER NOT NULL DEFAULT 1,
+        reply TEXT,
+        body BLOB NOT NULL
+    );
+    INSERT INTO kept SELECT id, received, type, session, key, times, reply, body FROM events;
+    DROP TABLE events;
+    ALTER TABLE kept RENAME TO events;
+    CREATE UNIQUE INDEX events_by_session ON events (session, key);
     CREATE INDEX events_by_time ON events (received);
 
     CREATE TABLE calls (

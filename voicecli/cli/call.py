@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -250,6 +251,8 @@ def call(
 
         if until_confirmed or len(requests) == 1:
             placing.refuse_repetition(requests)
+        actions = (request.client_action_id for request in requests)
+        plan = replace(plan, own_actions=frozenset(filter(None, actions)))
         captures = any(callflow.captures(request.callflow) for request in requests)
         reports = _reports(context, settings, plan, digits=asked.captures, captures=captures)
         with Store(plan.home) as store:

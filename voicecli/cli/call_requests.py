@@ -15,7 +15,6 @@ from voicecli.settings import Settings
 HOW_TO_SAY = "Give it as MESSAGE, pipe it in, or use --message, --file, --play or --callflow."
 HOW_TO_CALL = 'For example: voicecli call +33199001234 "Hello"'
 DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
-_LIKE_A_NUMBER = re.compile(r"\+?[\d\s().\-/]{7,}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,8 @@ def _told_apart(asked: CallOptions) -> CallOptions:
     *numbers, last = asked.words or ("",)
     others = {"--message": asked.message, "--file": asked.file}
     elsewhere = any(way is not None for way in (*others.values(), asked.play, asked.callflow_file))
-    like_a_number = _LIKE_A_NUMBER.fullmatch(last) is not None
-    if not numbers or (like_a_number and (elsewhere or last.startswith("+"))):
+    like_a_number = phone.looks_like_one(last)
+    if not numbers or (like_a_number and (elsewhere or phone.is_international(last))):
         return asked
     if like_a_number and asked.region is not None:
         raise InvalidInput(

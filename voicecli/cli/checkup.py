@@ -170,7 +170,7 @@ class Checkup:
         profiles = self._asked("voice", client, api.list_speech_profiles())
         if profiles is None:
             return
-        if voice in {profile.get("speechProfileCode") for profile in profiles}:
+        if voice in [profile.get("speechProfileCode") for profile in profiles]:
             self._found("voice", State.OK, f"{voice} is one of 8x8's voices.")
         else:
             error = ConfigurationError(

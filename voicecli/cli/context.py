@@ -44,29 +44,32 @@ class Context:
     debug: bool = False
     accepted: dict[str, Accepted] = field(default_factory=dict)
     """What 8x8 accepted and nobody has been told of, by clientRequestId."""
+    lost: dict[str, VoicecliError] = field(default_factory=dict)
+    """What 8x8 has not answered, and nobody knows yet, by clientRequestId."""
     hinted: set[str] = field(default_factory=set)  # advice that was given
     _client: "Client | None" = field(default=None, init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
-        """What an interrupt leaves behind: accepted calls, one that may have been placed, or nothing."""
+        """What an interrupt leaves behind: accepted calls, some that may have been placed, or nothing."""
         self.output.give_up()
-        left = None if self._client is None else self._client.in_doubt
-        details: dict[str, object] = {} if left is None else left.details()
-        if not self.accepted:
-            return (
-                Interrupted() if left is None else Interrupted(left.message, hint=left.hint, details=details)
-            )
-        words = "; ".join(accepted.words for accepted in self.accepted.values())
-        details["accepted"] = [
-            {"sessionId": accepted.session_id, "clientRequestId": request_id}
-            for request_id, accepted in self.accepted.items()
-        ]
-        doubt = "" if left is None else f" {left.message}"
-        hint = (
-            "A call that was accepted goes on. voicecli sessions shows what a voicecli listen receives of it."
-        )
-        hint = hint if left is None else f"{hint} {left.hint}"
-        return Interrupted(f"Interrupted, after this: {words}.{doubt}", hint=hint, details=details)
+        doubts = [*self.lost.values()]
+        if self._client is not None and self._client.in_doubt is not None:
+            left = self._client.in_doubt
+            doubts += [left] if left.details().get("clientRequestId") not in self.lost else []
+        words = [doubt.message for doubt in doubts]
+        hints = [doubt.hint for doubt in doubts]
+        details = dict(doubts[-1].details()) if doubts else {}
+        if self.accepted:
+            told = "; ".join(accepted.words for accepted in self.accepted.values())
+            words.insert(0, f"Interrupted, after this: {told}.")
+            hints.insert(0, "A call that was accepted goes on: see voicecli sessions.")
+            details["accepted"] = [
+                {"sessionId": accepted.session_id, "clientRequestId": request_id}
+                for request_id, accepted in self.accepted.items()
+            ]
+        if len(doubts) > 1:
+            details["unknown"] = [doubt.details().get("clientRequestId") for doubt in doubts]
+        return Interrupted(" ".join(words) or "Interrupted.", hint=" ".join(hints), details=details)
 
     @cached_property
     def output(self) -> Output:

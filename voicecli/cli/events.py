@@ -91,9 +91,11 @@ def _kept(
 
 def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
-    follower = history.Follower(store, number)
     while output.is_read():
-        yield from filter(chosen.event, follower.news())
+        for kept in history.events_after(store, number):
+            number = kept.id
+            if chosen.event(kept):
+                yield kept
         if not store.is_there():
             raise StoreFailed(f"The store {store.path} was removed.", hint="Start voicecli events again.")
         time.sleep(POLL)

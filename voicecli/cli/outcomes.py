@@ -16,6 +16,7 @@ from voicecli.cli.placing import Placing
 from voicecli.cli.results import Result, accepted, destination, failed, outcome_code, overall
 from voicecli.errors import OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.events import Received
+from voicecli.placed import is_session_known
 from voicecli.store import Store
 from voicecli.threads import in_daemon_thread
 
@@ -116,12 +117,21 @@ class Waiting:
             with self._placing.placed(request) as session:
                 return session
 
-        awaited = Awaited(request.client_request_id, digits_wanted=self._digits, confirming=self._confirming)
+        awaited = Awaited(
+            request.client_request_id,
+            destination(request),
+            digits_wanted=self._digits,
+            confirming=self._confirming,
+        )
         call = _Call(request, awaited, before=history.last_event(self._store))
         try:
             call.session = await in_daemon_thread(place)
+        except asyncio.CancelledError:
+            self._placing.stop()
+            raise
         except OutcomeUnknown as error:
             call.lost = error
+            self._context.lost[request.client_request_id] = error
             self._context.output.note(f"{error.message} Waiting for its summary.")
         else:
             awaited.session_id = call.session.session_id
@@ -152,9 +162,10 @@ class Waiting:
         self, calls: Sequence[_Call], earlier: Sequence[_Call], *, show: bool
     ) -> list[Result]:
         waiting, results = list(calls), []
-        follower = history.Follower(self._store, min((call.before for call in (*calls, *earlier)), default=0))
+        newest = min((call.before for call in (*calls, *earlier)), default=0)
         while waiting:
-            for received in follower.news():
+            for received in history.events_after(self._store, newest):
+                newest = received.id
                 for call in (*waiting, *earlier):
                     self._see(call, received)
             confirmed = [call for call in earlier if call.awaited.confirmed]
@@ -165,14 +176,15 @@ class Waiting:
                     results[-1].show(self._context)
             waiting = [] if confirmed else [call for call in waiting if call not in over]
             self._show_progress(waiting)
+            if not self._store.is_there():
+                raise StoreFailed(f"The store {self._store.path} was removed.")
             if waiting:
                 await asyncio.sleep(LOOK_EVERY)
         return results
 
     def _see(self, call: _Call, received: Received) -> None:
         event, awaited = received.event, call.awaited
-        # A session that was known before is that of an earlier call of this name.
-        if awaited.names(event) and not history.knew_session(self._store, event.session_id, call.before):
+        if awaited.names(event) and self._is_new(call, event.session_id):
             awaited.session_id = event.session_id
             self._placing.settle(call.request, event.session_id)
             for earlier in history.events_of_one(self._store, event.session_id):
@@ -181,6 +193,12 @@ class Waiting:
         if words is not None and event.type != "VSS":
             call.words = words
             self._context.output.note(f"{call.where}: {words}")
+
+    def _is_new(self, call: _Call, session_id: str) -> bool:
+        """Whether a session can be that of a call whose answer was lost: one that was known before is that of
+        an earlier call of this name, and one that 8x8 has told is that of another."""
+        before = history.knew_session(self._store, session_id, call.before)
+        return not before and not is_session_known(self._store, session_id)
 
     def _is_over(self, call: _Call) -> bool:
         late = time.monotonic() - call.start > self._timeout.total_seconds()
@@ -196,6 +214,7 @@ class Waiting:
                 f"It may go on: voicecli sessions {awaited.session_id} shows what a listener receives of it."
             )
         self._placing.told(call.request)
+        self._context.lost.pop(call.request.client_request_id, None)
         data = {
             **accepted(call.request, call.session),
             "sessionId": awaited.session_id,

@@ -40,6 +40,7 @@ class Placing:
         self._other_end = settings.other_end
         self._once = once
         self._ahead = ahead
+        self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
 
     @contextmanager
     def placed(self, request: CallRequest) -> Iterator[Session]:
@@ -65,9 +66,14 @@ class Placing:
         self._context.accepted.pop(request.client_request_id, None)
 
     def settle(self, request: CallRequest, session_id: str) -> None:
-        """The session of a call whose answer was lost has become known."""
-        with self._kept_or_told(), Store(self._home) as store:
-            PlacedCalls(store, **self._of).name(request.client_request_id, session_id)
+        """The session of a call that was kept ahead, and whose answer was lost, has become known."""
+        number = self._numbers[request.client_request_id]
+        with self._kept_or_told("voicecli sessions will not know its session"), Store(self._home) as store:
+            PlacedCalls(store, **self._of).settle(number, State.ACCEPTED, session_id)
+
+    def stop(self) -> None:
+        """Let no request leave from now on."""
+        self._client.stop()
 
     def refuse_repetition(self, requests: Sequence[CallRequest]) -> None:
         """See beforehand that none of these was placed. Raises PlacedBefore, and ConfigurationError."""
@@ -85,15 +91,21 @@ class Placing:
         with self._nothing_sent(), Store(self._home) as store:
             calls = PlacedCalls(store, **self._of)
             if self._once is None:
-                return calls.keep(request, State.SENDING)
-            return calls.claim(request, named=self._once.named, within=self._once.within)
+                number = calls.keep(request, State.SENDING)
+            else:
+                number = calls.claim(request, named=self._once.named, within=self._once.within)
+        self._numbers[request.client_request_id] = number
+        return number
 
     def _end(self, number: int | None, request: CallRequest, session: Session | None, left: int) -> None:
         session_id = None if session is None else session.session_id
         state: State | None = State.ACCEPTED
         if session is None:
             state = None if self._client.in_doubt is None else State.UNKNOWN
-        with self._kept_or_told():
+        trouble = "voicecli sessions will not know this call"
+        if number is not None and state is None:
+            trouble = "this call counts as perhaps placed, though it was not"
+        with self._kept_or_told(trouble):
             if number is not None:
                 with Store(self._home) as store:
                     PlacedCalls(store, **self._of).settle(number, state, session_id)
@@ -109,9 +121,9 @@ class Placing:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
     @contextmanager
-    def _kept_or_told(self) -> Iterator[None]:
+    def _kept_or_told(self, trouble: str) -> Iterator[None]:
         """The call was placed, whatever becomes of the note about it."""
         try:
             yield
         except VoicecliError as error:
-            self._context.output.warning(f"voicecli sessions will not know this call. {error.message}")
+            self._context.output.warning(f"{trouble}. {error.message}")

@@ -46,7 +46,8 @@ class Lock:
 
     def close(self, *, remove: bool = False) -> None:
         if remove:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # then somebody else clears up
+                self._path.unlink(missing_ok=True)
         self._file.close()
 
 
@@ -61,8 +62,9 @@ class Presence:
         self._closing: Lock | None = None
         for pattern in (_NAME, _GUESTS):  # what those that ended in a hurry have left
             for path in home.glob(pattern.format("*")):
-                if path != self._guests and (left := Lock.take(path)) is not None:
-                    left.close(remove=True)
+                with suppress(StoreFailed):
+                    if path != self._guests and (left := Lock.take(path)) is not None:
+                        left.close(remove=True)
 
     def alone(self) -> bool:
         """Whether nobody relies on it any more; from then on nobody can begin to."""

@@ -20,7 +20,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.service import Plan, Service, to_its_end
 from voicecli.threads import in_daemon_thread
 
-LOOK_EVERY = 0.5  # seconds between two looks at whether a listener is still there
+LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
 PROGRESS = "VCS"  # the type of event that tells what happens on the way; nice to have
 
@@ -122,12 +122,15 @@ class Reports:
             self._guest.close()
             self._guest = None
             self._tell("The voicecli listen that received what 8x8 reports has ended.")
+            told = ""
             while self._guest is None and self._service is None:
                 try:
                     await self._begin()
-                except VoicecliError as error:
-                    self._tell(f"What 8x8 reports can't be received now: {error.message} {error.hint}")
-                    await asyncio.sleep(LOOK_EVERY * 10)
+                except VoicecliError as error:  # the one that ends may not have ended yet
+                    if error.message != told:
+                        told = error.message
+                        self._tell(f"What 8x8 reports can't be received now: {error.message}")
+                    await asyncio.sleep(LOOK_EVERY)
 
     async def _guests_gone(self) -> Lock | None:
         """Be there for others that rely on this listener; then the gate is held, so that nobody begins to."""

@@ -24,7 +24,7 @@ from voicecli.events import Event, Received
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.make_call import Answer, failure
 from voicecli.listener.recorder import Recorder
-from voicecli.listener.replies import HANG_UP, Reply
+from voicecli.listener.replies import HANG_UP, NOTHING, Reply
 from voicecli.store import KeptEvent, Recorded
 from voicecli.untrusted import json_object
 
@@ -77,6 +77,7 @@ class Listener:
         shown: Callable[[Received], None],
         trouble: Callable[[str], None],
         reply: Reply = HANG_UP,
+        own_actions: frozenset[str] | None = None,
         forwarder: Forwarder | None = None,
         make_call: MakeCall | None = None,
         only_8x8: bool = False,
@@ -88,6 +89,7 @@ class Listener:
         self._shown = shown
         self._trouble = trouble
         self._reply = reply
+        self._own_actions = own_actions
         self._forwarder = forwarder
         self._make_call = make_call
         self._only_8x8 = only_8x8
@@ -202,7 +204,7 @@ class Listener:
                 self._forwarder.pass_on(arrival.path_kind, arrival.event.session_id, *arrival.message)
             return b"{}"
         if self._forwarder is None:
-            reply = self._reply
+            reply = self._reply if self._is_own(arrival.event) else NOTHING
             await self._keep(arrival, reply.words())
         elif (asked := self._asked.get(arrival.key)) is not None:  # it comes again
             reply = await asyncio.shield(asked)
@@ -211,6 +213,10 @@ class Listener:
             asked = self._asked[arrival.key] = asyncio.create_task(self._ask(self._forwarder, arrival))
             reply = await asyncio.shield(asked)
         return reply.body(arrival.event)
+
+    def _is_own(self, event: Event) -> bool:
+        """Whether the reply is for this VCA."""
+        return self._own_actions is None or event.payload.get("clientActionId") in self._own_actions
 
     async def _ask(self, forwarder: Forwarder, arrival: _Arrival) -> Reply:
         """What the application says, else our own reply. The event is on disk before anybody acts on it, and

@@ -44,7 +44,9 @@ class Plan:
 
     ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
     machine gets in. ``register`` has the types of webhooks to point here. With ``token_is_new``
-    nobody has been told the token yet. What is older than ``keep`` is deleted; with None nothing is.
+    nobody has been told the token yet. With ``own_actions`` the ``reply`` is for VCAs with one of these
+    clientActionIds, and to those of other calls nothing is added. What is older than ``keep`` is deleted;
+    with None nothing is.
     """
 
     home: Path
@@ -54,6 +56,7 @@ class Plan:
     token_is_new: bool = False
     only_8x8: bool = False
     reply: Reply = HANG_UP
+    own_actions: frozenset[str] | None = None
     forward_to: str | None = None
     forward_timeout: float = 5.0
     public_url: str | None = None
@@ -102,6 +105,7 @@ class Service:
             shown=shown,
             trouble=self._warn,
             reply=plan.reply,
+            own_actions=plan.own_actions,
             forwarder=self._forwarder,
             make_call=make_call,
             only_8x8=plan.only_8x8,
