@@ -268,7 +268,7 @@ def captures(callflow: Sequence[Action]) -> bool:
 
 
 def gist(callflow: Sequence[Action]) -> str:
-    """Whom it calls and what it says or plays: equal for two calls that are the same to who gets them."""
+    """Whom it calls and what it says or plays: equal for calls that are the same to the person called."""
     params = [action.get("params") for action in callflow]
     names = ("destination", "text", "promptMessage", "fileUrl", "scenarioName")
     parts = [param.get(name) for param in params if isinstance(param, Mapping) for name in names]

@@ -87,6 +87,11 @@ class Refused(VoicecliError):
         self.http_status = status_code if http_status is None else http_status
         self.retryable = retryable
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was about something that there is not."""
+        return self.http_status == 404
+
     def details(self) -> dict[str, object]:
         return {"statusCode": self.status_code}
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 from voicecli import events, placed
 from voicecli.errors import InvalidInput, quoted
 from voicecli.events import Event, Received
-from voicecli.placed import Placed, calls_where
-from voicecli.sessions import Session
+from voicecli.placed import calls_where
+from voicecli.sessions import Placed, Session
 from voicecli.stats import Stats
 from voicecli.store import Store
 

@@ -10,38 +10,17 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import NamedTuple
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
 from voicecli.errors import PlacedBefore, StoreFailed
+from voicecli.sessions import Placed, State
 from voicecli.store import Store
 
 KEY_FILE = "once.key"
 KEY_LENGTH = 32  # bytes
-
-
-class State(StrEnum):
-    """What is known of a request. One that 8x8 refused, or that never left, is not kept."""
-
-    SENDING = "sending"  # it may leave at any moment; if it still says so later, nobody knows
-    ACCEPTED = "accepted"
-    UNKNOWN = "unknown"  # it left, and no answer came
-
-
-class Placed(NamedTuple):
-    """One call. ``session_id`` is None until 8x8 has told it."""
-
-    id: int
-    placed: int  # microseconds since 1970, UTC
-    state: State
-    session_id: str | None
-    client_request_id: str
-    source: str
-    destination: str
 
 
 class PlacedCalls:
@@ -98,7 +77,7 @@ class PlacedCalls:
                 change("UPDATE calls SET state = ?, session = ? WHERE id = ?", (state, session_id, number))
 
     def _fingerprint(self, request: CallRequest) -> bytes:
-        """Says nothing about the text to who does not have the key, which has a file of its own."""
+        """Without the key, which is in a file of its own, it reveals nothing of the text."""
         of = json.dumps([*self._of, gist(request.callflow)]).encode()
         return blake2b(of, key=_key(self._store.path.with_name(KEY_FILE)), digest_size=16).digest()
 

@@ -2,37 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import NamedTuple
 
 from voicecli.events import Event, Leg, Received
 
 OPEN, UNKNOWN = "OPEN", "UNKNOWN"
 """What a session's status is while it has no outcome: its summary has not come; or nobody knows whether it
 was placed at all."""
-_IN_DOUBT = ("sending", "unknown")  # of placed.State
 _WITH_DIGITS = ("VCA", "VCS")  # a VCA says what was captured; only without it a VCS what was pressed
 
 
-class Placed(Protocol):
-    """A call that was placed from here, as ``voicecli.placed`` keeps it."""
+class State(StrEnum):
+    """What is known of a request. One that 8x8 refused, or that never left, is not kept."""
 
-    @property
-    def placed(self) -> int: ...  # microseconds since 1970, UTC
+    SENDING = "sending"  # it may leave at any moment; if it still says so later, nobody knows
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"  # it left, and no answer came
 
-    @property
-    def state(self) -> str: ...
 
-    @property
-    def session_id(self) -> str | None: ...
+class Placed(NamedTuple):
+    """A call that was placed from here. ``session_id`` is None until 8x8 has told it."""
 
-    @property
-    def client_request_id(self) -> str: ...
+    id: int
+    placed: int  # microseconds since 1970, UTC
+    state: State
+    session_id: str | None
+    client_request_id: str
+    source: str
+    destination: str
 
-    @property
-    def source(self) -> str: ...
 
-    @property
-    def destination(self) -> str: ...
+_IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def test_following_goes_on_when_all_that_was_kept_is_deleted(run: Program, home:
         assert (line_of(process), line_of(process)) == ("1", "2")
         assert run("prune", "--older-than", "50s").code == 0
         keep(home, event("VSS", "COMPLETED"))
-        assert line_of(process) == "1"
+        assert line_of(process) == "3"
 
 
 def test_following_a_store_that_is_removed_ends(home: Path) -> None:

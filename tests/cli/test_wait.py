@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
 from running_listener import listening, registering, webhooks
@@ -23,6 +24,7 @@ from voicecli.sandbox import API_KEY, SUBACCOUNT
 NUMBER_2, CANCELED = "+33199001235", "+33199000487"
 BUSY, NO_ANSWER, PRESSES_1, PRESSES_2 = "+33199000486", "+33199000480", "+33199007103", "+33199007203"
 TYPES_123, REFUSED, LOST, SILENT = "+33199008123", "+33199001014", "+33199005051", "+33199005040"
+SILENT_YET_PLACED, TOO_MANY = "+33199005041", "+33199004290"
 
 
 @pytest.fixture
@@ -141,6 +143,29 @@ def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller:
     assert caller(BUSY, "Hello", "--wait", "--message-id", "m-1").code == 11
     options = ("--wait", "--message-id", "m-1", "--timeout", "1s", "--request-timeout", "0.5")
     assert caller(SILENT, "Hello", *options).code == 6
+
+
+def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Caller, home: Path) -> None:
+    options = ("--message-id", "m-1", "--request-timeout", "0.5")
+    with listening(home, *caller.way_in, "--register", env=caller.sandbox.environment) as listener:
+        assert listener.url
+        with caller.under_way(SILENT, "Hello", "--wait", "--timeout", "3s", *options) as lost:
+            told(lost, "Waiting for its summary")
+            assert caller(NUMBER, "Another", "--wait", *options).code == 0
+            assert caller(SILENT_YET_PLACED, "Another", *options, "--timeout", "3s", "--wait").code == 0
+            out, err = lost.communicate(timeout=DEADLINE)
+    assert (lost.returncode, out) == (6, ""), err
+
+
+def test_of_two_lost_calls_of_one_name_each_keeps_its_own_fate(caller: Caller, run: Program) -> None:
+    options = ("--message-id", "m-1", "--request-timeout", "0.5")
+    assert caller(SILENT, "Hello", "--wait", "--timeout", "1s", *options).code == 6
+    assert caller(SILENT_YET_PLACED, "Hello", "--wait", *options).code == 0
+    shown = [json.loads(line) for line in run("sessions", "--json").out.splitlines()]
+    assert sorted((one["destination"], one["status"]) for one in shown) == [
+        (SILENT, "UNKNOWN"),
+        (SILENT_YET_PLACED, "COMPLETED"),
+    ]
 
 
 def test_a_refused_call_is_not_waited_for(caller: Caller) -> None:
@@ -405,6 +430,68 @@ def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_place
         assert webhooks(slow) == {}
 
 
+def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) -> None:
+    with caller.under_way("+33199004291", "Hello", "--wait", "--retries", "20", "--debug") as waiting:
+        told(waiting, "trying again in")
+        waiting.send_signal(signal.SIGTERM)
+        _, err = waiting.communicate(timeout=DEADLINE)
+    assert waiting.returncode == 130
+    assert "may have been placed" not in err
+    assert "accepted" not in err.partition("Interrupted")[2]
+    assert caller.placed() == 0
+
+
+def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        options = ("--wait", "--json", "--request-timeout", "0.5", "--message-id", "m-1")
+        with Caller(slow).under_way(SILENT, NO_ANSWER, "Hello", *options) as waiting:
+            wait_until(lambda: len(slow.sandbox.sessions) == 1)
+            wait_until(lambda: calls_kept(home) == ["unknown", "accepted"])
+            waiting.send_signal(signal.SIGINT)
+            _, err = waiting.communicate(timeout=DEADLINE)
+    error = json.loads(err.splitlines()[-1])["error"]
+    assert error["clientRequestId"] == f"m-1-{SILENT[1:]}"
+    assert error["accepted"][0]["clientRequestId"] == f"m-1-{NO_ANSWER[1:]}"
+
+
+def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: Path) -> None:
+    with RunningSandbox(time_scale=10) as sandbox:
+        with Caller(sandbox).under_way(NO_ANSWER, "Hello", "--wait") as waiting:
+            told(waiting, "dialling")
+            assert run("prune", "--older-than", "1s").code == 0
+            database = sqlite3.connect(home / "voicecli.sqlite3")
+            with database:
+                database.execute("DELETE FROM events")
+            database.close()
+            out, err = waiting.communicate(timeout=DEADLINE)
+    assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n"), err
+
+
+def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        caller = Caller(slow)
+        with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
+            told(waiting, "accepted session")
+            (home / "voicecli.sqlite3").unlink()
+            _, err = waiting.communicate(timeout=DEADLINE)
+    assert waiting.returncode == 1
+    assert "They were placed" in err
+
+
+def test_events_of_other_calls_are_answered_with_nothing(home: Path) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        caller = Caller(slow)
+        with caller.under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
+            said = told(waiting, "Ready: listening at")
+            url = re.search(r"listening at (\S+)", said)
+            target = slow.sandbox._courier.targets["VCA"]
+            assert url is not None
+            event = {"eventType": "CALL_ACTION", "payload": {"sessionId": "other", "eventData": "1"}}
+            answer = httpx.post(target.url, json=event, headers={"Authorization": str(target.authorization)})
+            waiting.kill()
+    assert answer.json() == {"callflow": []}
+
+
 def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:
     with RunningSandbox() as sandbox:
         caller = Caller(sandbox)
@@ -476,6 +563,16 @@ def test_killed_anywhere_its_webhooks_can_be_put_back_every_time(run: Program) -
 
 
 # -- what makes no sense -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+33\u00a0199\u00a000\u00a056\u00a078", "+33\u2011199\u201100\u201156\u201178", "\uff0b33199005678"],
+)
+def test_a_number_that_was_pasted_is_a_number(call: Program, number: str) -> None:
+    done = call(NUMBER, number, "--dry-run", "--json", stdin="Hello\n")
+    bodies = [json.loads(line)["body"]["callflow"] for line in done.out.splitlines()]
+    assert [body[0]["params"]["destination"] for body in bodies] == [NUMBER, "+33199005678"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """8x8's answers as rows: fields may be missing or of another type, and a 404 can mean two things."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from voicecli import api
-from voicecli.api import Json
+from voicecli.api import Json, Operation
 from voicecli.cli.context import Context
 from voicecli.errors import Refused
 from voicecli.output import Column
@@ -12,7 +12,7 @@ from voicecli.output import Column
 if TYPE_CHECKING:
     from voicecli.client import Client
 
-NOT_FOUND = 404
+T = TypeVar("T")
 WIDEST = 40  # characters of a column that is as wide as what is in it
 
 
@@ -40,10 +40,13 @@ def column(name: str, texts: Iterable[str]) -> Column:
     return Column(name, min(WIDEST, max(map(len, (name, *texts)))))
 
 
-def is_missing(context: Context, client: "Client", error: Refused) -> bool:
-    """Whether a refusal means that there is no such thing in the subaccount. It can also mean that there is
-    no such subaccount: then another question is refused, too, and that is raised."""
-    if error.http_status != NOT_FOUND:
-        return False
+def ask(context: Context, client: "Client", operation: Operation[T]) -> T | None:
+    """The answer, or None where there is no such thing in the subaccount. The same refusal can mean that
+    there is no such subaccount: then another question is refused, too, and that is raised."""
+    try:
+        return context.send(client, operation)
+    except Refused as error:
+        if not error.is_missing:
+            raise
     context.send(client, api.list_webhooks())
-    return True
+    return None

@@ -10,7 +10,7 @@ from voicecli import callflow, untrusted
 from voicecli.api import Json, Operation
 from voicecli.cli import context as contexts
 from voicecli.cli import options
-from voicecli.cli.context import CONNECTION, Context
+from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
 
 EXAMPLES = """Examples:
@@ -58,11 +58,12 @@ def api(
         context.output.hide(secret)
     operation = _operation(verb, path, body, private=(*secrets, *_said(body or {})))
     if dry_run:
-        _show(context, operation)
+        context.show(context.settings({}), operation)
         return
     with contexts.subaccount_client(context) as client:
         answer = context.send(client, operation)
-    context.output.result(_pretty(answer), answer, happened=operation.changes)
+    words = json.dumps(answer, indent=2, ensure_ascii=False)
+    context.output.result(words, answer, happened=operation.changes)
 
 
 def _body(context: Context, data: str) -> Json:
@@ -96,17 +97,3 @@ def _operation(method: str, path: str, body: Json | None, *, private: tuple[str,
         client_request_id=untrusted.text((body or {}).get("clientRequestId")),
         private=private,
     )
-
-
-def _show(context: Context, operation: Operation[Json]) -> None:
-    http = operation.request(**context.settings({}).require(*CONNECTION))
-    headers = http.masked_headers()
-    head = "\n".join([f"{http.method} {http.url}", *(f"{name}: {text}" for name, text in headers.items())])
-    body = "" if operation.body is None else f"\n\n{_pretty(operation.body)}"
-    context.output.result(
-        head + body, {"method": http.method, "url": http.url, "headers": headers, "body": operation.body}
-    )
-
-
-def _pretty(document: Json) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -1,6 +1,5 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from voicecli.callflow import CallRequest
 from voicecli.cli import call_requests, interrupts, options, way_in
 from voicecli.cli import context as contexts
 from voicecli.cli.call_requests import CallOptions
-from voicecli.cli.context import CONNECTION, Context
+from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 from voicecli.settings import Settings
@@ -236,7 +235,7 @@ def call(
     requests = call_requests.requests(context, settings, asked)
     if dry_run:
         for request in requests:
-            _show(context, settings, request)
+            context.show(settings, api.send_callflow(request))
         return ExitCode.DONE
     from voicecli.cli.placing import Once, Placing
 
@@ -312,14 +311,3 @@ async def _wait(
         if len(requests) == 1:
             return await waiting.alone(requests[0])
         return await waiting.together(requests)
-
-
-def _show(context: Context, settings: Settings, request: CallRequest) -> None:
-    http = api.send_callflow(request).request(**settings.require(*CONNECTION))
-    headers = http.masked_headers()
-    body = json.dumps(request.body(), indent=2, ensure_ascii=False)
-    head = "\n".join(f"{name}: {value}" for name, value in headers.items())
-    context.output.result(
-        f"{http.method} {http.url}\n{head}\n\n{body}",
-        {"method": http.method, "url": http.url, "headers": headers, "body": request.body()},
-    )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm and --digits do, too
 OPTIONAL = ("webhook_token", "public_url", "ngrok_token", "home")
-UNAUTHORIZED, NOT_FOUND = (401, 403), (404,)
+UNAUTHORIZED = (401, 403)  # HTTP
 OLDEST_AGENT = 3  # major version; ngrok refuses older ones (ERR_NGROK_121)
 FINE_OFFSET = timedelta(seconds=30)
 
@@ -128,8 +128,8 @@ class Checkup:
         try:
             webhooks = self._context.send(client, api.list_webhooks())
         except Refused as error:
-            guilty = {**dict.fromkeys(UNAUTHORIZED, "key"), **dict.fromkeys(NOT_FOUND, "subaccount")}
-            check = guilty.get(error.http_status, "API")
+            check = "subaccount" if error.is_missing else "API"
+            check = "key" if error.http_status in UNAUTHORIZED else check
             if check != "API":
                 self._found("API", State.OK, f"{where} answers.")
             if check == "subaccount":
@@ -273,12 +273,13 @@ class Checkup:
     def _port(self, plan: "Plan") -> bool:
         from voicecli.listener import ports
 
-        if (trouble := ports.trouble(plan.host, plan.port)) is None:
-            self._found("port", State.OK, f"{plan.port} is free.")
-            return True
-        hint = "Stop that, or choose another port with --port or PORT."
-        self._failed("port", ConfigurationError(f"{plan.port} can't be used: {trouble}.", hint=hint))
-        return False
+        try:
+            ports.try_out(plan.host, plan.port)
+        except VoicecliError as error:
+            self._failed("port", error)
+            return False
+        self._found("port", State.OK, f"{plan.port} is free.")
+        return True
 
     def _ngrok(self, plan: "Plan") -> bool:
         """The agent, its version, and the token; whether a tunnel can be tried."""

@@ -134,6 +134,18 @@ class Context:
         finally:
             self.output.note(f"< {ending} after {time.monotonic() - start:.3f} s")
 
+    def show(self, settings: "Settings", operation: "Operation[T]") -> None:
+        """The request that would be sent, as the answer of a command; without the key."""
+        import json
+
+        http = operation.request(**settings.require(*CONNECTION))
+        headers = http.masked_headers()
+        words = [f"{http.method} {http.url}", *(f"{name}: {text}" for name, text in headers.items())]
+        if operation.body is not None:
+            words += ["", json.dumps(operation.body, indent=2, ensure_ascii=False)]
+        data = {"method": http.method, "url": http.url, "headers": headers, "body": operation.body}
+        self.output.result("\n".join(words), data)
+
     def read_text(self, path: str, *, limit: int = 1 << 20) -> str:
         """A text file, or standard input for ``-``: UTF-8, at most ``limit`` bytes. Raises InvalidInput."""
         where = "Standard input" if path == "-" else f"The file {path}"

@@ -52,7 +52,7 @@ def events(
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
     start = options.microseconds(since)
     most = LAST if follow and limit is None and since is None else options.most(limit, since)
-    with Store(contexts.home(context.settings({}))) as store:
+    with contexts.store(context) as store:
         newest = history.last_event(store)
         kept, are_more = _kept(store, chosen, start, most, newest)
         coming = _coming(context.output, store, chosen, newest) if follow else ()

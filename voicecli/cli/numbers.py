@@ -78,16 +78,13 @@ def check(
     context = contexts.of(ctx)
     wanted = options.number("NUMBER", number)
     with contexts.subaccount_client(context) as client:
-        try:
-            found = context.send(client, api.check_number(wanted))
-        except Refused as error:
-            if not answers.is_missing(context, client, error):
-                raise
-            raise Refused(
-                f"{wanted} is not a number of this subaccount.",
-                hint="voicecli numbers lists those that are.",
-                status_code=error.status_code,
-            ) from error
+        found = answers.ask(context, client, api.check_number(wanted))
+    if found is None:
+        raise Refused(
+            f"{wanted} is not a number of this subaccount.",
+            hint="voicecli numbers lists those that are.",
+            status_code=404,
+        )
     facts = {"country": "countryCode", "reference": "referenceId"}
     told = [f"{word} {value}" for word, name in facts.items() if (value := answers.field(found, name))]
     words = f" ({', '.join(told)})" if told else ""

@@ -13,7 +13,8 @@ from voicecli.cli.context import Accepted, Context
 from voicecli.cli.results import destination
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
-from voicecli.placed import PlacedCalls, State, now
+from voicecli.placed import PlacedCalls, now
+from voicecli.sessions import State
 from voicecli.settings import Settings
 from voicecli.store import Store
 

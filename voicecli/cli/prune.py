@@ -9,7 +9,6 @@ from voicecli import history
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.output.events import iso, moment
-from voicecli.store import Store
 
 EXAMPLES = """Examples:
   voicecli prune --older-than 30d --dry-run
@@ -33,7 +32,7 @@ def prune(
     context = contexts.of(ctx)
     before = options.microseconds(datetime.now(UTC) - older_than)
     events = calls = 0
-    with Store(contexts.home(context.settings({}))) as store:
+    with contexts.store(context) as store:
         if dry_run:
             events, calls = history.older(store, before)
         else:

@@ -9,7 +9,7 @@ from voicecli.api import Json
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.cli.context import Context
-from voicecli.errors import ConfigurationError, InvalidInput, Refused
+from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.settings import Settings
 
 EXAMPLES = """Examples:
@@ -33,13 +33,10 @@ def show(
     """Show where recordings go; the password is never told."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        try:
-            config = context.send(client, api.get_recording_push_config())
-        except Refused as error:
-            if not answers.is_missing(context, client, error):
-                raise
-            context.output.result("Recordings are not sent anywhere", {"configured": False})
-            return
+        config = answers.ask(context, client, api.get_recording_push_config())
+    if config is None:
+        context.output.result("Recordings are not sent anywhere", {"configured": False})
+        return
     password = "set" if config.get("passwordSet") is True else "not set"
     told = {name: answers.field(config, name) for name in _FACTS} | {"password": password}
     lines = [(f"{name:<10}{value}", "") for name, value in told.items()]
@@ -98,13 +95,10 @@ def delete(
     """Stop sending recordings."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        try:
-            context.send(client, api.delete_recording_push_config())
-        except Refused as error:
-            if not answers.is_missing(context, client, error):
-                raise
-            context.output.result("Recordings were not sent anywhere", {"deleted": False})
-            return
+        deleted = answers.ask(context, client, api.delete_recording_push_config())
+    if deleted is None:
+        context.output.result("Recordings were not sent anywhere", {"deleted": False})
+        return
     context.output.result("Recordings are not sent anywhere any more", {"deleted": True}, happened=True)
 
 

@@ -38,16 +38,13 @@ def recordings(
             hint="It is what voicecli call prints.",
         )
     with contexts.subaccount_client(context) as client:
-        try:
-            found = context.send(client, api.list_recordings(session))
-        except Refused as error:
-            if not answers.is_missing(context, client, error):
-                raise
-            raise Refused(
-                "There is no such session in this subaccount.",
-                hint="Check the session id: it is what voicecli call prints.",
-                status_code=error.status_code,
-            ) from error
+        found = answers.ask(context, client, api.list_recordings(session))
+    if found is None:
+        raise Refused(
+            "There is no such session in this subaccount.",
+            hint="Check the session id: it is what voicecli call prints.",
+            status_code=404,
+        )
     if not found:
         context.output.note("There is no recording of that call, or not yet.")
     context.output.table(RecordingRow(recording) for recording in found)

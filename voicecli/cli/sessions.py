@@ -11,7 +11,6 @@ from voicecli.cli import filters, options
 from voicecli.errors import InvalidInput
 from voicecli.output.sessions import SessionRow, timeline
 from voicecli.sessions import OPEN, UNKNOWN, Session
-from voicecli.store import Store
 from voicecli.vocabulary import Outcome
 
 EXAMPLES = """Examples:
@@ -55,7 +54,7 @@ def sessions(
     number = None if to is None else options.number("--to", to)
     if id_ is not None and (since, status, to, limit) != (None,) * 4:
         raise InvalidInput("With ID there is nothing to choose: leave the other options out.")
-    with Store(contexts.home(context.settings({}))) as store:
+    with contexts.store(context) as store:
         if id_ is not None:
             row = SessionRow(history.session(store, id_), mask_numbers)
             context.output.figure(timeline(row), row.whole(), identifier=row.identifier)

@@ -11,7 +11,6 @@ from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.output.events import iso
 from voicecli.output.stats import bars
-from voicecli.store import Store
 
 EXAMPLES = """Examples:
   voicecli stats --since 7d
@@ -34,7 +33,7 @@ def stats(
     """
     context = contexts.of(ctx)
     start = options.microseconds(since or datetime.now(UTC) - DEFAULT)
-    with Store(contexts.home(context.settings({}))) as store:
+    with contexts.store(context) as store:
         found = history.stats(store, start)
     data: Mapping[str, object] = {"since": iso(start), **found.data()}
     if found.ended or found.open or found.in_doubt:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from voicecli import vocabulary
 from voicecli.calls import Call, Calls
 from voicecli.cli.context import Context
-from voicecli.cli.filters import Filters as Filters  # it is given to Watch
+from voicecli.cli.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
 

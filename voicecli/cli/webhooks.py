@@ -7,10 +7,10 @@ import typer
 
 from voicecli import api
 from voicecli.api import Webhook
+from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
-from voicecli.cli import options
 from voicecli.cli.context import Context
-from voicecli.errors import ConfigurationError, Refused, VoicecliError
+from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.settings import Settings
 
@@ -20,7 +20,6 @@ EXAMPLES = """Examples:
   voicecli webhooks delete vcs
   voicecli webhooks restore"""
 HELP = "Look at and change where 8x8 reports each type of event to."
-NOT_FOUND = 404
 _COLUMNS = (Column("type", 4), Column("state", 8), Column("auth", 7), Column("url", 0))
 
 webhooks = typer.Typer(no_args_is_help=True)
@@ -101,16 +100,10 @@ def delete(
     [kind] = options.webhook_types(type_)
     settings = context.settings({})
     with contexts.subaccount_client(context, settings) as client:
-        try:
-            context.send(client, api.delete_webhook(kind))
-        except Refused as error:
-            if error.http_status != NOT_FOUND:
-                raise
-            found = {webhook.type for webhook in context.send(client, api.list_webhooks())}
-            if kind in found:
-                raise
-            context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
-            return
+        deleted = answers.ask(context, client, api.delete_webhook(kind))
+    if deleted is None:
+        context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
+        return
     context.output.result(
         f"{kind} events are not reported any more", {"type": kind, "deleted": True}, happened=True
     )

@@ -5,20 +5,29 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from voicecli.errors import ConfigurationError
+
 LISTENING = "0A"  # the state of such a socket in /proc/net/tcp
 
 
-def trouble(host: str, port: int) -> str | None:
-    """Why a listener could not listen there, or None where it could."""
+def taken(port: int, error: OSError) -> ConfigurationError:
+    """What to tell whom the system does not let listen there."""
+    who = owner(port)
+    return ConfigurationError(
+        f"Port {port} can't be used: {f'it is taken by {who}' if who else error.strerror}.",
+        hint="Stop that, or choose another port with --port or PORT.",
+    )
+
+
+def try_out(host: str, port: int) -> None:
+    """See that a listener could listen there. Raises ConfigurationError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the listener does
         try:
             probe.bind((host, port))
         except OSError as error:
-            who = owner(port)
-            return f"it is taken by {who}" if who else str(error.strerror)
-    return None
+            raise taken(port, error) from error
 
 
 def owner(port: int) -> str | None:

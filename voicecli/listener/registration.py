@@ -18,8 +18,6 @@ from voicecli.listener import health
 from voicecli.listener.presence import Lock
 from voicecli.store import ReplacedWebhook, Store
 
-NOT_FOUND = 404
-
 
 class Registration:
     """The webhooks of one subaccount as far as they are ours. Blocks on the network: use it in a thread, and
@@ -180,7 +178,7 @@ class Registration:
             try:
                 self._client.send(api.delete_webhook(webhook.type))
             except Refused as error:
-                if error.http_status != NOT_FOUND:  # gone already
+                if not error.is_missing:  # gone already
                     raise
             return
         self._client.send(api.set_webhook(webhook.type, webhook.url, enabled=webhook.enabled))

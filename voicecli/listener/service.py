@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from voicecli import settings
-from voicecli.errors import ConfigurationError, InUse, Unreachable, VoicecliError
+from voicecli.errors import InUse, Unreachable, VoicecliError
 from voicecli.events import Received
 from voicecli.listener import health, ports
 from voicecli.listener.forgetting import forget_old
@@ -153,11 +153,7 @@ class Service:
         try:
             port = await self._listener.start(plan.host, plan.port)
         except OSError as error:
-            owner = await asyncio.to_thread(ports.owner, plan.port)
-            raise ConfigurationError(
-                f"Port {plan.port} can't be used: {f'it is taken by {owner}' if owner else error.strerror}.",
-                hint="Stop that, or choose another port with --port or PORT.",
-            ) from error
+            raise await asyncio.to_thread(ports.taken, plan.port, error) from error
         host = f"[{plan.host}]" if ":" in plan.host else plan.host
         self.url = f"http://{host}:{port}"
         if plan.tunnel is not None:
