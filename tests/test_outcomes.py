@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox
 from running_listener import listening, registering
+from test_results import CODES
 
 from voicecli import vocabulary
 from voicecli.sandbox.numbers import TABLE, fate
@@ -21,17 +22,6 @@ from voicecli.vocabulary import Outcome
 
 PREFIX = "+3319900"
 EXAMPLES = {"7DSS": ("7105", "7205"), "8NNN": ("8123", "8923"), "429N": ("4291",)}
-CODES = {
-    Outcome.COMPLETED: 0,
-    Outcome.NO_ANSWER: 10,
-    Outcome.BUSY: 11,
-    Outcome.CANCELED: 12,
-    Outcome.FAILED: 13,
-    Outcome.ERROR: 14,
-    Outcome.COMPLETED_UNSUBSCRIBED: 15,
-    Outcome.COMPLETED_UNSUB_ERROR: 15,
-    Outcome.UNSUBSCRIBED_CONTACT: 15,
-}
 PATIENCE = ("--request-timeout", "2", "--timeout", "4s", "--retries", "1")
 LOST_FOR_GOOD = ("5020", "5040", "5050")  # nothing tells that no call was placed
 

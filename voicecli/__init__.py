@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from voicecli.api import Session
-    from voicecli.callflow import CallRequest, audio_message, call_request, voice_message
+    from voicecli.callflow import CallRequest, Capture, audio_message, call_request, voice_message
     from voicecli.client import Client
     from voicecli.errors import (
         ConfigurationError,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Session": "voicecli.api",
     "CallRequest": "voicecli.callflow",
+    "Capture": "voicecli.callflow",
     "audio_message": "voicecli.callflow",
     "call_request": "voicecli.callflow",
     "voice_message": "voicecli.callflow",
@@ -43,6 +44,7 @@ _HOME = {
 
 __all__ = [
     "CallRequest",
+    "Capture",
     "Client",
     "ConfigurationError",
     "InvalidInput",
