@@ -99,7 +99,7 @@ def build(folder: Path) -> tuple[str, int]:
         )
         database.executemany(
             "INSERT INTO calls (placed, base_url, subaccount, state, session, client_request_id, source,"
-            " destination) VALUES (?, 'https://voice.8x8.com', ?, 'accepted', ?, ?, ?, ?)",
+            " destination, guarded) VALUES (?, 'https://voice.8x8.com', ?, 'accepted', ?, ?, ?, ?, 0)",
             (
                 (start - SECOND, SUBACCOUNT, session_id, f"request-{session_id}", SOURCE, number)
                 for start, session_id, number, fate in sessions(end)

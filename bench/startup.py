@@ -10,6 +10,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,8 +46,8 @@ def main() -> int:
     if not http.exists() or curl is None:
         print("This needs curl, and HTTPie beside voicecli: pip install -e '.[bench]'", file=sys.stderr)
         return 2
-    with sandbox(voicecli) as variables:
-        environment = {**os.environ, **variables}
+    with tempfile.TemporaryDirectory() as home, sandbox(voicecli) as variables:
+        environment = {**os.environ, **variables, "VOICECLI_HOME": home}
         dry_run = [voicecli, "call", NUMBER, MESSAGE, "--dry-run", "--json"]
         request = json.loads(subprocess.check_output(dry_run, env=environment))
         url, body = request["url"], json.dumps(request["body"])

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from voicecli import api, download
+from voicecli import api
 from voicecli.api import Answer, HttpRequest, Operation
 from voicecli.errors import (
     ConfigurationError,
@@ -149,6 +149,8 @@ class Client(Operations):
     def download(self, link: str) -> Iterator[bytes]:
         """A file that an answer links to, in pieces. The link may lead anywhere; the API key goes along only
         to the API itself. Raises Refused, where the link leads nowhere (any more), or Unreachable."""
+        from voicecli import download
+
         return download.pieces(self._http, link, base_url=self._base_url, api_key=self._api_key)
 
     def _exchange(self, request: HttpRequest, operation: Operation[T]) -> T:

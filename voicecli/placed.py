@@ -5,14 +5,12 @@ What a call says is not among it: ``--once`` compares keyed hashes.
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
 from voicecli.errors import PlacedBefore, StoreFailed
@@ -105,6 +103,9 @@ def _key(path: Path) -> bytes:
     """The same for every process: made by the first that asks. Raises StoreFailed."""
     try:
         if not path.exists():
+            import secrets
+            from tempfile import NamedTemporaryFile
+
             with NamedTemporaryFile(dir=path.parent, prefix=KEY_FILE) as file:  # only its owner can read it
                 file.write(secrets.token_bytes(KEY_LENGTH))
                 file.flush()

@@ -1,11 +1,11 @@
 """Sessions: what is known of one call, from its placing and from all that was reported of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.events import Event, Leg, Received
+if TYPE_CHECKING:
+    from voicecli.events import Event, Leg, Received  # placing a call needs only what is below
 
 OPEN, UNKNOWN = "OPEN", "UNKNOWN"
 """What a session's status is while it has no outcome: its summary has not come; or nobody knows whether it
@@ -36,12 +36,11 @@ class Placed(NamedTuple):
 _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """``events`` are in the order in which they came. There is an event, or ``placed``, or both."""
 
     placed: Placed | None
-    events: Sequence[Received]
+    events: "Sequence[Received]"
 
     @property
     def id(self) -> str:
@@ -56,7 +55,7 @@ class Session:
         return self.events[0].received if self.placed is None else self.placed.placed
 
     @property
-    def summary(self) -> Event | None:
+    def summary(self) -> "Event | None":
         """Its VSS; the last one where several came."""
         return next((kept.event for kept in reversed(self.events) if kept.event.outcome is not None), None)
 
@@ -87,7 +86,9 @@ class Session:
         return UNKNOWN if self._in_doubt else OPEN
 
     @property
-    def legs(self) -> Sequence[Leg]:
+    def legs(self) -> "Sequence[Leg]":
+        from voicecli.events import Leg
+
         return [] if self.summary is None else [Leg(leg) for leg in self.summary.legs]
 
     @property

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -103,8 +102,7 @@ class Recorded(NamedTuple):
     times: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReplacedWebhook:
+class ReplacedWebhook(NamedTuple):
     """A webhook of 8x8's that points at us, and where it pointed before (None: nowhere).
 
     ``own_urls`` is where we pointed it: several while it is being moved, since each may be true.

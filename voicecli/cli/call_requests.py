@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from voicecli import callflow, phone, rules
 from voicecli.callflow import CallRequest, Capture
@@ -17,8 +17,7 @@ HOW_TO_CALL = 'For example: voicecli call +33199001234 "Hello"'
 DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
 
 
-@dataclass(frozen=True, slots=True)
-class CallOptions:
+class CallOptions(NamedTuple):
     """What was asked for, as far as it decides the requests; None and False where it was not."""
 
     words: Sequence[str]  # the numbers, and perhaps the message
@@ -62,11 +61,11 @@ def requests(context: Context, settings: Settings, asked: CallOptions) -> list[C
     if len(numbers) < 2:
         return [_request(context, settings, asked, next(iter(numbers), None))]
     if asked.callflow_file is None and asked.play is None:
-        asked = replace(asked, message=_message(context, asked), file=None)
+        asked = asked._replace(message=_message(context, asked), file=None)
     made = []
     for number in numbers:
         own = asked.message_id and f"{asked.message_id}-{number.e164.removeprefix('+')}"
-        made.append(_request(context, settings, replace(asked, message_id=own), number))
+        made.append(_request(context, settings, asked._replace(message_id=own), number))
     return made
 
 
@@ -100,7 +99,7 @@ def _told_apart(asked: CallOptions) -> CallOptions:
                 hint="A number or message with blanks goes in quotes.",
             )
     _refuse_beside("MESSAGE", others)
-    return replace(asked, words=numbers, message=last)
+    return asked._replace(words=numbers, message=last)
 
 
 def _refuse_what_would_be_without_effect(asked: CallOptions) -> None:

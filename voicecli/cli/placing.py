@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from voicecli import api
 from voicecli.api import Session
@@ -19,8 +19,7 @@ from voicecli.settings import Settings
 from voicecli.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
+class Once(NamedTuple):
     """Do not place the same call again within this time; ``named`` is whether its user gave it an id."""
 
     within: timedelta

@@ -1,15 +1,17 @@
 """What becomes of each call that was asked for: in words, for programs, and as an exit code."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.api import Session
-from voicecli.awaited import Awaited
 from voicecli.callflow import CallRequest, destinations
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.errors import VoicecliError
 from voicecli.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.awaited import Awaited
 
 _OUTCOMES: Mapping[str, ExitCode] = {
     Outcome.COMPLETED: ExitCode.DONE,
@@ -24,8 +26,7 @@ _OUTCOMES: Mapping[str, ExitCode] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one call; ``error`` is what kept it from being placed, certainly or perhaps."""
 
     code: ExitCode
@@ -76,7 +77,7 @@ def failed(request: CallRequest, error: VoicecliError) -> Result:
     return Result(code, f"{where}: {error.message}", data, hint=error.hint, error=error)
 
 
-def outcome_code(call: Awaited) -> ExitCode:
+def outcome_code(call: "Awaited") -> ExitCode:
     """The exit code for a call that was waited for."""
     if call.confirmed:
         return ExitCode.DONE

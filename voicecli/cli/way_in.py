@@ -1,10 +1,8 @@
 """How 8x8 gets in: options that several commands share, and the listener's plan that they make."""
 
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -51,8 +49,7 @@ Force = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class WayIn:
+class WayIn(NamedTuple):
     """What was asked for: a public URL, no tunnel, or else a tunnel."""
 
     domain: str | None = None
@@ -117,6 +114,8 @@ def _is_local(url: str | None) -> bool:
 def _token(settings: Settings, *, public: bool, register: bool) -> str | None:
     token = settings.get("webhook_token")
     if token is None and register:
+        import secrets
+
         return secrets.token_urlsafe()  # nobody but 8x8 needs to know it
     if token is None and public:
         raise ConfigurationError(

@@ -6,7 +6,6 @@ What was there is on disk before it is changed, so that it can be put back after
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from voicecli import api
@@ -94,9 +93,9 @@ class Registration:
         for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
             if taken.own_urls != (url,):
-                self._remember(replace(taken, own_urls=tuple(dict.fromkeys((*taken.own_urls, url)))))
+                self._remember(taken._replace(own_urls=tuple(dict.fromkeys((*taken.own_urls, url)))))
                 self._client.send(api.set_webhook(kind, url, authorization=token))
-                self._remember(replace(taken, own_urls=(url,)))
+                self._remember(taken._replace(own_urls=(url,)))
 
     def put_back(self) -> list[str]:
         """Put back what runs that ended have left, and what this one has taken; the types of these. Then

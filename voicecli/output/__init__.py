@@ -3,6 +3,5 @@
 from voicecli.output.formats import FORMATS, Output
 from voicecli.output.rows import Column, Record
 from voicecli.output.safe import visible
-from voicecli.output.stream import Stream
 
-__all__ = ["FORMATS", "Column", "Output", "Record", "Stream", "visible"]
+__all__ = ["FORMATS", "Column", "Output", "Record", "visible"]

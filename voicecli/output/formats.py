@@ -6,12 +6,14 @@ import os
 import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output.rows import Line, Painter, Row, plain_row
 from voicecli.output.safe import visible
-from voicecli.output.stream import JsonStream, LiveStream, Stream
+
+if TYPE_CHECKING:
+    from voicecli.output.stream import Stream
 
 MIN_SECRET = 4  # characters: to mask less would garble words and hide nothing
 
@@ -128,8 +130,10 @@ class Output:
         ):  # it is no file of the system, or the system has no poll
             return True
 
-    def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
+    def stream(self, failed: Callable[[OutputFailed], None]) -> "Stream":
         """Rows that come for as long as the command runs; ``failed`` is told when they can't be written."""
+        from voicecli.output.stream import LiveStream, Stream
+
         if not self._live or (painter := self._painter(self._out)) is None:
             return Stream(self._put, failed, talk=self.note)
         return LiveStream(self._put, failed, painter=painter)
@@ -286,7 +290,9 @@ class Quiet(Output):
 class Json(Output):
     """One JSON document on stdout, of a list one a line, and an error as one JSON object on stderr."""
 
-    def stream(self, failed: Callable[[OutputFailed], None]) -> Stream:
+    def stream(self, failed: Callable[[OutputFailed], None]) -> "Stream":
+        from voicecli.output.stream import JsonStream
+
         return JsonStream(self._put, failed)
 
     def result(

@@ -1,9 +1,8 @@
 """Rows that are shown as they come: aligned columns, coloured on a terminal, plain in a pipe."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from voicecli.output.safe import visible
 
@@ -17,8 +16,7 @@ Line = tuple[str, str]
 """A line of text and its style (rich's)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """``width`` in characters; the last column of a row takes what is left."""
 
     name: str
@@ -41,8 +39,7 @@ class Row(Protocol):
     def data(self) -> Mapping[str, object]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A row of plain cells; ``style`` is for the last one. ``values`` is what a program gets, and
     ``identifier`` what is printed where only that is wanted, else the first cell."""
 
