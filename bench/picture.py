@@ -1,12 +1,18 @@
-"""Draws the README's picture: runs the demo in a terminal of its own and writes .github/demo.svg."""
+"""Draws the README's pictures: runs commands in a terminal of their own and writes .github/*.svg."""
 
 import fcntl
+import json
 import os
 import pty
 import re
+import shlex
 import struct
+import subprocess
 import sys
+import tempfile
 import termios
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -16,14 +22,22 @@ from rich.text import Text
 from screen import screen
 
 COLUMNS, LINES = 96, 60
-TARGET = Path(__file__).parents[1] / ".github" / "demo.svg"
+FOLDER = Path(__file__).parents[1] / ".github"
+VOICECLI = [sys.executable, "-m", "voicecli"]
+CALLS = ("0486", "1234", "0480", "5678", "2010", "7203", "1235", "0404", "8123")
+ESCALATION = [
+    "+33199000480",
+    "+33199007103",
+    "+33199001234",
+    "The server room is too hot. Press 1 to confirm.",
+]
 
 
-def output_of(command: list[str]) -> str:
+def output_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
     """What a command writes to a terminal of this size."""
     process, terminal = pty.fork()
     if process == 0:
-        os.execvpe(command[0], command, {**os.environ, "TERM": "xterm-256color"})
+        os.execvpe(command[0], [*command], {**environment, "TERM": "xterm-256color"})
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     written = b""
     try:
@@ -35,13 +49,44 @@ def output_of(command: list[str]) -> str:
     return "\n".join(screen(written.decode().replace("\r\n", "\n")))
 
 
-def main() -> None:
+def draw(name: str, commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -> None:
+    """A picture of these commands of voicecli's, one after the other."""
     console = Console(record=True, width=COLUMNS, file=StringIO())
-    console.print("$ voicecli demo")
-    console.print(Text.from_ansi(output_of([sys.executable, "-m", "voicecli", "demo"])))
+    for command in commands:
+        console.print(f"$ voicecli {shlex.join(command)}", highlight=False)
+        console.print(Text.from_ansi(output_of([*VOICECLI, *command], environment)))
     without_web_fonts = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    TARGET.parent.mkdir(exist_ok=True)
-    console.save_svg(str(TARGET), title="voicecli demo", code_format=without_web_fonts)
+    FOLDER.mkdir(exist_ok=True)
+    console.save_svg(str(FOLDER / f"{name}.svg"), title="voicecli", code_format=without_web_fonts)
+
+
+@contextmanager
+def sandbox(home: str) -> Iterator[dict[str, str]]:
+    """A sandbox in another process; gives the environment that points at it."""
+    command = [*VOICECLI, "sandbox", "--port", "0", "--json", "--time-scale", "20", "--seed", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        try:
+            yield {
+                **os.environ,
+                **json.loads(process.stdout.readline())["environment"],
+                "VOICECLI_HOME": home,
+            }
+        finally:
+            process.terminate()
+
+
+def main() -> None:
+    draw("demo", [["demo"]], os.environ)
+    with tempfile.TemporaryDirectory() as home, sandbox(home) as environment:
+        calls = [f"+3319900{digits}" for digits in CALLS]
+        subprocess.run(
+            [*VOICECLI, "call", *calls, "Hello", "--confirm", "1"], env=environment, capture_output=True
+        )
+        draw("escalation", [["call", *ESCALATION, "--confirm", "1", "--until-confirmed"]], environment)
+        listed = [*VOICECLI, "sessions", "--quiet", "--to", ESCALATION[1]]
+        session = subprocess.check_output(listed, env=environment, text=True)[:8]
+        draw("history", [["sessions", session], ["stats"]], environment)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What stands on an endless screen in the end; it knows the escapes that ``voicecli listen`` moves with."""
+"""What stands on an endless screen in the end; it knows the escapes that voicecli moves with."""
 
 import re
 
@@ -6,7 +6,7 @@ import re
 def screen(written: str) -> list[str]:
     """The screen's lines, colours and all."""
     lines, row = [""], 0
-    for part in re.split(r"(\x1b\[\d*[AJ]|\r|\n)", written):
+    for part in re.split(r"(\x1b\[\d*[AJK]|\r|\n)", written):
         match part:
             case "\n":
                 row += 1
@@ -17,6 +17,8 @@ def screen(written: str) -> list[str]:
                 row -= int(up[2:-1] or 1)
             case "\x1b[J":
                 lines[row:] = [""]
+            case "\x1b[K":  # it comes after a \r
+                lines[row] = ""
             case text:
                 lines[row] += text
     return lines
