@@ -10,9 +10,10 @@ DIGITS_DUE = 5.0  # seconds after the summary of an answered call for its digits
 
 @dataclass(slots=True)
 class Awaited:
-    """``session_id`` is None as long as 8x8 has not told it: its answer was lost. Then the summary with the
-    call's clientRequestId tells. ``digits_wanted`` is whether the call asks for digits, and ``confirming``
-    has those that confirm, where some do. ``summary`` is the VSS, once it came."""
+    """``destination`` is the number called, or nothing where that is not known. ``session_id`` is None as
+    long as 8x8 has not told it: its answer was lost. Then the summary with the call's clientRequestId tells.
+    ``digits_wanted`` is whether the call asks for digits, and ``confirming`` has those that confirm, where
+    some do. ``summary`` is the VSS, once it came."""
 
     client_request_id: str
     destination: str
@@ -29,7 +30,7 @@ class Awaited:
         """Whether this is the summary that tells the session of a call whose answer was lost: one with its
         clientRequestId, which others may have, and no other number called."""
         own = event.type == "VSS" and event.client_request_id == self.client_request_id
-        same = event.destination.lstrip("+") in ("", self.destination.lstrip("+"))
+        same = not self.destination or event.destination.lstrip("+") in ("", self.destination.lstrip("+"))
         return self.session_id is None and own and same and bool(event.session_id)
 
     def see(self, received: Received) -> str | None:

@@ -58,16 +58,20 @@ class PlacedCalls:
 
     def _refuse_repetition(self, request: CallRequest, fingerprint: bytes | None, within: timedelta) -> None:
         since = now() - within // timedelta(microseconds=1)
-        for before in self._store.rows(
-            "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"
-            " AND placed > ? AND (fingerprint = ? OR client_request_id = ?)"
-            " ORDER BY placed DESC LIMIT 1",
-            (*self._of, since, fingerprint, request.client_request_id),
-        ):
+        before = next(
+            self._store.rows(
+                "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"
+                " AND placed > ? AND (fingerprint = ? OR client_request_id = ?)"
+                " ORDER BY placed DESC LIMIT 1",
+                (*self._of, since, fingerprint, request.client_request_id),
+            ),
+            None,
+        )
+        if before is not None:
             raise _placed_before(*before)
 
     def settle(self, number: int, state: State | None, session_id: str | None = None) -> None:
-        """Note what became of a claimed request; None for one that was certainly not carried out."""
+        """Note what became of a request that is kept; None for one that was certainly not carried out."""
         with self._store.change() as change:
             if state is None:
                 change("DELETE FROM calls WHERE id = ?", (number,))

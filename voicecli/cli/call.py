@@ -250,8 +250,9 @@ def call(
 
         if until_confirmed or len(requests) == 1:
             placing.refuse_repetition(requests)
-        actions = (request.client_action_id for request in requests)
-        plan = replace(plan, own_actions=frozenset(filter(None, actions)))
+        # A callflow of the user's own says itself what comes next.
+        own = [request.client_action_id for request in requests] if asked.captures else []
+        plan = replace(plan, own_actions=frozenset(filter(None, own)))
         captures = any(callflow.captures(request.callflow) for request in requests)
         reports = _reports(context, settings, plan, digits=asked.captures, captures=captures)
         with Store(plan.home) as store:
@@ -295,7 +296,7 @@ def _reports(
     refused where nobody gets them; whoever gets them now goes on to do so."""
     from voicecli.listener.reports import PROGRESS, Reports
 
-    registration = contexts.registration(context, settings, tell=context.output.note)
+    registration = contexts.registration(context, settings, tell=context.output.warning)
     needed = ("VSS", "VCA") if digits else ("VSS",)
     spare = (PROGRESS, "VCA") if captures else (PROGRESS,)
     output = context.output

@@ -62,10 +62,16 @@ def requests(context: Context, settings: Settings, asked: CallOptions) -> list[C
         return [_request(context, settings, asked, next(iter(numbers), None))]
     if asked.callflow_file is None and asked.play is None:
         asked = asked._replace(message=_message(context, asked), file=None)
-    made = []
+    made: list[CallRequest] = []
     for number in numbers:
         own = asked.message_id and f"{asked.message_id}-{number.e164.removeprefix('+')}"
-        made.append(_request(context, settings, asked._replace(message_id=own), number))
+        request = _request(context, settings, asked._replace(message_id=own), number)
+        if any(other.client_request_id == request.client_request_id for other in made):
+            raise InvalidInput(
+                "The callflow's clientRequestId would be that of several calls.",
+                hint="Give --message-id in its place: each call gets its number added.",
+            )
+        made.append(request)
     return made
 
 

@@ -226,34 +226,58 @@ class Checkup:
         self, values: Settings, plan: "Plan", webhooks: Mapping[str, Webhook] | None, *, here: bool
     ) -> None:
         """Whether a call may take them for as long as it waits."""
-        from voicecli.listener import health
-        from voicecli.listener.registration import is_there, objection
+        from voicecli.listener.registration import is_there
 
         if webhooks is None:
             return
+        try:
+            registration = contexts.registration(self._context, values, tell=self._context.output.note)
+            left = set() if here else self._left_behind(values)
+            if not here:
+                registration.see_that_nobody_has_them()
+        except VoicecliError as error:
+            self._failed(f"{NEEDED} webhook", error)
+            return
         receiver = plan.public_url or _url(values.get("public_url"))
-        left = self._left_behind(values)
         for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
-            check, webhook = f"{kind} webhook", webhooks.get(kind)
-            state, words, advice = State.OK, f"{kind} is not set: a call with {what} sets it meanwhile.", ""
+            webhook = webhooks.get(kind)
             if webhook is not None and webhook.url in left:
                 words = f"{kind} was left behind by a listener that was killed."
                 advice = "The next one puts back what was there; or run voicecli webhooks restore."
-            elif webhook is not None and here and health.behind(webhook.url) is not None:
-                words = f"{kind} leads to the voicecli listen that runs here."
+                self._found(f"{kind} webhook", State.OK, words, advice)
             elif here:
-                state, words = State.WARNING, f"{kind} does not lead to the voicecli listen that runs here."
-                advice = f"{what} would not work: start it with --register --events vca,vss."
-            elif webhook is not None and not (plan.token_is_new or not is_there(webhook, receiver)):
-                words = f"{kind} leads to {webhook.url} already."
-            elif webhook is not None and (error := objection(webhook, receiver)) is not None:
-                state, words, advice = State.WARNING, error.message, f"{what} would not work. {error.hint}"
-                if kind == NEEDED:
-                    self._failed(check, error)
-                    continue
-            elif webhook is not None:
-                words = f"{kind} points to {webhook.url}: a call with {what} takes it, and puts it back."
-            self._found(check, state, words, advice)
+                self._relied_upon(kind, webhook, what)
+            else:
+                stays = is_there(webhook, receiver) and not plan.token_is_new
+                self._taken(kind, webhook, what, stays=stays, receiver=receiver)
+
+    def _relied_upon(self, kind: str, webhook: Webhook | None, what: str) -> None:
+        """A webhook where a voicecli listen runs here: it gets VSS events, and perhaps not these."""
+        from voicecli.listener import health
+
+        if webhook is not None and health.behind(webhook.url) is not None:
+            self._found(f"{kind} webhook", State.OK, f"{kind} leads to the voicecli listen that runs here.")
+            return
+        words = f"{kind} does not lead to the voicecli listen that runs here."
+        advice = f"{what} would not work: start it with --register --events vca,vss."
+        self._found(f"{kind} webhook", State.WARNING, words, advice)
+
+    def _taken(self, kind: str, webhook: Webhook | None, what: str, *, stays: bool, receiver: str) -> None:
+        """A webhook that a call has to take for as long as it waits, unless it leads there already."""
+        from voicecli.listener.registration import objection
+
+        check = f"{kind} webhook"
+        if webhook is None:
+            self._found(check, State.OK, f"{kind} is not set: a call with {what} sets it meanwhile.")
+        elif stays:
+            self._found(check, State.OK, f"{kind} leads to {webhook.url} already.")
+        elif (error := objection(webhook, receiver)) is None:
+            words = f"{kind} points to {webhook.url}: a call with {what} takes it, and puts it back."
+            self._found(check, State.OK, words)
+        elif kind == NEEDED:
+            self._failed(check, error)
+        else:
+            self._found(check, State.WARNING, error.message, f"{what} would not work. {error.hint}")
 
     def _left_behind(self, values: Settings) -> set[str]:
         """Where listeners that were killed had pointed webhooks."""

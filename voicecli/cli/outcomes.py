@@ -9,7 +9,7 @@ from datetime import timedelta
 from voicecli import history
 from voicecli.api import Session
 from voicecli.awaited import Awaited
-from voicecli.callflow import CallRequest
+from voicecli.callflow import CallRequest, destinations
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.placing import Placing
@@ -73,40 +73,41 @@ class Waiting:
 
     async def together(self, requests: Sequence[CallRequest]) -> ExitCode:
         """Several calls: all are placed, and then there is one result for each, as it is known."""
-        calls, refused = await self._place_all(requests)
-        return overall([*refused, *await self._outcomes(calls, show=True)])
-
-    async def until_confirmed(self, requests: Sequence[CallRequest]) -> ExitCode:
-        """One call after the other, until somebody confirms; who was called before can still do so."""
-        results: list[Result] = []
-        earlier: list[_Call] = []
-        for request in requests:
-            calls, refused = await self._place_all([request], is_one=True)
-            results += [*refused, *await self._outcomes(calls, earlier, show=True)]
-            if results[-1].code is ExitCode.DONE:
-                return ExitCode.DONE
-            earlier += calls
-        codes = {result.code for result in results}
-        if any(result.placed for result in results):
-            self._context.output.note("Nobody has confirmed.")
-            return ExitCode.OUT_OF_TIME if ExitCode.OUT_OF_TIME in codes else ExitCode.NOT_CONFIRMED
-        return ExitCode.UNKNOWN if ExitCode.UNKNOWN in codes else results[-1].code
-
-    async def _place_all(
-        self, requests: Sequence[CallRequest], *, is_one: bool = False
-    ) -> tuple[list[_Call], list[Result]]:
-        """Those that were placed, and what kept the others from it, which is shown. Where they are all one
-        thing (``is_one``), PlacedBefore is raised if any of it was done before."""
         calls, refused = [], []
         for request in requests:
             try:
                 calls.append(await self._place(request))
             except VoicecliError as error:
-                if is_one and isinstance(error, PlacedBefore):
-                    raise
                 refused.append(failed(request, error))
                 refused[-1].show(self._context)
-        return calls, refused
+        return overall([*refused, *await self._outcomes(calls, show=True)])
+
+    async def until_confirmed(self, requests: Sequence[CallRequest]) -> ExitCode:
+        """One call after the other, until somebody confirms; who was called before can still do so. They are
+        one alert: it was placed before if the first call that would be placed was."""
+        results: list[Result] = []
+        earlier: list[_Call] = []
+        for request in requests:
+            try:
+                call = await self._place(request)
+            except VoicecliError as error:
+                if isinstance(error, PlacedBefore) and not earlier:
+                    raise
+                results.append(failed(request, error))
+                results[-1].show(self._context)
+                continue
+            results += await self._outcomes([call], earlier, show=True)
+            if results[-1].code is ExitCode.DONE:
+                return ExitCode.DONE
+            earlier.append(call)
+        codes = {result.code for result in results}
+        for nobody_knows in (ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME):
+            if nobody_knows in codes:
+                return nobody_knows
+        if not earlier:
+            return results[-1].code
+        self._context.output.note("Nobody has confirmed.")
+        return ExitCode.NOT_CONFIRMED
 
     # -- one call ------------------------------------------------------------------------------------
 
@@ -119,7 +120,7 @@ class Waiting:
 
         awaited = Awaited(
             request.client_request_id,
-            destination(request),
+            next(iter(destinations(request.callflow)), ""),
             digits_wanted=self._digits,
             confirming=self._confirming,
         )
@@ -132,6 +133,7 @@ class Waiting:
         except OutcomeUnknown as error:
             call.lost = error
             self._context.lost[request.client_request_id] = error
+            self._placing.forget_doubt()
             self._context.output.note(f"{error.message} Waiting for its summary.")
         else:
             awaited.session_id = call.session.session_id
@@ -148,14 +150,14 @@ class Waiting:
         try:
             return await self._known_outcomes(calls, earlier, show=show)
         except StoreFailed as error:
-            ids = [
-                {"sessionId": call.awaited.session_id, "clientRequestId": call.request.client_request_id}
-                for call in calls
-            ]
+            ids = [(call.awaited.session_id, call.request.client_request_id) for call in (*calls, *earlier)]
             raise StoreFailed(
                 f"What became of the calls can't be read. {error.message}",
-                hint="They were placed: look for them before you call again.",
-                details={"accepted": ids},
+                hint="They were placed, or may have been: look for them before you call again.",
+                details={
+                    "accepted": [{"sessionId": one, "clientRequestId": own} for one, own in ids if one],
+                    "unknown": [own for one, own in ids if not one],
+                },
             ) from error
 
     async def _known_outcomes(
@@ -170,11 +172,15 @@ class Waiting:
                     self._see(call, received)
             confirmed = [call for call in earlier if call.awaited.confirmed]
             over = [call for call in waiting if self._is_over(call)]
-            for call in confirmed or over:
+            for call in (*over, *confirmed):
                 results.append(self._result(call))
                 if show:
                     results[-1].show(self._context)
-            waiting = [] if confirmed else [call for call in waiting if call not in over]
+            waiting = [call for call in waiting if call not in over]
+            if confirmed:
+                for call in waiting:
+                    self._context.output.note(f"{call.where}: goes on, and is not waited for")
+                waiting = []
             self._show_progress(waiting)
             if not self._store.is_there():
                 raise StoreFailed(f"The store {self._store.path} was removed.")

@@ -71,6 +71,10 @@ class Placing:
         with self._kept_or_told("voicecli sessions will not know its session"), Store(self._home) as store:
             PlacedCalls(store, **self._of).settle(number, State.ACCEPTED, session_id)
 
+    def forget_doubt(self) -> None:
+        """Somebody else tells of the answer that was lost."""
+        self._client.in_doubt = None
+
     def stop(self) -> None:
         """Let no request leave from now on."""
         self._client.stop()

@@ -124,6 +124,11 @@ class Registration:
                 where = "was deleted" if url is None else f"now points to {url}"
                 self._tell(f"The {kind} webhook {where}: its events do not come here any more.")
 
+    def see_that_nobody_has_them(self) -> None:
+        """Raises InUse where another process of this machine has taken webhooks of the subaccount."""
+        self._lock_out_others()
+        self.close()
+
     def close(self) -> None:
         """Let others take webhooks."""
         if self._lock is not None:

@@ -315,7 +315,7 @@ class Json(Output):
         self._row(_document(data))
 
     def warning(self, text: str) -> None:
-        """Nothing, like talk."""
+        self._talk(json.dumps({"warning": {"message": text}}))
 
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
