@@ -392,3 +392,13 @@ def test_an_interrupt_after_the_answer_tells_the_session(sandbox: RunningSandbox
 def _is_writing(pid: int) -> bool:
     """Whether a process waits for room in the pipe that it writes to."""
     return "pipe_w" in Path(f"/proc/{pid}/wchan").read_text()
+
+
+def test_several_calls_can_t_share_the_id_of_a_callflow(call: Program, tmp_path: Path) -> None:
+    flow = tmp_path / "flow.json"
+    say = {"action": "say", "params": {"text": "Hello", "voiceProfile": "en-US-BenjaminRUS"}}
+    flow.write_text(json.dumps({"callflow": [say], "clientRequestId": "m-1"}))
+    done = call(NUMBER, "+33199001235", "--callflow", str(flow))
+    assert (done.code, done.out) == (2, "")
+    assert "clientRequestId would be that of several calls" in done.err
+    assert call(NUMBER, "+33199001235", "--callflow", str(flow), "--message-id", "m-2").code == 0

@@ -166,6 +166,15 @@ def test_a_webhook_that_leads_here_with_its_token_is_no_obstacle(doctor: Doctor)
     assert doctor(*options).code == 3, "a new token is not the one in that header"
 
 
+def test_webhooks_that_another_has_taken_are_in_the_way(doctor: Doctor, tmp_path: Path) -> None:
+    options = [*registering(), "--events", "vca"]
+    with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
+        assert listener.url
+        done = doctor()
+    assert done.code == 3
+    assert failure(done)["words"].startswith("Another voicecli listen on this machine has registered")
+
+
 def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_path: Path) -> None:
     options = [*registering(), "--events", "vss"]
     with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
@@ -193,6 +202,7 @@ def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path
         assert done.code == 0
         words = {check["check"]: check["words"] for check in done.json["checks"]}
         assert "leads to the voicecli listen" in words["public URL"]
+        assert words["VSS webhook"] == "VSS leads to the voicecli listen that runs here."
         elsewhere = doctor(*way_in(), VOICECLI_HOME=str(tmp_path / "another"))
         assert failure(elsewhere)["check"] == "VSS webhook"
 

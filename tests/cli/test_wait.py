@@ -212,10 +212,13 @@ def test_no_code_is_not_confirmed(caller: Caller) -> None:
 def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Path) -> None:
     params = {"promptMessage": "Press 1", "voiceProfile": "en-US-BenjaminRUS"}
     flow = tmp_path / "flow.json"
-    flow.write_text(json.dumps([{"action": "sayAndCapture", "params": params}]))
+    say = {"action": "say", "params": {"text": "Thanks", "voiceProfile": "en-US-BenjaminRUS"}}
+    flow.write_text(json.dumps([{"action": "sayAndCapture", "params": params}, say]))
     done = caller(PRESSES_1, "--callflow", str(flow), "--wait")
     assert done.code == 0, done
     assert f"{PRESSES_1}: digit 1" in done.err
+    [request] = caller.sandbox.sandbox.sessions
+    assert str(request._last_action) == "SAY", "our reply must not cut off what follows"
 
 
 # -- several numbers ---------------------------------------------------------------------------------
@@ -263,6 +266,20 @@ def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
 def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
     assert caller(SILENT, REFUSED, "Press 1", *options).code == 6
+
+
+def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
+    options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
+    done = caller(SILENT, BUSY, "Press 1", *options)
+    assert done.code == 6, done
+    assert "Nobody has confirmed" not in done.err
+
+
+def test_a_part_of_an_alert_that_somebody_else_placed_is_no_alert(caller: Caller) -> None:
+    options = ("Press 1", "--confirm", "1", "--once")
+    assert caller(PRESSES_1, *options).code == 0
+    done = caller(BUSY, PRESSES_1, *options, "--until-confirmed")
+    assert (done.code, done.out) == (9, ""), "what was placed before is known beforehand"
 
 
 def test_the_same_alert_is_not_placed_again(caller: Caller) -> None:
@@ -368,6 +385,14 @@ def test_where_8x8_can_t_get_in_no_call_is_placed(run: Program, own_sandbox: Run
     assert "would not get through" in done.err
     assert len(own_sandbox.sandbox.sessions) == 0
     assert webhooks(own_sandbox) == {}
+
+
+@pytest.mark.parametrize("format_", ["--quiet", "--json"])
+def test_a_header_that_is_lost_is_told_to_everybody(caller: Caller, format_: str) -> None:
+    set_webhook(caller.sandbox, "VSS", "https://example.com/vss", "a-secret-header")
+    done = caller(BUSY, "Hello", "--wait", "--force", format_)
+    assert done.code == 11
+    assert "without its Authorization header" in done.err
 
 
 def test_a_webhook_whose_header_would_be_lost_is_not_taken(caller: Caller) -> None:
