@@ -262,11 +262,6 @@ def sources(callflow: Sequence[Action]) -> list[str]:
     return _of_calls(callflow, "source")
 
 
-def captures(callflow: Sequence[Action]) -> bool:
-    """Whether it waits for digits."""
-    return any(action.get("action") == "sayAndCapture" for action in callflow)
-
-
 def gist(callflow: Sequence[Action]) -> str:
     """Whom it calls and what it says or plays: equal for calls that are the same to the person called."""
     params = [action.get("params") for action in callflow]

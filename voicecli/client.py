@@ -106,6 +106,10 @@ class Client(Operations):
         """Let nothing leave from now on, whatever other threads are about to send: that is Unreachable."""
         self._stopped.set()
 
+    def go_on(self) -> None:
+        """What is sent from now on may leave again."""
+        self._stopped.clear()
+
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
         return operation.request(

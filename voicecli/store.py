@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 from voicecli.errors import ConfigurationError, StoreFailed
 
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
+MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
 SHORT_PATIENCE = 0.1  # seconds that we may hold up others
 CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
 
@@ -147,11 +148,13 @@ class Store:
         self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         if self._version() < len(MIGRATIONS):
+            self._db.execute(f"PRAGMA busy_timeout = {MIGRATION_PATIENCE * 1000:.0f}")
             with self._transaction():
                 for migration in MIGRATIONS[self._version() :]:
                     for statement in migration.split(";\n"):
                         self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            self._db.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE * 1000:.0f}")
         elif self._version() > len(MIGRATIONS):
             self._db.close()
             raise ConfigurationError(

@@ -217,8 +217,8 @@ def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Pat
     done = caller(PRESSES_1, "--callflow", str(flow), "--wait")
     assert done.code == 0, done
     assert f"{PRESSES_1}: digit 1" in done.err
-    [request] = caller.sandbox.sandbox.sessions
-    assert str(request._last_action) == "SAY", "our reply must not cut off what follows"
+    [session] = caller.sandbox.sandbox.sessions
+    assert session._last_action == "SAY", "our reply must not cut off what follows"
 
 
 # -- several numbers ---------------------------------------------------------------------------------
@@ -266,6 +266,18 @@ def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
 def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
     assert caller(SILENT, REFUSED, "Press 1", *options).code == 6
+
+
+def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home: Path) -> None:
+    with RunningSandbox(time_scale=6, seed=1) as sandbox:
+        caller = Caller(sandbox)
+        numbers = ("+33199007109", TOO_MANY, BUSY)  # presses 1 after 9 s, and 429 for ever
+        options = ("--confirm", "1", "--until-confirmed", "--timeout", "2s", "--retries", "20")
+        done = caller(*numbers, "Press 1", *options)
+        assert done.code == 0, done
+        assert done.out.splitlines()[-1].startswith(f"{numbers[0]}: confirmed with 1")
+        assert TOO_MANY not in done.out
+        assert caller.placed() == 1
 
 
 def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
@@ -466,6 +478,43 @@ def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) 
     assert caller.placed() == 0
 
 
+def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
+    caller: Caller, home: Path
+) -> None:
+    options = ("Hello", "--once", "--wait", "--retries", "5", "--debug")
+    with listening(home, *caller.way_in, "--register", env=caller.sandbox.environment) as listener:
+        assert listener.url
+        with caller.under_way(TOO_MANY, *options) as waiting:
+            told(waiting, "trying again in")
+            waiting.send_signal(signal.SIGINT)
+            waiting.communicate(timeout=DEADLINE)
+        assert waiting.returncode == 130
+        assert calls_kept(home) == []
+
+
+def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) -> None:
+    with RunningSandbox(time_scale=2) as sandbox:
+        caller = Caller(sandbox)
+        with caller.under_way(CANCELED, "Hello", "--wait") as host:
+            told(host, "Ready: listening")
+            assert caller(PRESSES_1, "Press 1", "--confirm", "1").code == 0
+            host.communicate(timeout=DEADLINE)
+        assert host.returncode == 12
+
+
+def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
+            told(waiting, "Ready: listening at")
+            target = slow.sandbox._courier.targets["VCA"]
+            headers = {"Authorization": str(target.authorization)}
+            for number, odd in enumerate((["x"], {"a": 1}, 7, None, True)):
+                payload = {"sessionId": f"s-{number}", "eventData": "1", "clientActionId": odd}
+                event = {"eventType": "CALL_ACTION", "payload": payload}
+                assert httpx.post(target.url, json=event, headers=headers).status_code == 200
+            waiting.kill()
+
+
 def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         options = ("--wait", "--json", "--request-timeout", "0.5", "--message-id", "m-1")
@@ -500,7 +549,7 @@ def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
             (home / "voicecli.sqlite3").unlink()
             _, err = waiting.communicate(timeout=DEADLINE)
     assert waiting.returncode == 1
-    assert "They were placed" in err
+    assert slow.sandbox.sessions[0].session_id in err
 
 
 def test_events_of_other_calls_are_answered_with_nothing(home: Path) -> None:

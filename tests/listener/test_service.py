@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,6 +35,9 @@ class At8x8:
 
     def move(self, receiver: str, **_: object) -> None:
         self.done.append(f"move {receiver}")
+
+    def hurried(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def put_back(self) -> list[str]:
         self.done.append("put back")

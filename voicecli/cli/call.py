@@ -253,8 +253,7 @@ def call(
         # A callflow of the user's own says itself what comes next.
         own = [request.client_action_id for request in requests] if asked.captures else []
         plan = replace(plan, own_actions=frozenset(filter(None, own)))
-        captures = any(callflow.captures(request.callflow) for request in requests)
-        reports = _reports(context, settings, plan, digits=asked.captures, captures=captures)
+        reports = _reports(context, settings, plan, digits=asked.captures)
         with Store(plan.home) as store:
             waiting = Waiting(
                 context,
@@ -289,18 +288,14 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
     return overall(results)
 
 
-def _reports(
-    context: Context, settings: Settings, plan: "Plan", *, digits: bool, captures: bool
-) -> "Reports":
-    """Outcomes come by VSS, and digits by VCA. A callflow of the user's own that ``captures`` digits is
-    refused where nobody gets them; whoever gets them now goes on to do so."""
-    from voicecli.listener.reports import PROGRESS, Reports
+def _reports(context: Context, settings: Settings, plan: "Plan", *, digits: bool) -> "Reports":
+    """Outcomes come by VSS, and digits by VCA."""
+    from voicecli.listener.reports import Reports
 
-    registration = contexts.registration(context, settings, tell=context.output.warning)
-    needed = ("VSS", "VCA") if digits else ("VSS",)
-    spare = (PROGRESS, "VCA") if captures else (PROGRESS,)
     output = context.output
-    return Reports(plan, registration, needed, spare=spare, tell=output.note, failed=output.error)
+    registration = contexts.registration(context, settings, tell=output.warning)
+    needed = ("VSS", "VCA") if digits else ("VSS",)
+    return Reports(plan, registration, needed, tell=output.note, failed=output.error)
 
 
 async def _wait(

@@ -21,6 +21,7 @@ from voicecli.store import Store
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.1  # seconds between two looks into the store
+STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +62,7 @@ class Waiting:
         self._timeout = timeout
         self._digits = digits
         self._confirming = confirming
+        self._newest = history.last_event(store)
 
     async def alone(self, request: CallRequest) -> ExitCode:
         """One call. Raises what kept it from being placed, and OutcomeUnknown where nobody can know."""
@@ -88,18 +90,21 @@ class Waiting:
         results: list[Result] = []
         earlier: list[_Call] = []
         for request in requests:
+            calls: list[_Call] = []
             try:
-                call = await self._place(request)
+                calls.append(await self._place(request, earlier))
+            except StoreFailed:
+                raise
             except VoicecliError as error:
                 if isinstance(error, PlacedBefore) and not earlier:
                     raise
-                results.append(failed(request, error))
-                results[-1].show(self._context)
-                continue
-            results += await self._outcomes([call], earlier, show=True)
+                if not _confirmed(earlier):
+                    results.append(failed(request, error))
+                    results[-1].show(self._context)
+            results += await self._outcomes(calls, earlier, show=True)
             if results[-1].code is ExitCode.DONE:
                 return ExitCode.DONE
-            earlier.append(call)
+            earlier += calls
         codes = {result.code for result in results}
         for nobody_knows in (ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME):
             if nobody_knows in codes:
@@ -111,8 +116,9 @@ class Waiting:
 
     # -- one call ------------------------------------------------------------------------------------
 
-    async def _place(self, request: CallRequest) -> _Call:
-        """Place a call; an answer that was lost is not the end. Raises what kept it from being placed."""
+    async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
+        """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
+        lost is not the end. Raises what kept it from being placed."""
 
         def place() -> Session:
             with self._placing.placed(request) as session:
@@ -125,10 +131,19 @@ class Waiting:
             confirming=self._confirming,
         )
         call = _Call(request, awaited, before=history.last_event(self._store))
+        placing = in_daemon_thread(place)
+        placing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
-            call.session = await in_daemon_thread(place)
+            while not placing.done():
+                await asyncio.wait({placing}, timeout=LOOK_EVERY if earlier else None)
+                if earlier:
+                    self._look(earlier)
+                if _confirmed(earlier):
+                    self._placing.stop()
+            call.session = placing.result()
         except asyncio.CancelledError:
             self._placing.stop()
+            await asyncio.wait({placing}, timeout=STOP_PATIENCE)
             raise
         except OutcomeUnknown as error:
             call.lost = error
@@ -139,39 +154,19 @@ class Waiting:
             awaited.session_id = call.session.session_id
             self._context.output.note(self._placing.accepted(request, call.session))
         call.start = time.monotonic()
+        self._look([call], since=call.before)
         return call
 
     async def _outcomes(
         self, calls: Sequence[_Call], earlier: Sequence[_Call] = (), *, show: bool = False
     ) -> list[Result]:
         """What became of calls, each as soon as it is known. If one of the ``earlier`` ones is confirmed
-        meanwhile, that is all there is to know. A store that fails leaves it open; it must not look as if the
-        calls had failed."""
-        try:
-            return await self._known_outcomes(calls, earlier, show=show)
-        except StoreFailed as error:
-            ids = [(call.awaited.session_id, call.request.client_request_id) for call in (*calls, *earlier)]
-            raise StoreFailed(
-                f"What became of the calls can't be read. {error.message}",
-                hint="They were placed, or may have been: look for them before you call again.",
-                details={
-                    "accepted": [{"sessionId": one, "clientRequestId": own} for one, own in ids if one],
-                    "unknown": [own for one, own in ids if not one],
-                },
-            ) from error
-
-    async def _known_outcomes(
-        self, calls: Sequence[_Call], earlier: Sequence[_Call], *, show: bool
-    ) -> list[Result]:
+        meanwhile, that is all there is to know."""
         waiting, results = list(calls), []
-        newest = min((call.before for call in (*calls, *earlier)), default=0)
-        while waiting:
-            for received in history.events_after(self._store, newest):
-                newest = received.id
-                for call in (*waiting, *earlier):
-                    self._see(call, received)
-            confirmed = [call for call in earlier if call.awaited.confirmed]
+        while True:
+            self._look((*waiting, *earlier))
             over = [call for call in waiting if self._is_over(call)]
+            confirmed = _confirmed(earlier)
             for call in (*over, *confirmed):
                 results.append(self._result(call))
                 if show:
@@ -182,11 +177,35 @@ class Waiting:
                     self._context.output.note(f"{call.where}: goes on, and is not waited for")
                 waiting = []
             self._show_progress(waiting)
+            if not waiting:
+                return results
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _look(self, calls: Sequence[_Call], *, since: int | None = None) -> None:
+        """Take in what is new in the store, or new since that event. It is new once, so these have to be all
+        calls that are waited for. A store that fails leaves open what became of them; it must not look as if
+        they had failed."""
+        try:
+            newest = self._newest if since is None else since
+            for received in history.events_after(self._store, newest):
+                newest = received.id
+                for call in calls:
+                    self._see(call, received)
+            if since is None:
+                self._newest = newest
             if not self._store.is_there():
                 raise StoreFailed(f"The store {self._store.path} was removed.")
-            if waiting:
-                await asyncio.sleep(LOOK_EVERY)
-        return results
+        except StoreFailed as error:
+            ids = [(call.awaited.session_id, call.request.client_request_id) for call in calls]
+            names = ", ".join(one or own for one, own in ids)
+            raise StoreFailed(
+                f"What became of {names} can't be read. {error.message}",
+                hint="That was placed, or may have been: look for it before you call again.",
+                details={
+                    "accepted": [{"sessionId": one, "clientRequestId": own} for one, own in ids if one],
+                    "unknown": [own for one, own in ids if not one],
+                },
+            ) from error
 
     def _see(self, call: _Call, received: Received) -> None:
         event, awaited = received.event, call.awaited
@@ -243,3 +262,7 @@ class Waiting:
             f"{waiting[0].where}: {waiting[0].words}" if len(waiting) == 1 else f"{len(waiting)} calls open"
         )
         self._context.output.progress(f"{what}, {seconds:.0f} s")
+
+
+def _confirmed(calls: Sequence[_Call]) -> list[_Call]:
+    return [call for call in calls if call.awaited.confirmed]

@@ -22,12 +22,13 @@ from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
-PROGRESS = "VCS"  # the type of event that tells what happens on the way; nice to have
+SPARE = ("VCS", "VCA")
+"""The types of events that are nice to have: progress, and digits that another process may wait for."""
 
 
 class Reports:
-    """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store, and those of
-    ``spare`` types where nobody else gets them.
+    """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store, and others
+    where nobody else gets them.
 
     ``plan`` is for when this process has to be the listener. Raises what ``Service`` raises, and
     ConfigurationError where a listener of this machine gets only some of the types, all of that before
@@ -41,14 +42,12 @@ class Reports:
         registration: Registration,
         needed: Sequence[str],
         *,
-        spare: Sequence[str] = (PROGRESS,),
         tell: Callable[[str], None],
         failed: Callable[[VoicecliError], None],
     ) -> None:
         self._plan = plan
         self._registration = registration
         self._needed = tuple(needed)
-        self._spare = tuple(spare)
         self._tell = tell
         self._failed = failed
         self._guest: Guest | None = None
@@ -90,7 +89,7 @@ class Reports:
             if self._guest is not None:
                 self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
                 return
-            spare = [kind for kind in self._spare if kind not in webhooks]
+            spare = [kind for kind in SPARE if kind not in webhooks]
             plan = replace(self._plan, register=tuple(dict.fromkeys((*self._needed, *spare))))
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()

@@ -26,7 +26,7 @@ from voicecli.listener.make_call import Answer, failure
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.replies import HANG_UP, NOTHING, Reply
 from voicecli.store import KeptEvent, Recorded
-from voicecli.untrusted import json_object
+from voicecli.untrusted import json_object, text
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
@@ -216,7 +216,7 @@ class Listener:
 
     def _is_own(self, event: Event) -> bool:
         """Whether the reply is for this VCA."""
-        return self._own_actions is None or event.payload.get("clientActionId") in self._own_actions
+        return self._own_actions is None or text(event.payload.get("clientActionId")) in self._own_actions
 
     async def _ask(self, forwarder: Forwarder, arrival: _Arrival) -> Reply:
         """What the application says, else our own reply. The event is on disk before anybody acts on it, and

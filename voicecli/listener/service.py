@@ -6,7 +6,7 @@ application, the disk.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -283,7 +283,10 @@ class Service:
             try:
                 return await asyncio.shield(job)
             except asyncio.CancelledError:
-                await asyncio.wait({job})
+                with nullcontext() if self._registration is None else self._registration.hurried():
+                    await asyncio.wait({job})
+                if not job.cancelled():
+                    job.exception()  # of an interrupted attempt nobody need know
                 raise
 
 
