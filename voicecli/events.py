@@ -191,7 +191,8 @@ def _action_words(event: Event) -> str:
 
 def _summary_words(event: Event) -> str:
     words = vocabulary.outcome_words(_text(event.payload, "sessionStatus"))
-    words += f": {error}" if (error := event.error) else ""
+    if event.payload.get("errorDetails") and (error := event.error):
+        words += f": {error}"
     for leg in map(Leg, event.legs[:1]):
         if (seconds := leg.seconds) > 0:
             words += f", {seconds:g} s"
