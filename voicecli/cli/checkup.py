@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from voicecli.listener.service import Plan
 
 NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm and --digits do, too
+ASKED_OF_8X8 = ("key", "subaccount", "caller ID", "voice", "clock", "VSS webhook", "VCA webhook")
 OPTIONAL = ("webhook_token", "public_url", "ngrok_token", "home")
 UNAUTHORIZED = (401, 403)  # HTTP
 OLDEST_AGENT = 3  # major version; ngrok refuses older ones (ERR_NGROK_121)
@@ -106,15 +107,7 @@ class Checkup:
             webhooks = self._reachable(values, client)
             if webhooks is None:
                 done = {finding.check for finding in self.findings}
-                for check in (
-                    "key",
-                    "subaccount",
-                    "caller ID",
-                    "voice",
-                    "clock",
-                    "VSS webhook",
-                    "VCA webhook",
-                ):
+                for check in ASKED_OF_8X8:
                     if check not in done:
                         self._found(check, State.SKIPPED, "8x8 could not be asked.")
                 return None

@@ -52,10 +52,9 @@ class Context:
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: accepted calls, some that may have been placed, or nothing."""
         self.output.give_up()
-        doubts = [*self.lost.values()]
+        doubts: list[VoicecliError] = [*self.lost.values()]
         if self._client is not None and self._client.in_doubt is not None:
-            left = self._client.in_doubt
-            doubts += [left] if left.details().get("clientRequestId") not in self.lost else []
+            doubts.append(self._client.in_doubt)
         words = [doubt.message for doubt in doubts]
         hints = [doubt.hint for doubt in doubts]
         details = dict(doubts[-1].details()) if doubts else {}

@@ -106,16 +106,17 @@ class Placing:
         state: State | None = State.ACCEPTED
         if session is None:
             state = None if self._client.in_doubt is None else State.UNKNOWN
+        if number is None and state is None:
+            return
         trouble = "voicecli sessions will not know this call"
-        if number is not None and state is None:
+        if state is None:
             trouble = "this call counts as perhaps placed, though it was not"
-        with self._kept_or_told(trouble):
+        with self._kept_or_told(trouble), Store(self._home) as store:
+            calls = PlacedCalls(store, **self._of)
             if number is not None:
-                with Store(self._home) as store:
-                    PlacedCalls(store, **self._of).settle(number, state, session_id)
+                calls.settle(number, state, session_id)
             elif state is not None:
-                with Store(self._home) as store:
-                    PlacedCalls(store, **self._of).keep(request, state, session_id, placed=left)
+                calls.keep(request, state, session_id, placed=left)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:
