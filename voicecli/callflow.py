@@ -149,9 +149,7 @@ def voice_message(
     123456 as "1 2 3 4 5 6". The text may have 3,000 characters; what else ``call_request`` takes holds here,
     too. Limits are those of 8x8's page "Send Callflow". Raises InvalidInput.
     """
-    if spell_digits:
-        text = _BETWEEN_DIGITS.sub(" ", text)
-    _check_text(text, spelled=spell_digits)
+    text = said(text, spell_digits=spell_digits)
     if not MIN_SPEED <= speed <= MAX_SPEED:
         raise InvalidInput(f"The speed must be from 0.5 to 2, not {speed:g}.")
     if not voice_profile.strip() or not voice_profile.isprintable():
@@ -160,10 +158,10 @@ def voice_message(
     if speed != 1.0:
         params["speed"] = speed
     if capture is None:
-        said = _repeated("say", {"text": text, **params}, repeat)
+        actions = _repeated("say", {"text": text, **params}, repeat)
     else:
-        said = [capture.action({"promptMessage": text, **params}, repeat)]
-    flow = [make_call(caller_id(source), _destination(to)), *said, HANGUP]
+        actions = [capture.action({"promptMessage": text, **params}, repeat)]
+    flow = [make_call(caller_id(source), _destination(to)), *actions, HANGUP]
     return call_request(flow, message_id=message_id, valid_for=valid_for)
 
 
@@ -307,16 +305,28 @@ def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Ac
     return [{"action": action, "params": {**params, "repetition": count}} for count in counts]
 
 
-def _check_text(text: str, *, spelled: bool) -> None:
+def said(text: str, *, spell_digits: bool = False) -> str:
+    """The text as it is said. Raises InvalidInput for one that can't be, without showing it."""
+    if spell_digits:
+        text = _BETWEEN_DIGITS.sub(" ", text)
+    if len(text) > MAX_TEXT or unspeakable(text) or not _has_words(text):
+        raise _text_complaint(text, spelled=spell_digits)
+    return text
+
+
+def _has_words(text: str) -> bool:
+    return any(c.isprintable() and not c.isspace() for c in text)
+
+
+def _text_complaint(text: str, *, spelled: bool) -> InvalidInput:
     count = f"{len(text):,} character" + "s" * (len(text) != 1)
     if not text:
-        raise InvalidInput(f"The message is empty ({count}).", hint="Say what the call should say.")
-    if not any(c.isprintable() and not c.isspace() for c in text):
-        raise InvalidInput(f"The message has nothing to say: {count}, all blank or control characters.")
+        return InvalidInput(f"The message is empty ({count}).", hint="Say what the call should say.")
+    if not _has_words(text):
+        return InvalidInput(f"The message has nothing to say: {count}, all blank or control characters.")
     if len(text) > MAX_TEXT:
         spelled_out = " with its digits spelled out" if spelled else ""
-        raise InvalidInput(
+        return InvalidInput(
             f"The message has {count}{spelled_out}; 8x8 takes at most {MAX_TEXT:,}.", hint="Shorten it."
         )
-    if unspeakable(text):
-        raise InvalidInput(f"The message has characters that can't be sent, among its {count}.")
+    return InvalidInput(f"The message has characters that can't be sent, among its {count}.")

@@ -16,6 +16,7 @@ from voicecli.cli.call_requests import CallOptions
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
+from voicecli.script import Script
 from voicecli.settings import Settings
 
 if TYPE_CHECKING:
@@ -188,26 +189,30 @@ def call(
     machine, or else to this command itself, which then needs a way in, as voicecli listen does.
     """
     context = contexts.of(ctx)
-    asked = CallOptions(
-        words=words or (),
-        message=message,
-        file=file,
+    script = Script(
+        source="",  # the settings know it
         play=play,
-        callflow_file=callflow_file,
         repeat=repeat,
-        source=source,
         voice=voice,
         speed=speed,
         spell_digits=spell_digits,
         confirm=confirm,
-        thanks=thanks,
         digits=digits,
         hash_ends=hash_ends,
-        region=region,
+        thanks=thanks,
         valid_for=valid_for,
-        message_id=message_id,
     )
-    waits = wait or asked.captures
+    asked = CallOptions(
+        words=words or (),
+        message=message,
+        file=file,
+        callflow_file=callflow_file,
+        source=source,
+        region=region,
+        message_id=message_id,
+        script=script,
+    )
+    waits = wait or script.captures
     way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok)
     if not math.isfinite(request_timeout):
         raise InvalidInput("--request-timeout must be a number of seconds.")
@@ -251,17 +256,17 @@ def call(
         if until_confirmed or len(requests) == 1:
             placing.refuse_repetition(requests)
         # A callflow of the user's own says itself what comes next.
-        own = [request.client_action_id for request in requests] if asked.captures else []
+        own = [request.client_action_id for request in requests] if script.captures else []
         plan = replace(plan, own_actions=frozenset(filter(None, own)))
-        reports = _reports(context, settings, plan, digits=asked.captures)
+        reports = _reports(context, settings, plan, digits=script.captures)
         with Store(plan.home) as store:
             waiting = Waiting(
                 context,
                 placing,
                 store,
                 timeout=timeout or DEFAULT_TIMEOUT,
-                digits=asked.captures,
-                confirming=asked.confirming(),
+                digits=script.captures,
+                confirming=script.confirming(),
             )
             return interrupts.run(_wait(reports, waiting, requests, until_confirmed=until_confirmed))
 

@@ -2,53 +2,33 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from voicecli import callflow, phone, rules
-from voicecli.callflow import CallRequest, Capture
+from voicecli import callflow, phone
+from voicecli.callflow import CallRequest
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.errors import InvalidInput
+from voicecli.script import Script, refuse_beside
 from voicecli.settings import Settings
 
 HOW_TO_SAY = "Give it as MESSAGE, pipe it in, or use --message, --file, --play or --callflow."
 HOW_TO_CALL = 'For example: voicecli call +33199001234 "Hello"'
-DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
 
 
 class CallOptions(NamedTuple):
-    """What was asked for, as far as it decides the requests; None and False where it was not."""
+    """What was asked for, as far as it decides the requests; None where it was not. The ``script`` is to be
+    completed: the message is found among the ``words`` or elsewhere, the rest in the settings."""
 
     words: Sequence[str]  # the numbers, and perhaps the message
     message: str | None
     file: str | None
-    play: str | None
     callflow_file: str | None
-    repeat: int | None
     source: str | None
-    voice: str | None
-    speed: float | None
-    spell_digits: bool
-    confirm: str | None
-    thanks: str | None
-    digits: str | None
-    hash_ends: bool
     region: str | None
-    valid_for: timedelta | None
     message_id: str | None
-
-    @property
-    def captures(self) -> bool:
-        """Whether digits are asked for."""
-        return self.confirm is not None or self.digits is not None
-
-    def confirming(self) -> frozenset[str]:
-        """The keys that confirm. Raises InvalidInput."""
-        keys = frozenset((self.confirm or "").replace(" ", "").split(",")) - {""}
-        if self.confirm is not None and not (keys and all(re.fullmatch("[0-9*#]", key) for key in keys)):
-            raise InvalidInput("--confirm takes keys of a telephone, such as 1 or 1,2.")
-        return keys
+    script: Script
 
 
 def requests(context: Context, settings: Settings, asked: CallOptions) -> list[CallRequest]:
@@ -60,7 +40,7 @@ def requests(context: Context, settings: Settings, asked: CallOptions) -> list[C
         raise InvalidInput("A number is given twice.", hint="Each number is called once.")
     if len(numbers) < 2:
         return [_request(context, settings, asked, next(iter(numbers), None))]
-    if asked.callflow_file is None and asked.play is None:
+    if asked.callflow_file is None and asked.script.play is None:
         asked = asked._replace(message=_message(context, asked), file=None)
     made: list[CallRequest] = []
     for number in numbers:
@@ -89,7 +69,7 @@ def _told_apart(asked: CallOptions) -> CallOptions:
     message, unless it is given in another way or the last one begins like a number, with a +."""
     *numbers, last = asked.words or ("",)
     others = {"--message": asked.message, "--file": asked.file}
-    elsewhere = any(way is not None for way in (*others.values(), asked.play, asked.callflow_file))
+    elsewhere = any(way is not None for way in (*others.values(), asked.script.play, asked.callflow_file))
     like_a_number = phone.looks_like_one(last)
     if not numbers or (like_a_number and (elsewhere or phone.is_international(last))):
         return asked
@@ -104,104 +84,62 @@ def _told_apart(asked: CallOptions) -> CallOptions:
                 "Only the last argument can be the message; those before it are numbers.",
                 hint="A number or message with blanks goes in quotes.",
             )
-    _refuse_beside("MESSAGE", others)
+    refuse_beside("MESSAGE", others)
     return asked._replace(words=numbers, message=last)
 
 
 def _refuse_what_would_be_without_effect(asked: CallOptions) -> None:
     """An option that is silently ignored would be a lie."""
-    speech = {
-        "--voice": asked.voice,
-        "--speed": asked.speed,
-        "--spell-digits": asked.spell_digits or None,
-        "--confirm": asked.confirm,
-        "--digits": asked.digits,
-    }
+    script = asked.script
     said = {"MESSAGE": asked.message, "--file": asked.file}
     if asked.callflow_file is not None:
-        _refuse_beside("--callflow", {**said, "--play": asked.play, "--repeat": asked.repeat, **speech})
-    elif asked.play is not None:
-        _refuse_beside("--play", {**said, **speech})
+        others = {"--play": script.play, "--repeat": script.repeat, **script.speech()}
+        refuse_beside("--callflow", {**said, **others})
+    elif script.play is not None:
+        refuse_beside("--play", {**said, **script.speech()})
     elif asked.file is not None:
-        _refuse_beside("--file", {"MESSAGE": asked.message})
-    if asked.confirm is not None:
-        _refuse_beside("--confirm", {"--digits": asked.digits, "--hash": asked.hash_ends or None})
-    for name, value, where in (
-        ("--thanks", asked.thanks, asked.captures),
-        ("--hash", asked.hash_ends or None, asked.digits is not None),
-    ):
-        if value is not None and not where:
-            raise InvalidInput(f"{name} has no effect without digits to wait for.", hint="Add --digits.")
+        refuse_beside("--file", {"MESSAGE": asked.message})
+    script.check()
     if not asked.words:
         if asked.callflow_file is None:
             raise InvalidInput("Whom to call is missing.", hint=HOW_TO_CALL)
-        _refuse_beside(
+        refuse_beside(
             "a callflow that makes its own call", {"--from": asked.source, "--region": asked.region}
-        )
-
-
-def _refuse_beside(chosen: str, others: Mapping[str, object]) -> None:
-    if given := [name for name, value in others.items() if value is not None]:
-        raise InvalidInput(
-            f"{' and '.join(given)} can't be given together with {chosen}.", hint="Leave one of them out."
         )
 
 
 def _request(
     context: Context, settings: Settings, asked: CallOptions, number: phone.PhoneNumber | None
 ) -> CallRequest:
-    validity = callflow.DEFAULT_VALIDITY if asked.valid_for is None else asked.valid_for
     if asked.callflow_file is not None or number is None:
-        values = settings.require(*CONNECTION, *(() if number is None else ("source",)))
-        path = "-" if asked.callflow_file is None else asked.callflow_file
-        document = _json_document(context.read_text(path), path)
-        if number is not None and _calls_first(document):
-            raise InvalidInput(
-                "The callflow begins with a call of its own, so TO has no place.",
-                hint="Leave one of the two out.",
-            )
-        return callflow.request_from_json(
-            document,
-            to=number,
-            source=values.get("source"),
-            message_id=asked.message_id,
-            valid_for=asked.valid_for,
+        return _own_request(context, settings, asked, number)
+    spoken = asked.script.play is None
+    values = settings.require(*CONNECTION, "source", *(("voice_profile",) if spoken else ()))
+    script = replace(asked.script, source=values["source"])
+    if spoken:
+        script = replace(script, voice=values["voice_profile"], text=_message(context, asked))
+    return script.request(number, message_id=asked.message_id)
+
+
+def _own_request(
+    context: Context, settings: Settings, asked: CallOptions, number: phone.PhoneNumber | None
+) -> CallRequest:
+    """The request for a callflow of the user's own."""
+    values = settings.require(*CONNECTION, *(() if number is None else ("source",)))
+    path = "-" if asked.callflow_file is None else asked.callflow_file
+    document = _json_document(context.read_text(path), path)
+    if number is not None and _calls_first(document):
+        raise InvalidInput(
+            "The callflow begins with a call of its own, so TO has no place.",
+            hint="Leave one of the two out.",
         )
-    if asked.play is not None:
-        return callflow.audio_message(
-            number,
-            asked.play,
-            source=settings.require(*CONNECTION, "source")["source"],
-            repeat=asked.repeat or 1,
-            message_id=asked.message_id,
-            valid_for=validity,
-        )
-    values = settings.require(*CONNECTION, "source", "voice_profile")
-    return callflow.voice_message(
-        number,
-        _message(context, asked),
-        source=values["source"],
-        repeat=asked.repeat or 1,
-        voice_profile=values["voice_profile"],
-        speed=1.0 if asked.speed is None else asked.speed,
-        spell_digits=asked.spell_digits,
-        capture=_capture(asked),
+    return callflow.request_from_json(
+        document,
+        to=number,
+        source=values.get("source"),
         message_id=asked.message_id,
-        valid_for=validity,
+        valid_for=asked.script.valid_for,
     )
-
-
-def _capture(asked: CallOptions) -> Capture | None:
-    if asked.confirm is not None:
-        asked.confirming()
-        return Capture(thanks=asked.thanks)
-    if asked.digits is None:
-        return None
-    least, _, most = asked.digits.partition("-")
-    few, many = (int(bound) if re.fullmatch("[0-9]{1,2}", bound) else 0 for bound in (least, most or least))
-    if not 1 <= few <= many <= rules.MAX_DIGITS:
-        raise InvalidInput(f"--digits takes how many, such as 6 or 4-6, up to {rules.MAX_DIGITS}.")
-    return Capture(few, many, asked.hash_ends, asked.thanks, DIGITS_PATIENCE)
 
 
 def _message(context: Context, asked: CallOptions) -> str:

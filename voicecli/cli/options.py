@@ -10,26 +10,21 @@ from urllib.parse import urlsplit
 
 import typer
 
-from voicecli import api, rules, vocabulary
-from voicecli.callflow import MAX_VALIDITY, caller_id
+from voicecli import api, durations, rules, vocabulary
+from voicecli.callflow import caller_id
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 
 MAX_ROWS = 1_000_000_000
 NEWEST = 50  # rows that are shown where nobody says how many
-_DURATION = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", re.ASCII)
 
 
 def duration(text: str) -> timedelta:
     """A length of time as people write it: 30s, 10m, 2h, 1h30m, 30d."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    parts = [int(part or 0) for part in match.groups()] if match else [0]
-    length = timedelta(**dict(zip(("days", "hours", "minutes", "seconds"), parts, strict=False)))
-    if not timedelta(0) < length <= MAX_VALIDITY:
-        raise typer.BadParameter(
-            f"{text!r} is not a length of time such as 30s, 10m, 2h or 30d, up to a year."
-        )
-    return length
+    try:
+        return durations.parse(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(error.message) from None
 
 
 def moment(text: str) -> datetime:
