@@ -6,12 +6,12 @@ import re
 def screen(written: str) -> list[str]:
     """The screen's lines, colours and all."""
     lines, row = [""], 0
-    for part in re.split(r"(\x1b\[\d*[AJK]|\r|\n)", written):
+    for part in re.split(r"(\x1b\[\d*[ACJK]|\r|\n)", written):
         match part:
             case "\n":
                 row += 1
                 lines += [""] * (row == len(lines))
-            case "\r" | "":
+            case "\r" | "\x1b[C" | "":
                 pass
             case up if up.endswith("A") and up.startswith("\x1b"):
                 row -= int(up[2:-1] or 1)

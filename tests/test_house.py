@@ -27,6 +27,7 @@ FLOORS = (
         "script",
         "sessions",
         "stats",
+        "tally",
         "untrusted",
         "version",
         "vocabulary",

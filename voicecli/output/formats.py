@@ -5,11 +5,12 @@ import json
 import os
 import shutil
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
-from voicecli.output.rows import Line, Painter, Row, plain_row
+from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 from voicecli.output.safe import visible
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Output:
         self._live = live
         self._secrets: set[str] = set()
         self._painters: dict[TextIO, Painter] = {}
-        self._progress = False  # whether a line of it is on the screen
+        self._progress: Sequence[str] = ()  # its lines on the screen
 
     def give_up(self) -> None:
         """Write nothing more to stdout, not even what is still waiting to be written."""
@@ -159,15 +160,24 @@ class Output:
             if self._out is None:
                 return
 
-    def progress(self, text: str) -> bool:
-        """What is going on now, in one line on a terminal that the next one replaces; nothing ends it.
-        Whether there is such a terminal."""
+    def progress(self, lines: str | Sequence[Line]) -> bool:
+        """What is going on now, on a terminal: the next one takes its place, whatever else is printed stands
+        above it, and nothing ends it. Whether there is such a terminal."""
         painter = self._painter(self._err) if self._live else None
-        if painter is not None:
-            self._erase()
-            self._raw(painter.line(text, "dim", shutil.get_terminal_size().columns - 1))
-            self._progress = bool(text)
-        return painter is not None
+        if painter is None:
+            return False
+        width, height = self._screen()
+        if isinstance(lines, str):
+            lines = [(lines, "dim")] if lines else []
+        painted = [painter.line(text, style, width - 1) for text, style in lines[: height - 1]]
+        self._raw(erasing(self._progress, width) + "\n".join(painted))
+        self._progress = painted
+        return True
+
+    @property
+    def progress_width(self) -> int:
+        """How many columns a line of progress can have."""
+        return self._screen().columns - 1
 
     def error(self, error: VoicecliError) -> None:
         for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
@@ -230,8 +240,15 @@ class Output:
 
     def _erase(self) -> None:
         if self._progress:
-            self._progress = False
-            self._raw("\r\x1b[K")
+            self._raw(erasing(self._progress, self._screen().columns))
+            self._progress = ()
+
+    def _screen(self) -> os.terminal_size:
+        """The size of the terminal that is talked to, even if the answer goes to a file."""
+        size = os.terminal_size((80, 24))
+        with suppress(OSError, ValueError):
+            size = os.get_terminal_size(self._err.fileno() if self._err is not None else -1)
+        return shutil.get_terminal_size(size)
 
     def _raw(self, text: str) -> None:
         if self._err is None:
@@ -251,8 +268,7 @@ class Output:
         """One line in a pipe; on a terminal, broken between words."""
         if self._err is None or not self._err.isatty():
             return line
-        width = shutil.get_terminal_size().columns
-        return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        return textwrap.fill(line, self._screen().columns, break_long_words=False, break_on_hyphens=False)
 
     def _coloured(self, word: str, style: str) -> str:
         plain = self._err is None or not self._err.isatty() or not self._colours
@@ -274,7 +290,7 @@ class Quiet(Output):
     def note(self, text: str) -> None:
         """Nothing."""
 
-    def progress(self, text: str) -> bool:
+    def progress(self, lines: str | Sequence[Line]) -> bool:
         """Nothing."""
         return False
 
@@ -320,7 +336,7 @@ class Json(Output):
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
 
-    def progress(self, text: str) -> bool:
+    def progress(self, lines: str | Sequence[Line]) -> bool:
         """Nothing, like talk."""
         return False
 

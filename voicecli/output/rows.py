@@ -1,5 +1,7 @@
 """Rows that are shown as they come: aligned columns, coloured on a terminal, plain in a pipe."""
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -135,3 +137,24 @@ class Painter:
             self._console.print(Text("x", style=style), end="")
         before, _, after = capture.get().partition("x")
         return lambda text: f"{before}{text}{after}" if text else ""
+
+
+def erasing(below: Sequence[str], width: int) -> str:
+    """What takes painted lines off the screen, the cursor being at the end of the last one, and goes back to
+    where they began. A terminal that was made narrower meanwhile has broken them.
+
+    tmux keeps what is cleared from the screen's first cell in its scrollback, picture after picture: the
+    first line is cleared alone, and the rest from its second cell.
+    """
+    if not below:
+        return ""
+    height = sum(max(1, math.ceil(_cells(line) / width)) for line in below)
+    up = f"\x1b[{height - 1}A" if height > 1 else ""
+    return f"\r{up}\x1b[K\x1b[C\x1b[J\r"
+
+
+def _cells(painted: str) -> int:
+    """How many cells a painted line takes."""
+    from rich.cells import cell_len
+
+    return cell_len(re.sub(r"\x1b\[[0-9;]*m", "", painted))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from voicecli import vocabulary
+from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
@@ -10,8 +11,6 @@ from voicecli.stats import Stats, median
 
 MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
 MAX_LABEL = 46  # characters
-MAX_BAR = 60  # characters: longer ones only push the eye about
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _QUALITY_STYLES = {"excellent": "green", "good": "green", "fair": "yellow", "poor": "red", "bad": "red"}
 
 Bar = tuple[str, int, str]
@@ -69,14 +68,11 @@ def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
     room = max(1, min(MAX_BAR, width - label - digits - 16))
     for text, count, style in entries:
         shown = text if len(text) <= label else text[: label - 1] + "…"
-        bar = _bar(count / most * room)
-        yield f"  {shown.ljust(label)}  {count:>{digits},}  {_part(count / total):>7}  {bar}".rstrip(), style
-
-
-def _bar(length: float) -> str:
-    """A bar of so many columns, to the eighth of one."""
-    eighths = round(length * 8)
-    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+        drawn = bar(count / most * room)
+        yield (
+            f"  {shown.ljust(label)}  {count:>{digits},}  {_part(count / total):>7}  {drawn}".rstrip(),
+            style,
+        )
 
 
 def _part(part: float) -> str:

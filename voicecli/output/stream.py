@@ -4,7 +4,6 @@ Writing has a thread of its own: whoever stops their terminal or pipe stops the 
 """
 
 import json
-import math
 import shutil
 import threading
 from collections import deque
@@ -13,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from voicecli.errors import OutputFailed
-from voicecli.output.rows import Line, Painter, Row, plain_row
+from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 
 INTERVAL = 0.05  # seconds between two writes
 REDRAW = 0.2  # seconds between two pictures of the footer
@@ -180,7 +179,8 @@ class LiveStream(Stream):
         lines = self._taken()
         below = [] if self._closing else self._pictured()
         if lines or below != self._below:
-            self._guarded(self._erased() + "".join(f"{line.text}\n" for line in lines) + "\n".join(below))
+            erased = erasing(self._below, self._screen.columns)
+            self._guarded(erased + "".join(f"{line.text}\n" for line in lines) + "\n".join(below))
             self._below = below
         return bool(lines)
 
@@ -201,14 +201,6 @@ class LiveStream(Stream):
         more = [self._painter.line(f"… and {hidden:,} more", "dim", width - 1)] if hidden and room else []
         return more + [line for lines in painted for line in lines]
 
-    def _erased(self) -> str:
-        """Goes back to where the picture began; a terminal that was made narrower has broken its lines."""
-        if not self._below:
-            return ""
-        height = sum(max(1, math.ceil(_length(line) / self._screen.columns)) for line in self._below)
-        up = f"\x1b[{height - 1}A" if height > 1 else ""
-        return f"\r{up}\x1b[J"
-
 
 def _json(data: Mapping[str, object]) -> str:
     """In ASCII, which no terminal obeys."""
@@ -222,12 +214,3 @@ def _json(data: Mapping[str, object]) -> str:
         text = json.dumps(data)
     plain = json.loads(text, parse_constant=lambda _: None)  # NaN is no JSON
     return json.dumps(plain, separators=(",", ":"))
-
-
-def _length(line: str) -> int:
-    """How many cells a painted line takes."""
-    import re
-
-    from rich.cells import cell_len
-
-    return cell_len(re.sub(r"\x1b\[[0-9;]*m", "", line))

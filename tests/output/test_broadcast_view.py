@@ -1,0 +1,141 @@
+"""A broadcast on the screen: while it runs, in a pipe, and at its end."""
+
+from dataclasses import replace
+
+import pytest
+
+from voicecli.output.broadcast import line, summary, view
+from voicecli.tally import Tally
+
+
+def running() -> Tally:
+    """A broadcast of which a quarter is done."""
+    tally = Tally(5_000, accepted=1_200, refused=30, unknown=4, in_flight=32, confirmed=700)
+    tally.rate, tally.seconds_left = 48.2, 80.0
+    for outcome, count in (("COMPLETED", 900), ("NO_ANSWER", 120), ("BUSY", 30), ("FAILED", 2)):
+        tally.outcomes[outcome] = count
+    tally.errors["8x8 does not take the destination for a phone number"] = 29
+    tally.errors["too many requests at once"] = 1
+    return tally
+
+
+def test_at_40_columns_nothing_breaks() -> None:
+    assert view(running(), 39) == [
+        ("████            ▏  24 %  1,234 of 5,000", "bold"),
+        ("48 a second · 1 min 20 s left", ""),
+        ("32 in flight · 1,200 accepted", ""),
+        ("30 refused · 4 unknown", ""),
+        ("900 completed · 700 confirmed", "green"),
+        ("120 no answer · 30 busy", "yellow"),
+        ("2 failed", "red"),
+        ("Errors", "bold"),
+        ("  29  8x8 does not take the destination for a phone number", "red"),
+        ("   1  too many requests at once", "red"),
+    ]
+
+
+def test_at_80_columns_a_line_has_what_belongs_together() -> None:
+    assert view(running(), 79)[:3] == [
+        ("█████████▋                             ▏  24 %  1,234 of 5,000  1 min 20 s left", "bold"),
+        ("48 a second · 32 in flight · 1,200 accepted · 30 refused · 4 unknown", ""),
+        ("900 completed · 700 confirmed", "green"),
+    ]
+
+
+def test_at_200_columns_the_bar_is_not_endless() -> None:
+    bar = "██████████████▊" + " " * 45
+    assert view(running(), 199)[0] == (f"{bar}▏  24 %  1,234 of 5,000  1 min 20 s left", "bold")
+
+
+@pytest.mark.parametrize("width", [1, 10, 20, 39, 60, 79, 120, 199])
+@pytest.mark.parametrize("done", [0, 1, 4_999, 5_000])
+def test_the_bar_and_the_counts_fit(width: int, done: int) -> None:
+    first, *_ = view(replace(running(), accepted=done, refused=0, unknown=0), width)
+    assert len(first[0]) <= max(width, len(f"100 %  {done:,} of 5,000"))
+    assert ("100 %" in first[0]) == (done == 5_000)
+
+
+def test_what_is_rare_is_shown_where_it_happens() -> None:
+    tally = Tally(10, skipped=2, retrying=1, waiting="quiet hours until 08:00 (Europe/Paris)")
+    assert view(tally, 99)[1:] == [
+        ("0 in flight · 0 accepted · 0 refused · 0 unknown · 2 skipped · 1 retrying", ""),
+        ("waiting: quiet hours until 08:00 (Europe/Paris)", "yellow"),
+    ]
+
+
+def test_errors_are_grouped_and_the_rare_ones_are_others() -> None:
+    tally = Tally(100)
+    for number in range(8):
+        for _ in range(number + 1):
+            tally.error(f"error {number}")
+    tally.errors["others"] = 50  # as a tally has them that knows too many kinds
+    lines = [text for text, style in view(tally, 79) if style == "red"]
+    assert lines == [
+        "   8  error 7",
+        "   7  error 6",
+        "   6  error 5",
+        "   5  error 4",
+        "   4  error 3",
+        "  56  others",
+    ]
+
+
+def test_outcomes_stay_in_their_places() -> None:
+    tally = Tally(100, confirmed=0)
+    for outcome in ("FAILED", "NO_ANSWER", "COMPLETED", "BUSY", "NO_ANSWER", "WHATEVER"):
+        tally.outcome(outcome)
+    shown = [text for text, style in view(tally, 79) if style]
+    assert shown[1:] == ["1 completed · 0 confirmed", "2 no answer · 1 busy", "1 failed · 1 WHATEVER"]
+
+
+def test_what_comes_from_outside_is_not_obeyed() -> None:
+    tally = Tally(10, waiting="until\x1b[2J")
+    tally.outcome("\x1b]0;owned\x07")
+    tally.error("two\nlines")
+    shown = [text for text, _ in (*view(tally, 79), *summary(tally))] + [line(tally)]
+    assert all(text.isprintable() for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"), [(0, ""), (0.05, "3 a minute"), (4.84, "4.8 a second"), (1_234.5, "1,234 a second")]
+)
+def test_a_rate_is_told_as_people_count(rate: float, words: str) -> None:
+    told = line(Tally(10, rate=rate)).partition("; ")[2]
+    assert told == words
+
+
+def test_without_a_terminal_it_is_one_line() -> None:
+    assert line(running()) == (
+        "1,234 of 5,000 done: 1,200 accepted, 30 refused, 4 unknown; 48 a second, 1 min 20 s left"
+    )
+    waiting = Tally(10, skipped=1, waiting="quiet hours until 08:00 (Europe/Paris)")
+    assert line(waiting) == (
+        "1 of 10 done: 0 accepted, 0 refused, 0 unknown, 1 skipped; "
+        "waiting: quiet hours until 08:00 (Europe/Paris)"
+    )
+
+
+def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
+    assert summary(running()) == [
+        ("1,234 of 5,000 rows done", "bold"),
+        ("  1,200  accepted", "green"),
+        ("     30  refused: not called", "red"),
+        ("      4  unknown: may have been called", "yellow"),
+        ("  3,766  left: not called", "bold"),
+        ("", ""),
+        ("Outcomes", "bold"),
+        ("  900  completed", "green"),
+        ("  700  confirmed", "green"),
+        ("  120  no answer", "yellow"),
+        ("   30  busy", "yellow"),
+        ("    2  failed", "red"),
+        ("", ""),
+        ("Errors", "bold"),
+        ("  29  8x8 does not take the destination for a phone number", "red"),
+        ("   1  too many requests at once", "red"),
+    ]
+
+
+def test_a_broadcast_of_nobody_is_done() -> None:
+    assert view(Tally(0), 79)[0][0].endswith("▏ 100 %  0 of 0")
+    assert summary(Tally(0)) == [("0 of 0 rows done", "bold")]

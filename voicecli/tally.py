@@ -1,0 +1,71 @@
+"""How a broadcast stands, in figures that have one size however many rows there are."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+MAX_KINDS = 50  # of outcomes, and of errors, that are told apart: their words come from outside
+OTHERS = "others"
+
+
+@dataclass(slots=True)
+class Tally:
+    """How a broadcast stands. Each of the ``total`` rows is accepted by 8x8, refused, unknown (it may have
+    been called), skipped, or left; those ``in_flight`` are left, too."""
+
+    total: int
+    accepted: int = 0
+    refused: int = 0
+    unknown: int = 0
+    skipped: int = 0
+    in_flight: int = 0  # asked for, and not answered yet
+    retrying: int = 0  # that wait for another attempt, whatever they count as until then
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """By 8x8's final sessionStatus, in the order in which they first came."""
+    confirmed: int | None = None  # None where nobody was asked to
+    errors: Counter[str] = field(default_factory=Counter)
+    """By what went wrong, in words."""
+    rate: float = 0.0  # calls a second, lately
+    seconds_left: float | None = None
+    waiting: str = ""
+    """Why nothing leaves just now: "quiet hours until 08:00 (Europe/Paris)"."""
+
+    @property
+    def done(self) -> int:
+        """The rows of which nothing more is to come than outcomes."""
+        return self.accepted + self.refused + self.unknown + self.skipped
+
+    @property
+    def left(self) -> int:
+        return max(0, self.total - self.done)
+
+    def outcome(self, status: str) -> None:
+        """Count the outcome of a call."""
+        _count(self.outcomes, status)
+
+    def error(self, words: str) -> None:
+        """Count an error."""
+        _count(self.errors, words)
+
+    def data(self) -> dict[str, object]:
+        """All of it, for programs."""
+        return {
+            "total": self.total,
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "unknown": self.unknown,
+            "skipped": self.skipped,
+            "inFlight": self.in_flight,
+            "retrying": self.retrying,
+            "left": self.left,
+            "outcomes": dict(self.outcomes.most_common()),
+            "confirmed": self.confirmed,
+            "errors": [{"error": words, "calls": count} for words, count in self.errors.most_common()],
+            "rate": round(self.rate, 2),
+            "secondsLeft": None if self.seconds_left is None else round(self.seconds_left),
+            "waiting": self.waiting or None,
+        }
+
+
+def _count(kinds: Counter[str], kind: str) -> None:
+    known = kind in kinds or len(kinds) < MAX_KINDS
+    kinds[kind if known else OTHERS] += 1
