@@ -16,7 +16,6 @@ from voicecli.errors import InvalidInput
 from voicecli.output.formats import Json, Output, Quiet
 from voicecli.output.rows import Line, erasing
 
-
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
