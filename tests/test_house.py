@@ -30,7 +30,9 @@ FLOORS = (
         "vocabulary",
     },
     {
+        "async_client",
         "client",
+        "connection",
         "download",
         "history",
         "operations",
