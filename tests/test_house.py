@@ -32,7 +32,9 @@ FLOORS = (
         "vocabulary",
     },
     {
+        "async_client",
         "client",
+        "connection",
         "download",
         "history",
         "operations",
