@@ -33,6 +33,7 @@ FLOORS = (
         "client",
         "download",
         "history",
+        "locks",
         "operations",
         "output",
         "placed",
@@ -40,8 +41,9 @@ FLOORS = (
         "store",
         "threads",
         "tunnel",
+        "unsubscribed",
     },
-    {"listener", "sandbox"},
+    {"broadcast", "listener", "sandbox"},
     {"cli", "__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
