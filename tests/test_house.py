@@ -37,6 +37,7 @@ FLOORS = (
         "connection",
         "download",
         "history",
+        "locks",
         "operations",
         "output",
         "placed",
@@ -44,8 +45,9 @@ FLOORS = (
         "store",
         "threads",
         "tunnel",
+        "unsubscribed",
     },
-    {"listener", "sandbox"},
+    {"broadcast", "listener", "sandbox"},
     {"cli", "__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
