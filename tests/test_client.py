@@ -2,11 +2,10 @@
 
 import json
 import socket
-import struct
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from bad_ends import NO_ANSWERS, NOT_PASSED_ON, WRONG_SETTINGS
 from conftest import NUMBER, RunningSandbox, wait_until
 from raw_server import Speak, http, server
 
@@ -44,46 +43,7 @@ def client(
     )
 
 
-def drip_headers(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\n")
-    wait = threading.Event()
-    while True:
-        connection.sendall(b"X: y\r\n")
-        wait.wait(0.05)
-
-
-def reset(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def drip(connection: socket.socket) -> None:
-    """An answer that never ends, a byte at a time."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    wait = threading.Event()
-    while True:
-        connection.sendall(b" ")
-        wait.wait(0.05)
-
-
-@pytest.mark.parametrize(
-    "speak",
-    [
-        lambda c: None,
-        lambda c: c.sendall(b"HTTP/1.1 200"),
-        lambda c: c.sendall(b"SSH-2.0-OpenSSH_9\r\n"),
-        lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"),
-        lambda c: c.sendall(http("200 OK", b"x" * 3_000_000)),
-        lambda c: c.sendall(http("200 OK", b"\x1f\x8b\x08", "Content-Encoding: gzip")),
-        lambda c: c.sendall(http("502 Bad Gateway", b"<html>")),
-        lambda c: c.sendall(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 300_000),
-        drip,
-        drip_headers,
-        reset,
-        lambda c: c.sendall(http("303 See Other", b"", "Location: /elsewhere")),
-        lambda c: c.sendall(http("301 Moved Permanently", b"", "Location: mailto:x")),
-        lambda c: c.sendall(http("504 Gateway Timeout", b'{"code": -1, "message": "upstream timed out"}')),
-    ],
-)
+@pytest.mark.parametrize("speak", NO_ANSWERS)
 def test_a_request_that_may_have_arrived_is_sent_once_and_its_outcome_unknown(speak: Speak) -> None:
     with server(speak) as (url, requests), client(url, request_timeout=1) as the_client:
         request = message()
@@ -176,30 +136,7 @@ def test_the_request_is_what_8x8_documents() -> None:
     assert [action["action"] for action in json.loads(body)["callflow"]] == ["makeCall", "say", "hangup"]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"api_key": ""},
-        {"api_key": "with blank"},
-        {"api_key": "new\nline"},
-        {"api_key": "schlüssel"},
-        {"subaccount_id": "a/b"},
-        {"subaccount_id": "ab"},
-        {"base_url": "http://voice.8x8.com"},
-        {"base_url": "ftp://127.0.0.1"},
-        {"base_url": "https://user@voice.8x8.com"},
-        {"base_url": "https://[::1"},
-        {"base_url": "nonsense"},
-        {"base_url": "https://a..b"},
-        {"base_url": "https://☃.example"},
-        {"base_url": f"https://{'a' * 70}.example"},
-        {"api_key": "short"},
-        {"request_timeout": 0.0},
-        {"request_timeout": float("nan")},
-        {"request_timeout": 1e10},
-        {"retries": -1},
-    ],
-)
+@pytest.mark.parametrize("wrong", [*WRONG_SETTINGS, {"retries": -1}])
 def test_a_client_that_could_not_work_or_would_leak_the_key_is_not_made(wrong: dict[str, object]) -> None:
     fine = {"api_key": "k" * 20, "subaccount_id": "sub", "base_url": "http://127.0.0.1:9"}
     with pytest.raises(ConfigurationError):
@@ -225,17 +162,7 @@ def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(
     assert "cret" not in caught.value.message + caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "speak",
-    [
-        lambda c: None,
-        lambda c: c.sendall(b"SSH-2.0-x\r\n"),
-        lambda c: c.sendall(http("503 Service Unavailable", b"")),
-        lambda c: c.sendall(http("407 Proxy Authentication Required", b"")),
-        lambda c: c.sendall(b"HTTP/1.1 200 OK\r\n\r\n"),
-        drip_headers,
-    ],
-)
+@pytest.mark.parametrize("speak", NOT_PASSED_ON)
 def test_what_a_proxy_never_passed_on_was_not_sent(speak: Speak, monkeypatch: pytest.MonkeyPatch) -> None:
     with server(speak) as (url, requests):
         monkeypatch.setenv("HTTPS_PROXY", url)

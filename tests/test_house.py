@@ -33,9 +33,12 @@ FLOORS = (
         "vocabulary",
     },
     {
+        "async_client",
         "client",
+        "connection",
         "download",
         "history",
+        "locks",
         "operations",
         "output",
         "placed",
@@ -43,8 +46,9 @@ FLOORS = (
         "store",
         "threads",
         "tunnel",
+        "unsubscribed",
     },
-    {"listener", "sandbox"},
+    {"broadcast", "listener", "sandbox"},
     {"cli", "__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from voicecli.api import Session
+    from voicecli.async_client import AsyncClient
     from voicecli.callflow import CallRequest, Capture, audio_message, call_request, voice_message
     from voicecli.client import Client
     from voicecli.errors import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Session": "voicecli.api",
+    "AsyncClient": "voicecli.async_client",
     "CallRequest": "voicecli.callflow",
     "Capture": "voicecli.callflow",
     "audio_message": "voicecli.callflow",
@@ -43,6 +45,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AsyncClient",
     "CallRequest",
     "Capture",
     "Client",

@@ -11,8 +11,9 @@ from typing import Self, TypeVar
 
 import httpx
 
-from voicecli import api
+from voicecli import api, connection
 from voicecli.api import Answer, HttpRequest, Operation
+from voicecli.connection import Account
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -25,7 +26,6 @@ from voicecli.operations import Operations
 
 T = TypeVar("T")
 
-MAX_TIMEOUT = 3600.0  # seconds
 MAX_WAIT = 60.0  # seconds; a Retry-After beyond it is told to the user instead of waited for
 
 OnRetry = Callable[[str, float], None]
@@ -57,39 +57,26 @@ class Client(Operations):
         self.clock_offset: timedelta | None = None
         """How far the clock at the other end was ahead of this machine's, to the second, at the last answer;
         None as long as no answer told its time."""
-        for complaint in (
-            api.api_key_complaint(api_key),
-            api.subaccount_complaint(subaccount_id),
-            api.base_url_complaint(base_url),
-            ""
-            if 0 < request_timeout <= MAX_TIMEOUT and retries >= 0
-            else "time-out or retries are out of range",
-        ):
-            if complaint:
-                raise ConfigurationError(f"The client can't be set up: {complaint}.")
+        self._account = Account(api_key, subaccount_id, base_url)
+        if complaint := connection.timeout_complaint(request_timeout):
+            raise connection.unfit(complaint)
+        if retries < 0:
+            raise connection.unfit("retries are out of range")
         self._stopped = threading.Event()
-        self._api_key = api_key
-        self._subaccount_id = subaccount_id
-        self._base_url = base_url
         self._request_timeout = request_timeout
         self._retries = retries
         self._on_retry = on_retry
-        self._secure = base_url.lower().startswith("https:")
         try:
             self._http = httpx.Client(
                 timeout=httpx.Timeout(request_timeout, connect=min(api.CONNECT_TIMEOUT, request_timeout)),
                 # A connection for each request: one that was kept may be half dead, and a request lost on it
                 # would be an unknown outcome.
                 limits=httpx.Limits(max_keepalive_connections=0),
-                # Plain HTTP is only for a sandbox on this machine: no certificates to load, no proxy.
-                verify=self._secure,
-                trust_env=self._secure,
+                verify=self._account.secure,
+                trust_env=self._account.secure,
             )
         except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
-            raise ConfigurationError(
-                "The proxy or certificate settings of this machine can't be used.",
-                hint="Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
-            ) from error
+            raise connection.unusable_surroundings() from error
 
     def __enter__(self) -> Self:
         return self
@@ -112,9 +99,7 @@ class Client(Operations):
 
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
-        return operation.request(
-            base_url=self._base_url, subaccount_id=self._subaccount_id, api_key=self._api_key
-        )
+        return self._account.request(operation)
 
     def send(self, operation: Operation[T]) -> T:
         """Carry out any operation of ``voicecli.api``. Raises Refused, RateLimited, Unreachable,
@@ -138,12 +123,7 @@ class Client(Operations):
                 if self._stopped.is_set():
                     raise Unreachable("The request was stopped before it left.") from error
                 if attempt == self._retries:
-                    check = "Check the network" if self._secure else "Is voicecli sandbox running? Start it"
-                    raise Unreachable(
-                        f"8x8 could not be reached: {error}.",
-                        hint=f"{check}, or check EIGHT_X_EIGHT_BASE_URL ({self._base_url}). "
-                        "Nothing was sent.",
-                    ) from error.__cause__
+                    raise self._account.unreachable(str(error)) from error.__cause__
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:
                 self._on_retry(reason, pause)
@@ -155,7 +135,8 @@ class Client(Operations):
         to the API itself. Raises Refused, where the link leads nowhere (any more), or Unreachable."""
         from voicecli import download
 
-        return download.pieces(self._http, link, base_url=self._base_url, api_key=self._api_key)
+        account = self._account
+        return download.pieces(self._http, link, base_url=account.base_url, api_key=account.api_key)
 
     def _exchange(self, request: HttpRequest, operation: Operation[T]) -> T:
         """Send once, and read the answer. Raises _NeverLeft where nothing was sent."""
@@ -253,22 +234,4 @@ class _NeverLeft(Exception):
 
 
 def _reason(error: Exception) -> str:
-    """Why there was no connection, in words."""
-    text = str(error).lower()
-    if isinstance(error, httpx.ConnectTimeout):
-        return "there was no connection in time"
-    if isinstance(error, httpx.ProxyError):
-        return "the proxy did not let it through"
-    for sign, words in (
-        ("refused", "connection refused"),
-        ("name or service", "its name is not known"),
-        ("name resolution", "its name is not known"),
-        ("nodename", "its name is not known"),
-        ("getaddrinfo", "its name is not known"),
-        ("certificate", "its certificate is not trusted"),
-        ("ssl", "no secure connection"),
-        ("unreachable", "no route to it"),
-    ):
-        if sign in text:
-            return words
-    return "no connection"
+    return connection.PROXY_REFUSED if isinstance(error, httpx.ProxyError) else connection.reason(error)

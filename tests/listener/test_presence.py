@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from voicecli.listener.presence import Guest, Lock, Presence
+from voicecli.listener.presence import Guest, Presence
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 
@@ -53,18 +53,3 @@ def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) ->
     presence = Presence(tmp_path, TWO)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{TWO}"}
     presence.close()
-
-
-def test_a_lock_is_shared_or_held_alone(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    first, second = Lock.take(path, shared=True), Lock.take(path, shared=True)
-    assert first is not None
-    assert second is not None
-    assert Lock.take(path) is None
-    first.close()
-    second.close()
-    alone = Lock.take(path)
-    assert alone is not None
-    assert Lock.take(path, shared=True) is None
-    alone.close(remove=True)
-    assert not path.exists()

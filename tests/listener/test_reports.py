@@ -11,10 +11,10 @@ from conftest import DEADLINE
 from voicecli.api import Webhook
 from voicecli.errors import InUse, Unreachable
 from voicecli.listener import reports as reports_module
-from voicecli.listener.presence import Lock
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
+from voicecli.locks import Lock
 
 
 class At8x8:

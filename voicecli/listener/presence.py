@@ -3,52 +3,17 @@
 Both are known by locks on files beside the store, which the system frees however a process ends.
 """
 
-import fcntl
-import os
 import re
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from voicecli.errors import StoreFailed
+from voicecli.locks import Lock, is_held
 
 _NAME = "listener-{}"
 _GUESTS = "guests-{}"
-
-
-class Lock:
-    """A lock that one process has alone, or that several share. It is free again after ``close``."""
-
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
-        self._path = path
-        self._file = file
-
-    @classmethod
-    def take(cls, path: Path, *, shared: bool = False) -> Self | None:
-        """Take it, or None where others are in the way. Raises StoreFailed."""
-        while True:
-            try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.touch(mode=0o600)
-                file = path.open("r+b")
-            except OSError as error:
-                raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
-            try:
-                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            except OSError:
-                file.close()
-                return None
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    return cls(path, file)
-            file.close()  # it was removed in between
-
-    def close(self, *, remove: bool = False) -> None:
-        if remove:
-            with suppress(OSError):  # then somebody else clears up
-                self._path.unlink(missing_ok=True)
-        self._file.close()
 
 
 class Presence:
@@ -89,23 +54,14 @@ class Guest:
     def of(cls, home: Path, instance: str) -> Self | None:
         """Rely on that listener; None where it is not of this store, or ends just now."""
         listener = home / _NAME.format(instance)
-        if not re.fullmatch("[0-9a-f]{1,64}", instance) or not _is_held(listener):
+        if not re.fullmatch("[0-9a-f]{1,64}", instance) or not is_held(listener):
             return None
         lock = Lock.take(home / _GUESTS.format(instance), shared=True)
         return None if lock is None else cls(listener, lock)
 
     def is_there(self) -> bool:
         """Whether the listener still is."""
-        return _is_held(self._listener)
+        return is_held(self._listener)
 
     def close(self) -> None:
         self._lock.close()
-
-
-def _is_held(path: Path) -> bool:
-    with suppress(OSError), path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False

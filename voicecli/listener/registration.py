@@ -14,7 +14,7 @@ from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
 from voicecli.events import webhook_url
 from voicecli.listener import health
-from voicecli.listener.presence import Lock
+from voicecli.locks import Lock
 from voicecli.store import ReplacedWebhook, Store
 
 

@@ -15,9 +15,10 @@ from typing import Self
 from voicecli.api import Webhook
 from voicecli.errors import ConfigurationError, InUse, VoicecliError
 from voicecli.listener import health
-from voicecli.listener.presence import Guest, Lock
+from voicecli.listener.presence import Guest
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import Plan, Service, to_its_end
+from voicecli.locks import Lock
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there

@@ -1,0 +1,1 @@
+"""Calls to many people: who, when, how fast, and what became of each."""

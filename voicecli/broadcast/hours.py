@@ -1,0 +1,91 @@
+"""When people may be called: by the clock on their own wall, and on which days there."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from voicecli.errors import InvalidInput, quoted
+
+HORIZON = timedelta(days=8)  # a whole week, however it begins
+_MINUTE = timedelta(minutes=1)
+_SATURDAY = 5
+_TIME = r"(\d{1,2})(?::(\d\d))?"
+_RANGE = re.compile(rf"\s*{_TIME}\s*[-–]\s*{_TIME}\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When people may be called. Zones are names such as Europe/Paris; where a number may be in several, all
+    must allow it. A zone that nobody knows allows nothing.
+
+    What counts is the time on the wall there, worked out anew for each moment: a clock change, here or there,
+    moves no call into quiet hours.
+    """
+
+    quiet: tuple[time, time] | None  # from, to, local; may cross midnight; None: no quiet hours
+    weekdays: bool  # only Monday to Friday, there
+
+    def allow(self, zones: Sequence[str], moment: datetime) -> bool:
+        """Whether all of the zones allow it at that moment, which knows its own zone; False for no zones."""
+        if moment.tzinfo is None:
+            raise ValueError("a moment without a zone would be taken for one of this machine's")
+        for name in zones:
+            zone = _zone(name)
+            if zone is None or not self._allows(moment.astimezone(zone)):
+                return False
+        return bool(zones)
+
+    def _allows(self, there: datetime) -> bool:
+        if self.weekdays and there.weekday() >= _SATURDAY:
+            return False
+        if self.quiet is None:
+            return True
+        start, end = self.quiet
+        now = there.time()
+        return end <= now < start if end < start else not start <= now < end
+
+    def open_at(self, zones: Sequence[str], moment: datetime) -> datetime | None:
+        """The first moment from that one on, to the minute, at which all of the zones allow it (UTC); None
+        where there is none within 8 days."""
+        if any(_zone(name) is None for name in zones) or not zones:
+            return None
+        then = moment.astimezone(UTC)
+        last = then + HORIZON
+        while then <= last:
+            if self.allow(zones, then):
+                return then
+            then = then.replace(second=0, microsecond=0) + _MINUTE
+        return None
+
+
+def quiet_hours(text: str) -> tuple[time, time]:
+    """Read ``21:00-08:00`` or ``21-8``: from, to. Raises InvalidInput."""
+    found = _RANGE.fullmatch(text)
+    start, end = (_time(found[1], found[2]), _time(found[3], found[4])) if found else (None, None)
+    if start is None or end is None:
+        raise InvalidInput(f"{quoted(text)} are no hours.", hint="Give them such as 21:00-08:00.")
+    if start == end:
+        raise InvalidInput(
+            f"{quoted(text)} is the whole day: nobody could be called.",
+            hint="Give hours such as 21:00-08:00.",
+        )
+    return start, end
+
+
+def _time(hour: str, minute: str | None) -> time | None:
+    """A time of day, where 24:00 is midnight; None where there is no such time."""
+    hours, minutes = int(hour), int(minute or 0)
+    if (hours, minutes) == (24, 0):
+        return time(0)
+    return time(hours, minutes) if hours < 24 and minutes < 60 else None
+
+
+@lru_cache(1_000)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no name at all, or a folder of zones
+        return None

@@ -1,0 +1,211 @@
+"""How fast: one limit for all broadcasts of this machine, in a small file that they share.
+
+A call takes its slot in one queue of moments (GCRA). When 8x8 says "too many requests" (429), everybody
+waits, and then a learned limit holds: it is lowered at once, rises slowly while answers come (AIMD), and is
+forgotten when it lies far above what was ever reached.
+"""
+
+import fcntl
+import os
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+from zlib import crc32
+
+from voicecli.errors import StoreFailed
+
+CATCH_UP = 0.05  # seconds that a caller who slept too long may make up for: sleeps are that coarse
+DEFAULT_PAUSE = 1.0  # seconds, where a 429 names no time
+LONGEST = 3600.0  # seconds; nothing in the file may be further ahead
+ONE_CUT = 1.0  # seconds in which several 429s are one: they answer requests that left together
+CUT = 0.7  # of what was too many
+GROWTH = 1.07  # times faster every second
+LONGEST_GROWTH = 10.0  # seconds of it at once, where answers are rare
+LEAST = 1 / 60  # calls per second
+WINDOW = 2.0  # seconds; answers are counted over one to two of these
+NOTE_EVERY = 0.02  # seconds between two writings of the answers
+
+
+class _State(NamedTuple):
+    """What the file holds; moments are those of the clock, in seconds, rates are calls per second."""
+
+    written: float = 0.0
+    next: float = 0.0  # when the next call may leave, where there is a limit
+    paused: float = 0.0  # until when everybody waits
+    limit: float = 0.0  # learned from 429s; 0 for none
+    cut: float = -LONGEST  # when it was last lowered
+    grown: float = 0.0  # until when its growth has been reckoned
+    fastest: float = 0.0  # the most that was measured since there has been one
+    window: float = 0.0  # when counting began
+    answers: float = 0.0  # since then
+    window_before: float = 0.0
+    answers_before: float = 0.0
+
+    def measured(self, now: float) -> float:
+        """Calls per second that 8x8 took of late."""
+        return (self.answers_before + self.answers) / max(1.0, now - self.window_before)
+
+    def counted(self, answers: int, now: float) -> "_State":
+        """After more answers: counted, and faster, until there is no limit."""
+        state = self
+        if now - self.window >= WINDOW:
+            before = (self.window, self.answers) if now - self.window < 2 * WINDOW else (now, 0.0)
+            state = self._replace(window=now, answers=0.0, window_before=before[0], answers_before=before[1])
+        state = state._replace(answers=state.answers + answers)
+        if not state.limit or not answers:
+            return state
+        fastest = max(state.fastest, state.measured(now))
+        limit = state.limit * GROWTH ** min(max(0.0, now - state.grown), LONGEST_GROWTH)
+        if limit > 2 * fastest:
+            return state._replace(limit=0.0)
+        return state._replace(limit=limit, fastest=fastest, grown=max(now, state.grown))
+
+    def refused(self, pause: float, now: float) -> "_State":
+        """After a 429: paused, and slower; once for those that come together."""
+        state = self._replace(paused=max(self.paused, now + pause))
+        if now >= self.paused and now >= self.cut + ONE_CUT:
+            fastest = self.fastest if self.limit else max(1.0, self.measured(now))
+            limit = max(LEAST, CUT * (self.limit or fastest))
+            state = state._replace(limit=limit, fastest=fastest, cut=now)
+        return state._replace(grown=max(state.grown, state.paused))
+
+
+_BODY = struct.Struct(f"<16s{len(_State._fields)}d")
+_WHOLE = struct.Struct(_BODY.format + "I")  # with a check sum
+_MAGIC = b"voicecli pace 1\n"
+
+
+class Pace:
+    """How fast the calls of this process may leave, together with those of all others that have the file.
+
+    ``rate`` is its own limit in calls per second, None for none; the clock must be the same for all
+    processes. What goes wrong with the file is StoreFailed. Not for several threads.
+    """
+
+    def __init__(
+        self, path: Path, rate: float | None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval = 1 / rate if rate else 0.0
+        self._clock = clock
+        self._answers = 0  # that are not in the file yet
+        self._noted = clock() - NOTE_EVERY
+        self._file = _File(path)
+
+    def take(self) -> float | None:
+        """A call may leave now: None. Else the seconds until it is worth asking again; nothing is taken."""
+        with self._file as file:
+            now = self._clock()
+            state = file.read(now)
+            if state.paused > now:
+                return state.paused - now
+            interval = self._interval_under(state)
+            if not interval:
+                return None
+            if state.next > now:
+                return state.next - now
+            idle = state.next <= max(now - CATCH_UP, state.paused)  # then nothing is made up for
+            file.write(state, now, next=(now if idle else state.next) + interval)
+            return None
+
+    def too_many(self, retry_after: float | None) -> None:
+        """8x8 said 429: everybody waits for so many seconds, and goes slower then."""
+        pause = DEFAULT_PAUSE if retry_after is None else min(max(0.0, retry_after), LONGEST)
+        with self._file as file:
+            now = self._clock()
+            state = file.read(now).counted(self._answers, now)
+            self._answers = 0
+            file.write(state.refused(pause, now), now)
+
+    def answered(self) -> None:
+        """8x8 took a call: after a while of these everybody may go faster."""
+        self._answers += 1
+        if self._clock() >= self._noted + NOTE_EVERY:
+            self._note()
+
+    def _note(self) -> None:
+        with self._file as file:
+            now = self._noted = self._clock()
+            file.write(file.read(now).counted(self._answers, now), now)
+            self._answers = 0
+
+    @property
+    def limit(self) -> float | None:
+        """What holds now, in calls per second over all broadcasts; None for no limit."""
+        with self._file as file:
+            interval = self._interval_under(file.read(self._clock()))
+        return 1 / interval if interval else None
+
+    @property
+    def paused(self) -> float:
+        """Seconds that everybody still waits because of a 429, 0.0 for none."""
+        with self._file as file:
+            now = self._clock()
+            return max(0.0, file.read(now).paused - now)
+
+    def close(self) -> None:
+        try:
+            if self._answers:
+                self._note()
+        finally:
+            self._file.close()
+
+    def _interval_under(self, state: _State) -> float:
+        """Seconds from one call to the next, 0.0 where there is no limit."""
+        return min(LONGEST, max(self._interval, 1 / state.limit if state.limit else 0.0))
+
+
+class _File:
+    """The file, to be read and written in a ``with``: others wait meanwhile. Raises StoreFailed.
+
+    It is never synced, since it need not outlive the machine's run, and it is written at one stroke, so that
+    whoever is killed leaves it whole.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def __enter__(self) -> "_File":
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise self._failed(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        if isinstance(error, OSError):
+            raise self._failed(error) from error
+
+    def read(self, now: float) -> _State:
+        """A new state where the file has none: it is new, damaged, or from before the machine was started."""
+        data = os.pread(self._file, _WHOLE.size, 0)
+        if len(data) < _WHOLE.size:
+            return _State()
+        magic, *values, check = _WHOLE.unpack(data)
+        if magic != _MAGIC or check != crc32(data[: _BODY.size]):
+            return _State()
+        state = _State(*values)
+        latest = now + LONGEST
+        return state if state.written <= now and state.next <= latest and state.paused <= latest else _State()
+
+    def write(self, state: _State, now: float, **changes: float) -> None:
+        body = _BODY.pack(_MAGIC, *state._replace(written=now, **changes))
+        os.pwrite(self._file, body + crc32(body).to_bytes(4, "little"), 0)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _failed(self, error: OSError) -> StoreFailed:
+        return StoreFailed(
+            f"The file {self._path} can't be used: {error.strerror}.", hint="Look at its disk."
+        )

@@ -1,0 +1,55 @@
+"""Locks on files beside the store, between the processes of this machine: the system frees them however a
+process ends.
+"""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Self
+
+from voicecli.errors import StoreFailed
+
+
+class Lock:
+    """A lock that one process has alone, or that several share. It is free again after ``close``."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path = path
+        self._file = file
+
+    @classmethod
+    def take(cls, path: Path, *, shared: bool = False) -> Self | None:
+        """Take it, or None where others are in the way. Raises StoreFailed."""
+        while True:
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.touch(mode=0o600)
+                file = path.open("r+b")
+            except OSError as error:
+                raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
+            try:
+                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                return None
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return cls(path, file)
+            file.close()  # it was removed in between
+
+    def close(self, *, remove: bool = False) -> None:
+        if remove:
+            with suppress(OSError):  # then somebody else clears up
+                self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process has that lock alone."""
+    with suppress(OSError), path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
