@@ -39,6 +39,19 @@ def events_after(store: Store, number: int) -> Iterator[Received]:
     return _in_pages(lambda last: _received(store, which, (last[1], PAGE)), (0, number), _place)
 
 
+def reports_between(
+    store: Store, number: int, last: int, *, naming: str, digits: bool = False
+) -> Iterator[Received]:
+    """The summaries (VSS) that have this text in them, newer than one event and up to another, in the order
+    in which they came; with ``digits`` also the VCAs, whatever they name."""
+    which = (
+        "WHERE id > ? AND id <= ? AND (type = 'VSS' AND instr(body, ?) OR type = 'VCA' AND ?)"
+        " ORDER BY id LIMIT ?"
+    )
+    of = (last, naming.encode(), digits, PAGE)
+    return _in_pages(lambda place: _received(store, which, (place[1], *of)), (0, number), _place)
+
+
 def event(store: Store, number: int) -> Received | None:
     """The event with this number."""
     if not 0 < number <= _LAST[0]:  # SQLite would refuse what is longer than its numbers

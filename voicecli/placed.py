@@ -80,8 +80,7 @@ class PlacedCalls:
 
     def _fingerprint(self, request: CallRequest) -> bytes:
         """Without the key, which is in a file of its own, it reveals nothing of the text."""
-        of = json.dumps([*self._of, gist(request.callflow)]).encode()
-        return blake2b(of, key=_key(self._store.path.with_name(KEY_FILE)), digest_size=16).digest()
+        return fingerprint(self._store, json.dumps([*self._of, gist(request.callflow)]).encode())
 
     def _row(
         self,
@@ -96,6 +95,12 @@ class PlacedCalls:
         destination = next(iter(destinations(request.callflow)), "")
         ids = (session_id, request.client_request_id)
         return (placed, *self._of, state, *ids, source, destination, fingerprint, guarded)
+
+
+def fingerprint(store: Store, content: bytes) -> bytes:
+    """16 bytes by which the same content can be recognised, and without the store's key nothing else. Raises
+    StoreFailed."""
+    return blake2b(content, key=_key(store.path.with_name(KEY_FILE)), digest_size=16).digest()
 
 
 def now() -> int:

@@ -12,6 +12,7 @@ from voicecli.errors import InvalidInput, quoted
 from voicecli.phone import PhoneNumber
 
 DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
+CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
 _ANYBODY, _ANYTHING = "+33199001234", "Hello"  # to try out what does not depend on them
 
 
@@ -68,10 +69,13 @@ class Script:
         text = _ANYTHING if self.play is None else None
         replace(self, source=self.source or _ANYBODY, text=text).request(_ANYBODY)
 
-    def check_text(self) -> None:
-        """Only what depends on the text, for many texts with the same options. Raises InvalidInput."""
-        if self.play is None:
-            callflow.said(self.text or "", spell_digits=self.spell_digits)
+    def check_text(self, text: str) -> None:
+        """Whether this could be said instead, for many texts with the same options. Raises InvalidInput."""
+        callflow.said(text, spell_digits=self.spell_digits)
+
+    def seconds(self, text: str) -> float:
+        """How long it takes to say this, roughly."""
+        return len(text) * (self.repeat or 1) / (self.speed or 1.0) / CHARACTERS_PER_SECOND
 
     def request(self, number: PhoneNumber | str, *, message_id: str | None = None) -> CallRequest:
         """The request for a call to ``number``, which as a text is E.164 that was checked before. Raises

@@ -82,6 +82,48 @@ MIGRATIONS = (
     CREATE INDEX calls_by_request ON calls (client_request_id);
     CREATE INDEX calls_by_fingerprint ON calls (fingerprint);
     """,
+    """
+    CREATE TABLE unsubscribed (
+        destination TEXT PRIMARY KEY,
+        since INTEGER NOT NULL,
+        session TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE seen_events (
+        reader TEXT PRIMARY KEY,
+        event INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE broadcasts (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,            -- begins the clientRequestId of each of its calls
+        created INTEGER NOT NULL,           -- microseconds since 1970, UTC
+        base_url TEXT NOT NULL,
+        subaccount TEXT NOT NULL,
+        file TEXT NOT NULL,                 -- the list's; empty: it came from standard input
+        fingerprint BLOB NOT NULL,          -- of the list: a keyed hash
+        part INTEGER NOT NULL,              -- the shard, from 1
+        parts INTEGER NOT NULL,
+        options TEXT NOT NULL,              -- how people are called (JSON), without what they hear
+        sealed BLOB NOT NULL,               -- what they hear: unreadable without its key, see sealing.py
+        state TEXT NOT NULL,                -- see journal.State
+        seen INTEGER NOT NULL               -- the newest event that was taken in
+    );
+    CREATE INDEX broadcasts_by_list ON broadcasts (fingerprint);
+    CREATE TABLE broadcast_rows (
+        broadcast INTEGER NOT NULL,
+        line INTEGER NOT NULL,              -- where the row begins in the list, from 1
+        destination TEXT NOT NULL,
+        state TEXT NOT NULL,                -- see journal.RowState
+        attempts INTEGER NOT NULL DEFAULT 0,  -- requests that have left, or may have
+        changed INTEGER NOT NULL DEFAULT 0, -- microseconds since 1970, UTC
+        session TEXT,                       -- of the last attempt, as all that follows
+        outcome TEXT,
+        digits TEXT,
+        seconds REAL,
+        reason TEXT,                        -- why it was refused or skipped, or what is unknown
+        PRIMARY KEY (broadcast, line)
+    ) WITHOUT ROWID;
+    """,
 )
 
 
@@ -247,9 +289,18 @@ class Store:
             with self._transaction():
                 yield self._db.execute
         except sqlite3.Error as error:
-            raise StoreFailed(
-                f"The store {self.path} can't be written: {error}.", hint="Look at its disk."
-            ) from error
+            raise self._not_written(error) from error
+
+    def change_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """The same statement for many rows, all in one commit. Raises what ``change`` raises."""
+        try:
+            with self._transaction():
+                self._db.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: sqlite3.Error) -> StoreFailed:
+        return StoreFailed(f"The store {self.path} can't be written: {error}.", hint="Look at its disk.")
 
     def trouble(self) -> str | None:
         """What is wrong with the file: damaged, or not to be written; None where all is well. Raises

@@ -12,7 +12,7 @@ class Tally:
     """How a broadcast stands. Each of the ``total`` rows is accepted by 8x8, refused, unknown (it may have
     been called), skipped, or left; those ``in_flight`` are left, too."""
 
-    total: int
+    total: int = 0
     accepted: int = 0
     refused: int = 0
     unknown: int = 0
@@ -38,13 +38,13 @@ class Tally:
     def left(self) -> int:
         return max(0, self.total - self.done)
 
-    def outcome(self, status: str) -> None:
-        """Count the outcome of a call."""
-        _count(self.outcomes, status)
+    def outcome(self, status: str, calls: int = 1) -> None:
+        """Count the outcome of calls; less than none are taken back."""
+        _count(self.outcomes, status, calls)
 
-    def error(self, words: str) -> None:
-        """Count an error."""
-        _count(self.errors, words)
+    def error(self, words: str, calls: int = 1) -> None:
+        """Count an error, in the same way."""
+        _count(self.errors, words, calls)
 
     def data(self) -> dict[str, object]:
         """All of it, for programs."""
@@ -66,6 +66,9 @@ class Tally:
         }
 
 
-def _count(kinds: Counter[str], kind: str) -> None:
-    known = kind in kinds or len(kinds) < MAX_KINDS
-    kinds[kind if known else OTHERS] += 1
+def _count(kinds: Counter[str], kind: str, calls: int) -> None:
+    if kind not in kinds and (len(kinds) >= MAX_KINDS or calls < 0):
+        kind = OTHERS
+    kinds[kind] += calls
+    if not kinds[kind]:
+        del kinds[kind]

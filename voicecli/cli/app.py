@@ -15,6 +15,7 @@ from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
 COMMANDS = {
     "call": "Place calls",
+    "broadcast": "Place calls",
     "listen": "See what happens",
     "webhooks": "See what happens",
     "doctor": "See what happens",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import api, callflow, rules
+from voicecli import api
 from voicecli.callflow import CallRequest
-from voicecli.cli import call_requests, interrupts, options, way_in
+from voicecli.cli import call_requests, interrupts, options, script_options, way_in
 from voicecli.cli import context as contexts
 from voicecli.cli.call_requests import CallOptions
 from voicecli.cli.context import Context
@@ -33,9 +33,6 @@ EXAMPLES = """Examples:
   voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash" """
 DEFAULT_TIMEOUT = timedelta(minutes=5)
 DEFAULT_WITHIN = timedelta(minutes=10)
-_THE_CALL = {"rich_help_panel": "The call"}
-_OUTCOME = {"rich_help_panel": "What becomes of it"}
-_NETWORK = {"rich_help_panel": "The network"}
 
 
 def call(
@@ -52,25 +49,12 @@ def call(
     message: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What is said; then all arguments are numbers.")
     ] = None,
-    repeat: Annotated[
-        int | None,
-        typer.Option("-r", "--repeat", metavar="N", min=1, max=callflow.MAX_REPEAT, help="Say it N times."),
-    ] = None,
-    voice: Annotated[
-        str | None,
-        typer.Option(metavar="PROFILE", help=f"Else VOICE_PROFILE, else {callflow.DEFAULT_VOICE}."),
-    ] = None,
-    speed: Annotated[
-        float | None,
-        typer.Option(metavar="FACTOR", min=rules.MIN_SPEED, max=rules.MAX_SPEED, help="1 is normal."),
-    ] = None,
-    spell_digits: Annotated[
-        bool, typer.Option("--spell-digits", help='Read every 123456 as "1 2 3 4 5 6".')
-    ] = False,
-    file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the message from a file.")] = None,
-    play: Annotated[
-        str | None, typer.Option(metavar="URL", help="Play an mp3 or wav file (at most 5 MB) instead.")
-    ] = None,
+    repeat: script_options.Repeat = None,
+    voice: script_options.Voice = None,
+    speed: script_options.Speed = None,
+    spell_digits: script_options.SpellDigits = False,
+    file: script_options.MessageFile = None,
+    play: script_options.Play = None,
     callflow_file: Annotated[
         str | None,
         typer.Option(
@@ -80,55 +64,36 @@ def call(
             "to TO unless it begins with a makeCall.",
         ),
     ] = None,
-    wait: Annotated[
-        bool,
-        typer.Option("--wait", help="Stay until the outcome is known, and exit by it.", **_OUTCOME),
-    ] = False,
-    timeout: Annotated[
-        timedelta | None,
-        typer.Option(
-            metavar="TIME", parser=options.duration, help="How long to wait for it. Default: 5m.", **_OUTCOME
-        ),
-    ] = None,
-    confirm: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEYS",
-            help="Ask for a key, and wait: 0 only if one of these is pressed, such as 1 or 1,2.",
-            **_OUTCOME,
-        ),
-    ] = None,
+    wait: script_options.Wait = False,
+    timeout: script_options.Timeout = None,
+    confirm: script_options.Confirm = None,
     until_confirmed: Annotated[
         bool,
         typer.Option(
-            "--until-confirmed", help="Call one after the other, until somebody confirms.", **_OUTCOME
+            "--until-confirmed",
+            help="Call one after the other, until somebody confirms.",
+            **script_options.OUTCOME,
         ),
     ] = False,
-    digits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N-M",
-            help="Ask for a code of that many digits, such as 4-6, wait, and print it; with -q, it alone.",
-            **_OUTCOME,
-        ),
-    ] = None,
-    hash_ends: Annotated[bool, typer.Option("--hash", help="The # key ends the code.", **_OUTCOME)] = False,
-    thanks: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What is said once digits were pressed.", **_OUTCOME)
-    ] = None,
+    digits: script_options.Digits = None,
+    hash_ends: script_options.HashEnds = False,
+    thanks: script_options.Thanks = None,
     once: Annotated[
         bool,
         typer.Option(
             "--once",
             help="Do not place the same call again: one with this message id; without one, the same text "
             "to the same number.",
-            **_THE_CALL,
+            **script_options.THE_CALL,
         ),
     ] = False,
     within: Annotated[
         timedelta | None,
         typer.Option(
-            metavar="TIME", parser=options.duration, help="How long --once holds. Default: 10m.", **_THE_CALL
+            metavar="TIME",
+            parser=options.duration,
+            help="How long --once holds. Default: 10m.",
+            **script_options.THE_CALL,
         ),
     ] = None,
     message_id: Annotated[
@@ -137,40 +102,25 @@ def call(
             metavar="ID",
             help="Your id for it (clientRequestId); of several calls, each has its number added. "
             "Default: a new UUID.",
-            **_THE_CALL,
+            **script_options.THE_CALL,
         ),
     ] = None,
-    valid_for: Annotated[
-        timedelta | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.duration,
-            help="Do not start it later than in 30s, 10m, 2h. Default: 1h.",
-            **_THE_CALL,
-        ),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="NUMBER", help="The caller ID; else OUTBOUND_PHONE_NUMBER.", **_THE_CALL
-        ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(metavar="CC", help="TO is a national number there, such as FR.", **_THE_CALL),
-    ] = None,
+    valid_for: script_options.ValidFor = None,
+    source: script_options.Source = None,
+    region: script_options.Region = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **_THE_CALL)
+        bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **script_options.THE_CALL)
     ] = False,
-    request_timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.", **_NETWORK
-        ),
-    ] = api.REQUEST_TIMEOUT,
+    request_timeout: script_options.RequestTimeout = api.REQUEST_TIMEOUT,
     retries: Annotated[
         int,
-        typer.Option(metavar="N", min=0, max=20, help="Try again what certainly did not arrive.", **_NETWORK),
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=20,
+            help="Try again what certainly did not arrive.",
+            **script_options.NETWORK,
+        ),
     ] = api.RETRIES,
     port: way_in.Port = None,
     domain: way_in.Domain = None,

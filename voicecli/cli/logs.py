@@ -1,14 +1,11 @@
 """``voicecli logs``: 8x8's log of calls, exported as one CSV."""
 
-import os
 import re
 import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +13,7 @@ import typer
 from voicecli import api
 from voicecli.api import LogExport
 from voicecli.cli import context as contexts
-from voicecli.cli import options
+from voicecli.cli import files, options
 from voicecli.cli.context import Context
 from voicecli.csv_parts import CsvParts
 from voicecli.errors import (
@@ -95,7 +92,7 @@ def export(
     context = contexts.of(ctx)
     if (as_json or quiet) and file is None:
         raise InvalidInput("--json and --quiet need a FILE for the CSV.", hint="Give one with -o.")
-    target = None if file is None else _target(file)
+    target = None if file is None else files.target(file)
     chosen = {"--from": since, "--to": until, "--limit": limit}
     if job is not None and (given := [flag for flag, value in chosen.items() if value is not None]):
         raise InvalidInput(
@@ -203,29 +200,8 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
 # -- the file ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where the CSV goes: ``path`` is what the user wrote, ``file`` what that leads to."""
-
-    path: str
-    file: Path
-
-
-def _target(path: str) -> _Target:
-    """Raises InvalidInput for what can't become a file."""
-    try:
-        file = Path(path).resolve()
-        if not path or (file.exists() and not file.is_file()):
-            raise InvalidInput("-o must name a file.", hint="Without it, the CSV goes to standard output.")
-        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
-            raise InvalidInput(f"The folder of {path} does not exist, or can't be written.")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidInput(f"-o {path} is no file name.") from error
-    return _Target(path, file)
-
-
 def _write(
-    context: Context, client: "Client", job_id: str, export: LogExport, target: _Target | None
+    context: Context, client: "Client", job_id: str, export: LogExport, target: files.Target | None
 ) -> None:
     if export.status.lower() == "succeeded" and not export.links:
         raise Unreachable("8x8 answered that the export is there, but not where.")
@@ -234,7 +210,7 @@ def _write(
     if target is None:
         context.output.content(pieces)
     else:
-        _replace(target, pieces)
+        files.replace(target, pieces)
     context.output.progress("")
     if not export.links:
         context.output.note("There were no calls in that time.")
@@ -261,25 +237,3 @@ def _downloads(context: Context, client: "Client", links: Sequence[str]) -> Iter
             context.output.note(f"> download of part {number} of {len(links)}")
         context.output.progress(f"Downloading part {number} of {len(links)}")
         yield client.download(link)
-
-
-def _replace(target: _Target, pieces: Iterator[bytes]) -> None:
-    """Write the file beside its place and move it there when it is whole; only its owner can read it. Raises
-    OutputFailed."""
-    import tempfile
-
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=target.file.parent, prefix=f".{target.file.name[:100]}.", suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            for piece in pieces:
-                file.write(piece)
-        temporary.replace(target.file)
-        temporary = None
-    except OSError as error:
-        raise OutputFailed(f"{target.path} can't be written ({error.strerror}).") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

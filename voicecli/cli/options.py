@@ -133,6 +133,10 @@ JsonFlag = Annotated[
 QuietFlag = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
 ]
+QuietLetter = Annotated[
+    bool, typer.Option("-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
+]
+"""For a command whose --quiet means something else."""
 DebugFlag = Annotated[
     bool,
     typer.Option(

@@ -1,0 +1,412 @@
+"""Works through a broadcast: one round after the other, each with one commit to the journal.
+
+A round takes the answers that have come and what 8x8 has reported, decides who is called next, writes all of
+that down, and only then lets those requests leave.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from voicecli import api, history, phone, unsubscribed
+from voicecli.api import Session
+from voicecli.async_client import AsyncClient
+from voicecli.broadcast.hours import Hours
+from voicecli.broadcast.journal import Journal, Row, RowState, State
+from voicecli.broadcast.outcomes import Report, reports
+from voicecli.broadcast.pacing import Pace
+from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
+from voicecli.broadcast.progress import Progress
+from voicecli.broadcast.queue import Queue, Zones
+from voicecli.callflow import CallRequest
+from voicecli.errors import (
+    Interrupted,
+    InvalidInput,
+    OutOfTime,
+    RateLimited,
+    Refused,
+    StoreFailed,
+    Unreachable,
+    VoicecliError,
+)
+from voicecli.placed import now
+from voicecli.tally import Tally
+
+LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
+GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
+MAX_LIMITED = 10  # times that one row may be answered 429
+MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
+LONGEST_PAUSE = 30.0  # seconds
+MAX_PASSED = 1_000  # rows that are not called and looked at in one round
+_OF_THE_ACCOUNT = (401, 402, 403, 404)  # HTTP statuses that every other row would get, too
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a broadcast is carried out. Times are in seconds. ``retry`` has the outcomes that another attempt
+    is made after, ``every`` later, up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are
+    there, at most ``timeout`` after the last call. ``digits`` is whether the calls ask for some."""
+
+    concurrency: int = 32
+    max_calls: int | None = None
+    retry: frozenset[str] = frozenset()
+    attempts: int = 1
+    every: float = 600.0
+    wait: bool = False
+    timeout: float = 300.0
+    digits: bool = False
+    confirming: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A request under way, and then what came of it."""
+
+    row: Row
+    task: "asyncio.Task[None] | None" = None
+    session: Session | None = None
+    error: Exception | None = None
+
+
+class Engine:
+    """Calls the rows of a journal that are planned. ``request`` makes the request for a row; ``hours`` are
+    those of the people who are called, ``do_not_call`` has numbers that are not, and with
+    ``spare_unsubscribed`` as well those that have unsubscribed. ``tell`` gets each row that has changed, once
+    it is on the disk, and ``show`` how all of it stands, every now and then.
+
+    ``run`` it once; ``ended_by`` says why there may be rows left that were not called.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        client: AsyncClient,
+        pace: Pace,
+        conduct: Conduct,
+        *,
+        request: Callable[[Row, str], CallRequest],
+        hours: Hours | None = None,
+        do_not_call: Collection[str] = frozenset(),
+        spare_unsubscribed: bool = True,
+        tell: Callable[[Row], None] = lambda row: None,
+        show: Callable[[Tally], None] = lambda tally: None,
+    ) -> None:
+        self.ended_by: VoicecliError | None = None
+        self._progress = Progress(journal.store, journal.broadcast, conduct.confirming)
+        self.tally = self._progress.tally
+        self._journal = journal
+        self._client = client
+        self._pace = pace
+        self._conduct = conduct
+        self._request = request
+        self._hours = hours
+        self._do_not_call = do_not_call
+        self._spare_unsubscribed = spare_unsubscribed
+        self._unsubscribed: Collection[str] = frozenset()
+        self._tell = tell
+        self._show = show
+        self._queue = Queue(journal, round(conduct.every * 1e6))
+        self._turn: Row | None = None  # who is next, when the pace allows it
+        self._everybody_read = False  # whether all rows of the journal were looked at
+        self._calls_left = conduct.max_calls
+        self._flying: dict[int, _Flight] = {}  # by line
+        self._landed: list[_Flight] = []
+        self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
+        self._limited: Counter[int] = Counter()  # 429s, by line
+        self._unreachable = 0  # times in a row
+        self._pause = 0.0  # seconds until it is worth going on
+        self._not_before = 0.0  # seconds of the monotonic clock
+        self._news = asyncio.Event()
+        self._looked = 0.0  # monotonic
+        self._first_look = True
+        self._last_call = time.monotonic()
+
+    async def run(self) -> None:
+        """Until nobody is left to be called, or something ends it. Raises StoreFailed where the journal can't
+        be written, after which no request has left; when it is cancelled, it waits GRACE for answers."""
+        try:
+            while not self._is_over():
+                self._round()
+                await self._wait()
+        finally:
+            await self._land()
+
+    # -- a round -------------------------------------------------------------------------------------
+
+    def _round(self) -> None:
+        for flight in self._taken():
+            self._answered(flight)
+        if time.monotonic() - self._looked >= LOOK_EVERY:
+            self._looked = time.monotonic()
+            self._look()
+        leaving = list(self._leaving())
+        try:
+            self._write()
+        except StoreFailed:
+            for row, _ in leaving:  # as they do not leave
+                self._changed.pop(row.line, None)
+            raise
+        for row, request in leaving:
+            self._start(row, request)
+
+    def _change(self, row: Row, **changes: object) -> Row:
+        """Note that a row is to be written; as it is then."""
+        changed = row._replace(changed=now(), **changes)  # type: ignore[arg-type]
+        before, _ = self._changed.get(row.line, (row, row))
+        self._changed[row.line] = before, changed
+        if row.line in self._flying:
+            self._flying[row.line].row = changed
+        return changed
+
+    def _write(self, seen: int | None = None) -> None:
+        """Put what has changed on the disk. Raises StoreFailed; then it is still to be written."""
+        if not self._changed and seen is None:
+            return
+        self._journal.write([row for _, row in self._changed.values()], seen=seen)
+        changed, self._changed = self._changed, {}
+        for before, row in changed.values():
+            self._progress.changed(before, row)
+            self._tell(row)
+
+    def _look(self) -> None:
+        """See what 8x8 has reported, whose night is over, and whether somebody has stopped the broadcast."""
+        store, seen = self._journal.store, self._journal.seen
+        if self._journal.state is State.STOPPED and self.ended_by is None:
+            self.ended_by = Interrupted("The broadcast was stopped.")
+        newest = history.last_event(store)
+        if newest > seen:
+            conduct = self._conduct
+            for report in reports(
+                store,
+                self._journal.broadcast,
+                seen,
+                newest,
+                confirming=conduct.confirming,
+                digits=conduct.digits,
+            ):
+                self._reported(report)
+            self._write(newest)
+        if self._spare_unsubscribed and (newest > seen or self._first_look):
+            unsubscribed.take_in(store)
+            self._unsubscribed = unsubscribed.numbers(store)
+        self._first_look = False
+        self._queue.wake(self._is_awake)
+        self._show_all()
+
+    def _reported(self, report: Report) -> None:
+        row = self._current(report.line)
+        if row is None or (known := report.applied(row)) == row:
+            return
+        changed = self._change(row, **known._asdict())
+        conduct = self._conduct
+        if changed.outcome in conduct.retry and changed.attempts < conduct.attempts:
+            self._queue.retry(self._change(changed, state=RowState.RETRY))
+
+    def _current(self, line: int) -> Row | None:
+        if line in self._changed:
+            return self._changed[line][1]
+        return self._flying[line].row if line in self._flying else self._journal.row(line)
+
+    # -- who is called -------------------------------------------------------------------------------
+
+    def _leaving(self) -> Iterator[tuple[Row, CallRequest]]:
+        """Those who are called in this round, with their requests."""
+        self._pause = LOOK_EVERY
+        room = self._conduct.concurrency - len(self._flying)
+        for _ in range(MAX_PASSED):
+            if room <= 0 or self.ended_by is not None:
+                return
+            row, self._turn = self._turn or self._queue.next(now()), None
+            if row is None:
+                self._everybody_read = True
+                return
+            if self._passed_over(row):
+                continue
+            if self._calls_left == 0:
+                self.ended_by = OutOfTime(f"--max-calls {self._conduct.max_calls} was reached.")
+                return
+            pause = self._not_before - time.monotonic()
+            if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
+                self._turn, self._pause = row, min(pause, LOOK_EVERY)
+                return
+            if (request := self._claimed(row)) is not None:
+                room -= 1
+                yield request
+        self._pause = 0.0
+
+    def _passed_over(self, row: Row) -> bool:
+        """Whether a row is not called, or not now."""
+        reason = None
+        if row.destination in self._do_not_call:
+            reason = SKIPPED_BY_LIST
+        elif row.destination in self._unsubscribed:
+            reason = SKIPPED_UNSUBSCRIBED
+        if reason is not None:
+            self._change(row, state=RowState.SKIPPED, reason=reason)
+            return True
+        if self._hours is None:
+            return False
+        zones = phone.time_zones(row.destination)
+        if self._is_awake(zones):
+            return False
+        self._queue.let_sleep(row, zones)
+        return True
+
+    def _is_awake(self, zones: Zones) -> bool:
+        return self._hours is None or self._hours.allow(zones, datetime.now(UTC))
+
+    def _claimed(self, row: Row) -> tuple[Row, CallRequest] | None:
+        """The row as it is while its request is under way; None where there can be no request."""
+        nothing = {"session": None, "outcome": None, "digits": None, "seconds": None, "reason": None}
+        attempt = row._replace(attempts=row.attempts + 1)
+        try:
+            request = self._request(attempt, self._journal.broadcast.request_id(attempt))
+        except InvalidInput as error:
+            self._change(row, state=RowState.REFUSED, reason=error.message)
+            return None
+        if self._calls_left is not None:
+            self._calls_left -= 1
+        return self._change(row, state=RowState.SENDING, attempts=attempt.attempts, **nothing), request
+
+    # -- requests under way --------------------------------------------------------------------------
+
+    def _start(self, row: Row, request: CallRequest) -> None:
+        flight = self._flying[row.line] = _Flight(row)
+        flight.task = asyncio.create_task(self._send(flight, request))
+
+    async def _send(self, flight: _Flight, request: CallRequest) -> None:
+        operation = api.send_callflow(request)
+        try:
+            flight.session = await self._client.send(operation)
+        except asyncio.CancelledError:
+            flight.error = operation.lost("It was ended before 8x8 had answered")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be called again
+            flight.error = error
+        self._landed.append(flight)
+        self._news.set()
+
+    def _taken(self) -> Sequence[_Flight]:
+        landed, self._landed = self._landed, []
+        return landed
+
+    def _answered(self, flight: _Flight) -> None:
+        """Note what a request led to, unless 8x8 has reported it by now."""
+        row, error = flight.row, flight.error
+        del self._flying[row.line]
+        if not isinstance(error, Unreachable):
+            self._unreachable = 0
+        if row.state is not RowState.SENDING:
+            return
+        match error:
+            case None if flight.session is not None:
+                self._pace.answered()
+                self._last_call = time.monotonic()
+                self._change(row, state=RowState.ACCEPTED, session=flight.session.session_id)
+            case RateLimited():
+                self._pace.too_many(error.retry_after)
+                self._limited[row.line] += 1
+                if self._limited[row.line] < MAX_LIMITED:
+                    self._not_called(row)
+                else:
+                    self._change(row, state=RowState.REFUSED, reason=error.message)
+            case Refused() if error.http_status in _OF_THE_ACCOUNT:
+                self.ended_by = error
+                self._not_called(row)
+            case Refused():
+                self._pace.answered()
+                self._change(row, state=RowState.REFUSED, reason=error.message)
+            case Unreachable():
+                self._not_reached(error)
+                self._not_called(row)
+            case _:
+                self._last_call = time.monotonic()
+                fault = f"a fault of voicecli's own ({type(error).__name__})"
+                reason = error.message if isinstance(error, VoicecliError) else fault
+                self._change(row, state=RowState.UNKNOWN, reason=reason)
+
+    def _not_called(self, row: Row) -> None:
+        """Certainly not: it is to be called as if it had not been tried."""
+        if self._calls_left is not None:
+            self._calls_left += 1
+        self._queue.put_back(self._change(row, state=RowState.PLANNED, attempts=row.attempts - 1))
+
+    def _not_reached(self, error: Unreachable) -> None:
+        """Requests that fail together count as one."""
+        if time.monotonic() < self._not_before:
+            return
+        self._unreachable += 1
+        self._not_before = time.monotonic() + min(0.5 * 2.0**self._unreachable, LONGEST_PAUSE)
+        if self._unreachable > MAX_UNREACHABLE:
+            self.ended_by = error
+
+    # -- until it is over ----------------------------------------------------------------------------
+
+    def _is_over(self) -> bool:
+        if self._flying or self._landed:
+            return False
+        if self.ended_by is not None:
+            return True
+        if not self._everybody_read or self._turn is not None or self._queue.waiting:
+            return False
+        return not self._conduct.wait or self._no_outcome_due()
+
+    def _no_outcome_due(self) -> bool:
+        tally = self.tally
+        missing = tally.accepted + tally.unknown - tally.outcomes.total()
+        return missing <= 0 or time.monotonic() - self._last_call > self._conduct.timeout
+
+    async def _wait(self) -> None:
+        """Until there is something to do."""
+        if self._landed:
+            return
+        self._news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pause):
+                await self._news.wait()
+
+    async def _land(self) -> None:
+        """Give the requests under way the time to be answered, and write down all that is known."""
+        tasks = [flight.task for flight in self._flying.values() if flight.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks)
+        for flight in self._taken():
+            self._answered(flight)
+        self._journal.release_reserve()
+        self._write()
+        if not self._left():
+            self._journal.becomes(State.DONE)
+        self._show_all()
+
+    def _left(self) -> bool:
+        """Whether somebody is still to be called."""
+        return next(self._journal.rows(RowState.PLANNED, RowState.RETRY), None) is not None
+
+    def _show_all(self) -> None:
+        self._progress.tick()
+        self.tally.waiting = self._why_nobody()
+        self._show(self.tally)
+
+    def _why_nobody(self) -> str:
+        """Why nobody is called just now, in words."""
+        if (pause := self._not_before - time.monotonic()) > 0:
+            return f"8x8 can't be reached, trying again in {pause:.0f} s"
+        if (pause := self._pace.paused) > 0:
+            return f"8x8 asks to slow down, going on in {pause:.0f} s"
+        if self._everybody_read and not self._flying and self._hours is not None and self._queue.asleep:
+            moments = [self._hours.open_at(zones, datetime.now(UTC)) for zones in self._queue.asleep]
+            first = min(filter(None, moments), default=None)
+            return "it is too early or too late to call" + (
+                "" if first is None else f", until {first.astimezone():%H:%M}"
+            )
+        if self._everybody_read and self.tally.retrying and not self._flying:
+            return "waiting to call again"
+        if self._everybody_read and self._conduct.wait and not self._flying:
+            return "waiting for outcomes"
+        return ""

@@ -1,0 +1,363 @@
+"""The journal: every row of every broadcast and what is known of its call, in the store.
+
+A row is ``sending`` on the disk before its request leaves. So whatever ends the process, a row that says
+``planned`` was not called, and one that still says ``sending`` may have been.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from voicecli.broadcast import sealing
+from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
+from voicecli.locks import Lock, is_held
+from voicecli.placed import now
+from voicecli.store import Store
+
+STEP = 5_000  # rows that are planned or deleted in one commit, some milliseconds
+PAGE = 500  # rows that are read at once
+RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
+_LOCK = "broadcast-{}.lock"
+_RESERVE = "broadcast-{}.reserve"
+
+
+class State(StrEnum):
+    """Of a broadcast. Whether it is being worked on is told by its lock."""
+
+    PLANNING = "planning"  # not all rows are in the journal yet, and nobody was called
+    OPEN = "open"
+    STOPPED = "stopped"  # a person said so; a person can resume it
+    DONE = "done"  # there is nobody left to call
+
+
+class RowState(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"  # the request may leave at any moment, or has left
+    ACCEPTED = "accepted"
+    RETRY = "retry"  # called, not reached, and to be called again
+    REFUSED = "refused"  # certainly no call was placed
+    UNKNOWN = "unknown"  # the request may have left, and no answer is there
+    SKIPPED = "skipped"  # not to be called
+
+
+class Row(NamedTuple):
+    """A row of a list. What is below ``attempts`` is about the last attempt. Times are in microseconds since
+    1970, UTC; ``seconds`` is how long the call was talked on."""
+
+    line: int
+    destination: str
+    state: RowState
+    attempts: int = 0
+    changed: int = 0
+    session: str | None = None
+    outcome: str | None = None
+    digits: str | None = None
+    seconds: float | None = None
+    reason: str | None = None
+
+
+class Broadcast(NamedTuple):
+    """What a broadcast is, apart from its rows. ``file`` is empty where the list came from standard input."""
+
+    number: int
+    id: str
+    created: int
+    base_url: str
+    subaccount: str
+    file: str
+    fingerprint: bytes
+    part: int
+    parts: int
+    options: Mapping[str, object]
+    sealed: bytes
+    state: State
+
+    def request_id(self, row: Row) -> str:
+        """The clientRequestId of the row's last attempt."""
+        return f"{self.id}-{row.line}-{row.attempts}"
+
+    def named(self, request_id: str) -> tuple[int, int] | None:
+        """The line and the attempt that a clientRequestId is of, if it is one of ours."""
+        own, _, rest = request_id.partition("-")
+        line, _, attempt = rest.partition("-")
+        if own == self.id and all(
+            part.isascii() and part.isdigit() and len(part) < 16 for part in (line, attempt)
+        ):
+            return int(line), int(attempt)
+        return None
+
+
+def create(
+    store: Store,
+    *,
+    base_url: str,
+    subaccount: str,
+    file: str,
+    fingerprint: bytes,
+    shard: tuple[int, int],
+    options: Mapping[str, object],
+    said: bytes,
+) -> "Journal":
+    """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear."""
+    broadcast_id = "b" + secrets.token_hex(5)
+    lock = _locked(store, broadcast_id)
+    [(newest,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
+    sealed = sealing.seal(store.path.parent, broadcast_id, said)
+    with store.change() as change:
+        of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
+        change(
+            f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
+            (*of, json.dumps(options), sealed, State.PLANNING, newest),
+        )
+    return Journal(store, find(store, broadcast_id, planning=True), lock)
+
+
+def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
+    """The one broadcast whose id begins so. Raises InvalidInput where there is none or are several."""
+    if not beginning or not beginning.isascii():
+        raise InvalidInput("The broadcast's id is missing.", hint="voicecli broadcast list has them.")
+    which = "WHERE id >= ? AND id < ? AND (? OR state != 'planning') ORDER BY id LIMIT 9"
+    found = list(_broadcasts(store, which, (beginning, beginning + "\x7f", planning)))
+    if len(found) > 1:
+        raise InvalidInput(
+            f"Several broadcasts begin with {quoted(beginning)}.",
+            hint=f"Give more of the id: {', '.join(one.id for one in found)}",
+        )
+    if not found:
+        raise InvalidInput(
+            f"There is no broadcast {quoted(beginning)}.",
+            hint="voicecli broadcast list has all of this machine.",
+        )
+    return found[0]
+
+
+def newest_first(store: Store) -> Iterator[Broadcast]:
+    """All whose rows were planned."""
+    return _broadcasts(store, "WHERE state != 'planning' ORDER BY created DESC", ())
+
+
+def sweep(store: Store) -> None:
+    """Delete what processes left behind that ended before all rows were planned: nobody was called."""
+    for broadcast in _broadcasts(store, "WHERE state = 'planning'", ()):
+        lock = Lock.take(store.path.with_name(_LOCK.format(broadcast.id)))
+        if lock is not None:
+            delete(store, broadcast)
+            lock.close(remove=True)
+
+
+def is_running(store: Store, broadcast: Broadcast) -> bool:
+    """Whether a process works on it now."""
+    return is_held(store.path.with_name(_LOCK.format(broadcast.id)))
+
+
+def refuse_repetition(
+    store: Store, *, fingerprint: bytes, base_url: str, subaccount: str, shard: tuple[int, int]
+) -> None:
+    """Raises PlacedBefore where the same list was begun before; of shards, only where it was this one, or the
+    list was divided in another way."""
+    which = (
+        "WHERE fingerprint = ? AND base_url = ? AND subaccount = ? AND state != 'planning'"
+        " AND (part = ? OR parts != ?) ORDER BY created DESC LIMIT 1"
+    )
+    for before in _broadcasts(store, which, (fingerprint, base_url, subaccount, *shard)):
+        raise PlacedBefore(
+            f"This list was sent before, as broadcast {before.id}: nothing was sent.",
+            hint=f"voicecli broadcast show {before.id} says how far it came; resume {before.id} goes on with "
+            "it. --again calls everybody on the list once more.",
+        )
+
+
+class Journal:
+    """The rows of one broadcast, and the right to write them until ``close``. Every method raises
+    StoreFailed."""
+
+    def __init__(self, store: Store, broadcast: Broadcast, lock: Lock) -> None:
+        self.store = store
+        self.broadcast = broadcast
+        self._lock = lock
+
+    @classmethod
+    def open(cls, store: Store, broadcast: Broadcast) -> Self:
+        """Raises InUse where another process works on it."""
+        lock = _locked(store, broadcast.id)
+        return cls(store, find(store, broadcast.id), lock)
+
+    def reserve(self) -> None:
+        """Take some room on the disk, so that what is known can be written even when the disk is full."""
+        path = self._reserve
+        try:
+            with path.open("wb") as file:
+                file.write(bytes(RESERVE))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreFailed(
+                f"The file {path} can't be written: {error.strerror}.", hint="Look at its disk."
+            ) from error
+
+    def release_reserve(self) -> None:
+        self._reserve.unlink(missing_ok=True)
+
+    @property
+    def _reserve(self) -> Path:
+        return self.store.path.with_name(_RESERVE.format(self.broadcast.id))
+
+    def close(self) -> None:
+        self.release_reserve()
+        self._lock.close(remove=True)
+
+    def plan(self, rows: Iterable[Row], *, again: bool) -> None:
+        """Put in all rows; from then on it is a broadcast that can be resumed. Raises PlacedBefore where this
+        list was sent before, unless it is to be sent ``again``."""
+        rows = iter(rows)
+        while step := list(islice(rows, STEP)):
+            self.store.change_many(_PUT, [(self.broadcast.number, *row) for row in step])
+        with self.store.change() as change:
+            if not again:
+                of = self.broadcast
+                refuse_repetition(
+                    self.store,
+                    fingerprint=of.fingerprint,
+                    base_url=of.base_url,
+                    subaccount=of.subaccount,
+                    shard=(of.part, of.parts),
+                )
+            change("UPDATE broadcasts SET state = ? WHERE number = ?", (State.OPEN, self.broadcast.number))
+
+    def write(self, rows: Sequence[Row], *, seen: int | None = None) -> None:
+        """Put these rows in the place of what they were, and note which event is the newest that was taken
+        in, all in one commit: it is on the disk then."""
+        with self.store.change() as change:
+            for row in rows:
+                change(_PUT, (self.broadcast.number, *row))
+            if seen is not None:
+                change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, self.broadcast.number))
+
+    def row(self, line: int) -> Row | None:
+        """As it stands."""
+        return next(_select(self.store, self.broadcast, "line = ?", (line,)), None)
+
+    def rows(self, *states: RowState) -> Iterator[Row]:
+        """All rows in these states, in the order of the list. They may change meanwhile."""
+        return rows(self.store, self.broadcast, *states)
+
+    def leave_nothing_sending(self) -> None:
+        """What another process left in the middle: nobody knows whether that was called."""
+        with self.store.change() as change:
+            change(
+                "UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND state = ?",
+                (RowState.UNKNOWN, "it was interrupted", self.broadcast.number, RowState.SENDING),
+            )
+
+    def plan_again(self, state: RowState) -> int:
+        """Rows in this state are to be called after all; how many these are."""
+        with self.store.change() as change:
+            return change(
+                "UPDATE broadcast_rows SET state = ?, reason = NULL WHERE broadcast = ? AND state = ?",
+                (RowState.PLANNED, self.broadcast.number, state),
+            ).rowcount
+
+    @property
+    def state(self) -> State:
+        """As it stands: another process may have stopped the broadcast."""
+        [(state,)] = self.store.rows(
+            "SELECT state FROM broadcasts WHERE number = ?", (self.broadcast.number,)
+        )
+        return State(state)
+
+    def becomes(self, state: State) -> None:
+        set_state(self.store, self.broadcast, state)
+
+    @property
+    def seen(self) -> int:
+        """The number of the newest event that was taken in."""
+        [(seen,)] = self.store.rows("SELECT seen FROM broadcasts WHERE number = ?", (self.broadcast.number,))
+        return int(seen)
+
+
+def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
+    with store.change() as change:
+        change("UPDATE broadcasts SET state = ? WHERE number = ?", (state, broadcast.number))
+
+
+def rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[Row]:
+    """The rows in these states, else all, in the order of the list; others may be working on them."""
+    states = states or tuple(RowState)
+    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT {PAGE}"
+    last = 0
+    while page := list(_select(store, broadcast, which, (last, *states))):
+        yield from page
+        last = page[-1].line
+
+
+class Count(NamedTuple):
+    """So many rows have this in common."""
+
+    state: RowState
+    outcome: str | None
+    digits: str | None
+    reason: str | None
+    rows: int
+
+
+def counts(store: Store, broadcast: Broadcast) -> list[Count]:
+    """How many rows are alike. Codes that people typed, and why a row was skipped, make no difference."""
+    alike = (
+        "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS key,"
+        " CASE WHEN state != 'skipped' THEN reason END AS why"
+    )
+    query = (
+        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
+        " GROUP BY state, outcome, key, why"
+    )
+    return [Count(RowState(state), *rest) for state, *rest in store.rows(query, (broadcast.number,))]
+
+
+def delete(store: Store, broadcast: Broadcast) -> int:
+    """Delete it with its rows and all that is kept of it, in small steps; how many rows it had. Its lock is
+    the caller's affair."""
+    rows, deleted = 0, STEP
+    lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
+    while deleted == STEP:
+        with store.change() as change:
+            deleted = change(
+                f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})",  # noqa: S608
+                (broadcast.number, broadcast.number, STEP),
+            ).rowcount
+        rows += deleted
+    sealing.forget(store.path.parent, broadcast.id)
+    with store.change() as change:
+        change("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
+    return rows
+
+
+def _locked(store: Store, broadcast_id: str) -> Lock:
+    lock = Lock.take(store.path.with_name(_LOCK.format(broadcast_id)))
+    if lock is None:
+        raise InUse(
+            f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",
+            hint=f"voicecli broadcast show {broadcast_id} says how it stands; broadcast stop ends it.",
+        )
+    return lock
+
+
+_OF = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"
+_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason"
+_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 10})"  # noqa: S608
+
+
+def _select(store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]) -> Iterator[Row]:
+    query = f"SELECT {_COLUMNS} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
+    for line, destination, state, *rest in store.rows(query, (broadcast.number, *parameters)):
+        yield Row(line, destination, RowState(state), *rest)
+
+
+def _broadcasts(store: Store, which: str, parameters: Sequence[object]) -> Iterator[Broadcast]:
+    query = f"SELECT number, {_OF} FROM broadcasts {which}"  # noqa: S608
+    for *start, options, sealed, state in store.rows(query, parameters):
+        yield Broadcast(*start, json.loads(options), sealed, State(state))

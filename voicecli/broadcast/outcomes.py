@@ -1,0 +1,79 @@
+"""What 8x8 reports of a broadcast's calls, found among all events of the store."""
+
+from collections.abc import Collection, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from voicecli import history
+from voicecli.broadcast.journal import STEP, Broadcast, Journal, Row, RowState
+from voicecli.events import Received
+from voicecli.placed import now
+from voicecli.sessions import Session
+from voicecli.store import Store
+
+
+class Report(NamedTuple):
+    """What became of one attempt to call the row at ``line``. ``seconds`` is how long it was talked on."""
+
+    line: int
+    attempt: int
+    session: str
+    destination: str
+    outcome: str
+    digits: str | None
+    seconds: float | None
+
+    def applied(self, row: Row) -> Row:
+        """The row, knowing this; as it was where it is about another call."""
+        of_it = self.attempt == row.attempts and self.destination.lstrip("+") in ("", row.destination[1:])
+        if not of_it or row.state in (RowState.SKIPPED, RowState.RETRY):
+            return row
+        return row._replace(
+            state=RowState.ACCEPTED,
+            session=self.session,
+            outcome=self.outcome,
+            digits=self.digits or row.digits,
+            seconds=self.seconds,
+            reason=None,
+        )
+
+
+def reports(
+    store: Store, broadcast: Broadcast, after: int, last: int, *, confirming: Collection[str], digits: bool
+) -> Iterator[Report]:
+    """What the events newer than ``after``, up to ``last``, tell. With ``digits`` the calls ask for some, and
+    ``confirming`` has those that confirm. Raises StoreFailed."""
+    for received in history.reports_between(store, after, last, naming=broadcast.id, digits=digits):
+        event = received.event
+        heard = history.events_of_one(store, event.session_id) if digits else [received]
+        report = _report(broadcast, heard, confirming)
+        if report is not None:
+            yield report
+
+
+def settle(journal: Journal, *, confirming: Collection[str], digits: bool) -> None:
+    """Take in all that was reported while nobody worked on the broadcast. Raises StoreFailed."""
+    newest = history.last_event(journal.store)
+    found = reports(
+        journal.store, journal.broadcast, journal.seen, newest, confirming=confirming, digits=digits
+    )
+    while some := list(islice(found, STEP)):
+        changed: dict[int, Row] = {}
+        for report in some:
+            row = changed.get(report.line) or journal.row(report.line)
+            if row is not None and (known := report.applied(row)) != row:
+                changed[report.line] = known._replace(changed=now())
+        journal.write(list(changed.values()))
+    journal.write((), seen=newest)
+
+
+def _report(broadcast: Broadcast, heard: list[Received], confirming: Collection[str]) -> Report | None:
+    session = Session(None, heard)
+    summary = session.summary
+    named = None if summary is None else broadcast.named(summary.client_request_id)
+    if summary is None or named is None or session.outcome is None:
+        return None
+    pressed = [digits if confirming else digits.removesuffix("#") for digits in session.digits]
+    confirmed = next((digits for digits in pressed if digits in confirming), None)
+    digits = confirmed or (pressed[-1] if pressed else None)
+    return Report(*named, session.id, summary.destination, session.outcome, digits, session.seconds)

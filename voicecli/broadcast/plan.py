@@ -1,0 +1,229 @@
+"""What each person on a list is to hear, and whether all of it can be said."""
+
+from array import array
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from voicecli import phone
+from voicecli.broadcast.journal import Row, RowState
+from voicecli.broadcast.recipients import Recipients, Record
+from voicecli.broadcast.template import Template
+from voicecli.callflow import CallRequest
+from voicecli.errors import InvalidInput, quoted
+from voicecli.script import Script, option, with_cells
+
+PHONE = "phone"  # the column that has the numbers, unless another one is named
+MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
+MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
+SKIPPED_BY_LIST = "it is on the do-not-call list"
+SKIPPED_UNSUBSCRIBED = "it has unsubscribed"
+
+
+class Plan:
+    """A list, and a script whose text may name columns of it. Columns that are called like an option of
+    ``voicecli call`` decide that option for their row; ``message`` does so where the script has no text.
+
+    Raises InvalidInput for what is wrong with all rows."""
+
+    def __init__(
+        self,
+        recipients: Recipients,
+        script: Script,
+        *,
+        to_column: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        self.recipients = recipients
+        self._script = script
+        self._region = region
+        columns = recipients.columns
+        self._to = _index_of_number(columns, to_column)
+        others = {index: name for index, name in enumerate(columns) if index != self._to}
+        self._region_column = next((i for i, name in others.items() if name.lower() == "region"), None)
+        self._options = {named: index for index, name in others.items() if (named := option(name))}
+        self._message = self._options.pop("message", None)
+        self._render: Callable[[Sequence[str]], str] | None = None
+        self._used: Sequence[int] = ()  # columns that are said, and so can't be empty
+        if script.text is not None:
+            template = Template(script.text)
+            self._render, self._used = template.bind(columns), template.columns(columns)
+            self._message = None
+        elif self._message is None and script.play is None and "play" not in self._options:
+            raise InvalidInput(
+                "What the calls say is missing.",
+                hint="Give it as MESSAGE, with --file or --play, or in a column that is called message.",
+            )
+        self._with_options = lru_cache(MAX_SCRIPTS)(self._made)
+
+    @property
+    def option_columns(self) -> Sequence[str]:
+        """The columns that are taken for options."""
+        special = [self._region_column, self._message, *self._options.values()]
+        return [self.recipients.columns[index] for index in special if index is not None]
+
+    def number(self, record: Record) -> str:
+        """Whom it calls, in E.164. Raises InvalidInput."""
+        region = self._region_column is not None and record.values[self._region_column]
+        return phone.e164(record.values[self._to], region or self._region)
+
+    def check(self, record: Record) -> float:
+        """Whether that person can hear it; how long it takes to say, in seconds. Raises InvalidInput."""
+        script, text = self._heard(record)
+        if text is None:
+            return 0.0
+        script.check_text(text)
+        return script.seconds(text)
+
+    def request(self, row: Row, request_id: str) -> CallRequest:
+        """The request for a row that was found to be fine. Raises InvalidInput."""
+        script, text = self._heard(self.recipients.at(row.line))
+        return replace(script, text=text).request(row.destination, message_id=request_id)
+
+    def _heard(self, record: Record) -> tuple[Script, str | None]:
+        """What that person hears: how, and the text, None for a file. Raises InvalidInput."""
+        values = record.values
+        script = self._with_options(tuple([values[index] for index in self._options.values()]))
+        if script.play is not None:
+            return script, None
+        if self._render is None:
+            return script, "" if self._message is None else values[self._message]
+        for index in self._used:
+            if not values[index]:
+                raise InvalidInput(f"{self.recipients.columns[index]} is empty.")
+        return script, self._render(values)
+
+    def _made(self, cells: tuple[str, ...]) -> Script:
+        """The script with these options, found to be possible."""
+        script = with_cells(self._script, dict(zip(self._options, cells, strict=True)))
+        script.check()
+        return script
+
+
+class Problem(NamedTuple):
+    """A row that can't be called, and why."""
+
+    line: int
+    words: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found out about a list before anybody is called. Counts are of this shard, but ``everybody``
+    is of the whole list."""
+
+    problems: list[Problem] = field(default_factory=list)  # the first ones, of the whole list
+    bad: int = 0  # rows with a problem
+    everybody: int = 0  # who could be called
+    seconds: float = 0.0  # of speech, roughly; files that are played are not among it
+    skipped: dict[int, tuple[str, str]] = field(default_factory=dict)  # by line: whom, and why not
+    _lines: "array[int]" = field(default_factory=lambda: array("Q"))
+    _numbers: "array[int]" = field(default_factory=lambda: array("Q"))
+
+    def __len__(self) -> int:
+        """How many are to be called."""
+        return len(self._lines)
+
+    def add(self, line: int, number: int, seconds: float) -> None:
+        """Somebody to be called."""
+        self._lines.append(line)
+        self._numbers.append(number)
+        self.seconds += seconds
+
+    def rows(self) -> Iterator[Row]:
+        """For the journal, in no particular order."""
+        for line, (destination, reason) in self.skipped.items():
+            yield Row(line, destination, RowState.SKIPPED, reason=reason)
+        for line, number in zip(self._lines, self._numbers, strict=True):
+            yield Row(line, f"+{number}", RowState.PLANNED)
+
+
+def check(
+    plan: Plan,
+    *,
+    shard: tuple[int, int] = (1, 1),
+    do_not_call: Collection[str] = frozenset(),
+    unsubscribed: Collection[str] = frozenset(),
+    impossible: Callable[[str], str] = lambda number: "",
+) -> Checked:
+    """Look at every row. ``impossible`` says why a number can't be called at all, if so."""
+    part, parts = shard
+    found = Checked()
+    seen: set[int] = set()
+
+    def bad(record: Record, words: str) -> None:
+        found.bad += 1
+        if len(found.problems) < MAX_PROBLEMS:
+            found.problems.append(Problem(record.line, words))
+        if record.line % parts == part - 1:
+            found.skipped[record.line] = ("", f"invalid: {words}")
+
+    for record in plan.recipients:
+        if record.problem:
+            bad(record, record.problem)
+            continue
+        try:
+            destination = plan.number(record)
+            seconds = plan.check(record)
+        except InvalidInput as error:
+            bad(record, error.message)
+            continue
+        number = int(destination[1:])
+        if number in seen:
+            bad(record, f"{destination} is there before.")
+            continue
+        seen.add(number)
+        if words := impossible(destination):
+            bad(record, words)
+            continue
+        found.everybody += 1
+        if parts > 1 and not is_in_shard(destination, shard):
+            continue
+        if destination in do_not_call:
+            found.skipped[record.line] = (destination, SKIPPED_BY_LIST)
+        elif destination in unsubscribed:
+            found.skipped[record.line] = (destination, SKIPPED_UNSUBSCRIBED)
+        else:
+            found.add(record.line, number, seconds)
+    return found
+
+
+def is_in_shard(destination: str, shard: tuple[int, int]) -> bool:
+    """Whether a number (E.164) belongs to that part of a list, from 1: the same on every machine."""
+    part, parts = shard
+    digest = blake2b(destination.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % parts == part - 1
+
+
+def _index_of_number(columns: Sequence[str], wanted: str | None) -> int:
+    names = [name.lower() for name in columns]
+    if wanted is None and len(names) == 1:
+        return 0
+    name = (wanted or PHONE).strip().lower()
+    if name in names:
+        return names.index(name)
+    has = f"It has {', '.join(columns)}."
+    if wanted is None:
+        hint = f"{has} Say which one has the numbers, with --to-column."
+        raise InvalidInput(f"The list has no column {PHONE}.", hint=hint)
+    raise InvalidInput(f"The list has no column {quoted(wanted)}.", hint=has)
+
+
+def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
+    """The numbers of a list that has nothing to say, such as one of those who are not to be called. Raises
+    InvalidInput for one that can't be read: whoever it is would be called."""
+    column = _index_of_number(recipients.columns, None)
+    numbers = set()
+    for record in recipients:
+        try:
+            if record.problem:
+                raise InvalidInput(record.problem)
+            numbers.add(phone.e164(record.values[column], region))
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"Line {record.line} of the do-not-call list can't be read: {error.message}",
+                hint="Mend or delete that line: nobody was called.",
+            ) from error
+    return frozenset(numbers)

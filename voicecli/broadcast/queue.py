@@ -1,0 +1,71 @@
+"""Who is to be called next: in the order of the list, but for those who have to wait."""
+
+import heapq
+from array import array
+from collections import deque
+from collections.abc import Callable
+
+from voicecli.broadcast.journal import Journal, Row, RowState
+
+Zones = tuple[str, ...]
+_TO_CALL = (RowState.PLANNED, RowState.RETRY)
+
+
+class Queue:
+    """The rows of a journal that are to be called. One that was given out is not given out again unless it is
+    handed back. ``every`` is the time from one attempt to the next, in microseconds."""
+
+    def __init__(self, journal: Journal, every: int) -> None:
+        self._journal = journal
+        self._every = every
+        self._in_order = journal.rows(*_TO_CALL)
+        self._back: deque[Row] = deque()
+        self._again: deque[int] = deque()  # lines, as all below
+        self._due: list[tuple[int, int]] = []  # when (microseconds since 1970), and the line
+        self._asleep: dict[Zones, array[int]] = {}
+
+    def next(self, now: int) -> Row | None:
+        """Somebody who is to be called, at this moment (microseconds since 1970); None for nobody, as yet."""
+        if self._back:
+            return self._back.popleft()
+        while self._again or (self._due and self._due[0][0] <= now):
+            line = self._again.popleft() if self._again else heapq.heappop(self._due)[1]
+            row = self._journal.row(line)
+            if row is not None and row.state in _TO_CALL:
+                return row
+        for row in self._in_order:
+            if row.state is RowState.RETRY:
+                self.retry(row)
+            elif row.attempts == 0:
+                return row
+            else:  # it was called before, and a report may have settled it since it was read
+                self._again.append(row.line)
+                return self.next(now)
+        return None
+
+    def put_back(self, row: Row) -> None:
+        """It was not called after all: it is next."""
+        self._back.append(row)
+
+    def retry(self, row: Row) -> None:
+        """It is to be called again, some time after what has changed it."""
+        heapq.heappush(self._due, (row.changed + self._every, row.line))
+
+    def let_sleep(self, row: Row, zones: Zones) -> None:
+        """It is to be called when that is allowed in its time zones."""
+        self._asleep.setdefault(zones, array("Q")).append(row.line)
+
+    def wake(self, is_allowed: Callable[[Zones], bool]) -> None:
+        """Those whose time has come are next."""
+        for zones in [zones for zones in self._asleep if is_allowed(zones)]:
+            self._again.extend(self._asleep.pop(zones))
+
+    @property
+    def asleep(self) -> list[Zones]:
+        """The time zones of those who are not to be called now."""
+        return list(self._asleep)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are some whose time has not come."""
+        return bool(self._back or self._again or self._due or self._asleep)

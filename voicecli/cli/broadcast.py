@@ -1,0 +1,332 @@
+"""``voicecli broadcast``: call everybody on a list, once."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from voicecli import api
+from voicecli.cli import asked as wishes
+from voicecli.cli import context as contexts
+from voicecli.cli import options, script_options, way_in
+from voicecli.cli.asked import Asked, Said
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from typer._click import Context as ClickContext
+
+EXAMPLES = """Examples:
+  voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --dry-run
+  voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --rate 5/s --quiet 21:00-08:00
+  voicecli broadcast send --help
+  voicecli broadcast resume b3f9a1c2d4
+  voicecli broadcast results b3f9a1c2d4 -o results.csv"""
+HELP = "Call everybody on a list, once. Without one of the commands below, it sends: broadcast FILE MESSAGE."
+DEFAULT_RETRY_AFTER = timedelta(minutes=10)
+_WHO = {"rich_help_panel": "Who is called"}
+_PACE = {"rich_help_panel": "How fast, and when"}
+_RETRY = {"rich_help_panel": "Whom to call again"}
+
+
+class _SendUnlessTold(TyperGroup):
+    """A group whose first argument may be left out: then it is send."""
+
+    def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = ["send", *args]
+        return super().parse_args(ctx, args)
+
+
+DEFAULTS = Asked()
+broadcast = typer.Typer(no_args_is_help=True, cls=_SendUnlessTold)
+Id = Annotated[str, typer.Argument(metavar="ID", help="The broadcast's, or the beginning of it.")]
+Rate = Annotated[
+    str | None,
+    typer.Option(metavar="N/s", help="At most so many calls a second (5/s) or a minute (90/m).", **_PACE),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=1000, help="Requests that are open at once. Default: 32.", **_PACE),
+]
+MaxCalls = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Stop after so many calls, whatever is left.", **_PACE)
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before calling.")]
+
+
+@broadcast.command("send", epilog=EXAMPLES)
+def send(
+    ctx: typer.Context,
+    people: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="The list: CSV, TSV, JSON Lines, or a number on each line; - for a pipe."
+        ),
+    ],
+    message: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MESSAGE]",
+            help="What is said; {name} stands for what the column name has. Without it, a column message.",
+            show_default=False,
+        ),
+    ] = None,
+    to_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the numbers. Default: phone.", **_WHO)
+    ] = None,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Leave bad rows out, and call the others.", **_WHO)
+    ] = False,
+    do_not_call: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A list of numbers that are not called.", **_WHO)
+    ] = None,
+    call_unsubscribed: Annotated[
+        bool,
+        typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.", **_WHO),
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="This list was sent before: send it once more.", **_WHO)
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N", help="Only part K of N, for several machines; a number is always in one.", **_WHO
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent and how long it takes; send nothing.")
+    ] = False,
+    yes: Yes = False,
+    rate: Rate = None,
+    concurrency: Concurrency = None,
+    max_calls: MaxCalls = None,
+    quiet: Annotated[
+        str | None,
+        typer.Option(
+            "--quiet",
+            metavar="FROM-TO",
+            help="Call nobody between these times of where they are, such as 21:00-08:00.",
+            **_PACE,
+        ),
+    ] = None,
+    weekdays: Annotated[
+        bool, typer.Option("--weekdays", help="Call only from Monday to Friday, where they are.", **_PACE)
+    ] = False,
+    retry: Annotated[
+        str | None,
+        typer.Option(metavar="OUTCOMES", help="Call again after these, such as no-answer,busy.", **_RETRY),
+    ] = None,
+    attempts: Annotated[
+        int | None, typer.Option(metavar="N", min=2, max=20, help="How often in all. Default: 2.", **_RETRY)
+    ] = None,
+    every: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.duration,
+            help="How long after the last time. Default: 10m.",
+            **_RETRY,
+        ),
+    ] = None,
+    repeat: script_options.Repeat = None,
+    voice: script_options.Voice = None,
+    speed: script_options.Speed = None,
+    spell_digits: script_options.SpellDigits = False,
+    file: script_options.MessageFile = None,
+    play: script_options.Play = None,
+    wait: script_options.Wait = False,
+    timeout: script_options.Timeout = None,
+    confirm: script_options.Confirm = None,
+    digits: script_options.Digits = None,
+    hash_ends: script_options.HashEnds = False,
+    thanks: script_options.Thanks = None,
+    valid_for: script_options.ValidFor = None,
+    source: script_options.Source = None,
+    region: script_options.Region = None,
+    request_timeout: script_options.RequestTimeout = api.REQUEST_TIMEOUT,
+    port: way_in.Port = None,
+    domain: way_in.Domain = None,
+    ngrok_config: way_in.NgrokConfig = None,
+    install_ngrok: way_in.InstallNgrok = False,
+    public_url: way_in.PublicUrl = None,
+    force: way_in.Force = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    only_id: options.QuietLetter = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> ExitCode:
+    """Call everybody on a list, once each.
+
+    All rows are checked before the first call. What happens to each row is written down before it happens,
+    so that a broadcast that was interrupted, in whatever way, can go on with resume. A column that has the
+    name of an option, such as voice or repeat, decides that option for its row.
+
+    Exit code 0 means that 8x8 accepted all calls (with --wait, --confirm, --digits or --retry: and that all
+    were completed), 7 that some were not, 9 that this list was sent before.
+    """
+    from voicecli.cli import broadcasting
+
+    if retry is None:
+        for name, value in (("--attempts", attempts), ("--every", every)):
+            if value is not None:
+                raise InvalidInput(f"{name} has no effect without --retry.")
+    seconds = None if valid_for is None else valid_for.total_seconds()
+    asked = Asked(
+        to_column=to_column,
+        region=region,
+        repeat=repeat,
+        voice=voice,
+        speed=speed,
+        spell_digits=spell_digits,
+        confirm=confirm,
+        digits=digits,
+        hash_ends=hash_ends,
+        valid_for=seconds,
+        rate=rate,
+        concurrency=concurrency or DEFAULTS.concurrency,
+        max_calls=max_calls,
+        quiet=quiet,
+        weekdays=weekdays,
+        do_not_call=do_not_call,
+        call_unsubscribed=call_unsubscribed,
+        retry=wishes.outcomes(retry),
+        attempts=attempts or (2 if retry else 1),
+        every=(every or DEFAULT_RETRY_AFTER).total_seconds(),
+        wait=wait,
+        timeout=timeout.total_seconds() if timeout else DEFAULTS.timeout,
+        request_timeout=request_timeout,
+    )
+    return broadcasting.send(
+        contexts.of(ctx),
+        people,
+        Said(message, play, thanks),
+        asked,
+        broadcasting.Wishes(
+            shard=wishes.shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes
+        ),
+        broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        source=source,
+        message_file=file,
+    )
+
+
+@broadcast.command("resume")
+def resume(
+    ctx: typer.Context,
+    broadcast_id: Id,
+    people: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE]", help="The list, if it is not where it was, or came from a pipe (-)."
+        ),
+    ] = None,
+    retry_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--retry-unknown", help="Also call those again of whom nobody knows: some may be called twice."
+        ),
+    ] = False,
+    retry_refused: Annotated[
+        bool, typer.Option("--retry-refused", help="Also try those again that 8x8 has refused.")
+    ] = False,
+    rate: Rate = None,
+    concurrency: Concurrency = None,
+    max_calls: MaxCalls = None,
+    port: way_in.Port = None,
+    domain: way_in.Domain = None,
+    ngrok_config: way_in.NgrokConfig = None,
+    install_ngrok: way_in.InstallNgrok = False,
+    public_url: way_in.PublicUrl = None,
+    force: way_in.Force = False,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    only_id: options.QuietLetter = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> ExitCode:
+    """Go on with a broadcast that was interrupted or stopped, as it was begun.
+
+    Nobody is called twice: a row that was on its way when it was interrupted is unknown, and only called
+    again with --retry-unknown. The list is read again, and must not have changed.
+    """
+    from voicecli.broadcast.journal import RowState
+    from voicecli.cli import broadcasting
+
+    states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
+    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls}
+    return broadcasting.resume(
+        contexts.of(ctx),
+        broadcast_id,
+        broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        people=people,
+        retry=[state for state, wanted in states if wanted],
+        changes={name: value for name, value in changes.items() if value is not None},
+    )
+
+
+@broadcast.command("stop")
+def stop(
+    ctx: typer.Context,
+    broadcast_id: Id,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Let a broadcast call nobody more, even if another process is at it. Calls under way go on, and resume
+    goes on with the others."""
+    from voicecli.cli import broadcast_look
+
+    broadcast_look.stop(contexts.of(ctx), broadcast_id)
+
+
+@broadcast.command("list")
+def list_(
+    ctx: typer.Context,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    quiet: options.QuietFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """List the broadcasts of this machine, newest first."""
+    from voicecli.cli import broadcast_look
+
+    broadcast_look.list_all(contexts.of(ctx))
+
+
+@broadcast.command("show")
+def show(
+    ctx: typer.Context,
+    broadcast_id: Id,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Show how a broadcast stands."""
+    from voicecli.cli import broadcast_look
+
+    broadcast_look.show(contexts.of(ctx), broadcast_id)
+
+
+@broadcast.command("results")
+def results(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID...", help="Broadcasts, or files that results has written: all become one."
+        ),
+    ],
+    file: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a CSV there, not to standard output."),
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="STATES", help="Only rows with these, such as refused,unknown or NO_ANSWER."),
+    ] = None,
+    people: Annotated[
+        str | None, typer.Option("--list", metavar="FILE", help="The list, if it is not where it was.")
+    ] = None,
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Tell what became of each row of a list, with its own columns, as CSV."""
+    from voicecli.cli import broadcast_results
+
+    broadcast_results.results(contexts.of(ctx), sources, file=file, status=status, people=people)

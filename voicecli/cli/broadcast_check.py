@@ -1,0 +1,136 @@
+"""What there is to say of a list before anybody is called."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import typer
+
+from voicecli import durations, phone
+from voicecli.broadcast.hours import Hours
+from voicecli.broadcast.plan import Checked, Plan
+from voicecli.callflow import spoken
+from voicecli.cli.asked import Asked
+from voicecli.cli.context import Context
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.errors import InvalidInput
+from voicecli.output import Column
+from voicecli.settings import Settings
+
+SHOWN = 20  # bad rows
+ANSWER = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes
+_PROBLEM = (Column("line", 8), Column("problem", 0))
+
+
+def show_problems(context: Context, checked: Checked) -> None:
+    """A table of the rows that can't be called; programs get them with the error."""
+    context.output.note(f"{'line':<8}  problem")
+    for line, words in checked.problems[:SHOWN]:
+        context.output.note(f"{line:<8}  {words}")
+    if checked.bad > SHOWN:
+        context.output.note(f"… and {checked.bad - SHOWN:,} more")
+
+
+def agreed(context: Context, settings: Settings, checked: Checked, *, yes: bool) -> None:
+    """See that a person wants this. Raises InvalidInput where nobody can be asked, and Abort for a no."""
+    if yes or len(checked) == 1:
+        return
+    question = f"Call {len(checked):,} people from {settings.get('source')}?"
+    if (
+        context.stdin is None
+        or not context.stdin.isatty()
+        or context.stderr is None
+        or not context.stderr.isatty()
+    ):
+        raise InvalidInput(
+            f"{question} There is no terminal to answer on.", hint="Give --yes, or look first: --dry-run."
+        )
+    context.output.progress("")
+    if not typer.confirm(question, err=True):
+        raise InvalidInput("Nobody was called.")
+
+
+def dry_run(
+    context: Context, settings: Settings, plan: Plan, checked: Checked, asked: Asked, shard: tuple[int, int]
+) -> ExitCode:
+    """Show what would happen. 2 where rows are bad."""
+    data: dict[str, object] = {
+        "calls": len(checked),
+        "everybody": checked.everybody,
+        "shard": None if shard[1] == 1 else f"{shard[0]}/{shard[1]}",
+        "skipped": len(checked.skipped),
+        "bad": checked.bad,
+        "problems": [{"line": line, "problem": words} for line, words in checked.problems],
+        "secondsOfSpeech": round(checked.seconds),
+        "rate": asked.calls_per_second(),
+        "seconds": round(_seconds(len(checked), asked), 1),
+        "optionColumns": list(plan.option_columns),
+    }
+    first = next((row for row in checked.rows() if row.state == "planned"), None)
+    if first is not None:
+        said = spoken(plan.request(first, "dry-run").callflow)
+        data["first"] = {
+            "line": first.line,
+            "destination": first.destination,
+            "message": " ".join(said) or None,
+        }
+    lines = list(_lines(settings, plan, checked, asked, shard))
+    if first is not None:
+        what = f"hears: {' '.join(said)}" if said else "hears a file"
+        lines.append((f"The first of them, {first.destination}, {what}", ""))
+    context.output.figure(lines, data)
+    return ExitCode.USAGE if checked.bad and not len(checked) else ExitCode.DONE
+
+
+def _lines(
+    settings: Settings, plan: Plan, checked: Checked, asked: Asked, shard: tuple[int, int]
+) -> Iterator[tuple[str, str]]:
+    calls = len(checked)
+    yield f"Would call {_people(calls)} from {settings.get('source')} through {settings.other_end}.", "bold"
+    rate = asked.calls_per_second()
+    if shard[1] > 1:
+        total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."
+        yield f"This is shard {shard[0]} of {shard[1]}, of {_people(checked.everybody)} in all.{total}", ""
+    if checked.bad:
+        yield f"{checked.bad:,} rows can't be called.", ""
+    if others := len(checked.skipped) - checked.bad * (shard[1] == 1):
+        yield f"{max(0, others):,} are not to be called: on the do-not-call list, or unsubscribed.", ""
+    length = _words(_seconds(calls, asked))
+    if rate is None:
+        how = f"if 8x8 answers within {ANSWER:g} s, {asked.concurrency} requests at a time; --rate sets a pace"
+        yield f"That takes about {length}, {how}.", ""
+    else:
+        yield f"That takes {length} at {asked.rate}.", ""
+    if checked.seconds:
+        yield f"About {_words(checked.seconds)} of speech in all.", ""
+    if (hours := asked.hours()) is not None:
+        yield from _asleep(checked, hours)
+    if plan.option_columns:
+        yield f"Columns taken for options: {', '.join(plan.option_columns)}.", ""
+    if plan.recipients.encoding == "windows-1252":
+        yield "The list is no UTF-8; it was read as Windows-1252.", ""
+
+
+def _asleep(checked: Checked, hours: Hours) -> Iterator[tuple[str, str]]:
+    now = datetime.now(UTC)
+    asleep = [
+        zones
+        for row in checked.rows()
+        if row.state == "planned" and not hours.allow(zones := phone.time_zones(row.destination), now)
+    ]
+    if asleep:
+        first = min(filter(None, (hours.open_at(zones, now) for zones in set(asleep))), default=None)
+        when = "" if first is None else f"; the first of them from {first.astimezone():%a %H:%M} on, our time"
+        yield f"{_people(len(asleep))} can't be called right now, where they are{when}.", ""
+
+
+def _seconds(calls: int, asked: Asked) -> float:
+    rate = asked.calls_per_second() or asked.concurrency / ANSWER
+    return calls / rate
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def _words(seconds: float) -> str:
+    return durations.in_words(seconds)

@@ -1,0 +1,121 @@
+"""Looks at broadcasts, and stops one."""
+
+from datetime import UTC, datetime
+
+from voicecli.broadcast import journal as journals
+from voicecli.broadcast import outcomes
+from voicecli.broadcast.journal import Broadcast, Journal, State
+from voicecli.broadcast.progress import Progress
+from voicecli.cli import context as contexts
+from voicecli.cli.asked import Asked
+from voicecli.cli.broadcast_view import commands
+from voicecli.cli.context import Context
+from voicecli.errors import InUse
+from voicecli.output import Column, Record
+from voicecli.output.broadcast import summary
+from voicecli.output.events import iso, moment
+from voicecli.store import Store
+from voicecli.tally import Tally
+
+_COLUMNS = (
+    Column("id", 11),
+    Column("begun", 16),
+    Column("state", 11),
+    Column("people", 9),
+    Column("accepted", 9),
+    Column("list", 0),
+)
+
+
+def list_all(context: Context) -> None:
+    with contexts.store(context) as store:
+        shown = context.output.table(_row(store, broadcast) for broadcast in journals.newest_first(store))
+    if not shown:
+        context.output.note("There is no broadcast yet. voicecli broadcast --help says how to send one.")
+
+
+def show(context: Context, beginning: str) -> None:
+    with contexts.store(context) as store:
+        broadcast = journals.find(store, beginning)
+        settle(store, broadcast)
+        how, figures = state(store, broadcast), tally(store, broadcast)
+        left = list(commands(broadcast.id, figures, running=how == "running"))
+        begun = moment(broadcast.created)
+        shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
+        where = broadcast.file or "a list from a pipe"
+        head = f"Broadcast {broadcast.id} of {where}{shard}: begun {begun}, {how}"
+        lines = [(head, "bold"), *summary(figures), *((f"{command}  # {what}", "") for command, what in left)]
+        data = {
+            **_data(broadcast, how),
+            **figures.data(),
+            "options": broadcast.options,
+            "commands": [command for command, _ in left],
+        }
+        context.output.figure(lines, data, identifier=broadcast.id)
+
+
+def stop(context: Context, beginning: str) -> None:
+    with contexts.store(context) as store:
+        broadcast = journals.find(store, beginning)
+        running = journals.is_running(store, broadcast)
+        if broadcast.state is not State.DONE:
+            journals.set_state(store, broadcast, State.STOPPED)
+    words = "calls nobody more" if running else "is stopped"
+    if broadcast.state is State.DONE:
+        words = "is done: there was nobody left to call"
+    context.output.result(
+        f"Broadcast {broadcast.id} {words}", {"id": broadcast.id, "stopped": True}, identifier=broadcast.id
+    )
+
+
+def settle(store: Store, broadcast: Broadcast) -> None:
+    """Take in what was reported meanwhile, unless a process is at it that does so."""
+    try:
+        journal = Journal.open(store, broadcast)
+    except InUse:
+        return
+    try:
+        conduct = Asked.from_options(broadcast.options).conduct()
+        journal.leave_nothing_sending()
+        outcomes.settle(journal, confirming=conduct.confirming, digits=conduct.digits)
+    finally:
+        journal.close()
+
+
+def tally(store: Store, broadcast: Broadcast) -> Tally:
+    conduct = Asked.from_options(broadcast.options).conduct()
+    return Progress(store, broadcast, conduct.confirming).tally
+
+
+def state(store: Store, broadcast: Broadcast) -> str:
+    """In a word."""
+    if journals.is_running(store, broadcast):
+        return "running"
+    return "interrupted" if broadcast.state is State.OPEN else broadcast.state
+
+
+def _row(store: Store, broadcast: Broadcast) -> Record:
+    figures = tally(store, broadcast)
+    how = state(store, broadcast)
+    where = broadcast.file or "-"
+    shard = "" if broadcast.parts == 1 else f" {broadcast.part}/{broadcast.parts}"
+    begun = datetime.fromtimestamp(broadcast.created / 1e6, UTC).astimezone()
+    texts = (
+        broadcast.id,
+        f"{begun:%Y-%m-%d %H:%M}",
+        how,
+        f"{figures.total:,}",
+        f"{figures.accepted:,}",
+        where + shard,
+    )
+    return Record(_COLUMNS, texts, {**_data(broadcast, how), **figures.data()})
+
+
+def _data(broadcast: Broadcast, how: str) -> dict[str, object]:
+    return {
+        "id": broadcast.id,
+        "begun": iso(broadcast.created),
+        "state": how,
+        "list": broadcast.file or None,
+        "shard": None if broadcast.parts == 1 else f"{broadcast.part}/{broadcast.parts}",
+    }

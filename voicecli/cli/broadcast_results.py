@@ -1,0 +1,192 @@
+"""What became of each row: one broadcast, or the shards of one from several machines, as one table or CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from heapq import merge
+from pathlib import Path
+
+from voicecli import placed, rules
+from voicecli.broadcast import journal as journals
+from voicecli.broadcast import recipients as lists
+from voicecli.broadcast.journal import Broadcast, Row, RowState
+from voicecli.broadcast.recipients import Recipients
+from voicecli.cli import context as contexts
+from voicecli.cli import files
+from voicecli.cli.broadcast_look import settle
+from voicecli.cli.broadcasting import list_content
+from voicecli.cli.context import Context
+from voicecli.errors import InvalidInput, quoted
+from voicecli.output import Column, Record
+from voicecli.store import Store
+from voicecli.vocabulary import outcome_words
+
+OWN = ("line", "destination", "status", "outcome", "digits", "seconds", "attempts", "session", "reason")
+"""Our columns; those of the list come behind them, and where they have a name of ours, with input_ before it."""
+_COLUMNS = (
+    Column("line", 8),
+    Column("destination", 16),
+    Column("status", 9),
+    Column("outcome", 13),
+    Column("digits", 8),
+    Column("attempts", 8),
+    Column("session", 0),
+)
+Cells = Mapping[str, str]
+
+
+def results(
+    context: Context, sources: Sequence[str], *, file: str | None, status: str | None, people: str | None
+) -> None:
+    """Raises InvalidInput for what is no broadcast and no file of results, and where a row is in several."""
+    wanted = _states(status)
+    target = None if file is None else files.target(file)
+    with contexts.store(context) as store:
+        parts = [_Part.of(context, store, source, people) for source in sources]
+        rows = (cells for cells in _merged(parts) if not wanted or wanted & {cells["status"], cells["outcome"]})
+        if target is None:
+            context.output.table(_record(cells) for cells in rows)
+            return
+        counter = _Counted(rows)
+        columns = dict.fromkeys([*OWN, *(column for part in parts for column in part.columns)])
+        files.replace(target, _csv(list(columns), counter))
+    context.output.result(
+        f"{target.path} has {counter.rows:,} row{'' if counter.rows == 1 else 's'}",
+        {"file": target.path, "rows": counter.rows},
+        identifier=target.path,
+        happened=True,
+    )
+
+
+class _Counted:
+    """Rows that pass by, counted."""
+
+    def __init__(self, rows: Iterator[Cells]) -> None:
+        self._rows = rows
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[Cells]:
+        for cells in self._rows:
+            self.rows += 1
+            yield cells
+
+
+class _Part:
+    """Rows in the order of their lines; ``columns`` are those of the list."""
+
+    def __init__(self, columns: Sequence[str], rows: Iterator[Cells]) -> None:
+        self.columns = columns
+        self.rows = rows
+
+    @classmethod
+    def of(cls, context: Context, store: Store, source: str, people: str | None) -> "_Part":
+        """Of a broadcast, or of a file that was written before."""
+        if Path(source).is_file():
+            return cls(*_from_file(source))
+        broadcast = journals.find(store, source)
+        settle(store, broadcast)
+        recipients = _recipients(context, store, broadcast, people)
+        names = () if recipients is None else [_named(name) for name in recipients.columns]
+        return cls(names, _from_journal(store, broadcast, recipients, names))
+
+
+def _recipients(context: Context, store: Store, broadcast: Broadcast, people: str | None) -> Recipients | None:
+    """The list, if it is still as it was."""
+    path = people or broadcast.file
+    if path:
+        with suppress(InvalidInput):
+            content = list_content(context, path)
+            if placed.fingerprint(store, content) == broadcast.fingerprint:
+                return lists.read(content)
+    if people:
+        raise InvalidInput(f"{people} is not the list of broadcast {broadcast.id}, or has changed.")
+    context.output.warning(
+        f"The list of broadcast {broadcast.id} is not there as it was: its own columns are left out. "
+        "--list says where it is."
+    )
+    return None
+
+
+def _named(column: str) -> str:
+    return f"input_{column}" if column in OWN else column
+
+
+def _from_journal(
+    store: Store, broadcast: Broadcast, recipients: Recipients | None, names: Sequence[str]
+) -> Iterator[Cells]:
+    for row in journals.rows(store, broadcast):
+        cells = own_cells(row)
+        if recipients is not None:
+            cells.update(zip(names, recipients.at(row.line).values, strict=False))
+        yield cells
+
+
+def own_cells(row: Row) -> dict[str, str]:
+    """What we know of a row, as the cells of a CSV."""
+    values = (
+        row.line,
+        row.destination,
+        row.state,
+        row.outcome,
+        row.digits,
+        row.seconds,
+        row.attempts,
+        row.session,
+        row.reason,
+    )
+    return {name: "" if value is None else str(value) for name, value in zip(OWN, values, strict=True)}
+
+
+def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
+    """Raises InvalidInput for a file that was not written here."""
+
+    def rows() -> Iterator[Cells]:
+        try:
+            with Path(path).open(encoding="utf-8", newline="") as file:
+                yield from csv.DictReader(file, restval="")
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InvalidInput(f"The file {path} can't be read as results.") from error
+
+    first = next(rows(), None)
+    columns = [] if first is None else list(first)
+    if columns[: len(OWN)] != list(OWN):
+        raise InvalidInput(
+            f"{quoted(path)} is no file of results.", hint="voicecli broadcast results ID -o FILE writes one."
+        )
+    return columns[len(OWN) :], rows()
+
+
+def _merged(parts: Sequence[_Part]) -> Iterator[Cells]:
+    last = ""
+    for cells in merge(*(part.rows for part in parts), key=lambda cells: int(cells["line"])):
+        if cells["line"] == last:
+            raise InvalidInput(f"Line {last} is in several of these.", hint="Are they shards of one list?")
+        last = cells["line"]
+        yield cells
+
+
+def _csv(columns: Sequence[str], rows: "_Counted") -> Iterator[bytes]:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="")
+    writer.writeheader()
+    for cells in rows:
+        writer.writerow(cells)
+        if text.tell() > 1 << 16:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()
+
+
+def _record(cells: Cells) -> Record:
+    texts = [cells[column.name] for column in _COLUMNS[:-1]]
+    return Record(_COLUMNS, (*texts, cells["session"] or cells["reason"]), cells, name=cells["line"])
+
+
+def _states(text: str | None) -> set[str]:
+    """Raises InvalidInput for what is neither a state of a row nor an outcome."""
+    wanted = {word.strip().lower().replace("-", "_") for word in (text or "").split(",") if word.strip()}
+    states = {state.value for state in RowState}
+    return {word if word in states else word.upper() for word in wanted}

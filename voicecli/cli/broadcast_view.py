@@ -1,0 +1,111 @@
+"""What is seen of a broadcast while it runs, and what is said at its end."""
+
+import time
+from collections.abc import Iterator
+
+from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.journal import Journal, Row
+from voicecli.cli.context import Context
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.errors import Interrupted, OutOfTime
+from voicecli.output import Record
+from voicecli.output.broadcast import line, summary, view
+from voicecli.tally import Tally
+from voicecli.vocabulary import Outcome
+
+LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
+
+
+class View:
+    """Of one broadcast: ``begin``, then ``show`` and ``tell`` as it goes on, and ``end``."""
+
+    def __init__(self, context: Context, journal: Journal) -> None:
+        self._output = context.output
+        self._programs = context.format == "json"
+        self._id = journal.broadcast.id
+        self._last = time.monotonic()
+        self._shown = ""
+
+    def begin(self) -> None:
+        self._record("broadcast", {"id": self._id})
+        self._output.note(f"Broadcast {self._id}")
+
+    def tell(self, row: Row) -> None:
+        """Programs get a line for whatever happens to a row."""
+        if self._programs:
+            self._record("row", row_data(row))
+
+    def show(self, tally: Tally) -> None:
+        if self._output.progress(view(tally, self._output.width)):
+            return
+        words = line(tally)
+        if time.monotonic() - self._last >= LINE_EVERY and words != self._shown:
+            self._last, self._shown = time.monotonic(), words
+            self._output.note(words)
+
+    def end(self, engine: Engine, *, interrupted: bool, waits: bool) -> ExitCode:
+        """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
+        tally, error = engine.tally, engine.ended_by
+        self._output.progress("")
+        code = self._code(tally, waits=waits)
+        todo = list(commands(self._id, tally))
+        data = {
+            "record": "summary",
+            "id": self._id,
+            **tally.data(),
+            "commands": [command for command, _ in todo],
+        }
+        lines = [*summary(tally), *((f"{command}  # {what}", "") for command, what in todo)]
+        self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
+        how = f"To go on: voicecli broadcast resume {self._id}"
+        if interrupted or isinstance(error, Interrupted):
+            message = "Interrupted." if error is None else error.message
+            raise Interrupted(message, hint=how if tally.left else "", details={"broadcast": self._id})
+        if isinstance(error, OutOfTime):
+            self._output.note(error.message)
+        elif error is not None:
+            error.hint = f"{error.hint} {how}".strip()
+            if not tally.accepted and not tally.unknown:
+                raise error
+            self._output.error(error)
+        return code
+
+    def _code(self, tally: Tally, *, waits: bool) -> ExitCode:
+        fine = not (tally.left or tally.refused or tally.unknown)
+        if waits and fine:
+            completed = tally.outcomes[Outcome.COMPLETED]
+            fine = (completed if tally.confirmed is None else tally.confirmed) == tally.accepted
+        return ExitCode.DONE if fine else ExitCode.SOME_FAILED
+
+    def _record(self, kind: str, data: dict[str, object]) -> None:
+        if self._programs:
+            self._output.row(Record((), (), {"record": kind, **data}))
+
+
+def commands(broadcast: str, tally: Tally, *, running: bool = False) -> Iterator[tuple[str, str]]:
+    """What there is to do, each with what it does."""
+    command = "voicecli broadcast"
+    if running:
+        yield f"{command} stop {broadcast}", "call nobody more"
+    elif tally.left:
+        yield f"{command} resume {broadcast}", f"call the other {tally.left:,}"
+    if tally.unknown and not running:
+        yield f"{command} resume {broadcast} --retry-unknown", "also those of whom nobody knows: some twice"
+    if tally.refused and not running:
+        yield f"{command} resume {broadcast} --retry-refused", "try the refused ones once more"
+    yield f"{command} results {broadcast} -o results.csv", "what became of each row"
+
+
+def row_data(row: Row) -> dict[str, object]:
+    """A row, for programs."""
+    return {
+        "line": row.line,
+        "destination": row.destination,
+        "state": row.state,
+        "attempts": row.attempts,
+        "sessionId": row.session,
+        "outcome": row.outcome,
+        "digits": row.digits,
+        "seconds": row.seconds,
+        "reason": row.reason,
+    }
