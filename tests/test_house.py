@@ -41,7 +41,7 @@ FLOORS = (
         "threads",
         "tunnel",
     },
-    {"listener", "sandbox"},
+    {"broadcast", "listener", "sandbox"},
     {"cli", "__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
