@@ -1,6 +1,11 @@
 """Phone numbers: what people paste is read, and what can't exist is refused with a reason."""
 
+import random
+from collections.abc import Iterator
+
+import phonenumbers
 import pytest
+from phonenumbers import timezone
 
 from voicecli import phone
 from voicecli.errors import InvalidInput
@@ -88,3 +93,106 @@ def test_a_plus_is_suggested_only_where_it_would_help() -> None:
 )
 def test_numbers_in_a_text_are_masked(text: str, masked: str) -> None:
     assert phone.masked(text) == masked
+
+
+def examples() -> Iterator[str]:
+    """libphonenumber's own of every region and type."""
+    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
+        for region in regions:
+            if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY:
+                found = [phonenumbers.example_number_for_non_geo_entity(code)]
+            else:
+                kinds = phonenumbers.PhoneNumberType.values()
+                found = [phonenumbers.example_number_for_type(region, kind) for kind in kinds]
+            for number in filter(None, found):
+                yield phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def mutations(numbers: list[str], many: int) -> Iterator[str]:
+    """Numbers with digits changed, dropped and added."""
+    dice = random.Random(8)
+    for _ in range(many):
+        digits = list(dice.choice(numbers))
+        for _ in range(dice.choice([1, 1, 1, 2, 3, 6])):
+            at, digit = dice.randrange(1, len(digits)), dice.choice("0123456789")
+            digits[at : at + dice.choice([0, 1, 1])] = dice.choice([[], [digit], [digit]])
+            digits = digits if len(digits) > 2 else list("+33199001234")
+        yield "".join(digits)
+
+
+EXAMPLES = sorted(set(examples()))
+NUMBERS = [*EXAMPLES, *mutations(EXAMPLES, 10_000)]
+
+
+def answer(text: str, region: str | None, *, quickly: bool) -> tuple[str, ...]:
+    try:
+        return (phone.e164(text, region) if quickly else phone.parse(text, region).e164,)
+    except InvalidInput as error:
+        return error.message, error.hint
+
+
+def test_the_quick_way_answers_as_parsing_does() -> None:
+    assert len(EXAMPLES) > 900
+    dice = random.Random(8)
+    for text in NUMBERS:
+        region = dice.choice([None, "FR", "us", "AR", "IT", "KZ"])
+        assert answer(text, region, quickly=True) == answer(text, region, quickly=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("+33 1 99 00 12 34", None),
+        (" +33199001234", None),
+        ("+33199001234\n", None),
+        ("+331990012३4", None),
+        ("+044123456789", None),
+        ("01 99 00 12 34", "FR"),
+        ("0199001234", None),
+        ("+33199001234", "XX"),
+        ("+33199001234", ""),
+        ("+", None),
+        ("", None),
+        ("hello", None),
+        ("+" + "1" * 5000, None),
+    ],
+)
+def test_the_quick_way_leaves_to_parsing_what_is_not_e164(text: str, region: str | None) -> None:
+    assert answer(text, region, quickly=True) == answer(text, region, quickly=False)
+
+
+def test_most_numbers_go_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    parse = phone.parse
+    monkeypatch.setattr(phone, "parse", lambda text, region: parsed.append(text) or parse(text, region))
+    assert [phone.e164(number) for number in EXAMPLES] == EXAMPLES
+    assert len(parsed) < len(EXAMPLES) / 50
+
+
+@pytest.mark.parametrize(
+    ("number", "zones"),
+    [
+        ("+33199001234", ("Europe/Paris",)),
+        ("+12025550123", ("America/New_York",)),
+        ("+447400123456", ("Europe/Guernsey", "Europe/Isle_of_Man", "Europe/Jersey", "Europe/London")),
+        ("+870773111632", ()),
+        ("+3319900123", ()),
+        ("hello", ()),
+        ("", ()),
+    ],
+)
+def test_a_number_has_time_zones(number: str, zones: tuple[str, ...]) -> None:
+    assert phone.time_zones(number) == zones
+
+
+def test_a_number_without_a_place_may_be_in_any_zone_of_its_country() -> None:
+    assert {"America/New_York", "America/Los_Angeles"} < set(phone.time_zones("+18002345678"))
+
+
+def test_time_zones_are_those_of_libphonenumber() -> None:
+    for number in NUMBERS:
+        try:
+            zones = timezone.time_zones_for_number(phonenumbers.parse(number))
+        except phonenumbers.NumberParseException:
+            zones = ()
+        assert phone.time_zones(number) == (zones if zones != (timezone.UNKNOWN_TIMEZONE,) else ())

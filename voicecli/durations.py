@@ -18,5 +18,3 @@ def parse(text: str) -> timedelta:
     if not timedelta(0) < length <= LONGEST:
         raise InvalidInput(f"{text!r} is not {EXAMPLES}.")
     return length
-
-

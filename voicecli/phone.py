@@ -2,11 +2,17 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from voicecli.errors import InvalidInput, quoted
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneMetadata
+    from phonenumbers.phonemetadata import PhoneNumberDesc
 
 MIN_DIGITS = 7  # of what is taken for a number where a message could stand
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
@@ -80,6 +86,52 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
 
 
+def e164(text: str, region: str | None = None) -> str:
+    """What ``parse`` makes of a number, as E.164, with the same errors; ten times as fast where the text is
+    E.164 already, for lists of a million."""
+    country = _country(text[:4])
+    known = region is None or _is_region(region)
+    return text if known and country and country.valid.fullmatch(text) else parse(text, region).e164
+
+
+def time_zones(e164: str) -> tuple[str, ...]:
+    """The zones (IANA's names) in which a number in E.164 may be; empty where that is unknown.
+
+    A number that moves, or belongs to no place, may be in any zone of its country."""
+    country = _country(e164[:4])
+    if not (country and country.valid.fullmatch(e164)):
+        return _slow_time_zones(e164)
+    zones, longest = _zones(country.code)
+    if longest > len(country.code) and country.geographical.fullmatch(e164):
+        for length in range(longest, len(country.code), -1):
+            if found := zones.get(e164[1 : length + 1]):
+                return found
+    return zones.get(country.code, ())
+
+
+def _slow_time_zones(e164: str) -> tuple[str, ...]:
+    import phonenumbers
+    from phonenumbers import timezone
+
+    try:
+        zones = timezone.time_zones_for_number(phonenumbers.parse(e164))
+    except phonenumbers.NumberParseException:
+        return ()
+    return () if timezone.UNKNOWN_TIMEZONE in zones else zones
+
+
+@lru_cache(300)
+def _zones(code: str) -> tuple[Mapping[str, tuple[str, ...]], int]:
+    """The zones of a country code by a number's first digits, and how many digits those are at most; where
+    all have the zones of the country, it is the only one."""
+    from phonenumbers.tzdata import TIMEZONE_DATA
+
+    zones = {start: names for start, names in TIMEZONE_DATA.items() if start.startswith(code)}
+    if set(zones.values()) == {zones.get(code)}:
+        zones = {code: zones[code]}
+    return zones, max(map(len, zones), default=0)
+
+
 def looks_like_one(text: str) -> bool:
     """Whether a text has nothing in it but what people write numbers with, and enough digits for one."""
     cleaned = _plain(text)
@@ -118,3 +170,109 @@ def _exists(e164: str) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(e164))
     except phonenumbers.NumberParseException:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Country:
+    """Patterns of the E.164 numbers of one country code (33): all that are valid and that parsing leaves as
+    they are; and those of them whose digits tell a place."""
+
+    code: str
+    valid: re.Pattern[str]
+    geographical: re.Pattern[str]
+
+
+@lru_cache(1_000)
+def _is_region(region: str) -> bool:
+    import phonenumbers
+
+    return region.upper() in phonenumbers.SUPPORTED_REGIONS
+
+
+@lru_cache(2_000)
+def _country(start: str) -> _Country | None:
+    """The country of a number that starts so (+331); None for no country, or no number."""
+    import phonenumbers
+
+    if not re.fullmatch(r"\+[1-9]\d{0,2}", start, re.ASCII):
+        return None
+    codes = (start[1:length] for length in (2, 3, 4))
+    code = next((code for code in codes if int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), "")
+    return _country_of_code(code) if code else None
+
+
+@lru_cache(300)
+def _country_of_code(code: str) -> _Country:
+    """Made of libphonenumber's patterns, in the way in which its is_valid_number and number_type use them."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberType
+    from phonenumbers import is_number_type_geographical as tells_place
+
+    regions = [
+        found
+        for region in COUNTRY_CODE_TO_REGION_CODE[int(code)]
+        if (found := PhoneMetadata.metadata_for_region_or_calling_code(int(code), region))
+    ]
+    mobiles_too = tells_place(PhoneNumberType.MOBILE, int(code))
+    # Parsing takes a national prefix away, and may write the number anew: these are left to parsing. Some
+    # countries' prefix may also be empty, and then nothing is taken away.
+    prefix = regions[0].national_prefix_for_parsing
+    start = rf"\+{code}" + (rf"(?!(?:{prefix})(?<!\+{code}))" if prefix else "")
+    return _Country(
+        code,
+        re.compile(start + _in_region(regions, _is_valid), re.ASCII),
+        re.compile(
+            start + _in_region(regions, lambda region: _tells_place(region, mobiles_too=mobiles_too)),
+            re.ASCII,
+        ),
+    )
+
+
+def _in_region(regions: list["PhoneMetadata"], pattern_of: Callable[["PhoneMetadata"], str]) -> str:
+    """The pattern of the region that a number belongs to: the first whose leading digits it has or, for a
+    region without such, in which it is valid. The only region of a code needs no leading digits."""
+    region, *others = regions
+    mine = pattern_of(region)
+    if not others:
+        return mine
+    sign = region.leading_digits or rf"{_is_valid(region)}\Z"
+    return f"(?:(?={sign}){mine}|(?!{sign}){_in_region(others, pattern_of)})"
+
+
+def _is_valid(region: "PhoneMetadata") -> str:
+    kinds = [*_placeless(region), *_ordinary(region)]
+    return rf"(?={_matches([region.general_desc])}\Z){_matches(kinds)}"
+
+
+def _tells_place(region: "PhoneMetadata", *, mobiles_too: bool) -> str:
+    places = _ordinary(region) if mobiles_too else [region.fixed_line]
+    placeless = _matches(_placeless(region))
+    return rf"(?={_matches([region.general_desc])}\Z)(?!{placeless}\Z){_matches(places)}"
+
+
+def _placeless(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
+    return [
+        region.premium_rate,
+        region.toll_free,
+        region.shared_cost,
+        region.voip,
+        region.personal_number,
+        region.pager,
+        region.uan,
+        region.voicemail,
+    ]
+
+
+def _ordinary(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
+    return [region.fixed_line, None if region.same_mobile_and_fixed_line_pattern else region.mobile]
+
+
+def _matches(kinds: Iterable["PhoneNumberDesc | None"]) -> str:
+    """One pattern for numbers of any of these kinds; where there are none, it matches nothing."""
+    patterns = []
+    for kind in kinds:
+        if kind is not None and kind.national_number_pattern:
+            lengths = "|".join(rf"\d{{{length}}}" for length in kind.possible_length)
+            patterns.append(
+                (rf"(?=(?:{lengths})\Z)" if lengths else "") + f"(?:{kind.national_number_pattern})"
+            )
+    return f"(?:{'|'.join(patterns)})" if patterns else "(?!)"

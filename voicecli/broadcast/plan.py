@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from voicecli import phone
 from voicecli.broadcast.journal import Row, RowState
-from voicecli.broadcast.recipients import Recipients, Record
+from voicecli.broadcast.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Template
 from voicecli.callflow import CallRequest
 from voicecli.errors import InvalidInput, quoted
@@ -49,7 +49,8 @@ class Plan:
         self._used: Sequence[int] = ()  # columns that are said, and so can't be empty
         if script.text is not None:
             template = Template(script.text)
-            self._render, self._used = template.bind(columns), template.columns(columns)
+            self._render = template.bind(columns)
+            self._used = [column(columns, name) for name in template.names]
             self._message = None
         elif self._message is None and script.play is None and "play" not in self._options:
             raise InvalidInput(

@@ -96,7 +96,9 @@ def _lines(
         yield f"{max(0, others):,} are not to be called: on the do-not-call list, or unsubscribed.", ""
     length = _words(_seconds(calls, asked))
     if rate is None:
-        how = f"if 8x8 answers within {ANSWER:g} s, {asked.concurrency} requests at a time; --rate sets a pace"
+        how = (
+            f"if 8x8 answers within {ANSWER:g} s, {asked.concurrency} requests at a time; --rate sets a pace"
+        )
         yield f"That takes about {length}, {how}.", ""
     else:
         yield f"That takes {length} at {asked.rate}.", ""

@@ -2,13 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from heapq import merge
 from pathlib import Path
 
-from voicecli import placed, rules
+from voicecli import placed
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.journal import Broadcast, Row, RowState
@@ -21,10 +20,9 @@ from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column, Record
 from voicecli.store import Store
-from voicecli.vocabulary import outcome_words
 
 OWN = ("line", "destination", "status", "outcome", "digits", "seconds", "attempts", "session", "reason")
-"""Our columns; those of the list come behind them, and where they have a name of ours, with input_ before it."""
+"""Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
 _COLUMNS = (
     Column("line", 8),
     Column("destination", 16),
@@ -45,7 +43,9 @@ def results(
     target = None if file is None else files.target(file)
     with contexts.store(context) as store:
         parts = [_Part.of(context, store, source, people) for source in sources]
-        rows = (cells for cells in _merged(parts) if not wanted or wanted & {cells["status"], cells["outcome"]})
+        rows = (
+            cells for cells in _merged(parts) if not wanted or wanted & {cells["status"], cells["outcome"]}
+        )
         if target is None:
             context.output.table(_record(cells) for cells in rows)
             return
@@ -92,7 +92,9 @@ class _Part:
         return cls(names, _from_journal(store, broadcast, recipients, names))
 
 
-def _recipients(context: Context, store: Store, broadcast: Broadcast, people: str | None) -> Recipients | None:
+def _recipients(
+    context: Context, store: Store, broadcast: Broadcast, people: str | None
+) -> Recipients | None:
     """The list, if it is still as it was."""
     path = people or broadcast.file
     if path:

@@ -1,0 +1,48 @@
+"""What each person is told: a text with the names of columns in braces."""
+
+import re
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+
+from voicecli.broadcast.recipients import column
+from voicecli.errors import InvalidInput
+
+_BRACES = re.compile(r"(\{\{|\}\})|\{([^{}]+)\}|[{}]")
+
+
+class Template:
+    """``Hello {name}``; ``{{`` and ``}}`` are braces that are said. ``names`` are those of the placeholders,
+    each once. Raises InvalidInput for a brace that belongs to nothing.
+
+    No error has the text in it: it may be a secret.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._texts = [""]  # what stands before, between and after the placeholders
+        self._names: list[str] = []
+        end = 0
+        for found in _BRACES.finditer(text):
+            self._texts[-1] += text[end : found.start()]
+            end = found.end()
+            if found[1]:
+                self._texts[-1] += found[1][0]
+            elif found[2] and found[2].strip():
+                self._names.append(found[2].strip())
+                self._texts.append("")
+            else:
+                raise InvalidInput(
+                    f"The brace at character {found.start() + 1} of the message belongs to no placeholder.",
+                    hint="A placeholder is the name of a column in braces: {name}. "
+                    "For a brace that is to be said, write it twice.",
+                )
+        self._texts[-1] += text[end:]
+        self.names = tuple(dict.fromkeys(self._names))
+
+    def bind(self, columns: Sequence[str]) -> Callable[[Sequence[str]], str]:
+        """What makes the text for a person out of the values of these columns. Raises InvalidInput for a
+        placeholder that is no column."""
+        places = [column(columns, name) for name in self._names]
+        if not places:
+            return lambda values: self._texts[0]
+        form, pick = "%s".join(text.replace("%", "%%") for text in self._texts), itemgetter(*places)
+        return lambda values: form % pick(values)
