@@ -18,3 +18,21 @@ def parse(text: str) -> timedelta:
     if not timedelta(0) < length <= LONGEST:
         raise InvalidInput(f"{text!r} is not {EXAMPLES}.")
     return length
+
+
+def in_words(seconds: float) -> str:
+    """As exactly as people want it: 20 s, 1 min 20 s, 12 min, 2 h 5 min, 3 d 4 h."""
+    seconds = max(0, round(seconds))
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 600:
+        return _two(seconds, 60, "min", "s")
+    if minutes < 60:
+        return f"{minutes} min"
+    return _two(minutes, 60, "h", "min") if hours < 24 else _two(hours, 24, "d", "h")
+
+
+def _two(count: int, in_one: int, large: str, small: str) -> str:
+    """Of two units those that are needed."""
+    many, rest = divmod(count, in_one)
+    parts = [f"{many} {large}"] * (many > 0) + [f"{rest} {small}"] * (rest > 0 or not many)
+    return " ".join(parts)
