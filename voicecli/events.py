@@ -103,6 +103,11 @@ class Leg:
         return _text(self.payload, "destination")
 
     @property
+    def inbound(self) -> bool:
+        """Whether they called us. 8x8's page has the field as direction, its samples as callDirection."""
+        return "INBOUND" in (_text(self.payload, "callDirection"), _text(self.payload, "direction"))
+
+    @property
     def seconds(self) -> float:
         """How long it was talked on; 0 where it was not, or nobody knows."""
         seconds = _number(self.payload, "callDuration")

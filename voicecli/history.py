@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from heapq import merge
 from typing import NamedTuple, TypeVar
 
-from voicecli import events, placed
+from voicecli import events, placed, unsubscribed
 from voicecli.errors import InvalidInput, quoted
 from voicecli.events import Event, Received
 from voicecli.placed import calls_where
@@ -317,10 +317,15 @@ def prune(
 ) -> Iterator[tuple[int, int]]:
     """Delete what is older, and overwrite it; but no call that --once still guards. In small steps, each of
     which gives how many events and how many calls it took. After each it rests, for others want to write,
-    too: ``rest`` gets the seconds that the step took."""
+    too: ``rest`` gets the seconds that the step took.
+
+    Who has unsubscribed stays known: it is noted before, and events that come meanwhile are left.
+    """
+    last = last_event(store)
+    unsubscribed.take_in(store)
     list(store.rows("PRAGMA secure_delete = ON"))
     for table, moment, free in (
-        ("events", "received", "1"),
+        ("events", "received", f"id <= {last}"),
         ("calls", "placed", f"guarded < {placed.now()}"),
     ):
         which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"

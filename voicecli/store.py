@@ -84,13 +84,14 @@ MIGRATIONS = (
     """,
     """
     CREATE TABLE unsubscribed (
-        destination TEXT PRIMARY KEY,
-        since INTEGER NOT NULL,
+        destination TEXT PRIMARY KEY,       -- E.164; see unsubscribed.py for one that is not known yet
+        since INTEGER NOT NULL,             -- microseconds since 1970, UTC
         session TEXT NOT NULL
     ) WITHOUT ROWID;
-    CREATE TABLE seen_events (
+
+    CREATE TABLE seen_events (              -- how far each reader has come
         reader TEXT PRIMARY KEY,
-        event INTEGER NOT NULL
+        event INTEGER NOT NULL              -- the newest that it has read
     ) WITHOUT ROWID;
 
     CREATE TABLE broadcasts (

@@ -359,5 +359,6 @@ def _select(store: Store, broadcast: Broadcast, which: str, parameters: Sequence
 
 def _broadcasts(store: Store, which: str, parameters: Sequence[object]) -> Iterator[Broadcast]:
     query = f"SELECT number, {_OF} FROM broadcasts {which}"  # noqa: S608
-    for *start, options, sealed, state in store.rows(query, parameters):
-        yield Broadcast(*start, json.loads(options), sealed, State(state))
+    for row in store.rows(query, parameters):
+        broadcast = Broadcast(*row)
+        yield broadcast._replace(options=json.loads(row[-3]), state=State(broadcast.state))

@@ -12,7 +12,7 @@ from voicecli.broadcast.journal import Row, RowState
 from voicecli.broadcast.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Template
 from voicecli.callflow import CallRequest
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput
 from voicecli.script import Script, option, with_cells
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
@@ -199,17 +199,15 @@ def is_in_shard(destination: str, shard: tuple[int, int]) -> bool:
 
 
 def _index_of_number(columns: Sequence[str], wanted: str | None) -> int:
-    names = [name.lower() for name in columns]
-    if wanted is None and len(names) == 1:
+    """Raises InvalidInput."""
+    if wanted is None and len(columns) == 1:
         return 0
-    name = (wanted or PHONE).strip().lower()
-    if name in names:
-        return names.index(name)
-    has = f"It has {', '.join(columns)}."
-    if wanted is None:
-        hint = f"{has} Say which one has the numbers, with --to-column."
-        raise InvalidInput(f"The list has no column {PHONE}.", hint=hint)
-    raise InvalidInput(f"The list has no column {quoted(wanted)}.", hint=has)
+    try:
+        return column(columns, wanted or PHONE)
+    except InvalidInput as error:
+        if wanted is None:
+            error.hint += " Say which one has the numbers, with --to-column."
+        raise
 
 
 def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,10 +48,10 @@ class Asked(NamedTuple):
     request_timeout: float = 15.0
 
     @classmethod
-    def from_options(cls, kept: "dict[str, object]") -> "Asked":
+    def from_options(cls, kept: Mapping[str, object]) -> "Asked":
         """As the journal has it; what an older version did not know has its default."""
         known = {name: value for name, value in kept.items() if name in cls._fields}
-        return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type]
+        return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type, call-overload]
 
     def script(self, said: "Said") -> Script:
         return Script(

@@ -1,0 +1,118 @@
+"""Who does not want to be called again: the numbers whose session ended as unsubscribed, until a person says
+otherwise.
+
+They are kept apart from the events that told so, since those are deleted when they are old.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from voicecli import events
+from voicecli.events import Event
+from voicecli.store import Store
+
+_READER = "unsubscribed"  # in seen_events
+_WORD = "UNSUB"
+"""In every outcome that counts: unsubscribed in this call, or before it, or the attempt to went wrong; and in
+any other that nobody has listed yet."""
+_WAITING = "event {}"  # in place of a destination, with the number of an event that names none
+
+
+def take_in(store: Store) -> None:
+    """Read the summaries (VSS) that came since the last time, and keep whom they are about. Raises
+    StoreFailed, as all here do."""
+    while not _taken_in(store):
+        pass
+
+
+def numbers(store: Store) -> set[str]:
+    """All who are not to be called (E.164)."""
+    take_in(store)
+    return {number for (number,) in store.rows("SELECT destination FROM unsubscribed") if number[0] == "+"}
+
+
+def allow(store: Store, number: str) -> bool:
+    """Forget this one, because a person said so; whether it was among them. The next summary that says so
+    brings it back."""
+    take_in(store)
+    with store.change() as change:
+        return change("DELETE FROM unsubscribed WHERE destination = ?", (_e164(number),)).rowcount > 0
+
+
+class _Found(NamedTuple):
+    """A summary that counts, and who was called, as far as that is known."""
+
+    event: int
+    received: int
+    session: str
+    people: set[str]
+
+
+def _taken_in(store: Store) -> bool:
+    """Take in what there is; False where another process did so meanwhile, for then a person may have allowed
+    some of it again."""
+    seen = _seen(store)
+    [(last,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
+    new = list(_found(store, "id > ? AND id <= ?", (seen, last))) if last > seen else []
+    waiting = (
+        "SELECT CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'"
+    )
+    known_now = [one for one in _found(store, f"id IN ({waiting})") if one.people]
+    if last <= seen and not known_now:
+        return True
+    insert = "INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)"
+    with store.change() as change:
+        if _seen(store) != seen:
+            return False
+        for one in known_now:
+            key = _WAITING.format(one.event)
+            if not change("DELETE FROM unsubscribed WHERE destination = ?", (key,)).rowcount:
+                one.people.clear()  # somebody else has done it
+        for one in new:
+            one.people.update(() if one.people else [_WAITING.format(one.event)])
+        for one in (*known_now, *new):
+            for destination in one.people:
+                change(insert, (destination, one.received, one.session))
+        change("INSERT OR REPLACE INTO seen_events VALUES (?, ?)", (_READER, max(seen, last)))
+    return True
+
+
+def _seen(store: Store) -> int:
+    """The newest event that was taken in."""
+    query = "SELECT coalesce(max(event), 0) FROM seen_events WHERE reader = ?"
+    [(number,)] = store.rows(query, (_READER,))
+    return int(number)
+
+
+def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator[_Found]:
+    query = (
+        "SELECT id, received, body FROM events"  # noqa: S608 - words of ours
+        f" WHERE {which} AND type = 'VSS' AND instr(body, CAST('{_WORD}' AS BLOB))"
+    )
+    for number, received, body in store.rows(query, parameters):
+        summary = events.parse(body)
+        if summary is not None and _WORD in (summary.outcome or ""):
+            yield _Found(number, received, summary.session_id, _people(store, summary))
+
+
+def _people(store: Store, summary: Event) -> set[str]:
+    """Who was called, by the summary and by our own notes: one that was not placed at all has no legs.
+
+    8x8 does not say who of two that were bridged unsubscribed: then neither is to be called.
+    """
+    legs = map(events.Leg, summary.legs)
+    told = [leg.source if leg.inbound else leg.destination for leg in legs] or [summary.destination]
+    noted = store.rows(
+        "SELECT destination FROM calls WHERE session = ? AND session != ''"
+        " OR client_request_id = ? AND client_request_id != '' AND session IS NULL",
+        (summary.session_id, summary.client_request_id),
+    )
+    everybody = (*told, *(destination for (destination,) in noted))
+    return {number for text in everybody if (number := _e164(text))}
+
+
+def _e164(text: str) -> str:
+    """8x8 may leave out the +; nothing where there are no digits."""
+    digits = re.sub("[^0-9]", "", text).lstrip("0")
+    return digits and f"+{digits}"
