@@ -153,14 +153,14 @@ class Engine:
         for row, request in leaving:
             self._start(row, request)
 
-    def _change(self, row: Row, **changes: object) -> Row:
-        """Note that a row is to be written; as it is then."""
-        changed = row._replace(changed=now(), **changes)  # type: ignore[arg-type]
+    def _becomes(self, row: Row, new: Row) -> Row:
+        """Note that a row is to be written like this; as it is then."""
+        new = new._replace(changed=now())
         before, _ = self._changed.get(row.line, (row, row))
-        self._changed[row.line] = before, changed
+        self._changed[row.line] = before, new
         if row.line in self._flying:
-            self._flying[row.line].row = changed
-        return changed
+            self._flying[row.line].row = new
+        return new
 
     def _write(self, seen: int | None = None) -> None:
         """Put what has changed on the disk. Raises StoreFailed; then it is still to be written."""
@@ -201,10 +201,10 @@ class Engine:
         row = self._current(report.line)
         if row is None or (known := report.applied(row)) == row:
             return
-        changed = self._change(row, **known._asdict())
+        known = self._becomes(row, known)
         conduct = self._conduct
-        if changed.outcome in conduct.retry and changed.attempts < conduct.attempts:
-            self._queue.retry(self._change(changed, state=RowState.RETRY))
+        if known.outcome in conduct.retry and known.attempts < conduct.attempts:
+            self._queue.retry(self._becomes(known, known._replace(state=RowState.RETRY)))
 
     def _current(self, line: int) -> Row | None:
         if line in self._changed:
@@ -246,7 +246,7 @@ class Engine:
         elif row.destination in self._unsubscribed:
             reason = SKIPPED_UNSUBSCRIBED
         if reason is not None:
-            self._change(row, state=RowState.SKIPPED, reason=reason)
+            self._becomes(row, row._replace(state=RowState.SKIPPED, reason=reason))
             return True
         if self._hours is None:
             return False
@@ -261,16 +261,15 @@ class Engine:
 
     def _claimed(self, row: Row) -> tuple[Row, CallRequest] | None:
         """The row as it is while its request is under way; None where there can be no request."""
-        nothing = {"session": None, "outcome": None, "digits": None, "seconds": None, "reason": None}
-        attempt = row._replace(attempts=row.attempts + 1)
+        attempt = Row(row.line, row.destination, RowState.SENDING, row.attempts + 1)
         try:
             request = self._request(attempt, self._journal.broadcast.request_id(attempt))
         except InvalidInput as error:
-            self._change(row, state=RowState.REFUSED, reason=error.message)
+            self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
         if self._calls_left is not None:
             self._calls_left -= 1
-        return self._change(row, state=RowState.SENDING, attempts=attempt.attempts, **nothing), request
+        return self._becomes(row, attempt), request
 
     # -- requests under way --------------------------------------------------------------------------
 
@@ -305,20 +304,20 @@ class Engine:
             case None if flight.session is not None:
                 self._pace.answered()
                 self._last_call = time.monotonic()
-                self._change(row, state=RowState.ACCEPTED, session=flight.session.session_id)
+                self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
             case RateLimited():
                 self._pace.too_many(error.retry_after)
                 self._limited[row.line] += 1
                 if self._limited[row.line] < MAX_LIMITED:
                     self._not_called(row)
                 else:
-                    self._change(row, state=RowState.REFUSED, reason=error.message)
+                    self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             case Refused() if error.http_status in _OF_THE_ACCOUNT:
                 self.ended_by = error
                 self._not_called(row)
             case Refused():
                 self._pace.answered()
-                self._change(row, state=RowState.REFUSED, reason=error.message)
+                self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             case Unreachable():
                 self._not_reached(error)
                 self._not_called(row)
@@ -326,13 +325,14 @@ class Engine:
                 self._last_call = time.monotonic()
                 fault = f"a fault of voicecli's own ({type(error).__name__})"
                 reason = error.message if isinstance(error, VoicecliError) else fault
-                self._change(row, state=RowState.UNKNOWN, reason=reason)
+                self._becomes(row, row._replace(state=RowState.UNKNOWN, reason=reason))
 
     def _not_called(self, row: Row) -> None:
         """Certainly not: it is to be called as if it had not been tried."""
         if self._calls_left is not None:
             self._calls_left += 1
-        self._queue.put_back(self._change(row, state=RowState.PLANNED, attempts=row.attempts - 1))
+        planned = row._replace(state=RowState.PLANNED, attempts=row.attempts - 1)
+        self._queue.put_back(self._becomes(row, planned))
 
     def _not_reached(self, error: Unreachable) -> None:
         """Requests that fail together count as one."""

@@ -24,7 +24,8 @@ SKIPPED_UNSUBSCRIBED = "it has unsubscribed"
 
 class Plan:
     """A list, and a script whose text may name columns of it. Columns that are called like an option of
-    ``voicecli call`` decide that option for their row; ``message`` does so where the script has no text.
+    ``voicecli call`` decide that option for their row, unless they are said; ``message`` does so where the
+    script has no text.
 
     Raises InvalidInput for what is wrong with all rows."""
 
@@ -41,16 +42,15 @@ class Plan:
         self._region = region
         columns = recipients.columns
         self._to = _index_of_number(columns, to_column)
-        others = {index: name for index, name in enumerate(columns) if index != self._to}
+        template = None if script.text is None else Template(script.text)
+        self._used = [] if template is None else [column(columns, name) for name in template.names]
+        others = {i: name for i, name in enumerate(columns) if i != self._to and i not in self._used}
         self._region_column = next((i for i, name in others.items() if name.lower() == "region"), None)
         self._options = {named: index for index, name in others.items() if (named := option(name))}
         self._message = self._options.pop("message", None)
         self._render: Callable[[Sequence[str]], str] | None = None
-        self._used: Sequence[int] = ()  # columns that are said, and so can't be empty
-        if script.text is not None:
-            template = Template(script.text)
+        if template is not None:
             self._render = template.bind(columns)
-            self._used = [column(columns, name) for name in template.names]
             self._message = None
         elif self._message is None and script.play is None and "play" not in self._options:
             raise InvalidInput(

@@ -51,7 +51,7 @@ class Asked(NamedTuple):
     def from_options(cls, kept: Mapping[str, object]) -> "Asked":
         """As the journal has it; what an older version did not know has its default."""
         known = {name: value for name, value in kept.items() if name in cls._fields}
-        return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type, call-overload]
+        return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type]
 
     def script(self, said: "Said") -> Script:
         return Script(
