@@ -456,8 +456,10 @@ def test_processes_together_make_the_calls_of_one(tmp_path: Path) -> None:
         caller.stdin.write(f"{start} {start + seconds}\n")
         caller.stdin.flush()
     calls = [int(caller.communicate()[0]) for caller in callers]
-    assert sum(calls) <= rate * seconds + 2
-    assert sum(calls) > 0.5 * rate * seconds, "far too slow, even for a busy machine"
+    assert (
+        sum(calls) <= rate * seconds + 3
+    )  # the first one, and one each that was checked just before the end
+    assert sum(calls) > 0.3 * rate * seconds, "far too slow, even for a busy machine"
 
 
 def test_whoever_is_killed_leaves_a_file_that_can_be_used(
