@@ -180,18 +180,11 @@ class Engine:
         newest = history.last_event(store)
         if newest > seen:
             conduct = self._conduct
-            for report in reports(
-                store,
-                self._journal.broadcast,
-                seen,
-                newest,
-                confirming=conduct.confirming,
-                digits=conduct.digits,
-            ):
+            digits, confirming = conduct.digits, conduct.confirming
+            for report in reports(self._journal, seen, newest, confirming=confirming, digits=digits):
                 self._reported(report)
             self._write(newest)
         if self._spare_unsubscribed and (newest > seen or self._first_look):
-            unsubscribed.take_in(store)
             self._unsubscribed = unsubscribed.numbers(store)
         self._first_look = False
         self._queue.wake(self._is_awake)

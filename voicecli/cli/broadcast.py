@@ -303,6 +303,19 @@ def show(
     broadcast_look.show(contexts.of(ctx), broadcast_id)
 
 
+@broadcast.command("allow")
+def allow(
+    ctx: typer.Context,
+    numbers: Annotated[list[str], typer.Argument(metavar="NUMBER...", help="Such as +33199001234.")],
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Let people be called again who had unsubscribed: because they said so."""
+    from voicecli.cli import broadcast_look
+
+    broadcast_look.allow(contexts.of(ctx), numbers)
+
+
 @broadcast.command("results")
 def results(
     ctx: typer.Context,

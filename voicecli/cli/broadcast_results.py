@@ -14,7 +14,7 @@ from voicecli.broadcast.journal import Broadcast, Row, RowState
 from voicecli.broadcast.recipients import Recipients
 from voicecli.cli import context as contexts
 from voicecli.cli import files
-from voicecli.cli.broadcast_look import settle
+from voicecli.cli.broadcast_look import settle_if_idle
 from voicecli.cli.broadcasting import list_content
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
@@ -86,7 +86,7 @@ class _Part:
         if Path(source).is_file():
             return cls(*_from_file(source))
         broadcast = journals.find(store, source)
-        settle(store, broadcast)
+        settle_if_idle(store, broadcast)
         recipients = _recipients(context, store, broadcast, people)
         names = () if recipients is None else [_named(name) for name in recipients.columns]
         return cls(names, _from_journal(store, broadcast, recipients, names))

@@ -36,7 +36,7 @@ class View:
             self._record("row", row_data(row))
 
     def show(self, tally: Tally) -> None:
-        if self._output.progress(view(tally, self._output.width)):
+        if self._output.progress(view(tally, self._output.progress_width)):
             return
         words = line(tally)
         if time.monotonic() - self._last >= LINE_EVERY and words != self._shown:

@@ -252,10 +252,7 @@ def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:
 
 
 def _checked(context: Context, store: Store, plan: Plan, asked: Asked, wishes: Wishes) -> Checked:
-    spared: set[str] = set()
-    if not asked.call_unsubscribed:
-        unsubscribed.take_in(store)
-        spared = unsubscribed.numbers(store)
+    spared = set() if asked.call_unsubscribed else unsubscribed.numbers(store)
     hours = asked.hours()
 
     @cache
