@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from voicecli import api, history, phone, unsubscribed
 from voicecli.api import Session
 from voicecli.async_client import AsyncClient
+from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.journal import Journal, Row, RowState, State
 from voicecli.broadcast.outcomes import Report, reports
@@ -43,23 +44,6 @@ MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of 
 LONGEST_PAUSE = 30.0  # seconds
 MAX_PASSED = 1_000  # rows that are not called and looked at in one round
 _OF_THE_ACCOUNT = (401, 402, 403, 404)  # HTTP statuses that every other row would get, too
-
-
-@dataclass(frozen=True, slots=True)
-class Conduct:
-    """How a broadcast is carried out. Times are in seconds. ``retry`` has the outcomes that another attempt
-    is made after, ``every`` later, up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are
-    there, at most ``timeout`` after the last call. ``digits`` is whether the calls ask for some."""
-
-    concurrency: int = 32
-    max_calls: int | None = None
-    retry: frozenset[str] = frozenset()
-    attempts: int = 1
-    every: float = 600.0
-    wait: bool = False
-    timeout: float = 300.0
-    digits: bool = False
-    confirming: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,6 @@ from voicecli.broadcast.recipients import Recipients
 from voicecli.cli import context as contexts
 from voicecli.cli import files
 from voicecli.cli.broadcast_look import settle_if_idle
-from voicecli.cli.broadcasting import list_content
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column, Record
@@ -99,7 +98,7 @@ def _recipients(
     path = people or broadcast.file
     if path:
         with suppress(InvalidInput):
-            content = list_content(context, path)
+            content = context.read_bytes(path, limit=lists.MAX_LIST)
             if placed.fingerprint(store, content) == broadcast.fingerprint:
                 return lists.read(content)
     if people:

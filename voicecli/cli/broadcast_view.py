@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.journal import Journal, Row
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
@@ -12,6 +12,9 @@ from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.tally import Tally
 from voicecli.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.broadcast.engine import Engine
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 
@@ -43,7 +46,7 @@ class View:
             self._last, self._shown = time.monotonic(), words
             self._output.note(words)
 
-    def end(self, engine: Engine, *, interrupted: bool, waits: bool) -> ExitCode:
+    def end(self, engine: "Engine", *, interrupted: bool, waits: bool) -> ExitCode:
         """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
         tally, error = engine.tally, engine.ended_by
         self._output.progress("")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from voicecli.listener.reports import Reports
 
 PACE = "pace"  # the file that all broadcasts of this machine share
-MAX_LIST = 1 << 30  # bytes
 
 
 class Reception(NamedTuple):
@@ -80,7 +79,7 @@ def send(
         if said.text is not None:
             raise InvalidInput("MESSAGE can't be given together with --file.", hint="Leave one of them out.")
         said = said._replace(text=context.read_text(message_file).rstrip("\r\n"))
-    content = list_content(context, people)
+    content = context.read_bytes(people, limit=lists.MAX_LIST)
     plan = Plan(lists.read(content), asked.script(said), to_column=asked.to_column, region=asked.region)
     with Store(contexts.home(settings)) as store:
         of = settings.require("base_url", "subaccount_id")
@@ -148,7 +147,7 @@ def resume(
         where = people or broadcast.file or "-"
         if where == "-" and (context.stdin is None or context.stdin.isatty()):
             raise InvalidInput("The list came from a pipe: it has to come again.", hint="Pipe it in.")
-        content = list_content(context, where)
+        content = context.read_bytes(where, limit=lists.MAX_LIST)
         if placed.fingerprint(store, content) != broadcast.fingerprint:
             raise InvalidInput(
                 f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
@@ -228,27 +227,12 @@ def _reports(context: Context, settings: Settings, asked: Asked, reception: Rece
     return Reports(plan, registration, needed, tell=output.note, failed=output.error)
 
 
-def list_content(context: Context, path: str) -> bytes:
-    """All of a list. Raises InvalidInput."""
-    where = "Standard input" if path == "-" else f"The file {path}"
-    try:
-        if path == "-":
-            content = b"" if context.stdin is None else context.stdin.buffer.read(MAX_LIST + 1)
-        else:
-            with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
-                content = file.read(MAX_LIST + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no file name"
-        raise InvalidInput(f"{where} can't be read: {reason}.") from error
-    if len(content) > MAX_LIST:
-        raise InvalidInput(f"{where} is too long: more than {MAX_LIST:,} bytes.", hint="Divide it.")
-    return content
-
-
 def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:
     if asked.do_not_call is None:
         return frozenset()
-    return numbers_of(lists.read(list_content(context, asked.do_not_call)), region=asked.region)
+    return numbers_of(
+        lists.read(context.read_bytes(asked.do_not_call, limit=lists.MAX_LIST)), region=asked.region
+    )
 
 
 def _checked(context: Context, store: Store, plan: Plan, asked: Asked, wishes: Wishes) -> Checked:
