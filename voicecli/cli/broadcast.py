@@ -252,14 +252,14 @@ def resume(
     from voicecli.cli import broadcasting
 
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
-    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls}
+    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls}  # the last only holds once
     return broadcasting.resume(
         contexts.of(ctx),
         broadcast_id,
         broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
         people=people,
         retry=[state for state, wanted in states if wanted],
-        changes={name: value for name, value in changes.items() if value is not None},
+        changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},
     )
 
 

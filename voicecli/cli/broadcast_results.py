@@ -142,21 +142,21 @@ def own_cells(row: Row) -> dict[str, str]:
 
 def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
     """Raises InvalidInput for a file that was not written here."""
-
-    def rows() -> Iterator[Cells]:
-        try:
-            with Path(path).open(encoding="utf-8", newline="") as file:
-                yield from csv.DictReader(file, restval="")
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InvalidInput(f"The file {path} can't be read as results.") from error
-
-    first = next(rows(), None)
-    columns = [] if first is None else list(first)
+    lines = _lines(path)
+    columns = next(lines, [])
     if columns[: len(OWN)] != list(OWN):
         raise InvalidInput(
             f"{quoted(path)} is no file of results.", hint="voicecli broadcast results ID -o FILE writes one."
         )
-    return columns[len(OWN) :], rows()
+    return columns[len(OWN) :], (dict(zip(columns, line, strict=False)) for line in lines)
+
+
+def _lines(path: str) -> Iterator[list[str]]:
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"The file {path} can't be read as results.") from error
 
 
 def _merged(parts: Sequence[_Part]) -> Iterator[Cells]:

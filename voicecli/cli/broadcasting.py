@@ -99,7 +99,7 @@ def send(
                 raise _refusal(checked)
         if wishes.dry_run:
             return dry_run(context, settings, plan, checked, asked, wishes.shard)
-        if not len(checked):
+        if not len(checked) and wishes.shard[1] == 1:
             raise InvalidInput("Nobody on this list is to be called.", hint="--dry-run says more.")
         agreed(context, settings, checked, yes=wishes.yes)
         context.output.progress(f"Planning {len(checked):,} calls")
