@@ -332,9 +332,8 @@ class Engine:
         return not self._conduct.wait or self._no_outcome_due()
 
     def _no_outcome_due(self) -> bool:
-        tally = self.tally
-        missing = tally.accepted + tally.unknown - tally.outcomes.total()
-        return missing <= 0 or time.monotonic() - self._last_call > self._conduct.timeout
+        late = time.monotonic() - self._last_call > self._conduct.timeout
+        return late or not self.tally.without_outcome
 
     async def _wait(self) -> None:
         """Until there is something to do."""

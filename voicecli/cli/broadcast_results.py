@@ -20,7 +20,7 @@ from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column, Record
 from voicecli.store import Store
 
-OWN = ("line", "destination", "status", "outcome", "digits", "seconds", "attempts", "session", "reason")
+OWN = ("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason")
 """Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
 _COLUMNS = (
     Column("line", 8),
@@ -183,7 +183,11 @@ def _csv(columns: Sequence[str], rows: "_Counted") -> Iterator[bytes]:
 
 def _record(cells: Cells) -> Record:
     texts = [cells[column.name] for column in _COLUMNS[:-1]]
-    return Record(_COLUMNS, (*texts, cells["session"] or cells["reason"]), cells, name=cells["line"])
+    data: dict[str, object] = {name: cells[name] or None for name in OWN}
+    for name, number in (("line", int), ("attempts", int), ("duration", float)):
+        data[name] = number(cells[name]) if cells[name] else None
+    data["input"] = {name: cell for name, cell in cells.items() if name not in OWN}
+    return Record(_COLUMNS, (*texts, cells["session"] or cells["reason"]), data, name=cells["line"])
 
 
 def _states(text: str | None) -> set[str]:

@@ -25,6 +25,7 @@ class View:
     def __init__(self, context: Context, journal: Journal) -> None:
         self._output = context.output
         self._programs = context.format == "json"
+        self._journal = journal
         self._id = journal.broadcast.id
         self._last = time.monotonic()
         self._shown = ""
@@ -51,7 +52,8 @@ class View:
         tally, error = engine.tally, engine.ended_by
         self._output.progress("")
         code = self._code(tally, waits=waits)
-        todo = list(commands(self._id, tally))
+        untouched = self._journal.is_untouched
+        todo = [] if untouched else list(commands(self._id, tally))
         data = {
             "record": "summary",
             "id": self._id,
@@ -61,6 +63,8 @@ class View:
         lines = [*summary(tally), *((f"{command}  # {what}", "") for command, what in todo)]
         self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
         how = f"To go on: voicecli broadcast resume {self._id}"
+        if untouched:
+            how = "Nobody was called: the same command can begin anew."
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
             raise Interrupted(message, hint=how if tally.left else "", details={"broadcast": self._id})

@@ -118,8 +118,8 @@ def send(
             journal.plan(checked.rows(), again=wishes.again)
             return _carry_out(context, settings, journal, plan, asked, reception)
         finally:
-            if journal.state is State.PLANNING:
-                journals.delete(store, journal.broadcast)
+            if journal.state is State.PLANNING or journal.is_untouched:
+                journals.delete(store, journal.broadcast)  # the same command can begin anew
             journal.close()
 
 
@@ -142,6 +142,11 @@ def resume(
             raise ConfigurationError(
                 f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.base_url}.",
                 hint="Go on with the settings that it was begun with.",
+            )
+        if not sealing.is_there(store.path.parent, broadcast.id):
+            raise InvalidInput(
+                f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
+                hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
             )
         asked = Asked.from_options({**broadcast.options, **changes})
         where = people or broadcast.file or "-"
@@ -214,6 +219,8 @@ def _carry_out(
         interrupted = True
     finally:
         pace.close()
+    if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
+        sealing.forget(home, journal.broadcast.id)
     return view.end(engine, interrupted=interrupted, waits=asked.waits)
 
 
