@@ -5,7 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from random import Random
+from random import getrandbits
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from voicecli.rules import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
 from voicecli.sandbox.delivery import Courier, Target
+from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.exports import LogExports
 from voicecli.sandbox.numbers import Fate, Fault, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
@@ -60,8 +61,8 @@ class Sandbox:
         """With ``count``: those of the arrivals whose answer says that there is no call."""
         self._count = count
         self._time_scale = time_scale
-        self._seed = Random().getrandbits(32) if seed is None else seed
-        self._dice = Random(self._seed)
+        self._seed = getrandbits(32) if seed is None else seed
+        self._dice = Dice(f"{self._seed}")
         self._chaos = chaos
         self._log = log
         self._courier = Courier(time_scale=time_scale, log=log)
@@ -206,7 +207,7 @@ class Sandbox:
     def _create(self, body: Json) -> Json:
         """Make a session and set it going; the answer that 8x8 gives for it."""
         self._ordinal += 1
-        dice = Random(f"{self._seed}/{self._ordinal}")
+        dice = Dice(f"{self._seed}/{self._ordinal}")
         session_id, request_id = fresh_id(dice), fresh_id(dice)
         session = PlayedSession(
             session_id=session_id,

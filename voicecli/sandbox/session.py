@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from random import Random
 from typing import cast
 
 from voicecli import vocabulary
@@ -17,6 +16,7 @@ from voicecli.rules import Action, problems
 from voicecli.sandbox import payloads
 from voicecli.sandbox.chaos import Weather
 from voicecli.sandbox.delivery import Courier
+from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, Leg, fresh_id
 from voicecli.untrusted import json_object, text, whole
@@ -52,7 +52,7 @@ class PlayedSession:
         request_id: str,
         body: Mapping[str, object],
         start: datetime,
-        dice: Random,
+        dice: Dice,
         chaos: bool,
         time_scale: float,
         courier: Courier,
