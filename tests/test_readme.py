@@ -31,13 +31,23 @@ SHELL = [text for language, text in BLOCKS if language == "sh"]
 INSTALLS = [text for text in SHELL if "venv" in text]
 SERVERS = [text for text in SHELL if re.match(r"voicecli (sandbox|listen)", text) and "&" not in text]
 COMMANDS = [text for text in SHELL if text not in INSTALLS + SERVERS]
-WAITS = ("--wait", "--confirm", "--digits")  # these tell on stderr how it goes on
+WAITS = ("--wait", "--confirm", "--digits", "broadcast")  # these tell on stderr how it goes on
+PEOPLE = re.findall(r"^cat > people.csv <<END\n(.*?)^END$", README, re.MULTILINE | re.DOTALL)
+STAND_INS = {  # other hosts are folders of this one
+    "ssh": 'host=$1; shift; cd "$HOSTS/$host"; VOICECLI_HOME=$PWD/home exec sh -c "$*"',
+    "scp": 'file=${2#*:}; exec cp "$HOSTS/${2%%:*}/$file" "$3"',
+}
 SAYS = {  # what a command prints, by what is in it
     "webhooks set": "VSS   enabled   token",
     "doctor": "A call with --wait would work.",
     "--until-confirmed": "+33199007103: confirmed with 1; completed",
     "--spell-digits": "+33199007103: confirmed with 1; completed",
     "case $code": "try again in an hour",
+    "--shard": "all.csv has 2 rows",
+    "--retry": "results.csv has 2 rows",
+    "broadcast resume": "2 of 2 rows done",
+    "--quiet 21": "That takes 0 s at 5/s",
+    "broadcast": "2  accepted",
     "jq -r": "+33199000486\tBUSY",
     "replay": "answered 200",
     "--digits 3-6": "customer 123",
@@ -76,7 +86,15 @@ def shell_environment(tmp_path: Path) -> Iterator[dict[str, str]]:
             f'exec {shlex.quote(sys.executable)} -m voicecli "$@"\n'
         )
         wrapper.chmod(0o755)
+        for name, does in STAND_INS.items():
+            (wrapper.parent / name).write_text(f"#!/bin/sh\n{does}\n")
+            (wrapper.parent / name).chmod(0o755)
+        for folder in (tmp_path, *(tmp_path / "hosts" / f"host-{letter}" for letter in "abc")):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "people.csv").write_text(PEOPLE[0])
+            (folder / "message.txt").write_text("Hello {name}, we are open again.")
         yield {
+            "HOSTS": str(tmp_path / "hosts"),
             **os.environ,
             **sandbox.environment,
             "WEBHOOK_AUTH_TOKEN": TOKEN,
@@ -111,8 +129,9 @@ def application() -> Iterator[str]:
 def test_every_command_works(
     commands: str, shell_environment: dict[str, str], tmp_path: Path, port: str, application: str
 ) -> None:
-    if "| jq" in commands and shutil.which("jq") is None:
-        pytest.skip("needs jq")
+    for program in ("jq", "parallel"):
+        if re.search(rf"(^|\| ){program} ", commands, re.MULTILINE) and shutil.which(program) is None:
+            pytest.skip(f"needs {program}")
     ours = commands.replace(":8000", f":{application}")
     with ExitStack() as stack:
         if "curl" in commands:

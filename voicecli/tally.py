@@ -38,6 +38,11 @@ class Tally:
     def left(self) -> int:
         return max(0, self.total - self.done)
 
+    @property
+    def without_outcome(self) -> int:
+        """Rows that were called, or may have been, and of which no outcome is known."""
+        return max(0, self.accepted + self.unknown - self.outcomes.total())
+
     def outcome(self, status: str, calls: int = 1) -> None:
         """Count the outcome of calls; less than none are taken back."""
         _count(self.outcomes, status, calls)

@@ -19,6 +19,11 @@ any other that nobody has listed yet."""
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
 
 
+def means(outcome: str) -> bool:
+    """Whether somebody whose session ended so is not to be called again."""
+    return _WORD in outcome
+
+
 def take_in(store: Store) -> None:
     """Read the summaries (VSS) that came since the last time, and keep whom they are about. Raises
     StoreFailed, as all here do."""
@@ -30,6 +35,13 @@ def numbers(store: Store) -> set[str]:
     """All who are not to be called (E.164)."""
     take_in(store)
     return {number for (number,) in store.rows("SELECT destination FROM unsubscribed") if number[0] == "+"}
+
+
+def keep(store: Store, number: str, *, since: int, session: str) -> None:
+    """This one (E.164) has unsubscribed, at that time (microseconds since 1970), in a session whose summary
+    may not say who it was."""
+    with store.change() as change:
+        change("INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)", (number, since, session))
 
 
 def allow(store: Store, number: str) -> bool:
@@ -92,7 +104,7 @@ def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator
     )
     for number, received, body in store.rows(query, parameters):
         summary = events.parse(body)
-        if summary is not None and _WORD in (summary.outcome or ""):
+        if summary is not None and means(summary.outcome or ""):
             yield _Found(number, received, summary.session_id, _people(store, summary))
 
 

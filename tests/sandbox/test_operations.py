@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -152,3 +153,32 @@ async def test_a_broken_request_is_refused_and_nothing_else(headers: dict[str, s
             http.post(url, data=body, headers=key | headers) as response,
         ):
             assert response.status == 400
+
+
+async def test_every_callflow_request_is_counted_when_asked() -> None:
+    async with world(count=True) as here:
+        for last in ("1234", "1234", "1014", "4291", "4291", "5000"):
+            body = {"callflow": [make_call(SOURCE, f"+3319900{last}")], "clientRequestId": f"row {last}"}
+            await here.api("POST", "/callflows", body)
+        await here.api("POST", "/callflows", "unreadable")
+        with suppress(aiohttp.ClientError):
+            await here.place("+33199005051")
+        arrivals, refusals = here.sandbox.arrivals, here.sandbox.refusals
+    assert arrivals == {
+        ("+33199001234", "row 1234"): 2,
+        ("+33199001014", "row 1014"): 1,
+        ("+33199004291", "row 4291"): 2,
+        ("+33199005000", "row 5000"): 1,
+        ("+33199005051", ""): 1,
+    }
+    assert +refusals == {
+        ("+33199001014", "row 1014"): 1,
+        ("+33199004291", "row 4291"): 1,
+        ("+33199005000", "row 5000"): 1,
+    }
+
+
+async def test_nothing_is_counted_unless_asked() -> None:
+    async with world() as here:
+        await here.place(NUMBER)
+        assert not here.sandbox.arrivals

@@ -246,6 +246,18 @@ async def test_a_seed_repeats_a_run() -> None:
     assert runs[0] == runs[1]
 
 
+async def test_a_call_goes_the_same_way_whoever_is_told_of_it() -> None:
+    runs = []
+    for untold in ((), ("VCS", "VRU")):
+        async with world(seed=42) as here:
+            for kind in untold:
+                assert (await here.api("DELETE", f"/webhooks/{kind}"))[0] == 200
+            summary = await here.summary(await here.place(NUMBER, SAY, HANGUP))
+            leg = summary["details"]["callA"]
+            runs.append((leg["callId"], leg["callDuration"], leg["callQuality"]))
+    assert runs[0] == runs[1]
+
+
 @pytest.mark.skipif(not SAMPLES.exists(), reason="8x8's own samples are not on this machine")
 @pytest.mark.parametrize(
     ("sample", "number"),

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from voicecli import api, history, phone, unsubscribed
 from voicecli.api import Session
 from voicecli.async_client import AsyncClient
+from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.journal import Journal, Row, RowState, State
 from voicecli.broadcast.outcomes import Report, reports
@@ -43,23 +44,6 @@ MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of 
 LONGEST_PAUSE = 30.0  # seconds
 MAX_PASSED = 1_000  # rows that are not called and looked at in one round
 _OF_THE_ACCOUNT = (401, 402, 403, 404)  # HTTP statuses that every other row would get, too
-
-
-@dataclass(frozen=True, slots=True)
-class Conduct:
-    """How a broadcast is carried out. Times are in seconds. ``retry`` has the outcomes that another attempt
-    is made after, ``every`` later, up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are
-    there, at most ``timeout`` after the last call. ``digits`` is whether the calls ask for some."""
-
-    concurrency: int = 32
-    max_calls: int | None = None
-    retry: frozenset[str] = frozenset()
-    attempts: int = 1
-    every: float = 600.0
-    wait: bool = False
-    timeout: float = 300.0
-    digits: bool = False
-    confirming: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -180,18 +164,11 @@ class Engine:
         newest = history.last_event(store)
         if newest > seen:
             conduct = self._conduct
-            for report in reports(
-                store,
-                self._journal.broadcast,
-                seen,
-                newest,
-                confirming=conduct.confirming,
-                digits=conduct.digits,
-            ):
+            digits, confirming = conduct.digits, conduct.confirming
+            for report in reports(self._journal, seen, newest, confirming=confirming, digits=digits):
                 self._reported(report)
             self._write(newest)
         if self._spare_unsubscribed and (newest > seen or self._first_look):
-            unsubscribed.take_in(store)
             self._unsubscribed = unsubscribed.numbers(store)
         self._first_look = False
         self._queue.wake(self._is_awake)
@@ -355,9 +332,8 @@ class Engine:
         return not self._conduct.wait or self._no_outcome_due()
 
     def _no_outcome_due(self) -> bool:
-        tally = self.tally
-        missing = tally.accepted + tally.unknown - tally.outcomes.total()
-        return missing <= 0 or time.monotonic() - self._last_call > self._conduct.timeout
+        late = time.monotonic() - self._last_call > self._conduct.timeout
+        return late or not self.tally.without_outcome
 
     async def _wait(self) -> None:
         """Until there is something to do."""

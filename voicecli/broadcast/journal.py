@@ -263,6 +263,21 @@ class Journal:
             ).rowcount
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether certainly nobody was called."""
+        return not self._has("attempts > 0 OR state NOT IN ('planned', 'skipped')")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nobody is left who could still be called."""
+        return not self._has("state NOT IN ('accepted', 'skipped')")
+
+    def _has(self, which: str) -> bool:
+        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+        [(there,)] = self.store.rows(query, (self.broadcast.number,))
+        return bool(there)
+
+    @property
     def state(self) -> State:
         """As it stands: another process may have stopped the broadcast."""
         [(state,)] = self.store.rows(

@@ -4,12 +4,11 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from voicecli import history
+from voicecli import history, unsubscribed
 from voicecli.broadcast.journal import STEP, Broadcast, Journal, Row, RowState
 from voicecli.events import Received
 from voicecli.placed import now
 from voicecli.sessions import Session
-from voicecli.store import Store
 
 
 class Report(NamedTuple):
@@ -39,24 +38,25 @@ class Report(NamedTuple):
 
 
 def reports(
-    store: Store, broadcast: Broadcast, after: int, last: int, *, confirming: Collection[str], digits: bool
+    journal: Journal, after: int, last: int, *, confirming: Collection[str], digits: bool
 ) -> Iterator[Report]:
     """What the events newer than ``after``, up to ``last``, tell. With ``digits`` the calls ask for some, and
-    ``confirming`` has those that confirm. Raises StoreFailed."""
+    ``confirming`` has those that confirm. Who unsubscribed is kept as such. Raises StoreFailed."""
+    store, broadcast = journal.store, journal.broadcast
     for received in history.reports_between(store, after, last, naming=broadcast.id, digits=digits):
         event = received.event
         heard = history.events_of_one(store, event.session_id) if digits else [received]
         report = _report(broadcast, heard, confirming)
         if report is not None:
+            if unsubscribed.means(report.outcome) and (row := journal.row(report.line)) is not None:
+                unsubscribed.keep(store, row.destination, since=received.received, session=report.session)
             yield report
 
 
 def settle(journal: Journal, *, confirming: Collection[str], digits: bool) -> None:
     """Take in all that was reported while nobody worked on the broadcast. Raises StoreFailed."""
     newest = history.last_event(journal.store)
-    found = reports(
-        journal.store, journal.broadcast, journal.seen, newest, confirming=confirming, digits=digits
-    )
+    found = reports(journal, journal.seen, newest, confirming=confirming, digits=digits)
     while some := list(islice(found, STEP)):
         changed: dict[int, Row] = {}
         for report in some:

@@ -23,8 +23,12 @@ LONGEST = 3600.0  # seconds; nothing in the file may be further ahead
 ONE_CUT = 1.0  # seconds in which several 429s are one: they answer requests that left together
 CUT = 0.7  # of what was too many
 GROWTH = 1.07  # times faster every second
+CAREFUL = 10.0  # seconds after a 429; whoever hears of none for longer was too slow
+RECOVERY = 1.25  # times faster every second, from then on
 LONGEST_GROWTH = 10.0  # seconds of it at once, where answers are rare
+FIRST = 30.0  # calls per second that are taken to have been too many, where hardly any were measured
 LEAST = 1 / 60  # calls per second
+FORGOTTEN = 60.0  # seconds without any call, after which a learned limit is no longer true
 WINDOW = 2.0  # seconds; answers are counted over one to two of these
 NOTE_EVERY = 0.02  # seconds between two writings of the answers
 
@@ -58,16 +62,17 @@ class _State(NamedTuple):
         if not state.limit or not answers:
             return state
         fastest = max(state.fastest, state.measured(now))
-        limit = state.limit * GROWTH ** min(max(0.0, now - state.grown), LONGEST_GROWTH)
+        growth = GROWTH if now < max(state.cut, state.paused) + CAREFUL else RECOVERY
+        limit = state.limit * growth ** min(max(0.0, now - state.grown), LONGEST_GROWTH)
         if limit > 2 * fastest:
             return state._replace(limit=0.0)
         return state._replace(limit=limit, fastest=fastest, grown=max(now, state.grown))
 
-    def refused(self, pause: float, now: float) -> "_State":
-        """After a 429: paused, and slower; once for those that come together."""
+    def refused(self, pause: float, now: float, rate: float) -> "_State":
+        """After a 429 to somebody with this limit: paused, and slower; once for those that come together."""
         state = self._replace(paused=max(self.paused, now + pause))
         if now >= self.paused and now >= self.cut + ONE_CUT:
-            fastest = self.fastest if self.limit else max(1.0, self.measured(now))
+            fastest = self.fastest if self.limit else max(FIRST, self.measured(now), rate)
             limit = max(LEAST, CUT * (self.limit or fastest))
             state = state._replace(limit=limit, fastest=fastest, cut=now)
         return state._replace(grown=max(state.grown, state.paused))
@@ -117,7 +122,8 @@ class Pace:
             now = self._clock()
             state = file.read(now).counted(self._answers, now)
             self._answers = 0
-            file.write(state.refused(pause, now), now)
+            rate = 1 / self._interval if self._interval else 0.0
+            file.write(state.refused(pause, now, rate), now)
 
     def answered(self) -> None:
         """8x8 took a call: after a while of these everybody may go faster."""

@@ -15,6 +15,7 @@ from voicecli.broadcast.lines import Lines, Place, first_line, nobody
 from voicecli.broadcast.separated import separated, unreadable
 from voicecli.errors import InvalidInput, quoted
 
+MAX_LIST = 1 << 30  # bytes: it is held in memory
 _MOST_SHOWN = 20  # columns in a hint
 
 

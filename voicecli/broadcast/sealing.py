@@ -45,6 +45,11 @@ def unseal(home: Path, broadcast: str, sealed: bytes) -> bytes:
     return _combined(sealed, pad)
 
 
+def is_there(home: Path, broadcast: str) -> bool:
+    """Whether it can still be read."""
+    return (home / _NAME.format(broadcast)).exists()
+
+
 def forget(home: Path, broadcast: str) -> None:
     """Nobody can read it any more."""
     (home / _NAME.format(broadcast)).unlink(missing_ok=True)

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli import vocabulary
+from voicecli.broadcast.conduct import Conduct
 from voicecli.cli import options
 from voicecli.errors import InvalidInput, quoted
 from voicecli.script import Script
 
 if TYPE_CHECKING:
-    from voicecli.broadcast.engine import Conduct
     from voicecli.broadcast.hours import Hours
 
 OPENINGS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # seconds in what a rate is given by
@@ -78,9 +78,7 @@ class Asked(NamedTuple):
     def captures(self) -> bool:
         return self.confirm is not None or self.digits is not None
 
-    def conduct(self) -> "Conduct":
-        from voicecli.broadcast.engine import Conduct
-
+    def conduct(self) -> Conduct:
         return Conduct(
             concurrency=self.concurrency,
             max_calls=self.max_calls,
@@ -122,9 +120,14 @@ class Said(NamedTuple):
     text: str | None = None
     play: str | None = None
     thanks: str | None = None
+    callflow: str | None = None  # JSON
 
     def packed(self) -> bytes:
         return json.dumps(self).encode()
+
+    def document(self) -> object:
+        """The callflow of the user's own; None where there is none."""
+        return None if self.callflow is None else json.loads(self.callflow)
 
     @classmethod
     def unpacked(cls, packed: bytes) -> "Said":

@@ -136,6 +136,14 @@ def send(
     spell_digits: script_options.SpellDigits = False,
     file: script_options.MessageFile = None,
     play: script_options.Play = None,
+    callflow_file: Annotated[
+        str | None,
+        typer.Option(
+            "--callflow",
+            metavar="FILE",
+            help="Send a callflow of your own (JSON), with {name} in its texts.",
+        ),
+    ] = None,
     wait: script_options.Wait = False,
     timeout: script_options.Timeout = None,
     confirm: script_options.Confirm = None,
@@ -208,6 +216,7 @@ def send(
         broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
         message_file=file,
+        callflow_file=callflow_file,
     )
 
 
@@ -252,14 +261,14 @@ def resume(
     from voicecli.cli import broadcasting
 
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
-    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls}
+    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls}  # the last only holds once
     return broadcasting.resume(
         contexts.of(ctx),
         broadcast_id,
         broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
         people=people,
         retry=[state for state, wanted in states if wanted],
-        changes={name: value for name, value in changes.items() if value is not None},
+        changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},
     )
 
 
@@ -301,6 +310,19 @@ def show(
     from voicecli.cli import broadcast_look
 
     broadcast_look.show(contexts.of(ctx), broadcast_id)
+
+
+@broadcast.command("allow")
+def allow(
+    ctx: typer.Context,
+    numbers: Annotated[list[str], typer.Argument(metavar="NUMBER...", help="Such as +33199001234.")],
+    as_json: options.JsonFlag = False,  # noqa: ARG001
+    debug: options.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Let people be called again who had unsubscribed: because they said so."""
+    from voicecli.cli import broadcast_look
+
+    broadcast_look.allow(contexts.of(ctx), numbers)
 
 
 @broadcast.command("results")

@@ -32,7 +32,7 @@ def show_problems(context: Context, checked: Checked) -> None:
 
 def agreed(context: Context, settings: Settings, checked: Checked, *, yes: bool) -> None:
     """See that a person wants this. Raises InvalidInput where nobody can be asked, and Abort for a no."""
-    if yes or len(checked) == 1:
+    if yes or len(checked) <= 1:
         return
     question = f"Call {len(checked):,} people from {settings.get('source')}?"
     if (

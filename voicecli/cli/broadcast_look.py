@@ -1,7 +1,10 @@
 """Looks at broadcasts, and stops one."""
 
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
+from voicecli import phone, unsubscribed
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.journal import Broadcast, Journal, State
@@ -37,7 +40,7 @@ def list_all(context: Context) -> None:
 def show(context: Context, beginning: str) -> None:
     with contexts.store(context) as store:
         broadcast = journals.find(store, beginning)
-        settle(store, broadcast)
+        settle_if_idle(store, broadcast)
         how, figures = state(store, broadcast), tally(store, broadcast)
         left = list(commands(broadcast.id, figures, running=how == "running"))
         begun = moment(broadcast.created)
@@ -68,18 +71,29 @@ def stop(context: Context, beginning: str) -> None:
     )
 
 
-def settle(store: Store, broadcast: Broadcast) -> None:
+def allow(context: Context, numbers: Sequence[str]) -> None:
+    """Raises InvalidInput, before any of them is allowed."""
+    destinations = [phone.e164(number) for number in numbers]
+    with contexts.store(context) as store:
+        for destination in destinations:
+            there = unsubscribed.allow(store, destination)
+            words = f"{destination} can be called again" if there else f"{destination} had not unsubscribed"
+            context.output.result(
+                words, {"destination": destination, "allowed": there}, identifier=destination
+            )
+
+
+def settle_if_idle(store: Store, broadcast: Broadcast) -> None:
     """Take in what was reported meanwhile, unless a process is at it that does so."""
-    try:
-        journal = Journal.open(store, broadcast)
-    except InUse:
-        return
-    try:
-        conduct = Asked.from_options(broadcast.options).conduct()
+    with suppress(InUse), closing(Journal.open(store, broadcast)) as journal:
         journal.leave_nothing_sending()
-        outcomes.settle(journal, confirming=conduct.confirming, digits=conduct.digits)
-    finally:
-        journal.close()
+        settle(journal)
+
+
+def settle(journal: Journal) -> None:
+    """Take in what was reported while nobody was at it."""
+    conduct = Asked.from_options(journal.broadcast.options).conduct()
+    outcomes.settle(journal, confirming=conduct.confirming, digits=conduct.digits)
 
 
 def tally(store: Store, broadcast: Broadcast) -> Tally:

@@ -14,14 +14,13 @@ from voicecli.broadcast.journal import Broadcast, Row, RowState
 from voicecli.broadcast.recipients import Recipients
 from voicecli.cli import context as contexts
 from voicecli.cli import files
-from voicecli.cli.broadcast_look import settle
-from voicecli.cli.broadcasting import list_content
+from voicecli.cli.broadcast_look import settle_if_idle
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column, Record
 from voicecli.store import Store
 
-OWN = ("line", "destination", "status", "outcome", "digits", "seconds", "attempts", "session", "reason")
+OWN = ("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason")
 """Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
 _COLUMNS = (
     Column("line", 8),
@@ -86,7 +85,7 @@ class _Part:
         if Path(source).is_file():
             return cls(*_from_file(source))
         broadcast = journals.find(store, source)
-        settle(store, broadcast)
+        settle_if_idle(store, broadcast)
         recipients = _recipients(context, store, broadcast, people)
         names = () if recipients is None else [_named(name) for name in recipients.columns]
         return cls(names, _from_journal(store, broadcast, recipients, names))
@@ -99,7 +98,7 @@ def _recipients(
     path = people or broadcast.file
     if path:
         with suppress(InvalidInput):
-            content = list_content(context, path)
+            content = context.read_bytes(path, limit=lists.MAX_LIST)
             if placed.fingerprint(store, content) == broadcast.fingerprint:
                 return lists.read(content)
     if people:
@@ -143,21 +142,21 @@ def own_cells(row: Row) -> dict[str, str]:
 
 def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
     """Raises InvalidInput for a file that was not written here."""
-
-    def rows() -> Iterator[Cells]:
-        try:
-            with Path(path).open(encoding="utf-8", newline="") as file:
-                yield from csv.DictReader(file, restval="")
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InvalidInput(f"The file {path} can't be read as results.") from error
-
-    first = next(rows(), None)
-    columns = [] if first is None else list(first)
+    lines = _lines(path)
+    columns = next(lines, [])
     if columns[: len(OWN)] != list(OWN):
         raise InvalidInput(
             f"{quoted(path)} is no file of results.", hint="voicecli broadcast results ID -o FILE writes one."
         )
-    return columns[len(OWN) :], rows()
+    return columns[len(OWN) :], (dict(zip(columns, line, strict=False)) for line in lines)
+
+
+def _lines(path: str) -> Iterator[list[str]]:
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"The file {path} can't be read as results.") from error
 
 
 def _merged(parts: Sequence[_Part]) -> Iterator[Cells]:
@@ -184,7 +183,11 @@ def _csv(columns: Sequence[str], rows: "_Counted") -> Iterator[bytes]:
 
 def _record(cells: Cells) -> Record:
     texts = [cells[column.name] for column in _COLUMNS[:-1]]
-    return Record(_COLUMNS, (*texts, cells["session"] or cells["reason"]), cells, name=cells["line"])
+    data: dict[str, object] = {name: cells[name] or None for name in OWN}
+    for name, number in (("line", int), ("attempts", int), ("duration", float)):
+        data[name] = number(cells[name]) if cells[name] else None
+    data["input"] = {name: cell for name, cell in cells.items() if name not in OWN}
+    return Record(_COLUMNS, (*texts, cells["session"] or cells["reason"]), data, name=cells["line"])
 
 
 def _states(text: str | None) -> set[str]:

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.journal import Journal, Row
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
@@ -12,6 +12,9 @@ from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.tally import Tally
 from voicecli.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.broadcast.engine import Engine
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 
@@ -22,6 +25,7 @@ class View:
     def __init__(self, context: Context, journal: Journal) -> None:
         self._output = context.output
         self._programs = context.format == "json"
+        self._journal = journal
         self._id = journal.broadcast.id
         self._last = time.monotonic()
         self._shown = ""
@@ -36,19 +40,20 @@ class View:
             self._record("row", row_data(row))
 
     def show(self, tally: Tally) -> None:
-        if self._output.progress(view(tally, self._output.width)):
+        if self._output.progress(view(tally, self._output.progress_width)):
             return
         words = line(tally)
         if time.monotonic() - self._last >= LINE_EVERY and words != self._shown:
             self._last, self._shown = time.monotonic(), words
             self._output.note(words)
 
-    def end(self, engine: Engine, *, interrupted: bool, waits: bool) -> ExitCode:
+    def end(self, engine: "Engine", *, interrupted: bool, waits: bool) -> ExitCode:
         """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
         tally, error = engine.tally, engine.ended_by
         self._output.progress("")
         code = self._code(tally, waits=waits)
-        todo = list(commands(self._id, tally))
+        untouched = self._journal.is_untouched
+        todo = [] if untouched else list(commands(self._id, tally))
         data = {
             "record": "summary",
             "id": self._id,
@@ -58,6 +63,8 @@ class View:
         lines = [*summary(tally), *((f"{command}  # {what}", "") for command, what in todo)]
         self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
         how = f"To go on: voicecli broadcast resume {self._id}"
+        if untouched:
+            how = "Nobody was called: the same command can begin anew."
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
             raise Interrupted(message, hint=how if tally.left else "", details={"broadcast": self._id})

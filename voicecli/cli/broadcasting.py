@@ -1,5 +1,6 @@
 """Sends a broadcast, or goes on with one: from what was asked to the last line on the screen."""
 
+import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from voicecli.cli import interrupts
 from voicecli.cli.asked import Asked, Said
 from voicecli.cli.broadcast_check import agreed, dry_run, show_problems
 from voicecli.cli.broadcast_view import View
+from voicecli.cli.call_requests import json_document
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.way_in import WayIn, listening_plan
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from voicecli.listener.reports import Reports
 
 PACE = "pace"  # the file that all broadcasts of this machine share
-MAX_LIST = 1 << 30  # bytes
 
 
 class Reception(NamedTuple):
@@ -67,21 +68,25 @@ def send(
     *,
     source: str | None,
     message_file: str | None,
+    callflow_file: str | None,
 ) -> ExitCode:
     """Begin a broadcast. Raises InvalidInput where not all of it can be sent, and before anybody is called;
     PlacedBefore where this list was sent before; what keeps it from being carried out."""
     voice = asked.voice
     settings = context.settings({"source": source, "voice_profile": voice, **reception.flags()})
     values = settings.require(*CONNECTION, "source", "voice_profile")
-    speaks = said.play is None
+    speaks = said.play is None and callflow_file is None
     asked = asked._replace(source=values["source"], voice=values["voice_profile"] if speaks else voice)
     asked.hours(), asked.calls_per_second()  # may be wrong
     if message_file is not None:
         if said.text is not None:
             raise InvalidInput("MESSAGE can't be given together with --file.", hint="Leave one of them out.")
         said = said._replace(text=context.read_text(message_file).rstrip("\r\n"))
-    content = list_content(context, people)
-    plan = Plan(lists.read(content), asked.script(said), to_column=asked.to_column, region=asked.region)
+    if callflow_file is not None:
+        document = json_document(context.read_text(callflow_file), callflow_file)
+        said = said._replace(callflow=json.dumps(document))
+    content = context.read_bytes(people, limit=lists.MAX_LIST)
+    plan = _plan(content, asked, said)
     with Store(contexts.home(settings)) as store:
         of = settings.require("base_url", "subaccount_id")
         mark = placed.fingerprint(store, content)
@@ -100,7 +105,7 @@ def send(
                 raise _refusal(checked)
         if wishes.dry_run:
             return dry_run(context, settings, plan, checked, asked, wishes.shard)
-        if not len(checked):
+        if not len(checked) and wishes.shard[1] == 1:
             raise InvalidInput("Nobody on this list is to be called.", hint="--dry-run says more.")
         agreed(context, settings, checked, yes=wishes.yes)
         context.output.progress(f"Planning {len(checked):,} calls")
@@ -119,8 +124,8 @@ def send(
             journal.plan(checked.rows(), again=wishes.again)
             return _carry_out(context, settings, journal, plan, asked, reception)
         finally:
-            if journal.state is State.PLANNING:
-                journals.delete(store, journal.broadcast)
+            if journal.state is State.PLANNING or journal.is_untouched:
+                journals.delete(store, journal.broadcast)  # the same command can begin anew
             journal.close()
 
 
@@ -144,18 +149,23 @@ def resume(
                 f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.base_url}.",
                 hint="Go on with the settings that it was begun with.",
             )
+        if not sealing.is_there(store.path.parent, broadcast.id):
+            raise InvalidInput(
+                f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
+                hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
+            )
         asked = Asked.from_options({**broadcast.options, **changes})
         where = people or broadcast.file or "-"
         if where == "-" and (context.stdin is None or context.stdin.isatty()):
             raise InvalidInput("The list came from a pipe: it has to come again.", hint="Pipe it in.")
-        content = list_content(context, where)
+        content = context.read_bytes(where, limit=lists.MAX_LIST)
         if placed.fingerprint(store, content) != broadcast.fingerprint:
             raise InvalidInput(
                 f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
                 hint="Put it back as it was. voicecli broadcast results says who was called already.",
             )
         said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
-        plan = Plan(lists.read(content), asked.script(said), to_column=asked.to_column, region=asked.region)
+        plan = _plan(content, asked, said)
         journal = Journal.open(store, broadcast)
         try:
             journal.leave_nothing_sending()
@@ -167,6 +177,16 @@ def resume(
             return _carry_out(context, settings, journal, plan, asked, reception)
         finally:
             journal.close()
+
+
+def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
+    return Plan(
+        lists.read(content),
+        asked.script(said),
+        callflow=said.document(),
+        to_column=asked.to_column,
+        region=asked.region,
+    )
 
 
 def _carry_out(
@@ -215,6 +235,8 @@ def _carry_out(
         interrupted = True
     finally:
         pace.close()
+    if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
+        sealing.forget(home, journal.broadcast.id)
     return view.end(engine, interrupted=interrupted, waits=asked.waits)
 
 
@@ -228,34 +250,16 @@ def _reports(context: Context, settings: Settings, asked: Asked, reception: Rece
     return Reports(plan, registration, needed, tell=output.note, failed=output.error)
 
 
-def list_content(context: Context, path: str) -> bytes:
-    """All of a list. Raises InvalidInput."""
-    where = "Standard input" if path == "-" else f"The file {path}"
-    try:
-        if path == "-":
-            content = b"" if context.stdin is None else context.stdin.buffer.read(MAX_LIST + 1)
-        else:
-            with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
-                content = file.read(MAX_LIST + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no file name"
-        raise InvalidInput(f"{where} can't be read: {reason}.") from error
-    if len(content) > MAX_LIST:
-        raise InvalidInput(f"{where} is too long: more than {MAX_LIST:,} bytes.", hint="Divide it.")
-    return content
-
-
 def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:
     if asked.do_not_call is None:
         return frozenset()
-    return numbers_of(lists.read(list_content(context, asked.do_not_call)), region=asked.region)
+    return numbers_of(
+        lists.read(context.read_bytes(asked.do_not_call, limit=lists.MAX_LIST)), region=asked.region
+    )
 
 
 def _checked(context: Context, store: Store, plan: Plan, asked: Asked, wishes: Wishes) -> Checked:
-    spared: set[str] = set()
-    if not asked.call_unsubscribed:
-        unsubscribed.take_in(store)
-        spared = unsubscribed.numbers(store)
+    spared = set() if asked.call_unsubscribed else unsubscribed.numbers(store)
     hours = asked.hours()
 
     @cache

@@ -145,9 +145,9 @@ class Context:
         data = {"method": http.method, "url": http.url, "headers": headers, "body": operation.body}
         self.output.result("\n".join(words), data)
 
-    def read_text(self, path: str, *, limit: int = 1 << 20) -> str:
-        """A text file, or standard input for ``-``: UTF-8, at most ``limit`` bytes. Raises InvalidInput."""
-        where = "Standard input" if path == "-" else f"The file {path}"
+    def read_bytes(self, path: str, *, limit: int) -> bytes:
+        """A file, or standard input for ``-``: at most ``limit`` bytes. Raises InvalidInput."""
+        where = _place(path)
         try:
             if path == "-":
                 content = b"" if self.stdin is None else self.stdin.buffer.read(limit + 1)
@@ -159,13 +159,21 @@ class Context:
             raise InvalidInput(f"{where} can't be read: {reason}.") from error
         if len(content) > limit:
             raise InvalidInput(f"{where} is too long: more than {limit:,} bytes.")
+        return content
+
+    def read_text(self, path: str, *, limit: int = 1 << 20) -> str:
+        """The same for UTF-8 text."""
         try:
-            return content.decode("utf-8-sig")
+            return self.read_bytes(path, limit=limit).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidInput(
-                f"{where} is not UTF-8 text (byte {error.start + 1} is not).",
+                f"{_place(path)} is not UTF-8 text (byte {error.start + 1} is not).",
                 hint="Convert it to UTF-8 first, for example with iconv.",
             ) from error
+
+
+def _place(path: str) -> str:
+    return "Standard input" if path == "-" else f"The file {path}"
 
 
 def of(ctx: typer.Context) -> Context:

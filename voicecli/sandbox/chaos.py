@@ -1,7 +1,8 @@
 """How webhooks really arrive: as documented when calm, and otherwise as seen in the wild."""
 
 from dataclasses import dataclass
-from random import Random
+
+from voicecli.sandbox.dice import Dice
 
 _OLD_SPELLINGS = {"NO_ANSWER": "NO ANSWER", "CANCELED": "CANCELLED"}
 
@@ -10,7 +11,7 @@ _OLD_SPELLINGS = {"NO_ANSWER": "NO ANSWER", "CANCELED": "CANCELLED"}
 class Weather:
     """Decides by the session's dice, so that a seed gives the same storm again."""
 
-    dice: Random
+    dice: Dice
     chaos: bool
 
     def delays(self) -> list[float]:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from random import Random
 
 from aiohttp import web
 
 from voicecli.sandbox.account import SUBACCOUNT
 from voicecli.sandbox.answers import failure, invalid, invalid_job, json_body
+from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession
 from voicecli.untrusted import whole
@@ -43,7 +43,7 @@ class _Job:
 class LogExports:
     """The export jobs; each is a second in the queue and two at work, on the sandbox's clock."""
 
-    def __init__(self, time_scale: float, dice: Random, sessions: Iterable[PlayedSession]) -> None:
+    def __init__(self, time_scale: float, dice: Dice, sessions: Iterable[PlayedSession]) -> None:
         self._time_scale = time_scale
         self._dice = dice
         self._sessions = sessions

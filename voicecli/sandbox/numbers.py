@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from voicecli import vocabulary
 from voicecli.vocabulary import Outcome
@@ -124,7 +125,11 @@ TABLE: tuple[Row, ...] = (
 
 def fate(destination: str) -> Fate:
     """What becomes of a call to this number; any number outside the table is answered."""
-    last = destination[-4:]
+    return _fate(destination[-4:])
+
+
+@lru_cache(10_000)
+def _fate(last: str) -> Fate:
     for row in TABLE:
         if row.pattern.fullmatch(last):
             return row.make(last)

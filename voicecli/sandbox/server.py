@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from random import Random
+from random import getrandbits
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -16,11 +16,12 @@ from voicecli.rules import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
 from voicecli.sandbox.delivery import Courier, Target
+from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.exports import LogExports
-from voicecli.sandbox.numbers import Fate, fate
+from voicecli.sandbox.numbers import Fate, Fault, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession, unknown_voice
-from voicecli.untrusted import whole
+from voicecli.untrusted import text, whole
 
 MAX_BODY = 1 << 17  # bytes
 KEPT_SESSIONS = 2_000  # for recordings and log exports
@@ -29,13 +30,15 @@ KEPT_SESSIONS = 2_000  # for recordings and log exports
 _UNREADABLE = (-1001, -1007, -1009)
 DESTINATION = web.RequestKey("destination", str)  # of a callflow, for the log
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Arrival = tuple[str, str]  # destination and clientRequestId, as far as they are texts
 
 
 class Sandbox:
     """A local 8x8. ``start`` it in a running event loop; everything stays in memory.
 
     ``time_scale`` 60 makes a minute a second, ``seed`` repeats a run's chances, ``chaos`` delivers webhooks
-    twice, late and out of order, ``rate`` is how many requests a second are not answered 429.
+    twice, late and out of order, ``rate`` is how many requests a second are not answered 429. ``count`` is
+    for tests that want to know of every single callflow request, however many there are.
     """
 
     def __init__(
@@ -45,14 +48,21 @@ class Sandbox:
         seed: int | None = None,
         chaos: bool = False,
         rate: float | None = None,
+        count: bool = False,
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.url = ""
         self.requested: deque[Json] = deque(maxlen=KEPT_SESSIONS)  # bodies of the callflow requests
         self.sessions: deque[PlayedSession] = deque(maxlen=KEPT_SESSIONS)
+        self.arrivals: Counter[Arrival] = Counter()
+        """With ``count``: the callflow requests that could be read, whatever became of them, also of their
+        answers; those over ``rate`` are not among them, because nobody reads them."""
+        self.refusals: Counter[Arrival] = Counter()
+        """With ``count``: those of the arrivals whose answer says that there is no call."""
+        self._count = count
         self._time_scale = time_scale
-        self._seed = Random().getrandbits(32) if seed is None else seed
-        self._dice = Random(self._seed)
+        self._seed = getrandbits(32) if seed is None else seed
+        self._dice = Dice(f"{self._seed}")
         self._chaos = chaos
         self._log = log
         self._courier = Courier(time_scale=time_scale, log=log)
@@ -146,6 +156,20 @@ class Sandbox:
         destination = next(iter(callflow.destinations(_actions(body))), "")
         request[DESTINATION] = destination
         theirs = fate(destination)
+        refusal = self._refusal(body, destination, theirs)
+        if self._count:
+            arrival = (destination, text(body.get("clientRequestId")) or "")
+            self.arrivals[arrival] += 1
+            self.refusals[arrival] += refusal is not None or theirs.fault is Fault.SERVER_ERROR
+        if refusal is not None:
+            return refusal
+        self.requested.append(body)
+        created = self._create(body) if theirs.placed else {}
+        if theirs.fault is not None:
+            return await faulty(request, theirs.fault, created)
+        return web.json_response(created)
+
+    def _refusal(self, body: Json, destination: str, theirs: Fate) -> web.Response | None:
         problem = self._problem(body, theirs)
         if problem is not None:
             status = 400 if problem.status_code in _UNREADABLE else 422
@@ -153,11 +177,7 @@ class Sandbox:
         if self._refused_before.get(destination, 0) < theirs.too_many:
             self._refused_before[destination] = self._refused_before.get(destination, 0) + 1
             return too_many(1)
-        self.requested.append(body)
-        created = self._create(body) if theirs.placed else {}
-        if theirs.fault is not None:
-            return await faulty(request, theirs.fault, created)
-        return web.json_response(created)
+        return None
 
     def _problem(self, body: Mapping[str, object], theirs: Fate) -> Problem | None:
         actions = body.get("callflow")
@@ -187,7 +207,7 @@ class Sandbox:
     def _create(self, body: Json) -> Json:
         """Make a session and set it going; the answer that 8x8 gives for it."""
         self._ordinal += 1
-        dice = Random(f"{self._seed}/{self._ordinal}")
+        dice = Dice(f"{self._seed}/{self._ordinal}")
         session_id, request_id = fresh_id(dice), fresh_id(dice)
         session = PlayedSession(
             session_id=session_id,

@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from random import Random
 from typing import cast
 
 from voicecli import vocabulary
@@ -17,6 +16,7 @@ from voicecli.rules import Action, problems
 from voicecli.sandbox import payloads
 from voicecli.sandbox.chaos import Weather
 from voicecli.sandbox.delivery import Courier
+from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, Leg, fresh_id
 from voicecli.untrusted import json_object, text, whole
@@ -52,7 +52,7 @@ class PlayedSession:
         request_id: str,
         body: Mapping[str, object],
         start: datetime,
-        dice: Random,
+        dice: Dice,
         chaos: bool,
         time_scale: float,
         courier: Courier,
@@ -65,8 +65,8 @@ class PlayedSession:
         self.recordings: list[Json] = []
         self._subaccount_id = subaccount_id
         self._request_id = request_id
-        self._callflow: Sequence[Action] = body["callflow"]  # type: ignore[assignment]
-        self._actions = list(self._callflow)
+        self._actions: list[Action] = [*body["callflow"]]  # type: ignore[misc]
+        self.destination = next(iter(destinations(self._actions)), "")
         self._client_action_id = text(body.get("clientActionId"))
         self._start = self._now = start
         self._loop_start = asyncio.get_running_loop().time()
@@ -81,10 +81,6 @@ class PlayedSession:
         self._recorded = False
         self._error: Json | None = None
         self._previous: asyncio.Task[bytes | None] | None = None
-
-    @property
-    def destination(self) -> str:
-        return next(iter(destinations(self._callflow)), "")
 
     def ending(self) -> str:
         """How it ended, in words, for the sandbox's log."""
@@ -275,10 +271,16 @@ class PlayedSession:
         for leg in self.legs:
             if leg.disconnected is None:
                 self._disconnect(leg)
-        event = payloads.session_summary(
+        if self._is_told("VSS"):
+            self._post("VSS", self._summary(self.status))
+        if self.legs and self.legs[0].connected and self._recorded:
+            self._record(self.legs[0])
+
+    def _summary(self, status: Outcome) -> Json:
+        return payloads.session_summary(
             self.legs,
             session=self._ids(),
-            status=self._weather.status(self.status),
+            status=self._weather.status(status),
             start=self._start,
             end=self._now,
             last_action=self._last_action,
@@ -286,9 +288,6 @@ class PlayedSession:
             error=self._error,
             leg_prefix=self._weather.leg_prefix(),
         )
-        self._post("VSS", event)
-        if self.legs and self.legs[0].connected and self._recorded:
-            self._record(self.legs[0])
 
     def _record(self, leg: Leg) -> None:
         recording_id, seconds = fresh_id(self._dice), leg.duration()
@@ -306,13 +305,19 @@ class PlayedSession:
                 "startRecordingTime": payloads.stamp(leg.connected or self._start),
             }
         )
-        self._post("VRU", event)
+        if self._is_told("VRU"):
+            self._post("VRU", event)
 
     def _report(self, leg: Leg, status: str) -> None:
-        event = payloads.call_status(
-            leg, status, self._now, event_id=fresh_id(self._dice), session=self._ids()
-        )
-        self._post("VCS", event)
+        event_id = fresh_id(self._dice)
+        if self._is_told("VCS"):
+            event = payloads.call_status(leg, status, self._now, event_id=event_id, session=self._ids())
+            self._post("VCS", event)
+
+    def _is_told(self, kind: str) -> bool:
+        """Whether an event of this type is worth making. The weather needs all of them: each takes its dice,
+        and may be delivered so late that somebody wants it by then."""
+        return self._chaos or self._courier.has(kind)
 
     def _ids(self) -> Json:
         return {"sessionId": self.session_id, "subAccountId": self._subaccount_id}

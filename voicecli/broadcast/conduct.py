@@ -1,0 +1,20 @@
+"""How a broadcast is carried out."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """Times are in seconds. ``retry`` has the outcomes that another attempt
+    is made after, ``every`` later, up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are
+    there, at most ``timeout`` after the last call. ``digits`` is whether the calls ask for some."""
+
+    concurrency: int = 32
+    max_calls: int | None = None
+    retry: frozenset[str] = frozenset()
+    attempts: int = 1
+    every: float = 600.0
+    wait: bool = False
+    timeout: float = 300.0
+    digits: bool = False
+    confirming: frozenset[str] = frozenset()
