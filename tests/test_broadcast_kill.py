@@ -168,8 +168,9 @@ def test_killed_while_it_plans_nobody_was_called_and_it_can_begin_anew(tmp_path:
 def test_killed_before_the_first_call_it_is_recognised_or_begins_anew(tmp_path: Path) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
-        machine.write_list(["+33199002000", "+33199002001"])
-        with machine.started(*machine.sending("--wait")) as process:  # it looks for a way in first
+        machine.write_list(["+33199001234", "+33199001235"])
+        way_in = [option for option in registering() if option != "--register"]
+        with machine.started(*machine.sending("--wait", *way_in)) as process:  # which it opens first
             wait_until(machine.broadcasts)
             kill(process)
         assert machine.arrivals == 0
@@ -177,6 +178,6 @@ def test_killed_before_the_first_call_it_is_recognised_or_begins_anew(tmp_path: 
         assert done.code == 9, done.err
         assert f"resume {machine.broadcasts()[0]}" in done.err
         assert machine.arrivals == 0
-        assert machine.run("resume", *machine.broadcasts(), *WAY_IN).code == 0
+        assert machine.run("resume", *machine.broadcasts(), *way_in).code == 0
         machine.check_never_twice()
         assert machine.states() == {"accepted": 2}
