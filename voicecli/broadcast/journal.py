@@ -7,7 +7,7 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -261,6 +261,15 @@ class Journal:
                 "UPDATE broadcast_rows SET state = ?, reason = NULL WHERE broadcast = ? AND state = ?",
                 (RowState.PLANNED, self.broadcast.number, state),
             ).rowcount
+
+    def plan_retries(self, outcomes: Collection[str], attempts: int) -> None:
+        """Those whose last attempt had such an outcome are to be called again, so often in all."""
+        which = f"state = ? AND attempts < ? AND outcome IN ({', '.join('?' * len(outcomes))})"
+        with self.store.change() as change:
+            change(
+                f"UPDATE broadcast_rows SET state = ? WHERE broadcast = ? AND {which}",  # noqa: S608
+                (RowState.RETRY, self.broadcast.number, RowState.ACCEPTED, attempts, *outcomes),
+            )
 
     @property
     def is_untouched(self) -> bool:

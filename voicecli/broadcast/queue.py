@@ -13,8 +13,8 @@ _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 class Queue:
     """The rows of a journal that are to be called. One that was given out is not given out again unless it is
-    handed back. ``every`` is the time from one attempt to the next, in microseconds; ``current`` gives the row
-    of a line as it is by now."""
+    handed back. ``every`` is the time from one attempt to the next, in microseconds; ``current`` gives the
+    row of a line as it is by now."""
 
     def __init__(self, journal: Journal, every: int, current: Callable[[int], Row | None]) -> None:
         self._every = every

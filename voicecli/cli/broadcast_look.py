@@ -92,8 +92,7 @@ def settle_if_idle(store: Store, broadcast: Broadcast) -> None:
 
 def settle(journal: Journal) -> None:
     """Take in what was reported while nobody was at it."""
-    conduct = Asked.from_options(journal.broadcast.options).conduct()
-    outcomes.settle(journal, confirming=conduct.confirming, digits=conduct.digits)
+    outcomes.settle(journal, Asked.from_options(journal.broadcast.options).conduct())
 
 
 def tally(store: Store, broadcast: Broadcast) -> Tally:

@@ -163,11 +163,10 @@ def resume(
         journal = Journal.open(store, broadcast)
         try:
             journal.leave_nothing_sending()
-            conduct = asked.conduct()
-            outcomes.settle(journal, confirming=conduct.confirming, digits=conduct.digits)
+            journal.becomes(State.OPEN)
+            outcomes.settle(journal, asked.conduct())
             for state in retry:
                 journal.plan_again(state)
-            journal.becomes(State.OPEN)
             return _carry_out(context, settings, journal, plan, asked, reception)
         finally:
             journal.close()
