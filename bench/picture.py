@@ -23,6 +23,7 @@ from screen import screen
 
 COLUMNS, LINES = 96, 60
 FOLDER = Path(__file__).parents[1] / ".github"
+ERASING = rb"\r(?:\x1b\[\d+A)?\x1b\[K\x1b\[C\x1b\[J\r"
 VOICECLI = [sys.executable, "-m", "voicecli"]
 CALLS = ("0486", "1234", "0480", "5678", "2010", "7203", "1235", "0404", "8123")
 ESCALATION = [
@@ -33,8 +34,9 @@ ESCALATION = [
 ]
 
 
-def output_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What a command writes to a terminal of this size."""
+def output_of(command: Sequence[str], environment: Mapping[str, str], until: float = 1.0) -> str:
+    """What a command writes to a terminal of this size: all of it, or up to the picture that stands there
+    ``until`` some part of it is written."""
     process, terminal = pty.fork()
     if process == 0:
         os.execvpe(command[0], [*command], {**environment, "TERM": "xterm-256color"})
@@ -46,15 +48,21 @@ def output_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
     except OSError:
         pass  # the command has ended
     os.waitpid(process, 0)
+    if until < 1:
+        pictures = [found.start() for found in re.finditer(ERASING, written)]
+        written = written[: pictures[round(len(pictures) * until)]]
     return "\n".join(screen(written.decode().replace("\r\n", "\n")))
 
 
-def draw(name: str, commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -> None:
-    """A picture of these commands of voicecli's, one after the other."""
+def draw(
+    name: str, commands: Sequence[Sequence[str]], environment: Mapping[str, str], *, live: float = 1.0
+) -> None:
+    """A picture of these commands of voicecli's, one after the other; with ``live``, of how they look when
+    that part of what they write is written."""
     console = Console(record=True, width=COLUMNS, file=StringIO())
     for command in commands:
         console.print(f"$ voicecli {shlex.join(command)}", highlight=False)
-        console.print(Text.from_ansi(output_of([*VOICECLI, *command], environment)))
+        console.print(Text.from_ansi(output_of([*VOICECLI, *command], environment, live)))
     without_web_fonts = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     FOLDER.mkdir(exist_ok=True)
     console.save_svg(str(FOLDER / f"{name}.svg"), title="voicecli", code_format=without_web_fonts)
@@ -86,6 +94,12 @@ def main() -> None:
         draw("escalation", [["call", *ESCALATION, "--confirm", "1", "--until-confirmed"]], environment)
         listed = [*VOICECLI, "sessions", "--quiet", "--to", ESCALATION[1]]
         session = subprocess.check_output(listed, env=environment, text=True)[:8]
+        people = Path(home) / "people.csv"
+        numbers = (f"+33199{number:06d}" for number in range(0, 1_200, 3))
+        people.write_text("phone,name\n" + "".join(f"{number},Anna\n" for number in numbers))
+        os.chdir(home)
+        broadcast = ["broadcast", people.name, "Hello {name}, we are open again.", "--rate", "60/s", "--yes"]
+        draw("broadcast", [[*broadcast, "--wait"]], environment, live=0.6)
         draw("history", [["sessions", session], ["stats"]], environment)
 
 

@@ -209,6 +209,11 @@ def request_from_json(
         )
     actions = body.get("callflow")
     if to is not None and isinstance(actions, list):
+        if destinations(actions[:1]):
+            raise InvalidInput(
+                "The callflow begins with a call of its own, so there is no place for another.",
+                hint="Leave one of the two out.",
+            )
         _refuse_problems(problems(actions, in_call=True))
         actions = [make_call(caller_id(source or ""), to.e164), *actions]
     request = call_request(

@@ -23,8 +23,10 @@ LONGEST = 3600.0  # seconds; nothing in the file may be further ahead
 ONE_CUT = 1.0  # seconds in which several 429s are one: they answer requests that left together
 CUT = 0.7  # of what was too many
 GROWTH = 1.07  # times faster every second
+CAREFUL = 10.0  # seconds after a 429; whoever hears of none for longer was too slow
+RECOVERY = 1.25  # times faster every second, from then on
 LONGEST_GROWTH = 10.0  # seconds of it at once, where answers are rare
-FIRST = 10.0  # calls per second that are taken to have been too many, where hardly any were measured
+FIRST = 30.0  # calls per second that are taken to have been too many, where hardly any were measured
 LEAST = 1 / 60  # calls per second
 FORGOTTEN = 60.0  # seconds without any call, after which a learned limit is no longer true
 WINDOW = 2.0  # seconds; answers are counted over one to two of these
@@ -60,7 +62,8 @@ class _State(NamedTuple):
         if not state.limit or not answers:
             return state
         fastest = max(state.fastest, state.measured(now))
-        limit = state.limit * GROWTH ** min(max(0.0, now - state.grown), LONGEST_GROWTH)
+        growth = GROWTH if now < max(state.cut, state.paused) + CAREFUL else RECOVERY
+        limit = state.limit * growth ** min(max(0.0, now - state.grown), LONGEST_GROWTH)
         if limit > 2 * fastest:
             return state._replace(limit=0.0)
         return state._replace(limit=limit, fastest=fastest, grown=max(now, state.grown))

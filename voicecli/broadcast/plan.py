@@ -10,12 +10,15 @@ from typing import NamedTuple
 from voicecli import phone
 from voicecli.broadcast.journal import Row, RowState
 from voicecli.broadcast.recipients import Recipients, Record, column
-from voicecli.broadcast.template import Template
-from voicecli.callflow import CallRequest
+from voicecli.broadcast.template import Form, Template
+from voicecli.callflow import CallRequest, request_from_json, spoken
 from voicecli.errors import InvalidInput
-from voicecli.script import Script, option, with_cells
+from voicecli.script import Script, option, refuse_beside, with_cells
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
+OF_A_ROW = ("play", "repeat", "voice", "speed", "spell-digits", "thanks", "valid-for", "from")
+"""The options that a column can decide. Which digits are waited for is the same for all."""
+OF_A_CALLFLOW = ("valid-for", "from")
 MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
 MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
 SKIPPED_BY_LIST = "it is on the do-not-call list"
@@ -23,9 +26,9 @@ SKIPPED_UNSUBSCRIBED = "it has unsubscribed"
 
 
 class Plan:
-    """A list, and a script whose text may name columns of it. Columns that are called like an option of
-    ``voicecli call`` decide that option for their row, unless they are said; ``message`` does so where the
-    script has no text.
+    """A list, and a script whose text may name columns of it, or a ``callflow`` of somebody's own (JSON)
+    whose texts may. Columns that are called like an option of ``voicecli call`` decide that option for their
+    row, unless they are said; ``message`` does so where the script has no text.
 
     Raises InvalidInput for what is wrong with all rows."""
 
@@ -34,6 +37,7 @@ class Plan:
         recipients: Recipients,
         script: Script,
         *,
+        callflow: object = None,
         to_column: str | None = None,
         region: str | None = None,
     ) -> None:
@@ -43,16 +47,20 @@ class Plan:
         columns = recipients.columns
         self._to = _index_of_number(columns, to_column)
         template = None if script.text is None else Template(script.text)
-        self._used = [] if template is None else [column(columns, name) for name in template.names]
+        form = None if callflow is None else Form(callflow)
+        names = [*(template.names if template else ()), *(form.names if form else ())]
+        self._used = [column(columns, name) for name in names]
         others = {i: name for i, name in enumerate(columns) if i != self._to and i not in self._used}
         self._region_column = next((i for i, name in others.items() if name.lower() == "region"), None)
-        self._options = {named: index for index, name in others.items() if (named := option(name))}
-        self._message = self._options.pop("message", None)
-        self._render: Callable[[Sequence[str]], str] | None = None
-        if template is not None:
-            self._render = template.bind(columns)
-            self._message = None
-        elif self._message is None and script.play is None and "play" not in self._options:
+        options = {named: index for index, name in others.items() if (named := option(name))}
+        of_row = OF_A_CALLFLOW if form else OF_A_ROW
+        self._message = None if template or form else options.get("message")
+        self._options = {name: index for name, index in options.items() if name in of_row}
+        self._render = None if template is None else template.bind(columns)
+        self._fill = None if form is None else form.bind(columns)
+        if form is not None:
+            refuse_beside("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
+        elif template is None and self._message is None and not (script.play or "play" in self._options):
             raise InvalidInput(
                 "What the calls say is missing.",
                 hint="Give it as MESSAGE, with --file or --play, or in a column that is called message.",
@@ -73,6 +81,9 @@ class Plan:
     def check(self, record: Record) -> float:
         """Whether that person can hear it; how long it takes to say, in seconds. Raises InvalidInput."""
         script, text = self._heard(record)
+        if self._fill is not None:
+            texts = spoken(self._filled(script, record, "+33199001234", "check").callflow)
+            return sum(map(script.seconds, texts))
         if text is None:
             return 0.0
         script.check_text(text)
@@ -80,21 +91,32 @@ class Plan:
 
     def request(self, row: Row, request_id: str) -> CallRequest:
         """The request for a row that was found to be fine. Raises InvalidInput."""
-        script, text = self._heard(self.recipients.at(row.line))
+        record = self.recipients.at(row.line)
+        script, text = self._heard(record)
+        if self._fill is not None:
+            return self._filled(script, record, row.destination, request_id)
         return replace(script, text=text).request(row.destination, message_id=request_id)
 
     def _heard(self, record: Record) -> tuple[Script, str | None]:
-        """What that person hears: how, and the text, None for a file. Raises InvalidInput."""
+        """How that person is called, and the text, None where it is no text. Raises InvalidInput."""
         values = record.values
-        script = self._with_options(tuple([values[index] for index in self._options.values()]))
-        if script.play is not None:
-            return script, None
-        if self._render is None:
-            return script, "" if self._message is None else values[self._message]
         for index in self._used:
             if not values[index]:
                 raise InvalidInput(f"{self.recipients.columns[index]} is empty.")
-        return script, self._render(values)
+        script = self._with_options(tuple([values[index] for index in self._options.values()]))
+        if script.play is not None or self._fill is not None:
+            return script, None
+        if self._render is not None:
+            return script, self._render(values)
+        return script, "" if self._message is None else values[self._message]
+
+    def _filled(self, script: Script, record: Record, destination: str, request_id: str) -> CallRequest:
+        """The request with a callflow of somebody's own."""
+        document = None if self._fill is None else self._fill(record.values)
+        to = phone.PhoneNumber(destination, "")
+        return request_from_json(
+            document, to=to, source=script.source, message_id=request_id, valid_for=script.valid_for
+        )
 
     def _made(self, cells: tuple[str, ...]) -> Script:
         """The script with these options, found to be possible."""

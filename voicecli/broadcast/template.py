@@ -1,7 +1,7 @@
 """What each person is told: a text with the names of columns in braces."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
 from voicecli.broadcast.recipients import column
@@ -46,3 +46,42 @@ class Template:
             return lambda values: self._texts[0]
         form, pick = "%s".join(text.replace("%", "%%") for text in self._texts), itemgetter(*places)
         return lambda values: form % pick(values)
+
+
+class Form:
+    """A JSON document whose texts are templates; ``names`` are those of all their placeholders. Raises
+    InvalidInput."""
+
+    def __init__(self, document: object) -> None:
+        self._document = document
+        self.names = tuple(dict.fromkeys(name for text in _texts(document) for name in Template(text).names))
+
+    def bind(self, columns: Sequence[str]) -> Callable[[Sequence[str]], object]:
+        """What makes the document for a person, as ``Template.bind`` makes a text."""
+        return _bound(self._document, columns)
+
+
+def _texts(document: object) -> Iterator[str]:
+    match document:
+        case str():
+            yield document
+        case list():
+            for part in document:
+                yield from _texts(part)
+        case dict():
+            for part in document.values():
+                yield from _texts(part)
+
+
+def _bound(document: object, columns: Sequence[str]) -> Callable[[Sequence[str]], object]:
+    match document:
+        case str():
+            return Template(document).bind(columns)
+        case list():
+            parts = [_bound(part, columns) for part in document]
+            return lambda values: [part(values) for part in parts]
+        case dict():
+            fields = {name: _bound(part, columns) for name, part in document.items()}
+            return lambda values: {name: part(values) for name, part in fields.items()}
+        case _:
+            return lambda values: document

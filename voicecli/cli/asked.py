@@ -120,9 +120,14 @@ class Said(NamedTuple):
     text: str | None = None
     play: str | None = None
     thanks: str | None = None
+    callflow: str | None = None  # JSON
 
     def packed(self) -> bytes:
         return json.dumps(self).encode()
+
+    def document(self) -> object:
+        """The callflow of the user's own; None where there is none."""
+        return None if self.callflow is None else json.loads(self.callflow)
 
     @classmethod
     def unpacked(cls, packed: bytes) -> "Said":

@@ -136,6 +136,14 @@ def send(
     spell_digits: script_options.SpellDigits = False,
     file: script_options.MessageFile = None,
     play: script_options.Play = None,
+    callflow_file: Annotated[
+        str | None,
+        typer.Option(
+            "--callflow",
+            metavar="FILE",
+            help="Send a callflow of your own (JSON), with {name} in its texts.",
+        ),
+    ] = None,
     wait: script_options.Wait = False,
     timeout: script_options.Timeout = None,
     confirm: script_options.Confirm = None,
@@ -208,6 +216,7 @@ def send(
         broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
         message_file=file,
+        callflow_file=callflow_file,
     )
 
 

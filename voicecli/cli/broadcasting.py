@@ -1,5 +1,6 @@
 """Sends a broadcast, or goes on with one: from what was asked to the last line on the screen."""
 
+import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from voicecli.cli import interrupts
 from voicecli.cli.asked import Asked, Said
 from voicecli.cli.broadcast_check import agreed, dry_run, show_problems
 from voicecli.cli.broadcast_view import View
+from voicecli.cli.call_requests import json_document
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.way_in import WayIn, listening_plan
@@ -66,21 +68,25 @@ def send(
     *,
     source: str | None,
     message_file: str | None,
+    callflow_file: str | None,
 ) -> ExitCode:
     """Begin a broadcast. Raises InvalidInput where not all of it can be sent, and before anybody is called;
     PlacedBefore where this list was sent before; what keeps it from being carried out."""
     voice = asked.voice
     settings = context.settings({"source": source, "voice_profile": voice, **reception.flags()})
     values = settings.require(*CONNECTION, "source", "voice_profile")
-    speaks = said.play is None
+    speaks = said.play is None and callflow_file is None
     asked = asked._replace(source=values["source"], voice=values["voice_profile"] if speaks else voice)
     asked.hours(), asked.calls_per_second()  # may be wrong
     if message_file is not None:
         if said.text is not None:
             raise InvalidInput("MESSAGE can't be given together with --file.", hint="Leave one of them out.")
         said = said._replace(text=context.read_text(message_file).rstrip("\r\n"))
+    if callflow_file is not None:
+        document = json_document(context.read_text(callflow_file), callflow_file)
+        said = said._replace(callflow=json.dumps(document))
     content = context.read_bytes(people, limit=lists.MAX_LIST)
-    plan = Plan(lists.read(content), asked.script(said), to_column=asked.to_column, region=asked.region)
+    plan = _plan(content, asked, said)
     with Store(contexts.home(settings)) as store:
         of = settings.require("base_url", "subaccount_id")
         mark = placed.fingerprint(store, content)
@@ -159,7 +165,7 @@ def resume(
                 hint="Put it back as it was. voicecli broadcast results says who was called already.",
             )
         said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
-        plan = Plan(lists.read(content), asked.script(said), to_column=asked.to_column, region=asked.region)
+        plan = _plan(content, asked, said)
         journal = Journal.open(store, broadcast)
         try:
             journal.leave_nothing_sending()
@@ -170,6 +176,16 @@ def resume(
             return _carry_out(context, settings, journal, plan, asked, reception)
         finally:
             journal.close()
+
+
+def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
+    return Plan(
+        lists.read(content),
+        asked.script(said),
+        callflow=said.document(),
+        to_column=asked.to_column,
+        region=asked.region,
+    )
 
 
 def _carry_out(

@@ -127,12 +127,7 @@ def _own_request(
     """The request for a callflow of the user's own."""
     values = settings.require(*CONNECTION, *(() if number is None else ("source",)))
     path = "-" if asked.callflow_file is None else asked.callflow_file
-    document = _json_document(context.read_text(path), path)
-    if number is not None and _calls_first(document):
-        raise InvalidInput(
-            "The callflow begins with a call of its own, so TO has no place.",
-            hint="Leave one of the two out.",
-        )
+    document = json_document(context.read_text(path), path)
     return callflow.request_from_json(
         document,
         to=number,
@@ -154,12 +149,9 @@ def _message(context: Context, asked: CallOptions) -> str:
     return text
 
 
-def _calls_first(document: object) -> bool:
-    actions = document.get("callflow") if isinstance(document, dict) else document
-    return isinstance(actions, list) and bool(callflow.destinations(actions[:1]))
+def json_document(text: str, path: str) -> object:
+    """A callflow out of a file. Raises InvalidInput."""
 
-
-def _json_document(text: str, path: str) -> object:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no JSON value")
 
