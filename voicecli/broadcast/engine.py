@@ -391,13 +391,21 @@ class Engine:
         self._taken()
         self._journal.release_reserve()
         try:
-            self._write()
+            self._write_in_spite_of_all()
             if not self._left():
                 self._journal.becomes(State.DONE)
         except StoreFailed as error:
             self.ended_by = self._not_noted(error)
         self._tell_all()
         self._show_all()
+
+    def _write_in_spite_of_all(self) -> None:
+        """Write what is known, on a disk that is full, too. Raises StoreFailed."""
+        try:
+            self._write()
+        except StoreFailed:
+            self._journal.store.tidy()  # then its log can begin again where it began
+            self._write()
 
     def _not_noted(self, error: StoreFailed) -> StoreFailed:
         """With the calls whose answers are lost to the journal: there they are unknown."""
@@ -406,7 +414,8 @@ class Engine:
             {"line": row.line, "destination": row.destination, "state": row.state, "sessionId": row.session}
             for row in lost
         ]
-        return StoreFailed(error.message, hint=error.hint, details={"rows": rows})
+        hint = f"{error.hint} 8x8's answers to {len(lost):,} calls are lost: they count as unknown."
+        return StoreFailed(error.message, hint=hint if lost else error.hint, details={"rows": rows})
 
     def _left(self) -> bool:
         """Whether somebody is still to be called."""

@@ -106,15 +106,20 @@ def create(
     """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear."""
     broadcast_id = "b" + secrets.token_hex(5)
     lock = _locked(store, broadcast_id)
-    [(newest,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
-    sealed = sealing.seal(store.path.parent, broadcast_id, said)
-    with store.change() as change:
-        of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
-        change(
-            f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
-            (*of, json.dumps(options), sealed, State.PLANNING, newest),
-        )
-    return Journal(store, find(store, broadcast_id, planning=True), lock)
+    try:
+        [(newest,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
+        sealed = sealing.seal(store.path.parent, broadcast_id, said)
+        with store.change() as change:
+            of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
+            change(
+                f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
+                (*of, json.dumps(options), sealed, State.PLANNING, newest),
+            )
+        return Journal(store, find(store, broadcast_id, planning=True), lock)
+    except BaseException:  # a disk that is full, say: nothing is left behind
+        sealing.forget(store.path.parent, broadcast_id)
+        lock.close(remove=True)
+        raise
 
 
 def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:

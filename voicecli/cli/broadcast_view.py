@@ -62,12 +62,15 @@ class View:
         }
         lines = [*summary(tally), *((f"{command}  # {what}", "") for command, what in todo)]
         self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
-        how = f"To go on: voicecli broadcast resume {self._id}"
+        how = self.how_to_go_on
         if untouched:
             how = "Nobody was called: the same command can begin anew."
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
-            raise Interrupted(message, hint=how if tally.left else "", details={"broadcast": self._id})
+            details = {} if error is None else error.details()
+            raise Interrupted(
+                message, hint=how if tally.left else "", details={"broadcast": self._id, **details}
+            )
         if isinstance(error, OutOfTime):
             self._output.note(error.message)
         elif error is not None:
@@ -76,6 +79,10 @@ class View:
                 raise error
             self._output.error(error)
         return code
+
+    @property
+    def how_to_go_on(self) -> str:
+        return f"To go on: voicecli broadcast resume {self._id}"
 
     def _code(self, tally: Tally, *, waits: bool) -> ExitCode:
         fine = not (tally.left or tally.refused or tally.unknown)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from voicecli.cli.call_requests import json_document
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.way_in import WayIn, listening_plan
-from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed
 from voicecli.settings import Settings
 from voicecli.store import Store
 
@@ -120,13 +120,13 @@ def send(
             options=asked._asdict(),
             said=said.packed(),
         )
-        try:
-            journal.plan(checked.rows(), again=wishes.again)
-            return _carry_out(context, settings, journal, plan, asked, reception)
-        finally:
-            if journal.state is State.PLANNING or journal.is_untouched:
-                journals.delete(store, journal.broadcast)  # the same command can begin anew
-            journal.close()
+        with closing(journal):
+            try:
+                journal.plan(checked.rows(), again=wishes.again)
+                return _carry_out(context, settings, journal, plan, asked, reception)
+            finally:
+                if journal.state is State.PLANNING or journal.is_untouched:
+                    journals.delete(store, journal.broadcast)  # the same command can begin anew
 
 
 def resume(
@@ -166,16 +166,13 @@ def resume(
             )
         said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
         plan = _plan(content, asked, said)
-        journal = Journal.open(store, broadcast)
-        try:
+        with closing(Journal.open(store, broadcast)) as journal:
             journal.leave_nothing_sending()
             journal.becomes(State.OPEN)
             outcomes.settle(journal, asked.conduct())
             for state in retry:
                 journal.plan_again(state)
             return _carry_out(context, settings, journal, plan, asked, reception)
-        finally:
-            journal.close()
 
 
 def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
@@ -232,8 +229,12 @@ def _carry_out(
         interrupts.run(work())
     except KeyboardInterrupt:
         interrupted = True
+    except OutputFailed as error:
+        error.hint = f"{error.hint} {view.how_to_go_on}".strip()
+        raise
     finally:
-        pace.close()
+        with suppress(StoreFailed):  # what the last answers say of the pace matters to nobody now
+            pace.close()
     if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
         sealing.forget(home, journal.broadcast.id)
     return view.end(engine, interrupted=interrupted, waits=asked.waits)
