@@ -1,4 +1,4 @@
-"""``voicecli broadcast FILE MESSAGE``, the real program against the sandbox: what it checks, asks and sends."""
+"""``voicecli broadcast FILE MESSAGE``, the real program: what it checks, asks and sends."""
 
 import json
 import os
@@ -68,7 +68,7 @@ JSON_LINES = '{"phone": "+33199001234", "name": "Ann"}\n{"name": "Zoë", "phone"
     ids=["csv", "tsv", "semicolons", "excel", "utf-16", "json lines"],
 )
 def test_a_list_is_read_in_whatever_form(broadcast: Broadcast, content: bytes) -> None:
-    done = broadcast(write("list", content), MESSAGE, *YES)
+    done = broadcast(write("people", content), MESSAGE, *YES)
     assert (done.code, broadcast.heard) == (0, {ANN: "Hello Ann", BOB: "Hello Zoë"}), done
 
 
@@ -81,11 +81,11 @@ def test_numbers_on_lines_come_from_a_file_or_a_pipe(broadcast: Broadcast, argum
 
 
 def test_the_message_comes_from_a_pipe_a_file_or_a_column(broadcast: Broadcast) -> None:
-    write("list", f"phone,message\n{ANN},To Ann\n")
+    write("people", f"phone,message\n{ANN},To Ann\n")
     write("text", "From {phone}\n")
-    assert broadcast("list").code == 0
-    assert broadcast("list", "-", "--again", stdin="Piped\n").code == 0
-    assert broadcast("list", "--file", "text", "--again").code == 0
+    assert broadcast("people").code == 0
+    assert broadcast("people", "-", "--again", stdin="Piped\n").code == 0
+    assert broadcast("people", "--file", "text", "--again").code == 0
     assert [action(request, 1, "text") for request in broadcast.requests] == [
         "To Ann",
         "Piped",
@@ -94,8 +94,8 @@ def test_the_message_comes_from_a_pipe_a_file_or_a_column(broadcast: Broadcast) 
 
 
 def test_the_numbers_column_can_be_named_and_national(broadcast: Broadcast) -> None:
-    write("list", "who;mobile\nAnn;01 99 00 12 34\n")
-    assert broadcast("list", "Hi {who}", "--to-column", "mobile", "--region", "FR").code == 0
+    write("people", "who;mobile\nAnn;01 99 00 12 34\n")
+    assert broadcast("people", "Hi {who}", "--to-column", "mobile", "--region", "FR").code == 0
     assert broadcast.heard == {ANN: "Hi Ann"}
 
 
@@ -120,7 +120,7 @@ PROBLEMS = {
 
 
 def test_bad_rows_are_shown_with_their_lines_and_stop_everything(broadcast: Broadcast) -> None:
-    done = broadcast(write("list", BAD), MESSAGE, *YES)
+    done = broadcast(write("people", BAD), MESSAGE, *YES)
     assert (done.code, done.out, broadcast.called) == (2, "", [])
     for line, words in PROBLEMS.items():
         assert re.search(rf"^{line} +{re.escape(words)}", done.err, re.MULTILINE), done
@@ -130,14 +130,14 @@ def test_bad_rows_are_shown_with_their_lines_and_stop_everything(broadcast: Broa
 
 
 def test_programs_get_bad_rows_with_the_error(broadcast: Broadcast) -> None:
-    done = broadcast(write("list", BAD), MESSAGE, *YES, "--json")
+    done = broadcast(write("people", BAD), MESSAGE, *YES, "--json")
     assert (done.code, done.out) == (2, "")
     assert done.err.count("\n") == 1
     assert {row["line"] for row in done.error["rows"]} == set(PROBLEMS)
 
 
 def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> None:
-    done = broadcast(write("list", BAD), MESSAGE, *YES, "--skip-invalid", "--json")
+    done = broadcast(write("people", BAD), MESSAGE, *YES, "--skip-invalid", "--json")
     assert (done.code, sorted(broadcast.called)) == (0, [ANN, "+33199001238"]), done
     summary = json.loads(done.out.splitlines()[-1])
     assert (summary["total"], summary["accepted"], summary["skipped"]) == (7, 2, 5)
@@ -168,7 +168,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--public-url", "https://a.example"], "--public-url has no effect without"),
         (["Hi", "--retry", "completed"], "no outcome to call again after"),
         (["Hi", "--play", "https://a.example/b.mp3"], "MESSAGE can't be given together with --play"),
-        (["Hi", "--file", "list"], "MESSAGE can't be given together with --file"),
+        (["Hi", "--file", "people"], "MESSAGE can't be given together with --file"),
         (["--play", "nowhere"], "must be an http or https URL"),
         (["Hi", "--confirm", "a"], "--confirm takes keys"),
         (["Hi", "--confirm", "1", "--digits", "4"], "--digits can't be given together with --confirm"),
@@ -185,10 +185,10 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
 def test_what_is_wrong_with_all_of_it_is_one_error(
     broadcast: Broadcast, arguments: list[str], says: str
 ) -> None:
-    write("list", people(ANN, BOB))
+    write("people", people(ANN, BOB))
     write("empty", "")
     write("wrong", f"{ANN}\nnobody\n")
-    done = broadcast("list", *arguments, *YES)
+    done = broadcast("people", *arguments, *YES)
     assert (done.code, done.out, broadcast.called) == (2, "", []), done
     assert says in done.err
     assert "line" not in done.err.splitlines()[0].split()[0]
@@ -208,7 +208,7 @@ def test_what_is_wrong_with_all_of_it_is_one_error(
     ids=["empty", "heading", "nul", "10 MB cell", "open quote", "column twice", "array"],
 )
 def test_what_is_no_list_is_one_error(broadcast: Broadcast, content: bytes, says: str) -> None:
-    done = broadcast(write("list", content), "Hi", *YES)
+    done = broadcast(write("people", content), "Hi", *YES)
     assert (done.code, done.out) == (2, "")
     assert says in done.err
     assert len(done.err) < 500
@@ -216,10 +216,10 @@ def test_what_is_no_list_is_one_error(broadcast: Broadcast, content: bytes, says
 
 def test_ten_thousand_columns_and_hostile_cells_are_shown_and_not_obeyed(broadcast: Broadcast) -> None:
     names = ",".join(f"c{number}" for number in range(10_000))
-    write("list", f"phone,{names}\n{ANN},{',' * 9_998}\x1b]0;own\x07\u202e\n\x1b[2J+33,=1+1{',' * 9_998}\n")
-    done = broadcast("list", "Hi {c9999}", "--dry-run", "--skip-invalid")
+    write("people", f"phone,{names}\n{ANN},{',' * 9_998}\x1b]0;own\x07\u202e\n\x1b[2J+33,=1+1{',' * 9_998}\n")
+    done = broadcast("people", "Hi {c9999}", "--dry-run", "--skip-invalid")
     assert (done.code, "\x1b" in done.out + done.err, "\u202e" in done.out + done.err) == (0, False, False)
-    done = broadcast("list", "Hi {c10000}", "--dry-run")
+    done = broadcast("people", "Hi {c10000}", "--dry-run")
     assert (done.code, "the nearest is 'c1000'" in done.err) == (2, True), done.err
     assert len(done.err) < 1000
 
@@ -230,16 +230,16 @@ def test_ten_thousand_columns_and_hostile_cells_are_shown_and_not_obeyed(broadca
 def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
     broadcast: Broadcast, home: Path
 ) -> None:
-    write("list", people(*(f"+3319900{number}" for number in range(2000, 2090))))
+    write("people", people(*(f"+3319900{number}" for number in range(2000, 2090))))
     done = broadcast(
-        "list", "x" * 300, "--rate", "2/s", "--repeat", "3", "--speed", "2", "--dry-run", "--json"
+        "people", "x" * 300, "--rate", "2/s", "--repeat", "3", "--speed", "2", "--dry-run", "--json"
     )
     assert (done.code, done.err, broadcast.called) == (0, "", [])
     figures = done.json
     assert (figures["calls"], figures["seconds"], figures["rate"]) == (90, 45.0, 2.0)
     assert figures["secondsOfSpeech"] == 90 * 300 * 3 / 2 / 15
     assert figures["first"] == {"line": 2, "destination": "+33199002000", "message": " ".join(["x" * 300])}
-    done = broadcast("list", MESSAGE, "--rate", "2/s", "--dry-run")
+    done = broadcast("people", MESSAGE, "--rate", "2/s", "--dry-run")
     assert done.out.startswith(
         "Would call 90 people from +33199000000 through Sandbox.\nThat takes 45 s at 2/s."
     )
@@ -248,16 +248,16 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
 
 
 def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
-    write("list", people(*(f"+3319900{number}" for number in range(2000, 2090))) + "bad,x\n")
+    write("people", people(*(f"+3319900{number}" for number in range(2000, 2090))) + "bad,x\n")
     figures = [
         broadcast(
-            "list", "Hi", "--rate", "2/s", "--shard", f"{part}/3", "--dry-run", "--skip-invalid", "--json"
+            "people", "Hi", "--rate", "2/s", "--shard", f"{part}/3", "--dry-run", "--skip-invalid", "--json"
         ).json
         for part in (1, 2, 3)
     ]
     assert sum(one["calls"] for one in figures) == 90
     assert {(one["everybody"], one["bad"], one["skipped"]) for one in figures} == {(90, 1, 0)}
-    done = broadcast("list", "Hi", "--rate", "2/s", "--shard", "1/3", "--dry-run", "--skip-invalid")
+    done = broadcast("people", "Hi", "--rate", "2/s", "--shard", "1/3", "--dry-run", "--skip-invalid")
     assert (
         "This is shard 1 of 3, of 90 people in all. Together the shards make 6 calls a second.\n" in done.out
     )
@@ -266,13 +266,13 @@ def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
 
 
 def test_a_dry_run_exits_as_the_run_would(broadcast: Broadcast) -> None:
-    write("list", BAD)
-    done = broadcast("list", MESSAGE, "--dry-run")
+    write("people", BAD)
+    done = broadcast("people", MESSAGE, "--dry-run")
     assert (done.code, done.out.splitlines()[0]) == (
         2,
         "Nobody would be called without --skip-invalid. With it:",
     )
-    assert broadcast("list", MESSAGE, "--dry-run", "--skip-invalid").code == 0
+    assert broadcast("people", MESSAGE, "--dry-run", "--skip-invalid").code == 0
 
 
 # -- asking ------------------------------------------------------------------------------------------
@@ -325,8 +325,8 @@ OPTIONS = {
 @pytest.mark.parametrize("column", OPTIONS)
 def test_a_column_decides_its_option_for_its_row(broadcast: Broadcast, column: str) -> None:
     cell, holds = OPTIONS[column]
-    write("list", f"phone,{column}\n{ANN},{cell}\n{BOB},\n")
-    done = broadcast("list", "Code 123", *YES)
+    write("people", f"phone,{column}\n{ANN},{cell}\n{BOB},\n")
+    done = broadcast("people", "Code 123", *YES)
     assert done.code == 0, done
     assert f"Columns taken for options: {column}.\n" in done.err
     flows = {action(request, 0, "destination"): request["callflow"] for request in broadcast.requests}
@@ -335,25 +335,25 @@ def test_a_column_decides_its_option_for_its_row(broadcast: Broadcast, column: s
 
 
 def test_the_other_columns_do_so_as_well(broadcast: Broadcast) -> None:
-    write("list", f"phone,region,valid-for,message\n01 99 00 12 34,FR,10m,One\n{BOB},,,Two\n")
-    assert broadcast("list", *YES).code == 0
+    write("people", f"phone,region,valid-for,message\n01 99 00 12 34,FR,10m,One\n{BOB},,,Two\n")
+    assert broadcast("people", *YES).code == 0
     assert broadcast.heard == {ANN: "One", BOB: "Two"}
     until = {action(request, 0, "destination"): str(request["validUntil"]) for request in broadcast.requests}
     assert datetime.fromisoformat(until[ANN]) < datetime.fromisoformat(until[BOB])
 
 
 def test_a_column_that_is_said_is_no_option(broadcast: Broadcast) -> None:
-    write("list", f"phone,from\n{ANN},10:00\n")
-    assert broadcast("list", "At {from}").code == 0
+    write("people", f"phone,from\n{ANN},10:00\n")
+    assert broadcast("people", "At {from}").code == 0
     assert broadcast.heard == {ANN: "At 10:00"}
 
 
 def test_who_calls_a_column_as_an_option_by_accident_finds_out(broadcast: Broadcast) -> None:
-    write("list", f"phone,from,Speed\n{ANN},10:00,\n{BOB},11:00,\n")
-    done = broadcast("list", "Hi", *YES)
+    write("people", f"phone,from,Speed\n{ANN},10:00,\n{BOB},11:00,\n")
+    done = broadcast("people", "Hi", *YES)
     assert (done.code, broadcast.called) == (2, [])
     assert "A column of the list that is called like an option decides it: 'from', 'Speed'." in done.err
-    assert broadcast("list", "Hi {from}", "--dry-run", "--json").json["optionColumns"] == ["Speed"]
+    assert broadcast("people", "Hi {from}", "--dry-run", "--json").json["optionColumns"] == ["Speed"]
 
 
 def test_a_file_is_played_in_place_of_a_text(broadcast: Broadcast) -> None:
@@ -532,7 +532,7 @@ def test_where_8x8_can_not_be_reached_it_waits_and_can_be_resumed(broadcast: Bro
         (document({"sessionId": ["x"]}), "unknown"),
         (document({"statusCode": 7, "statusMessage": "no: \x1b[2J Hello N0"}, "400 Bad Request"), "refused"),
     ],
-    ids=["control characters", "html", "binary", "list", "echo"],
+    ids=["control characters", "html", "binary", "people", "echo"],
 )
 def test_a_hostile_answer_is_shown_and_not_obeyed(
     broadcast: Broadcast, home: Path, answer: bytes, status: str
@@ -592,10 +592,10 @@ def test_a_list_from_a_pipe_is_resumed_from_a_pipe(broadcast: Broadcast) -> None
 def test_nothing_that_people_hear_is_on_the_disk(broadcast: Broadcast, home: Path, killed: bool) -> None:
     last = SILENT if killed else LOST
     write(
-        "list",
+        "people",
         f"phone,word,play\n{ANN},Xylophon,\n{BOB},Marimba,https://a.example/geheim.mp3\n{last},Celesta,\n",
     )
-    arguments = ("list", "Kennwort {word}", "--yes", "--request-timeout", "20")
+    arguments = ("people", "Kennwort {word}", "--yes", "--request-timeout", "20")
     with broadcast.under_way(*arguments) as process:
         wait_until(lambda: len(broadcast.called) == 3)
         if killed:
