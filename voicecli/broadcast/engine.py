@@ -6,11 +6,12 @@ that down, and only then lets those requests leave.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from voicecli import api, history, phone, unsubscribed
 from voicecli.api import Session
@@ -44,6 +45,14 @@ MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of 
 LONGEST_PAUSE = 30.0  # seconds
 MAX_PASSED = 1_000  # rows that are not called and looked at in one round
 _OF_THE_ACCOUNT = (401, 402, 403, 404)  # HTTP statuses that every other row would get, too
+
+
+class _Leaving(NamedTuple):
+    """A request that is about to leave: for the row as it was before, as it is then."""
+
+    before: Row
+    row: Row
+    request: CallRequest
 
 
 @dataclass(slots=True, eq=False)
@@ -93,13 +102,14 @@ class Engine:
         self._unsubscribed: Collection[str] = frozenset()
         self._tell = tell
         self._show = show
-        self._queue = Queue(journal, round(conduct.every * 1e6))
+        self._queue = Queue(journal, round(conduct.every * 1e6), self._current)
         self._turn: Row | None = None  # who is next, when the pace allows it
         self._everybody_read = False  # whether all rows of the journal were looked at
         self._calls_left = conduct.max_calls
         self._flying: dict[int, _Flight] = {}  # by line
         self._landed: list[_Flight] = []
         self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
+        self._untold: deque[Row] = deque()  # that are on the disk
         self._limited: Counter[int] = Counter()  # 429s, by line
         self._unreachable = 0  # times in a row
         self._pause = 0.0  # seconds until it is worth going on
@@ -110,12 +120,14 @@ class Engine:
         self._last_call = time.monotonic()
 
     async def run(self) -> None:
-        """Until nobody is left to be called, or something ends it. Raises StoreFailed where the journal can't
-        be written, after which no request has left; when it is cancelled, it waits GRACE for answers."""
+        """Until nobody is left to be called, or something ends it, such as a journal that can't be written:
+        after that no request has left. When it is cancelled, it waits GRACE for answers."""
         try:
             while not self._is_over():
                 self._round()
                 await self._wait()
+        except StoreFailed as error:
+            self.ended_by = error
         finally:
             await self._land()
 
@@ -123,19 +135,22 @@ class Engine:
 
     def _round(self) -> None:
         for flight in self._taken():
-            self._answered(flight)
+            self._heed(flight.error)
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._looked = time.monotonic()
             self._look()
-        leaving = list(self._leaving())
+        leaving: list[_Leaving] = []
         try:
+            for one in self._leaving():
+                leaving.append(one)  # noqa: PERF402 - each counts, even if the next one fails
             self._write()
-        except StoreFailed:
-            for row, _ in leaving:  # as they do not leave
-                self._changed.pop(row.line, None)
+        except BaseException:
+            for one in leaving:  # they do not leave, so they stay what they were
+                self._changed[one.row.line] = self._changed[one.row.line][0], one.before
             raise
-        for row, request in leaving:
-            self._start(row, request)
+        for one in leaving:
+            self._start(one.row, one.request)
+        self._tell_all()
 
     def _becomes(self, row: Row, new: Row) -> Row:
         """Note that a row is to be written like this; as it is then."""
@@ -154,7 +169,11 @@ class Engine:
         changed, self._changed = self._changed, {}
         for before, row in changed.values():
             self._progress.changed(before, row)
-            self._tell(row)
+            self._untold.append(row)
+
+    def _tell_all(self) -> None:
+        while self._untold:
+            self._tell(self._untold.popleft())
 
     def _look(self) -> None:
         """See what 8x8 has reported, whose night is over, and whether somebody has stopped the broadcast."""
@@ -179,19 +198,24 @@ class Engine:
         if row is None or (known := report.applied(row)) == row:
             return
         known = self._becomes(row, known)
-        conduct = self._conduct
-        if known.outcome in conduct.retry and known.attempts < conduct.attempts:
-            self._queue.retry(self._becomes(known, known._replace(state=RowState.RETRY)))
+        if row.line not in self._flying:
+            self._call_again(known)
+
+    def _call_again(self, row: Row) -> None:
+        """Where its outcome is worth another attempt."""
+        if row.outcome in self._conduct.retry and row.attempts < self._conduct.attempts:
+            self._queue.retry(self._becomes(row, row._replace(state=RowState.RETRY)))
 
     def _current(self, line: int) -> Row | None:
+        """The row as it is, or is about to be."""
         if line in self._changed:
             return self._changed[line][1]
         return self._flying[line].row if line in self._flying else self._journal.row(line)
 
     # -- who is called -------------------------------------------------------------------------------
 
-    def _leaving(self) -> Iterator[tuple[Row, CallRequest]]:
-        """Those who are called in this round, with their requests."""
+    def _leaving(self) -> Iterator["_Leaving"]:
+        """Those who are called in this round."""
         self._pause = LOOK_EVERY
         room = self._conduct.concurrency - len(self._flying)
         for _ in range(MAX_PASSED):
@@ -201,6 +225,8 @@ class Engine:
             if row is None:
                 self._everybody_read = True
                 return
+            if row.attempts and self._current(row.line) != row:
+                continue  # a report has come since it was read, or it is there twice
             if self._passed_over(row):
                 continue
             if self._calls_left == 0:
@@ -210,9 +236,9 @@ class Engine:
             if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
                 self._turn, self._pause = row, min(pause, LOOK_EVERY)
                 return
-            if (request := self._claimed(row)) is not None:
+            if (leaving := self._claimed(row)) is not None:
                 room -= 1
-                yield request
+                yield leaving
         self._pause = 0.0
 
     def _passed_over(self, row: Row) -> bool:
@@ -236,8 +262,8 @@ class Engine:
     def _is_awake(self, zones: Zones) -> bool:
         return self._hours is None or self._hours.allow(zones, datetime.now(UTC))
 
-    def _claimed(self, row: Row) -> tuple[Row, CallRequest] | None:
-        """The row as it is while its request is under way; None where there can be no request."""
+    def _claimed(self, row: Row) -> "_Leaving | None":
+        """None where there can be no request."""
         attempt = Row(row.line, row.destination, RowState.SENDING, row.attempts + 1)
         try:
             request = self._request(attempt, self._journal.broadcast.request_id(attempt))
@@ -246,7 +272,7 @@ class Engine:
             return None
         if self._calls_left is not None:
             self._calls_left -= 1
-        return self._becomes(row, attempt), request
+        return _Leaving(row, self._becomes(row, attempt), request)
 
     # -- requests under way --------------------------------------------------------------------------
 
@@ -266,7 +292,10 @@ class Engine:
         self._news.set()
 
     def _taken(self) -> Sequence[_Flight]:
+        """The requests that have been answered since; the journal is about to know."""
         landed, self._landed = self._landed, []
+        for flight in landed:
+            self._answered(flight)
         return landed
 
     def _answered(self, flight: _Flight) -> None:
@@ -276,14 +305,13 @@ class Engine:
         if not isinstance(error, Unreachable):
             self._unreachable = 0
         if row.state is not RowState.SENDING:
+            self._call_again(row)
             return
         match error:
             case None if flight.session is not None:
-                self._pace.answered()
                 self._last_call = time.monotonic()
                 self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
             case RateLimited():
-                self._pace.too_many(error.retry_after)
                 self._limited[row.line] += 1
                 if self._limited[row.line] < MAX_LIMITED:
                     self._not_called(row)
@@ -293,7 +321,6 @@ class Engine:
                 self.ended_by = error
                 self._not_called(row)
             case Refused():
-                self._pace.answered()
                 self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             case Unreachable():
                 self._not_reached(error)
@@ -303,6 +330,14 @@ class Engine:
                 fault = f"a fault of voicecli's own ({type(error).__name__})"
                 reason = error.message if isinstance(error, VoicecliError) else fault
                 self._becomes(row, row._replace(state=RowState.UNKNOWN, reason=reason))
+
+    def _heed(self, error: Exception | None) -> None:
+        """Tell the pace how a request was answered."""
+        match error:
+            case RateLimited():
+                self._pace.too_many(error.retry_after)
+            case None | Refused():
+                self._pace.answered()
 
     def _not_called(self, row: Row) -> None:
         """Certainly not: it is to be called as if it had not been tried."""
@@ -348,17 +383,39 @@ class Engine:
         """Give the requests under way the time to be answered, and write down all that is known."""
         tasks = [flight.task for flight in self._flying.values() if flight.task is not None]
         if tasks:
-            await asyncio.wait(tasks, timeout=GRACE)
+            with suppress(asyncio.CancelledError):  # who interrupts this does not want to wait
+                await asyncio.wait(tasks, timeout=GRACE)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks)
-        for flight in self._taken():
-            self._answered(flight)
+        self._taken()
         self._journal.release_reserve()
-        self._write()
-        if not self._left():
-            self._journal.becomes(State.DONE)
+        try:
+            self._write_in_spite_of_all()
+            if not self._left():
+                self._journal.becomes(State.DONE)
+        except StoreFailed as error:
+            self.ended_by = self._not_noted(error)
+        self._tell_all()
         self._show_all()
+
+    def _write_in_spite_of_all(self) -> None:
+        """Write what is known, on a disk that is full, too. Raises StoreFailed."""
+        try:
+            self._write()
+        except StoreFailed:
+            self._journal.store.tidy()  # then its log can begin again where it began
+            self._write()
+
+    def _not_noted(self, error: StoreFailed) -> StoreFailed:
+        """With the calls whose answers are lost to the journal: there they are unknown."""
+        lost = [row for before, row in self._changed.values() if before.state is RowState.SENDING]
+        rows = [
+            {"line": row.line, "destination": row.destination, "state": row.state, "sessionId": row.session}
+            for row in lost
+        ]
+        hint = f"{error.hint} 8x8's answers to {len(lost):,} calls are lost: they count as unknown."
+        return StoreFailed(error.message, hint=hint if lost else error.hint, details={"rows": rows})
 
     def _left(self) -> bool:
         """Whether somebody is still to be called."""

@@ -7,7 +7,7 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -106,15 +106,20 @@ def create(
     """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear."""
     broadcast_id = "b" + secrets.token_hex(5)
     lock = _locked(store, broadcast_id)
-    [(newest,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
-    sealed = sealing.seal(store.path.parent, broadcast_id, said)
-    with store.change() as change:
-        of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
-        change(
-            f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
-            (*of, json.dumps(options), sealed, State.PLANNING, newest),
-        )
-    return Journal(store, find(store, broadcast_id, planning=True), lock)
+    try:
+        [(newest,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
+        sealed = sealing.seal(store.path.parent, broadcast_id, said)
+        with store.change() as change:
+            of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
+            change(
+                f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
+                (*of, json.dumps(options), sealed, State.PLANNING, newest),
+            )
+        return Journal(store, find(store, broadcast_id, planning=True), lock)
+    except BaseException:  # a disk that is full, say: nothing is left behind
+        sealing.forget(store.path.parent, broadcast_id)
+        lock.close(remove=True)
+        raise
 
 
 def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
@@ -191,6 +196,7 @@ class Journal:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""
         path = self._reserve
         try:
+            path.touch(mode=0o600)
             with path.open("wb") as file:
                 file.write(bytes(RESERVE))
                 file.flush()
@@ -262,10 +268,28 @@ class Journal:
                 (RowState.PLANNED, self.broadcast.number, state),
             ).rowcount
 
+    def plan_retries(self, outcomes: Collection[str], attempts: int) -> None:
+        """Those whose last attempt had such an outcome are to be called again, so often in all."""
+        which = f"state = ? AND attempts < ? AND outcome IN ({', '.join('?' * len(outcomes))})"
+        with self.store.change() as change:
+            change(
+                f"UPDATE broadcast_rows SET state = ? WHERE broadcast = ? AND {which}",  # noqa: S608
+                (RowState.RETRY, self.broadcast.number, RowState.ACCEPTED, attempts, *outcomes),
+            )
+
     @property
     def is_untouched(self) -> bool:
-        """Whether certainly nobody was called."""
-        return not self._has("attempts > 0 OR state NOT IN ('planned', 'skipped')")
+        """Whether there is somebody to call, and certainly nobody was called."""
+        return self._has("state = 'planned'") and not self._has(
+            "attempts > 0 OR state NOT IN ('planned', 'skipped')"
+        )
+
+    @property
+    def attempts(self) -> int:
+        """How many calls were made, or may have been."""
+        query = "SELECT coalesce(sum(attempts), 0) FROM broadcast_rows WHERE broadcast = ?"
+        [(made,)] = self.store.rows(query, (self.broadcast.number,))
+        return int(made)
 
     @property
     def is_finished(self) -> bool:

@@ -5,7 +5,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from voicecli import history, unsubscribed
-from voicecli.broadcast.journal import STEP, Broadcast, Journal, Row, RowState
+from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.journal import STEP, Broadcast, Journal, Row, RowState, State
 from voicecli.events import Received
 from voicecli.placed import now
 from voicecli.sessions import Session
@@ -53,10 +54,11 @@ def reports(
             yield report
 
 
-def settle(journal: Journal, *, confirming: Collection[str], digits: bool) -> None:
-    """Take in all that was reported while nobody worked on the broadcast. Raises StoreFailed."""
+def settle(journal: Journal, conduct: Conduct) -> None:
+    """Take in all that was reported while nobody worked on the broadcast; who is to be called again for that
+    is, unless it is done. Raises StoreFailed."""
     newest = history.last_event(journal.store)
-    found = reports(journal, journal.seen, newest, confirming=confirming, digits=digits)
+    found = reports(journal, journal.seen, newest, confirming=conduct.confirming, digits=conduct.digits)
     while some := list(islice(found, STEP)):
         changed: dict[int, Row] = {}
         for report in some:
@@ -65,6 +67,8 @@ def settle(journal: Journal, *, confirming: Collection[str], digits: bool) -> No
                 changed[report.line] = known._replace(changed=now())
         journal.write(list(changed.values()))
     journal.write((), seen=newest)
+    if journal.state is not State.DONE:
+        journal.plan_retries(conduct.retry, conduct.attempts)
 
 
 def _report(broadcast: Broadcast, heard: list[Received], confirming: Collection[str]) -> Report | None:

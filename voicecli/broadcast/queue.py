@@ -13,11 +13,12 @@ _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 class Queue:
     """The rows of a journal that are to be called. One that was given out is not given out again unless it is
-    handed back. ``every`` is the time from one attempt to the next, in microseconds."""
+    handed back. ``every`` is the time from one attempt to the next, in microseconds; ``current`` gives the
+    row of a line as it is by now."""
 
-    def __init__(self, journal: Journal, every: int) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, every: int, current: Callable[[int], Row | None]) -> None:
         self._every = every
+        self._current = current
         self._in_order = journal.rows(*_TO_CALL)
         self._back: deque[Row] = deque()
         self._again: deque[int] = deque()  # lines, as all below
@@ -30,7 +31,7 @@ class Queue:
             return self._back.popleft()
         while self._again or (self._due and self._due[0][0] <= now):
             line = self._again.popleft() if self._again else heapq.heappop(self._due)[1]
-            row = self._journal.row(line)
+            row = self._current(line)
             if row is not None and row.state in _TO_CALL:
                 return row
         for row in self._in_order:

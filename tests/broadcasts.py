@@ -1,0 +1,131 @@
+"""``voicecli broadcast`` in a process of its own; what its journal says, and what the sandbox has seen."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from conftest import DEADLINE, Finished, RunningSandbox
+
+from voicecli.sandbox.numbers import Fault, fate
+
+PREFIXES = ("+3319900", "+3326191", "+3335301", "+3346571", "+3353649")
+"""What France keeps free for fiction, each with four more digits: for the sandbox these decide."""
+RESUME = "voicecli broadcast resume"
+
+
+class JournalRow(NamedTuple):
+    line: int
+    destination: str
+    state: str
+    attempts: int
+    session: str | None
+    outcome: str | None
+    reason: str | None
+
+
+class Machine:
+    """A machine with a list on it, at a sandbox."""
+
+    def __init__(self, home: Path, sandbox: RunningSandbox) -> None:
+        self.home = home
+        self.sandbox = sandbox
+        self.people = home.parent / "people.csv"
+
+    def write_list(self, numbers: Iterable[str]) -> None:
+        rows = "".join(f"{number},Person {index}\n" for index, number in enumerate(numbers))
+        self.people.write_text(f"phone,name\n{rows}")
+
+    @contextmanager
+    def started(self, *arguments: str, env: Mapping[str, str] = {}) -> Iterator["subprocess.Popen[str]"]:
+        """``voicecli broadcast`` with these arguments; killed in the end if it still runs."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "voicecli", "broadcast", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self.sandbox.environment, "VOICECLI_HOME": str(self.home), **env},
+            cwd=self.home.parent,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+    def sending(self, *options: str) -> Sequence[str]:
+        """The arguments that send the list."""
+        return (str(self.people), "Hello {name}", "--yes", "--request-timeout", "0.5", *options)
+
+    def run(self, *arguments: str, env: Mapping[str, str] = {}) -> Finished:
+        with self.started(*arguments, env=env) as process:
+            return ended(process)
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """What is on the disk, without touching it; nothing where there is no store yet."""
+        try:
+            with closing(sqlite3.connect(f"file:{self.home}/voicecli.sqlite3?mode=ro", uri=True)) as database:
+                return database.execute(sql).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+    def broadcasts(self) -> list[str]:
+        """The ids of those that can be resumed."""
+        return [str(row[0]) for row in self.query("SELECT id FROM broadcasts WHERE state != 'planning'")]
+
+    def rows(self) -> list[JournalRow]:
+        """All rows of all broadcasts that can be resumed."""
+        columns = ", ".join(JournalRow._fields)
+        of = "WHERE broadcast IN (SELECT number FROM broadcasts WHERE state != 'planning') ORDER BY line"
+        rows = self.query(f"SELECT {columns} FROM broadcast_rows {of}")
+        return [JournalRow(*row) for row in rows]  # type: ignore[arg-type]
+
+    def states(self) -> Mapping[str, int]:
+        return Counter(row.state for row in self.rows())
+
+    # -- what the sandbox has seen -------------------------------------------------------------------
+
+    @property
+    def arrivals(self) -> int:
+        """How many requests have reached the sandbox."""
+        return self.sandbox.sandbox.arrivals.total()
+
+    def check_never_twice(self) -> None:
+        """Each request but the last of a number was answered that there is no call."""
+        arrivals, refusals = self.sandbox.sandbox.arrivals, self.sandbox.sandbox.refusals
+        requests: Counter[str] = Counter()
+        perhaps_placed: Counter[str] = Counter()
+        whose: dict[str, str] = {}
+        for (destination, request_id), count in arrivals.items():
+            requests[destination] += count
+            perhaps_placed[destination] += count - refusals[destination, request_id]
+            assert whose.setdefault(request_id, destination) == destination, "an id was given to two people"
+        twice = {number for number, count in perhaps_placed.items() if count > 1}
+        assert not twice, f"called twice: {twice}"
+        again = {number for number, count in requests.items() if count > 1 + fate(number).too_many}
+        assert not again, f"asked for again without a 429: {again}"
+
+    def sessions(self) -> Mapping[str, str]:
+        """The sessions of the sandbox: whose, by id."""
+        return {session.session_id: session.destination for session in [*self.sandbox.sandbox.sessions]}
+
+
+def ended(process: "subprocess.Popen[str]") -> Finished:
+    out, err = process.communicate(timeout=DEADLINE)
+    return Finished(process.returncode, out, err)
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=DEADLINE)
+
+
+def loses_its_answer(number: str) -> bool:
+    return fate(number).fault not in (None, Fault.SERVER_ERROR)

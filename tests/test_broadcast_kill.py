@@ -1,0 +1,183 @@
+"""A broadcast that is killed at any moment, and gone on with: nobody is called twice, and nobody left out."""
+
+import csv
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from broadcasts import PREFIXES, Machine, kill, loses_its_answer
+from conftest import DEADLINE, Finished, RunningSandbox, wait_until
+from running_listener import listening, registering
+
+LONGEST = 0.8  # seconds until the first calls have left, on most machines
+MOST = 60  # requests between two kills
+FAULTY = ("5000", "5020", "5021", "5050", "5051", "1014")  # 500s, 502s, cut connections, a refusal
+SLOW = ("5040", "5041", "4291", "4292")  # silence and 429s: few, for each takes its time
+
+
+def numbers(count: int, dice: random.Random) -> list[str]:
+    """A list in which all that can go wrong does so, somewhere."""
+    special = [prefix + digits for prefix in PREFIXES for digits in FAULTY]
+    special += [PREFIXES[0] + digits for digits in SLOW]
+    plain = [f"{prefix}{number:04d}" for prefix in PREFIXES for number in range(2_000, 4_000)]
+    chosen = special + dice.sample(plain, count - len(special))
+    dice.shuffle(chosen)
+    return chosen
+
+
+class Run:
+    """One list from the first attempt to its end, killed as often as is wanted."""
+
+    def __init__(self, machine: Machine, dice: random.Random) -> None:
+        self.machine = machine
+        self.dice = dice
+        self.kills = 0
+        self.in_flight: set[str] = set()  # numbers whose request was under way as the process was killed
+
+    def go_on(self, *, killed: bool) -> Finished | None:
+        """Send the list, or resume; the end of it, None where it was killed."""
+        (self.machine.home / "pace").unlink(missing_ok=True)  # what a 429 has taught makes it slow
+        known = self.machine.broadcasts()
+        arguments = ("resume", *known) if known else self.machine.sending()
+        with self.machine.started(*arguments) as process:
+            before = self.machine.arrivals
+            if killed:
+                self._wait_for_the_moment(before, process.poll)
+                if process.poll() is None:
+                    kill(process)
+                    self.kills += 1
+                    self._killed(before)
+                    return None
+            out, err = process.communicate(timeout=2 * DEADLINE)
+            return Finished(process.returncode, out, err)
+
+    def _wait_for_the_moment(self, before: int, poll: Callable[[], int | None]) -> None:
+        if self.dice.random() < 0.4:
+            time.sleep(self.dice.uniform(0, LONGEST))  # the moment is the input, not a wait for something
+        else:
+            moment = before + self.dice.randint(1, MOST)
+            wait_until(lambda: self.machine.arrivals >= moment or poll() is not None)
+
+    def _killed(self, before: int) -> None:
+        self.in_flight |= {row.destination for row in self.machine.rows() if row.state == "sending"}
+        if not self.machine.broadcasts():
+            assert self.machine.arrivals == before == 0, "somebody was called before all rows were planned"
+
+    def check(self, people: list[str]) -> None:
+        machine = self.machine
+        machine.check_never_twice()
+        rows = machine.rows()
+        assert [row.destination for row in rows] == people, "a row is missing, or there twice"
+        assert {row.state for row in rows} <= {"accepted", "refused", "unknown"}
+        asked_for = {destination for destination, _ in machine.sandbox.sandbox.arrivals}
+        sessions = machine.sessions()
+        for row in rows:
+            match row.state:
+                case "unknown":
+                    assert row.destination in self.in_flight or loses_its_answer(row.destination), row
+                case "accepted":
+                    assert sessions[row.session or ""] == row.destination, row
+                case _:
+                    assert row.destination in asked_for, row
+        assert asked_for | {row.destination for row in rows if row.state == "unknown"} == set(people)
+
+
+def killed(home: Path, *, rows: int, kills: int, seed: int, listened: bool) -> int:
+    """Send a list of so many rows, killed up to so many times; how often it was."""
+    dice = random.Random(seed)
+    with RunningSandbox(time_scale=1000, seed=seed, chaos=True, count=True) as sandbox:
+        home.parent.mkdir()
+        machine = Machine(home, sandbox)
+        people = numbers(rows, dice)
+        machine.write_list(people)
+        run = Run(machine, dice)
+        with ExitStack() as stack:
+            if listened:
+                listener = listening(machine.home, *registering(), env=sandbox.environment)
+                assert stack.enter_context(listener).url  # it is ready
+            end = None
+            while end is None:
+                end = run.go_on(killed=run.kills < kills)
+            assert end.code == 7, end.err  # as some are refused
+            if listened:
+                wait_until(lambda: is_settled(machine))
+        run.check(people)
+        check_results(machine, people)
+    return run.kills
+
+
+def check(tmp_path: Path, *, rows: int, kills: int, seed: int) -> None:
+    """Kill so many times, over as many lists as that takes; beside a listener with every second one."""
+    done = lists = 0
+    while done < kills:
+        home = tmp_path / str(lists) / "home"
+        done += killed(home, rows=rows, kills=kills - done, seed=seed + lists, listened=lists % 2 == 1)
+        lists += 1
+
+
+def is_settled(machine: Machine) -> bool:
+    """Whether the journal knows how each session of the sandbox ended."""
+    known = machine.broadcasts()[0]
+    assert machine.run("show", known).code == 0
+    outcomes = {row.session: row.outcome for row in machine.rows() if row.outcome}
+    ends = {session.session_id: session.status for session in [*machine.sandbox.sandbox.sessions]}
+    return outcomes == {session: None if status is None else status.value for session, status in ends.items()}
+
+
+def check_results(machine: Machine, people: list[str]) -> None:
+    """``results`` has each row of the list once."""
+    done = machine.run("results", machine.broadcasts()[0], "-o", "results.csv")
+    assert done.code == 0, done.err
+    with (machine.home.parent / "results.csv").open(newline="") as file:
+        assert [(row["destination"], row["phone"]) for row in csv.DictReader(file)] == [
+            (number, number) for number in people
+        ]
+
+
+def test_killed_at_any_moment_nobody_is_called_twice_and_nobody_left_out(tmp_path: Path) -> None:
+    check(tmp_path, rows=600, kills=8, seed=1)
+
+
+@pytest.mark.soak
+def test_after_two_hundred_kills_nobody_is_called_twice_and_nobody_left_out(tmp_path: Path) -> None:
+    check(tmp_path, rows=2_000, kills=200, seed=2)
+
+
+def test_killed_while_it_plans_nobody_was_called_and_it_can_begin_anew(tmp_path: Path) -> None:
+    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
+        machine = Machine(tmp_path / "home", sandbox)
+        machine.write_list(f"{prefix}{number}" for prefix in PREFIXES for number in range(2_000, 9_999))
+        for _ in range(3):
+            with machine.started(*machine.sending()) as process:
+                wait_until(lambda: machine.query("SELECT 1 FROM broadcast_rows LIMIT 1"))
+                kill(process)
+            assert machine.arrivals == 0
+            assert machine.broadcasts() == []
+        done = machine.run(*machine.sending("--max-calls", "5"))
+        assert done.code == 7, done.err
+        [known] = machine.broadcasts()
+        assert machine.states() == {"accepted": 5, "planned": 5 * 7_999 - 5}
+        assert machine.query("SELECT count(*) FROM broadcasts") == [(1,)]
+        left = {path.name for path in machine.home.iterdir() if known not in path.name}
+        assert not [name for name in left if name.startswith("broadcast-")], "something was left behind"
+
+
+def test_killed_before_the_first_call_it_is_recognised_or_begins_anew(tmp_path: Path) -> None:
+    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
+        machine = Machine(tmp_path / "home", sandbox)
+        machine.write_list(["+33199001234", "+33199001235"])
+        way_in = [option for option in registering() if option != "--register"]
+        with machine.started(*machine.sending("--wait", *way_in)) as process:  # which it opens first
+            wait_until(machine.broadcasts)
+            kill(process)
+        assert machine.arrivals == 0
+        done = machine.run(*machine.sending())
+        assert done.code == 9, done.err
+        assert f"resume {machine.broadcasts()[0]}" in done.err
+        assert machine.arrivals == 0
+        assert machine.run("resume", *machine.broadcasts(), *way_in).code == 0
+        machine.check_never_twice()
+        assert machine.states() == {"accepted": 2}

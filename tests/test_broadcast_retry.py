@@ -1,0 +1,91 @@
+"""Whom a broadcast calls again, by what 8x8 reports; and that its journal says what 8x8 says."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from broadcasts import PREFIXES, Machine, kill
+from conftest import RunningSandbox, wait_until
+from running_listener import listening, registering
+
+NO_ANSWER, BUSY, SILENT, SILENT_YET_PLACED, CUT_YET_PLACED = "0480", "0486", "5040", "5041", "5051"
+RETRY = ("--retry", "no-answer,busy", "--attempts", "3", "--every", "1s", "--timeout", "3s")
+
+
+@contextmanager
+def listened(tmp_path: Path, **options: bool) -> Iterator[Machine]:
+    """A machine with a listener that a sandbox reports to."""
+    with RunningSandbox(time_scale=1000, seed=1, count=True, **options) as sandbox:
+        machine = Machine(tmp_path / "home", sandbox)
+        with listening(machine.home, *registering(), env=sandbox.environment) as listener:
+            assert listener.url
+            yield machine
+
+
+def calls(machine: Machine) -> Counter[str]:
+    """How often each number was asked for."""
+    counted: Counter[str] = Counter()
+    for (destination, _), count in machine.sandbox.sandbox.arrivals.items():
+        counted[destination] += count
+    return counted
+
+
+def test_who_did_not_answer_is_called_three_times_and_nobody_else_twice(tmp_path: Path) -> None:
+    unreached = [prefix + digits for prefix in PREFIXES for digits in (NO_ANSWER, BUSY)]
+    others = [PREFIXES[0] + digits for digits in (SILENT, SILENT_YET_PLACED, CUT_YET_PLACED, "0404", "7105")]
+    others += [f"{PREFIXES[0]}{number}" for number in range(1_100, 1_130)]
+    with listened(tmp_path) as machine:
+        machine.write_list([*unreached, *others])
+        done = machine.run(*machine.sending(*RETRY))
+        assert done.code == 7, done.err
+        assert calls(machine) == {**dict.fromkeys(unreached, 3), **dict.fromkeys(others, 1)}
+        assert {row.state for row in machine.rows() if row.destination != PREFIXES[0] + SILENT} == {
+            "accepted"
+        }
+        assert {row.attempts for row in machine.rows() if row.destination in unreached} == {3}
+
+
+def test_confirmed_ones_are_never_called_again(tmp_path: Path) -> None:
+    confirming, others = [PREFIXES[0] + "7101", PREFIXES[0] + "8001"], [PREFIXES[0] + NO_ANSWER]
+    with listened(tmp_path) as machine:
+        machine.write_list([*confirming, *others])
+        done = machine.run(*machine.sending(*RETRY, "--confirm", "1"))
+        assert done.code == 7, done.err
+        assert calls(machine) == {**dict.fromkeys(confirming, 1), others[0]: 3}
+
+
+def test_who_did_not_answer_while_nobody_was_at_it_is_called_again(tmp_path: Path) -> None:
+    with listened(tmp_path) as machine:
+        people = [prefix + NO_ANSWER for prefix in PREFIXES]
+        machine.write_list(people)
+        with machine.started(*machine.sending(*RETRY)) as process:
+            wait_until(lambda: machine.states().get("accepted") == len(people))
+            kill(process)
+        wait_until(lambda: is_reported(machine))
+        [known] = machine.broadcasts()
+        assert machine.run("show", known).code == 0  # it takes in what was reported
+        done = machine.run("resume", known)
+        assert done.code == 7, done.err
+        assert calls(machine) == dict.fromkeys(people, 3)
+
+
+def is_reported(machine: Machine) -> bool:
+    sessions = set(machine.sessions())
+    return {row[0] for row in machine.query("SELECT session FROM events WHERE type = 'VSS'")} == sessions
+
+
+def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_says(tmp_path: Path) -> None:
+    endings = ("0480", "0486", "0487", "0404", "0503", "0601", "0603", "2001", "5041", "5051", "7105")
+    with listened(tmp_path, chaos=True) as machine:
+        machine.write_list(
+            [prefix + digits for prefix in PREFIXES for digits in (*endings, *map(str, range(1_100, 1_160)))]
+        )
+        done = machine.run(*machine.sending("--wait", "--timeout", "10s"))
+        assert done.code == 7, done.err
+        said = {
+            session.session_id: (session.destination, str(session.status))
+            for session in [*machine.sandbox.sandbox.sessions]
+        }
+        assert {row.session: (row.destination, row.outcome) for row in machine.rows()} == said
+        assert machine.states() == {"accepted": len(said)}
