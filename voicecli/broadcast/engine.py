@@ -43,6 +43,7 @@ GRACE = 5.0  # seconds that requests under way get for their answers when all is
 MAX_LIMITED = 10  # times that one row may be answered 429
 MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
 LONGEST_PAUSE = 30.0  # seconds
+GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
 MAX_PASSED = 1_000  # rows that are not called and looked at in one round
 _OF_THE_ACCOUNT = (401, 402, 403, 404)  # HTTP statuses that every other row would get, too
 
@@ -378,6 +379,8 @@ class Engine:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._pause):
                 await self._news.wait()
+        for _ in range(GATHERING):
+            await asyncio.sleep(0)
 
     async def _land(self) -> None:
         """Give the requests under way the time to be answered, and write down all that is known."""
