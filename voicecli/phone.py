@@ -40,8 +40,8 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
     """
     import phonenumbers
 
-    if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        raise InvalidInput(f"{region!r} is not a region.", hint="Give a two-letter country code, such as SG.")
+    if region is not None:
+        check_region(region)
     shown, cleaned = text.strip(), _plain(text)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise InvalidInput(
@@ -84,6 +84,14 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
             hint="Check the country code and the digits; nothing was sent.",
         )
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
+
+
+def check_region(region: str) -> None:
+    """Whether there is such a region. Raises InvalidInput."""
+    if not _is_region(region):
+        raise InvalidInput(
+            f"{quoted(region)} is not a region.", hint="Give a two-letter country code, such as SG."
+        )
 
 
 def e164(text: str, region: str | None = None) -> str:

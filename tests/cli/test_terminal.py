@@ -82,6 +82,9 @@ class Terminal:
         assert found is not None
         return found[found.lastindex or 0]
 
+    def type(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
     def end(self) -> str:
         """Press Ctrl-C; all that was written."""
         if self.process.poll() is None:

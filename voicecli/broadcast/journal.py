@@ -280,8 +280,17 @@ class Journal:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether certainly nobody was called."""
-        return not self._has("attempts > 0 OR state NOT IN ('planned', 'skipped')")
+        """Whether there is somebody to call, and certainly nobody was called."""
+        return self._has("state = 'planned'") and not self._has(
+            "attempts > 0 OR state NOT IN ('planned', 'skipped')"
+        )
+
+    @property
+    def attempts(self) -> int:
+        """How many calls were made, or may have been."""
+        query = "SELECT coalesce(sum(attempts), 0) FROM broadcast_rows WHERE broadcast = ?"
+        [(made,)] = self.store.rows(query, (self.broadcast.number,))
+        return int(made)
 
     @property
     def is_finished(self) -> bool:

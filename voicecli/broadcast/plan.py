@@ -66,6 +66,10 @@ class Plan:
                 hint="Give it as MESSAGE, with --file or --play, or in a column that is called message.",
             )
         self._with_options = lru_cache(MAX_SCRIPTS)(self._made)
+        if region is not None:
+            phone.check_region(region)
+        if not self._options:
+            self._made(())  # what is wrong with it is no row's fault
 
     @property
     def option_columns(self) -> Sequence[str]:
@@ -139,6 +143,7 @@ class Checked:
 
     problems: list[Problem] = field(default_factory=list)  # the first ones, of the whole list
     bad: int = 0  # rows with a problem
+    advice: str = ""  # what to do about the first of them whose error says so
     everybody: int = 0  # who could be called
     seconds: float = 0.0  # of speech, roughly; files that are played are not among it
     skipped: dict[int, tuple[str, str]] = field(default_factory=dict)  # by line: whom, and why not
@@ -148,6 +153,11 @@ class Checked:
     def __len__(self) -> int:
         """How many are to be called."""
         return len(self._lines)
+
+    @property
+    def spared(self) -> int:
+        """How many are not to be called although they could be."""
+        return sum(number != "" for number, _ in self.skipped.values())
 
     def add(self, line: int, number: int, seconds: float) -> None:
         """Somebody to be called."""
@@ -192,6 +202,7 @@ def check(
             seconds = plan.check(record)
         except InvalidInput as error:
             bad(record, error.message)
+            found.advice = found.advice or _advice(error)
             continue
         number = int(destination[1:])
         if number in seen:
@@ -211,6 +222,13 @@ def check(
         else:
             found.add(record.line, number, seconds)
     return found
+
+
+def _advice(error: InvalidInput) -> str:
+    """What its hint says for a list: the rest is about a single call."""
+    return (
+        "For national numbers, name their country, such as --region FR." if "--region" in error.hint else ""
+    )
 
 
 def is_in_shard(destination: str, shard: tuple[int, int]) -> bool:
@@ -235,16 +253,16 @@ def _index_of_number(columns: Sequence[str], wanted: str | None) -> int:
 def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
     """The numbers of a list that has nothing to say, such as one of those who are not to be called. Raises
     InvalidInput for one that can't be read: whoever it is would be called."""
-    column = _index_of_number(recipients.columns, None)
+    to = 0 if len(recipients.columns) == 1 else column(recipients.columns, PHONE)
     numbers = set()
     for record in recipients:
         try:
             if record.problem:
                 raise InvalidInput(record.problem)
-            numbers.add(phone.e164(record.values[column], region))
+            numbers.add(phone.e164(record.values[to], region))
         except InvalidInput as error:
             raise InvalidInput(
-                f"Line {record.line} of the do-not-call list can't be read: {error.message}",
+                f"Line {record.line} can't be read: {error.message}",
                 hint="Mend or delete that line: nobody was called.",
             ) from error
     return frozenset(numbers)

@@ -1,5 +1,6 @@
 """``voicecli broadcast``: call everybody on a list, once."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +70,8 @@ def send(
         str | None,
         typer.Argument(
             metavar="[MESSAGE]",
-            help="What is said; {name} stands for what the column name has. Without it, a column message.",
+            help="What is said; {name} stands for what the column name has; - reads it from standard input. "
+            "Without it, a column message.",
             show_default=False,
         ),
     ] = None,
@@ -161,7 +163,7 @@ def send(
     public_url: way_in.PublicUrl = None,
     force: way_in.Force = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001
-    only_id: options.QuietLetter = False,  # noqa: ARG001
+    only_id: options.QuietLetter = False,
     debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Call everybody on a list, once each.
@@ -175,10 +177,14 @@ def send(
     """
     from voicecli.cli import broadcasting
 
+    if dry_run and only_id:
+        raise InvalidInput("--dry-run has no broadcast's id that -q could print.")
     if retry is None:
-        for name, value in (("--attempts", attempts), ("--every", every)):
-            if value is not None:
-                raise InvalidInput(f"{name} has no effect without --retry.")
+        _refuse("without --retry", {"--attempts": attempts, "--every": every})
+    if not wait and confirm is None and digits is None and retry is None:
+        way = {"--port": port, "--domain": domain, "--ngrok-config": ngrok_config, "--public-url": public_url}
+        others = {"--timeout": timeout, "--install-ngrok": install_ngrok or None, "--force": force or None}
+        _refuse("without --wait, --confirm, --digits or --retry", {**way, **others})
     seconds = None if valid_for is None else valid_for.total_seconds()
     asked = Asked(
         to_column=to_column,
@@ -218,6 +224,13 @@ def send(
         message_file=file,
         callflow_file=callflow_file,
     )
+
+
+def _refuse(where: str, given: Mapping[str, object]) -> None:
+    """An option that is silently ignored would be a lie."""
+    for name, value in given.items():
+        if value is not None:
+            raise InvalidInput(f"{name} has no effect {where}.")
 
 
 @broadcast.command("resume")
@@ -336,7 +349,9 @@ def results(
     ],
     file: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write a CSV there, not to standard output."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Write a CSV there, with the list's own columns."
+        ),
     ] = None,
     status: Annotated[
         str | None,
@@ -348,7 +363,7 @@ def results(
     as_json: options.JsonFlag = False,  # noqa: ARG001
     debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> None:
-    """Tell what became of each row of a list, with its own columns, as CSV."""
+    """Tell what became of each row of a list."""
     from voicecli.cli import broadcast_results
 
     broadcast_results.results(contexts.of(ctx), sources, file=file, status=status, people=people)

@@ -50,14 +50,22 @@ def agreed(context: Context, settings: Settings, checked: Checked, *, yes: bool)
 
 
 def dry_run(
-    context: Context, settings: Settings, plan: Plan, checked: Checked, asked: Asked, shard: tuple[int, int]
+    context: Context,
+    settings: Settings,
+    plan: Plan,
+    checked: Checked,
+    asked: Asked,
+    shard: tuple[int, int],
+    *,
+    skip_invalid: bool,
 ) -> ExitCode:
-    """Show what would happen. 2 where rows are bad."""
+    """Show what would happen. 2 where nobody would be called, because rows are bad."""
+    fine = skip_invalid or not checked.bad
     data: dict[str, object] = {
         "calls": len(checked),
         "everybody": checked.everybody,
         "shard": None if shard[1] == 1 else f"{shard[0]}/{shard[1]}",
-        "skipped": len(checked.skipped),
+        "skipped": checked.spared,
         "bad": checked.bad,
         "problems": [{"line": line, "problem": words} for line, words in checked.problems],
         "secondsOfSpeech": round(checked.seconds),
@@ -74,11 +82,13 @@ def dry_run(
             "message": " ".join(said) or None,
         }
     lines = list(_lines(settings, plan, checked, asked, shard))
+    if not fine:
+        lines[:0] = [("Nobody would be called without --skip-invalid. With it:", "bold")]
     if first is not None:
         what = f"hears: {' '.join(said)}" if said else "hears a file"
         lines.append((f"The first of them, {first.destination}, {what}", ""))
     context.output.figure(lines, data)
-    return ExitCode.USAGE if checked.bad and not len(checked) else ExitCode.DONE
+    return ExitCode.DONE if fine else ExitCode.USAGE
 
 
 def _lines(
@@ -91,9 +101,17 @@ def _lines(
         total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."
         yield f"This is shard {shard[0]} of {shard[1]}, of {_people(checked.everybody)} in all.{total}", ""
     if checked.bad:
-        yield f"{checked.bad:,} rows can't be called.", ""
-    if others := len(checked.skipped) - checked.bad * (shard[1] == 1):
-        yield f"{max(0, others):,} are not to be called: on the do-not-call list, or unsubscribed.", ""
+        rows = "1 row" if checked.bad == 1 else f"{checked.bad:,} rows"
+        yield f"{rows} can't be called.", ""
+    if checked.spared:
+        spared = f"{_people(checked.spared)} on the do-not-call list, or unsubscribed"
+        yield f"{spared}: not called.", ""
+    if plan.option_columns:
+        yield f"Columns taken for options: {', '.join(plan.option_columns)}.", ""
+    if plan.recipients.encoding == "windows-1252":
+        yield "The list is no UTF-8; it was read as Windows-1252.", ""
+    if not calls:
+        return
     length = _words(_seconds(calls, asked))
     if rate is None:
         how = (
@@ -106,10 +124,6 @@ def _lines(
         yield f"About {_words(checked.seconds)} of speech in all.", ""
     if (hours := asked.hours()) is not None:
         yield from _asleep(checked, hours)
-    if plan.option_columns:
-        yield f"Columns taken for options: {', '.join(plan.option_columns)}.", ""
-    if plan.recipients.encoding == "windows-1252":
-        yield "The list is no UTF-8; it was read as Windows-1252.", ""
 
 
 def _asleep(checked: Checked, hours: Hours) -> Iterator[tuple[str, str]]:

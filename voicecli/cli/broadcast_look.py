@@ -11,7 +11,7 @@ from voicecli.broadcast.journal import Broadcast, Journal, State
 from voicecli.broadcast.progress import Progress
 from voicecli.cli import context as contexts
 from voicecli.cli.asked import Asked
-from voicecli.cli.broadcast_view import commands
+from voicecli.cli.broadcast_view import commands, in_lines
 from voicecli.cli.context import Context
 from voicecli.errors import InUse
 from voicecli.output import Column, Record
@@ -42,16 +42,17 @@ def show(context: Context, beginning: str) -> None:
         broadcast = journals.find(store, beginning)
         settle_if_idle(store, broadcast)
         how, figures = state(store, broadcast), tally(store, broadcast)
-        left = list(commands(broadcast.id, figures, running=how == "running"))
+        waits = Asked.from_options(broadcast.options).waits
+        left = list(commands(broadcast, figures, waits=waits, running=how == "running"))
         begun = moment(broadcast.created)
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {begun}, {how}"
-        lines = [(head, "bold"), *summary(figures), *((f"{command}  # {what}", "") for command, what in left)]
+        lines = [(head, "bold"), *summary(figures), *in_lines(left)]
         data = {
             **_data(broadcast, how),
             **figures.data(),
-            "options": broadcast.options,
+            "options": {_camel(name): value for name, value in broadcast.options.items()},
             "commands": [command for command, _ in left],
         }
         context.output.figure(lines, data, identifier=broadcast.id)
@@ -63,11 +64,13 @@ def stop(context: Context, beginning: str) -> None:
         running = journals.is_running(store, broadcast)
         if broadcast.state is not State.DONE:
             journals.set_state(store, broadcast, State.STOPPED)
-    words = "calls nobody more" if running else "is stopped"
-    if broadcast.state is State.DONE:
+    words, stopped = "calls nobody more" if running else "is stopped", broadcast.state is not State.DONE
+    if not stopped:
         words = "is done: there was nobody left to call"
     context.output.result(
-        f"Broadcast {broadcast.id} {words}", {"id": broadcast.id, "stopped": True}, identifier=broadcast.id
+        f"Broadcast {broadcast.id} {words}",
+        {"id": broadcast.id, "stopped": stopped},
+        identifier=broadcast.id,
     )
 
 
@@ -122,6 +125,11 @@ def _row(store: Store, broadcast: Broadcast) -> Record:
         where + shard,
     )
     return Record(_COLUMNS, texts, {**_data(broadcast, how), **figures.data()})
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
 
 
 def _data(broadcast: Broadcast, how: str) -> dict[str, object]:

@@ -2,18 +2,19 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from heapq import merge
 from pathlib import Path
 
-from voicecli import placed
+from voicecli import placed, vocabulary
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.journal import Broadcast, Row, RowState
 from voicecli.broadcast.recipients import Recipients
 from voicecli.cli import context as contexts
-from voicecli.cli import files
+from voicecli.cli import files, options
 from voicecli.cli.broadcast_look import settle_if_idle
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
@@ -22,6 +23,9 @@ from voicecli.store import Store
 
 OWN = ("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason")
 """Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
+_NUMBERS = ("line", "attempts")
+_REPORTED = ("outcome", "digits", "session", "reason")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     Column("line", 8),
     Column("destination", 16),
@@ -144,11 +148,25 @@ def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
     """Raises InvalidInput for a file that was not written here."""
     lines = _lines(path)
     columns = next(lines, [])
+
+    def no_results() -> InvalidInput:
+        hint = "voicecli broadcast results ID -o FILE writes one."
+        return InvalidInput(f"{quoted(path)} is no file of results.", hint=hint)
+
+    def rows() -> Iterator[Cells]:
+        for line in lines:
+            cells = dict(zip(columns, line, strict=False))
+            if len(line) != len(columns) or not all(map(_is_number, map(cells.get, _NUMBERS))):
+                raise no_results()
+            yield {**cells, **{name: _unguarded(cells[name]) for name in _REPORTED}}
+
     if columns[: len(OWN)] != list(OWN):
-        raise InvalidInput(
-            f"{quoted(path)} is no file of results.", hint="voicecli broadcast results ID -o FILE writes one."
-        )
-    return columns[len(OWN) :], (dict(zip(columns, line, strict=False)) for line in lines)
+        raise no_results()
+    return columns[len(OWN) :], rows()
+
+
+def _is_number(cell: str | None) -> bool:
+    return re.fullmatch(r"[0-9]{1,18}", cell or "", re.ASCII) is not None
 
 
 def _lines(path: str) -> Iterator[list[str]]:
@@ -173,7 +191,7 @@ def _csv(columns: Sequence[str], rows: "_Counted") -> Iterator[bytes]:
     writer = csv.DictWriter(text, columns, restval="")
     writer.writeheader()
     for cells in rows:
-        writer.writerow(cells)
+        writer.writerow({**cells, **{name: _guarded(cells[name]) for name in _REPORTED}})
         if text.tell() > 1 << 16:
             yield text.getvalue().encode()
             text.seek(0)
@@ -181,17 +199,30 @@ def _csv(columns: Sequence[str], rows: "_Counted") -> Iterator[bytes]:
     yield text.getvalue().encode()
 
 
+def _guarded(cell: str) -> str:
+    """A spreadsheet takes what begins so for a formula, and this comes from outside."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell.startswith(tuple(f"'{start}" for start in _FORMULA)) else cell
+
+
 def _record(cells: Cells) -> Record:
     texts = [cells[column.name] for column in _COLUMNS[:-1]]
     data: dict[str, object] = {name: cells[name] or None for name in OWN}
-    for name, number in (("line", int), ("attempts", int), ("duration", float)):
-        data[name] = number(cells[name]) if cells[name] else None
+    for name in _NUMBERS:
+        data[name] = int(cells[name])
+    with suppress(ValueError):
+        data["duration"] = float(cells["duration"])
     data["input"] = {name: cell for name, cell in cells.items() if name not in OWN}
     return Record(_COLUMNS, (*texts, cells["session"] or cells["reason"]), data, name=cells["line"])
 
 
 def _states(text: str | None) -> set[str]:
     """Raises InvalidInput for what is neither a state of a row nor an outcome."""
-    wanted = {word.strip().lower().replace("-", "_") for word in (text or "").split(",") if word.strip()}
-    states = {state.value for state in RowState}
-    return {word if word in states else word.upper() for word in wanted}
+    words = [word for word in (text or "").split(",") if word.strip()]
+    states = {state.value: state.name for state in RowState}
+    names = [*states.values(), *(outcome.value for outcome in vocabulary.Outcome)]
+    chosen = {options.one_of(word, names, "status or outcome") for word in words}
+    return {name.lower() if name in states.values() else name for name in chosen}

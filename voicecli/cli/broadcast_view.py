@@ -1,15 +1,16 @@
 """What is seen of a broadcast while it runs, and what is said at its end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from voicecli.broadcast.journal import Journal, Row
+from voicecli.broadcast.journal import Broadcast, Journal, Row
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Interrupted, OutOfTime
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
+from voicecli.output.rows import Line
 from voicecli.tally import Tally
 from voicecli.vocabulary import Outcome
 
@@ -53,14 +54,14 @@ class View:
         self._output.progress("")
         code = self._code(tally, waits=waits)
         untouched = self._journal.is_untouched
-        todo = [] if untouched else list(commands(self._id, tally))
+        todo = [] if untouched else list(commands(self._journal.broadcast, tally, waits=waits))
         data = {
             "record": "summary",
             "id": self._id,
             **tally.data(),
             "commands": [command for command, _ in todo],
         }
-        lines = [*summary(tally), *((f"{command}  # {what}", "") for command, what in todo)]
+        lines = [*summary(tally), *in_lines(todo)]
         self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
         how = self.how_to_go_on
         if untouched:
@@ -68,9 +69,8 @@ class View:
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
             details = {} if error is None else error.details()
-            raise Interrupted(
-                message, hint=how if tally.left else "", details={"broadcast": self._id, **details}
-            )
+            hint = how if tally.left or waits else ""
+            raise Interrupted(message, hint=hint, details={"broadcast": self._id, **details})
         if isinstance(error, OutOfTime):
             self._output.note(error.message)
         elif error is not None:
@@ -96,18 +96,31 @@ class View:
             self._output.row(Record((), (), {"record": kind, **data}))
 
 
-def commands(broadcast: str, tally: Tally, *, running: bool = False) -> Iterator[tuple[str, str]]:
-    """What there is to do, each with what it does."""
-    command = "voicecli broadcast"
+def commands(
+    broadcast: Broadcast, tally: Tally, *, waits: bool, running: bool = False
+) -> Iterator[tuple[str, str]]:
+    """What there is to do, each with what it does. ``waits`` is whether outcomes are waited for."""
+    command, of = "voicecli broadcast", broadcast.id
+    again, piped = ("", "") if broadcast.file else (" -", " (pipe the list in again)")
     if running:
-        yield f"{command} stop {broadcast}", "call nobody more"
+        yield f"{command} stop {of}", "Call nobody more"
     elif tally.left:
-        yield f"{command} resume {broadcast}", f"call the other {tally.left:,}"
+        yield f"{command} resume {of}{again}", f"Call the other {tally.left:,}{piped}"
+    elif waits and tally.without_outcome:
+        outcomes = f"Wait for the other {tally.without_outcome:,} outcomes"
+        yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
     if tally.unknown and not running:
-        yield f"{command} resume {broadcast} --retry-unknown", "also those of whom nobody knows: some twice"
+        doubt = "Call those as well of whom nobody knows: some would be called twice"
+        yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"
     if tally.refused and not running:
-        yield f"{command} resume {broadcast} --retry-refused", "try the refused ones once more"
-    yield f"{command} results {broadcast} -o results.csv", "what became of each row"
+        yield f"{command} resume {of}{again} --retry-refused", f"Try the refused ones once more{piped}"
+    yield f"{command} results {of} -o results.csv", "See what became of each row"
+
+
+def in_lines(todo: Sequence[tuple[str, str]]) -> Iterator[Line]:
+    """Each command has a line of its own: a shell may take what stands behind it for part of it."""
+    for command, what in todo:
+        yield from (("", ""), (f"{what}:", "bold"), (f"  {command}", ""))
 
 
 def row_data(row: Row) -> dict[str, object]:
@@ -115,11 +128,11 @@ def row_data(row: Row) -> dict[str, object]:
     return {
         "line": row.line,
         "destination": row.destination,
-        "state": row.state,
+        "status": row.state,
         "attempts": row.attempts,
-        "sessionId": row.session,
+        "session": row.session,
         "outcome": row.outcome,
         "digits": row.digits,
-        "seconds": row.seconds,
+        "duration": row.seconds,
         "reason": row.reason,
     }

@@ -1,7 +1,7 @@
 """Sends a broadcast, or goes on with one: from what was asked to the last line on the screen."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -14,7 +14,7 @@ from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes, sealing
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.journal import Journal, RowState, State
+from voicecli.broadcast.journal import Broadcast, Journal, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
 from voicecli.cli import context as contexts
@@ -26,13 +26,15 @@ from voicecli.cli.call_requests import json_document
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.way_in import WayIn, listening_plan
-from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed
+from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed, quoted
+from voicecli.script import refuse_beside
 from voicecli.settings import Settings
 from voicecli.store import Store
 
 if TYPE_CHECKING:
     from voicecli.listener.reports import Reports
 
+_KEPT_OF_THE_WAY = ("domain", "public_url", "ngrok_config", "install_ngrok")
 PACE = "pace"  # the file that all broadcasts of this machine share
 
 
@@ -42,6 +44,21 @@ class Reception(NamedTuple):
     way: WayIn
     port: str | None
     force: bool
+
+    @classmethod
+    def from_options(cls, kept: Mapping[str, object]) -> "Reception":
+        """As the journal has it."""
+        known = {name: value for name, value in kept.items() if name in _KEPT_OF_THE_WAY}
+        if known.get("ngrok_config") is not None:
+            known["ngrok_config"] = Path(str(known["ngrok_config"]))
+        return cls(WayIn(**known), kept.get("port"), bool(kept.get("force")))  # type: ignore[arg-type]
+
+    def options(self) -> dict[str, object]:
+        """For the journal: another process goes on with it in the same way."""
+        way = self.way._asdict()
+        config = None if self.way.ngrok_config is None else str(self.way.ngrok_config.resolve())
+        kept = {name: way[name] for name in _KEPT_OF_THE_WAY} | {"ngrok_config": config}
+        return {**kept, "port": self.port, "force": self.force}
 
     def flags(self) -> dict[str, str | None]:
         """As the settings take them."""
@@ -78,13 +95,16 @@ def send(
     speaks = said.play is None and callflow_file is None
     asked = asked._replace(source=values["source"], voice=values["voice_profile"] if speaks else voice)
     asked.hours(), asked.calls_per_second()  # may be wrong
-    if message_file is not None:
-        if said.text is not None:
-            raise InvalidInput("MESSAGE can't be given together with --file.", hint="Leave one of them out.")
-        said = said._replace(text=context.read_text(message_file).rstrip("\r\n"))
+    message, spared = message_file or said.text, asked.do_not_call
+    readers = {"the message": message, "--callflow": callflow_file, "--do-not-call": spared}
+    _refuse_two_readers({"the list": people, **readers})
+    said = said._replace(text=_text(context, said, message_file))
     if callflow_file is not None:
         document = json_document(context.read_text(callflow_file), callflow_file)
         said = said._replace(callflow=json.dumps(document))
+    do_not_call = _do_not_call(context, asked)
+    if spared not in (None, "-"):
+        asked = asked._replace(do_not_call=str(Path(spared).resolve()))
     content = context.read_bytes(people, limit=lists.MAX_LIST)
     plan = _plan(content, asked, said)
     with Store(contexts.home(settings)) as store:
@@ -98,15 +118,19 @@ def send(
                 subaccount=of["subaccount_id"],
                 shard=wishes.shard,
             )
-        checked = _checked(context, store, plan, asked, wishes)
+        checked = _checked(store, plan, asked, wishes, do_not_call)
         if checked.bad:
             show_problems(context, checked)
             if not wishes.skip_invalid and not wishes.dry_run:
-                raise _refusal(checked)
+                raise _refusal(plan, checked)
         if wishes.dry_run:
-            return dry_run(context, settings, plan, checked, asked, wishes.shard)
+            return dry_run(
+                context, settings, plan, checked, asked, wishes.shard, skip_invalid=wishes.skip_invalid
+            )
         if not len(checked) and wishes.shard[1] == 1:
             raise InvalidInput("Nobody on this list is to be called.", hint="--dry-run says more.")
+        if plan.option_columns:
+            context.output.note(f"Columns taken for options: {', '.join(plan.option_columns)}.")
         agreed(context, settings, checked, yes=wishes.yes)
         context.output.progress(f"Planning {len(checked):,} calls")
         journals.sweep(store)
@@ -117,16 +141,33 @@ def send(
             file="" if people == "-" else str(Path(people).resolve()),
             fingerprint=mark,
             shard=wishes.shard,
-            options=asked._asdict(),
+            options={**asked._asdict(), **reception.options()},
             said=said.packed(),
         )
         with closing(journal):
             try:
                 journal.plan(checked.rows(), again=wishes.again)
-                return _carry_out(context, settings, journal, plan, asked, reception)
+                return _carry_out(context, settings, journal, plan, asked, reception, do_not_call)
             finally:
                 if journal.state is State.PLANNING or journal.is_untouched:
                     journals.delete(store, journal.broadcast)  # the same command can begin anew
+
+
+def _refuse_two_readers(paths: Mapping[str, str | None]) -> None:
+    """Standard input can be read once."""
+    if len(readers := [name for name, path in paths.items() if path == "-"]) > 1:
+        raise InvalidInput(
+            f"Only one of these can come from standard input: {', '.join(readers)}.",
+            hint="Put the others into files.",
+        )
+
+
+def _text(context: Context, said: Said, file: str | None) -> str | None:
+    """What is said, None for what only columns know. Raises InvalidInput."""
+    if file is not None:
+        refuse_beside("--file", {"MESSAGE": said.text})
+    path = "-" if said.text == "-" else file
+    return said.text if path is None else context.read_text(path).rstrip("\r\n")
 
 
 def resume(
@@ -155,10 +196,10 @@ def resume(
                 hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
             )
         asked = Asked.from_options({**broadcast.options, **changes})
-        where = people or broadcast.file or "-"
-        if where == "-" and (context.stdin is None or context.stdin.isatty()):
-            raise InvalidInput("The list came from a pipe: it has to come again.", hint="Pipe it in.")
-        content = context.read_bytes(where, limit=lists.MAX_LIST)
+        if reception == Reception(WayIn(), None, force=False):
+            reception = Reception.from_options(broadcast.options)
+            settings = context.settings(reception.flags())
+        content = _same_list(context, broadcast, people)
         if placed.fingerprint(store, content) != broadcast.fingerprint:
             raise InvalidInput(
                 f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
@@ -166,13 +207,16 @@ def resume(
             )
         said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
         plan = _plan(content, asked, said)
+        do_not_call = _do_not_call_again(context, asked)
         with closing(Journal.open(store, broadcast)) as journal:
             journal.leave_nothing_sending()
             journal.becomes(State.OPEN)
             outcomes.settle(journal, asked.conduct())
+            if asked.max_calls is None:
+                asked = asked._replace(max_calls=_calls_left(journal))
             for state in retry:
                 journal.plan_again(state)
-            return _carry_out(context, settings, journal, plan, asked, reception)
+            return _carry_out(context, settings, journal, plan, asked, reception, do_not_call)
 
 
 def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
@@ -185,6 +229,34 @@ def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
     )
 
 
+def _same_list(context: Context, broadcast: Broadcast, people: str | None) -> bytes:
+    """The list once more. Raises InvalidInput."""
+    where = people or broadcast.file or "-"
+    command = f"voicecli broadcast resume {broadcast.id}"
+    missing = InvalidInput(
+        "The list came from a pipe: it has to come again.",
+        hint=f"Pipe it in again, or give it as a file: {command} FILE",
+    )
+    if where == "-" and (context.stdin is None or context.stdin.isatty()):
+        raise missing
+    try:
+        content = context.read_bytes(where, limit=lists.MAX_LIST)
+    except InvalidInput as error:
+        error.hint = f"If the list is somewhere else now: {command} FILE"
+        raise
+    if where == "-" and not content:
+        raise missing
+    return content
+
+
+def _calls_left(journal: Journal) -> int | None:
+    """An interruption does not lift --max-calls; but once as many were made, to resume is to call the
+    others."""
+    most = Asked.from_options(journal.broadcast.options).max_calls
+    left = 0 if most is None else most - journal.attempts
+    return left if left > 0 else None
+
+
 def _carry_out(
     context: Context,
     settings: Settings,
@@ -192,6 +264,7 @@ def _carry_out(
     plan: Plan,
     asked: Asked,
     reception: Reception,
+    do_not_call: frozenset[str],
 ) -> ExitCode:
     """Call those who are left, show it, and tell how it ended."""
     home = contexts.home(settings)
@@ -210,7 +283,7 @@ def _carry_out(
         asked.conduct(),
         request=plan.request,
         hours=asked.hours(),
-        do_not_call=_do_not_call(context, asked),
+        do_not_call=do_not_call,
         spare_unsubscribed=not asked.call_unsubscribed,
         tell=view.tell,
         show=view.show,
@@ -251,14 +324,26 @@ def _reports(context: Context, settings: Settings, asked: Asked, reception: Rece
 
 
 def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:
+    """Raises InvalidInput where it can't be read: whoever is on it would be called."""
     if asked.do_not_call is None:
         return frozenset()
-    return numbers_of(
-        lists.read(context.read_bytes(asked.do_not_call, limit=lists.MAX_LIST)), region=asked.region
-    )
+    content = context.read_bytes(asked.do_not_call, limit=lists.MAX_LIST)
+    try:
+        return numbers_of(lists.read(content), region=asked.region)
+    except InvalidInput as error:
+        raise InvalidInput(f"--do-not-call: {error.message}", hint=error.hint) from error
 
 
-def _checked(context: Context, store: Store, plan: Plan, asked: Asked, wishes: Wishes) -> Checked:
+def _do_not_call_again(context: Context, asked: Asked) -> frozenset[str]:
+    """As it is by now, if it is there: those who were on it in the beginning are not called anyway."""
+    gone = asked.do_not_call == "-"
+    if asked.do_not_call and not gone and not Path(asked.do_not_call).exists():
+        context.output.warning(f"{asked.do_not_call} is gone: those who were on it are not called.")
+        gone = True
+    return frozenset() if gone else _do_not_call(context, asked)
+
+
+def _checked(store: Store, plan: Plan, asked: Asked, wishes: Wishes, do_not_call: frozenset[str]) -> Checked:
     spared = set() if asked.call_unsubscribed else unsubscribed.numbers(store)
     hours = asked.hours()
 
@@ -277,16 +362,20 @@ def _checked(context: Context, store: Store, plan: Plan, asked: Asked, wishes: W
     return check(
         plan,
         shard=wishes.shard,
-        do_not_call=_do_not_call(context, asked),
+        do_not_call=do_not_call,
         unsubscribed=spared,
         impossible=impossible,
     )
 
 
-def _refusal(checked: Checked) -> InvalidInput:
+def _refusal(plan: Plan, checked: Checked) -> InvalidInput:
     rows = "1 row" if checked.bad == 1 else f"{checked.bad:,} rows"
+    hint = "Mend them, or call the others with --skip-invalid."
+    if plan.option_columns:
+        names = ", ".join(map(quoted, plan.option_columns))
+        hint += f" A column of the list that is called like an option decides it: {names}."
     return InvalidInput(
         f"{rows} of the list can't be called: nobody was called.",
-        hint="Mend them, or call the others with --skip-invalid.",
+        hint=f"{hint} {checked.advice}".strip(),
         details={"rows": [{"line": line, "problem": words} for line, words in checked.problems]},
     )
