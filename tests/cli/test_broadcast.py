@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from broadcasts import (
+from lists import (
     ANN,
     BOB,
     BUSY,

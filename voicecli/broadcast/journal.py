@@ -198,6 +198,7 @@ class Journal:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""
         path = self._reserve
         try:
+            path.touch(mode=0o600)
             with path.open("wb") as file:
                 file.write(secrets.token_bytes(RESERVE))  # zeros may take no room at all
                 file.flush()
