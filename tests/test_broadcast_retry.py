@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from broadcasts import PREFIXES, Machine, kill
+from broadcast_machine import PREFIXES, Machine, kill
 from conftest import RunningSandbox, wait_until
 from running_listener import listening, registering
 

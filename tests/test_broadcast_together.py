@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from broadcasts import RESUME, Machine, ended, kill
+from broadcast_machine import RESUME, Machine, ended, kill
 from conftest import Finished, RunningSandbox, wait_until
 
 ROWS = 400
@@ -27,16 +27,16 @@ def at_once(machine: Machine, *commands: tuple[str, ...]) -> list[Finished]:
 def test_of_two_that_resume_at_once_one_works_and_the_other_says_so(tmp_path: Path, attempts: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
-        machine.write_list(people(attempts * 100))
+        machine.write_list(people(attempts * 50))
         assert machine.run(*machine.sending("--max-calls", "1")).code == 7
         [known] = machine.broadcasts()
         for attempt in range(attempts):
             # At this pace none of them ends before the other one begins.
-            resume = ("resume", known, "--max-calls", "80", "--rate", "60/s")
+            resume = ("resume", known, "--max-calls", "40", "--rate", "30/s")
             done = sorted(at_once(machine, resume, resume), key=lambda one: one.code)
             assert [one.code for one in done] == [3, 7], done
             assert "is being worked on by another voicecli" in done[0].err
-            assert machine.states()["accepted"] == 1 + 80 * (attempt + 1)
+            assert machine.states()["accepted"] == 1 + 40 * (attempt + 1)
         machine.check_never_twice()
 
 
@@ -96,7 +96,7 @@ def test_an_interrupt_waits_for_the_answers_and_says_how_to_go_on(
         assert states["accepted"] == machine.arrivals - len(slow)
         assert set(states) == {"accepted", "unknown", "planned"}
         told = [json.loads(line) for line in done.out.splitlines()]
-        last = {record["line"]: record["state"] for record in told if record["record"] == "row"}
+        last = {record["line"]: record["status"] for record in told if record["record"] == "row"}
         assert last == {row.line: row.state for row in machine.rows() if row.state != "planned"}
         assert machine.run("resume", known, "--rate", "5000/s").code == 7
         machine.check_never_twice()
