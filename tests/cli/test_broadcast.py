@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from conftest import RunningSandbox, wait_until
 from lists import (
     ANN,
     BOB,
@@ -27,7 +28,6 @@ from lists import (
     people,
     write,
 )
-from conftest import RunningSandbox, wait_until
 from raw_server import answering, document, http, server
 from running_listener import registering
 from test_terminal import Terminal

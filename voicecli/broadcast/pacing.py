@@ -101,7 +101,7 @@ class Pace:
         self._forget_slower_ones()
 
     def _forget_slower_ones(self) -> None:
-        """A slot that lies further ahead than our own interval is of a slower broadcast, which may be over."""
+        """A slot further ahead than our own interval is of a slower broadcast, which may be over."""
         with self._file as file:
             now = self._clock()
             state = file.read(now)
