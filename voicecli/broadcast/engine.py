@@ -114,6 +114,7 @@ class Engine:
         self._unreachable = 0  # times in a row
         self._pause = 0.0  # seconds until it is worth going on
         self._not_before = 0.0  # seconds of the monotonic clock
+        self._openings: dict[Zones, datetime | None] = {}  # as they are shown; who is called is asked anew
         self._news = asyncio.Event()
         self._looked = 0.0  # monotonic
         self._first_look = True
@@ -426,6 +427,14 @@ class Engine:
         self.tally.waiting = self._why_nobody()
         self._show(self.tally)
 
+    def _open_at(self, hours: Hours, zones: Zones) -> datetime | None:
+        """Worked out once, since it takes milliseconds and this is shown all night."""
+        moment = datetime.now(UTC)
+        known = self._openings.get(zones)
+        if known is None or known <= moment:
+            known = self._openings[zones] = hours.open_at(zones, moment)
+        return known
+
     def _why_nobody(self) -> str:
         """Why nobody is called just now, in words."""
         if (pause := self._not_before - time.monotonic()) > 0:
@@ -433,7 +442,7 @@ class Engine:
         if (pause := self._pace.paused) > 0:
             return f"8x8 asks to slow down, going on in {pause:.0f} s"
         if self._everybody_read and not self._flying and self._hours is not None and self._queue.asleep:
-            moments = [self._hours.open_at(zones, datetime.now(UTC)) for zones in self._queue.asleep]
+            moments = [self._open_at(self._hours, zones) for zones in self._queue.asleep]
             first = min(filter(None, moments), default=None)
             return "it is too early or too late to call" + (
                 "" if first is None else f", until {first.astimezone():%H:%M}"
