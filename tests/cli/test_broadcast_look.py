@@ -116,6 +116,29 @@ def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadca
     assert (done.code, done.json["stopped"]) == (0, False)
 
 
+@pytest.mark.parametrize("left", [None, b"\0"])
+def test_where_nobody_knows_what_it_says_it_does_not_pretend_to_be_done(
+    broadcast: Broadcast, home: Path, left: bytes | None
+) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
+    [pad] = home.glob("*.pad")
+    pad.unlink()
+    if left is not None:
+        pad.write_bytes(left)
+    done = broadcast("resume", of)
+    assert (done.code, done.out, len(broadcast.called)) == (3, "", 1)
+    assert f"What broadcast {of} says can't be read" in done.err
+    assert "call the others anew" in done.err
+
+
+def test_a_list_that_is_called_like_a_command_can_be_sent(broadcast: Broadcast) -> None:
+    done = broadcast(write("list", people(ANN)), MESSAGE)
+    assert (done.code, "voicecli broadcast send list" in done.err) == (2, True)
+    assert broadcast("send", "list", MESSAGE).code == 0
+    done = broadcast("reslts", "b123")
+    assert (done.code, "none of the commands in voicecli broadcast --help" in done.err) == (2, True)
+
+
 def test_one_that_is_done_calls_nobody(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
     done = broadcast("resume", of)

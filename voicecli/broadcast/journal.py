@@ -293,15 +293,8 @@ class Journal:
         [(made,)] = self.store.rows(query, (self.broadcast.number,))
         return int(made)
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether nobody is left who could still be called."""
-        return not self._has("state NOT IN ('accepted', 'skipped')")
-
     def _has(self, which: str) -> bool:
-        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
-        [(there,)] = self.store.rows(query, (self.broadcast.number,))
-        return bool(there)
+        return _has(self.store, self.broadcast, which)
 
     @property
     def state(self) -> State:
@@ -319,6 +312,17 @@ class Journal:
         """The number of the newest event that was taken in."""
         [(seen,)] = self.store.rows("SELECT seen FROM broadcasts WHERE number = ?", (self.broadcast.number,))
         return int(seen)
+
+
+def is_finished(store: Store, broadcast: Broadcast) -> bool:
+    """Whether nobody is left who could still be called."""
+    return not _has(store, broadcast, "state NOT IN ('accepted', 'skipped')")
+
+
+def _has(store: Store, broadcast: Broadcast, which: str) -> bool:
+    query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+    [(there,)] = store.rows(query, (broadcast.number,))
+    return bool(there)
 
 
 def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
