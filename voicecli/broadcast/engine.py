@@ -41,6 +41,7 @@ from voicecli.tally import Tally
 LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
 GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
 MAX_LIMITED = 10  # times that one row may be answered 429
+LONGEST_PUT_OFF = 8.0  # seconds until it is tried again
 MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
 LONGEST_PAUSE = 30.0  # seconds
 MAX_PASSED = 1_000  # rows that are not called and looked at in one round
@@ -314,18 +315,20 @@ class Engine:
                 self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
             case RateLimited():
                 self._limited[row.line] += 1
-                if self._limited[row.line] < MAX_LIMITED:
-                    self._not_called(row)
+                times = self._limited[row.line]
+                if times < MAX_LIMITED:  # others first: it may be this one alone that is answered so
+                    pause = min(0.5 * 2.0**times, LONGEST_PUT_OFF)
+                    self._queue.put_off(self._not_called(row), round(pause * 1e6))
                 else:
                     self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             case Refused() if error.http_status in _OF_THE_ACCOUNT:
                 self.ended_by = error
-                self._not_called(row)
+                self._queue.put_back(self._not_called(row))
             case Refused():
                 self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             case Unreachable():
                 self._not_reached(error)
-                self._not_called(row)
+                self._queue.put_back(self._not_called(row))
             case _:
                 self._last_call = time.monotonic()
                 fault = f"a fault of voicecli's own ({type(error).__name__})"
@@ -340,12 +343,12 @@ class Engine:
             case None | Refused():
                 self._pace.answered()
 
-    def _not_called(self, row: Row) -> None:
+    def _not_called(self, row: Row) -> Row:
         """Certainly not: it is to be called as if it had not been tried."""
         if self._calls_left is not None:
             self._calls_left += 1
         planned = row._replace(state=RowState.PLANNED, attempts=row.attempts - 1)
-        self._queue.put_back(self._becomes(row, planned))
+        return self._becomes(row, planned)
 
     def _not_reached(self, error: Unreachable) -> None:
         """Requests that fail together count as one."""
