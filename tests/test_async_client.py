@@ -339,3 +339,10 @@ async def test_a_cancelled_request_is_cancelled_and_others_are_not(sandbox: Runn
         with pytest.raises(asyncio.CancelledError):
             await silent
         assert (await client.send(call())).session_status == "CREATED"
+
+
+async def test_a_call_is_placed_by_its_request(sandbox: RunningSandbox) -> None:
+    of = {"api_key": API_KEY, "subaccount_id": SUBACCOUNT}
+    async with async_client(sandbox.sandbox.url, **of) as client:
+        session = await client.call(message())
+    assert session.session_id in {played.session_id for played in [*sandbox.sandbox.sessions]}

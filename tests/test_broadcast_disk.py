@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from broadcasts import RESUME, Machine, ended
+from broadcast_machine import RESUME, Machine, ended
 from conftest import Finished, RunningSandbox, wait_until
 
 ROWS = 1_000

@@ -1,11 +1,14 @@
 """Whom a broadcast calls again, by what 8x8 reports; and that its journal says what 8x8 says."""
 
+import random
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from broadcasts import PREFIXES, Machine, kill
+import pytest
+from broadcast_machine import PREFIXES, Machine, kill
 from conftest import RunningSandbox, wait_until
 from running_listener import listening, registering
 
@@ -89,3 +92,33 @@ def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_say
         }
         assert {row.session: (row.destination, row.outcome) for row in machine.rows()} == said
         assert machine.states() == {"accepted": len(said)}
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.soak)])
+def test_killed_while_it_calls_again_nobody_is_called_too_often(tmp_path: Path, kills: int) -> None:
+    dice = random.Random(kills)
+    unreached = [prefix + digits for prefix in PREFIXES for digits in (NO_ANSWER, BUSY)]
+    others = [f"{PREFIXES[0]}{number}" for number in range(1_100, 1_150)]
+    with listened(tmp_path) as machine:
+        machine.write_list([*unreached, *others])
+        command = machine.sending(*RETRY, "--timeout", "1s", "--concurrency", "4")
+        for _ in range(kills):
+            with machine.started(*command) as process:
+                moment = machine.arrivals + dice.randint(1, 15)
+                wait_until(lambda moment=moment, process=process: is_time(machine, moment, process))
+                kill(process)
+            command = ("resume", *machine.broadcasts())
+        done = machine.run(*command)
+        assert done.code == 7, done.err
+        often = calls(machine)
+        assert all(often[number] <= 3 for number in unreached)
+        assert all(often[number] <= 1 for number in others)
+        assert set(machine.sandbox.sandbox.arrivals.values()) == {1}, "an id was used twice"
+        for row in machine.rows():
+            assert row.state in ("accepted", "unknown"), row
+            assert row.state == "unknown" or row.attempts == (3 if row.destination in unreached else 1), row
+            assert row.attempts - 1 <= often[row.destination] <= row.attempts, row
+
+
+def is_time(machine: Machine, moment: int, process: "subprocess.Popen[str]") -> bool:
+    return machine.arrivals >= moment or process.poll() is not None

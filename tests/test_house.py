@@ -170,6 +170,7 @@ def test_floor_0_does_no_io() -> None:
         (["events", "--since", "1h"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
         (["stats"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
         (["prune", "--older-than", "30d"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio"}, 0),
+        (["broadcast", "list"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
         (["trigger", "vss", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "sqlite3"}, 0),
     ],
 )

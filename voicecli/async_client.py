@@ -17,7 +17,8 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from voicecli import api, connection
-from voicecli.api import Answer, HttpRequest, Operation
+from voicecli.api import Answer, HttpRequest, Operation, Session
+from voicecli.callflow import CallRequest
 from voicecli.connection import Account
 from voicecli.errors import ConfigurationError
 
@@ -84,6 +85,10 @@ class AsyncClient:
         http, self._http = self._http, None
         if http is not None:
             await http.close()
+
+    async def call(self, request: CallRequest) -> Session:
+        """Place a call. Raises what ``send`` raises."""
+        return await self.send(api.send_callflow(request))
 
     async def send(self, operation: Operation[T]) -> T:
         """Carry out any operation of ``voicecli.api``, in one attempt: pace and retries are the caller's.

@@ -1,8 +1,10 @@
 """The engine when answers, reports and accidents come in an unlucky order: never twice, and none left out."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -279,6 +281,27 @@ def test_one_that_was_answered_429_is_not_unknown_when_the_disk_is_full_then(wor
     assert isinstance(engine.ended_by, StoreFailed)
     assert world.row(1).state is RowState.PLANNED
     assert world.row(1).attempts == 0
+
+
+def test_who_only_looks_keeps_nobody_from_going_on(world: World) -> None:
+    world.plan([number(0)])
+    broadcast = world.journal.broadcast
+    world.journal.close()
+    over = threading.Event()
+
+    def look() -> None:
+        with Store(world.home) as store:
+            while not over.is_set():
+                journals.is_running(store, broadcast)
+
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(look)
+        try:
+            for _ in range(300):
+                Journal.open(world.store, broadcast).close()
+        finally:
+            over.set()
+        looking.result()
 
 
 # -- the clock ---------------------------------------------------------------------------------------

@@ -97,6 +97,16 @@ def test_two_broadcasts_share_one_limit(pace: Callable[..., Pace], clock: Clock)
     assert 49 <= sum(calls) <= 51
 
 
+def test_a_slow_broadcast_that_is_over_keeps_nobody_waiting(pace: Callable[..., Pace], clock: Clock) -> None:
+    slow = pace(1 / 3600)
+    assert taken(slow) == 1
+    fast = pace(10)
+    assert taken(fast) == 0, "the last call has just left"
+    clock.now += 0.1
+    assert taken(fast) == 1
+    assert pace().take() is None
+
+
 def test_who_slept_a_little_too_long_makes_up_for_it(pace: Callable[..., Pace], clock: Clock) -> None:
     thousand = pace(1000)
     calls = 0

@@ -137,3 +137,9 @@ def test_a_person_who_gives_no_message_is_told_and_not_kept_waiting(sandbox: Run
 def test_json_on_a_terminal_is_the_same_json(sandbox: RunningSandbox) -> None:
     [line] = on_terminal("call", NUMBER, "hi", "--json", columns=80, env=sandbox.environment)
     assert line.startswith('{"sessionId": ')
+
+
+def test_a_terminal_that_does_not_know_its_size_is_told_errors(sandbox: RunningSandbox) -> None:
+    with Terminal("call", "nobody", "hi", columns=0, env=sandbox.environment) as terminal:
+        assert terminal.process.wait(DEADLINE) == 2
+        assert "Traceback" not in terminal.end()

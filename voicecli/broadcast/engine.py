@@ -41,6 +41,7 @@ from voicecli.tally import Tally
 LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
 GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
 MAX_LIMITED = 10  # times that one row may be answered 429
+LONGEST_PUT_OFF = 8.0  # seconds until it is tried again
 MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
 LONGEST_PAUSE = 30.0  # seconds
 GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
@@ -115,6 +116,7 @@ class Engine:
         self._unreachable = 0  # times in a row
         self._pause = 0.0  # seconds until it is worth going on
         self._not_before = 0.0  # seconds of the monotonic clock
+        self._openings: dict[Zones, datetime | None] = {}  # as they are shown; who is called is asked anew
         self._news = asyncio.Event()
         self._looked = 0.0  # monotonic
         self._first_look = True
@@ -314,18 +316,20 @@ class Engine:
                 self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
             case RateLimited():
                 self._limited[row.line] += 1
-                if self._limited[row.line] < MAX_LIMITED:
-                    self._not_called(row)
+                times = self._limited[row.line]
+                if times < MAX_LIMITED:  # others first: it may be this one alone that is answered so
+                    pause = min(0.5 * 2.0**times, LONGEST_PUT_OFF)
+                    self._queue.put_off(self._not_called(row), round(pause * 1e6))
                 else:
                     self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             case Refused() if error.http_status in _OF_THE_ACCOUNT:
                 self.ended_by = error
-                self._not_called(row)
+                self._queue.put_back(self._not_called(row))
             case Refused():
                 self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             case Unreachable():
                 self._not_reached(error)
-                self._not_called(row)
+                self._queue.put_back(self._not_called(row))
             case _:
                 self._last_call = time.monotonic()
                 fault = f"a fault of voicecli's own ({type(error).__name__})"
@@ -340,12 +344,12 @@ class Engine:
             case None | Refused():
                 self._pace.answered()
 
-    def _not_called(self, row: Row) -> None:
+    def _not_called(self, row: Row) -> Row:
         """Certainly not: it is to be called as if it had not been tried."""
         if self._calls_left is not None:
             self._calls_left += 1
         planned = row._replace(state=RowState.PLANNED, attempts=row.attempts - 1)
-        self._queue.put_back(self._becomes(row, planned))
+        return self._becomes(row, planned)
 
     def _not_reached(self, error: Unreachable) -> None:
         """Requests that fail together count as one."""
@@ -429,6 +433,14 @@ class Engine:
         self.tally.waiting = self._why_nobody()
         self._show(self.tally)
 
+    def _open_at(self, hours: Hours, zones: Zones) -> datetime | None:
+        """Worked out once, since it takes milliseconds and this is shown all night."""
+        moment = datetime.now(UTC)
+        known = self._openings.get(zones)
+        if known is None or known <= moment:
+            known = self._openings[zones] = hours.open_at(zones, moment)
+        return known
+
     def _why_nobody(self) -> str:
         """Why nobody is called just now, in words."""
         if (pause := self._not_before - time.monotonic()) > 0:
@@ -436,7 +448,7 @@ class Engine:
         if (pause := self._pace.paused) > 0:
             return f"8x8 asks to slow down, going on in {pause:.0f} s"
         if self._everybody_read and not self._flying and self._hours is not None and self._queue.asleep:
-            moments = [self._hours.open_at(zones, datetime.now(UTC)) for zones in self._queue.asleep]
+            moments = [self._open_at(self._hours, zones) for zones in self._queue.asleep]
             first = min(filter(None, moments), default=None)
             return "it is too early or too late to call" + (
                 "" if first is None else f", until {first.astimezone():%H:%M}"

@@ -7,6 +7,7 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 import json
 import os
 import secrets
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
@@ -21,6 +22,7 @@ from voicecli.store import Store
 
 STEP = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PAGE = 500  # rows that are read at once
+PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _LOCK = "broadcast-{}.lock"
 _RESERVE = "broadcast-{}.reserve"
@@ -198,7 +200,7 @@ class Journal:
         try:
             path.touch(mode=0o600)
             with path.open("wb") as file:
-                file.write(bytes(RESERVE))
+                file.write(secrets.token_bytes(RESERVE))  # zeros may take no room at all
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -291,15 +293,8 @@ class Journal:
         [(made,)] = self.store.rows(query, (self.broadcast.number,))
         return int(made)
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether nobody is left who could still be called."""
-        return not self._has("state NOT IN ('accepted', 'skipped')")
-
     def _has(self, which: str) -> bool:
-        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
-        [(there,)] = self.store.rows(query, (self.broadcast.number,))
-        return bool(there)
+        return _has(self.store, self.broadcast, which)
 
     @property
     def state(self) -> State:
@@ -317,6 +312,17 @@ class Journal:
         """The number of the newest event that was taken in."""
         [(seen,)] = self.store.rows("SELECT seen FROM broadcasts WHERE number = ?", (self.broadcast.number,))
         return int(seen)
+
+
+def is_finished(store: Store, broadcast: Broadcast) -> bool:
+    """Whether nobody is left who could still be called."""
+    return not _has(store, broadcast, "state NOT IN ('accepted', 'skipped')")
+
+
+def _has(store: Store, broadcast: Broadcast, which: str) -> bool:
+    query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+    [(there,)] = store.rows(query, (broadcast.number,))
+    return bool(there)
 
 
 def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
@@ -376,7 +382,9 @@ def delete(store: Store, broadcast: Broadcast) -> int:
 
 
 def _locked(store: Store, broadcast_id: str) -> Lock:
-    lock = Lock.take(store.path.with_name(_LOCK.format(broadcast_id)))
+    path, end = store.path.with_name(_LOCK.format(broadcast_id)), time.monotonic() + PATIENCE
+    while (lock := Lock.take(path)) is None and time.monotonic() < end:
+        time.sleep(0.01)
     if lock is None:
         raise InUse(
             f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",

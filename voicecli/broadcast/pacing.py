@@ -98,6 +98,16 @@ class Pace:
         self._answers = 0  # that are not in the file yet
         self._noted = clock() - NOTE_EVERY
         self._file = _File(path)
+        self._forget_slower_ones()
+
+    def _forget_slower_ones(self) -> None:
+        """A slot further ahead than our own interval is of a slower broadcast, which may be over."""
+        with self._file as file:
+            now = self._clock()
+            state = file.read(now)
+            latest = now + self._interval_under(state)
+            if state.next > latest:
+                file.write(state, now, next=latest)
 
     def take(self) -> float | None:
         """A call may leave now: None. Else the seconds until it is worth asking again; nothing is taken."""

@@ -48,9 +48,13 @@ class Queue:
         """It was not called after all: it is next."""
         self._back.append(row)
 
+    def put_off(self, row: Row, time: int) -> None:
+        """It is to be called so long (microseconds) after what has changed it."""
+        heapq.heappush(self._due, (row.changed + time, row.line))
+
     def retry(self, row: Row) -> None:
-        """It is to be called again, some time after what has changed it."""
-        heapq.heappush(self._due, (row.changed + self._every, row.line))
+        """It is to be called again, when it is time for another attempt."""
+        self.put_off(row, self._every)
 
     def let_sleep(self, row: Row, zones: Zones) -> None:
         """It is to be called when that is allowed in its time zones."""

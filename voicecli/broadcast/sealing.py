@@ -13,6 +13,7 @@ from pathlib import Path
 from voicecli.errors import ConfigurationError, StoreFailed
 
 _NAME = "broadcast-{}.pad"
+_HINT = "It can't go on. voicecli broadcast results says who was called; call the others anew."
 
 
 def seal(home: Path, broadcast: str, content: bytes) -> bytes:
@@ -38,10 +39,12 @@ def unseal(home: Path, broadcast: str, sealed: bytes) -> bytes:
     except OSError as error:
         raise ConfigurationError(
             f"What broadcast {broadcast} says can't be read: {path} {error.strerror or 'fails'}.",
-            hint="It can't go on. voicecli broadcast results says who was called; call the others anew.",
+            hint=_HINT,
         ) from error
     if len(pad) != len(sealed):
-        raise ConfigurationError(f"What broadcast {broadcast} says can't be read: {path} is damaged.")
+        raise ConfigurationError(
+            f"What broadcast {broadcast} says can't be read: {path} is damaged.", hint=_HINT
+        )
     return _combined(sealed, pad)
 
 

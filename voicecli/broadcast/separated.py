@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -75,7 +76,7 @@ def _columns(heading: list[str]) -> tuple[str, ...]:
             f"Column {names.index('') + 1} of the list has no name.",
             hint="Let the first line name every column.",
         )
-    if twice := next((name for name in names if names.count(name) > 1), ""):
+    if twice := next((name for name, times in Counter(names).items() if times > 1), ""):
         raise InvalidInput(
             f"The list has two columns {quoted(twice)}.", hint="Give every column a name of its own."
         )

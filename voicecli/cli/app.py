@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -103,6 +104,9 @@ def _usage_error(error: typer.TyperException) -> InvalidInput:
             "No such option": "A message that begins with a dash goes after --. ",
             "There is no such option": "A message that begins with a dash goes after --. ",
         }
+    *_, name = command.split()
+    if command.startswith("voicecli broadcast ") and name != "send" and Path(name).exists():
+        advice[""] = f"The list that is called so: voicecli broadcast send {name}. "
     hint = next((text for start, text in advice.items() if message.startswith(start)), "")
     return InvalidInput(message, hint=f"{hint}See {command} --help.")
 

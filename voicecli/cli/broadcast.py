@@ -28,6 +28,7 @@ HELP = "Call everybody on a list, once. Without one of the commands below, it se
 DEFAULT_RETRY_AFTER = timedelta(minutes=10)
 _WHO = {"rich_help_panel": "Who is called"}
 _PACE = {"rich_help_panel": "How fast, and when"}
+_OUTCOME = script_options.OUTCOME
 _RETRY = {"rich_help_panel": "Whom to call again"}
 
 
@@ -146,15 +147,45 @@ def send(
             help="Send a callflow of your own (JSON), with {name} in its texts.",
         ),
     ] = None,
-    wait: script_options.Wait = False,
-    timeout: script_options.Timeout = None,
-    confirm: script_options.Confirm = None,
-    digits: script_options.Digits = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="Stay until all outcomes are known: 0 only if all were completed.", **_OUTCOME
+        ),
+    ] = False,
+    timeout: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.duration,
+            help="How long to wait after the last call. Default: 5m.",
+            **_OUTCOME,
+        ),
+    ] = None,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEYS",
+            help="Ask for a key, and wait: 0 only if all press one of these, such as 1 or 1,2.",
+            **_OUTCOME,
+        ),
+    ] = None,
+    digits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N-M", help="Ask for a code of that many digits, such as 4-6, and wait.", **_OUTCOME
+        ),
+    ] = None,
     hash_ends: script_options.HashEnds = False,
     thanks: script_options.Thanks = None,
     valid_for: script_options.ValidFor = None,
     source: script_options.Source = None,
-    region: script_options.Region = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CC", help="National numbers on the list are numbers there, such as FR.", **_WHO
+        ),
+    ] = None,
     request_timeout: script_options.RequestTimeout = api.REQUEST_TIMEOUT,
     port: way_in.Port = None,
     domain: way_in.Domain = None,

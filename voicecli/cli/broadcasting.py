@@ -105,7 +105,7 @@ def send(
     do_not_call = _do_not_call(context, asked)
     if spared not in (None, "-"):
         asked = asked._replace(do_not_call=str(Path(spared).resolve()))
-    content = context.read_bytes(people, limit=lists.MAX_LIST)
+    content = _list(context, people)
     plan = _plan(content, asked, said)
     with Store(contexts.home(settings)) as store:
         of = settings.require("base_url", "subaccount_id")
@@ -153,6 +153,14 @@ def send(
                     journals.delete(store, journal.broadcast)  # the same command can begin anew
 
 
+def _list(context: Context, people: str) -> bytes:
+    try:
+        return context.read_bytes(people, limit=lists.MAX_LIST)
+    except InvalidInput as error:
+        error.hint = "What is none of the commands in voicecli broadcast --help is taken for a list."
+        raise
+
+
 def _refuse_two_readers(paths: Mapping[str, str | None]) -> None:
     """Standard input can be read once."""
     if len(readers := [name for name, path in paths.items() if path == "-"]) > 1:
@@ -190,7 +198,7 @@ def resume(
                 f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.base_url}.",
                 hint="Go on with the settings that it was begun with.",
             )
-        if not sealing.is_there(store.path.parent, broadcast.id):
+        if not sealing.is_there(store.path.parent, broadcast.id) and journals.is_finished(store, broadcast):
             raise InvalidInput(
                 f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                 hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
@@ -308,7 +316,9 @@ def _carry_out(
     finally:
         with suppress(StoreFailed):  # what the last answers say of the pace matters to nobody now
             pace.close()
-    if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
+    if journals.is_finished(journal.store, journal.broadcast) and not (
+        asked.waits and engine.tally.without_outcome
+    ):
         sealing.forget(home, journal.broadcast.id)
     return view.end(engine, interrupted=interrupted, waits=asked.waits)
 

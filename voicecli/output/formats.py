@@ -245,10 +245,10 @@ class Output:
 
     def _screen(self) -> os.terminal_size:
         """The size of the terminal that is talked to, even if the answer goes to a file."""
-        size = os.terminal_size((80, 24))
+        columns, lines = 0, 0
         with suppress(OSError, ValueError):
-            size = os.get_terminal_size(self._err.fileno() if self._err is not None else -1)
-        return shutil.get_terminal_size(size)
+            columns, lines = os.get_terminal_size(self._err.fileno() if self._err is not None else -1)
+        return shutil.get_terminal_size((columns or 80, lines or 24))  # some do not know it, and say 0
 
     def _raw(self, text: str) -> None:
         if self._err is None:

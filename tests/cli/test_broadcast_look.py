@@ -1,0 +1,379 @@
+"""``voicecli broadcast list | show | stop | resume | results``: what is seen of one, then and later."""
+
+import csv
+import json
+import os
+import sqlite3
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import RunningSandbox, wait_until
+from lists import ANN, BOB, BUSY, CAT, LOST, MESSAGE, REFUSED, Broadcast, people, write
+from running_listener import RunningListener, listening, registering
+from test_terminal import on_terminal, plain
+
+FAR = ("--rate", "1/h")  # the second call is an hour away
+
+
+@pytest.fixture
+def broadcast(sandbox: RunningSandbox) -> Broadcast:
+    return Broadcast(sandbox)
+
+
+@pytest.fixture
+def home() -> Path:
+    return Path(os.environ["VOICECLI_HOME"])
+
+
+def table(path: str) -> list[dict[str, str]]:
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# -- list and show -----------------------------------------------------------------------------------
+
+
+def test_without_a_broadcast_there_is_an_empty_list(broadcast: Broadcast) -> None:
+    done = broadcast("list")
+    assert (done.code, done.out, "There is no broadcast yet" in done.err) == (0, "", True)
+    assert broadcast("list", "--json").out == ""
+
+
+def test_the_newest_broadcast_is_first(broadcast: Broadcast) -> None:
+    first = broadcast.identifier(write("a.csv", people(ANN)), MESSAGE)
+    last = broadcast.identifier(
+        write("b c.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7
+    )
+    assert broadcast("list", "-q").out == f"{last}\n{first}\n"
+    newest, oldest = map(json.loads, broadcast("list", "--json").out.splitlines())
+    assert (newest["id"], newest["state"], newest["left"]) == (last, "interrupted", 1)
+    assert (oldest["state"], oldest["accepted"], oldest["shard"]) == ("done", 1, None)
+    lines = plain(on_terminal("broadcast", "list", columns=80))
+    assert lines[0].split() == ["id", "begun", "state", "people", "accepted", "list"]
+    assert lines[1].split()[:1] == [last]
+    assert max(map(len, lines)) <= 80
+
+
+def test_show_tells_how_it_stands_and_what_to_do(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, REFUSED, LOST)), MESSAGE, "--yes", code=7)
+    done = broadcast("show", of[:5])
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"Broadcast {of} of {Path('p.csv').resolve()}: begun ")
+    assert ", done\n3 of 3 rows done\n  1  accepted\n  1  refused: not called\n" in done.out
+    assert f":\n  voicecli broadcast resume {of} --retry-unknown\n" in done.out
+    shown = broadcast("show", of, "--json").json
+    assert (shown["unknown"], shown["options"]["maxCalls"], shown["options"]["source"]) == (
+        1,
+        None,
+        "+33199000000",
+    )
+    assert shown["commands"][-1] == f"voicecli broadcast results {of} -o results.csv"
+
+
+@pytest.mark.parametrize("wanted", ["", "*", "%", "b_", "zzz", "../x", "b\udcff", "\x1b[2J"])
+@pytest.mark.parametrize("command", ["show"])
+def test_what_is_no_id_is_told(broadcast: Broadcast, command: str, wanted: str) -> None:
+    done = broadcast(command, wanted)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(("Error: There is no broadcast ", "Error: The broadcast's id is missing"))
+    assert "\x1b" not in done.err
+
+
+def test_the_beginning_of_an_id_has_to_mean_one(broadcast: Broadcast) -> None:
+    ids = {
+        broadcast.identifier(write(name, people(ANN) + f"{CAT},{name}\n"), MESSAGE, "--yes") for name in "xy"
+    }
+    for command in ("show", "stop", "resume", "results"):
+        done = broadcast(command, "b")
+        assert (done.code, done.out, "Several broadcasts" in done.err) == (2, "", True)
+        assert all(one in done.err for one in ids)
+
+
+# -- stop and resume ---------------------------------------------------------------------------------
+
+
+def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadcast) -> None:
+    write("p.csv", people(ANN, BOB))
+    with broadcast.under_way("p.csv", MESSAGE, "--yes", *FAR) as process:
+        wait_until(lambda: broadcast.called)
+        of = broadcast("list", "-q").out.strip()
+        assert broadcast("show", of, "--json").json["state"] == "running"
+        busy = broadcast("resume", of)
+        assert (busy.code, "is being worked on by another voicecli" in busy.err) == (3, True)
+        stopped = broadcast("stop", of, "--json")
+        assert (stopped.code, stopped.json) == (0, {"id": of, "stopped": True})
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "The broadcast was stopped." in err
+    assert f"voicecli broadcast resume {of}\n" in out
+    assert broadcast("show", of, "--json").json["state"] == "stopped"
+    assert broadcast("resume", of, "--rate", "100/s").code == 0
+    assert broadcast.called == [ANN, BOB]
+    done = broadcast("stop", of, "--json")
+    assert (done.code, done.json["stopped"]) == (0, False)
+
+
+@pytest.mark.parametrize("left", [None, b"\0"])
+def test_where_nobody_knows_what_it_says_it_does_not_pretend_to_be_done(
+    broadcast: Broadcast, home: Path, left: bytes | None
+) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
+    [pad] = home.glob("*.pad")
+    pad.unlink()
+    if left is not None:
+        pad.write_bytes(left)
+    done = broadcast("resume", of)
+    assert (done.code, done.out, len(broadcast.called)) == (3, "", 1)
+    assert f"What broadcast {of} says can't be read" in done.err
+    assert "call the others anew" in done.err
+
+
+def test_a_list_that_is_called_like_a_command_can_be_sent(broadcast: Broadcast) -> None:
+    done = broadcast(write("list", people(ANN)), MESSAGE)
+    assert (done.code, "voicecli broadcast send list" in done.err) == (2, True)
+    assert broadcast("send", "list", MESSAGE).code == 0
+    done = broadcast("reslts", "b123")
+    assert (done.code, "none of the commands in voicecli broadcast --help" in done.err) == (2, True)
+
+
+def test_one_that_is_done_calls_nobody(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
+    done = broadcast("resume", of)
+    assert (done.code, done.out, len(broadcast.called)) == (2, "", 1)
+    assert f"Error: Broadcast {of} is done" in done.err
+
+
+def test_only_who_is_asked_for_is_tried_again(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, REFUSED, LOST)), MESSAGE, "--yes", code=7)
+    assert broadcast("resume", of).code == 7
+    assert len(broadcast.called) == 2, "refused ones are no request that was carried out"
+    assert broadcast("resume", of, "--retry-refused").code == 7
+    assert sorted(broadcast.called) == sorted([ANN, LOST])
+    assert broadcast("resume", of, "--retry-unknown").code == 7
+    assert sorted(broadcast.called) == sorted([ANN, LOST, LOST])
+    assert [
+        row["attempts"] for row in map(json.loads, broadcast("results", of, "--json").out.splitlines())
+    ] == [1, 2, 2]
+
+
+def test_another_account_is_refused(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
+    done = broadcast("resume", of, EIGHT_X_EIGHT_SUBACCOUNT_ID="another_one")
+    assert (done.code, len(broadcast.called)) == (3, 1)
+    assert f"Broadcast {of} is of subaccount voicecli_sandbox" in done.err
+
+
+def test_settings_come_from_a_dotenv(broadcast: Broadcast, sandbox: RunningSandbox) -> None:
+    write(".env", "".join(f'{name}="{value}"  # why\n' for name, value in sandbox.environment.items()))
+    write("p.csv", people(ANN))
+    broadcast.environment = dict(os.environ)
+    assert broadcast("p.csv", MESSAGE).code == 0
+
+
+# -- results -----------------------------------------------------------------------------------------
+
+
+def test_results_have_the_list_s_own_columns(broadcast: Broadcast) -> None:
+    write("p.csv", f'phone;line;Ort\n{ANN};7;"Köln; =1+1"\n{REFUSED};;\n')
+    of = broadcast.identifier("p.csv", "Hi", "--yes", code=7)
+    done = broadcast("results", of, "-o", "out dir.csv")
+    assert (done.code, done.out, done.err) == (0, "out dir.csv has 2 rows\n", "")
+    first, second = table("out dir.csv")
+    assert list(first) == [
+        *("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason"),
+        *("phone", "input_line", "Ort"),
+    ]
+    assert (first["status"], first["input_line"], first["Ort"], first["attempts"]) == (
+        "accepted",
+        "7",
+        "Köln; =1+1",
+        "1",
+    )
+    assert (second["status"], second["session"]) == ("refused", "")
+    assert second["reason"].startswith("8x8 refused: the caller ID is not allowed")
+    assert stat.S_IMODE(Path("out dir.csv").stat().st_mode) == 0o600
+    assert broadcast("results", of, "-o", "x/y.csv").code == 2
+
+
+def test_results_can_be_chosen_and_a_wrong_word_is_told(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, REFUSED, LOST)), MESSAGE, "--yes", code=7)
+    rows = map(json.loads, broadcast("results", of, "--status", "refused,Unknown", "--json").out.splitlines())
+    assert [(row["line"], row["status"], row["input"]["name"]) for row in rows] == [
+        (3, "refused", "N1"),
+        (4, "unknown", "N2"),
+    ]
+    assert broadcast("results", of, "--status", "no-answer").out == ""
+    done = broadcast("results", of, "--status", "acepted")
+    assert (done.code, "the nearest is ACCEPTED" in done.err) == (2, True)
+    lines = plain(on_terminal("broadcast", "results", of, columns=80))
+    assert max(map(len, lines)) <= 80
+
+
+def test_results_go_without_a_list_that_is_gone_and_find_one_that_moved(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
+    Path("p.csv").rename("moved.csv")
+    done = broadcast("results", of, "--json")
+    assert (done.code, done.json["input"], "its own columns are left out" in done.err) == (0, {}, True)
+    assert broadcast("results", of, "--json", "--list", "moved.csv").json["input"]["name"] == "N0"
+    write("moved.csv", people(BOB))
+    assert broadcast("results", of, "--list", "moved.csv").code == 2
+
+
+def test_the_same_row_twice_is_no_merger(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
+    assert broadcast("results", of, "-o", "one.csv").code == 0
+    done = broadcast("results", of, "one.csv", "-o", "two.csv")
+    assert (done.code, "Line 2 is in several of these" in done.err) == (2, True)
+    assert not Path("two.csv").exists()
+    assert [path.name for path in Path().glob("*.part")] == []
+
+
+OWN = "line,destination,status,outcome,digits,duration,attempts,session,reason"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,b\n1,2\n",
+        f"{OWN}\n2,x\n",
+        f"{OWN}\nx,,,,,,1,,\n",
+        f"{OWN}\n2,,,,,,,,\n",
+        f"{OWN}\n2,,,,,,1,,,more\n",
+        f"{OWN}\n{'9' * 5000},,,,,,1,,\n",
+        "\0\xff",
+    ],
+)
+def test_what_are_no_results_is_told(broadcast: Broadcast, content: str) -> None:
+    write("other.csv", content.encode("latin-1"))
+    done = broadcast("results", "other.csv", "-o", "merged.csv")
+    assert (done.code, done.out) == (2, ""), done
+    assert "results" in done.err.splitlines()[0]
+    assert not Path("merged.csv").exists()
+
+
+# -- what comes later, and from outside --------------------------------------------------------------
+
+
+def summary(request_id: str, status: str = "COMPLETED", **fields: object) -> dict[str, object]:
+    payload = {
+        "sessionId": "s-1",
+        "sessionStatus": status,
+        "clientRequestId": request_id,
+        "duration": 7.0,
+        **fields,
+    }
+    return {"eventId": request_id + status, "eventType": "SESSION_SUMMARY", "payload": payload}
+
+
+def hear(listener: RunningListener, *events: dict[str, object]) -> None:
+    for event in events:
+        headers = {"Authorization": "Bearer token-of-these-tests"}
+        assert httpx.post(f"{listener.url}/api/webhooks/vss", json=event, headers=headers).status_code == 200
+
+
+def test_outcomes_that_come_later_are_there(own_sandbox: RunningSandbox, home: Path) -> None:
+    broadcast = Broadcast(own_sandbox)
+    with listening(home, *registering(), env=own_sandbox.environment) as listener:
+        assert listener.url
+        of = broadcast.identifier(write("p.csv", people(ANN, BUSY, LOST)), MESSAGE, "--yes", code=7)
+        wait_until(lambda: len(listener.of("event", type="VSS")) == 3)
+    rows = [json.loads(line) for line in broadcast("results", of, "--json").out.splitlines()]
+    assert [(row["status"], row["outcome"]) for row in rows] == [
+        ("accepted", "COMPLETED"),
+        ("accepted", "BUSY"),
+        ("accepted", "COMPLETED"),
+    ]
+    assert broadcast("show", of, "--json").json["unknown"] == 0, "its summary settles a lost answer"
+    shown = broadcast("results", of, "--status", "BUSY", "--json").json
+    assert (shown["destination"], shown["reason"]) == (BUSY, None)
+
+
+def test_reports_of_calls_that_never_were_change_nothing(broadcast: Broadcast, home: Path) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
+    with listening(home, "--no-tunnel") as listener:
+        hear(
+            listener,
+            *(
+                summary(f"{of}-{line}-{attempt}", "BUSY")
+                for line, attempt in [
+                    ("3", "1"),
+                    ("2", "2"),
+                    ("2", "0"),
+                    ("99", "1"),
+                    ("-2", "1"),
+                    ("2", "1-1"),
+                    ("٢", "1"),
+                    ("9" * 15, "1"),
+                    ("9" * 400, "1"),
+                    ("2", "9" * 30),
+                    ("", ""),
+                    ("2.0", "1"),
+                ]
+            ),
+            summary(f"{of}-2-1", "FAILED", details={"callAnchor": {"destination": CAT}}),
+            summary(f"b{'0' * 10}-2-1"),
+        )
+    rows = [json.loads(line) for line in broadcast("results", of, "--json").out.splitlines()]
+    assert [row["status"] for row in rows] == ["accepted", "planned"]
+    assert [row["outcome"] for row in rows] == [None, None]
+    assert rows[1]["attempts"] == 0
+
+
+def test_a_hostile_outcome_is_shown_and_not_obeyed(broadcast: Broadcast, home: Path) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
+    with listening(home, "--no-tunnel") as listener:
+        hear(listener, summary(f"{of}-2-1", "=cmd|'/c calc'!A1\x1b[2J\u202e[bold]", sessionId="=1+1"))
+    for arguments in (["results", of], ["show", of], ["list"]):
+        done = broadcast(*arguments)
+        assert (done.code, "\x1b" in done.out, "\u202e" in done.out) == (0, False, False), done
+    assert broadcast("results", of, "-o", "out.csv").code == 0
+    [row] = table("out.csv")
+    assert row["outcome"].startswith("'=cmd")
+    assert row["session"].startswith("'=1")
+    assert broadcast("results", "out.csv", "--json").json["outcome"].startswith("=cmd")
+
+
+# -- what is old -------------------------------------------------------------------------------------
+
+
+def age(home: Path, table: str = "broadcasts", column: str = "created") -> None:
+    database = sqlite3.connect(home / "voicecli.sqlite3")
+    with database:
+        database.execute(f"UPDATE {table} SET {column} = {column} - 48 * 3600 * 1000000")
+    database.close()
+
+
+def test_prune_takes_old_broadcasts_along(broadcast: Broadcast, home: Path) -> None:
+    old = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
+    age(home)
+    new = broadcast.identifier(write("q.csv", people(CAT)), MESSAGE)
+    pruned = prune(broadcast, "--dry-run")
+    assert (pruned["broadcasts"], pruned["deleted"]) == (1, False)
+    assert prune(broadcast)["broadcasts"] == 1
+    assert broadcast("list", "-q").out == f"{new}\n"
+    assert broadcast("resume", old).code == 2
+    assert sorted(path.name for path in home.glob(f"*{old}*")) == []
+    assert not any(BOB.encode() in path.read_bytes() for path in home.iterdir()), "deleted for good"
+
+
+def prune(broadcast: Broadcast, *arguments: str) -> dict[str, object]:
+    import subprocess
+    import sys
+
+    command: Sequence[str] = (
+        sys.executable,
+        "-m",
+        "voicecli",
+        "prune",
+        "--older-than",
+        "1d",
+        "--json",
+        *arguments,
+    )
+    done = subprocess.run(command, capture_output=True, env=broadcast.environment, timeout=20, check=True)
+    shown = json.loads(done.stdout)
+    assert isinstance(shown, dict)
+    return shown
