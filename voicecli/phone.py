@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import InvalidInput, quoted
 
@@ -180,8 +180,7 @@ def _exists(e164: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Country:
+class _Country(NamedTuple):
     """Patterns of the E.164 numbers of one country code (33): all that are valid and that parsing leaves as
     they are; and those of them whose digits tell a place."""
 

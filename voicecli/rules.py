@@ -21,7 +21,6 @@ MAX_REPETITION = 3  # of one action
 MAX_DIGITS = 25
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
 
-_UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _MSISDN = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
 _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _OTHER_MEDIA = tuple(".aac .aiff .amr .flac .m4a .mov .mp4 .oga .ogg .opus .webm .wma".split())
