@@ -107,6 +107,26 @@ def test_a_slow_broadcast_that_is_over_keeps_nobody_waiting(pace: Callable[..., 
     assert pace().take() is None
 
 
+def test_a_slow_broadcast_does_not_hold_up_a_fast_one(pace: Callable[..., Pace], clock: Clock) -> None:
+    slow, fast = pace(1 / 60), pace(100)
+    calls = [0, 0]
+    while clock.now < START + 130:
+        for index, one in enumerate((slow, fast)):
+            calls[index] += taken(one)
+        clock.now += 0.005
+    assert calls[0] == 3
+    assert sum(calls) == pytest.approx(13_000, abs=30)
+
+
+def test_a_limit_is_forgotten_when_nobody_calls(pace: Callable[..., Pace], clock: Clock) -> None:
+    one = pace()
+    one.too_many(5)
+    clock.now += 5 + pacing.FORGOTTEN
+    assert one.limit is not None
+    clock.now += 1
+    assert one.limit is None
+
+
 def test_who_slept_a_little_too_long_makes_up_for_it(pace: Callable[..., Pace], clock: Clock) -> None:
     thousand = pace(1000)
     calls = 0
@@ -235,7 +255,7 @@ def test_without_answers_a_limit_stays(pace: Callable[..., Pace], clock: Clock) 
     answer(one, clock, rate=100, seconds=5)
     one.too_many(1)
     limit = one.limit
-    clock.now += 600
+    clock.now += pacing.FORGOTTEN
     assert one.limit == limit
 
 
@@ -381,7 +401,7 @@ def test_what_is_in_a_damaged_file_is_forgotten(
     path = tmp_path / "home" / "pace"
     path.write_bytes(damage(path.read_bytes()))
     assert one.paused == 0.0
-    assert taken(one) == 1
+    assert taken(pace(5)) == 1
     assert one.limit == 5
 
 

@@ -1,13 +1,18 @@
 """What the tests of ``voicecli broadcast`` share: numbers, lists, and a broadcast under way."""
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from conftest import Finished, RunningSandbox
+
+from voicecli.cli.app import run
+from voicecli.cli.context import Context
 
 ANN, BOB, CAT = "+33199001234", "+33199001235", "+33199001236"
 REFUSED, LOST, BUSY, SILENT = "+33199001014", "+33199005051", "+33199000486", "+33199005040"
@@ -44,6 +49,14 @@ class Broadcast:
             check=False,
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def here(self, *arguments: str, stdin: bytes = b"") -> Finished:
+        """The same command line in this process: quick, for what only reads its arguments and the list."""
+        out, err = io.StringIO(), io.StringIO()
+        context = Context(stdin=io.TextIOWrapper(io.BytesIO(stdin)), stdout=out, stderr=err)
+        with patch.dict(os.environ, self.environment):
+            code = run(["broadcast", *arguments], context)
+        return Finished(code, out.getvalue(), err.getvalue())
 
     def identifier(self, *arguments: str, code: int = 0) -> str:
         """The id of one that is sent."""

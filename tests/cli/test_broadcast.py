@@ -188,7 +188,7 @@ def test_what_is_wrong_with_all_of_it_is_one_error(
     write("people", people(ANN, BOB))
     write("empty", "")
     write("wrong", f"{ANN}\nnobody\n")
-    done = broadcast("people", *arguments, *YES)
+    done = broadcast.here("people", *arguments, *YES)
     assert (done.code, done.out, broadcast.called) == (2, "", []), done
     assert says in done.err
     assert "line" not in done.err.splitlines()[0].split()[0]
@@ -208,7 +208,7 @@ def test_what_is_wrong_with_all_of_it_is_one_error(
     ids=["empty", "heading", "nul", "10 MB cell", "open quote", "column twice", "array"],
 )
 def test_what_is_no_list_is_one_error(broadcast: Broadcast, content: bytes, says: str) -> None:
-    done = broadcast(write("people", content), "Hi", *YES)
+    done = broadcast.here(write("people", content), "Hi", *YES)
     assert (done.code, done.out) == (2, "")
     assert says in done.err
     assert len(done.err) < 500
@@ -217,9 +217,9 @@ def test_what_is_no_list_is_one_error(broadcast: Broadcast, content: bytes, says
 def test_ten_thousand_columns_and_hostile_cells_are_shown_and_not_obeyed(broadcast: Broadcast) -> None:
     names = ",".join(f"c{number}" for number in range(10_000))
     write("people", f"phone,{names}\n{ANN},{',' * 9_998}\x1b]0;own\x07\u202e\n\x1b[2J+33,=1+1{',' * 9_998}\n")
-    done = broadcast("people", "Hi {c9999}", "--dry-run", "--skip-invalid")
+    done = broadcast.here("people", "Hi {c9999}", "--dry-run", "--skip-invalid")
     assert (done.code, "\x1b" in done.out + done.err, "\u202e" in done.out + done.err) == (0, False, False)
-    done = broadcast("people", "Hi {c10000}", "--dry-run")
+    done = broadcast.here("people", "Hi {c10000}", "--dry-run")
     assert (done.code, "the nearest is 'c1000'" in done.err) == (2, True), done.err
     assert len(done.err) < 1000
 
@@ -231,7 +231,7 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
     broadcast: Broadcast, home: Path
 ) -> None:
     write("people", people(*(f"+3319900{number}" for number in range(2000, 2090))))
-    done = broadcast(
+    done = broadcast.here(
         "people", "x" * 300, "--rate", "2/s", "--repeat", "3", "--speed", "2", "--dry-run", "--json"
     )
     assert (done.code, done.err, broadcast.called) == (0, "", [])
@@ -250,7 +250,7 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
 def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
     write("people", people(*(f"+3319900{number}" for number in range(2000, 2090))) + "bad,x\n")
     figures = [
-        broadcast(
+        broadcast.here(
             "people", "Hi", "--rate", "2/s", "--shard", f"{part}/3", "--dry-run", "--skip-invalid", "--json"
         ).json
         for part in (1, 2, 3)

@@ -74,9 +74,8 @@ def test_show_tells_how_it_stands_and_what_to_do(broadcast: Broadcast) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["", "*", "%", "b_", "zzz", "../x", "b\udcff", "\x1b[2J"])
-@pytest.mark.parametrize("command", ["show"])
-def test_what_is_no_id_is_told(broadcast: Broadcast, command: str, wanted: str) -> None:
-    done = broadcast(command, wanted)
+def test_what_is_no_id_is_told(broadcast: Broadcast, wanted: str) -> None:
+    done = broadcast.here("show", wanted)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(("Error: There is no broadcast ", "Error: The broadcast's id is missing"))
     assert "\x1b" not in done.err
@@ -248,7 +247,7 @@ OWN = "line,destination,status,outcome,digits,duration,attempts,session,reason"
 )
 def test_what_are_no_results_is_told(broadcast: Broadcast, content: str) -> None:
     write("other.csv", content.encode("latin-1"))
-    done = broadcast("results", "other.csv", "-o", "merged.csv")
+    done = broadcast.here("results", "other.csv", "-o", "merged.csv")
     assert (done.code, done.out) == (2, ""), done
     assert "results" in done.err.splitlines()[0]
     assert not Path("merged.csv").exists()

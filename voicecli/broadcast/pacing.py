@@ -1,6 +1,7 @@
 """How fast: one limit for all broadcasts of this machine, in a small file that they share.
 
-A call takes its slot in one queue of moments (GCRA). When 8x8 says "too many requests" (429), everybody
+A call takes its slot in one queue of moments (GCRA), which are as far apart as the fastest broadcast wants
+them, and in one of its own broadcast. When 8x8 says "too many requests" (429), everybody
 waits, and then a learned limit holds: it is lowered at once, rises slowly while answers come (AIMD), and is
 forgotten when it lies far above what was ever reached.
 """
@@ -28,6 +29,7 @@ RECOVERY = 1.25  # times faster every second, from then on
 LONGEST_GROWTH = 10.0  # seconds of it at once, where answers are rare
 FIRST = 30.0  # calls per second that are taken to have been too many, where hardly any were measured
 LEAST = 1 / 60  # calls per second
+AT_WORK = 2.0  # seconds after a call that its broadcast is taken to go on
 FORGOTTEN = 60.0  # seconds without any call, after which a learned limit is no longer true
 WINDOW = 2.0  # seconds; answers are counted over one to two of these
 NOTE_EVERY = 0.02  # seconds between two writings of the answers
@@ -37,7 +39,7 @@ class _State(NamedTuple):
     """What the file holds; moments are those of the clock, in seconds, rates are calls per second."""
 
     written: float = 0.0
-    next: float = 0.0  # when the next call may leave, where there is a limit
+    last: float = -LONGEST  # the slot of the last call, where there is a limit
     paused: float = 0.0  # until when everybody waits
     limit: float = 0.0  # learned from 429s; 0 for none
     cut: float = -LONGEST  # when it was last lowered
@@ -47,6 +49,24 @@ class _State(NamedTuple):
     answers: float = 0.0  # since then
     window_before: float = 0.0
     answers_before: float = 0.0
+    rate: float = 0.0  # of the fastest broadcast that has one
+    rate_until: float = 0.0  # until when that is taken to be at work
+
+    @property
+    def interval(self) -> float:
+        """The learned limit, as the seconds from one call to the next; 0.0 for none."""
+        return 1 / self.limit if self.limit else 0.0
+
+    def interval_for(self, rate: float, now: float) -> float:
+        """The same for all calls while a broadcast with this rate (0.0 for none) is among those at work."""
+        fastest = max(rate, self.rate if now < self.rate_until else 0.0) if rate else 0.0
+        return min(LONGEST, max(1 / fastest if fastest else 0.0, self.interval))
+
+    def taken(self, slot: float, rate: float, now: float) -> "_State":
+        """After a call in this slot, of a broadcast with this rate."""
+        if not rate or (rate < self.rate and now < self.rate_until):
+            return self._replace(last=slot)
+        return self._replace(last=slot, rate=rate, rate_until=now + max(AT_WORK, 2 / rate))
 
     def measured(self, now: float) -> float:
         """Calls per second that 8x8 took of late."""
@@ -80,7 +100,7 @@ class _State(NamedTuple):
 
 _BODY = struct.Struct(f"<16s{len(_State._fields)}d")
 _WHOLE = struct.Struct(_BODY.format + "I")  # with a check sum
-_MAGIC = b"voicecli pace 1\n"
+_MAGIC = b"voicecli pace 2\n"
 
 
 class Pace:
@@ -93,36 +113,28 @@ class Pace:
     def __init__(
         self, path: Path, rate: float | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self._rate = rate or 0.0
         self._interval = 1 / rate if rate else 0.0
+        self._last = -LONGEST  # the slot of the last call of our own
         self._clock = clock
         self._answers = 0  # that are not in the file yet
         self._noted = clock() - NOTE_EVERY
         self._file = _File(path)
-        self._forget_slower_ones()
-
-    def _forget_slower_ones(self) -> None:
-        """A slot further ahead than our own interval is of a slower broadcast, which may be over."""
-        with self._file as file:
-            now = self._clock()
-            state = file.read(now)
-            latest = now + self._interval_under(state)
-            if state.next > latest:
-                file.write(state, now, next=latest)
 
     def take(self) -> float | None:
         """A call may leave now: None. Else the seconds until it is worth asking again; nothing is taken."""
         with self._file as file:
             now = self._clock()
             state = file.read(now)
-            if state.paused > now:
-                return state.paused - now
-            interval = self._interval_under(state)
-            if not interval:
-                return None
-            if state.next > now:
-                return state.next - now
-            idle = state.next <= max(now - CATCH_UP, state.paused)  # then nothing is made up for
-            file.write(state, now, next=(now if idle else state.next) + interval)
+            interval = state.interval_for(self._rate, now)
+            slot = _after(state.last + interval, now, state.paused)
+            own = _after(self._last + self._interval, now, state.paused)
+            due = max(state.paused, slot if interval else 0.0, own if self._interval else 0.0)
+            if due > now:
+                return due - now
+            if interval:
+                file.write(state.taken(slot, self._rate, now), now)
+            self._last = own
             return None
 
     def too_many(self, retry_after: float | None) -> None:
@@ -132,8 +144,7 @@ class Pace:
             now = self._clock()
             state = file.read(now).counted(self._answers, now)
             self._answers = 0
-            rate = 1 / self._interval if self._interval else 0.0
-            file.write(state.refused(pause, now, rate), now)
+            file.write(state.refused(pause, now, self._rate), now)
 
     def answered(self) -> None:
         """8x8 took a call: after a while of these everybody may go faster."""
@@ -151,7 +162,8 @@ class Pace:
     def limit(self) -> float | None:
         """What holds now, in calls per second over all broadcasts; None for no limit."""
         with self._file as file:
-            interval = self._interval_under(file.read(self._clock()))
+            now = self._clock()
+            interval = file.read(now).interval_for(self._rate, now)
         return 1 / interval if interval else None
 
     @property
@@ -168,9 +180,11 @@ class Pace:
         finally:
             self._file.close()
 
-    def _interval_under(self, state: _State) -> float:
-        """Seconds from one call to the next, 0.0 where there is no limit."""
-        return min(LONGEST, max(self._interval, 1 / state.limit if state.limit else 0.0))
+
+def _after(slot: float, now: float, paused: float) -> float:
+    """The slot that a call takes: the one that is due, or now where it was idle, when nothing is made up
+    for."""
+    return now if slot <= max(now - CATCH_UP, paused) else slot
 
 
 class _File:
@@ -212,7 +226,10 @@ class _File:
             return _State()
         state = _State(*values)
         latest = now + LONGEST
-        return state if state.written <= now and state.next <= latest and state.paused <= latest else _State()
+        if state.written > now or state.last > latest or state.paused > latest:
+            return _State()
+        idle = now - max(state.written, state.paused) > FORGOTTEN + state.interval
+        return _State(last=state.last, paused=state.paused) if idle else state
 
     def write(self, state: _State, now: float, **changes: float) -> None:
         body = _BODY.pack(_MAGIC, *state._replace(written=now, **changes))
