@@ -134,8 +134,8 @@ AGAIN = Conduct(retry=frozenset({"NO_ANSWER"}), attempts=3, every=2.0)
 def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(world: World) -> None:
     rows = PAGE + 100
     world.plan([number(index) for index in range(rows)])
-    unknown = world.row(rows)._replace(state=RowState.UNKNOWN, attempts=1)
-    world.journal.write([unknown])
+    last = world.row(rows)
+    world.journal.write([(last, last._replace(state=RowState.UNKNOWN, attempts=1))])
     done: list[Row] = []
 
     def tell(row: Row) -> None:
@@ -163,7 +163,7 @@ def test_one_whose_outcome_comes_before_its_answer_waits_for_the_answer(world: W
 
 def test_one_that_waits_for_the_pace_is_not_called_when_a_report_says_that_it_was(world: World) -> None:
     world.plan([number(0), number(1)])
-    world.journal.write([world.row(2)._replace(attempts=1)])  # as --retry-unknown leaves it
+    world.journal.write([(world.row(2), world.row(2)._replace(attempts=1))])  # as --retry-unknown leaves it
     world.pace = Pace(world.home / "slow", 2.0)
 
     def tell(row: Row) -> None:
@@ -177,7 +177,7 @@ def test_one_that_waits_for_the_pace_is_not_called_when_a_report_says_that_it_wa
 
 def test_one_that_is_answered_429_is_not_called_when_a_report_says_that_it_was(world: World) -> None:
     world.plan([TWICE_TOO_MANY])
-    world.journal.write([world.row(1)._replace(attempts=1)])  # as --retry-unknown leaves it
+    world.journal.write([(world.row(1), world.row(1)._replace(attempts=1))])  # as --retry-unknown leaves it
 
     def tell(row: Row) -> None:
         if row.state is RowState.PLANNED:  # after the 429
@@ -308,15 +308,14 @@ def test_who_only_looks_keeps_nobody_from_going_on(world: World) -> None:
 
 
 class Changing(Hours):
-    """Hours that are quiet from so many calls on: somebody has set the clock."""
+    """Hours that are quiet once ten were called: somebody has set the clock."""
 
     __slots__ = ()
-    asked = 0
+    called = 0
 
     def allow(self, zones: Sequence[str], moment: datetime) -> bool:
         assert moment.tzinfo is UTC
-        type(self).asked += 1
-        return type(self).asked <= 10
+        return type(self).called < 10
 
 
 def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: World) -> None:
@@ -326,7 +325,11 @@ def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: Wor
         if tally.waiting.startswith("it is too early or too late"):
             world.journal.becomes(State.STOPPED)
 
-    Changing.asked = 0
-    world.run(hours=Changing((time(21), time(8)), weekdays=False), show=stop)
+    def request(row: Row, request_id: str) -> CallRequest:
+        Changing.called += 1
+        return call_request(row, request_id)
+
+    Changing.called = 0
+    world.run(hours=Changing((time(21), time(8)), weekdays=False), request=request, show=stop)
     assert len(world.calls) == 10
     assert states(world) == {RowState.ACCEPTED: 10, RowState.PLANNED: 20}

@@ -9,9 +9,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from voicecli import api, history, phone, unsubscribed
 from voicecli.api import Session
@@ -27,6 +26,7 @@ from voicecli.broadcast.queue import Queue, Zones
 from voicecli.callflow import CallRequest
 from voicecli.errors import (
     Interrupted,
+    InUse,
     InvalidInput,
     OutOfTime,
     RateLimited,
@@ -45,23 +45,19 @@ LONGEST_PUT_OFF = 8.0  # seconds until it is tried again
 MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
 LONGEST_PAUSE = 30.0  # seconds
 GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
+LEAST_TO_BEGIN = timedelta(minutes=1)  # until the quiet hours begin
 MAX_PASSED = 1_000  # rows that are not called and looked at in one round
-_OF_THE_ACCOUNT = (401, 402, 403, 404)  # HTTP statuses that every other row would get, too
-
-
-class _Leaving(NamedTuple):
-    """A request that is about to leave: for the row as it was before, as it is then."""
-
-    before: Row
-    row: Row
-    request: CallRequest
+_OF_THE_KEY = 401  # the HTTP status that every other row would get, too
+_OF_THE_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has accepted one
 
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A request under way, and then what came of it."""
+    """A request: for the ``row`` as it is then, which was ``before``; and what came of it."""
 
+    before: Row
     row: Row
+    request: CallRequest
     task: "asyncio.Task[None] | None" = None
     session: Session | None = None
     error: Exception | None = None
@@ -113,6 +109,7 @@ class Engine:
         self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
         self._untold: deque[Row] = deque()  # that are on the disk
         self._limited: Counter[int] = Counter()  # 429s, by line
+        self._anybody_accepted = False
         self._unreachable = 0  # times in a row
         self._pause = 0.0  # seconds until it is worth going on
         self._not_before = 0.0  # seconds of the monotonic clock
@@ -129,7 +126,7 @@ class Engine:
             while not self._is_over():
                 self._round()
                 await self._wait()
-        except StoreFailed as error:
+        except (StoreFailed, InUse) as error:
             self.ended_by = error
         finally:
             await self._land()
@@ -142,7 +139,7 @@ class Engine:
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._looked = time.monotonic()
             self._look()
-        leaving: list[_Leaving] = []
+        leaving: list[_Flight] = []
         try:
             for one in self._leaving():
                 leaving.append(one)  # noqa: PERF402 - each counts, even if the next one fails
@@ -152,12 +149,16 @@ class Engine:
                 self._changed[one.row.line] = self._changed[one.row.line][0], one.before
             raise
         for one in leaving:
-            self._start(one.row, one.request)
+            self._flying[one.row.line] = one
+            one.task = asyncio.create_task(self._send(one))
         self._tell_all()
 
     def _becomes(self, row: Row, new: Row) -> Row:
-        """Note that a row is to be written like this; as it is then."""
-        new = new._replace(changed=now())
+        """Note that a row has become like this."""
+        return self._is_again(row, new._replace(changed=now()))
+
+    def _is_again(self, row: Row, new: Row) -> Row:
+        """Note that a row is to be written like this, whenever it became so."""
         before, _ = self._changed.get(row.line, (row, row))
         self._changed[row.line] = before, new
         if row.line in self._flying:
@@ -168,7 +169,7 @@ class Engine:
         """Put what has changed on the disk. Raises StoreFailed; then it is still to be written."""
         if not self._changed and seen is None:
             return
-        self._journal.write([row for _, row in self._changed.values()], seen=seen)
+        self._journal.write(self._changed.values(), seen=seen)
         changed, self._changed = self._changed, {}
         for before, row in changed.values():
             self._progress.changed(before, row)
@@ -181,6 +182,8 @@ class Engine:
     def _look(self) -> None:
         """See what 8x8 has reported, whose night is over, and whether somebody has stopped the broadcast."""
         store, seen = self._journal.store, self._journal.seen
+        if not store.is_there():
+            raise StoreFailed(f"The store {store.path} was removed.")
         if self._journal.state is State.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
         newest = history.last_event(store)
@@ -217,7 +220,7 @@ class Engine:
 
     # -- who is called -------------------------------------------------------------------------------
 
-    def _leaving(self) -> Iterator["_Leaving"]:
+    def _leaving(self) -> Iterator[_Flight]:
         """Those who are called in this round."""
         self._pause = LOOK_EVERY
         room = self._conduct.concurrency - len(self._flying)
@@ -263,28 +266,36 @@ class Engine:
         return True
 
     def _is_awake(self, zones: Zones) -> bool:
-        return self._hours is None or self._hours.allow(zones, datetime.now(UTC))
+        """Whether these can be called, and for long enough that 8x8 can begin to."""
+        if self._hours is None:
+            return True
+        moment = datetime.now(UTC)
+        return self._hours.allow(zones, moment) and self._hours.allow(zones, moment + LEAST_TO_BEGIN)
 
-    def _claimed(self, row: Row) -> "_Leaving | None":
+    def _in_time(self, row: Row, request: CallRequest) -> CallRequest:
+        """The request, which 8x8 is not to begin later than people may be called."""
+        if self._hours is None or request.valid_until is None:
+            return request
+        zones = phone.time_zones(row.destination)
+        until = self._hours.open_until(zones, datetime.now(UTC), request.valid_until)
+        return replace(request, valid_until=until)
+
+    def _claimed(self, row: Row) -> _Flight | None:
         """None where there can be no request."""
         attempt = Row(row.line, row.destination, RowState.SENDING, row.attempts + 1)
         try:
-            request = self._request(attempt, self._journal.broadcast.request_id(attempt))
+            request = self._in_time(row, self._request(attempt, self._journal.broadcast.request_id(attempt)))
         except InvalidInput as error:
             self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
         if self._calls_left is not None:
             self._calls_left -= 1
-        return _Leaving(row, self._becomes(row, attempt), request)
+        return _Flight(row, self._becomes(row, attempt), request)
 
     # -- requests under way --------------------------------------------------------------------------
 
-    def _start(self, row: Row, request: CallRequest) -> None:
-        flight = self._flying[row.line] = _Flight(row)
-        flight.task = asyncio.create_task(self._send(flight, request))
-
-    async def _send(self, flight: _Flight, request: CallRequest) -> None:
-        operation = api.send_callflow(request)
+    async def _send(self, flight: _Flight) -> None:
+        operation = api.send_callflow(flight.request)
         try:
             flight.session = await self._client.send(operation)
         except asyncio.CancelledError:
@@ -313,23 +324,24 @@ class Engine:
         match error:
             case None if flight.session is not None:
                 self._last_call = time.monotonic()
+                self._anybody_accepted = True
                 self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
             case RateLimited():
                 self._limited[row.line] += 1
                 times = self._limited[row.line]
                 if times < MAX_LIMITED:  # others first: it may be this one alone that is answered so
                     pause = min(0.5 * 2.0**times, LONGEST_PUT_OFF)
-                    self._queue.put_off(self._not_called(row), round(pause * 1e6))
+                    self._queue.put_off(self._not_called(flight), now() + round(pause * 1e6))
                 else:
-                    self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
-            case Refused() if error.http_status in _OF_THE_ACCOUNT:
+                    self._refused(flight, error)
+            case Refused() if self._is_of_the_account(error):
                 self.ended_by = error
-                self._queue.put_back(self._not_called(row))
+                self._queue.put_back(self._not_called(flight))
             case Refused():
-                self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
+                self._refused(flight, error)
             case Unreachable():
                 self._not_reached(error)
-                self._queue.put_back(self._not_called(row))
+                self._queue.put_back(self._not_called(flight))
             case _:
                 self._last_call = time.monotonic()
                 fault = f"a fault of voicecli's own ({type(error).__name__})"
@@ -344,12 +356,23 @@ class Engine:
             case None | Refused():
                 self._pace.answered()
 
-    def _not_called(self, row: Row) -> Row:
-        """Certainly not: it is to be called as if it had not been tried."""
+    def _is_of_the_account(self, error: Refused) -> bool:
+        """Whether all others would be refused in the same way."""
+        status = error.http_status
+        return status == _OF_THE_KEY or (status in _OF_THE_ACCOUNT and not self._anybody_accepted)
+
+    def _not_called(self, flight: _Flight) -> Row:
+        """Certainly not: it is as it was, and to be called as if that had not been tried."""
         if self._calls_left is not None:
             self._calls_left += 1
-        planned = row._replace(state=RowState.PLANNED, attempts=row.attempts - 1)
-        return self._becomes(row, planned)
+        return self._is_again(flight.row, flight.before)
+
+    def _refused(self, flight: _Flight, error: Refused) -> None:
+        """An attempt before this one stays what it was."""
+        if flight.before.session is not None:
+            self._becomes(flight.row, flight.before._replace(state=RowState.ACCEPTED, reason=error.message))
+        else:
+            self._becomes(flight.row, flight.row._replace(state=RowState.REFUSED, reason=error.message))
 
     def _not_reached(self, error: Unreachable) -> None:
         """Requests that fail together count as one."""
@@ -399,9 +422,9 @@ class Engine:
         self._journal.release_reserve()
         try:
             self._write_in_spite_of_all()
-            if not self._left():
+            if not self._left() and not (self._conduct.wait and self.tally.without_outcome):
                 self._journal.becomes(State.DONE)
-        except StoreFailed as error:
+        except (StoreFailed, InUse) as error:
             self.ended_by = self._not_noted(error)
         self._tell_all()
         self._show_all()
@@ -414,7 +437,7 @@ class Engine:
             self._journal.store.tidy()  # then its log can begin again where it began
             self._write()
 
-    def _not_noted(self, error: StoreFailed) -> StoreFailed:
+    def _not_noted(self, error: StoreFailed | InUse) -> StoreFailed:
         """With the calls whose answers are lost to the journal: there they are unknown."""
         lost = [row for before, row in self._changed.values() if before.state is RowState.SENDING]
         rows = [

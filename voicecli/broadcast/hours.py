@@ -47,6 +47,13 @@ class Hours:
         now = there.time()
         return end <= now < start if end < start else not start <= now < end
 
+    def open_until(self, zones: Sequence[str], moment: datetime, latest: datetime) -> datetime:
+        """Up to when all of the zones allow it from then on, to the minute, and ``latest`` at the latest."""
+        minute = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        while minute < latest and self.allow(zones, minute):
+            minute += timedelta(minutes=1)
+        return min(minute, latest)
+
     def open_at(self, zones: Sequence[str], moment: datetime) -> datetime | None:
         """The first moment from that one on, to the minute, at which all of the zones allow it (UTC); None
         where there is none within 8 days."""

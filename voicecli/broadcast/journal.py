@@ -90,7 +90,7 @@ class Broadcast(NamedTuple):
         if own == self.id and all(
             part.isascii() and part.isdigit() and len(part) < 16 for part in (line, attempt)
         ):
-            return int(line), int(attempt)
+            return (int(line), int(attempt)) if int(attempt) else None
         return None
 
 
@@ -237,12 +237,18 @@ class Journal:
                 )
             change("UPDATE broadcasts SET state = ? WHERE number = ?", (State.OPEN, self.broadcast.number))
 
-    def write(self, rows: Sequence[Row], *, seen: int | None = None) -> None:
-        """Put these rows in the place of what they were, and note which event is the newest that was taken
-        in, all in one commit: it is on the disk then."""
+    def write(self, changes: Iterable[tuple[Row, Row]], *, seen: int | None = None) -> None:
+        """Put rows in the place of what they were, and note which event is the newest that was taken in, all
+        in one commit: it is on the disk then. Raises InUse, and writes nothing, where one is not what it was:
+        should the lock have failed, that keeps a second process from calling the same people."""
         with self.store.change() as change:
-            for row in rows:
-                change(_PUT, (self.broadcast.number, *row))
+            for before, row in changes:
+                was = (self.broadcast.number, row.line, before.state, before.attempts)
+                if not change(_REPLACE, (*row[2:], *was)).rowcount:
+                    raise InUse(
+                        f"Another process has been at line {row.line} of broadcast {self.broadcast.id}.",
+                        hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
+                    )
             if seen is not None:
                 change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, self.broadcast.number))
 
@@ -395,6 +401,10 @@ def _locked(store: Store, broadcast_id: str) -> Lock:
 
 _OF = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"
 _COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason"
+_REPLACE = (
+    "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
+    " seconds = ?, reason = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
+)
 _PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 10})"  # noqa: S608
 
 

@@ -60,12 +60,13 @@ def settle(journal: Journal, conduct: Conduct) -> None:
     newest = history.last_event(journal.store)
     found = reports(journal, journal.seen, newest, confirming=conduct.confirming, digits=conduct.digits)
     while some := list(islice(found, STEP)):
-        changed: dict[int, Row] = {}
+        changed: dict[int, tuple[Row, Row]] = {}  # by line: as it was, and as it is
         for report in some:
-            row = changed.get(report.line) or journal.row(report.line)
+            row = changed[report.line][1] if report.line in changed else journal.row(report.line)
             if row is not None and (known := report.applied(row)) != row:
-                changed[report.line] = known._replace(changed=now())
-        journal.write(list(changed.values()))
+                before, _ = changed.get(report.line, (row, row))
+                changed[report.line] = before, known._replace(changed=now())
+        journal.write(changed.values())
     journal.write((), seen=newest)
     if journal.state is not State.DONE:
         journal.plan_retries(conduct.retry, conduct.attempts)

@@ -32,29 +32,35 @@ class Queue:
         while self._again or (self._due and self._due[0][0] <= now):
             line = self._again.popleft() if self._again else heapq.heappop(self._due)[1]
             row = self._current(line)
-            if row is not None and row.state in _TO_CALL:
+            if row is not None and self._is_due(row, now):
                 return row
-        for row in self._in_order:
-            if row.state is RowState.RETRY:
+        for read in self._in_order:
+            if read.attempts == 0:
+                return read
+            row = self._current(read.line)  # a report may have settled it since it was read
+            if row is not None and self._is_due(row, now):
+                return row
+            if row is not None and row.state is RowState.RETRY:
                 self.retry(row)
-            elif row.attempts == 0:
-                return row
-            else:  # it was called before, and a report may have settled it since it was read
-                self._again.append(row.line)
-                return self.next(now)
         return None
+
+    def _is_due(self, row: Row, now: int) -> bool:
+        """Whether it is to be called by now: one may be in here twice."""
+        return row.state is RowState.PLANNED or (
+            row.state is RowState.RETRY and row.changed + self._every <= now
+        )
 
     def put_back(self, row: Row) -> None:
         """It was not called after all: it is next."""
         self._back.append(row)
 
-    def put_off(self, row: Row, time: int) -> None:
-        """It is to be called so long (microseconds) after what has changed it."""
-        heapq.heappush(self._due, (row.changed + time, row.line))
+    def put_off(self, row: Row, until: int) -> None:
+        """It is to be called from that moment on (microseconds since 1970)."""
+        heapq.heappush(self._due, (until, row.line))
 
     def retry(self, row: Row) -> None:
         """It is to be called again, when it is time for another attempt."""
-        self.put_off(row, self._every)
+        self.put_off(row, row.changed + self._every)
 
     def let_sleep(self, row: Row, zones: Zones) -> None:
         """It is to be called when that is allowed in its time zones."""
