@@ -173,6 +173,14 @@ def base_url_complaint(value: str) -> str:
     return ""
 
 
+def plain_base_url(value: str) -> str:
+    """The same for all ways of writing the address of one API."""
+    url = urlsplit(value)
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    port = f":{url.port}" if url.port not in (None, {"http": 80, "https": 443}.get(url.scheme)) else ""
+    return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}"
+
+
 # -- reading answers ---------------------------------------------------------------------------------
 
 

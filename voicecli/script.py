@@ -1,14 +1,13 @@
 """What a call does, apart from whom it calls: the same for one call and for a list of a million."""
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from voicecli import callflow, durations, rules
+from voicecli import callflow, rules
 from voicecli.callflow import CallRequest, Capture
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
 
 DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
@@ -130,120 +129,3 @@ def _how_many(text: str) -> tuple[int, int]:
     if not 1 <= few <= many <= rules.MAX_DIGITS:
         raise InvalidInput(f"--digits takes how many, such as 6 or 4-6, up to {rules.MAX_DIGITS}.")
     return few, many
-
-
-# -- columns of a list that are named like options ---------------------------------------------------
-
-
-def option(column: str) -> str | None:
-    """The option that a column's name means, whatever its case; None for a column that is no option."""
-    name = re.sub("[_ ]", "-", column.strip().lower())
-    return name if name in COLUMNS else None
-
-
-def with_cells(script: Script, cells: Mapping[str, str]) -> Script:
-    """The script with what a row says; ``cells`` by names of options. An empty cell leaves what there is; a
-    file takes the place of a text and of how it is read, and a text that of a file. Raises InvalidInput for
-    what a column can't take; ``check`` is for what does not go together."""
-    given: dict[str, object] = {}
-    for name, cell in cells.items():
-        if text := cell.strip():
-            try:
-                given[_FIELDS.get(name, name.replace("-", "_"))] = COLUMNS[name](text)
-            except ValueError as error:
-                shown = "" if name in _SAID else f", not {quoted(text)}"
-                raise InvalidInput(f"{name} must be {error}{shown}.") from None
-    if "play" in given:
-        given = {"text": None, "voice": None, "speed": None, "spell_digits": False, **given}
-    elif "text" in given:
-        given["play"] = None
-    return replace(script, **given) if given else script  # type: ignore[arg-type]  # each reader knows
-
-
-# Readers of cells: what they raise says what is allowed.
-
-
-def _repeat(text: str) -> int:
-    number = int(text) if re.fullmatch("[0-9]{1,2}", text) else 0
-    if not 1 <= number <= callflow.MAX_REPEAT:
-        raise ValueError(f"a whole number from 1 to {callflow.MAX_REPEAT}")
-    return number
-
-
-def _speed(text: str) -> float:
-    with suppress(ValueError):
-        number = float(text)
-        if rules.MIN_SPEED <= number <= rules.MAX_SPEED:
-            return number
-    raise ValueError(f"a number from {rules.MIN_SPEED:g} to {rules.MAX_SPEED:g}")
-
-
-def _flag(text: str) -> bool:
-    try:
-        return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}[text.lower()]
-    except KeyError:
-        raise ValueError("yes or no") from None
-
-
-def _voice(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError(f"the name of a voice such as {callflow.DEFAULT_VOICE}")
-    return text
-
-
-def _url(text: str) -> str:
-    if rules.audio_url_complaint(text):
-        raise ValueError("the http or https URL of an mp3 or wav file")
-    return text
-
-
-def _confirm(text: str) -> str:
-    with suppress(InvalidInput):
-        _keys(text)
-        return text
-    raise ValueError("keys of a telephone, such as 1 or 1,2")
-
-
-def _digits(text: str) -> str:
-    with suppress(InvalidInput):
-        _how_many(text)
-        return text
-    raise ValueError(f"how many, such as 6 or 4-6, up to {rules.MAX_DIGITS}")
-
-
-def _thanks(text: str) -> str:
-    if len(text) > rules.MAX_TEXT or rules.unspeakable(text):
-        raise ValueError(f"a text of at most {rules.MAX_TEXT:,} characters that can be sent")
-    return text
-
-
-def _validity(text: str) -> timedelta:
-    with suppress(InvalidInput):
-        return durations.parse(text)
-    raise ValueError(durations.EXAMPLES)
-
-
-def _source(text: str) -> str:
-    number = callflow.caller_id(text)
-    if not rules.is_msisdn(number):
-        raise ValueError("a number in international form, such as +33199000000")
-    return number
-
-
-COLUMNS: Mapping[str, Callable[[str], object]] = {
-    "message": str,  # check_text is for it
-    "play": _url,
-    "repeat": _repeat,
-    "voice": _voice,
-    "speed": _speed,
-    "spell-digits": _flag,
-    "confirm": _confirm,
-    "digits": _digits,
-    "hash": _flag,
-    "thanks": _thanks,
-    "valid-for": _validity,
-    "from": _source,
-}
-"""What reads a cell, by the option's name."""
-_FIELDS = {"message": "text", "hash": "hash_ends", "from": "source"}  # the others have the option's name
-_SAID = ("message", "thanks")  # never shown: they may be secrets

@@ -303,6 +303,10 @@ class Store:
     def _not_written(self, error: sqlite3.Error) -> StoreFailed:
         return StoreFailed(f"The store {self.path} can't be written: {error}.", hint="Look at its disk.")
 
+    def overwrite(self) -> None:
+        """From now on, what is deleted is overwritten. Raises StoreFailed."""
+        list(self.rows("PRAGMA secure_delete = ON"))
+
     def trouble(self) -> str | None:
         """What is wrong with the file: damaged, or not to be written; None where all is well. Raises
         StoreFailed where another process holds it."""

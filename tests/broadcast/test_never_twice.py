@@ -144,7 +144,7 @@ def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(w
             world.report(rows, "NO_ANSWER")
 
     world.run(AGAIN, tell=tell)
-    assert world.calls[unknown.destination] == 1
+    assert world.calls[last.destination] == 1
     assert world.row(rows).attempts == 2
 
 

@@ -121,7 +121,7 @@ def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
         ("  1,200  accepted", "green"),
         ("     30  refused: not called", "red"),
         ("      4  unknown: may have been called", "yellow"),
-        ("  3,766  left: not called", "bold"),
+        ("  3,766  left to call", "bold"),
         ("", ""),
         ("Outcomes", "bold"),
         ("  900  completed", "green"),

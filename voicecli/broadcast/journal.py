@@ -373,6 +373,7 @@ def delete(store: Store, broadcast: Broadcast) -> int:
     """Delete it with its rows and all that is kept of it, in small steps; how many rows it had. Its lock is
     the caller's affair."""
     rows, deleted = 0, STEP
+    store.overwrite()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
     while deleted == STEP:
         with store.change() as change:

@@ -1,24 +1,23 @@
 """What each person on a list is to hear, and whether all of it can be said."""
 
 from array import array
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
 from voicecli import phone
+from voicecli.broadcast.cells import option, with_cells
 from voicecli.broadcast.journal import Row, RowState
 from voicecli.broadcast.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
 from voicecli.callflow import CallRequest, request_from_json, spoken
 from voicecli.errors import InvalidInput
-from voicecli.script import Script, option, refuse_beside, with_cells
+from voicecli.script import Script, refuse_beside
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
-OF_A_ROW = ("play", "repeat", "voice", "speed", "spell-digits", "thanks", "valid-for", "from")
-"""The options that a column can decide. Which digits are waited for is the same for all."""
-OF_A_CALLFLOW = ("valid-for", "from")
+OF_A_CALLFLOW = ("valid-for", "from")  # options that are left for a column to decide
 MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
 MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
 SKIPPED_BY_LIST = "it is on the do-not-call list"
@@ -51,11 +50,11 @@ class Plan:
         names = [*(template.names if template else ()), *(form.names if form else ())]
         self._used = [column(columns, name) for name in names]
         others = {i: name for i, name in enumerate(columns) if i != self._to and i not in self._used}
-        self._region_column = next((i for i, name in others.items() if name.lower() == "region"), None)
+        self._region_column = _named(others, "region")
         options = {named: index for index, name in others.items() if (named := option(name))}
-        of_row = OF_A_CALLFLOW if form else OF_A_ROW
-        self._message = None if template or form else options.get("message")
-        self._options = {name: index for name, index in options.items() if name in of_row}
+        spoken_by_row = template is None and form is None and script.play is None
+        self._message = _named(others, "message") if spoken_by_row else None
+        self._options = {name: i for name, i in options.items() if form is None or name in OF_A_CALLFLOW}
         self._render = None if template is None else template.bind(columns)
         self._fill = None if form is None else form.bind(columns)
         if form is not None:
@@ -180,8 +179,10 @@ def check(
     do_not_call: Collection[str] = frozenset(),
     unsubscribed: Collection[str] = frozenset(),
     impossible: Callable[[str], str] = lambda number: "",
+    skip_invalid: bool = False,
 ) -> Checked:
-    """Look at every row. ``impossible`` says why a number can't be called at all, if so."""
+    """Look at every row. ``impossible`` says why a number can't be called at all, if so. With
+    ``skip_invalid`` bad rows are among those that are skipped."""
     part, parts = shard
     found = Checked()
     seen: set[int] = set()
@@ -190,7 +191,7 @@ def check(
         found.bad += 1
         if len(found.problems) < MAX_PROBLEMS:
             found.problems.append(Problem(record.line, words))
-        if record.line % parts == part - 1:
+        if skip_invalid and record.line % parts == part - 1:
             found.skipped[record.line] = ("", f"invalid: {words}")
 
     for record in plan.recipients:
@@ -236,6 +237,11 @@ def is_in_shard(destination: str, shard: tuple[int, int]) -> bool:
     part, parts = shard
     digest = blake2b(destination.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % parts == part - 1
+
+
+def _named(columns: Mapping[int, str], name: str) -> int | None:
+    """The column of this name, whatever its case."""
+    return next((index for index, column in columns.items() if column.strip().lower() == name), None)
 
 
 def _index_of_number(columns: Sequence[str], wanted: str | None) -> int:

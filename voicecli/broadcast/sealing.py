@@ -26,6 +26,9 @@ def seal(home: Path, broadcast: str, content: bytes) -> bytes:
             file.write(pad)
             file.flush()
             os.fsync(file.fileno())
+        folder = os.open(home, os.O_RDONLY)
+        os.fsync(folder)  # its name, too
+        os.close(folder)
     except OSError as error:
         raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
     return _combined(content, pad)

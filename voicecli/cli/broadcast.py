@@ -1,5 +1,6 @@
 """``voicecli broadcast``: call everybody on a list, once."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -7,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from voicecli import api
-from voicecli.cli import asked as wishes
+from voicecli import api, vocabulary
+from voicecli.broadcast.asked import Asked, Said
 from voicecli.cli import context as contexts
 from voicecli.cli import options, script_options, way_in
-from voicecli.cli.asked import Asked, Said
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quoted
 
 if TYPE_CHECKING:
     from typer._click import Context as ClickContext
@@ -25,7 +25,6 @@ EXAMPLES = """Examples:
   voicecli broadcast resume b3f9a1c2d4
   voicecli broadcast results b3f9a1c2d4 -o results.csv"""
 HELP = "Call everybody on a list, once. Without one of the commands below, it sends: broadcast FILE MESSAGE."
-DEFAULT_RETRY_AFTER = timedelta(minutes=10)
 _WHO = {"rich_help_panel": "Who is called"}
 _PACE = {"rich_help_panel": "How fast, and when"}
 _OUTCOME = script_options.OUTCOME
@@ -42,11 +41,22 @@ class _SendUnlessTold(TyperGroup):
 
 
 DEFAULTS = Asked()
+_WORTH_ANOTHER = (
+    vocabulary.Outcome.NO_ANSWER,
+    vocabulary.Outcome.BUSY,
+    vocabulary.Outcome.CANCELED,
+    vocabulary.Outcome.FAILED,
+    vocabulary.Outcome.ERROR,
+)
 broadcast = typer.Typer(no_args_is_help=True, cls=_SendUnlessTold)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The broadcast's, or the beginning of it.")]
 Rate = Annotated[
     str | None,
-    typer.Option(metavar="N/s", help="At most so many calls a second (5/s) or a minute (90/m).", **_PACE),
+    typer.Option(
+        metavar="N/s",
+        help="At most so many calls a second (5/s), minute (90/m) or hour (500/h).",
+        **_PACE,
+    ),
 ]
 Concurrency = Annotated[
     int | None,
@@ -235,9 +245,9 @@ def send(
         weekdays=weekdays,
         do_not_call=do_not_call,
         call_unsubscribed=call_unsubscribed,
-        retry=wishes.outcomes(retry),
+        retry=_outcomes(retry),
         attempts=attempts or (2 if retry else 1),
-        every=(every or DEFAULT_RETRY_AFTER).total_seconds(),
+        every=every.total_seconds() if every else DEFAULTS.every,
         wait=wait,
         timeout=timeout.total_seconds() if timeout else DEFAULTS.timeout,
         request_timeout=request_timeout,
@@ -248,7 +258,7 @@ def send(
         Said(message, play, thanks),
         asked,
         broadcasting.Wishes(
-            shard=wishes.shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes
+            shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes
         ),
         broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
@@ -262,6 +272,24 @@ def _refuse(where: str, given: Mapping[str, object]) -> None:
     for name, value in given.items():
         if value is not None:
             raise InvalidInput(f"{name} has no effect {where}.")
+
+
+def _outcomes(text: str | None) -> tuple[str, ...]:
+    """The outcomes after which another attempt makes sense: no-answer,busy. Raises InvalidInput."""
+    names = [outcome.value for outcome in vocabulary.Outcome if outcome in _WORTH_ANOTHER]
+    words = [word for word in (text or "").split(",") if word.strip()]
+    return tuple(dict.fromkeys(options.one_of(word, names, "outcome to call again after") for word in words))
+
+
+def _shard(text: str | None) -> tuple[int, int]:
+    """The part, from 1, and how many there are: 2/8. Raises InvalidInput."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text or "1/1", re.ASCII)
+    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= part <= parts:
+        raise InvalidInput(
+            f"--shard takes a part and how many there are, from 1/8 to 8/8, not {quoted(text or '')}."
+        )
+    return part, parts
 
 
 @broadcast.command("resume")

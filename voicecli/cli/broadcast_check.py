@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import typer
 
 from voicecli import durations, phone
+from voicecli.broadcast.asked import Asked
 from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.plan import Checked, Plan
 from voicecli.callflow import spoken
-from voicecli.cli.asked import Asked
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput

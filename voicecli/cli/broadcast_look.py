@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from voicecli import phone, unsubscribed
 from voicecli.broadcast import journal as journals
-from voicecli.broadcast import outcomes
+from voicecli.broadcast import keeping
+from voicecli.broadcast.asked import Asked
 from voicecli.broadcast.journal import Broadcast, Journal, State
 from voicecli.broadcast.progress import Progress
 from voicecli.cli import context as contexts
-from voicecli.cli.asked import Asked
 from voicecli.cli.broadcast_view import commands, in_lines
 from voicecli.cli.context import Context
 from voicecli.errors import InUse
@@ -90,12 +90,7 @@ def settle_if_idle(store: Store, broadcast: Broadcast) -> None:
     """Take in what was reported meanwhile, unless a process is at it that does so."""
     with suppress(InUse), closing(Journal.open(store, broadcast)) as journal:
         journal.leave_nothing_sending()
-        settle(journal)
-
-
-def settle(journal: Journal) -> None:
-    """Take in what was reported while nobody was at it."""
-    outcomes.settle(journal, Asked.from_options(journal.broadcast.options).conduct())
+        keeping.settle(journal)
 
 
 def tally(store: Store, broadcast: Broadcast) -> Tally:

@@ -75,7 +75,7 @@ class View:
             self._output.note(error.message)
         elif error is not None:
             error.hint = f"{error.hint} {how}".strip()
-            if not tally.accepted and not tally.unknown:
+            if not (tally.accepted or tally.unknown or tally.retrying):
                 raise error
             self._output.error(error)
         return code

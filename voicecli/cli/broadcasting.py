@@ -6,20 +6,20 @@ from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from voicecli import phone, placed, unsubscribed
+from voicecli import api, phone, placed, unsubscribed
 from voicecli.async_client import AsyncClient
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes, sealing
 from voicecli.broadcast import recipients as lists
+from voicecli.broadcast.asked import Asked, Said
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.journal import Broadcast, Journal, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
 from voicecli.cli import context as contexts
 from voicecli.cli import interrupts
-from voicecli.cli.asked import Asked, Said
 from voicecli.cli.broadcast_check import agreed, dry_run, show_problems
 from voicecli.cli.broadcast_view import View
 from voicecli.cli.call_requests import json_document
@@ -65,6 +65,20 @@ class Reception(NamedTuple):
         return {"port": self.port, "public_url": self.way.domain}
 
 
+class _Account(TypedDict):
+    """As the journal has it."""
+
+    base_url: str
+    subaccount: str
+
+
+class _List(_Account):
+    """By which it is recognised."""
+
+    fingerprint: bytes
+    shard: tuple[int, int]
+
+
 class Wishes(NamedTuple):
     """What only holds as a broadcast is begun."""
 
@@ -89,35 +103,26 @@ def send(
 ) -> ExitCode:
     """Begin a broadcast. Raises InvalidInput where not all of it can be sent, and before anybody is called;
     PlacedBefore where this list was sent before; what keeps it from being carried out."""
-    voice = asked.voice
-    settings = context.settings({"source": source, "voice_profile": voice, **reception.flags()})
+    flags = {"source": source, "voice_profile": asked.voice, **reception.flags()}
+    settings = context.settings(flags)
     values = settings.require(*CONNECTION, "source", "voice_profile")
-    speaks = said.play is None and callflow_file is None
-    asked = asked._replace(source=values["source"], voice=values["voice_profile"] if speaks else voice)
+    if said.play is None and callflow_file is None:
+        asked = asked._replace(voice=values["voice_profile"])
+    asked = asked._replace(source=values["source"])
     asked.hours(), asked.calls_per_second()  # may be wrong
-    message, spared = message_file or said.text, asked.do_not_call
-    readers = {"the message": message, "--callflow": callflow_file, "--do-not-call": spared}
-    _refuse_two_readers({"the list": people, **readers})
-    said = said._replace(text=_text(context, said, message_file))
-    if callflow_file is not None:
-        document = json_document(context.read_text(callflow_file), callflow_file)
-        said = said._replace(callflow=json.dumps(document))
+    readers = {"--callflow": callflow_file, "--do-not-call": asked.do_not_call}
+    _refuse_two_readers({"the list": people, "the message": message_file or said.text, **readers})
+    said = _said(context, said, message_file, callflow_file)
     do_not_call = _do_not_call(context, asked)
-    if spared not in (None, "-"):
-        asked = asked._replace(do_not_call=str(Path(spared).resolve()))
+    if asked.do_not_call not in (None, "-"):
+        asked = asked._replace(do_not_call=str(Path(asked.do_not_call).resolve()))
     content = _list(context, people)
     plan = _plan(content, asked, said)
     with Store(contexts.home(settings)) as store:
-        of = settings.require("base_url", "subaccount_id")
         mark = placed.fingerprint(store, content)
+        of = _List(**_account(settings), fingerprint=mark, shard=wishes.shard)
         if not wishes.again:
-            journals.refuse_repetition(
-                store,
-                fingerprint=mark,
-                base_url=of["base_url"],
-                subaccount=of["subaccount_id"],
-                shard=wishes.shard,
-            )
+            journals.refuse_repetition(store, **of)
         checked = _checked(store, plan, asked, wishes, do_not_call)
         if checked.bad:
             show_problems(context, checked)
@@ -127,20 +132,12 @@ def send(
             return dry_run(
                 context, settings, plan, checked, asked, wishes.shard, skip_invalid=wishes.skip_invalid
             )
-        if not len(checked) and wishes.shard[1] == 1:
-            raise InvalidInput("Nobody on this list is to be called.", hint="--dry-run says more.")
-        if plan.option_columns:
-            context.output.note(f"Columns taken for options: {', '.join(plan.option_columns)}.")
-        agreed(context, settings, checked, yes=wishes.yes)
-        context.output.progress(f"Planning {len(checked):,} calls")
+        _see_that_it_is_wanted(context, settings, plan, checked, wishes)
         journals.sweep(store)
         journal = journals.create(
             store,
-            base_url=of["base_url"],
-            subaccount=of["subaccount_id"],
+            **of,
             file="" if people == "-" else str(Path(people).resolve()),
-            fingerprint=mark,
-            shard=wishes.shard,
             options={**asked._asdict(), **reception.options()},
             said=said.packed(),
         )
@@ -151,6 +148,24 @@ def send(
             finally:
                 if journal.state is State.PLANNING or journal.is_untouched:
                     journals.delete(store, journal.broadcast)  # the same command can begin anew
+
+
+def _account(settings: Settings) -> _Account:
+    """Whose calls these are, however the address is written."""
+    of = settings.require("base_url", "subaccount_id")
+    return {"base_url": api.plain_base_url(of["base_url"]), "subaccount": of["subaccount_id"]}
+
+
+def _see_that_it_is_wanted(
+    context: Context, settings: Settings, plan: Plan, checked: Checked, wishes: Wishes
+) -> None:
+    """Raises InvalidInput."""
+    if not len(checked) and wishes.shard[1] == 1:
+        raise InvalidInput("Nobody on this list is to be called.", hint="--dry-run says more.")
+    if plan.option_columns:
+        context.output.note(f"Columns taken for options: {', '.join(plan.option_columns)}.")
+    agreed(context, settings, checked, yes=wishes.yes)
+    context.output.progress(f"Planning {len(checked):,} calls")
 
 
 def _list(context: Context, people: str) -> bytes:
@@ -170,12 +185,17 @@ def _refuse_two_readers(paths: Mapping[str, str | None]) -> None:
         )
 
 
-def _text(context: Context, said: Said, file: str | None) -> str | None:
-    """What is said, None for what only columns know. Raises InvalidInput."""
-    if file is not None:
+def _said(context: Context, said: Said, message_file: str | None, callflow_file: str | None) -> Said:
+    """With what is in files. Raises InvalidInput."""
+    if message_file is not None:
         refuse_beside("--file", {"MESSAGE": said.text})
-    path = "-" if said.text == "-" else file
-    return said.text if path is None else context.read_text(path).rstrip("\r\n")
+    path = "-" if said.text == "-" else message_file
+    if path is not None:
+        said = said._replace(text=context.read_text(path).rstrip("\r\n"))
+    if callflow_file is not None:
+        document = json_document(context.read_text(callflow_file), callflow_file)
+        said = said._replace(callflow=json.dumps(document))
+    return said
 
 
 def resume(
@@ -190,35 +210,32 @@ def resume(
     """Go on with a broadcast, as it was begun but for ``changes`` of its options. Rows in the states of
     ``retry`` are called once more."""
     settings = context.settings(reception.flags())
-    of = settings.require(*CONNECTION)
+    settings.require(*CONNECTION)
     with Store(contexts.home(settings)) as store:
         broadcast = journals.find(store, beginning)
-        if (broadcast.base_url, broadcast.subaccount) != (of["base_url"], of["subaccount_id"]):
+        if {"base_url": broadcast.base_url, "subaccount": broadcast.subaccount} != _account(settings):
             raise ConfigurationError(
                 f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.base_url}.",
                 hint="Go on with the settings that it was begun with.",
             )
-        if not sealing.is_there(store.path.parent, broadcast.id) and journals.is_finished(store, broadcast):
-            raise InvalidInput(
-                f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
-                hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
-            )
-        asked = Asked.from_options({**broadcast.options, **changes})
-        if reception == Reception(WayIn(), None, force=False):
-            reception = Reception.from_options(broadcast.options)
-            settings = context.settings(reception.flags())
-        content = _same_list(context, broadcast, people)
-        if placed.fingerprint(store, content) != broadcast.fingerprint:
-            raise InvalidInput(
-                f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
-                hint="Put it back as it was. voicecli broadcast results says who was called already.",
-            )
-        said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
-        plan = _plan(content, asked, said)
-        do_not_call = _do_not_call_again(context, asked)
         with closing(Journal.open(store, broadcast)) as journal:
+            if not sealing.is_there(store.path.parent, broadcast.id) and journals.is_finished(
+                store, broadcast
+            ):
+                raise InvalidInput(
+                    f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
+                    hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
+                )
+            journal.becomes(State.OPEN)  # from here on it can be stopped
             journal.leave_nothing_sending()
-            journal.becomes(State.OPEN)
+            asked = Asked.from_options({**broadcast.options, **changes})
+            if reception == Reception(WayIn(), None, force=False):
+                reception = Reception.from_options(broadcast.options)
+                settings = context.settings(reception.flags())
+            content = _same_list(context, store, broadcast, people)
+            said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
+            plan = _plan(content, asked, said)
+            do_not_call = _do_not_call_again(context, asked)
             outcomes.settle(journal, asked.conduct())
             if asked.max_calls is None:
                 asked = asked._replace(max_calls=_calls_left(journal))
@@ -237,7 +254,7 @@ def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
     )
 
 
-def _same_list(context: Context, broadcast: Broadcast, people: str | None) -> bytes:
+def _same_list(context: Context, store: Store, broadcast: Broadcast, people: str | None) -> bytes:
     """The list once more. Raises InvalidInput."""
     where = people or broadcast.file or "-"
     command = f"voicecli broadcast resume {broadcast.id}"
@@ -254,6 +271,11 @@ def _same_list(context: Context, broadcast: Broadcast, people: str | None) -> by
         raise
     if where == "-" and not content:
         raise missing
+    if placed.fingerprint(store, content) != broadcast.fingerprint:
+        raise InvalidInput(
+            f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
+            hint="Put it back as it was. voicecli broadcast results says who was called already.",
+        )
     return content
 
 
@@ -375,6 +397,7 @@ def _checked(store: Store, plan: Plan, asked: Asked, wishes: Wishes, do_not_call
         do_not_call=do_not_call,
         unsubscribed=spared,
         impossible=impossible,
+        skip_invalid=wishes.skip_invalid,
     )
 
 

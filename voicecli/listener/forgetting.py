@@ -33,9 +33,12 @@ async def forget_old(home: Path, keep: timedelta, tell: Callable[[str], None]) -
 
 def _forget(home: Path, keep: timedelta, over: threading.Event) -> str:
     """Delete it, by a connection of our own. Gives what was done, in words."""
+    from voicecli.broadcast import keeping
+
     before = datetime.now(UTC).astimezone() - keep
     events = calls = 0
     with Store(home) as store:
+        broadcasts = keeping.forget_old(store, int(before.timestamp() * 1e6))
         steps = history.prune(
             store, int(before.timestamp() * 1e6), rest=lambda worked: over.wait(worked * REST)
         )
@@ -43,6 +46,9 @@ def _forget(home: Path, keep: timedelta, over: threading.Event) -> str:
             events, calls = events + more_events, calls + more_calls
             if over.is_set():
                 break
-    if not events and not calls:
+    if not events and not calls and not broadcasts:
         return ""
-    return f"Deleted what came before {before:%Y-%m-%d %H:%M}: {history.counted(events, calls)}."
+    what = history.counted(events, calls)
+    if broadcasts:
+        what = f"{keeping.counted(broadcasts)}, {what}"
+    return f"Deleted what came before {before:%Y-%m-%d %H:%M}: {what}."

@@ -52,7 +52,7 @@ def summary(tally: Tally) -> list[Line]:
         (tally.unknown, "unknown: may have been called", "yellow"),
         (tally.skipped, "skipped", ""),
         (tally.retrying, "that wait for another attempt", ""),
-        (tally.left, "left: not called", "bold"),
+        (tally.left, "left to call", "bold"),
     )
     groups = (
         ("", [entry for entry in counts if entry[0]]),

@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli import vocabulary
 from voicecli.broadcast.conduct import Conduct
-from voicecli.cli import options
 from voicecli.errors import InvalidInput, quoted
 from voicecli.script import Script
 
 if TYPE_CHECKING:
     from voicecli.broadcast.hours import Hours
 
-OPENINGS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # seconds in what a rate is given by
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
+_USUAL = Conduct()
 
 
 class Asked(NamedTuple):
@@ -34,17 +33,17 @@ class Asked(NamedTuple):
     hash_ends: bool = False
     valid_for: float | None = None
     rate: str | None = None
-    concurrency: int = 32
+    concurrency: int = _USUAL.concurrency
     max_calls: int | None = None
     quiet: str | None = None
     weekdays: bool = False
     do_not_call: str | None = None
     call_unsubscribed: bool = False
     retry: tuple[str, ...] = ()
-    attempts: int = 1
-    every: float = 600.0
+    attempts: int = _USUAL.attempts
+    every: float = _USUAL.every
     wait: bool = False
-    timeout: float = 300.0
+    timeout: float = _USUAL.timeout
     request_timeout: float = 15.0
 
     @classmethod
@@ -106,7 +105,7 @@ class Asked(NamedTuple):
         match = re.fullmatch(
             r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(?:/([smh]))?", self.rate.replace(" ", ""), re.ASCII
         )
-        rate = float(match[1]) / OPENINGS[match[2] or "s"] if match else 0.0
+        rate = float(match[1]) / UNITS[match[2] or "s"] if match else 0.0
         if not 0 < rate <= MAX_RATE:
             raise InvalidInput(
                 f"--rate takes calls a second or a minute, such as 5/s or 90/m, not {quoted(self.rate)}."
@@ -132,30 +131,3 @@ class Said(NamedTuple):
     @classmethod
     def unpacked(cls, packed: bytes) -> "Said":
         return cls(*json.loads(packed))
-
-
-def outcomes(text: str | None) -> tuple[str, ...]:
-    """The outcomes after which another attempt makes sense: no-answer,busy. Raises InvalidInput."""
-    names = [outcome.value for outcome in vocabulary.Outcome if outcome in _WORTH_ANOTHER]
-    words = [word for word in (text or "").split(",") if word.strip()]
-    return tuple(dict.fromkeys(options.one_of(word, names, "outcome to call again after") for word in words))
-
-
-def shard(text: str | None) -> tuple[int, int]:
-    """The part, from 1, and how many there are: 2/8. Raises InvalidInput."""
-    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text or "1/1", re.ASCII)
-    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not 1 <= part <= parts:
-        raise InvalidInput(
-            f"--shard takes a part and how many there are, from 1/8 to 8/8, not {quoted(text or '')}."
-        )
-    return part, parts
-
-
-_WORTH_ANOTHER = (
-    vocabulary.Outcome.NO_ANSWER,
-    vocabulary.Outcome.BUSY,
-    vocabulary.Outcome.CANCELED,
-    vocabulary.Outcome.FAILED,
-    vocabulary.Outcome.ERROR,
-)
