@@ -36,12 +36,18 @@ class Tally:
 
     @property
     def left(self) -> int:
+        """The rows that something is still to be done for."""
         return max(0, self.total - self.done)
 
     @property
+    def untried(self) -> int:
+        """Those of them whose turn has not come."""
+        return max(0, self.left - self.in_flight - self.retrying)
+
+    @property
     def without_outcome(self) -> int:
-        """Rows that were called, or may have been, and of which no outcome is known."""
-        return max(0, self.accepted + self.unknown - self.outcomes.total())
+        """Calls that 8x8 has accepted, and whose outcome is not known."""
+        return max(0, self.accepted - self.outcomes.total())
 
     def outcome(self, status: str, calls: int = 1) -> None:
         """Count the outcome of calls; less than none are taken back."""
@@ -54,6 +60,15 @@ class Tally:
     def data(self) -> dict[str, object]:
         """All of it, for programs."""
         return {
+            **self.counts(),
+            "rate": round(self.rate, 2),
+            "secondsLeft": None if self.seconds_left is None else round(self.seconds_left),
+            "waiting": self.waiting or None,
+        }
+
+    def counts(self) -> dict[str, object]:
+        """What is known without watching it."""
+        return {
             "total": self.total,
             "accepted": self.accepted,
             "refused": self.refused,
@@ -65,9 +80,6 @@ class Tally:
             "outcomes": dict(self.outcomes.most_common()),
             "confirmed": self.confirmed,
             "errors": [{"error": words, "calls": count} for words, count in self.errors.most_common()],
-            "rate": round(self.rate, 2),
-            "secondsLeft": None if self.seconds_left is None else round(self.seconds_left),
-            "waiting": self.waiting or None,
         }
 
 

@@ -322,7 +322,7 @@ def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: Wor
     world.plan([number(index) for index in range(30)])
 
     def stop(tally: Tally) -> None:
-        if tally.waiting.startswith("it is too early or too late"):
+        if tally.waiting.startswith("It is too early or too late"):
             world.journal.becomes(State.STOPPED)
 
     def request(row: Row, request_id: str) -> CallRequest:

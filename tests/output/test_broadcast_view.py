@@ -25,7 +25,7 @@ def test_at_40_columns_nothing_breaks() -> None:
         ("48 a second · 1 min 20 s left", ""),
         ("32 in flight · 1,200 accepted", ""),
         ("30 refused · 4 unknown", ""),
-        ("900 completed · 700 confirmed", "green"),
+        ("900 completed · 700 of these confirmed", "green"),
         ("120 no answer · 30 busy", "yellow"),
         ("2 failed", "red"),
         ("Errors", "bold"),
@@ -38,7 +38,7 @@ def test_at_80_columns_a_line_has_what_belongs_together() -> None:
     assert view(running(), 79)[:3] == [
         ("█████████▋                             ▏  24 %  1,234 of 5,000  1 min 20 s left", "bold"),
         ("48 a second · 32 in flight · 1,200 accepted · 30 refused · 4 unknown", ""),
-        ("900 completed · 700 confirmed", "green"),
+        ("900 completed · 700 of these confirmed", "green"),
     ]
 
 
@@ -59,7 +59,7 @@ def test_what_is_rare_is_shown_where_it_happens() -> None:
     tally = Tally(10, skipped=2, retrying=1, waiting="quiet hours until 08:00 (Europe/Paris)")
     assert view(tally, 99)[1:] == [
         ("0 in flight · 0 accepted · 0 refused · 0 unknown · 2 skipped · 1 retrying", ""),
-        ("waiting: quiet hours until 08:00 (Europe/Paris)", "yellow"),
+        ("quiet hours until 08:00 (Europe/Paris)", "yellow"),
     ]
 
 
@@ -85,7 +85,7 @@ def test_outcomes_stay_in_their_places() -> None:
     for outcome in ("FAILED", "NO_ANSWER", "COMPLETED", "BUSY", "NO_ANSWER", "WHATEVER"):
         tally.outcome(outcome)
     shown = [text for text, style in view(tally, 79) if style]
-    assert shown[1:] == ["1 completed · 0 confirmed", "2 no answer · 1 busy", "1 failed · 1 WHATEVER"]
+    assert shown[1:] == ["1 completed · 0 of these confirmed", "2 no answer · 1 busy", "1 failed · 1 WHATEVER"]
 
 
 def test_what_comes_from_outside_is_not_obeyed() -> None:
@@ -110,8 +110,7 @@ def test_without_a_terminal_it_is_one_line() -> None:
     )
     waiting = Tally(10, skipped=1, waiting="quiet hours until 08:00 (Europe/Paris)")
     assert line(waiting) == (
-        "1 of 10 done: 0 accepted, 0 refused, 0 unknown, 1 skipped; "
-        "waiting: quiet hours until 08:00 (Europe/Paris)"
+        "1 of 10 done: 0 accepted, 0 refused, 0 unknown, 1 skipped; quiet hours until 08:00 (Europe/Paris)"
     )
 
 
@@ -121,7 +120,7 @@ def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
         ("  1,200  accepted", "green"),
         ("     30  refused: not called", "red"),
         ("      4  unknown: may have been called", "yellow"),
-        ("  3,766  left to call", "bold"),
+        ("  3,766  left: not called", "bold"),
         ("", ""),
         ("Outcomes", "bold"),
         ("  900  completed", "green"),

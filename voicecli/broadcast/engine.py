@@ -5,6 +5,7 @@ that down, and only then lets those requests leave.
 """
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -110,6 +111,7 @@ class Engine:
         self._untold: deque[Row] = deque()  # that are on the disk
         self._limited: Counter[int] = Counter()  # 429s, by line
         self._anybody_accepted = False
+        self._lost: set[int] = set()  # lines whose answers were lost, and that no report has settled
         self._unreachable = 0  # times in a row
         self._pause = 0.0  # seconds until it is worth going on
         self._not_before = 0.0  # seconds of the monotonic clock
@@ -204,6 +206,7 @@ class Engine:
         if row is None or (known := report.applied(row)) == row:
             return
         known = self._becomes(row, known)
+        self._lost.discard(row.line)
         if row.line not in self._flying:
             self._call_again(known)
 
@@ -344,6 +347,7 @@ class Engine:
                 self._queue.put_back(self._not_called(flight))
             case _:
                 self._last_call = time.monotonic()
+                self._lost.add(row.line)
                 fault = f"a fault of voicecli's own ({type(error).__name__})"
                 reason = error.message if isinstance(error, VoicecliError) else fault
                 self._becomes(row, row._replace(state=RowState.UNKNOWN, reason=reason))
@@ -395,8 +399,9 @@ class Engine:
         return not self._conduct.wait or self._no_outcome_due()
 
     def _no_outcome_due(self) -> bool:
+        """Of calls whose answer was lost, summaries may come, too: of those of this run."""
         late = time.monotonic() - self._last_call > self._conduct.timeout
-        return late or not self.tally.without_outcome
+        return late or not (self.tally.without_outcome or self._lost)
 
     async def _wait(self) -> None:
         """Until there is something to do."""
@@ -452,8 +457,8 @@ class Engine:
         return next(self._journal.rows(RowState.PLANNED, RowState.RETRY), None) is not None
 
     def _show_all(self) -> None:
+        self.tally.waiting = "" if self._is_over() else self._why_nobody()
         self._progress.tick()
-        self.tally.waiting = self._why_nobody()
         self._show(self.tally)
 
     def _open_at(self, hours: Hours, zones: Zones) -> datetime | None:
@@ -467,17 +472,16 @@ class Engine:
     def _why_nobody(self) -> str:
         """Why nobody is called just now, in words."""
         if (pause := self._not_before - time.monotonic()) > 0:
-            return f"8x8 can't be reached, trying again in {pause:.0f} s"
+            return f"8x8 can't be reached, trying again in {math.ceil(pause)} s"
         if (pause := self._pace.paused) > 0:
-            return f"8x8 asks to slow down, going on in {pause:.0f} s"
+            return f"8x8 asks to slow down, going on in {math.ceil(pause)} s"
         if self._everybody_read and not self._flying and self._hours is not None and self._queue.asleep:
             moments = [self._open_at(self._hours, zones) for zones in self._queue.asleep]
             first = min(filter(None, moments), default=None)
-            return "it is too early or too late to call" + (
-                "" if first is None else f", until {first.astimezone():%H:%M}"
-            )
+            until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
+            return f"It is too early or too late where the others are{until}"
         if self._everybody_read and self.tally.retrying and not self._flying:
-            return "waiting to call again"
+            return "Waiting to call once more who was not reached"
         if self._everybody_read and self._conduct.wait and not self._flying:
-            return "waiting for outcomes"
+            return "Waiting for outcomes"
         return ""

@@ -17,6 +17,7 @@ from voicecli.errors import InvalidInput
 from voicecli.script import Script, refuse_beside
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
+MAX_SEARCHED = 20  # problems that are looked into further
 OF_A_CALLFLOW = ("valid-for", "from")  # options that are left for a column to decide
 MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
 MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
@@ -164,6 +165,10 @@ class Checked:
         self._numbers.append(number)
         self.seconds += seconds
 
+    def line_of(self, number: int) -> int:
+        """Where somebody is, 0 for nowhere. It takes milliseconds in a long list."""
+        return self._lines[self._numbers.index(number)] if number in self._numbers else 0
+
     def rows(self) -> Iterator[Row]:
         """For the journal, in no particular order."""
         for line, (destination, reason) in self.skipped.items():
@@ -207,7 +212,8 @@ def check(
             continue
         number = int(destination[1:])
         if number in seen:
-            bad(record, f"{destination} is there before.")
+            where = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
+            bad(record, f"{destination} is there before{f', in line {where}' if where else ''}.")
             continue
         seen.add(number)
         if words := impossible(destination):

@@ -58,4 +58,5 @@ class Progress:
             self._done.popleft()
         start, before = self._done[0]
         tally.rate = max(0, tally.done + tally.retrying - before) / max(0.001, moment - start)
-        tally.seconds_left = tally.left / tally.rate if tally.rate > 0 and tally.left else None
+        flows = tally.rate > 0 and tally.left and not tally.waiting
+        tally.seconds_left = tally.left / tally.rate if flows else None

@@ -24,7 +24,10 @@ EXAMPLES = """Examples:
   voicecli broadcast send --help
   voicecli broadcast resume b3f9a1c2d4
   voicecli broadcast results b3f9a1c2d4 -o results.csv"""
-HELP = "Call everybody on a list, once. Without one of the commands below, it sends: broadcast FILE MESSAGE."
+HELP = (
+    "Call everybody on a list, once: voicecli broadcast FILE MESSAGE. Its options, such as --dry-run and "
+    "--rate, are in voicecli broadcast send --help."
+)
 _WHO = {"rich_help_panel": "Who is called"}
 _PACE = {"rich_help_panel": "How fast, and when"}
 _OUTCOME = script_options.OUTCOME
@@ -314,6 +317,7 @@ def resume(
     rate: Rate = None,
     concurrency: Concurrency = None,
     max_calls: MaxCalls = None,
+    timeout: script_options.Timeout = None,
     port: way_in.Port = None,
     domain: way_in.Domain = None,
     ngrok_config: way_in.NgrokConfig = None,
@@ -333,7 +337,8 @@ def resume(
     from voicecli.cli import broadcasting
 
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
-    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls}  # the last only holds once
+    seconds = None if timeout is None else timeout.total_seconds()
+    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls, "timeout": seconds}
     return broadcasting.resume(
         contexts.of(ctx),
         broadcast_id,

@@ -1,7 +1,9 @@
 """What there is to say of a list before anybody is called."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import typer
 
@@ -27,7 +29,7 @@ def show_problems(context: Context, checked: Checked) -> None:
     for line, words in checked.problems[:SHOWN]:
         context.output.note(f"{line:<8}  {words}")
     if checked.bad > SHOWN:
-        context.output.note(f"… and {checked.bad - SHOWN:,} more")
+        context.output.note(f"… and {checked.bad - SHOWN:,} more; --dry-run --json has them")
 
 
 def agreed(context: Context, settings: Settings, checked: Checked, *, yes: bool) -> None:
@@ -61,6 +63,7 @@ def dry_run(
 ) -> ExitCode:
     """Show what would happen. 2 where nobody would be called, because rows are bad."""
     fine = skip_invalid or not checked.bad
+    asleep = _asleep(checked, asked.hours())
     data: dict[str, object] = {
         "calls": len(checked),
         "everybody": checked.everybody,
@@ -71,6 +74,8 @@ def dry_run(
         "secondsOfSpeech": round(checked.seconds),
         "rate": asked.calls_per_second(),
         "seconds": round(_seconds(len(checked), asked), 1),
+        "asleep": asleep.people,
+        "asleepUntil": None if asleep.until is None else asleep.until.isoformat(),
         "optionColumns": list(plan.option_columns),
     }
     first = next((row for row in checked.rows() if row.state == "planned"), None)
@@ -81,7 +86,7 @@ def dry_run(
             "destination": first.destination,
             "message": " ".join(said) or None,
         }
-    lines = list(_lines(settings, plan, checked, asked, shard))
+    lines = list(_lines(settings, plan, checked, asked, shard, asleep))
     if not fine:
         lines[:0] = [("Nobody would be called without --skip-invalid. With it:", "bold")]
     if first is not None:
@@ -92,7 +97,12 @@ def dry_run(
 
 
 def _lines(
-    settings: Settings, plan: Plan, checked: Checked, asked: Asked, shard: tuple[int, int]
+    settings: Settings,
+    plan: Plan,
+    checked: Checked,
+    asked: Asked,
+    shard: tuple[int, int],
+    asleep: "_Asleep",
 ) -> Iterator[tuple[str, str]]:
     calls = len(checked)
     yield f"Would call {_people(calls)} from {settings.get('source')} through {settings.other_end}.", "bold"
@@ -113,30 +123,39 @@ def _lines(
     if not calls:
         return
     length = _words(_seconds(calls, asked))
+    awake = ", not counting the wait until all can be called" if asleep.people else ""
     if rate is None:
         how = (
             f"if 8x8 answers within {ANSWER:g} s, {asked.concurrency} requests at a time; --rate sets a pace"
         )
-        yield f"That takes about {length}, {how}.", ""
+        yield f"That takes about {length}, {how}{awake}.", ""
     else:
-        yield f"That takes {length} at {asked.rate}.", ""
+        yield f"That takes {length} at {asked.rate}{awake}.", ""
     if checked.seconds:
         yield f"About {_words(checked.seconds)} of speech in all.", ""
-    if (hours := asked.hours()) is not None:
-        yield from _asleep(checked, hours)
+    if asleep.people and asleep.until is not None:
+        until = f"{asleep.until.astimezone():%a %H:%M}"
+        yield f"{_people(asleep.people)} can't be called now, where they are: the first from {until} on.", ""
 
 
-def _asleep(checked: Checked, hours: Hours) -> Iterator[tuple[str, str]]:
+class _Asleep(NamedTuple):
+    """How many can't be called now, and when the first of them can."""
+
+    people: int = 0
+    until: datetime | None = None
+
+
+def _asleep(checked: Checked, hours: Hours | None) -> _Asleep:
+    if hours is None:
+        return _Asleep()
     now = datetime.now(UTC)
     asleep = [
         zones
         for row in checked.rows()
         if row.state == "planned" and not hours.allow(zones := phone.time_zones(row.destination), now)
     ]
-    if asleep:
-        first = min(filter(None, (hours.open_at(zones, now) for zones in set(asleep))), default=None)
-        when = "" if first is None else f"; the first of them from {first.astimezone():%a %H:%M} on, our time"
-        yield f"{_people(len(asleep))} can't be called right now, where they are{when}.", ""
+    openings = (hours.open_at(zones, now) for zones in set(asleep))
+    return _Asleep(len(asleep), min(filter(None, openings), default=None))
 
 
 def _seconds(calls: int, asked: Asked) -> float:
@@ -149,4 +168,4 @@ def _people(count: int) -> str:
 
 
 def _words(seconds: float) -> str:
-    return durations.in_words(seconds)
+    return durations.in_words(math.ceil(seconds))

@@ -51,7 +51,7 @@ def show(context: Context, beginning: str) -> None:
         lines = [(head, "bold"), *summary(figures), *in_lines(left)]
         data = {
             **_data(broadcast, how),
-            **figures.data(),
+            **figures.counts(),
             "options": {_camel(name): value for name, value in broadcast.options.items()},
             "commands": [command for command, _ in left],
         }
@@ -119,7 +119,7 @@ def _row(store: Store, broadcast: Broadcast) -> Record:
         f"{figures.accepted:,}",
         where + shard,
     )
-    return Record(_COLUMNS, texts, {**_data(broadcast, how), **figures.data()})
+    return Record(_COLUMNS, texts, {**_data(broadcast, how), **figures.counts()})
 
 
 def _camel(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from heapq import merge
 from pathlib import Path
+from typing import NamedTuple
 
 from voicecli import placed, vocabulary
 from voicecli.broadcast import journal as journals
@@ -18,7 +19,7 @@ from voicecli.cli import files, options
 from voicecli.cli.broadcast_look import settle_if_idle
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
-from voicecli.output import Column, Record
+from voicecli.output import Column
 from voicecli.store import Store
 
 OWN = ("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason")
@@ -35,6 +36,7 @@ _COLUMNS = (
     Column("attempts", 8),
     Column("session", 0),
 )
+_NARROW = (Column("line", 6), *_COLUMNS[1:4], Column("session", 0))
 Cells = Mapping[str, str]
 
 
@@ -43,18 +45,22 @@ def results(
 ) -> None:
     """Raises InvalidInput for what is no broadcast and no file of results, and where a row is in several."""
     wanted = _states(status)
-    target = None if file is None else files.target(file)
+    target = None if file in (None, "-") else files.target(file or "")
     with contexts.store(context) as store:
         parts = [_Part.of(context, store, source, people) for source in sources]
         rows = (
             cells for cells in _merged(parts) if not wanted or wanted & {cells["status"], cells["outcome"]}
         )
-        if target is None:
-            context.output.table(_record(cells) for cells in rows)
+        if file is None:
+            context.output.table(_Line(cells) for cells in rows)
             return
         counter = _Counted(rows)
         columns = dict.fromkeys([*OWN, *(column for part in parts for column in part.columns)])
-        files.replace(target, _csv(list(columns), counter))
+        csv_of_all = _csv(list(columns), counter)
+        if target is None:
+            context.output.content(csv_of_all)
+            return
+        files.replace(target, csv_of_all)
     context.output.result(
         f"{target.path} has {counter.rows:,} row{'' if counter.rows == 1 else 's'}",
         {"file": target.path, "rows": counter.rows},
@@ -208,15 +214,33 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith(tuple(f"'{start}" for start in _FORMULA)) else cell
 
 
-def _record(cells: Cells) -> Record:
-    texts = [cells[column.name] for column in _COLUMNS[:-1]]
-    data: dict[str, object] = {name: cells[name] or None for name in OWN}
-    for name in _NUMBERS:
-        data[name] = int(cells[name])
-    with suppress(ValueError):
-        data["duration"] = float(cells["duration"])
-    data["input"] = {name: cell for name, cell in cells.items() if name not in OWN}
-    return Record(_COLUMNS, (*texts, cells["session"] or cells["reason"]), data, name=cells["line"])
+class _Line(NamedTuple):
+    """A row of the table. On a narrow terminal the session is short, and some columns are left out."""
+
+    row: Cells
+
+    @property
+    def identifier(self) -> str:
+        return self.row["line"]
+
+    def columns(self, *, narrow: bool) -> Sequence[Column]:
+        return _NARROW if narrow else _COLUMNS
+
+    def cells(self, *, narrow: bool) -> Sequence[str]:
+        session = self.row["session"]
+        last = (session[:8] if narrow else session) or self.row["reason"]
+        return [*(self.row[column.name] for column in self.columns(narrow=narrow)[:-1]), last]
+
+    def styles(self, *, narrow: bool) -> Sequence[str]:
+        return [""] * len(self.columns(narrow=narrow))
+
+    def data(self) -> Mapping[str, object]:
+        data: dict[str, object] = {name: self.row[name] or None for name in OWN}
+        for name in _NUMBERS:
+            data[name] = int(self.row[name])
+        with suppress(ValueError):
+            data["duration"] = float(self.row["duration"])
+        return {**data, "input": {name: cell for name, cell in self.row.items() if name not in OWN}}
 
 
 def _states(text: str | None) -> set[str]:

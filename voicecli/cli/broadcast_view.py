@@ -58,7 +58,7 @@ class View:
         data = {
             "record": "summary",
             "id": self._id,
-            **tally.data(),
+            **tally.counts(),
             "commands": [command for command, _ in todo],
         }
         lines = [*summary(tally), *in_lines(todo)]
@@ -107,7 +107,8 @@ def commands(
     elif tally.left:
         yield f"{command} resume {of}{again}", f"Call the other {tally.left:,}{piped}"
     elif waits and tally.without_outcome:
-        outcomes = f"Wait for the other {tally.without_outcome:,} outcomes"
+        some = f"{tally.without_outcome:,} outcome{'' if tally.without_outcome == 1 else 's'}"
+        outcomes = f"Wait for {some} more, as far as 8x8 has not reported them while nobody listened"
         yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
     if tally.unknown and not running:
         doubt = "Call those as well of whom nobody knows: some would be called twice"

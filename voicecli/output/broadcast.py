@@ -51,8 +51,9 @@ def summary(tally: Tally) -> list[Line]:
         (tally.refused, "refused: not called", "red"),
         (tally.unknown, "unknown: may have been called", "yellow"),
         (tally.skipped, "skipped", ""),
-        (tally.retrying, "that wait for another attempt", ""),
-        (tally.left, "left to call", "bold"),
+        (tally.in_flight, "on their way", ""),
+        (tally.retrying, "to be called once more", ""),
+        (tally.untried, "left: not called", "bold"),
     )
     groups = (
         ("", [entry for entry in counts if entry[0]]),
@@ -109,7 +110,7 @@ def _counts(tally: Tally) -> list[str]:
 
 
 def _waiting(tally: Tally) -> str:
-    return f"waiting: {visible(tally.waiting)}" if tally.waiting else ""
+    return visible(tally.waiting)
 
 
 def _outcomes(tally: Tally) -> list[Entry]:
@@ -118,7 +119,7 @@ def _outcomes(tally: Tally) -> list[Entry]:
         (count, visible(vocabulary.outcome_words(outcome)), outcome_style(outcome))
         for outcome, count in tally.outcomes.items()
     ]
-    confirmed = [] if tally.confirmed is None else [(tally.confirmed, "confirmed", "green")]
+    confirmed = [] if tally.confirmed is None else [(tally.confirmed, "of these confirmed", "green")]
     entries = [*_few(kinds, MAX_KINDS), *confirmed]
     return sorted(entries, key=lambda entry: _SEVERITY.index(entry[2]))
 
