@@ -46,7 +46,7 @@ SAYS = {  # what a command prints, by what is in it
     "--shard": "all.csv has 2 rows",
     "--retry": "results.csv has 2 rows",
     "broadcast resume": "2 of 2 rows done",
-    "--quiet 21": "That takes 0 s at 5/s",
+    "--quiet 21": "That takes 1 s at 5/s",
     "broadcast": "2  accepted",
     "jq -r": "+33199000486\tBUSY",
     "replay": "answered 200",

@@ -112,7 +112,7 @@ BAD = f"""phone,name
 """
 PROBLEMS = {
     3: "'12345' has no + and country code.",
-    4: f"{ANN} is there before.",
+    4: f"{ANN} is there before, in line 2.",
     5: "name is empty.",
     6: "has 1 of 2 columns",
     7: "The message has 4,006 characters",
@@ -458,7 +458,7 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     quiet = f"{(hour - 2) % 24}-{(hour + 3) % 24}"
     listed(PLACES[asleep], *others)
     figures = broadcast("people.csv", MESSAGE, "--quiet", quiet, "--dry-run")
-    assert "1 person can't be called right now, where they are; the first of them from " in figures.out
+    assert "1 person can't be called now, where they are: from " in figures.out
     with broadcast.under_way("people.csv", MESSAGE, "--yes", "--quiet", quiet, "--json") as process:
         wait_until(lambda: broadcast.called == others)
         process.send_signal(signal.SIGINT)

@@ -85,7 +85,11 @@ def test_outcomes_stay_in_their_places() -> None:
     for outcome in ("FAILED", "NO_ANSWER", "COMPLETED", "BUSY", "NO_ANSWER", "WHATEVER"):
         tally.outcome(outcome)
     shown = [text for text, style in view(tally, 79) if style]
-    assert shown[1:] == ["1 completed · 0 of these confirmed", "2 no answer · 1 busy", "1 failed · 1 WHATEVER"]
+    assert shown[1:] == [
+        "1 completed · 0 of these confirmed",
+        "2 no answer · 1 busy",
+        "1 failed · 1 WHATEVER",
+    ]
 
 
 def test_what_comes_from_outside_is_not_obeyed() -> None:
@@ -120,11 +124,12 @@ def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
         ("  1,200  accepted", "green"),
         ("     30  refused: not called", "red"),
         ("      4  unknown: may have been called", "yellow"),
-        ("  3,766  left: not called", "bold"),
+        ("     32  on their way", ""),
+        ("  3,734  left: not called", "bold"),
         ("", ""),
         ("Outcomes", "bold"),
         ("  900  completed", "green"),
-        ("  700  confirmed", "green"),
+        ("  700  of these confirmed", "green"),
         ("  120  no answer", "yellow"),
         ("   30  busy", "yellow"),
         ("    2  failed", "red"),

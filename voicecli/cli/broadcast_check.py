@@ -135,7 +135,8 @@ def _lines(
         yield f"About {_words(checked.seconds)} of speech in all.", ""
     if asleep.people and asleep.until is not None:
         until = f"{asleep.until.astimezone():%a %H:%M}"
-        yield f"{_people(asleep.people)} can't be called now, where they are: the first from {until} on.", ""
+        whom = "" if asleep.people == 1 else "the first "
+        yield f"{_people(asleep.people)} can't be called now, where they are: {whom}from {until} on.", ""
 
 
 class _Asleep(NamedTuple):
