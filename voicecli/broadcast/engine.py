@@ -258,7 +258,9 @@ class Engine:
         elif row.destination in self._unsubscribed:
             reason = SKIPPED_UNSUBSCRIBED
         if reason is not None:
-            self._becomes(row, row._replace(state=RowState.SKIPPED, reason=reason))
+            called = row.session is not None  # before, and that stays true
+            state = RowState.ACCEPTED if called else RowState.SKIPPED
+            self._becomes(row, row._replace(state=state, reason=reason))
             return True
         if self._hours is None:
             return False
