@@ -176,7 +176,8 @@ def base_url_complaint(value: str) -> str:
 def plain_base_url(value: str) -> str:
     """The same for all ways of writing the address of one API."""
     url = urlsplit(value)
-    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    name = (url.hostname or "").removesuffix(".")
+    host = f"[{name}]" if ":" in name else name
     port = f":{url.port}" if url.port not in (None, {"http": 80, "https": 443}.get(url.scheme)) else ""
     return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}"
 

@@ -17,7 +17,7 @@ from voicecli import api, history, phone, unsubscribed
 from voicecli.api import Session
 from voicecli.async_client import AsyncClient
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.hours import Hours
+from voicecli.broadcast.hours import HORIZON, Hours
 from voicecli.broadcast.journal import Journal, Row, RowState, State
 from voicecli.broadcast.outcomes import Report, reports
 from voicecli.broadcast.pacing import Pace
@@ -148,7 +148,9 @@ class Engine:
             self._write()
         except BaseException:
             for one in leaving:  # they do not leave, so they stay what they were
-                self._changed[one.row.line] = self._changed[one.row.line][0], one.before
+                on_disk, _ = self._changed.pop(one.row.line)
+                if on_disk != one.before:
+                    self._changed[one.row.line] = on_disk, one.before
             raise
         for one in leaving:
             self._flying[one.row.line] = one
@@ -184,8 +186,7 @@ class Engine:
     def _look(self) -> None:
         """See what 8x8 has reported, whose night is over, and whether somebody has stopped the broadcast."""
         store, seen = self._journal.store, self._journal.seen
-        if not store.is_there():
-            raise StoreFailed(f"The store {store.path} was removed.")
+        self._journal.see_that_it_is_there()
         if self._journal.state is State.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
         newest = history.last_event(store)
@@ -279,10 +280,10 @@ class Engine:
 
     def _in_time(self, row: Row, request: CallRequest) -> CallRequest:
         """The request, which 8x8 is not to begin later than people may be called."""
-        if self._hours is None or request.valid_until is None:
+        if self._hours is None:
             return request
-        zones = phone.time_zones(row.destination)
-        until = self._hours.open_until(zones, datetime.now(UTC), request.valid_until)
+        zones, moment = phone.time_zones(row.destination), datetime.now(UTC)
+        until = self._hours.open_until(zones, moment, request.valid_until or moment + HORIZON)
         return replace(request, valid_until=until)
 
     def _claimed(self, row: Row) -> _Flight | None:
@@ -444,7 +445,7 @@ class Engine:
             self._journal.store.tidy()  # then its log can begin again where it began
             self._write()
 
-    def _not_noted(self, error: StoreFailed | InUse) -> StoreFailed:
+    def _not_noted(self, error: StoreFailed | InUse) -> StoreFailed | InUse:
         """With the calls whose answers are lost to the journal: there they are unknown."""
         lost = [row for before, row in self._changed.values() if before.state is RowState.SENDING]
         rows = [
@@ -452,7 +453,7 @@ class Engine:
             for row in lost
         ]
         hint = f"{error.hint} 8x8's answers to {len(lost):,} calls are lost: they count as unknown."
-        return StoreFailed(error.message, hint=hint if lost else error.hint, details={"rows": rows})
+        return type(error)(error.message, hint=hint if lost else error.hint, details={"rows": rows})
 
     def _left(self) -> bool:
         """Whether somebody is still to be called."""

@@ -49,9 +49,9 @@ class Hours:
 
     def open_until(self, zones: Sequence[str], moment: datetime, latest: datetime) -> datetime:
         """Up to when all of the zones allow it from then on, to the minute, and ``latest`` at the latest."""
-        minute = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        minute = moment.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
         while minute < latest and self.allow(zones, minute):
-            minute += timedelta(minutes=1)
+            minute += _MINUTE
         return min(minute, latest)
 
     def open_at(self, zones: Sequence[str], moment: datetime) -> datetime | None:

@@ -150,7 +150,7 @@ def newest_first(store: Store) -> Iterator[Broadcast]:
 
 def sweep(store: Store) -> None:
     """Delete what processes left behind that ended before all rows were planned: nobody was called."""
-    for broadcast in _broadcasts(store, "WHERE state = 'planning'", ()):
+    for broadcast in list(_broadcasts(store, "WHERE state = 'planning'", ())):
         lock = Lock.take(store.path.with_name(_LOCK.format(broadcast.id)))
         if lock is not None:
             delete(store, broadcast)
@@ -241,6 +241,7 @@ class Journal:
         """Put rows in the place of what they were, and note which event is the newest that was taken in, all
         in one commit: it is on the disk then. Raises InUse, and writes nothing, where one is not what it was:
         should the lock have failed, that keeps a second process from calling the same people."""
+        self.see_that_it_is_there()
         with self.store.change() as change:
             for before, row in changes:
                 was = (self.broadcast.number, row.line, before.state, before.attempts)
@@ -251,6 +252,14 @@ class Journal:
                     )
             if seen is not None:
                 change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, self.broadcast.number))
+
+    def see_that_it_is_there(self) -> None:
+        """Raises StoreFailed where what is written could not be found later."""
+        if not self.store.is_there():
+            raise StoreFailed(
+                f"The store {self.store.path} was removed or replaced.",
+                hint="Who was called since nobody can tell from it.",
+            )
 
     def row(self, line: int) -> Row | None:
         """As it stands."""

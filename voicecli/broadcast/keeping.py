@@ -17,9 +17,11 @@ def settle(journal: Journal) -> None:
 
 def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
     """Delete the broadcasts that were begun before that moment (microseconds since 1970) and that nobody
-    works on; the others take in what was reported, since reports are about to be deleted, too. How many were
-    deleted, or would be. Raises StoreFailed."""
+    works on, and what is left of those that were never begun; the others take in what was reported, since
+    reports are about to be deleted, too. How many were deleted, or would be. Raises StoreFailed."""
     deleted = 0
+    if not dry_run:
+        journals.sweep(store)
     for broadcast in list(journals.newest_first(store)):
         try:
             journal = Journal.open(store, broadcast)

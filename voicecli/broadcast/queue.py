@@ -31,24 +31,25 @@ class Queue:
             return self._back.popleft()
         while self._again or (self._due and self._due[0][0] <= now):
             line = self._again.popleft() if self._again else heapq.heappop(self._due)[1]
-            row = self._current(line)
-            if row is not None and self._is_due(row, now):
+            if (row := self._if_due(line, now)) is not None:
                 return row
         for read in self._in_order:
             if read.attempts == 0:
                 return read
-            row = self._current(read.line)  # a report may have settled it since it was read
-            if row is not None and self._is_due(row, now):
+            if (row := self._if_due(read.line, now)) is not None:
                 return row
-            if row is not None and row.state is RowState.RETRY:
-                self.retry(row)
         return None
 
-    def _is_due(self, row: Row, now: int) -> bool:
-        """Whether it is to be called by now: one may be in here twice."""
-        return row.state is RowState.PLANNED or (
-            row.state is RowState.RETRY and row.changed + self._every <= now
-        )
+    def _if_due(self, line: int, now: int) -> Row | None:
+        """The row, if it is to be called by now: a report may have settled it, it may be in here twice, and
+        somebody may have set the clock. One whose time has not come waits for it."""
+        row = self._current(line)
+        if row is None or row.state not in _TO_CALL:
+            return None
+        if row.state is RowState.RETRY and row.changed + self._every > now:
+            self.retry(row)
+            return None
+        return row
 
     def put_back(self, row: Row) -> None:
         """It was not called after all: it is next."""
