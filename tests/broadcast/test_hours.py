@@ -250,3 +250,43 @@ def test_what_are_no_hours_is_refused(text: str) -> None:
 def test_a_whole_day_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="whole day"):
         quiet_hours(text)
+
+
+# -- until when --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "length"), [("2026-10-25", 11), ("2026-03-29", 9)], ids=["an hour more", "an hour less"]
+)
+def test_a_change_of_the_clocks_moves_the_beginning_of_quiet_hours(day: str, length: int) -> None:
+    """From ten in the evening to eight in the morning it is 10 hours, but not that night."""
+    hours = Hours((time(8), time(20)), weekdays=False)
+    evening = datetime.fromisoformat(f"{day} 22:00").replace(tzinfo=ZoneInfo("Europe/Paris"))
+    evening -= timedelta(days=1)
+    morning = at("Europe/Paris", f"{day} 08:00")
+    assert morning - evening.astimezone(UTC) == timedelta(hours=length)
+    for moment in (evening, evening.astimezone(UTC)):
+        assert hours.open_until(["Europe/Paris"], moment, moment + timedelta(days=1)) == morning
+
+
+@pytest.mark.parametrize(("zone", "day"), TRANSITIONS)
+def test_around_a_change_all_is_open_until_then_and_quiet_from_then_on(zone: str, day: date) -> None:
+    hours = Hours((time(2, 30), time(3, 15)), weekdays=False)
+    first = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
+    for start in range(0, 2 * 1440, 97):
+        moment = first + MINUTE * start + timedelta(seconds=42)
+        if not hours.allow([zone], moment) or not hours.allow([zone], moment + MINUTE):
+            continue
+        until = hours.open_until([zone], moment.astimezone(ZoneInfo(zone)), moment + timedelta(days=3))
+        assert until > moment
+        assert not hours.allow([zone], until)
+        between = (until - moment) // MINUTE
+        assert all(hours.allow([zone], moment + MINUTE * minute) for minute in range(between + 1))
+
+
+def test_nothing_is_open_longer_than_it_is_asked_for() -> None:
+    noon = at("Europe/Paris", "2026-07-01 12:00:30")
+    latest = noon + timedelta(seconds=90)
+    assert NIGHT.open_until(["Europe/Paris"], noon, latest) == latest
+    both = ["Europe/Paris", "Asia/Tokyo"]  # there it is 19:00
+    assert NIGHT.open_until(both, noon, noon + timedelta(days=1)) == at("Asia/Tokyo", "2026-07-01 21:00")

@@ -2,19 +2,18 @@
 
 import asyncio
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from datetime import UTC, datetime, time
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import DEADLINE, RunningSandbox
-from past import event, keep
+from conftest import RunningSandbox
+from engine_world import World, call_request, number
 
-from voicecli import callflow
-from voicecli.async_client import AsyncClient
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
@@ -22,98 +21,11 @@ from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.journal import PAGE, Journal, Row, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.callflow import CallRequest
-from voicecli.errors import OutputFailed, StoreFailed
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.errors import InUse, OutputFailed, StoreFailed
 from voicecli.store import Store
 from voicecli.tally import Tally
 
 SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"
-
-
-def number(index: int) -> str:
-    return f"+3319900{2_000 + index}"
-
-
-class World:
-    """A journal and what works on it. ``calls`` counts the requests that reached the sandbox, by number."""
-
-    def __init__(self, home: Path, sandbox: RunningSandbox) -> None:
-        self.home = home
-        self.sandbox = sandbox
-        self.store = Store(home)
-        self.pace = Pace(home / "pace", None)
-        self.journal = journals.create(
-            self.store,
-            base_url=sandbox.sandbox.url,
-            subaccount=SUBACCOUNT,
-            file="",
-            fingerprint=b"",
-            shard=(1, 1),
-            options={},
-            said=b"",
-        )
-
-    def plan(self, destinations: Sequence[str]) -> None:
-        rows = [Row(line, whom, RowState.PLANNED) for line, whom in enumerate(destinations, 1)]
-        self.journal.plan(rows, again=True)
-
-    def report(self, line: int, outcome: str, *, attempt: int = 1) -> None:
-        """8x8 tells how an attempt ended."""
-        row = self.row(line)
-        request_id = f"{self.journal.broadcast.id}-{line}-{attempt}"
-        keep(
-            self.home,
-            event("VSS", outcome, f"s-{line}", number=row.destination, clientRequestId=request_id),
-        )
-
-    def row(self, line: int) -> Row:
-        row = self.journal.row(line)
-        assert row is not None
-        return row
-
-    def run(
-        self,
-        conduct: Conduct | None = None,
-        *,
-        request: Callable[[Row, str], CallRequest] | None = None,
-        hours: Hours | None = None,
-        tell: Callable[[Row], None] = lambda row: None,
-        show: Callable[[Tally], None] = lambda tally: None,
-    ) -> Engine:
-        client = AsyncClient(
-            api_key=API_KEY,
-            subaccount_id=SUBACCOUNT,
-            base_url=self.sandbox.sandbox.url,
-            request_timeout=0.5,
-        )
-        engine = Engine(
-            self.journal,
-            client,
-            self.pace,
-            conduct or Conduct(),
-            request=request or call_request,
-            hours=hours,
-            tell=tell,
-            show=show,
-        )
-
-        async def work() -> None:
-            async with asyncio.timeout(DEADLINE), client:
-                await engine.run()
-
-        asyncio.run(work())
-        return engine
-
-    @property
-    def calls(self) -> Counter[str]:
-        counted: Counter[str] = Counter()
-        for (destination, _), count in self.sandbox.sandbox.arrivals.items():
-            counted[destination] += count
-        return counted
-
-
-def call_request(row: Row, request_id: str) -> CallRequest:
-    return callflow.voice_message(row.destination, "Hello", source=SOURCE, message_id=request_id)
 
 
 @pytest.fixture
@@ -188,6 +100,14 @@ def test_one_that_is_answered_429_is_not_called_when_a_report_says_that_it_was(w
     assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
 
 
+def test_a_report_of_an_attempt_that_never_was_keeps_nobody_from_being_called(world: World) -> None:
+    world.plan([number(0)])
+    world.report(1, "COMPLETED", attempt=0)
+    world.run()
+    assert world.calls == {number(0): 1}
+    assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, None)
+
+
 # -- what goes wrong in between ----------------------------------------------------------------------
 
 
@@ -212,17 +132,13 @@ class Broken(Pace):
         super().answered()
 
 
-def states(world: World) -> Counter[RowState]:
-    return Counter(row.state for row in world.journal.rows())
-
-
 def test_when_the_pace_fails_before_a_call_nobody_is_taken_for_called(world: World) -> None:
     world.plan([number(index) for index in range(20)])
     world.pace = Broken(world.home / "pace", takes=10)
     engine = world.run()
     assert isinstance(engine.ended_by, StoreFailed)
     assert world.calls == {}
-    assert states(world) == {RowState.PLANNED: 20}
+    assert world.states == {RowState.PLANNED: 20}
 
 
 def test_when_the_pace_fails_after_a_call_its_answer_is_kept(world: World) -> None:
@@ -230,7 +146,7 @@ def test_when_the_pace_fails_after_a_call_its_answer_is_kept(world: World) -> No
     world.pace = Broken(world.home / "pace", answers=0)
     engine = world.run()
     assert isinstance(engine.ended_by, StoreFailed)
-    assert states(world) == {RowState.ACCEPTED: 20}
+    assert world.states == {RowState.ACCEPTED: 20}
 
 
 def test_when_output_fails_nobody_is_taken_for_called_who_was_not(world: World) -> None:
@@ -241,7 +157,7 @@ def test_when_output_fails_nobody_is_taken_for_called_who_was_not(world: World) 
 
     with suppress(OutputFailed):
         world.run(tell=tell)
-    found = states(world)
+    found = world.states
     assert found[RowState.ACCEPTED] == len(world.calls)
     assert found[RowState.ACCEPTED] + found[RowState.PLANNED] == 100
 
@@ -257,7 +173,7 @@ def test_a_fault_of_our_own_before_a_call_takes_nobody_for_called(world: World) 
     with pytest.raises(ZeroDivisionError):
         world.run(request=request)
     assert world.calls == {}
-    assert states(world) == {RowState.PLANNED: 20}
+    assert world.states == {RowState.PLANNED: 20}
 
 
 class FullOnce(Journal):
@@ -304,6 +220,65 @@ def test_who_only_looks_keeps_nobody_from_going_on(world: World) -> None:
         looking.result()
 
 
+# -- two on one journal ------------------------------------------------------------------------------
+
+
+@contextmanager
+def second_journal(world: World) -> Iterator[Journal]:
+    """Somebody has deleted the lock, which is held: another process works on the same journal."""
+    for lock in world.home.glob("*.lock"):
+        lock.unlink()
+    with Store(world.home) as store, closing(Journal.open(store, world.journal.broadcast)) as journal:
+        yield journal
+
+
+def test_two_engines_without_a_lock_call_nobody_twice_and_the_late_one_ends(world: World) -> None:
+    world.plan([number(index) for index in range(200)])
+
+    async def both(second: Journal) -> list[Engine]:
+        return await asyncio.gather(world.work(world.journal), world.work(second))
+
+    with second_journal(world) as second:
+        engines = asyncio.run(both(second))
+    assert world.calls == {number(index): 1 for index in range(200)}
+    assert world.states == {RowState.ACCEPTED: 200}, "the late one wrote down how its own calls ended"
+    [error] = [engine.ended_by for engine in engines if engine.ended_by is not None]
+    assert isinstance(error, InUse)
+    assert "Another process has been at line " in error.message
+
+
+def test_one_row_that_another_process_was_at_keeps_all_from_being_written(world: World) -> None:
+    world.plan([number(0), number(1)])
+    first, last = world.row(1), world.row(2)
+    with second_journal(world) as second:
+        second.write([(last, last._replace(state=RowState.SENDING, attempts=1))])
+    sending = [(row, row._replace(state=RowState.SENDING, attempts=1)) for row in (first, last)]
+    with pytest.raises(InUse, match="at line 2"):
+        world.journal.write(sending, seen=7)
+    assert world.row(1) == first
+    assert world.journal.seen == 0
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_when_the_store_is_taken_away_the_next_call_is_not_made(world: World, replaced: bool) -> None:
+    world.plan([number(index) for index in range(100)])
+    store = world.home / "voicecli.sqlite3"
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.ACCEPTED and not (world.home / "away").exists():
+            store.rename(world.home / "away")
+            if replaced:
+                Store(world.home).close()
+
+    engine = world.run(Conduct(concurrency=1), tell=tell)
+    assert len(world.calls) == 2, "the second one was on its way"
+    assert isinstance(engine.ended_by, StoreFailed)
+    assert "was removed or replaced" in engine.ended_by.message
+    [lost] = engine.ended_by.data()["rows"]  # type: ignore[misc]
+    assert lost["destination"] == number(1)
+    assert lost["sessionId"]
+
+
 # -- the clock ---------------------------------------------------------------------------------------
 
 
@@ -332,4 +307,45 @@ def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: Wor
     Changing.called = 0
     world.run(hours=Changing((time(21), time(8)), weekdays=False), request=request, show=stop)
     assert len(world.calls) == 10
-    assert states(world) == {RowState.ACCEPTED: 10, RowState.PLANNED: 20}
+    assert world.states == {RowState.ACCEPTED: 10, RowState.PLANNED: 20}
+
+
+def in_paris(moment: datetime) -> time:
+    return moment.astimezone(ZoneInfo("Europe/Paris")).time()
+
+
+def quiet_from(start: datetime) -> Hours:
+    return Hours((in_paris(start), in_paris(start + timedelta(hours=3))), weekdays=False)
+
+
+def this_minute() -> datetime:
+    return datetime.now(UTC).replace(second=0, microsecond=0)
+
+
+@pytest.mark.parametrize("valid_for", [timedelta(hours=1), timedelta(minutes=2), None])
+def test_8x8_begins_no_call_once_the_quiet_hours_have_begun(
+    world: World, valid_for: timedelta | None
+) -> None:
+    world.plan([number(0)])
+    latest = None if valid_for is None else datetime.now(UTC) + valid_for
+
+    def request(row: Row, request_id: str) -> CallRequest:
+        return replace(call_request(row, request_id), valid_until=latest)
+
+    quiet = this_minute() + timedelta(minutes=10)
+    world.run(hours=quiet_from(quiet), request=request)
+    [body] = world.sandbox.sandbox.requested
+    until = datetime.fromisoformat(str(body["validUntil"]))
+    assert abs(until - min(quiet, latest or quiet)) < timedelta(milliseconds=1)
+
+
+def test_nobody_is_called_in_the_last_minute_before_the_quiet_hours(world: World) -> None:
+    world.plan([number(0)])
+
+    def stop(tally: Tally) -> None:
+        if tally.waiting.startswith("It is too early or too late"):
+            world.journal.becomes(State.STOPPED)
+
+    world.run(hours=quiet_from(this_minute() + timedelta(minutes=1)), show=stop)
+    assert world.calls == {}
+    assert world.states == {RowState.PLANNED: 1}

@@ -1,0 +1,120 @@
+"""A journal, and an engine that works on it against a sandbox, in this process."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from conftest import DEADLINE, RunningSandbox
+from past import event, keep
+
+from voicecli import callflow
+from voicecli.async_client import AsyncClient
+from voicecli.broadcast import journal as journals
+from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.hours import Hours
+from voicecli.broadcast.journal import Journal, Row, RowState
+from voicecli.broadcast.pacing import Pace
+from voicecli.callflow import CallRequest
+from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.store import Store
+from voicecli.tally import Tally
+
+
+def number(index: int) -> str:
+    return f"+3319900{2_000 + index}"
+
+
+class World:
+    """A journal and what works on it. ``calls`` counts the requests that reached the sandbox, by number."""
+
+    def __init__(self, home: Path, sandbox: RunningSandbox) -> None:
+        self.home = home
+        self.sandbox = sandbox
+        self.store = Store(home)
+        self.url = sandbox.sandbox.url  # of whom is called
+        self.pace = Pace(home / "pace", None)
+        self.journal = journals.create(
+            self.store,
+            base_url=sandbox.sandbox.url,
+            subaccount=SUBACCOUNT,
+            file="",
+            fingerprint=b"",
+            shard=(1, 1),
+            options={},
+            said=b"",
+        )
+
+    def plan(self, destinations: Sequence[str]) -> None:
+        rows = [Row(line, whom, RowState.PLANNED) for line, whom in enumerate(destinations, 1)]
+        self.journal.plan(rows, again=True)
+
+    def report(self, line: int, outcome: str, *, attempt: int = 1) -> None:
+        """8x8 tells how an attempt ended."""
+        row = self.row(line)
+        request_id = f"{self.journal.broadcast.id}-{line}-{attempt}"
+        keep(
+            self.home,
+            event("VSS", outcome, f"s-{line}", number=row.destination, clientRequestId=request_id),
+        )
+
+    def row(self, line: int) -> Row:
+        row = self.journal.row(line)
+        assert row is not None
+        return row
+
+    def run(
+        self,
+        conduct: Conduct | None = None,
+        *,
+        request: Callable[[Row, str], CallRequest] | None = None,
+        hours: Hours | None = None,
+        tell: Callable[[Row], None] = lambda row: None,
+        show: Callable[[Tally], None] = lambda tally: None,
+    ) -> Engine:
+        return asyncio.run(
+            self.work(self.journal, conduct, request=request, hours=hours, tell=tell, show=show)
+        )
+
+    async def work(
+        self,
+        journal: Journal,
+        conduct: Conduct | None = None,
+        *,
+        request: Callable[[Row, str], CallRequest] | None = None,
+        hours: Hours | None = None,
+        tell: Callable[[Row], None] = lambda row: None,
+        show: Callable[[Tally], None] = lambda tally: None,
+    ) -> Engine:
+        client = AsyncClient(
+            api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=self.url, request_timeout=0.5
+        )
+        engine = Engine(
+            journal,
+            client,
+            self.pace,
+            conduct or Conduct(),
+            request=request or call_request,
+            hours=hours,
+            tell=tell,
+            show=show,
+        )
+        async with asyncio.timeout(DEADLINE), client:
+            await engine.run()
+        return engine
+
+    @property
+    def states(self) -> Counter[RowState]:
+        return Counter(row.state for row in self.journal.rows())
+
+    @property
+    def calls(self) -> Counter[str]:
+        counted: Counter[str] = Counter()
+        for (destination, _), count in self.sandbox.sandbox.arrivals.items():
+            counted[destination] += count
+        return counted
+
+
+def call_request(row: Row, request_id: str) -> CallRequest:
+    return callflow.voice_message(row.destination, "Hello", source=SOURCE, message_id=request_id)
