@@ -9,7 +9,7 @@ from bad_ends import NO_ANSWERS, NOT_PASSED_ON, WRONG_SETTINGS
 from conftest import NUMBER, RunningSandbox, wait_until
 from raw_server import Speak, http, server
 
-from voicecli import CallRequest, Client, voice_message
+from voicecli import CallRequest, Client, api, voice_message
 from voicecli.client import MAX_WAIT
 from voicecli.errors import (
     ConfigurationError,
@@ -41,6 +41,20 @@ def client(
         retries=retries,
         on_retry=on_retry,
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("HTTPS://Voice.8x8.com:443/api/v1//", "https://voice.8x8.com/api/v1"),
+        ("https://voice.8x8.com./api/v1", "https://voice.8x8.com/api/v1"),
+        ("https://voice.8x8.com:8443/API", "https://voice.8x8.com:8443/API"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1"),
+        ("http://[::1]:443/", "http://[::1]:443"),
+    ],
+)
+def test_an_address_is_the_same_however_it_is_written(written: str, plain: str) -> None:
+    assert api.plain_base_url(written) == plain
 
 
 @pytest.mark.parametrize("speak", NO_ANSWERS)

@@ -10,6 +10,22 @@ def test_what_is_left_is_what_nobody_decided() -> None:
     assert (tally.done, tally.left) == (6, 4)
 
 
+def test_what_is_on_its_way_or_waits_for_another_attempt_was_tried() -> None:
+    tally = Tally(10, accepted=3, refused=1, in_flight=2, retrying=1)
+    assert (tally.left, tally.untried) == (6, 3)
+    assert Tally(3, in_flight=2, retrying=2).untried == 0, "seen in between, it is no less than none"
+
+
+def test_calls_without_an_outcome_are_those_that_were_accepted_and_not_reported() -> None:
+    tally = Tally(10, accepted=5, refused=1, unknown=1, retrying=1)
+    tally.outcome("COMPLETED", 2)
+    tally.outcome("BUSY")
+    assert tally.without_outcome == 2
+    tally.outcome("BUSY", -1)
+    assert tally.without_outcome == 3
+    assert Tally(10).without_outcome == 0
+
+
 def test_a_million_kinds_of_errors_are_fifty_and_others() -> None:
     tally = Tally(10)
     for number in range(1_000):

@@ -259,6 +259,22 @@ def test_one_row_that_another_process_was_at_keeps_all_from_being_written(world:
     assert world.journal.seen == 0
 
 
+def test_an_answer_that_comes_when_another_process_has_settled_its_row_is_told(world: World) -> None:
+    world.plan([number(0)])
+    with second_journal(world) as second:
+
+        def tell(row: Row) -> None:
+            if row.state is RowState.SENDING:
+                second.leave_nothing_sending()
+
+        engine = world.run(tell=tell)
+    assert world.row(1).state is RowState.UNKNOWN
+    assert isinstance(engine.ended_by, InUse)
+    [lost] = engine.ended_by.data()["rows"]  # type: ignore[misc]
+    assert (lost["destination"], lost["state"]) == (number(0), RowState.ACCEPTED)
+    assert lost["sessionId"]
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_when_the_store_is_taken_away_the_next_call_is_not_made(world: World, replaced: bool) -> None:
     world.plan([number(index) for index in range(100)])

@@ -50,11 +50,11 @@ class Broadcast:
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def here(self, *arguments: str, stdin: bytes = b"") -> Finished:
+    def here(self, *arguments: str, stdin: bytes = b"", **env: str) -> Finished:
         """The same command line in this process: quick, for what only reads its arguments and the list."""
         out, err = io.StringIO(), io.StringIO()
         context = Context(stdin=io.TextIOWrapper(io.BytesIO(stdin)), stdout=out, stderr=err)
-        with patch.dict(os.environ, self.environment):
+        with patch.dict(os.environ, {**self.environment, **env}):
             code = run(["broadcast", *arguments], context)
         return Finished(code, out.getvalue(), err.getvalue())
 
@@ -65,10 +65,12 @@ class Broadcast:
         return done.out.strip()
 
     @contextmanager
-    def under_way(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    def under_way(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL
+    ) -> Iterator["subprocess.Popen[str]"]:
         with subprocess.Popen(
             [sys.executable, "-m", "voicecli", "broadcast", *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -7,7 +7,7 @@ import shlex
 import signal
 import stat
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -364,6 +364,14 @@ def test_a_file_is_played_in_place_of_a_text(broadcast: Broadcast) -> None:
     assert {action(request, 1, "fileUrl") for request in broadcast.requests} == {"https://a.example/b.mp3"}
 
 
+def test_where_a_file_is_played_a_column_message_is_left_alone(broadcast: Broadcast) -> None:
+    write("people.csv", f"phone,Message,voice\n{ANN},,\n{BOB},x,\n")
+    played = ("people.csv", "--play", "https://a.example/b.mp3")
+    assert broadcast.here(*played, "--dry-run", "--json").json["optionColumns"] == ["voice"]
+    assert broadcast(*played, *YES).code == 0
+    assert {action(request, 1, "fileUrl") for request in broadcast.requests} == {"https://a.example/b.mp3"}
+
+
 def test_every_request_has_an_id_of_its_own(broadcast: Broadcast) -> None:
     of = broadcast.identifier(listed(ANN, BOB), MESSAGE, *YES)
     assert sorted(str(request["clientRequestId"]) for request in broadcast.requests) == [
@@ -468,6 +476,22 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     assert broadcast.called == others
 
 
+def test_a_dry_run_counts_who_is_asleep(broadcast: Broadcast) -> None:
+    """Quiet is, at every moment, the six hours around this one in Singapore; one there is not called."""
+    now = datetime.now(ZoneInfo("Asia/Singapore"))
+    quiet = f"{(now.hour - 2) % 24}-{(now.hour + 3) % 24}"
+    listed("+6561234567", "+6561234568", "+6561234569", ANN)
+    write("not", "+6561234569\n")
+    options = ("--quiet", quiet, "--do-not-call", "not", "--dry-run", "--json")
+    figures = broadcast.here("people.csv", MESSAGE, *options).json
+    assert (figures["calls"], figures["asleep"], figures["skipped"]) == (3, 2, 1)
+    until = datetime.fromisoformat(figures["asleepUntil"]).astimezone(now.tzinfo)
+    assert (until.hour, until.minute) == ((now.hour + 3) % 24, 0)
+    assert now < until < now + timedelta(hours=4)
+    awake = broadcast.here("people.csv", MESSAGE, "--dry-run", "--json").json
+    assert (awake["asleep"], awake["asleepUntil"]) == (0, None)
+
+
 def test_weekdays_are_those_of_whoever_is_called(broadcast: Broadcast) -> None:
     done = broadcast(listed(ANN), MESSAGE, "--weekdays", "--dry-run")
     weekend = datetime.now(ZoneInfo("Europe/Paris")).weekday() >= 5
@@ -563,6 +587,16 @@ def test_the_same_list_again_is_refused_unless_again(broadcast: Broadcast) -> No
     assert broadcast("copy.csv", MESSAGE, *YES, "--json").error["code"] == "placed_before"
     assert broadcast("copy.csv", MESSAGE, *YES, "--again").code == 0
     assert len(broadcast.called) == 4
+
+
+def test_the_same_list_is_recognised_however_the_address_is_written(broadcast: Broadcast) -> None:
+    url = broadcast.environment["EIGHT_X_EIGHT_BASE_URL"]
+    of = broadcast.identifier(listed(ANN, BOB), MESSAGE, *YES, "--max-calls", "1", code=7)
+    for way in (f"{url}/", url.upper(), url.replace("http:", "HTTP:") + "//"):
+        done = broadcast.here("people.csv", MESSAGE, *YES, EIGHT_X_EIGHT_BASE_URL=way)
+        assert (done.code, done.out, len(broadcast.called)) == (9, "", 1), done
+    done = broadcast("resume", of, EIGHT_X_EIGHT_BASE_URL=f"{url}/")
+    assert (done.code, sorted(broadcast.called)) == (0, [ANN, BOB]), done
 
 
 def test_resume_refuses_a_list_that_changed_and_takes_one_that_moved(broadcast: Broadcast) -> None:

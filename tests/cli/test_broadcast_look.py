@@ -3,8 +3,11 @@
 import csv
 import json
 import os
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +15,11 @@ import httpx
 import pytest
 from conftest import RunningSandbox, wait_until
 from lists import ANN, BOB, BUSY, CAT, LOST, MESSAGE, REFUSED, Broadcast, people, write
+from past import event, keep
 from running_listener import RunningListener, listening, registering
 from test_terminal import on_terminal, plain
+
+from voicecli.locks import is_held
 
 FAR = ("--rate", "1/h")  # the second call is an hour away
 
@@ -115,6 +121,18 @@ def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadca
     assert (done.code, done.json["stopped"]) == (0, False)
 
 
+def test_one_that_still_waits_for_its_list_can_be_stopped(broadcast: Broadcast, home: Path) -> None:
+    listed = people(ANN, BOB)
+    of = broadcast("-", MESSAGE, "--yes", "--max-calls", "1", "-q", stdin=listed).out.strip()
+    with broadcast.under_way("resume", of, "-", stdin=subprocess.PIPE) as process:
+        wait_until(lambda: is_held(home / f"broadcast-{of}.lock"))
+        assert broadcast("stop", of).out == f"Broadcast {of} calls nobody more\n"
+        _, err = process.communicate(listed, timeout=20)
+    assert (process.returncode, len(broadcast.called)) == (130, 1)
+    assert "The broadcast was stopped." in err
+    assert broadcast("show", of, "--json").json["state"] == "stopped"
+
+
 @pytest.mark.parametrize("left", [None, b"\0"])
 def test_where_nobody_knows_what_it_says_it_does_not_pretend_to_be_done(
     broadcast: Broadcast, home: Path, left: bytes | None
@@ -211,6 +229,26 @@ def test_results_can_be_chosen_and_a_wrong_word_is_told(broadcast: Broadcast) ->
     assert max(map(len, lines)) <= 80
 
 
+def test_results_go_to_standard_output_as_csv(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, REFUSED)), MESSAGE, "--yes", code=7)
+    done = broadcast("results", of, "-o", "-")
+    assert broadcast("results", of, "-o", "out.csv").code == 0
+    assert (done.code, done.out.encode(), done.err) == (0, Path("out.csv").read_bytes(), "")
+    assert [row["name"] for row in csv.DictReader(done.out.splitlines())] == ["N0", "N1"]
+    assert not Path("-").exists()
+
+
+def test_at_80_columns_a_row_of_the_results_has_few_lines(broadcast: Broadcast) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN, BOB, REFUSED, LOST)), MESSAGE, "--yes", code=7)
+    lines = plain(on_terminal("broadcast", "results", of, columns=80))
+    starts = [index for index, line in enumerate(lines) if line[0] != " "]
+    assert starts[:4] == [0, 1, 2, 3], "who was called has one line"
+    assert len(lines) - starts[4] <= 5, "whoever was not has the reason"
+    assert starts[4] - starts[3] <= 5
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["line", "destination", "status", "outcome", "session"]
+
+
 def test_results_go_without_a_list_that_is_gone_and_find_one_that_moved(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
     Path("p.csv").rename("moved.csv")
@@ -268,9 +306,9 @@ def summary(request_id: str, status: str = "COMPLETED", **fields: object) -> dic
 
 
 def hear(listener: RunningListener, *events: dict[str, object]) -> None:
-    for event in events:
+    for one in events:
         headers = {"Authorization": "Bearer token-of-these-tests"}
-        assert httpx.post(f"{listener.url}/api/webhooks/vss", json=event, headers=headers).status_code == 200
+        assert httpx.post(f"{listener.url}/api/webhooks/vss", json=one, headers=headers).status_code == 200
 
 
 def test_outcomes_that_come_later_are_there(own_sandbox: RunningSandbox, home: Path) -> None:
@@ -288,6 +326,32 @@ def test_outcomes_that_come_later_are_there(own_sandbox: RunningSandbox, home: P
     assert broadcast("show", of, "--json").json["unknown"] == 0, "its summary settles a lost answer"
     shown = broadcast("results", of, "--status", "BUSY", "--json").json
     assert (shown["destination"], shown["reason"]) == (BUSY, None)
+
+
+def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> None:
+    retry = ("--retry", "busy", "--every", "1s", *registering()[:-1])
+    with RunningSandbox(time_scale=1) as slow:  # so that no outcome comes while it is waited for
+        broadcast = Broadcast(slow)
+        with broadcast.under_way(write("p.csv", people(ANN)), MESSAGE, *retry, "--json") as process:
+            wait_until(lambda: "accepted" in read_line(process))
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=20)
+        of = json.loads(out.splitlines()[-1])["id"]
+        assert (process.returncode, len(broadcast.called)) == (130, 1)
+        waiting = broadcast("show", of, "--json").json
+        assert (waiting["left"], waiting["commands"][0]) == (0, f"voicecli broadcast resume {of}")
+        keep(home, event("VSS", "BUSY", "s-1", number=ANN, clientRequestId=f"{of}-2-1"))
+        due = broadcast("show", of, "--json").json
+        assert (due["state"], due["left"], due["retrying"]) == ("interrupted", 1, 1)
+        assert due["commands"][0] == f"voicecli broadcast resume {of}"
+        assert "Call the other 1:\n" in broadcast("show", of).out
+        with broadcast.under_way("resume", of):
+            wait_until(lambda: broadcast.called == [ANN, ANN])
+
+
+def read_line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def test_reports_of_calls_that_never_were_change_nothing(broadcast: Broadcast, home: Path) -> None:
@@ -358,10 +422,15 @@ def test_prune_takes_old_broadcasts_along(broadcast: Broadcast, home: Path) -> N
     assert not any(BOB.encode() in path.read_bytes() for path in home.iterdir()), "deleted for good"
 
 
-def prune(broadcast: Broadcast, *arguments: str) -> dict[str, object]:
-    import subprocess
-    import sys
+def test_prune_takes_in_what_was_reported_before_it_deletes_that(broadcast: Broadcast, home: Path) -> None:
+    of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
+    keep(home, event("VSS", "BUSY", "s-1", number=ANN, clientRequestId=f"{of}-2-1"), ago=48 * 3600)
+    pruned = prune(broadcast)
+    assert (pruned["events"], pruned["broadcasts"]) == (1, 0)
+    assert broadcast("results", of, "--json").json["outcome"] == "BUSY"
 
+
+def prune(broadcast: Broadcast, *arguments: str) -> dict[str, object]:
     command: Sequence[str] = (
         sys.executable,
         "-m",
