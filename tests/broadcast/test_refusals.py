@@ -108,6 +108,17 @@ def test_a_second_attempt_that_is_refused_leaves_the_first_one_and_says_why(worl
     assert world.journal.state is State.DONE
 
 
+def test_a_second_attempt_that_was_refused_is_not_planned_again(world: World) -> None:
+    world.plan([number(0)])
+    busy = world.row(1)._replace(state=RowState.ACCEPTED, attempts=1, outcome="BUSY")
+    world.journal.write([(world.row(1), busy)])
+    world.journal.plan_retries(["BUSY"], 2)
+    assert world.row(1).state is RowState.RETRY
+    world.journal.write([(world.row(1), busy._replace(reason="8x8 refused"))])
+    world.journal.plan_retries(["BUSY"], 2)
+    assert world.row(1).state is RowState.ACCEPTED
+
+
 def test_a_second_attempt_that_meets_a_revoked_key_can_be_made_later(world: World) -> None:
     engine, steps = run_twice(world, no(401))
     row = world.row(1)

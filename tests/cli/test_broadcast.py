@@ -160,6 +160,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--shard", "0/8"], "--shard takes"),
         (["Hi", "--shard", "9/8"], "--shard takes"),
         (["Hi", "--quiet", "8-8"], "is the whole day"),
+        (["Hi", "--quiet", "8:01-8:00"], "nobody could be called"),
         (["Hi", "--quiet", "25-8"], "are no hours"),
         (["Hi", "--attempts", "3"], "--attempts has no effect without --retry"),
         (["Hi", "--every", "3m"], "--every has no effect without --retry"),
@@ -601,10 +602,12 @@ def test_the_same_list_is_recognised_however_the_address_is_written(broadcast: B
 
 def test_resume_refuses_a_list_that_changed_and_takes_one_that_moved(broadcast: Broadcast) -> None:
     of = broadcast.identifier(listed(ANN, BOB), MESSAGE, *YES, "--max-calls", "1", code=7)
+    broadcast("stop", of)
     content = Path("people.csv").read_bytes()
     write("people.csv", content + b"\n")
     done = broadcast("resume", of)
     assert (done.code, "has changed" in done.err, len(broadcast.called)) == (2, True, 1)
+    assert broadcast("show", of, "--json").json["state"] == "stopped", "as it was"
     write("a b'c/people.csv", content)
     Path("people.csv").unlink()
     done = broadcast("resume", of)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from voicecli.errors import InvalidInput, quoted
 
 HORIZON = timedelta(days=8)  # a whole week, however it begins
+LEAST_OPEN = 10  # minutes of a day
 _MINUTE = timedelta(minutes=1)
 _SATURDAY = 5
 _TIME = r"(\d{1,2})(?::(\d\d))?"
@@ -74,9 +75,9 @@ def quiet_hours(text: str) -> tuple[time, time]:
     start, end = (_time(found[1], found[2]), _time(found[3], found[4])) if found else (None, None)
     if start is None or end is None:
         raise InvalidInput(f"{quoted(text)} are no hours.", hint="Give them such as 21:00-08:00.")
-    if start == end:
+    if (start.hour * 60 + start.minute - end.hour * 60 - end.minute) % 1440 < LEAST_OPEN:
         raise InvalidInput(
-            f"{quoted(text)} is the whole day: nobody could be called.",
+            f"{quoted(text)} is the whole day, or nearly so: nobody could be called.",
             hint="Give hours such as 21:00-08:00.",
         )
     return start, end

@@ -287,7 +287,8 @@ class Journal:
 
     def plan_retries(self, outcomes: Collection[str], attempts: int) -> None:
         """Those whose last attempt had such an outcome are to be called again, so often in all."""
-        which = f"state = ? AND attempts < ? AND outcome IN ({', '.join('?' * len(outcomes))})"
+        among = f"outcome IN ({', '.join('?' * len(outcomes))})"
+        which = f"state = ? AND attempts < ? AND {among} AND reason IS NULL"  # which says why there is none
         with self.store.change() as change:
             change(
                 f"UPDATE broadcast_rows SET state = ? WHERE broadcast = ? AND {which}",  # noqa: S608

@@ -26,7 +26,7 @@ from voicecli.cli.call_requests import json_document
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.way_in import WayIn, listening_plan
-from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed, quoted
+from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed, VoicecliError, quoted
 from voicecli.script import refuse_beside
 from voicecli.settings import Settings
 from voicecli.store import Store
@@ -232,10 +232,15 @@ def resume(
             if reception == Reception(WayIn(), None, force=False):
                 reception = Reception.from_options(broadcast.options)
                 settings = context.settings(reception.flags())
-            content = _same_list(context, store, broadcast, people)
-            said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
-            plan = _plan(content, asked, said)
-            do_not_call = _do_not_call_again(context, asked)
+            try:
+                content = _same_list(context, store, broadcast, people)
+                said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
+                plan = _plan(content, asked, said)
+                do_not_call = _do_not_call_again(context, asked)
+            except VoicecliError:
+                if journal.state is State.OPEN:  # and not stopped meanwhile
+                    journal.becomes(broadcast.state)
+                raise
             outcomes.settle(journal, asked.conduct())
             if asked.max_calls is None:
                 asked = asked._replace(max_calls=_calls_left(journal))
