@@ -12,7 +12,7 @@ from voicecli.phone import PhoneNumber
 
 DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
 CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
-_ANYBODY, _ANYTHING = "+33199001234", "Hello"  # to try out what does not depend on them
+ANYBODY, _ANYTHING = "+33199001234", "Hello"  # to try out what does not depend on them
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Script:
             if without_effect:
                 raise InvalidInput(f"{name} has no effect without digits to wait for.", hint="Add --digits.")
         text = _ANYTHING if self.play is None else None
-        replace(self, source=self.source or _ANYBODY, text=text).request(_ANYBODY)
+        replace(self, source=self.source or ANYBODY, text=text).request(ANYBODY)
 
     def check_text(self, text: str) -> None:
         """Whether this could be said instead, for many texts with the same options. Raises InvalidInput."""

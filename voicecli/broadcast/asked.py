@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli import api
 from voicecli.broadcast.conduct import Conduct
 from voicecli.errors import InvalidInput, quoted
 from voicecli.script import Script
@@ -44,7 +45,7 @@ class Asked(NamedTuple):
     every: float = _USUAL.every
     wait: bool = False
     timeout: float = _USUAL.timeout
-    request_timeout: float = 15.0
+    request_timeout: float = api.REQUEST_TIMEOUT
 
     @classmethod
     def from_options(cls, kept: Mapping[str, object]) -> "Asked":
@@ -75,7 +76,7 @@ class Asked(NamedTuple):
 
     @property
     def captures(self) -> bool:
-        return self.confirm is not None or self.digits is not None
+        return self.script(Said()).captures
 
     def conduct(self) -> Conduct:
         return Conduct(

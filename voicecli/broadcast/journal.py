@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from voicecli import history
 from voicecli.broadcast import sealing
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
 from voicecli.locks import Lock, is_held
@@ -109,13 +110,12 @@ def create(
     broadcast_id = "b" + secrets.token_hex(5)
     lock = _locked(store, broadcast_id)
     try:
-        [(newest,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
         sealed = sealing.seal(store.path.parent, broadcast_id, said)
         with store.change() as change:
             of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
             change(
                 f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
-                (*of, json.dumps(options), sealed, State.PLANNING, newest),
+                (*of, json.dumps(options), sealed, State.PLANNING, history.last_event(store)),
             )
         return Journal(store, find(store, broadcast_id, planning=True), lock)
     except BaseException:  # a disk that is full, say: nothing is left behind
@@ -192,7 +192,11 @@ class Journal:
     def open(cls, store: Store, broadcast: Broadcast) -> Self:
         """Raises InUse where another process works on it."""
         lock = _locked(store, broadcast.id)
-        return cls(store, find(store, broadcast.id), lock)
+        try:
+            return cls(store, find(store, broadcast.id), lock)
+        except BaseException:  # it was deleted just now
+            lock.close(remove=True)
+            raise
 
     def reserve(self) -> None:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""
@@ -277,13 +281,13 @@ class Journal:
                 (RowState.UNKNOWN, "it was interrupted", self.broadcast.number, RowState.SENDING),
             )
 
-    def plan_again(self, state: RowState) -> int:
-        """Rows in this state are to be called after all; how many these are."""
+    def plan_again(self, state: RowState) -> None:
+        """Rows in this state are to be called after all."""
         with self.store.change() as change:
-            return change(
+            change(
                 "UPDATE broadcast_rows SET state = ?, reason = NULL WHERE broadcast = ? AND state = ?",
                 (RowState.PLANNED, self.broadcast.number, state),
-            ).rowcount
+            )
 
     def plan_retries(self, outcomes: Collection[str], attempts: int) -> None:
         """Those whose last attempt had such an outcome are to be called again, so often in all."""
@@ -309,8 +313,15 @@ class Journal:
         [(made,)] = self.store.rows(query, (self.broadcast.number,))
         return int(made)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nobody is left who could still be called."""
+        return not self._has("state NOT IN ('accepted', 'skipped')")
+
     def _has(self, which: str) -> bool:
-        return _has(self.store, self.broadcast, which)
+        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+        [(there,)] = self.store.rows(query, (self.broadcast.number,))
+        return bool(there)
 
     @property
     def state(self) -> State:
@@ -328,17 +339,6 @@ class Journal:
         """The number of the newest event that was taken in."""
         [(seen,)] = self.store.rows("SELECT seen FROM broadcasts WHERE number = ?", (self.broadcast.number,))
         return int(seen)
-
-
-def is_finished(store: Store, broadcast: Broadcast) -> bool:
-    """Whether nobody is left who could still be called."""
-    return not _has(store, broadcast, "state NOT IN ('accepted', 'skipped')")
-
-
-def _has(store: Store, broadcast: Broadcast, which: str) -> bool:
-    query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
-    [(there,)] = store.rows(query, (broadcast.number,))
-    return bool(there)
 
 
 def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
@@ -379,10 +379,9 @@ def counts(store: Store, broadcast: Broadcast) -> list[Count]:
     return [Count(RowState(state), *rest) for state, *rest in store.rows(query, (broadcast.number,))]
 
 
-def delete(store: Store, broadcast: Broadcast) -> int:
-    """Delete it with its rows and all that is kept of it, in small steps; how many rows it had. Its lock is
-    the caller's affair."""
-    rows, deleted = 0, STEP
+def delete(store: Store, broadcast: Broadcast) -> None:
+    """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
+    deleted = STEP
     store.overwrite()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
     while deleted == STEP:
@@ -391,11 +390,9 @@ def delete(store: Store, broadcast: Broadcast) -> int:
                 f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})",  # noqa: S608
                 (broadcast.number, broadcast.number, STEP),
             ).rowcount
-        rows += deleted
     sealing.forget(store.path.parent, broadcast.id)
     with store.change() as change:
         change("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
-    return rows
 
 
 def _locked(store: Store, broadcast_id: str) -> Lock:

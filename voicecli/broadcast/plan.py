@@ -14,7 +14,7 @@ from voicecli.broadcast.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
 from voicecli.callflow import CallRequest, request_from_json, spoken
 from voicecli.errors import InvalidInput
-from voicecli.script import Script, refuse_beside
+from voicecli.script import ANYBODY, Script, refuse_beside
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
 MAX_SEARCHED = 20  # problems that are looked into further
@@ -86,7 +86,7 @@ class Plan:
         """Whether that person can hear it; how long it takes to say, in seconds. Raises InvalidInput."""
         script, text = self._heard(record)
         if self._fill is not None:
-            texts = spoken(self._filled(script, record, "+33199001234", "check").callflow)
+            texts = spoken(self._filled(script, record, ANYBODY, "check").callflow)
             return sum(map(script.seconds, texts))
         if text is None:
             return 0.0

@@ -15,12 +15,10 @@ from voicecli.callflow import spoken
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
-from voicecli.output import Column
 from voicecli.settings import Settings
 
 SHOWN = 20  # bad rows
 ANSWER = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes
-_PROBLEM = (Column("line", 8), Column("problem", 0))
 
 
 def show_problems(context: Context, checked: Checked) -> None:
@@ -33,7 +31,7 @@ def show_problems(context: Context, checked: Checked) -> None:
 
 
 def agreed(context: Context, settings: Settings, checked: Checked, *, yes: bool) -> None:
-    """See that a person wants this. Raises InvalidInput where nobody can be asked, and Abort for a no."""
+    """See that a person wants this. Raises InvalidInput where nobody can be asked, and for a no."""
     if yes or len(checked) <= 1:
         return
     question = f"Call {len(checked):,} people from {settings.get('source')}?"

@@ -17,6 +17,7 @@ from voicecli.broadcast.recipients import Recipients
 from voicecli.cli import context as contexts
 from voicecli.cli import files, options
 from voicecli.cli.broadcast_look import settle_if_idle
+from voicecli.cli.broadcast_view import row_data
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column
@@ -136,18 +137,8 @@ def _from_journal(
 
 def own_cells(row: Row) -> dict[str, str]:
     """What we know of a row, as the cells of a CSV."""
-    values = (
-        row.line,
-        row.destination,
-        row.state,
-        row.outcome,
-        row.digits,
-        row.seconds,
-        row.attempts,
-        row.session,
-        row.reason,
-    )
-    return {name: "" if value is None else str(value) for name, value in zip(OWN, values, strict=True)}
+    known = row_data(row)
+    return {name: "" if known[name] is None else str(known[name]) for name in OWN}
 
 
 def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 from voicecli import api, phone, placed, unsubscribed
 from voicecli.async_client import AsyncClient
@@ -30,9 +30,6 @@ from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, Stor
 from voicecli.script import refuse_beside
 from voicecli.settings import Settings
 from voicecli.store import Store
-
-if TYPE_CHECKING:
-    from voicecli.listener.reports import Reports
 
 _KEPT_OF_THE_WAY = ("domain", "public_url", "ngrok_config", "install_ngrok")
 PACE = "pace"  # the file that all broadcasts of this machine share
@@ -219,9 +216,7 @@ def resume(
                 hint="Go on with the settings that it was begun with.",
             )
         with closing(Journal.open(store, broadcast)) as journal:
-            if not sealing.is_there(store.path.parent, broadcast.id) and journals.is_finished(
-                store, broadcast
-            ):
+            if not sealing.is_there(store.path.parent, broadcast.id) and journal.is_finished:
                 raise InvalidInput(
                     f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                     hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
@@ -327,7 +322,10 @@ def _carry_out(
     async def work() -> None:
         async with AsyncExitStack() as stack:
             if asked.waits:
-                await stack.enter_async_context(_reports(context, settings, asked, reception))
+                way, force = reception.way, reception.force
+                listening = listening_plan(context, settings, way, register=True, force=force)
+                reports = contexts.reports(context, settings, listening, digits=asked.captures)
+                await stack.enter_async_context(reports)
             await stack.enter_async_context(client)
             await engine.run()
 
@@ -343,21 +341,9 @@ def _carry_out(
     finally:
         with suppress(StoreFailed):  # what the last answers say of the pace matters to nobody now
             pace.close()
-    if journals.is_finished(journal.store, journal.broadcast) and not (
-        asked.waits and engine.tally.without_outcome
-    ):
+    if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
         sealing.forget(home, journal.broadcast.id)
     return view.end(engine, interrupted=interrupted, waits=asked.waits)
-
-
-def _reports(context: Context, settings: Settings, asked: Asked, reception: Reception) -> "Reports":
-    from voicecli.listener.reports import Reports
-
-    plan = listening_plan(context, settings, reception.way, register=True, force=reception.force)
-    output = context.output
-    registration = contexts.registration(context, settings, tell=output.warning)
-    needed = ("VSS", "VCA") if asked.captures else ("VSS",)
-    return Reports(plan, registration, needed, tell=output.note, failed=output.error)
 
 
 def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:

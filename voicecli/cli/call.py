@@ -17,13 +17,11 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 from voicecli.script import Script
-from voicecli.settings import Settings
 
 if TYPE_CHECKING:
     from voicecli.cli.outcomes import Waiting
     from voicecli.cli.placing import Placing
     from voicecli.listener.reports import Reports
-    from voicecli.listener.service import Plan
 
 EXAMPLES = """Examples:
   voicecli call +33199001234 "Your account has been updated" --repeat 2
@@ -208,7 +206,7 @@ def call(
         # A callflow of the user's own says itself what comes next.
         own = [request.client_action_id for request in requests] if script.captures else []
         plan = replace(plan, own_actions=frozenset(filter(None, own)))
-        reports = _reports(context, settings, plan, digits=script.captures)
+        reports = contexts.reports(context, settings, plan, digits=script.captures)
         with Store(plan.home) as store:
             waiting = Waiting(
                 context,
@@ -241,16 +239,6 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
             results.append(failed(request, error))
             results[-1].show(context)
     return overall(results)
-
-
-def _reports(context: Context, settings: Settings, plan: "Plan", *, digits: bool) -> "Reports":
-    """Outcomes come by VSS, and digits by VCA."""
-    from voicecli.listener.reports import Reports
-
-    output = context.output
-    registration = contexts.registration(context, settings, tell=output.warning)
-    needed = ("VSS", "VCA") if digits else ("VSS",)
-    return Reports(plan, registration, needed, tell=output.note, failed=output.error)
 
 
 async def _wait(

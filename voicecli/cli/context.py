@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from voicecli.api import Operation
     from voicecli.client import Client
     from voicecli.listener.registration import Registration
+    from voicecli.listener.reports import Reports
+    from voicecli.listener.service import Plan
     from voicecli.settings import Settings
     from voicecli.store import Store
 
@@ -213,3 +215,18 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     )
     values = settings.require("base_url", "subaccount_id")
     return Registration(client, home(settings), tell=tell, **values)
+
+
+def reports(context: Context, settings: "Settings", plan: "Plan", *, digits: bool) -> "Reports":
+    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and digits by VCA."""
+    from voicecli.listener.reports import Reports
+
+    output = context.output
+    needed = ("VSS", "VCA") if digits else ("VSS",)
+    return Reports(
+        plan,
+        registration(context, settings, tell=output.warning),
+        needed,
+        tell=output.note,
+        failed=output.error,
+    )
