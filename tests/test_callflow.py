@@ -8,6 +8,7 @@ from voicecli import phone
 from voicecli.callflow import (
     HANGUP,
     Action,
+    Capture,
     audio_message,
     call_request,
     make_call,
@@ -38,6 +39,11 @@ def test_a_message_is_a_call_a_text_and_a_hangup() -> None:
     request = voice_message("+33 1 99 00 12 34", "hi", source=SOURCE, speed=1.5)
     said = {"text": "hi", "voiceProfile": "en-US-BenjaminRUS", "speed": 1.5, "repetition": 1}
     assert request.callflow == (CALL, {"action": "say", "params": said}, HANGUP)
+
+
+def test_a_question_is_the_last_action_since_a_hangup_behind_it_makes_8x8_ignore_the_digits() -> None:
+    request = voice_message(TO, "Press 1", source=SOURCE, capture=Capture())
+    assert [action["action"] for action in request.callflow] == ["makeCall", "sayAndCapture"]
 
 
 @pytest.mark.parametrize(

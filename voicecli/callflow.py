@@ -143,7 +143,8 @@ def voice_message(
     message_id: str | None = None,
     valid_for: timedelta = DEFAULT_VALIDITY,
 ) -> CallRequest:
-    """A call that says ``text`` ``repeat`` times (1 to 10; to ``capture`` digits, 1 to 3) and hangs up.
+    """A call that says ``text`` ``repeat`` times (1 to 10; to ``capture`` digits, 1 to 3) and hangs up. A
+    call that captures digits ends with the question: the reply to its VCA webhook hangs up.
 
     ``to`` and ``source`` are E.164 numbers, ``speed`` is a factor from 0.5 to 2, ``spell_digits`` reads
     123456 as "1 2 3 4 5 6". The text may have 3,000 characters; what else ``call_request`` takes holds here,
@@ -158,10 +159,10 @@ def voice_message(
     if speed != 1.0:
         params["speed"] = speed
     if capture is None:
-        actions = _repeated("say", {"text": text, **params}, repeat)
-    else:
+        actions = [*_repeated("say", {"text": text, **params}, repeat), HANGUP]
+    else:  # 8x8's page on sayAndCapture: with a hangup right after it, the digits are ignored
         actions = [capture.action({"promptMessage": text, **params}, repeat)]
-    flow = [make_call(caller_id(source), _destination(to)), *actions, HANGUP]
+    flow = [make_call(caller_id(source), _destination(to)), *actions]
     return call_request(flow, message_id=message_id, valid_for=valid_for)
 
 
