@@ -30,9 +30,9 @@ from pathlib import Path
 from voicecli.broadcast.journal import Row, RowState
 from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.recipients import Recipients, read
+from voicecli.calling.message import Script
 from voicecli.sandbox import environment
 from voicecli.sandbox.numbers import Fate, fate
-from voicecli.script import Script
 
 ROUNDS = 7
 CALLS, CURLS = 5_000, 300  # in one run

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 
 SESSIONS = 250_000
 DAYS = 30

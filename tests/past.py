@@ -9,9 +9,10 @@ from typing import Any
 from voicecli import events
 from voicecli.callflow import voice_message
 from voicecli.phone import PhoneNumber
-from voicecli.placed import PlacedCalls, State
 from voicecli.sandbox import payloads
-from voicecli.store import KeptEvent, Store
+from voicecli.sessions.attempts import AttemptState
+from voicecli.store.attempts import Attempts
+from voicecli.store.sqlite import KeptEvent, Store
 
 SESSION = "5a3eab76-2940-4f6e-9c3a-000000000001"
 OTHER = "5a3eab76-2940-4f6e-9c3a-000000000002"
@@ -68,7 +69,7 @@ def keep_a_call(
 
 def place(
     home: Path,
-    state: State,
+    state: AttemptState,
     session: str | None = None,
     *,
     request_id: str = "request-1",
@@ -78,9 +79,7 @@ def place(
     """A call that was placed from here so many seconds ago."""
     request = voice_message(PhoneNumber(number, "FR"), "hi", source=SOURCE, message_id=request_id)
     with Store(home) as store:
-        PlacedCalls(store, base_url="http://127.0.0.1:9", subaccount_id="some_sub").keep(
-            request, state, session
-        )
+        Attempts(store, base_url="http://127.0.0.1:9", subaccount_id="some_sub").keep(request, state, session)
         with store.change() as change:
             moment = time.time_ns() // 1000 - int(ago * 1e6)
             change("UPDATE calls SET placed = ? WHERE id = (SELECT max(id) FROM calls)", (moment,))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from voicecli.awaited import DIGITS_DUE, Awaited
 from voicecli.events import Event, Received
+from voicecli.sessions.pending import DIGITS_DUE, Awaited
 from voicecli.vocabulary import Outcome
 
 NUMBER = "+33199001234"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from voicecli import calls
-from voicecli.calls import Calls
 from voicecli.events import Event, Received
+from voicecli.sessions import open_calls as calls
+from voicecli.sessions.open_calls import Calls
 
 
 def event(kind: str, session: str = "s-1", *, at: float = 0, times: int = 1, **payload: Any) -> Received:

@@ -9,7 +9,7 @@ from bad_ends import NO_ANSWERS, NOT_PASSED_ON, WRONG_SETTINGS
 from conftest import NUMBER, RunningSandbox, wait_until
 from raw_server import Speak, http, server
 
-from voicecli import CallRequest, Client, api, voice_message
+from voicecli import CallRequest, Client, account, voice_message
 from voicecli.client import MAX_WAIT
 from voicecli.errors import (
     ConfigurationError,
@@ -54,7 +54,7 @@ def client(
     ],
 )
 def test_an_address_is_the_same_however_it_is_written(written: str, plain: str) -> None:
-    assert api.plain_base_url(written) == plain
+    assert account.plain_base_url(written) == plain
 
 
 @pytest.mark.parametrize("speak", NO_ANSWERS)

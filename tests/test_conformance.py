@@ -32,7 +32,7 @@ from raw_server import answering, http, server
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from yarl import URL
 
-from voicecli import api
+from voicecli import account, api
 from voicecli.api import HttpRequest, Operation
 from voicecli.callflow import HANGUP, audio_message, call_request, make_call, voice_message
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox, environment
@@ -806,7 +806,7 @@ def test_what_the_client_sends_is_as_the_file_says(name: str) -> None:
 
 def _request(variant: partial[Operation[Any]]) -> HttpRequest:
     """The request as it goes to the server that the file names."""
-    return variant().request(base_url=api.BASE_URL, subaccount_id=SUBACCOUNT, api_key=API_KEY)
+    return variant().request(base_url=account.BASE_URL, subaccount_id=SUBACCOUNT, api_key=API_KEY)
 
 
 # -- the commands ------------------------------------------------------------------------------------
@@ -865,19 +865,19 @@ def test_what_a_command_sends_is_as_the_file_says(name: str, run: Program) -> No
     ],
 )
 def test_what_a_call_that_is_waited_for_sends_is_as_the_file_says(arguments: list[str], run: Program) -> None:
-    done = run("call", *arguments, "--from", SOURCE, "--dry-run", "--json", env=environment(api.BASE_URL))
+    done = run("call", *arguments, "--from", SOURCE, "--dry-run", "--json", env=environment(account.BASE_URL))
     assert done.code == 0, done
     for line in done.out.splitlines():
         shown = json.loads(line)
         headers = Headers({**shown["headers"], "Authorization": f"Bearer {API_KEY}"})
         request = HttpRequest(shown["method"], shown["url"], headers, json.dumps(shown["body"]).encode())
-        assert request_complaints(specification(api.BASE_URL), request) == []
+        assert request_complaints(specification(account.BASE_URL), request) == []
 
 
 def test_every_operation_has_a_command() -> None:
     document = specification()
     requests = (expected.split() for _, expected in COMMANDS.values())
-    root = f"{api.BASE_URL}/api/v1/subaccounts/{SUBACCOUNT}"
+    root = f"{account.BASE_URL}/api/v1/subaccounts/{SUBACCOUNT}"
     found = {operation_id(document, HttpRequest(method, root + path, {})) for method, path in requests}
     assert found == set(operation_ids(json.loads(FILE.read_text("utf-8"))))
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from past import OTHER, SESSION, event, keep, keep_a_call, place
 
-from voicecli import history
 from voicecli.errors import InvalidInput
-from voicecli.placed import State
-from voicecli.sessions import Session
-from voicecli.store import Store
+from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.session import Session
+from voicecli.store import events as stored_events
+from voicecli.store import retention
+from voicecli.store import sessions as stored_sessions
+from voicecli.store.sqlite import Store
 
 NOW = 1 << 62  # later than anything
 
@@ -18,18 +20,18 @@ NOW = 1 << 62  # later than anything
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that everything takes several pages, and several steps."""
-    monkeypatch.setattr(history, "PAGE", 2)
-    monkeypatch.setattr(history, "STEP", 2)
+    monkeypatch.setattr(stored_events, "PAGE", 2)
+    monkeypatch.setattr(retention, "STEP", 2)
 
 
 def listed(home: Path, since: int = 0) -> list[str]:
     with Store(home) as store:
-        return [one.id or one.client_request_id for one in history.sessions(store, since=since)]
+        return [one.id or one.client_request_id for one in stored_sessions.sessions(store, since=since)]
 
 
 def found(home: Path, beginning: str) -> Session:
     with Store(home) as store:
-        return history.session(store, beginning)
+        return stored_sessions.session(store, beginning)
 
 
 # -- events ------------------------------------------------------------------------------------------
@@ -39,31 +41,31 @@ def test_events_come_in_the_order_in_which_they_arrived(tmp_path: Path) -> None:
     for ago in (50, 40, 30, 20, 10):
         keep(tmp_path, event("VCS", "CALL_INITIATED"), ago=ago)
     with Store(tmp_path) as store:
-        assert history.last_event(store) == 5
-        assert [kept.id for kept in history.events_since(store, 0)] == [1, 2, 3, 4, 5]
-        middle = next(history.events_after(store, 2))
-        assert [kept.id for kept in history.events_since(store, middle.received)] == [3, 4, 5]
-        assert [kept.id for kept in history.newest_events(store)] == [5, 4, 3, 2, 1]
-        assert [kept.id for kept in history.events_after(store, 2)] == [3, 4, 5]
+        assert stored_events.last_event(store) == 5
+        assert [kept.id for kept in stored_events.events_since(store, 0)] == [1, 2, 3, 4, 5]
+        middle = next(stored_events.events_after(store, 2))
+        assert [kept.id for kept in stored_events.events_since(store, middle.received)] == [3, 4, 5]
+        assert [kept.id for kept in stored_events.newest_events(store)] == [5, 4, 3, 2, 1]
+        assert [kept.id for kept in stored_events.events_after(store, 2)] == [3, 4, 5]
 
 
 def test_an_event_is_found_by_its_number_with_its_bytes(tmp_path: Path) -> None:
     body = b'{"eventType":"CALL_ACTION", "payload":{"sessionId":"s", "eventData":"7" }}'
     keep(tmp_path, body, reply="say, hangup")
     with Store(tmp_path) as store:
-        kept = history.event(store, 1)
+        kept = stored_events.event(store, 1)
         assert kept is not None
         assert (kept.body, kept.event.words, kept.reply) == (body, "digit 7", "say, hangup")
-        assert history.event(store, 2) is None
-        assert history.event(store, -1) is None
+        assert stored_events.event(store, 2) is None
+        assert stored_events.event(store, -1) is None
 
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        assert history.last_event(store) == 0
-        assert list(history.newest_events(store)) == list(history.sessions(store)) == []
-        assert history.older(store, NOW) == (0, 0)
-        assert list(history.prune(store, NOW)) == [(0, 0), (0, 0)]
+        assert stored_events.last_event(store) == 0
+        assert list(stored_events.newest_events(store)) == list(stored_sessions.sessions(store)) == []
+        assert retention.older(store, NOW) == (0, 0)
+        assert list(retention.prune(store, NOW)) == [(0, 0), (0, 0)]
 
 
 # -- sessions ----------------------------------------------------------------------------------------
@@ -71,11 +73,11 @@ def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
 
 def test_sessions_are_listed_newest_first_whether_placed_or_seen(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "seen-1", ago=100)
-    place(tmp_path, State.ACCEPTED, "placed-1", ago=90)
+    place(tmp_path, AttemptState.ACCEPTED, "placed-1", ago=90)
     keep_a_call(tmp_path, "placed-1", ago=89)
     keep_a_call(tmp_path, "seen-2", ago=80)
-    place(tmp_path, State.ACCEPTED, "placed-2", ago=70)
-    place(tmp_path, State.UNKNOWN, request_id="in-doubt", ago=60)
+    place(tmp_path, AttemptState.ACCEPTED, "placed-2", ago=70)
+    place(tmp_path, AttemptState.UNKNOWN, request_id="in-doubt", ago=60)
     assert listed(tmp_path) == ["in-doubt", "placed-2", "seen-2", "placed-1", "seen-1"]
 
 
@@ -87,12 +89,12 @@ def test_a_session_has_its_place_by_its_start_not_by_its_last_event(tmp_path: Pa
 
 
 def test_since_counts_from_the_start(tmp_path: Path) -> None:
-    place(tmp_path, State.ACCEPTED, "placed", ago=100)
+    place(tmp_path, AttemptState.ACCEPTED, "placed", ago=100)
     keep_a_call(tmp_path, "old", ago=100)
-    place(tmp_path, State.ACCEPTED, "new", ago=50)
+    place(tmp_path, AttemptState.ACCEPTED, "new", ago=50)
     keep_a_call(tmp_path, "seen", ago=40)
     with Store(tmp_path) as store:
-        [start, *_] = [one.start for one in history.sessions(store) if one.id == "new"]
+        [start, *_] = [one.start for one in stored_sessions.sessions(store) if one.id == "new"]
     assert listed(tmp_path, since=start) == ["seen", "new"]
 
 
@@ -102,7 +104,7 @@ def test_what_is_of_no_session_is_no_session(tmp_path: Path) -> None:
 
 
 def test_a_call_in_doubt_is_the_session_whose_summary_names_it(tmp_path: Path) -> None:
-    place(tmp_path, State.UNKNOWN, request_id="disk-1", ago=60)
+    place(tmp_path, AttemptState.UNKNOWN, request_id="disk-1", ago=60)
     keep(tmp_path, event("VSS", "BUSY", clientRequestId="disk-1"), ago=50)
     keep(tmp_path, event("VSS", "BUSY", OTHER, clientRequestId="another"), ago=40)
     assert listed(tmp_path) == [OTHER, SESSION]
@@ -113,14 +115,14 @@ def test_a_call_in_doubt_is_the_session_whose_summary_names_it(tmp_path: Path) -
 
 
 def test_a_call_in_doubt_that_nobody_reported_is_found_by_its_request(tmp_path: Path) -> None:
-    place(tmp_path, State.SENDING, request_id="disk-1")
+    place(tmp_path, AttemptState.SENDING, request_id="disk-1")
     session = found(tmp_path, "disk-1")
     assert (session.id, session.status) == ("", "UNKNOWN")
 
 
 def test_the_beginning_of_an_id_is_enough(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "abc-1", ago=10)
-    place(tmp_path, State.ACCEPTED, "xyz-1", request_id="mine")
+    place(tmp_path, AttemptState.ACCEPTED, "xyz-1", request_id="mine")
     assert [kept.event.type for kept in found(tmp_path, "a").events] == ["VCS", "VCS", "VCA", "VSS"]
     assert found(tmp_path, "xyz").id == found(tmp_path, "mi").id == "xyz-1"
 
@@ -129,15 +131,15 @@ def test_a_whole_id_is_meant_even_where_another_goes_on(tmp_path: Path) -> None:
     for session in ("abc", "abc-1"):
         keep_a_call(tmp_path, session, ago=10)
     assert found(tmp_path, "abc").id == "abc"
-    place(tmp_path, State.UNKNOWN, request_id="same", number="+33199005678", ago=20)
-    place(tmp_path, State.UNKNOWN, request_id="same", ago=10)
-    place(tmp_path, State.UNKNOWN, request_id="same-2")
+    place(tmp_path, AttemptState.UNKNOWN, request_id="same", number="+33199005678", ago=20)
+    place(tmp_path, AttemptState.UNKNOWN, request_id="same", ago=10)
+    place(tmp_path, AttemptState.UNKNOWN, request_id="same-2")
     assert found(tmp_path, "same").destination == "+33199001234"
 
 
 def test_a_whole_request_is_meant_even_where_a_session_begins_so(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "disk-session", ago=10)
-    place(tmp_path, State.UNKNOWN, request_id="disk")
+    place(tmp_path, AttemptState.UNKNOWN, request_id="disk")
     assert found(tmp_path, "disk").status == "UNKNOWN"
     with pytest.raises(InvalidInput) as refused:
         found(tmp_path, "dis")
@@ -146,7 +148,7 @@ def test_a_whole_request_is_meant_even_where_a_session_begins_so(tmp_path: Path)
 
 def test_an_ambiguous_beginning_names_the_candidates(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "abc-1", ago=10)
-    place(tmp_path, State.ACCEPTED, "abc-2")
+    place(tmp_path, AttemptState.ACCEPTED, "abc-2")
     with pytest.raises(InvalidInput, match="Several sessions begin with 'ab'") as refused:
         found(tmp_path, "ab")
     assert refused.value.hint == "Give more of it: abc-1, abc-2"
@@ -172,12 +174,12 @@ def test_each_call_counts_once(tmp_path: Path) -> None:
     keep(tmp_path, event("VSS", "COMPLETED", "done", lastAction="HANGUP"))  # in another form
     keep(tmp_path, event("VSS", "ERROR", "wrong"))
     keep(tmp_path, event("VCS", "CALL_INITIATED", "heard of"))
-    place(tmp_path, State.ACCEPTED, "silent")
-    place(tmp_path, State.UNKNOWN, request_id="resolved", ago=1)
+    place(tmp_path, AttemptState.ACCEPTED, "silent")
+    place(tmp_path, AttemptState.UNKNOWN, request_id="resolved", ago=1)
     keep(tmp_path, event("VSS", "BUSY", "resolved", clientRequestId="resolved"))
-    place(tmp_path, State.UNKNOWN, request_id="in-doubt")
+    place(tmp_path, AttemptState.UNKNOWN, request_id="in-doubt")
     with Store(tmp_path) as store:
-        figures = history.stats(store, 0)
+        figures = stored_sessions.stats(store, 0)
     assert figures.outcomes == {"COMPLETED": 1, "ERROR": 1, "BUSY": 1}
     assert (figures.ended, figures.answered, figures.open, figures.in_doubt) == (3, 1, 2, 1)
     assert figures.errors == {(-2004, "no coverage for the requested area (-2004)"): 1}
@@ -189,16 +191,16 @@ def test_each_call_counts_once(tmp_path: Path) -> None:
 def test_what_is_older_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     for number in range(5):
         keep_a_call(tmp_path, f"old-{number}", ago=1_000)
-        place(tmp_path, State.ACCEPTED, f"old-{number}", ago=1_000)
+        place(tmp_path, AttemptState.ACCEPTED, f"old-{number}", ago=1_000)
     keep_a_call(tmp_path, "new", ago=100)
-    place(tmp_path, State.ACCEPTED, "new", ago=101)
+    place(tmp_path, AttemptState.ACCEPTED, "new", ago=101)
     with Store(tmp_path) as store:
-        before = next(history.sessions(store)).start
-        assert history.older(store, before) == (20, 5)
-        steps = list(history.prune(store, before))
+        before = next(stored_sessions.sessions(store)).start
+        assert retention.older(store, before) == (20, 5)
+        steps = list(retention.prune(store, before))
         assert (sum(events for events, _ in steps), sum(calls for _, calls in steps)) == (20, 5)
         assert max(events + calls for events, calls in steps) == 2
-        assert history.older(store, NOW) == (4, 1)
+        assert retention.older(store, NOW) == (4, 1)
     assert listed(tmp_path) == ["new"]
 
 
@@ -206,7 +208,7 @@ def test_between_two_steps_others_can_write(tmp_path: Path) -> None:
     for number in range(4):
         keep_a_call(tmp_path, f"old-{number}", ago=1_000)
     with Store(tmp_path) as store:
-        for _ in history.prune(store, NOW):
+        for _ in retention.prune(store, NOW):
             database = sqlite3.connect(tmp_path / "voicecli.sqlite3", timeout=0, isolation_level=None)
             database.execute("BEGIN IMMEDIATE")
             database.execute("ROLLBACK")
@@ -215,11 +217,11 @@ def test_between_two_steps_others_can_write(tmp_path: Path) -> None:
 
 def test_nothing_of_it_is_left_on_the_disk(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "s-1", ago=1_000, number="+33199007777")
-    place(tmp_path, State.ACCEPTED, "s-1", number="+33199007777", ago=1_000)
+    place(tmp_path, AttemptState.ACCEPTED, "s-1", number="+33199007777", ago=1_000)
     keep_a_call(tmp_path, "s-2")
     with Store(tmp_path) as store:
         assert b"33199007777" in content(tmp_path)
-        list(history.prune(store, next(history.sessions(store)).start))
+        list(retention.prune(store, next(stored_sessions.sessions(store)).start))
         assert b"33199007777" not in content(tmp_path)
         assert b"33199001234" in content(tmp_path)
 

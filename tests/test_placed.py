@@ -7,8 +7,9 @@ import pytest
 
 from voicecli.callflow import CallRequest, gist, request_from_json, voice_message
 from voicecli.errors import PlacedBefore
-from voicecli.placed import Placed, PlacedCalls, State, calls_where, is_session_known
-from voicecli.store import Store
+from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.store.attempts import Attempts, calls_where, is_session_known
+from voicecli.store.sqlite import Store
 
 SOURCE, NUMBER = "+33199000000", "+33199001234"
 HOUR = timedelta(hours=1)
@@ -18,19 +19,19 @@ def message(text: str = "Hello", number: str = NUMBER, message_id: str | None = 
     return voice_message(number, text, source=SOURCE, message_id=message_id)
 
 
-def calls(store: Store, subaccount: str = "some_sub") -> PlacedCalls:
-    return PlacedCalls(store, base_url="https://voice.8x8.com", subaccount_id=subaccount)
+def calls(store: Store, subaccount: str = "some_sub") -> Attempts:
+    return Attempts(store, base_url="https://voice.8x8.com", subaccount_id=subaccount)
 
 
-def kept(store: Store) -> list[Placed]:
+def kept(store: Store) -> list[Attempt]:
     return list(calls_where(store, "ORDER BY placed DESC", ()))
 
 
 def test_a_call_is_kept_without_what_it_says(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        calls(store).keep(message("The code is 482913", message_id="m-1"), State.ACCEPTED, "s-1")
+        calls(store).keep(message("The code is 482913", message_id="m-1"), AttemptState.ACCEPTED, "s-1")
         [call] = kept(store)
-    assert (call.state, call.session_id, call.client_request_id) == (State.ACCEPTED, "s-1", "m-1")
+    assert (call.state, call.session_id, call.client_request_id) == (AttemptState.ACCEPTED, "s-1", "m-1")
     assert (call.source, call.destination) == (SOURCE, NUMBER)
     assert all(b"482913" not in path.read_bytes() for path in tmp_path.iterdir())
 
@@ -39,8 +40,8 @@ def test_a_claimed_call_is_settled_either_way(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         ours = calls(store)
         first = ours.claim(message("one"), named=False, within=HOUR)
-        assert [call.state for call in kept(store)] == [State.SENDING]
-        ours.settle(first, State.ACCEPTED, "s-1")
+        assert [call.state for call in kept(store)] == [AttemptState.SENDING]
+        ours.settle(first, AttemptState.ACCEPTED, "s-1")
         second = ours.claim(message("two"), named=False, within=HOUR)
         ours.settle(second, None)
         assert [call.session_id for call in kept(store)] == ["s-1"]
@@ -49,7 +50,7 @@ def test_a_claimed_call_is_settled_either_way(tmp_path: Path) -> None:
 def test_the_same_call_is_refused_and_another_is_not(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         ours = calls(store)
-        ours.settle(ours.claim(message(), named=False, within=HOUR), State.ACCEPTED, "s-1")
+        ours.settle(ours.claim(message(), named=False, within=HOUR), AttemptState.ACCEPTED, "s-1")
         with pytest.raises(PlacedBefore, match="just now as session s-1"):
             ours.claim(message(), named=False, within=HOUR)
         ours.claim(message("Hello!"), named=False, within=HOUR)
@@ -71,13 +72,13 @@ def test_of_named_calls_the_name_counts_and_nothing_else(tmp_path: Path) -> None
 def test_the_session_of_a_lost_call_becomes_known(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         ours = calls(store)
-        ours.keep(message(message_id="m-1"), State.UNKNOWN)
-        second = ours.keep(message(message_id="m-1"), State.UNKNOWN)
+        ours.keep(message(message_id="m-1"), AttemptState.UNKNOWN)
+        second = ours.keep(message(message_id="m-1"), AttemptState.UNKNOWN)
         assert not is_session_known(store, "s-1")
-        ours.settle(second, State.ACCEPTED, "s-1")
+        ours.settle(second, AttemptState.ACCEPTED, "s-1")
         assert is_session_known(store, "s-1")
         [*_, first] = kept(store)
-    assert (first.state, first.session_id) == (State.UNKNOWN, None)
+    assert (first.state, first.session_id) == (AttemptState.UNKNOWN, None)
 
 
 def test_two_stores_have_two_keys(tmp_path: Path) -> None:

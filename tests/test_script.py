@@ -7,8 +7,8 @@ import pytest
 
 from voicecli import callflow, phone
 from voicecli.callflow import HANGUP, audio_message, make_call, voice_message
+from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput
-from voicecli.script import Script
 
 TO, SOURCE, AUDIO = "+33199001234", "+33199000000", "https://example.com/a.mp3"
 SAYS, PLAYS = Script(SOURCE, "Hello"), Script(SOURCE, play=AUDIO)

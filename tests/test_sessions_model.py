@@ -8,8 +8,8 @@ from past import NUMBER, SESSION, SOURCE, event
 
 from voicecli import events
 from voicecli.events import Received
-from voicecli.placed import Placed, State
-from voicecli.sessions import Session
+from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.session import Session
 
 START = 1_700_000_000_000_000
 
@@ -24,8 +24,8 @@ def received(*documents: dict[str, Any]) -> list[Received]:
     return kept
 
 
-def placed(state: State = State.ACCEPTED, session_id: str | None = SESSION) -> Placed:
-    return Placed(1, START - 500_000, state, session_id, "request-1", SOURCE, NUMBER)
+def placed(state: AttemptState = AttemptState.ACCEPTED, session_id: str | None = SESSION) -> Attempt:
+    return Attempt(1, START - 500_000, state, session_id, "request-1", SOURCE, NUMBER)
 
 
 def test_a_call_that_is_over_is_told_by_its_summary() -> None:
@@ -64,13 +64,13 @@ def test_without_a_summary_a_call_is_open() -> None:
 @pytest.mark.parametrize(
     ("state", "session_id", "status", "words"),
     [
-        (State.ACCEPTED, SESSION, "OPEN", "accepted; nothing was reported yet"),
-        (State.UNKNOWN, None, "UNKNOWN", "no answer came: it may have been placed"),
-        (State.SENDING, None, "UNKNOWN", "no answer came: it may have been placed"),
+        (AttemptState.ACCEPTED, SESSION, "OPEN", "accepted; nothing was reported yet"),
+        (AttemptState.UNKNOWN, None, "UNKNOWN", "no answer came: it may have been placed"),
+        (AttemptState.SENDING, None, "UNKNOWN", "no answer came: it may have been placed"),
     ],
 )
 def test_a_call_of_which_nothing_was_reported_is_told_by_its_placing(
-    state: State, session_id: str | None, status: str, words: str
+    state: AttemptState, session_id: str | None, status: str, words: str
 ) -> None:
     session = Session(placed(state, session_id), [])
     assert (session.id, session.status, session.words) == (session_id or "", status, words)
@@ -78,7 +78,7 @@ def test_a_call_of_which_nothing_was_reported_is_told_by_its_placing(
 
 
 def test_a_call_in_doubt_that_was_reported_is_in_doubt_no_more() -> None:
-    session = Session(placed(State.UNKNOWN, None), received(event("VSS", "BUSY")))
+    session = Session(placed(AttemptState.UNKNOWN, None), received(event("VSS", "BUSY")))
     assert (session.id, session.status, session.answer) == (SESSION, "BUSY", "no answer came")
 
 

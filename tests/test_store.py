@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from voicecli import store
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
-from voicecli.store import MIGRATIONS, KeptEvent, Recorded, ReplacedWebhook, Store
+from voicecli.store import sqlite as store
+from voicecli.store.home import folder
+from voicecli.store.migrations import MIGRATIONS
+from voicecli.store.sqlite import KeptEvent, Recorded, ReplacedWebhook, Store
 
 AT_8X8 = ("https://voice.8x8.com", "some_subaccount")
 
@@ -152,5 +154,5 @@ def test_replaced_webhooks_are_remembered_until_forgotten(tmp_path: Path) -> Non
 
 
 def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:
-    assert store.folder(str(tmp_path)) == tmp_path
-    assert store.folder(None).name == "voicecli"
+    assert folder(str(tmp_path)) == tmp_path
+    assert folder(None).name == "voicecli"

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep, keep_a_call, place
 
-from voicecli import history, unsubscribed
-from voicecli.placed import State
-from voicecli.store import Store
+from voicecli.sessions.attempts import AttemptState
+from voicecli.store import events as stored_events
+from voicecli.store import retention, unsubscribed
+from voicecli.store.sqlite import Store
 from voicecli.vocabulary import Outcome
 
 NOW = 1 << 62  # later than anything
@@ -68,14 +69,14 @@ def test_of_a_call_that_came_in_it_is_whoever_called(tmp_path: Path, direction: 
 
 
 def test_a_call_that_was_not_placed_is_known_by_our_own_note(tmp_path: Path) -> None:
-    place(tmp_path, State.ACCEPTED, SESSION)
+    place(tmp_path, AttemptState.ACCEPTED, SESSION)
     keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT"))
     assert known(tmp_path) == {NUMBER}
 
 
 def test_a_call_whose_answer_was_lost_is_known_by_its_request(tmp_path: Path) -> None:
-    place(tmp_path, State.UNKNOWN, request_id="mine")
-    place(tmp_path, State.UNKNOWN, request_id="another", number=SOMEBODY)
+    place(tmp_path, AttemptState.UNKNOWN, request_id="mine")
+    place(tmp_path, AttemptState.UNKNOWN, request_id="another", number=SOMEBODY)
     keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT", clientRequestId="mine"))
     assert known(tmp_path) == {NUMBER}
 
@@ -84,9 +85,9 @@ def test_a_summary_that_comes_before_our_note_is_understood_later(tmp_path: Path
     keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT"))
     keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT", OTHER, clientRequestId="request-2"))
     assert known(tmp_path) == set()
-    place(tmp_path, State.ACCEPTED, SESSION)
+    place(tmp_path, AttemptState.ACCEPTED, SESSION)
     assert known(tmp_path) == {NUMBER}
-    place(tmp_path, State.UNKNOWN, request_id="request-2", number=SOMEBODY)
+    place(tmp_path, AttemptState.UNKNOWN, request_id="request-2", number=SOMEBODY)
     assert known(tmp_path) == {NUMBER, SOMEBODY}
     with Store(tmp_path) as store:
         assert unsubscribed.allow(store, NUMBER)
@@ -138,25 +139,25 @@ def test_several_that_read_at_once_agree(tmp_path: Path) -> None:
 
 def test_who_unsubscribed_stays_known_when_the_events_are_deleted(tmp_path: Path) -> None:
     keep_a_call(tmp_path, SESSION, status="COMPLETED_UNSUBSCRIBED", ago=100)
-    place(tmp_path, State.ACCEPTED, OTHER, number=SOMEBODY, ago=90)
+    place(tmp_path, AttemptState.ACCEPTED, OTHER, number=SOMEBODY, ago=90)
     keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT", OTHER), ago=80)
     with Store(tmp_path) as store:
-        assert sum(events for events, _ in history.prune(store, NOW)) == 5
-        assert history.older(store, NOW) == (0, 0)
+        assert sum(events for events, _ in retention.prune(store, NOW)) == 5
+        assert retention.older(store, NOW) == (0, 0)
         assert unsubscribed.numbers(store) == {NUMBER, SOMEBODY}
     keep_a_call(tmp_path, "later", status="COMPLETED_UNSUBSCRIBED", number="+33199005678")
     assert known(tmp_path) == {NUMBER, SOMEBODY, "+33199005678"}
 
 
 def test_what_comes_while_the_old_is_deleted_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "STEP", 1)
+    monkeypatch.setattr(retention, "STEP", 1)
     keep_a_call(tmp_path, ago=100)
     with Store(tmp_path) as store:
-        steps = history.prune(store, NOW)
+        steps = retention.prune(store, NOW)
         next(steps)
         keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED", OTHER), ago=200)
         list(steps)
-        assert [kept.event.session_id for kept in history.newest_events(store)] == [OTHER]
+        assert [kept.event.session_id for kept in stored_events.newest_events(store)] == [OTHER]
         assert unsubscribed.numbers(store) == {NUMBER}
 
 

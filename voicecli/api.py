@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from voicecli import untrusted, vocabulary
 from voicecli.callflow import CallRequest, spoken
 from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
 
-BASE_URL = "https://voice.8x8.com"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
 RETRIES = 3
@@ -31,7 +29,6 @@ WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
 _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 421, 422, 426, 431, 451})
 _REDIRECTS = frozenset({307, 308})
 MAX_QUOTE = 300  # characters of 8x8's own words that are passed on
-MIN_KEY = 8  # characters; whatever is shorter is no key, and could not be masked without garbling words
 
 Json = Mapping[str, object]
 T = TypeVar("T")
@@ -136,50 +133,6 @@ class Operation(Generic[T]):
             f"or in the logs of {vocabulary.PORTAL} before you call again.",
             client_request_id=self.client_request_id,
         )
-
-
-# -- who asks, and where -----------------------------------------------------------------------------
-
-_HOST = r"[0-9a-f:]+(%\w+)?|([\w-]{1,63}\.)*[\w-]{1,63}\.?"  # an IPv6 address, or a name without empty parts
-
-
-def api_key_complaint(value: str) -> str:
-    """What is wrong with an API key, as a clause that does not show it; nothing where it can be sent."""
-    if not value.isascii() or not value.isprintable() or " " in value:
-        return "the API key has blanks or characters that no key has"
-    return "" if len(value) >= MIN_KEY else "the API key is too short to be one"
-
-
-def subaccount_complaint(value: str) -> str:
-    fine = re.fullmatch(r"[A-Za-z0-9\-._&]{3,50}", value)  # the pattern of 8x8's API reference
-    return "" if fine else "the subaccount id must be 3 to 50 letters, digits or any of - . _ &"
-
-
-def base_url_complaint(value: str) -> str:
-    """The key goes there, so it must be HTTPS; plain HTTP only to this machine (the sandbox)."""
-    try:
-        url = urlsplit(value)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        return "the base URL is not a URL"
-    if url.scheme not in ("https", "http") or not host or not re.fullmatch(_HOST, host) or " " in value:
-        return "the base URL must be https://… and a host"
-    if not value.isascii() or not value.isprintable():
-        return "the base URL has characters that no URL has"
-    if url.username is not None or url.query or url.fragment:
-        return "the base URL must have no user, query or fragment"
-    if url.scheme == "http" and host not in LOOPBACK:
-        return "the base URL must be https://, because the API key is sent there"
-    return ""
-
-
-def plain_base_url(value: str) -> str:
-    """The same for all ways of writing the address of one API."""
-    url = urlsplit(value)
-    name = (url.hostname or "").removesuffix(".")
-    host = f"[{name}]" if ":" in name else name
-    port = f":{url.port}" if url.port not in (None, {"http": 80, "https": 443}.get(url.scheme)) else ""
-    return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}"
 
 
 # -- reading answers ---------------------------------------------------------------------------------

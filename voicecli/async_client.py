@@ -16,10 +16,10 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from voicecli import api, connection
+from voicecli import account, api, connection
+from voicecli.account import Account
 from voicecli.api import Answer, HttpRequest, Operation, Session
 from voicecli.callflow import CallRequest
-from voicecli.connection import Account
 from voicecli.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -44,15 +44,15 @@ class AsyncClient:
         *,
         api_key: str,
         subaccount_id: str,
-        base_url: str = api.BASE_URL,
+        base_url: str = account.BASE_URL,
         request_timeout: float = api.REQUEST_TIMEOUT,
         connections: int = 32,
     ) -> None:
         self._account = Account(api_key, subaccount_id, base_url)
         if complaint := connection.timeout_complaint(request_timeout):
-            raise connection.unfit(complaint)
+            raise account.unfit(complaint)
         if connections < 1:
-            raise connection.unfit("there must be at least one connection")
+            raise account.unfit("there must be at least one connection")
         self._request_timeout = request_timeout
         # Not left to aiohttp's pool: it would count the wait for a turn as time to connect.
         self._turns = asyncio.Semaphore(connections)
@@ -96,7 +96,7 @@ class AsyncClient:
         Raises Refused, RateLimited, Unreachable, OutcomeUnknown or InvalidInput. A cancelled request may
         have left.
         """
-        request = self._account.request(operation)
+        request = connection.request(self._account, operation)
         async with self._turns:
             if self._http is None:
                 raise ConfigurationError("The client is not open.", hint="Use it in an async with.")
@@ -113,12 +113,12 @@ class AsyncClient:
                 return await self._carry(http, request, attempt)
         except TimeoutError as error:
             if not attempt.left:
-                raise self._account.unreachable(connection.reason(error)) from error
+                raise connection.unreachable(self._account, connection.reason(error)) from error
             late = "8x8's answer took longer than" if attempt.answered else "8x8 did not answer within"
             raise operation.lost(f"{late} {self._request_timeout:g} s") from error
         except Exception as error:  # noqa: BLE001 - what matters is not what it is
             if not attempt.left:
-                raise self._account.unreachable(_reason(error)) from _harmless(error)
+                raise connection.unreachable(self._account, _reason(error)) from _harmless(error)
             raise operation.lost("The connection broke before 8x8 had answered") from _harmless(error)
         finally:
             _ATTEMPT.reset(token)

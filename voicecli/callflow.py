@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from voicecli import phone
+from voicecli.account import DEFAULT_VOICE
 from voicecli.errors import InvalidInput, quoted
 from voicecli.rules import (
     MAX_REPETITION,
@@ -23,7 +24,6 @@ from voicecli.rules import (
     valid_until,
 )
 
-DEFAULT_VOICE = "en-US-BenjaminRUS"
 MAX_REPEAT = 10  # our own limit for a message, as the users of the example project know it
 DEFAULT_VALIDITY = timedelta(hours=1)
 MAX_VALIDITY = timedelta(days=365)

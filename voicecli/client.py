@@ -11,9 +11,9 @@ from typing import Self, TypeVar
 
 import httpx
 
-from voicecli import api, connection
+from voicecli import account, api, connection
+from voicecli.account import Account
 from voicecli.api import Answer, HttpRequest, Operation
-from voicecli.connection import Account
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -47,7 +47,7 @@ class Client(Operations):
         *,
         api_key: str,
         subaccount_id: str,
-        base_url: str = api.BASE_URL,
+        base_url: str = account.BASE_URL,
         request_timeout: float = api.REQUEST_TIMEOUT,
         retries: int = api.RETRIES,
         on_retry: OnRetry | None = None,
@@ -59,9 +59,9 @@ class Client(Operations):
         None as long as no answer told its time."""
         self._account = Account(api_key, subaccount_id, base_url)
         if complaint := connection.timeout_complaint(request_timeout):
-            raise connection.unfit(complaint)
+            raise account.unfit(complaint)
         if retries < 0:
-            raise connection.unfit("retries are out of range")
+            raise account.unfit("retries are out of range")
         self._stopped = threading.Event()
         self._request_timeout = request_timeout
         self._retries = retries
@@ -99,7 +99,7 @@ class Client(Operations):
 
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
-        return self._account.request(operation)
+        return connection.request(self._account, operation)
 
     def send(self, operation: Operation[T]) -> T:
         """Carry out any operation of ``voicecli.api``. Raises Refused, RateLimited, Unreachable,
@@ -123,7 +123,7 @@ class Client(Operations):
                 if self._stopped.is_set():
                     raise Unreachable("The request was stopped before it left.") from error
                 if attempt == self._retries:
-                    raise self._account.unreachable(str(error)) from error.__cause__
+                    raise connection.unreachable(self._account, str(error)) from error.__cause__
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:
                 self._on_retry(reason, pause)

@@ -3,10 +3,9 @@
 import errno
 import socket
 import ssl
-from dataclasses import dataclass, field
 from typing import TypeVar
 
-from voicecli import api
+from voicecli.account import Account
 from voicecli.api import HttpRequest, Operation
 from voicecli.errors import ConfigurationError, Unreachable
 
@@ -17,45 +16,20 @@ PROXY_REFUSED = "the proxy did not let it through"
 UNKNOWN_NAME = "its name is not known"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One subaccount at one address. Raises ConfigurationError for what could not work, or leak the key."""
-
-    api_key: str = field(repr=False)
-    subaccount_id: str
-    base_url: str
-
-    def __post_init__(self) -> None:
-        for complaint in (
-            api.api_key_complaint(self.api_key),
-            api.subaccount_complaint(self.subaccount_id),
-            api.base_url_complaint(self.base_url),
-        ):
-            if complaint:
-                raise unfit(complaint)
-
-    @property
-    def secure(self) -> bool:
-        """Whether it is HTTPS. Plain HTTP is for a sandbox on this machine: no certificates, no proxy."""
-        return self.base_url.lower().startswith("https:")
-
-    def request(self, operation: Operation[T]) -> HttpRequest:
-        """The very request that a client sends. Raises InvalidInput for what JSON can't carry."""
-        return operation.request(
-            base_url=self.base_url, subaccount_id=self.subaccount_id, api_key=self.api_key
-        )
-
-    def unreachable(self, reason: str) -> Unreachable:
-        """The error for a request that never began to leave; ``reason`` is a clause."""
-        check = "Check the network" if self.secure else "Is voicecli sandbox running? Start it"
-        return Unreachable(
-            f"8x8 could not be reached: {reason}.",
-            hint=f"{check}, or check EIGHT_X_EIGHT_BASE_URL ({self.base_url}). Nothing was sent.",
-        )
+def request(account: Account, operation: Operation[T]) -> HttpRequest:
+    """The very request that a client sends. Raises InvalidInput for what JSON can't carry."""
+    return operation.request(
+        base_url=account.base_url, subaccount_id=account.subaccount_id, api_key=account.api_key
+    )
 
 
-def unfit(complaint: str) -> ConfigurationError:
-    return ConfigurationError(f"The client can't be set up: {complaint}.")
+def unreachable(account: Account, reason: str) -> Unreachable:
+    """The error for a request that never began to leave; ``reason`` is a clause."""
+    check = "Check the network" if account.secure else "Is voicecli sandbox running? Start it"
+    return Unreachable(
+        f"8x8 could not be reached: {reason}.",
+        hint=f"{check}, or check EIGHT_X_EIGHT_BASE_URL ({account.base_url}). Nothing was sent.",
+    )
 
 
 def timeout_complaint(request_timeout: float) -> str:

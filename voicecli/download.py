@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from voicecli import api
+from voicecli import api, urls
 from voicecli.errors import Refused, Unreachable, VoicecliError
 
 MAX_REDIRECTS = 5
@@ -61,7 +61,7 @@ def _allowed(url: httpx.URL, api_url: httpx.URL) -> httpx.URL:
         raise _no_link("it has a password in it")
     if api_url.scheme == "https" and url.scheme != "https":
         raise _no_link("it is not https://…")
-    if api_url.scheme == "http" and (url.scheme != "http" or url.host not in api.LOOPBACK):
+    if api_url.scheme == "http" and (url.scheme != "http" or url.host not in urls.LOOPBACK):
         raise _no_link("a sandbox's files are on this machine")
     if not url.host or not 0 < (url.port or 1) < 65536:
         raise _no_link("it names no host, or no port of it")

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from voicecli import api
-from voicecli.callflow import DEFAULT_VOICE, caller_id
+from voicecli import account, urls
+from voicecli.account import DEFAULT_VOICE
+from voicecli.callflow import caller_id
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.rules import is_msisdn
 
@@ -106,7 +107,7 @@ SETTINGS = (
         "EIGHT_X_EIGHT_BASE_URL",
         what="the address of the Voice API",
         where="only for a sandbox or an older address; leave it out for 8x8 itself",
-        default=api.BASE_URL,
+        default=account.BASE_URL,
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -163,7 +164,7 @@ class Settings:
     def _sends_the_key_astray(self) -> bool:
         """Whether a .env, which may have come with somebody's folder, wants the key of the environment."""
         host = urlsplit(self._values["base_url"]).hostname or ""
-        known = host.endswith((".8x8.com", ".wavecell.com")) or host in api.LOOPBACK
+        known = host.endswith((".8x8.com", ".wavecell.com")) or host in urls.LOOPBACK
         return (
             not known
             and self._origins["base_url"].endswith(".env")
@@ -240,7 +241,7 @@ def keep_loopback_from_proxies() -> None:
     """Let no request to this machine go through a proxy: ours, and those of the programs that we start."""
     for name in ("no_proxy", "NO_PROXY"):
         exempt = [host for host in os.environ.get(name, "").split(",") if host.strip()]
-        os.environ[name] = ",".join([*exempt, *(host for host in api.LOOPBACK if host not in exempt)])
+        os.environ[name] = ",".join([*exempt, *(host for host in urls.LOOPBACK if host not in exempt)])
 
 
 def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
@@ -290,11 +291,11 @@ def _token_complaint(value: str) -> str:
 def _complaint(name: str, value: str) -> str:
     match name:
         case "api_key":
-            return api.api_key_complaint(value)
+            return account.api_key_complaint(value)
         case "subaccount_id":
-            return api.subaccount_complaint(value)
+            return account.subaccount_complaint(value)
         case "base_url":
-            return api.base_url_complaint(value)
+            return account.base_url_complaint(value)
         case "webhook_token":
             return _token_complaint(value)
         case "port":

@@ -18,7 +18,7 @@ from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
 from voicecli.callflow import CallRequest
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
 
 

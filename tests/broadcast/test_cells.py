@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from voicecli.broadcast.cells import COLUMNS, option, with_cells
+from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput
-from voicecli.script import Script
 
 SOURCE, AUDIO = "+33199000000", "https://example.com/a.mp3"
 SAYS, PLAYS = Script(SOURCE, "Hello"), Script(SOURCE, play=AUDIO)

@@ -22,7 +22,7 @@ from voicecli.broadcast.journal import PAGE, Journal, Row, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.callflow import CallRequest
 from voicecli.errors import InUse, OutputFailed, StoreFailed
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
 
 SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"

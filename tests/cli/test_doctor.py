@@ -13,7 +13,7 @@ from test_terminal import on_terminal, plain
 from voicecli import api
 from voicecli.client import Client
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 
 ORDER = (
     ".env",

@@ -7,7 +7,7 @@ from conftest import Program, wait_until
 from past import OTHER, SESSION, event, keep, keep_a_call, place
 from running_listener import TOKEN, listening
 
-from voicecli.placed import State
+from voicecli.sessions.attempts import AttemptState
 
 DAY = 86_400.0
 
@@ -16,7 +16,7 @@ DAY = 86_400.0
 def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     keep_a_call(home, OTHER, ago=31 * DAY)
-    place(home, State.ACCEPTED, OTHER, ago=31 * DAY)
+    place(home, AttemptState.ACCEPTED, OTHER, ago=31 * DAY)
     keep_a_call(home, SESSION, ago=29 * DAY)
     return home
 

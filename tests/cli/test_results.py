@@ -2,10 +2,10 @@
 
 import pytest
 
-from voicecli.awaited import Awaited
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.results import Result, outcome_code, overall
 from voicecli.events import Event, Received
+from voicecli.sessions.pending import Awaited
 from voicecli.vocabulary import Outcome
 
 CODES = {

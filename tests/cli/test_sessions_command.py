@@ -13,7 +13,7 @@ from past import OTHER, SESSION, event, keep, keep_a_call, place
 from running_listener import listening
 from test_terminal import on_terminal, plain
 
-from voicecli.placed import State
+from voicecli.sessions.attempts import AttemptState
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def lines(done: Finished) -> list[str]:
 
 def test_calls_are_one_line_each_newest_first(run: Program, home: Path) -> None:
     keep_a_call(home, ago=100)
-    place(home, State.UNKNOWN, request_id="disk-1", ago=50)
+    place(home, AttemptState.UNKNOWN, request_id="disk-1", ago=50)
     first, second = lines(run("sessions"))
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  disk-1    \+33199000000 → \+33199001234  "
@@ -70,7 +70,7 @@ def test_calls_can_be_chosen(run: Program, home: Path) -> None:
     keep_a_call(home, "busy", ago=100, status="BUSY")
     keep_a_call(home, "other", ago=90, number="+33199005678")
     keep(home, event("VCS", "CALL_INITIATED", "open"), ago=80)
-    place(home, State.UNKNOWN, request_id="in-doubt", ago=70)
+    place(home, AttemptState.UNKNOWN, request_id="in-doubt", ago=70)
     for arguments, found in (
         (["--since", "1h"], ["in-doubt", "open", "other", "busy"]),
         (["--status", "busy"], ["busy"]),
@@ -123,7 +123,7 @@ def test_wrong_usage_exits_2(run: Program, arguments: list[str], message: str) -
 
 
 def test_one_call_is_told_from_its_start_to_its_end(run: Program, home: Path) -> None:
-    place(home, State.ACCEPTED, SESSION, request_id="mine", ago=101)
+    place(home, AttemptState.ACCEPTED, SESSION, request_id="mine", ago=101)
     keep_a_call(home, ago=100)
     shown = lines(run("sessions", SESSION[:8]))
     assert shown[0] == f"Session {SESSION}"
@@ -167,14 +167,14 @@ def test_an_ambiguous_beginning_lists_the_candidates(run: Program, home: Path) -
 
 
 def test_a_call_in_doubt_can_be_looked_at_by_its_request(run: Program, home: Path) -> None:
-    place(home, State.UNKNOWN, request_id="disk-1", ago=5)
+    place(home, AttemptState.UNKNOWN, request_id="disk-1", ago=5)
     shown = lines(run("sessions", "disk-1"))
     assert shown[:2] == ["A call whose session is not known", "no answer came: it may have been placed"]
     assert shown[-1].endswith("placed  no answer came")
 
 
 def test_numbers_can_be_masked(run: Program, home: Path) -> None:
-    place(home, State.ACCEPTED, SESSION, ago=10)
+    place(home, AttemptState.ACCEPTED, SESSION, ago=10)
     keep_a_call(home, ago=9)
     for arguments in ([], [SESSION]):
         for as_json in ([], ["--json"]):

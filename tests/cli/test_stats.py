@@ -7,7 +7,7 @@ from conftest import Program
 from past import event, keep, place
 from test_terminal import on_terminal, plain
 
-from voicecli.placed import State
+from voicecli.sessions.attempts import AttemptState
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def some_calls(home: Path) -> None:
         keep(home, event("VSS", "BUSY", f"busy-{number}"), ago=500)
     keep(home, event("VSS", "ERROR", "error", error=-2010), ago=100)
     keep(home, event("VCS", "CALL_INITIATED", "open"), ago=50)
-    place(home, State.UNKNOWN, ago=10)
+    place(home, AttemptState.UNKNOWN, ago=10)
     keep(home, event("VSS", "FAILED", "old"), ago=180_000)
 
 

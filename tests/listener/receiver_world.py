@@ -13,7 +13,7 @@ from conftest import DEADLINE
 
 from voicecli.events import Received
 from voicecli.listener.service import Plan, Service
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 
 TOKEN = "token-of-these-tests"
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from conftest import NUMBER, RunningSandbox
 
+from voicecli.calling.make_call import CallPlacer
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError
-from voicecli.listener.make_call import CallPlacer
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 
 

@@ -14,7 +14,7 @@ from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, VoicecliError
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 
 OURS = "http://127.0.0.1:9"
 

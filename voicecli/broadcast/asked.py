@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli import api
 from voicecli.broadcast.conduct import Conduct
+from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
-from voicecli.script import Script
 
 if TYPE_CHECKING:
     from voicecli.broadcast.hours import Hours

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from voicecli import callflow, durations, rules
+from voicecli import account, callflow, durations, rules
+from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
-from voicecli.script import Script
 
 
 def option(column: str) -> str | None:
@@ -61,7 +61,7 @@ def _flag(text: str) -> bool:
 
 def _voice(text: str) -> str:
     if not text.isprintable():
-        raise ValueError(f"the name of a voice such as {callflow.DEFAULT_VOICE}")
+        raise ValueError(f"the name of a voice such as {account.DEFAULT_VOICE}")
     return text
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from voicecli import api, history, phone, unsubscribed
+from voicecli import api, phone
 from voicecli.api import Session
 from voicecli.async_client import AsyncClient
 from voicecli.broadcast.conduct import Conduct
@@ -25,6 +25,7 @@ from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue, Zones
 from voicecli.callflow import CallRequest
+from voicecli.clock import now
 from voicecli.errors import (
     Interrupted,
     InUse,
@@ -36,7 +37,8 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
-from voicecli.placed import now
+from voicecli.store import events as stored_events
+from voicecli.store import unsubscribed
 from voicecli.tally import Tally
 
 LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
@@ -189,7 +191,7 @@ class Engine:
         self._journal.see_that_it_is_there()
         if self._journal.state is State.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
-        newest = history.last_event(store)
+        newest = stored_events.last_event(store)
         if newest > seen:
             conduct = self._conduct
             digits, confirming = conduct.digits, conduct.confirming

@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from voicecli import history
 from voicecli.broadcast import sealing
+from voicecli.clock import now
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
 from voicecli.locks import Lock, is_held
-from voicecli.placed import now
-from voicecli.store import Store
+from voicecli.store import events as stored_events
+from voicecli.store.sqlite import Store
 
 STEP = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PAGE = 500  # rows that are read at once
@@ -115,7 +115,7 @@ def create(
             of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
             change(
                 f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
-                (*of, json.dumps(options), sealed, State.PLANNING, history.last_event(store)),
+                (*of, json.dumps(options), sealed, State.PLANNING, stored_events.last_event(store)),
             )
         return Journal(store, find(store, broadcast_id, planning=True), lock)
     except BaseException:  # a disk that is full, say: nothing is left behind

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from voicecli import history, unsubscribed
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.journal import STEP, Broadcast, Journal, Row, RowState, State
+from voicecli.clock import now
 from voicecli.events import Received
-from voicecli.placed import now
-from voicecli.sessions import Session
+from voicecli.sessions.session import Session
+from voicecli.store import events as stored_events
+from voicecli.store import unsubscribed
 
 
 class Report(NamedTuple):
@@ -44,9 +45,9 @@ def reports(
     """What the events newer than ``after``, up to ``last``, tell. With ``digits`` the calls ask for some, and
     ``confirming`` has those that confirm. Who unsubscribed is kept as such. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
-    for received in history.reports_between(store, after, last, naming=broadcast.id, digits=digits):
+    for received in stored_events.reports_between(store, after, last, naming=broadcast.id, digits=digits):
         event = received.event
-        heard = history.events_of_one(store, event.session_id) if digits else [received]
+        heard = stored_events.events_of_one(store, event.session_id) if digits else [received]
         report = _report(broadcast, heard, confirming)
         if report is not None:
             if unsubscribed.means(report.outcome) and (row := journal.row(report.line)) is not None:
@@ -57,7 +58,7 @@ def reports(
 def settle(journal: Journal, conduct: Conduct) -> None:
     """Take in all that was reported while nobody worked on the broadcast; who is to be called again for that
     is, unless it is done. Raises StoreFailed."""
-    newest = history.last_event(journal.store)
+    newest = stored_events.last_event(journal.store)
     found = reports(journal, journal.seen, newest, confirming=conduct.confirming, digits=conduct.digits)
     while some := list(islice(found, STEP)):
         changed: dict[int, tuple[Row, Row]] = {}  # by line: as it was, and as it is

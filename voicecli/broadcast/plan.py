@@ -13,8 +13,8 @@ from voicecli.broadcast.journal import Row, RowState
 from voicecli.broadcast.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
 from voicecli.callflow import CallRequest, request_from_json, spoken
+from voicecli.calling.message import ANYBODY, Script, refuse_beside
 from voicecli.errors import InvalidInput
-from voicecli.script import ANYBODY, Script, refuse_beside
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
 MAX_SEARCHED = 20  # problems that are looked into further

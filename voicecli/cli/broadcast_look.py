@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
-from voicecli import phone, unsubscribed
+from voicecli import phone
 from voicecli.broadcast import journal as journals
-from voicecli.broadcast import keeping
+from voicecli.broadcast import retention as broadcast_retention
 from voicecli.broadcast.asked import Asked
 from voicecli.broadcast.journal import Broadcast, Journal, State
 from voicecli.broadcast.progress import Progress
@@ -17,7 +17,8 @@ from voicecli.errors import InUse
 from voicecli.output import Column, Record
 from voicecli.output.broadcast import summary
 from voicecli.output.events import iso, moment
-from voicecli.store import Store
+from voicecli.store import unsubscribed
+from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
 
 _COLUMNS = (
@@ -90,7 +91,7 @@ def settle_if_idle(store: Store, broadcast: Broadcast) -> None:
     """Take in what was reported meanwhile, unless a process is at it that does so."""
     with suppress(InUse), closing(Journal.open(store, broadcast)) as journal:
         journal.leave_nothing_sending()
-        keeping.settle(journal)
+        broadcast_retention.settle(journal)
 
 
 def tally(store: Store, broadcast: Broadcast) -> Tally:

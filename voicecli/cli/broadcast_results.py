@@ -9,7 +9,7 @@ from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli import placed, vocabulary
+from voicecli import vocabulary
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.journal import Broadcast, Row, RowState
@@ -21,7 +21,8 @@ from voicecli.cli.broadcast_view import row_data
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column
-from voicecli.store import Store
+from voicecli.store import keys
+from voicecli.store.sqlite import Store
 
 OWN = ("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason")
 """Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
@@ -110,7 +111,7 @@ def _recipients(
     if path:
         with suppress(InvalidInput):
             content = context.read_bytes(path, limit=lists.MAX_LIST)
-            if placed.fingerprint(store, content) == broadcast.fingerprint:
+            if keys.fingerprint(store, content) == broadcast.fingerprint:
                 return lists.read(content)
     if people:
         raise InvalidInput(f"{people} is not the list of broadcast {broadcast.id}, or has changed.")

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from voicecli import api, phone, placed, unsubscribed
+from voicecli import account, phone
 from voicecli.async_client import AsyncClient
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes, sealing
@@ -18,6 +18,7 @@ from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.journal import Broadcast, Journal, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
+from voicecli.calling.message import refuse_beside
 from voicecli.cli import context as contexts
 from voicecli.cli import interrupts
 from voicecli.cli.broadcast_check import agreed, dry_run, show_problems
@@ -27,9 +28,9 @@ from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.way_in import WayIn, listening_plan
 from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed, VoicecliError, quoted
-from voicecli.script import refuse_beside
 from voicecli.settings import Settings
-from voicecli.store import Store
+from voicecli.store import keys, unsubscribed
+from voicecli.store.sqlite import Store
 
 _KEPT_OF_THE_WAY = ("domain", "public_url", "ngrok_config", "install_ngrok")
 PACE = "pace"  # the file that all broadcasts of this machine share
@@ -116,7 +117,7 @@ def send(
     content = _list(context, people)
     plan = _plan(content, asked, said)
     with Store(contexts.home(settings)) as store:
-        mark = placed.fingerprint(store, content)
+        mark = keys.fingerprint(store, content)
         of = _List(**_account(settings), fingerprint=mark, shard=wishes.shard)
         if not wishes.again:
             journals.refuse_repetition(store, **of)
@@ -150,7 +151,7 @@ def send(
 def _account(settings: Settings) -> _Account:
     """Whose calls these are, however the address is written."""
     of = settings.require("base_url", "subaccount_id")
-    return {"base_url": api.plain_base_url(of["base_url"]), "subaccount": of["subaccount_id"]}
+    return {"base_url": account.plain_base_url(of["base_url"]), "subaccount": of["subaccount_id"]}
 
 
 def _see_that_it_is_wanted(
@@ -271,7 +272,7 @@ def _same_list(context: Context, store: Store, broadcast: Broadcast, people: str
         raise
     if where == "-" and not content:
         raise missing
-    if placed.fingerprint(store, content) != broadcast.fingerprint:
+    if keys.fingerprint(store, content) != broadcast.fingerprint:
         raise InvalidInput(
             f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
             hint="Put it back as it was. voicecli broadcast results says who was called already.",

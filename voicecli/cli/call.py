@@ -10,13 +10,13 @@ import typer
 
 from voicecli import api
 from voicecli.callflow import CallRequest
+from voicecli.calling.message import Script
 from voicecli.cli import call_requests, interrupts, options, script_options, way_in
 from voicecli.cli import context as contexts
 from voicecli.cli.call_requests import CallOptions
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
-from voicecli.script import Script
 
 if TYPE_CHECKING:
     from voicecli.cli.outcomes import Waiting
@@ -199,7 +199,7 @@ def call(
         if plan is None:
             return _place(context, placing, requests)
         from voicecli.cli.outcomes import Waiting
-        from voicecli.store import Store
+        from voicecli.store.sqlite import Store
 
         if until_confirmed or len(requests) == 1:
             placing.refuse_repetition(requests)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from voicecli import callflow, phone
 from voicecli.callflow import CallRequest
+from voicecli.calling.message import Script, refuse_beside
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.errors import InvalidInput
-from voicecli.script import Script, refuse_beside
 from voicecli.settings import Settings
 
 HOW_TO_SAY = "Give it as MESSAGE, pipe it in, or use --message, --file, --play or --callflow."

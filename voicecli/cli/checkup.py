@@ -15,7 +15,7 @@ from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.errors import ConfigurationError, Refused, Unreachable, VoicecliError
 from voicecli.settings import Settings
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 from voicecli.tunnel.advice import DOWNLOAD
 
 if TYPE_CHECKING:

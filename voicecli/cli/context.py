@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voicecli.listener.reports import Reports
     from voicecli.listener.service import Plan
     from voicecli.settings import Settings
-    from voicecli.store import Store
+    from voicecli.store.sqlite import Store
 
 T = TypeVar("T")
 REGISTRATION_TIMEOUT = 10.0  # seconds for one request
@@ -188,9 +188,9 @@ def of(ctx: typer.Context) -> Context:
 
 def home(settings: "Settings") -> Path:
     """Where the store is."""
-    from voicecli import store
+    from voicecli.store.home import folder
 
-    return store.folder(settings.get("home"))
+    return folder(settings.get("home"))
 
 
 def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
@@ -201,7 +201,7 @@ def subaccount_client(context: Context, settings: "Settings | None" = None) -> "
 
 def store(context: Context) -> "Store":
     """The store, for the commands that need nothing else. Raises ConfigurationError."""
-    from voicecli.store import Store
+    from voicecli.store.sqlite import Store
 
     return Store(home(context.settings({})))
 

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli.callflow import (
-    DEFAULT_VOICE,
-    CallRequest,
-    call_request,
-    destinations,
-    make_call,
-    voice_message,
-)
+from voicecli.account import DEFAULT_VOICE
+from voicecli.callflow import CallRequest, call_request, destinations, make_call, voice_message
 from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, options
 from voicecli.cli.context import Context

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from voicecli import history
 from voicecli.cli import context as contexts
 from voicecli.cli import filters, options
 from voicecli.cli.filters import Filters
@@ -15,7 +14,8 @@ from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.events import Received
 from voicecli.output import Output
 from voicecli.output.events import EventRow
-from voicecli.store import Store
+from voicecli.store import events as stored_events
+from voicecli.store.sqlite import Store
 
 EXAMPLES = """Examples:
   voicecli events --since 1h --only vss
@@ -53,7 +53,7 @@ def events(
     start = options.microseconds(since)
     most = LAST if follow and limit is None and since is None else options.most(limit, since)
     with contexts.store(context) as store:
-        newest = history.last_event(store)
+        newest = stored_events.last_event(store)
         kept, are_more = _kept(store, chosen, start, most, newest)
         coming = _coming(context.output, store, chosen, newest) if follow else ()
         try:
@@ -79,11 +79,11 @@ def _kept(
     def is_wanted(kept: Received) -> bool:
         return kept.received >= start and kept.id <= newest and chosen.event(kept)
 
-    of_session = history.events_of(store, chosen.session) if chosen.session else None
+    of_session = stored_events.events_of(store, chosen.session) if chosen.session else None
     if most is None:
-        since = history.events_since(store, start) if of_session is None else of_session
+        since = stored_events.events_since(store, start) if of_session is None else of_session
         return filter(is_wanted, since), False
-    backwards = history.newest_events(store) if of_session is None else reversed(of_session)
+    backwards = stored_events.newest_events(store) if of_session is None else reversed(of_session)
     recent = takewhile(lambda kept: kept.received >= start, backwards)
     found = list(islice(filter(is_wanted, recent), most + 1))
     return reversed(found[:most]), len(found) > most
@@ -92,7 +92,7 @@ def _kept(
 def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
     while output.is_read():
-        for kept in history.events_after(store, number):
+        for kept in stored_events.events_after(store, number):
             number = kept.id
             if chosen.event(kept):
                 yield kept

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from voicecli import vocabulary
-from voicecli.calls import Call
 from voicecli.cli import options
 from voicecli.events import Received
+from voicecli.sessions.open_calls import Call
 
 STATUSES = sorted({status for statuses in vocabulary.STATUSES.values() for status in statuses})
 SHOWN = {"rich_help_panel": "What is shown"}

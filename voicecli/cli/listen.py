@@ -4,11 +4,12 @@ import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import api
+from voicecli import urls
 from voicecli.cli import context as contexts
 from voicecli.cli import filters, interrupts, options, way_in
 from voicecli.cli.context import CONNECTION, Context
@@ -17,8 +18,8 @@ from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
 
 if TYPE_CHECKING:
+    from voicecli.calling.make_call import CallPlacer
     from voicecli.client import Client
-    from voicecli.listener.make_call import CallPlacer
     from voicecli.listener.registration import Registration
     from voicecli.listener.replies import Reply
 
@@ -128,6 +129,8 @@ def listen(
     if only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     chosen = filters.chosen(only, session, to, status)
+    from voicecli.broadcast import retention
+    from voicecli.cli.context import home
     from voicecli.listener.service import Service
 
     way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok, no_tunnel, host)
@@ -138,7 +141,7 @@ def listen(
         forward_to=None if forward_to is None else options.web_url(forward_to, "--forward-to"),
         forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=options.webhook_types(events) if register else (),
-        keep=keep,
+        forget=None if keep is None else partial(retention.forget, home(settings), keep),
     )
     length = None if for_ is None else for_.total_seconds()
     watch = Watch(context, view=view, filters=chosen, count=count, length=length, masked=mask_numbers)
@@ -149,7 +152,7 @@ def listen(
         make_call=_call_placer(settings),
         registration=_registration(context, settings, watch, required=register),
     )
-    if plan.token is None and not (no_tunnel and host in api.LOOPBACK):
+    if plan.token is None and not (no_tunnel and host in urls.LOOPBACK):
         watch.tell("Warning: everybody who knows the address can report events (--no-auth).")
     if not context.debug:  # what it says of sockets is for us, and it would say it thousands of times
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
@@ -185,7 +188,7 @@ def _registration(
 
 def _call_placer(settings: Settings) -> "CallPlacer":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
-    from voicecli.listener.make_call import CallPlacer
+    from voicecli.calling.make_call import CallPlacer
 
     def client() -> "Client":
         from voicecli.client import Client

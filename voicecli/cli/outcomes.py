@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from voicecli import history
 from voicecli.api import Session
-from voicecli.awaited import Awaited
 from voicecli.callflow import CallRequest, destinations
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
@@ -16,8 +14,10 @@ from voicecli.cli.placing import Placing
 from voicecli.cli.results import Result, accepted, destination, failed, outcome_code, overall
 from voicecli.errors import OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.events import Received
-from voicecli.placed import is_session_known
-from voicecli.store import Store
+from voicecli.sessions.pending import Awaited
+from voicecli.store import events as stored_events
+from voicecli.store.attempts import is_session_known
+from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.1  # seconds between two looks into the store
@@ -62,7 +62,7 @@ class Waiting:
         self._timeout = timeout
         self._digits = digits
         self._confirming = confirming
-        self._newest = history.last_event(store)
+        self._newest = stored_events.last_event(store)
 
     async def alone(self, request: CallRequest) -> ExitCode:
         """One call. Raises what kept it from being placed, and OutcomeUnknown where nobody can know."""
@@ -130,7 +130,7 @@ class Waiting:
             digits_wanted=self._digits,
             confirming=self._confirming,
         )
-        call = _Call(request, awaited, before=history.last_event(self._store))
+        call = _Call(request, awaited, before=stored_events.last_event(self._store))
         placing = in_daemon_thread(place)
         placing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
@@ -187,7 +187,7 @@ class Waiting:
         they had failed."""
         try:
             newest = self._newest if since is None else since
-            for received in history.events_after(self._store, newest):
+            for received in stored_events.events_after(self._store, newest):
                 newest = received.id
                 for call in calls:
                     self._see(call, received)
@@ -212,7 +212,7 @@ class Waiting:
         if awaited.names(event) and self._is_new(call, event.session_id):
             awaited.session_id = event.session_id
             self._placing.settle(call.request, event.session_id)
-            for earlier in history.events_of_one(self._store, event.session_id):
+            for earlier in stored_events.events_of_one(self._store, event.session_id):
                 awaited.see(earlier)
         words = awaited.see(received)
         if words is not None and event.type != "VSS":
@@ -222,7 +222,7 @@ class Waiting:
     def _is_new(self, call: _Call, session_id: str) -> bool:
         """Whether a session can be that of a call whose answer was lost: one that was known before is that of
         an earlier call of this name, and one that 8x8 has told is that of another."""
-        before = history.knew_session(self._store, session_id, call.before)
+        before = stored_events.knew_session(self._store, session_id, call.before)
         return not before and not is_session_known(self._store, session_id)
 
     def _is_over(self, call: _Call) -> bool:

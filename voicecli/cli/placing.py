@@ -12,11 +12,12 @@ from voicecli.cli import context as contexts
 from voicecli.cli.context import Accepted, Context
 from voicecli.cli.results import destination
 from voicecli.client import Client
+from voicecli.clock import now
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
-from voicecli.placed import PlacedCalls, now
-from voicecli.sessions import State
+from voicecli.sessions.attempts import AttemptState
 from voicecli.settings import Settings
-from voicecli.store import Store
+from voicecli.store.attempts import Attempts
+from voicecli.store.sqlite import Store
 
 
 class Once(NamedTuple):
@@ -69,7 +70,7 @@ class Placing:
         """The session of a call that was kept ahead, and whose answer was lost, has become known."""
         number = self._numbers[request.client_request_id]
         with self._kept_or_told("voicecli sessions will not know its session"), Store(self._home) as store:
-            PlacedCalls(store, **self._of).settle(number, State.ACCEPTED, session_id)
+            Attempts(store, **self._of).settle(number, AttemptState.ACCEPTED, session_id)
 
     def forget_doubt(self) -> None:
         """Somebody else tells of the answer that was lost."""
@@ -85,7 +86,7 @@ class Placing:
             return
         with self._nothing_sent(), Store(self._home) as store:
             for request in requests:
-                PlacedCalls(store, **self._of).refuse_repetition(
+                Attempts(store, **self._of).refuse_repetition(
                     request, named=self._once.named, within=self._once.within
                 )
 
@@ -93,9 +94,9 @@ class Placing:
         if not self._ahead and self._once is None:
             return None
         with self._nothing_sent(), Store(self._home) as store:
-            calls = PlacedCalls(store, **self._of)
+            calls = Attempts(store, **self._of)
             if self._once is None:
-                number = calls.keep(request, State.SENDING)
+                number = calls.keep(request, AttemptState.SENDING)
             else:
                 number = calls.claim(request, named=self._once.named, within=self._once.within)
         self._numbers[request.client_request_id] = number
@@ -103,16 +104,16 @@ class Placing:
 
     def _end(self, number: int | None, request: CallRequest, session: Session | None, left: int) -> None:
         session_id = None if session is None else session.session_id
-        state: State | None = State.ACCEPTED
+        state: AttemptState | None = AttemptState.ACCEPTED
         if session is None:
-            state = None if self._client.in_doubt is None else State.UNKNOWN
+            state = None if self._client.in_doubt is None else AttemptState.UNKNOWN
         if number is None and state is None:
             return
         trouble = "voicecli sessions will not know this call"
         if state is None:
             trouble = "this call counts as perhaps placed, though it was not"
         with self._kept_or_told(trouble), Store(self._home) as store:
-            calls = PlacedCalls(store, **self._of)
+            calls = Attempts(store, **self._of)
             if number is not None:
                 calls.settle(number, state, session_id)
             elif state is not None:

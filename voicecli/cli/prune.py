@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from voicecli import history
-from voicecli.broadcast import keeping
+from voicecli.broadcast import retention as broadcast_retention
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.output.events import iso, moment
+from voicecli.store import retention
 
 EXAMPLES = """Examples:
   voicecli prune --older-than 30d --dry-run
@@ -35,16 +35,16 @@ def prune(
     before = options.microseconds(datetime.now(UTC) - older_than)
     events = calls = 0
     with contexts.store(context) as store:
-        broadcasts = keeping.forget_old(store, before, dry_run=dry_run)
+        broadcasts = broadcast_retention.forget_old(store, before, dry_run=dry_run)
         if dry_run:
-            events, calls = history.older(store, before)
+            events, calls = retention.older(store, before)
         else:
-            for more_events, more_calls in history.prune(store, before):
+            for more_events, more_calls in retention.prune(store, before):
                 events, calls = events + more_events, calls + more_calls
-                context.output.progress(f"Deleted {history.counted(events, calls)}")
-    what = f"{history.counted(events, calls)} from before {moment(before)}"
+                context.output.progress(f"Deleted {retention.counted(events, calls)}")
+    what = f"{retention.counted(events, calls)} from before {moment(before)}"
     if broadcasts:
-        what = f"{keeping.counted(broadcasts)}, {what}"
+        what = f"{broadcast_retention.counted(broadcasts)}, {what}"
     data = {
         "before": iso(before),
         "events": events,

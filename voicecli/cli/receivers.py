@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from voicecli import api, rules, untrusted
+from voicecli import api, rules, untrusted, urls
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
@@ -102,7 +102,7 @@ def _is_ours(target: SplitResult, public_url: str) -> bool:
     """This machine, or the listener's public address; but not in the clear where that is encrypted."""
     public = urlsplit(public_url if "://" in public_url else f"https://{public_url}")
     same = target.hostname == public.hostname and target.scheme in ("https", public.scheme)
-    return same or target.hostname in api.LOOPBACK
+    return same or target.hostname in urls.LOOPBACK
 
 
 def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -> Delivered:
@@ -126,7 +126,7 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
         with httpx.Client(
             timeout=httpx.Timeout(seconds, connect=min(api.CONNECT_TIMEOUT, seconds)),
             verify=secure,
-            trust_env=secure and url.hostname not in api.LOOPBACK,  # proxies, for one
+            trust_env=secure and url.hostname not in urls.LOOPBACK,  # proxies, for one
             headers=headers,
         ) as http:
             start, read = time.monotonic(), bytearray()

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api, history
+from voicecli import api
 from voicecli.cli import context as contexts
 from voicecli.cli import options, receivers
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.events import Received, receiver_url
 from voicecli.output import Column, Record
-from voicecli.store import Store
+from voicecli.store import events as stored_events
+from voicecli.store import sessions as stored_sessions
+from voicecli.store.sqlite import Store
 
 EXAMPLES = """Examples:
   voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
@@ -78,7 +80,9 @@ def replay(
     settings = context.settings({})
     with Store(contexts.home(settings)) as store:
         events = (
-            _numbered(store, numbers or ()) if session is None else history.session(store, session).events
+            _numbered(store, numbers or ())
+            if session is None
+            else stored_sessions.session(store, session).events
         )
     sendings = [_Sending(kept, receiver_url(url, kept.event.type)) for kept in events]
     if dry_run:
@@ -109,7 +113,7 @@ def _numbered(store: Store, numbers: Iterable[int]) -> list[Received]:
     """The events with these numbers. Raises InvalidInput where one is missing: then none is sent."""
     found = []
     for number in numbers:
-        kept = history.event(store, number)
+        kept = stored_events.event(store, number)
         if kept is None:
             raise InvalidInput(
                 f"There is no event {number}: nothing was sent.", hint="voicecli events shows their numbers."

@@ -11,7 +11,7 @@ from voicecli.errors import VoicecliError
 from voicecli.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from voicecli.awaited import Awaited
+    from voicecli.sessions.pending import Awaited
 
 _OUTCOMES: Mapping[str, ExitCode] = {
     Outcome.COMPLETED: ExitCode.DONE,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli import callflow, rules
+from voicecli import account, callflow, rules
 from voicecli.cli import options
 
 THE_CALL = {"rich_help_panel": "The call"}
@@ -18,7 +18,7 @@ Repeat = Annotated[
 ]
 Voice = Annotated[
     str | None,
-    typer.Option(metavar="PROFILE", help=f"Else VOICE_PROFILE, else {callflow.DEFAULT_VOICE}."),
+    typer.Option(metavar="PROFILE", help=f"Else VOICE_PROFILE, else {account.DEFAULT_VOICE}."),
 ]
 Speed = Annotated[
     float | None,

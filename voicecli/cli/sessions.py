@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from voicecli import history
 from voicecli.cli import context as contexts
 from voicecli.cli import filters, options
 from voicecli.errors import InvalidInput
 from voicecli.output.sessions import SessionRow, timeline
-from voicecli.sessions import OPEN, UNKNOWN, Session
+from voicecli.sessions.session import OPEN, UNKNOWN, Session
+from voicecli.store import sessions as stored_sessions
 from voicecli.vocabulary import Outcome
 
 EXAMPLES = """Examples:
@@ -56,10 +56,10 @@ def sessions(
         raise InvalidInput("With ID there is nothing to choose: leave the other options out.")
     with contexts.store(context) as store:
         if id_ is not None:
-            row = SessionRow(history.session(store, id_), mask_numbers)
+            row = SessionRow(stored_sessions.session(store, id_), mask_numbers)
             context.output.figure(timeline(row), row.whole(), identifier=row.identifier)
             return
-        found = history.sessions(store, since=options.microseconds(since))
+        found = stored_sessions.sessions(store, since=options.microseconds(since))
         wanted = (session for session in found if _is_wanted(session, status, number))
         most = options.most(limit, since)
         shown = context.output.table(SessionRow(session, mask_numbers) for session in islice(wanted, most))

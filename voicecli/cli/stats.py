@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from voicecli import history
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.output.events import iso
 from voicecli.output.stats import bars
+from voicecli.store import sessions as stored_sessions
 
 EXAMPLES = """Examples:
   voicecli stats --since 7d
@@ -34,7 +34,7 @@ def stats(
     context = contexts.of(ctx)
     start = options.microseconds(since or datetime.now(UTC) - DEFAULT)
     with contexts.store(context) as store:
-        found = history.stats(store, start)
+        found = stored_sessions.stats(store, start)
     data: Mapping[str, object] = {"since": iso(start), **found.data()}
     if found.ended or found.open or found.in_doubt:
         context.output.figure(bars(found, context.output.width), data)

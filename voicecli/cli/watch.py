@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from voicecli import vocabulary
-from voicecli.calls import Call, Calls
 from voicecli.cli.context import Context
 from voicecli.cli.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
+from voicecli.sessions.open_calls import Call, Calls
 
 if TYPE_CHECKING:
     from voicecli.events import Received

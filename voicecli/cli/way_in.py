@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from voicecli import api
+from voicecli import urls
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
@@ -85,7 +85,7 @@ def listening_plan(
     port = int(settings.require("port")["port"])
     if register and _is_local(settings.get("base_url")) and _is_bare(way_in, settings) and port:
         public_url = f"http://{LOCALHOST}:{port}"  # a sandbox on this machine needs no tunnel
-    public = not way_in.no_tunnel or way_in.host not in api.LOOPBACK
+    public = not way_in.no_tunnel or way_in.host not in urls.LOOPBACK
     token = None if no_auth else _token(settings, public=public, register=register)
     if token is not None:
         context.output.hide(token)
@@ -108,7 +108,7 @@ def _is_bare(way_in: WayIn, settings: Settings) -> bool:
 
 
 def _is_local(url: str | None) -> bool:
-    return urlsplit(url or "").hostname in api.LOOPBACK
+    return urlsplit(url or "").hostname in urls.LOOPBACK
 
 
 def _token(settings: Settings, *, public: bool, register: bool) -> str | None:

@@ -128,7 +128,7 @@ def restore(
 
 def _forget(context: Context, settings: Settings, kind: str) -> None:
     """What a listener that was killed has replaced is not to be put back over what is wanted now."""
-    from voicecli.store import Store
+    from voicecli.store.sqlite import Store
 
     values = settings.require("base_url", "subaccount_id")
     try:

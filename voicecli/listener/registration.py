@@ -15,7 +15,7 @@ from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
 from voicecli.events import webhook_url
 from voicecli.listener import health
 from voicecli.locks import Lock
-from voicecli.store import ReplacedWebhook, Store
+from voicecli.store.sqlite import ReplacedWebhook, Store
 
 
 class Registration:

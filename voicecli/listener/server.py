@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,10 +22,10 @@ from voicecli import api, events
 from voicecli.errors import StoreFailed
 from voicecli.events import Event, Received
 from voicecli.listener.forward import Forwarder
-from voicecli.listener.make_call import Answer, failure
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.replies import HANG_UP, NOTHING, Reply
-from voicecli.store import KeptEvent, Recorded
+from voicecli.listener.routes import Route, failure
+from voicecli.store.sqlite import KeptEvent, Recorded
 from voicecli.untrusted import json_object, text
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
@@ -35,8 +35,6 @@ REMEMBERED = 10_000  # events that were shown, and replies of the application, f
 USER = "admin"  # of Basic authentication, as the example project has it
 # The addresses that the Voice webhooks come from, as 8x8 published them on 1 January 2026 (Singapore).
 ADDRESSES_OF_8X8 = frozenset({"18.140.80.2", "52.220.253.234", "54.255.116.8", "52.74.232.241"})
-
-MakeCall = Callable[[Mapping[str, object]], Awaitable[Answer]]
 
 
 class _Arrival(NamedTuple):
@@ -79,7 +77,7 @@ class Listener:
         reply: Reply = HANG_UP,
         own_actions: frozenset[str] | None = None,
         forwarder: Forwarder | None = None,
-        make_call: MakeCall | None = None,
+        make_call: Route | None = None,
         only_8x8: bool = False,
     ) -> None:
         self.refused: dict[str, int] = {}

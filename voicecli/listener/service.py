@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,15 +16,16 @@ from typing import Self, TypeVar
 from voicecli import settings
 from voicecli.errors import InUse, Unreachable, VoicecliError
 from voicecli.events import Received
-from voicecli.listener import health, ports
-from voicecli.listener.forgetting import forget_old
+from voicecli.listener import health, ports, retention
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.presence import Presence
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
 from voicecli.listener.replies import HANG_UP, Reply
-from voicecli.listener.server import Listener, MakeCall
-from voicecli.store import Store
+from voicecli.listener.retention import Forget
+from voicecli.listener.routes import Route
+from voicecli.listener.server import Listener
+from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
@@ -45,8 +45,8 @@ class Plan:
     ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
     machine gets in. ``register`` has the types of webhooks to point here. With ``token_is_new``
     nobody has been told the token yet. With ``own_actions`` the ``reply`` is for VCAs with one of these
-    clientActionIds, and to those of other calls nothing is added. What is older than ``keep`` is deleted;
-    with None nothing is.
+    clientActionIds, and to those of other calls nothing is added. ``forget``, every hour,
+    deletes what is old; without it nothing is.
     """
 
     home: Path
@@ -63,7 +63,7 @@ class Plan:
     tunnel: Callable[[int], Tunnel] | None = None
     register: tuple[str, ...] = ()
     force: bool = False
-    keep: timedelta | None = None
+    forget: Forget | None = None
 
 
 class Service:
@@ -77,7 +77,7 @@ class Service:
         *,
         shown: Callable[[Received], None],
         tell: Tell,
-        make_call: MakeCall | None = None,
+        make_call: Route | None = None,
         registration: Registration | None = None,
     ) -> None:
         self.url = ""
@@ -143,8 +143,8 @@ class Service:
         Store(plan.home).close()  # so that one that can't be used is told now
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
-        if plan.keep is not None:
-            undo.push_async_callback(_end, asyncio.create_task(forget_old(plan.home, plan.keep, self._warn)))
+        if plan.forget is not None:
+            undo.push_async_callback(_end, asyncio.create_task(retention.repeat(plan.forget, self._warn)))
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()

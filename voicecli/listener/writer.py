@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from voicecli.errors import StoreFailed
-from voicecli.store import KeptEvent, Store
+from voicecli.store.sqlite import KeptEvent, Store
 
 HEADER = 4  # bytes
 CHUNK = 1 << 16  # bytes

@@ -18,7 +18,7 @@ from voicecli.output.events import (
     words,
 )
 from voicecli.output.rows import Column, Line, Row
-from voicecli.sessions import UNKNOWN, Session
+from voicecli.sessions.session import UNKNOWN, Session
 
 _WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("what became of it", 0))
 _NARROW = (*_WIDE[:2], TO, _WIDE[-1])

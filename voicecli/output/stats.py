@@ -7,7 +7,7 @@ from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
-from voicecli.stats import Stats, median
+from voicecli.sessions.statistics import Stats, median
 
 MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
 MAX_LABEL = 46  # characters

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from voicecli import events
 from voicecli.events import Event
-from voicecli.store import Store
+from voicecli.store.sqlite import Store
 
 _READER = "unsubscribed"  # in seen_events
 _WORD = "UNSUB"

@@ -5,21 +5,23 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE
 from past import event, keep, keep_a_call
 
-from voicecli import store
-from voicecli.listener import forgetting
+from voicecli.broadcast.retention import forget
+from voicecli.listener import retention
+from voicecli.store import sqlite as store
 
 
 @asynccontextmanager
 async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
     """What it tells, as it goes on."""
     notes: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(forgetting.forget_old(home, timedelta(days=1), notes.put_nowait))
+    task = asyncio.create_task(retention.repeat(partial(forget, home, timedelta(days=1)), notes.put_nowait))
     try:
         async with asyncio.timeout(DEADLINE):
             yield notes
@@ -29,7 +31,7 @@ async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
 
 
 async def test_it_is_done_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "EVERY", 0.01)
+    monkeypatch.setattr(retention, "EVERY", 0.01)
     keep_a_call(tmp_path, ago=100_000)
     async with forgetting_in(tmp_path) as notes:
         assert (await notes.get()).endswith(": 4 events and 0 calls.")
@@ -38,7 +40,7 @@ async def test_it_is_done_again_and_again(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 async def test_trouble_is_told_and_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "EVERY", 0.01)
+    monkeypatch.setattr(retention, "EVERY", 0.01)
     monkeypatch.setattr(store, "LOCK_PATIENCE", 0.05)
     keep_a_call(tmp_path, ago=100_000)
     other = sqlite3.connect(tmp_path / "voicecli.sqlite3", isolation_level=None)

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, RunningSandbox
 from engine_world import World, number
 
-from voicecli import history
 from voicecli.broadcast import journal as journals
-from voicecli.broadcast import keeping
+from voicecli.broadcast import retention
 from voicecli.broadcast.journal import Journal, RowState, State
-from voicecli.listener import forgetting
+from voicecli.listener import retention as listener_retention
+from voicecli.store import events as stored_events
 
 TWO_DAYS = 2 * 86_400_000_000  # microseconds
 EVER = 1 << 60  # a moment that all is older than
@@ -41,7 +42,8 @@ def listener_forgets(world: World) -> str:
 
     async def forget() -> str:
         told: asyncio.Queue[str] = asyncio.Queue()
-        task = asyncio.create_task(forgetting.forget_old(world.home, timedelta(days=1), told.put_nowait))
+        one_day = partial(retention.forget, world.home, timedelta(days=1))
+        task = asyncio.create_task(listener_retention.repeat(one_day, told.put_nowait))
         try:
             async with asyncio.timeout(DEADLINE):
                 return await told.get()
@@ -56,7 +58,7 @@ def test_a_listener_takes_in_what_was_reported_before_it_deletes_that(world: Wor
     world.report(1, "BUSY")
     make_older(world, "events", "received")
     assert listener_forgets(world).endswith(": 1 event and 0 calls.")
-    assert history.last_event(world.store) == 0
+    assert stored_events.last_event(world.store) == 0
     assert world.row(1).outcome == "BUSY"
 
 
@@ -68,22 +70,22 @@ def test_a_listener_deletes_old_broadcasts(world: World) -> None:
 
 def test_one_that_is_worked_on_is_left_alone(world: World) -> None:
     working = Journal.open(world.store, world.journal.broadcast)
-    assert keeping.forget_old(world.store, EVER) == 0
+    assert retention.forget_old(world.store, EVER) == 0
     working.close()
-    assert keeping.forget_old(world.store, EVER, dry_run=True) == 1
-    assert keeping.forget_old(world.store, EVER) == 1
+    assert retention.forget_old(world.store, EVER, dry_run=True) == 1
+    assert retention.forget_old(world.store, EVER) == 1
 
 
 def test_what_is_left_of_one_that_was_never_begun_is_deleted(world: World) -> None:
     world.journal.becomes(State.PLANNING)  # as a process leaves it that is killed in the middle of that
-    keeping.forget_old(world.store, 0, dry_run=True)
+    retention.forget_old(world.store, 0, dry_run=True)
     assert len(list(world.journal.rows())) == 1
-    keeping.forget_old(world.store, 0)
+    retention.forget_old(world.store, 0)
     assert list(world.journal.rows()) == []
 
 
 def test_the_rows_of_a_broadcast_that_is_deleted_are_overwritten(world: World) -> None:
     list(world.store.rows("PRAGMA secure_delete = OFF"))  # some builds of SQLite begin with ON
-    keeping.forget_old(world.store, EVER)
+    retention.forget_old(world.store, EVER)
     world.store.empty_log()
     assert number(0).encode() not in world.store.path.read_bytes()

@@ -4,24 +4,18 @@ What a call says is not among it: ``--once`` compares keyed hashes.
 """
 
 import json
-import os
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
-from hashlib import blake2b
-from pathlib import Path
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
-from voicecli.errors import PlacedBefore, StoreFailed
-from voicecli.sessions import Placed, State
-from voicecli.store import Store
+from voicecli.clock import now
+from voicecli.errors import PlacedBefore
+from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.store.keys import fingerprint
+from voicecli.store.sqlite import Store
 
-KEY_FILE = "once.key"
-KEY_LENGTH = 32  # bytes
 
-
-class PlacedCalls:
+class Attempts:
     """The calls of one subaccount in a store. Every method raises StoreFailed."""
 
     def __init__(self, store: Store, *, base_url: str, subaccount_id: str) -> None:
@@ -29,7 +23,12 @@ class PlacedCalls:
         self._of = (base_url, subaccount_id)
 
     def keep(
-        self, request: CallRequest, state: State, session_id: str | None = None, *, placed: int | None = None
+        self,
+        request: CallRequest,
+        state: AttemptState,
+        session_id: str | None = None,
+        *,
+        placed: int | None = None,
     ) -> int:
         """Keep a request that left at ``placed`` (microseconds since 1970), else now. Gives the number to
         ``settle`` it by."""
@@ -49,7 +48,7 @@ class PlacedCalls:
         until = placed + within // timedelta(microseconds=1)
         with self._store.change() as change:
             self._refuse_repetition(request, fingerprint, within)
-            row = self._row(request, State.SENDING, None, placed, fingerprint, until)
+            row = self._row(request, AttemptState.SENDING, None, placed, fingerprint, until)
             return change(_INSERT, row).lastrowid or 0
 
     def refuse_repetition(self, request: CallRequest, *, named: bool, within: timedelta) -> None:
@@ -70,7 +69,7 @@ class PlacedCalls:
         if before is not None:
             raise _placed_before(*before)
 
-    def settle(self, number: int, state: State | None, session_id: str | None = None) -> None:
+    def settle(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
         """Note what became of a request that is kept; None for one that was certainly not carried out."""
         with self._store.change() as change:
             if state is None:
@@ -85,7 +84,7 @@ class PlacedCalls:
     def _row(
         self,
         request: CallRequest,
-        state: State,
+        state: AttemptState,
         session_id: str | None,
         placed: int,
         fingerprint: bytes | None = None,
@@ -97,40 +96,8 @@ class PlacedCalls:
         return (placed, *self._of, state, *ids, source, destination, fingerprint, guarded)
 
 
-def fingerprint(store: Store, content: bytes) -> bytes:
-    """16 bytes by which the same content can be recognised, and without the store's key nothing else. Raises
-    StoreFailed."""
-    return blake2b(content, key=_key(store.path.with_name(KEY_FILE)), digest_size=16).digest()
-
-
-def now() -> int:
-    """Microseconds since 1970, UTC."""
-    return time.time_ns() // 1000
-
-
-def _key(path: Path) -> bytes:
-    """The same for every process: made by the first that asks. Raises StoreFailed."""
-    try:
-        if not path.exists():
-            import secrets
-            from tempfile import NamedTemporaryFile
-
-            with NamedTemporaryFile(dir=path.parent, prefix=KEY_FILE) as file:  # only its owner can read it
-                file.write(secrets.token_bytes(KEY_LENGTH))
-                file.flush()
-                os.fsync(file.fileno())
-                with suppress(FileExistsError):
-                    path.hardlink_to(file.name)
-        key = path.read_bytes()
-    except OSError as error:
-        raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error
-    if len(key) != KEY_LENGTH:
-        raise StoreFailed(f"The file {path} is damaged.", hint="Delete it: --once then begins anew.")
-    return key
-
-
 def _placed_before(placed: int, state: str, session_id: str | None) -> PlacedBefore:
-    sure = "was placed" if state == State.ACCEPTED else "was sent, and may have been placed,"
+    sure = "was placed" if state == AttemptState.ACCEPTED else "was sent, and may have been placed,"
     session = f" as session {session_id}" if session_id else ""
     return PlacedBefore(
         f"The same call {sure} {_ago((now() - placed) // 1_000_000)}{session}: nothing was sent.",
@@ -158,8 +125,8 @@ def is_session_known(store: Store, session_id: str) -> bool:
     return bool(known)
 
 
-def calls_where(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Placed]:
+def calls_where(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Attempt]:
     """The calls that a WHERE of ours chooses. Raises StoreFailed."""
     columns = "id, placed, state, session, client_request_id, source, destination"
     for number, placed, state, *rest in store.rows(f"SELECT {columns} FROM calls {which}", parameters):  # noqa: S608
-        yield Placed(number, placed, State(state), *rest)
+        yield Attempt(number, placed, AttemptState(state), *rest)

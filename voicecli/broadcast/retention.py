@@ -1,13 +1,19 @@
 """Keeps the journals up to date and small, when nobody works on them."""
 
+import threading
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.asked import Asked
 from voicecli.broadcast.journal import Journal
 from voicecli.errors import InUse, InvalidInput
-from voicecli.store import Store
+from voicecli.store import retention as stored
+from voicecli.store.sqlite import Store
+
+REST = 20  # times as long as it works: events that come in have precedence
 
 
 def settle(journal: Journal) -> None:
@@ -35,6 +41,28 @@ def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
             elif not dry_run:
                 settle(journal)
     return deleted
+
+
+def forget(home: Path, keep: timedelta, over: threading.Event) -> str:
+    """Delete what is older than that, by a connection of our own, until ``over`` is set. Gives what was done,
+    in words. Raises StoreFailed."""
+    before = datetime.now(UTC).astimezone() - keep
+    events = calls = 0
+    with Store(home) as store:
+        broadcasts = forget_old(store, int(before.timestamp() * 1e6))
+        steps = stored.prune(
+            store, int(before.timestamp() * 1e6), rest=lambda worked: over.wait(worked * REST)
+        )
+        for more_events, more_calls in steps:
+            events, calls = events + more_events, calls + more_calls
+            if over.is_set():
+                break
+    if not events and not calls and not broadcasts:
+        return ""
+    what = stored.counted(events, calls)
+    if broadcasts:
+        what = f"{counted(broadcasts)}, {what}"
+    return f"Deleted what came before {before:%Y-%m-%d %H:%M}: {what}."
 
 
 def counted(broadcasts: int) -> str:

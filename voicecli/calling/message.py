@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from voicecli import callflow, rules
+from voicecli import account, callflow, rules
 from voicecli.callflow import CallRequest, Capture
 from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
@@ -91,7 +91,7 @@ class Script:
             self.text or "",
             source=self.source,
             repeat=repeat,
-            voice_profile=callflow.DEFAULT_VOICE if self.voice is None else self.voice,
+            voice_profile=account.DEFAULT_VOICE if self.voice is None else self.voice,
             speed=1.0 if self.speed is None else self.speed,
             spell_digits=self.spell_digits,
             capture=self._capture() if self.captures else None,

@@ -1,8 +1,9 @@
 """Sessions: what is known of one call, from its placing and from all that was reported of it."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.sessions.attempts import Attempt, AttemptState
 
 if TYPE_CHECKING:
     from voicecli.events import Event, Leg, Received  # placing a call needs only what is below
@@ -13,33 +14,13 @@ was placed at all."""
 _WITH_DIGITS = ("VCA", "VCS")  # a VCA says what was captured; only without it a VCS what was pressed
 
 
-class State(StrEnum):
-    """What is known of a request. One that 8x8 refused, or that never left, is not kept."""
-
-    SENDING = "sending"  # it may leave at any moment; if it still says so later, nobody knows
-    ACCEPTED = "accepted"
-    UNKNOWN = "unknown"  # it left, and no answer came
-
-
-class Placed(NamedTuple):
-    """A call that was placed from here. ``session_id`` is None until 8x8 has told it."""
-
-    id: int
-    placed: int  # microseconds since 1970, UTC
-    state: State
-    session_id: str | None
-    client_request_id: str
-    source: str
-    destination: str
-
-
-_IN_DOUBT = (State.SENDING, State.UNKNOWN)
+_IN_DOUBT = (AttemptState.SENDING, AttemptState.UNKNOWN)
 
 
 class Session(NamedTuple):
     """``events`` are in the order in which they came. There is an event, or ``placed``, or both."""
 
-    placed: Placed | None
+    placed: Attempt | None
     events: "Sequence[Received]"
 
     @property

@@ -5,19 +5,12 @@ from collections.abc import Callable, Mapping
 
 from voicecli import callflow
 from voicecli.client import Client
-from voicecli.errors import (
-    ConfigurationError,
-    InvalidInput,
-    OutcomeUnknown,
-    VoicecliError,
-)
+from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, VoicecliError
+from voicecli.listener.routes import Answer, failure
 from voicecli.untrusted import text, whole
 
 DEFAULT_REPETITION = 2  # the example project's
 _STATUSES = ((InvalidInput, 422), (ConfigurationError, 503), (OutcomeUnknown, 504))
-
-Answer = tuple[int, Mapping[str, object]]
-"""The HTTP status, and the body."""
 
 
 class CallPlacer:
@@ -61,7 +54,3 @@ class CallPlacer:
             voice_profile=self._voice_profile,
             message_id=message_id,
         )
-
-
-def failure(error: str, details: object = None) -> Mapping[str, object]:
-    return {"success": False, "error": error, "details": details}

@@ -1,0 +1,109 @@
+"""The webhook events that are kept, to be looked at. Every function raises StoreFailed."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from voicecli import events
+from voicecli.events import Event, Received
+from voicecli.store.sqlite import Store
+
+T = TypeVar("T")
+Place = tuple[int, int]
+"""A moment, and a number among those of the same moment."""
+
+PAGE = 500  # rows that are read at once: whoever looks at them slowly must not hold the store up
+LAST: Place = (1 << 62, 0)
+LAST_CHARACTER = "\U0010ffff"
+
+
+def last_event(store: Store) -> int:
+    """The number of the newest event, 0 where there is none. Raises StoreFailed."""
+    [(number,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
+    return int(number)
+
+
+def events_after(store: Store, number: int) -> Iterator[Received]:
+    """The events that are newer than that one, in the order in which they came."""
+    which = "WHERE id > ? ORDER BY id LIMIT ?"
+    return in_pages(lambda last: _received(store, which, (last[1], PAGE)), (0, number), _place)
+
+
+def reports_between(
+    store: Store, number: int, last: int, *, naming: str, digits: bool = False
+) -> Iterator[Received]:
+    """The summaries (VSS) that have this text in them, newer than one event and up to another, in the order
+    in which they came; with ``digits`` also the VCAs, whatever they name."""
+    which = (
+        "WHERE id > ? AND id <= ? AND (type = 'VSS' AND instr(body, ?) OR type = 'VCA' AND ?)"
+        " ORDER BY id LIMIT ?"
+    )
+    of = (last, naming.encode(), digits, PAGE)
+    return in_pages(lambda place: _received(store, which, (place[1], *of)), (0, number), _place)
+
+
+def event(store: Store, number: int) -> Received | None:
+    """The event with this number."""
+    if not 0 < number <= LAST[0]:  # SQLite would refuse what is longer than its numbers
+        return None
+    return next(_received(store, "WHERE id = ?", (number,)), None)
+
+
+def events_since(store: Store, since: int, *, kind: str = "") -> Iterator[Received]:
+    """The events from that moment on (microseconds since 1970), in the order in which they came; with
+    ``kind`` those of one type."""
+    which = "WHERE (received, id) > (?, ?) AND ? IN (type, '') ORDER BY received, id LIMIT ?"
+    return in_pages(lambda last: _received(store, which, (*last, kind, PAGE)), (since, 0), _place)
+
+
+def newest_events(store: Store) -> Iterator[Received]:
+    """All events, newest first."""
+    which = "WHERE (received, id) < (?, ?) ORDER BY received DESC, id DESC LIMIT ?"
+    return in_pages(lambda last: _received(store, which, (*last, PAGE)), LAST, _place)
+
+
+def events_of(store: Store, beginning: str) -> list[Received]:
+    """The events of all sessions whose id begins so, in the order in which they came."""
+    return list(
+        _received(
+            store, "WHERE session >= ? AND session < ? ORDER BY +received, id", beginning_with(beginning)
+        )
+    )
+
+
+def events_of_one(store: Store, session_id: str) -> list[Received]:
+    """The events of the session with this id, in the order in which they came."""
+    if not session_id:
+        return []
+    return list(_received(store, "WHERE session = ? ORDER BY +received, id", (session_id,)))
+
+
+def knew_session(store: Store, session_id: str, number: int) -> bool:
+    """Whether anything was known of a session when that was the newest event."""
+    query = "SELECT EXISTS (SELECT 1 FROM events WHERE session = ? AND id <= ?)"
+    [(known,)] = store.rows(query, (session_id, number))
+    return bool(known)
+
+
+def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
+    query = f"SELECT id, received, type, times, reply, body FROM events {which}"  # noqa: S608 - words of ours
+    for number, received, kind, times, reply, body in store.rows(query, parameters):
+        read = events.parse(body) or Event(kind, {})  # it could be read when it was kept
+        yield Received(number, received, read, body, times, reply=reply)
+
+
+def _place(kept: Received) -> Place:
+    return kept.received, kept.id
+
+
+def in_pages(read: Callable[[Place], Iterator[T]], last: Place, place: Callable[[T], Place]) -> Iterator[T]:
+    """All that ``read`` finds behind one place, then behind the last of these, and so on: nobody who looks
+    at it slowly holds up those who write."""
+    while page := list(read(last)):
+        yield from page
+        last = place(page[-1])
+
+
+def beginning_with(beginning: str) -> tuple[str, str]:
+    """What texts that begin so lie between. What is no text has become a question mark in the store, too."""
+    text = beginning.encode(errors="replace").decode()
+    return text, text + LAST_CHARACTER

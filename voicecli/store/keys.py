@@ -1,0 +1,39 @@
+"""Keyed hashes: by them the same content can be recognised, and nothing else told."""
+
+import os
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+
+from voicecli.errors import StoreFailed
+from voicecli.store.sqlite import Store
+
+KEY_FILE = "once.key"
+KEY_LENGTH = 32  # bytes
+
+
+def fingerprint(store: Store, content: bytes) -> bytes:
+    """16 bytes by which the same content can be recognised, and without the store's key nothing else. Raises
+    StoreFailed."""
+    return blake2b(content, key=_key(store.path.with_name(KEY_FILE)), digest_size=16).digest()
+
+
+def _key(path: Path) -> bytes:
+    """The same for every process: made by the first that asks. Raises StoreFailed."""
+    try:
+        if not path.exists():
+            import secrets
+            from tempfile import NamedTemporaryFile
+
+            with NamedTemporaryFile(dir=path.parent, prefix=KEY_FILE) as file:  # only its owner can read it
+                file.write(secrets.token_bytes(KEY_LENGTH))
+                file.flush()
+                os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    path.hardlink_to(file.name)
+        key = path.read_bytes()
+    except OSError as error:
+        raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error
+    if len(key) != KEY_LENGTH:
+        raise StoreFailed(f"The file {path} is damaged.", hint="Delete it: --once then begins anew.")
+    return key

@@ -1,0 +1,53 @@
+"""Deletes what is old."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from voicecli import clock
+from voicecli.store import unsubscribed
+from voicecli.store.events import last_event
+from voicecli.store.sqlite import Store
+
+STEP = 500  # rows that are deleted in one commit, some milliseconds
+
+
+def older(store: Store, before: int) -> tuple[int, int]:
+    """How many events and how many calls are older than that moment (microseconds since 1970)."""
+    [(events_,)] = store.rows("SELECT count(*) FROM events WHERE received < ?", (before,))
+    [(calls,)] = store.rows(
+        "SELECT count(*) FROM calls WHERE placed < ? AND guarded < ?", (before, clock.now())
+    )
+    return events_, calls
+
+
+def counted(events: int, calls: int) -> str:
+    """So many events and calls, in words."""
+    return f"{events:,} event{'' if events == 1 else 's'} and {calls:,} call{'' if calls == 1 else 's'}"
+
+
+def prune(
+    store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
+) -> Iterator[tuple[int, int]]:
+    """Delete what is older, and overwrite it; but no call that --once still guards. In small steps, each of
+    which gives how many events and how many calls it took. After each it rests, for others want to write,
+    too: ``rest`` gets the seconds that the step took.
+
+    Who has unsubscribed stays known: it is noted before, and events that come meanwhile are left.
+    """
+    last = last_event(store)
+    unsubscribed.take_in(store)
+    store.overwrite()
+    for table, moment, free in (
+        ("events", "received", f"id <= {last}"),
+        ("calls", "placed", f"guarded < {clock.now()}"),
+    ):
+        which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
+        oldest = f"SELECT id FROM {table} WHERE {which}"  # noqa: S608
+        deleted = STEP
+        while deleted == STEP:
+            start = time.monotonic()
+            with store.change() as change:
+                deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).rowcount  # noqa: S608
+            yield (deleted, 0) if table == "events" else (0, deleted)
+            rest(time.monotonic() - start)
+    store.empty_log()

@@ -1,0 +1,192 @@
+"""What the store has, to be looked at: events, and the sessions that they and the placed calls tell of."""
+
+from collections.abc import Iterator
+from heapq import merge
+from typing import NamedTuple
+
+from voicecli.errors import InvalidInput, quoted
+from voicecli.events import Received
+from voicecli.sessions.attempts import Attempt
+from voicecli.sessions.session import Session
+from voicecli.sessions.statistics import Stats
+from voicecli.store.attempts import calls_where
+from voicecli.store.events import LAST, PAGE, Place, beginning_with, events_of_one, events_since, in_pages
+from voicecli.store.sqlite import Store
+
+MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several
+LONGEST_CALL = 24 * 3_600_000_000  # microseconds from its placing to its summary
+
+
+# -- sessions ----------------------------------------------------------------------------------------
+
+
+def sessions(store: Store, *, since: int = 0) -> Iterator[Session]:
+    """The calls that were placed or first heard of from that moment on (microseconds since 1970), newest
+    first."""
+    calls: set[int] = set()  # that were given out
+    ids: set[str] = set()
+    streams = (_first_heard_of(store, since), _placed_since(store, since))
+    for _, _, session_id, call in merge(*streams, key=lambda entry: entry.place, reverse=True):
+        if call is not None and (call.id in calls or session_id in ids):
+            continue
+        found = events_of_one(store, session_id)
+        call = call or _call_in_doubt(store, found)
+        if call is not None:
+            calls.add(call.id)
+        if session_id:
+            ids.add(session_id)
+        yield Session(call, found)
+
+
+def session(store: Store, beginning: str) -> Session:
+    """The one call whose session id, or clientRequestId, begins so. Raises InvalidInput where there is none,
+    and where there are several."""
+    if not beginning:
+        raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
+    ids = _sessions_that_begin(store, beginning)
+    calls = [] if ids == [beginning] else _calls_that_begin(store, beginning)
+    if calls and calls[0].client_request_id == beginning:
+        ids = []
+    found = {one: one for one in ids}  # what is meant, and what of it begins so
+    for call in calls:
+        found.setdefault(call.session_id or call.client_request_id, call.client_request_id)
+    if len(found) == 1:
+        if not ids and calls[0].session_id is None:
+            session_id = _session_of_one_in_doubt(store, calls[0])
+            return Session(calls[0], events_of_one(store, session_id))
+        return _one(store, *found)
+    if not found:
+        raise InvalidInput(
+            f"There is no session that begins with {quoted(beginning)}.",
+            hint="voicecli sessions lists them; only what was placed or received here is known.",
+        )
+    names = list(found.values())
+    more = ", …" if len(names) > MAX_CANDIDATES else ""
+    raise InvalidInput(
+        f"Several sessions begin with {quoted(beginning)}.",
+        hint=f"Give more of it: {', '.join(names[:MAX_CANDIDATES])}{more}",
+    )
+
+
+def _sessions_that_begin(store: Store, beginning: str) -> list[str]:
+    """The ids of sessions that begin so, at most one more than can be named; only the one that is meant if
+    it is whole."""
+    found: set[str] = set()
+    for table in ("events", "calls"):
+        query = (
+            f"SELECT DISTINCT session FROM {table} WHERE session >= ? AND session < ?"  # noqa: S608
+            f" ORDER BY session LIMIT {MAX_CANDIDATES + 1}"
+        )
+        found |= {str(row[0]) for row in store.rows(query, beginning_with(beginning))}
+    return [beginning] if beginning in found else sorted(found)[: MAX_CANDIDATES + 1]
+
+
+def _calls_that_begin(store: Store, beginning: str) -> list[Attempt]:
+    """The calls whose clientRequestId begins so, newest first; only the newest one with a whole one."""
+    newest = "ORDER BY placed DESC LIMIT"
+    [start, end] = beginning_with(beginning)
+    return list(calls_where(store, f"WHERE client_request_id = ? {newest} 1", (start,))) or list(
+        calls_where(
+            store,
+            f"WHERE client_request_id >= ? AND client_request_id < ? {newest} {MAX_CANDIDATES + 1}",
+            (start, end),
+        )
+    )
+
+
+def _first_heard_of(store: Store, since: int) -> Iterator["_Entry"]:
+    """The sessions that were not placed from here, by their first events, newest first."""
+    query = (
+        "SELECT received, id, session FROM events AS first"
+        " WHERE (received, id) < (?, ?) AND received >= ? AND session != ''"
+        " AND NOT EXISTS (SELECT 1 FROM events WHERE session = first.session"
+        " AND (+received, id) < (first.received, first.id))"
+        " AND NOT EXISTS (SELECT 1 FROM calls WHERE session = first.session)"
+        " ORDER BY received DESC, id DESC LIMIT ?"
+    )
+
+    def read(last: Place) -> Iterator[_Entry]:
+        for received, number, session_id in store.rows(query, (*last, since, PAGE)):
+            yield _Entry(received, number, session_id, None)
+
+    return in_pages(read, LAST, lambda entry: entry.place)
+
+
+def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
+    """The calls that were placed from here, newest first."""
+    which = "WHERE (placed, id) < (?, ?) AND placed >= ? ORDER BY placed DESC, id DESC LIMIT ?"
+
+    def read(last: Place) -> Iterator[_Entry]:
+        for call in calls_where(store, which, (*last, since, PAGE)):
+            yield _Entry(call.placed, call.id, call.session_id or "", call)
+
+    return in_pages(read, LAST, lambda entry: entry.place)
+
+
+class _Entry(NamedTuple):
+    """A call on its way into the list: of an event with this ``number``, or of a call."""
+
+    start: int  # microseconds since 1970
+    number: int
+    session_id: str
+    call: Attempt | None
+
+    @property
+    def place(self) -> Place:
+        return self.start, self.number
+
+
+def _call_in_doubt(store: Store, found: list[Received]) -> Attempt | None:
+    """The call without an answer that turns out to be this session: its VSS names the clientRequestId."""
+    request_id = Session(None, found).client_request_id
+    if not request_id:
+        return None
+    which = "WHERE client_request_id = ? AND session IS NULL AND placed <= ? ORDER BY placed DESC LIMIT 1"
+    return next(calls_where(store, which, (request_id, found[-1].received)), None)
+
+
+def _session_of_one_in_doubt(store: Store, call: Attempt) -> str:
+    """The same from the other end; nothing where no VSS names it."""
+    for kept in events_since(store, call.placed, kind="VSS"):
+        if kept.received > call.placed + LONGEST_CALL:
+            break
+        if kept.event.client_request_id == call.client_request_id:
+            return kept.event.session_id
+    return ""
+
+
+def _one(store: Store, session_id: str) -> Session:
+    found = events_of_one(store, session_id)
+    call = next(calls_where(store, "WHERE session = ? ORDER BY placed DESC", (session_id,)), None)
+    return Session(call or _call_in_doubt(store, found), found)
+
+
+# -- figures -----------------------------------------------------------------------------------------
+
+
+def stats(store: Store, since: int) -> Stats:
+    """The figures of the calls whose summaries came from that moment on (microseconds since 1970), and how
+    many were heard of or placed since then without one."""
+    figures = Stats()
+    seen, request_ids = set(), set()
+    for kept in events_since(store, since, kind="VSS"):
+        summary = kept.event
+        if summary.session_id not in seen:  # one that came in several forms is one call
+            seen.add(summary.session_id)
+            request_ids.add(summary.client_request_id)
+            figures.see(summary)
+    [(heard_of,)] = store.rows(
+        "SELECT count(DISTINCT session) FROM events AS one"
+        " WHERE received >= ? AND session != '' AND type IN ('VCA', 'VCS')"
+        " AND NOT EXISTS (SELECT 1 FROM events WHERE session = one.session AND type = 'VSS')",
+        (since,),
+    )
+    [(silent,)] = store.rows(
+        "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM events WHERE session = calls.session)",
+        (since,),
+    )
+    figures.open = heard_of + silent
+    in_doubt = calls_where(store, "WHERE placed >= ? AND session IS NULL", (since,))
+    figures.in_doubt = sum(call.client_request_id not in request_ids for call in in_doubt)
+    return figures
