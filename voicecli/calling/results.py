@@ -36,9 +36,6 @@ _ENDINGS: Mapping[str, Ending] = {
     Outcome.CANCELED: Ending.CANCELED,
     Outcome.FAILED: Ending.FAILED,
     Outcome.ERROR: Ending.ERROR,
-    Outcome.COMPLETED_UNSUBSCRIBED: Ending.UNSUBSCRIBED,
-    Outcome.COMPLETED_UNSUB_ERROR: Ending.UNSUBSCRIBED,
-    Outcome.UNSUBSCRIBED_CONTACT: Ending.UNSUBSCRIBED,
 }
 
 
@@ -91,9 +88,13 @@ def failed(request: CallRequest, error: VoicecliError) -> Result:
 
 def ending(call: "Awaited") -> Ending:
     """How a call ended that was waited for."""
+    from voicecli.store import unsubscribed
+
     if call.confirmed:
         return Ending.DONE
     if call.outcome is None:
         return Ending.OUT_OF_TIME
+    if unsubscribed.means(call.outcome):
+        return Ending.UNSUBSCRIBED
     found = _ENDINGS.get(call.outcome, Ending.ERROR)
     return Ending.NOT_CONFIRMED if found is Ending.DONE and call.digits_wanted else found

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from voicecli.api import Session
@@ -142,10 +143,6 @@ class Waiting:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
         lost is not the end. Raises what kept it from being placed."""
 
-        def place() -> Session:
-            with self._placing.placed(request) as session:
-                return session
-
         awaited = Awaited(
             request.client_request_id,
             next(iter(destinations(request.callflow)), ""),
@@ -153,7 +150,7 @@ class Waiting:
             confirming=self._confirming,
         )
         call = _Call(request, awaited, before=stored_events.last_event(self._store))
-        placing = in_daemon_thread(place)
+        placing = in_daemon_thread(partial(self._placing.place, request))
         placing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
             while not placing.done():

@@ -149,7 +149,7 @@ def listen(
         plan,
         shown=watch.show,
         tell=watch.tell,
-        make_call=_call_placer(settings),
+        make_call=_call_placer(settings, watch),
         registration=_registration(context, settings, watch, required=register),
     )
     if plan.token is None and not (no_tunnel and host in urls.LOOPBACK):
@@ -186,20 +186,31 @@ def _registration(
         return None
 
 
-def _call_placer(settings: Settings) -> "CallPlacer":
+def _call_placer(settings: Settings, watch: Watch) -> "CallPlacer":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
     from voicecli.calling.make_call import CallPlacer
+    from voicecli.calling.placing import Guard, Ledger, Placing
 
-    def client() -> "Client":
+    @contextmanager
+    def placing(guard: Guard) -> Iterator[Placing]:
         from voicecli.client import Client
 
-        values = settings.require(*CONNECTION)
-        return Client(
+        values, home = settings.require(*CONNECTION), contexts.home(settings)
+        with Client(
             api_key=values["api_key"], subaccount_id=values["subaccount_id"], base_url=values["base_url"]
-        )
+        ) as client:
+            account = contexts.account(settings)
+            yield Placing(
+                client,
+                account,
+                home,
+                guard,
+                ledger=Ledger(),
+                warn=lambda text: watch.tell(f"Warning: {text}"),
+            )
 
     return CallPlacer(
-        client,
+        placing,
         source=lambda: settings.require("source")["source"],
         voice_profile=settings.require("voice_profile")["voice_profile"],
     )
