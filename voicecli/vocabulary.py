@@ -110,12 +110,15 @@ class Outcome(StrEnum):
     COMPLETED_UNSUBSCRIBED = "COMPLETED_UNSUBSCRIBED"
     COMPLETED_UNSUB_ERROR = "COMPLETED_UNSUB_ERROR"
     UNSUBSCRIBED_CONTACT = "UNSUBSCRIBED_CONTACT"
+    UNSUBSCRIBED = "UNSUBSCRIBED"
 
 
-_SPELLINGS = {outcome.value: outcome for outcome in Outcome} | {
-    "NO ANSWER": Outcome.NO_ANSWER,
-    "CANCELLED": Outcome.CANCELED,
-}
+NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED)
+"""What FAILED may stand for: 8x8's introduction says that it covers busy and no answer."""
+UNSUBSCRIBED_WORD = "UNSUB"
+"""In every outcome that says so: unsubscribed in this call, or before it, or the attempt to went wrong; and in
+any other that nobody has listed yet."""
+_SPELLINGS = {outcome.value: outcome for outcome in Outcome} | {"CANCELLED": Outcome.CANCELED}
 
 OUTCOMES: dict[Outcome, str] = {
     Outcome.COMPLETED: "completed",
@@ -127,12 +130,24 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.COMPLETED_UNSUBSCRIBED: "completed, and unsubscribed",
     Outcome.COMPLETED_UNSUB_ERROR: "completed, but unsubscribing went wrong",
     Outcome.UNSUBSCRIBED_CONTACT: "not called: unsubscribed before",
+    Outcome.UNSUBSCRIBED: "unsubscribed",
 }
 
 
+def spelled(status: str) -> str:
+    """One of 8x8's words as its samples write it: its prose has blanks for underscores (``NOT CREATED``)."""
+    return re.sub(r"[\s_-]+", "_", status.strip()).upper()
+
+
 def outcome(status: str) -> Outcome | str:
-    """The outcome behind a sessionStatus, older spellings included; an unlisted one comes back as it is."""
-    return _SPELLINGS.get(status, status)
+    """The outcome behind a sessionStatus or a leg's callStatus, in any spelling; an unlisted one comes back as
+    it is."""
+    return _SPELLINGS.get(status) or _SPELLINGS.get(spelled(status), status)
+
+
+def is_unsubscribed(outcome: str) -> bool:
+    """Whether somebody whose session ended so is not to be called again."""
+    return UNSUBSCRIBED_WORD in outcome.upper()
 
 
 def outcome_words(status: str) -> str:

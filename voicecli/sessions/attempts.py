@@ -13,7 +13,8 @@ class AttemptState(StrEnum):
 
 
 class Attempt(NamedTuple):
-    """A call that was placed from here. ``session_id`` is None until 8x8 has told it."""
+    """A call that was placed from here. ``session_id`` is None until 8x8 has told it. ``asks`` is None for a
+    call that asks nothing, "" for one that asks for a code, and has the keys that confirm ("1,2") otherwise."""
 
     id: int
     placed: int  # microseconds since 1970, UTC
@@ -22,3 +23,4 @@ class Attempt(NamedTuple):
     client_request_id: str
     source: str
     destination: str
+    asks: str | None = None
