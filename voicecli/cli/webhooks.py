@@ -35,7 +35,7 @@ def list_(
     """List the subaccount's webhooks."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        found = {webhook.type: webhook for webhook in context.send(client, api.list_webhooks())}
+        found = {webhook.type: webhook for webhook in client.send(api.list_webhooks())}
     kinds = (*api.WEBHOOK_TYPES, *sorted(found.keys() - {*api.WEBHOOK_TYPES}))
     context.output.table(_row(kind, found.get(kind)) for kind in kinds)
 
@@ -82,7 +82,7 @@ def set_(
         )
     with contexts.subaccount_client(context, settings) as client:
         try:
-            context.send(client, api.set_webhook(kind, url, authorization=token))
+            client.send(api.set_webhook(kind, url, authorization=token))
         except Refused as refusal:
             registration = contexts.registration(context, settings, tell=context.output.warning)
             registration.replace(kind, url, token=token, refusal=refusal)
@@ -108,13 +108,7 @@ def delete(
     settings = context.settings({})
     from voicecli.listener.registration import Deletion
 
-    deletion = Deletion.DELETED
-    with contexts.subaccount_client(context, settings) as client:
-        try:
-            context.send(client, api.delete_webhook(kind))
-        except Refused as refusal:
-            registration = contexts.registration(context, settings, tell=context.output.warning)
-            deletion = registration.after_refused_deletion(kind, refusal)
+    deletion = contexts.registration(context, settings, tell=context.output.warning).delete(kind)
     if deletion is Deletion.NOT_SET:
         context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
         return

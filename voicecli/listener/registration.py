@@ -154,20 +154,15 @@ class Registration:
             raise
 
     def delete(self, kind: str) -> Deletion:
-        """Stop reporting one type. Raises what the client raises."""
+        """Stop reporting one type; one that 8x8 can't delete is disabled. Raises what the client raises."""
         try:
             self._client.send(api.delete_webhook(kind))
+            return Deletion.DELETED
         except Refused as refusal:
-            return self.after_refused_deletion(kind, refusal)
-        return Deletion.DELETED
-
-    def after_refused_deletion(self, kind: str, refusal: Refused) -> Deletion:
-        """What can be done after 8x8 refused to delete a webhook: one that it never deletes is disabled.
-        Raises ``refusal`` where there is nothing, and what the client raises."""
-        if kind not in api.UNDELETABLE_WEBHOOKS or not _may_be_in_the_way(refusal):
-            if refusal.is_missing:
-                return Deletion.NOT_SET
-            raise refusal
+            if kind not in api.UNDELETABLE_WEBHOOKS or not _may_be_in_the_way(refusal):
+                if refusal.is_missing:
+                    return Deletion.NOT_SET
+                raise
         left = self.set_now().get(kind)
         if left is None:
             return Deletion.NOT_SET
