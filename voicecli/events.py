@@ -24,9 +24,9 @@ _MICROSECOND = timedelta(microseconds=1)
 class Event:
     """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of one that nobody listed.
 
-    ``outcome`` is how a VSS says that it ended for the person who was called, in one spelling, and None for any
-    other event; ``legs`` are its calls, first leg first. ``source`` and ``destination`` are those of its first
-    leg. ``words`` say what happened: ``no answer after 30 s``, ``digit 1``.
+    ``outcome`` is how a VSS says that it ended for the person who was called, in one spelling, and None for
+    any other event; ``legs`` are its calls, first leg first. ``source`` and ``destination`` are those of its
+    first leg. ``words`` say what happened: ``no answer after 30 s``, ``digit 1``.
     """
 
     type: str

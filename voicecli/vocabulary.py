@@ -116,8 +116,8 @@ class Outcome(StrEnum):
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED)
 """What FAILED may stand for: 8x8's introduction says that it covers busy and no answer."""
 UNSUBSCRIBED_WORD = "UNSUB"
-"""In every outcome that says so: unsubscribed in this call, or before it, or the attempt to went wrong; and in
-any other that nobody has listed yet."""
+"""In every outcome that says so: unsubscribed in this call, or before it, or the attempt to went wrong; and
+in any other that nobody has listed yet."""
 _SPELLINGS = {outcome.value: outcome for outcome in Outcome} | {"CANCELLED": Outcome.CANCELED}
 
 OUTCOMES: dict[Outcome, str] = {
@@ -140,9 +140,10 @@ def spelled(status: str) -> str:
 
 
 def outcome(status: str) -> Outcome | str:
-    """The outcome behind a sessionStatus or a leg's callStatus, in any spelling; an unlisted one comes back as
-    it is."""
-    return _SPELLINGS.get(status) or _SPELLINGS.get(spelled(status), status)
+    """The outcome behind a sessionStatus or a leg's callStatus, in any spelling; an unlisted one comes back
+    as it is."""
+    known = _SPELLINGS.get(status) or _SPELLINGS.get(spelled(status))
+    return status if known is None else known
 
 
 def is_unsubscribed(outcome: str) -> bool:

@@ -13,8 +13,8 @@ class AttemptState(StrEnum):
 
 
 class Attempt(NamedTuple):
-    """A call that was placed from here. ``session_id`` is None until 8x8 has told it. ``asks`` is None for a
-    call that asks nothing, "" for one that asks for a code, and has the keys that confirm ("1,2") otherwise."""
+    """A call that was placed from here. ``session_id`` is None until 8x8 has told it. ``asks`` is None for
+    a call that asks nothing, "" for one that asks for a code, else the keys that confirm ("1,2")."""
 
     id: int
     placed: int  # microseconds since 1970, UTC

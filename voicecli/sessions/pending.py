@@ -68,10 +68,11 @@ class PendingCall:
 
 
 def settled_at(session: Session) -> float | None:
-    """From when on no more of a call is waited for (seconds since 1970): when its summary came, or, where that
-    may have overtaken the VCA that tells what was pressed, DIGITS_DUE later. None as long as none came."""
+    """From when on no more of a call is waited for (seconds since 1970): when its summary came, or DIGITS_DUE
+    later where that may have overtaken the VCA that tells what was pressed. None as long as none came."""
     if session.summary is None or session.summarised is None:
         return None
     asks = session.attempt is not None and session.attempt.asks is not None
-    overtaken = asks and not session.vca_seen and session.answered and not is_unsubscribed(session.outcome or "")
-    return session.summarised / 1e6 + (DIGITS_DUE if overtaken else 0.0)
+    overtaken = asks and session.answered and not session.vca_seen
+    late = overtaken and not is_unsubscribed(session.summary.outcome)
+    return session.summarised / 1e6 + (DIGITS_DUE if late else 0.0)

@@ -17,6 +17,7 @@ OPEN, UNKNOWN = "OPEN", "UNKNOWN"
 """What a session's status is while it has no outcome: its summary has not come; or nobody knows whether it
 was placed at all."""
 MAX_CAPTURES = 100  # entries that are kept of one call; of more, the last ones
+_LATE = 1 << 62  # later than any timestamp
 _IN_DOUBT = (AttemptState.SENDING, AttemptState.UNKNOWN)
 _CONNECTED = ("CALL_CONNECTED", "ANSWERED")
 _PROGRESS = (
@@ -34,8 +35,8 @@ _PROGRESS = (
 
 class Summary(NamedTuple):
     """What a session summary (VSS) says. ``end`` is its endTime in microseconds since 1970, 0 without one;
-    ``outcome``, ``bridge`` and ``session_status`` are those of its Event. ``seconds`` is how long the first leg
-    was talked on, ``ringing`` how long it rang; ``answered`` is whether it was answered."""
+    ``outcome``, ``bridge`` and ``session_status`` are those of its Event. ``seconds`` is how long the first
+    leg was talked on, ``ringing`` how long it rang; ``answered`` is whether it was answered."""
 
     end: int
     outcome: str
@@ -63,10 +64,11 @@ class Summary(NamedTuple):
             outcome=event.outcome,
             session_status=event.session_status,
             bridge=event.bridge,
-            seconds=leg and leg.seconds,
-            ringing=leg and leg.ringing,
-            mos=leg and leg.mos,
-            answered=event.outcome.startswith(Outcome.COMPLETED) or any(Leg(one).connected for one in event.legs),
+            seconds=None if leg is None else leg.seconds,
+            ringing=None if leg is None else leg.ringing,
+            mos=None if leg is None else leg.mos,
+            answered=event.outcome.startswith(Outcome.COMPLETED)
+            or any(Leg(one).connected for one in event.legs),
             error=event.error,
             error_code=event.error_code,
             client_request_id=event.client_request_id,
@@ -120,8 +122,8 @@ class Session:
     """One call. ``see`` its events; ``attempt`` is the request that placed it, None for one that was not
     placed from here. It keeps no bodies, and is bounded in memory.
 
-    ``first`` and ``last`` are when it was first and last heard of, ``summarised`` when its first summary came:
-    microseconds since 1970, by this machine's clock; None before that.
+    ``first`` and ``last`` are when it was first and last heard of, ``summarised`` when its first summary
+    came: microseconds since 1970, by this machine's clock; None before that.
     """
 
     __slots__ = (
@@ -156,8 +158,7 @@ class Session:
         """Whether 8x8 has asked what comes next, and so told what was pressed, if anything was."""
         self._captures = {"VCA": _Captures(), "VCS": _Captures()}
         self._latest: tuple[int, int, str] | None = None  # when, how far, and the words for it
-        self._source: tuple[int, str] | None = None  # when it was first told, and by whom
-        self._destination: tuple[int, str] | None = None
+        self._source = self._destination = (_LATE, "")  # as it was first told, and when
 
     @classmethod
     def of(cls, attempt: Attempt | None, received: Iterable[Received]) -> Self:
@@ -168,7 +169,7 @@ class Session:
         return session
 
     def see(self, received: Received) -> bool:
-        """Take in an event; whether it changed what is known. One of another session, or of none, does not."""
+        """Take in an event; whether it changed what is known. One of another session or of none does not."""
         event, arrived = received.event, received.received
         if not event.session_id or event.session_id != (self.id or event.session_id):
             return False
@@ -271,12 +272,14 @@ class Session:
 
     @property
     def source(self) -> str:
-        return self._party(self.attempt and self.attempt.source, self.summary and self.summary.source, self._source)
+        """As we have it, else as the summary has, which knows the whole session, else as first told."""
+        placed = "" if self.attempt is None else self.attempt.source
+        return placed or (self.summary.source if self.summary else "") or self._source[1]
 
     @property
     def destination(self) -> str:
-        known = self.attempt and self.attempt.destination
-        return self._party(known, self.summary and self.summary.destination, self._destination)
+        placed = "" if self.attempt is None else self.attempt.destination
+        return placed or (self.summary.destination if self.summary else "") or self._destination[1]
 
     # -- in words ------------------------------------------------------------------------------------
 
@@ -354,11 +357,11 @@ class Session:
 
     def _see_parties(self, event: Event, at: int | None) -> bool:
         before = self._source, self._destination
-        when = _LATE if at is None else at
+        when = _LATE - 1 if at is None else at
         if event.source:
-            self._source = min(self._source or (_LATE, event.source), (when, event.source))
+            self._source = min(self._source, (when, event.source))
         if event.destination:
-            self._destination = min(self._destination or (_LATE, event.destination), (when, event.destination))
+            self._destination = min(self._destination, (when, event.destination))
         return before != (self._source, self._destination)
 
     def _is_first_leg(self, event: Event) -> bool:
@@ -384,13 +387,6 @@ class Session:
     def _in_doubt(self) -> bool:
         """Whether it is not known to have been placed: no answer came to its request, and no event."""
         return self.attempt is not None and self.attempt.state in _IN_DOUBT and self.first is None
-
-    def _party(self, placed: str | None, told: str | None, heard: tuple[int, str] | None) -> str:
-        """As we have it, else as the summary has, which knows the whole session, else as it was first told."""
-        return placed or told or (heard[1] if heard else "")
-
-
-_LATE = 1 << 62  # later than any timestamp
 
 
 def _reached(outcome: str) -> int:
