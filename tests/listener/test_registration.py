@@ -9,6 +9,7 @@ import pytest
 from conftest import RunningSandbox
 
 from voicecli import api
+from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, VoicecliError
@@ -28,7 +29,7 @@ class World:
 
     def registration(self, home: Path | None = None) -> Registration:
         return Registration(
-            self.client, home or self.home, base_url=self.url, subaccount_id=SUBACCOUNT, tell=self.told.append
+            self.client, home or self.home, AccountId(self.url, SUBACCOUNT), tell=self.told.append
         )
 
     @contextmanager
@@ -201,7 +202,7 @@ def test_a_move_that_fails_again_and_again_is_remembered_once(world: World) -> N
             with pytest.raises(VoicecliError):
                 registration.move("http://127.0.0.1:11", token="a-token")
     with Store(world.home) as store:
-        [webhook] = store.replaced_webhooks(world.url, SUBACCOUNT)
+        [webhook] = store.replaced_webhooks(AccountId(world.url, SUBACCOUNT))
     assert len(webhook.own_urls) == 2
     registration.put_back()
 

@@ -195,7 +195,7 @@ def call(
     guard = Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None
     plan = way_in.listening_plan(context, settings, way, register=True, force=force) if waits else None
     with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
-        placing = Placing(context, settings, client, once=guard, ahead=waits)
+        placing = Placing(context, settings, client, once=guard, must_be_kept=waits)
         if plan is None:
             return _place(context, placing, requests)
         from voicecli.cli.outcomes import Waiting

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
 
 import typer
 
+from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
@@ -186,6 +187,11 @@ def of(ctx: typer.Context) -> Context:
     return context
 
 
+def account(settings: "Settings") -> Account:
+    """Whose calls these are. Raises ConfigurationError where a setting for it is missing or wrong."""
+    return Account(**settings.require(*CONNECTION))
+
+
 def home(settings: "Settings") -> Path:
     """Where the store is."""
     from voicecli.store.home import folder
@@ -213,8 +219,7 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     client = context.client(
         settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
     )
-    values = settings.require("base_url", "subaccount_id")
-    return Registration(client, home(settings), tell=tell, **values)
+    return Registration(client, home(settings), account(settings).identity, tell=tell)
 
 
 def reports(context: Context, settings: "Settings", plan: "Plan", *, digits: bool) -> "Reports":

@@ -12,7 +12,6 @@ from voicecli.cli import context as contexts
 from voicecli.cli.context import Accepted, Context
 from voicecli.cli.results import destination
 from voicecli.client import Client
-from voicecli.clock import now
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
 from voicecli.sessions.attempts import AttemptState
 from voicecli.settings import Settings
@@ -28,26 +27,32 @@ class Once(NamedTuple):
 
 
 class Placing:
-    """Places calls with one client. With ``once`` a call is guarded; with ``ahead`` it is in the store before
-    its request leaves, and otherwise as soon as 8x8 has answered."""
+    """Places calls with one client; each is in the store before its request leaves. With ``once`` it is
+    guarded against being placed twice. With that or ``must_be_kept`` one that can't be kept is not placed."""
 
     def __init__(
-        self, context: Context, settings: Settings, client: Client, *, once: Once | None = None, ahead: bool
+        self,
+        context: Context,
+        settings: Settings,
+        client: Client,
+        *,
+        once: Once | None = None,
+        must_be_kept: bool,
     ) -> None:
         self._context = context
         self._client = client
         self._home = contexts.home(settings)
-        self._of = settings.require("base_url", "subaccount_id")
+        self._account = contexts.account(settings).identity
         self._other_end = settings.other_end
         self._once = once
-        self._ahead = ahead
+        self._must_be_kept = must_be_kept or once is not None
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
 
     @contextmanager
     def placed(self, request: CallRequest) -> Iterator[Session]:
         """Place it; inside, 8x8 has accepted it. What became of it is kept at the end, so as not to keep
         anybody waiting. Raises PlacedBefore, and what the client raises."""
-        number, left = self._begin(request), now()
+        number = self._begin(request)
         session: Session | None = None
         try:
             session = self._context.send(self._client, api.send_callflow(request))
@@ -56,7 +61,7 @@ class Placing:
             self._client.in_doubt = None  # there is none any more
             yield session
         finally:
-            self._end(number, request, session, left)
+            self._end(number, session)
 
     def accepted(self, request: CallRequest, session: Session) -> str:
         """That it was, in one line that fits into 80 columns."""
@@ -70,7 +75,7 @@ class Placing:
         """The session of a call that was kept ahead, and whose answer was lost, has become known."""
         number = self._numbers[request.client_request_id]
         with self._kept_or_told("voicecli sessions will not know its session"), Store(self._home) as store:
-            Attempts(store, **self._of).settle(number, AttemptState.ACCEPTED, session_id)
+            Attempts(store, self._account).record_answer(number, AttemptState.ACCEPTED, session_id)
 
     def forget_doubt(self) -> None:
         """Somebody else tells of the answer that was lost."""
@@ -86,38 +91,35 @@ class Placing:
             return
         with self._nothing_sent(), Store(self._home) as store:
             for request in requests:
-                Attempts(store, **self._of).refuse_repetition(
+                Attempts(store, self._account).refuse_repetition(
                     request, named=self._once.named, within=self._once.within
                 )
 
     def _begin(self, request: CallRequest) -> int | None:
-        if not self._ahead and self._once is None:
-            return None
-        with self._nothing_sent(), Store(self._home) as store:
-            calls = Attempts(store, **self._of)
+        number: int | None = None
+        must = self._must_be_kept
+        words = "voicecli sessions will not know this call"
+        with self._nothing_sent() if must else self._kept_or_told(words), Store(self._home) as store:
+            attempts = Attempts(store, self._account)
             if self._once is None:
-                number = calls.keep(request, AttemptState.SENDING)
+                number = attempts.begin(request)
             else:
-                number = calls.claim(request, named=self._once.named, within=self._once.within)
-        self._numbers[request.client_request_id] = number
+                number = attempts.claim(request, named=self._once.named, within=self._once.within)
+            self._numbers[request.client_request_id] = number
         return number
 
-    def _end(self, number: int | None, request: CallRequest, session: Session | None, left: int) -> None:
+    def _end(self, number: int | None, session: Session | None) -> None:
         session_id = None if session is None else session.session_id
         state: AttemptState | None = AttemptState.ACCEPTED
         if session is None:
             state = None if self._client.in_doubt is None else AttemptState.UNKNOWN
-        if number is None and state is None:
+        if number is None:
             return
-        trouble = "voicecli sessions will not know this call"
+        trouble = "voicecli sessions will not know the session of this call"
         if state is None:
             trouble = "this call counts as perhaps placed, though it was not"
         with self._kept_or_told(trouble), Store(self._home) as store:
-            calls = Attempts(store, **self._of)
-            if number is not None:
-                calls.settle(number, state, session_id)
-            elif state is not None:
-                calls.keep(request, state, session_id, placed=left)
+            Attempts(store, self._account).record_answer(number, state, session_id)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:

@@ -130,9 +130,8 @@ def _forget(context: Context, settings: Settings, kind: str) -> None:
     """What a listener that was killed has replaced is not to be put back over what is wanted now."""
     from voicecli.store.sqlite import Store
 
-    values = settings.require("base_url", "subaccount_id")
     try:
         with Store(contexts.home(settings)) as store:
-            store.forget_webhook(values["base_url"], values["subaccount_id"], kind)
+            store.forget_webhook(contexts.account(settings).identity, kind)
     except VoicecliError as error:
         context.output.warning(f"a listener may still put back what was there before. {error.message}")

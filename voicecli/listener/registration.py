@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from voicecli import api
+from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
@@ -27,11 +28,11 @@ class Registration:
     """
 
     def __init__(
-        self, client: Client, home: Path, *, base_url: str, subaccount_id: str, tell: Callable[[str], None]
+        self, client: Client, home: Path, account: AccountId, *, tell: Callable[[str], None]
     ) -> None:
         self._client = client
         self._home = home
-        self._of = (base_url, subaccount_id)
+        self._account = account
         self._tell = tell
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
@@ -146,7 +147,7 @@ class Registration:
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
         with Store(self._home) as store:
-            store.remember_webhook(*self._of, webhook)
+            store.remember_webhook(self._account, webhook)
         self._taken[webhook.type] = webhook
 
     def _to_put_back(self) -> list[ReplacedWebhook]:
@@ -154,7 +155,7 @@ class Registration:
         stored: dict[str, ReplacedWebhook] = {}
         try:
             with Store(self._home) as store:
-                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(*self._of)}
+                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(self._account)}
         except VoicecliError:
             if not self._taken:
                 raise
@@ -163,6 +164,8 @@ class Registration:
     def _put_all_back(self) -> list[str]:
         """All that can be; then it raises the first of what went wrong."""
         replaced, done = self._to_put_back(), []
+        if replaced:
+            self._tell_of_dropped()
         failures: list[VoicecliError] = []
         now = self.set_now() if replaced else {}
         for webhook in replaced:
@@ -181,10 +184,17 @@ class Registration:
                 continue
             self._taken.pop(kind, None)
             with suppress(VoicecliError), Store(self._home) as store:  # else the next one finds it all right
-                store.forget_webhook(*self._of, kind)
+                store.forget_webhook(self._account, kind)
         if failures:
             raise failures[0]
         return done
+
+    def _tell_of_dropped(self) -> None:
+        """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
+        with suppress(VoicecliError), Store(self._home) as store:
+            for kind, url in store.forget_dropped_webhooks(self._account):
+                where = "was not set" if url is None else f"pointed to {url}"
+                self._tell(f"The {kind} webhook {where} at an earlier time, which is not put back.")
 
     def _put_back(self, webhook: ReplacedWebhook) -> None:
         if webhook.url is None:
@@ -204,11 +214,12 @@ class Registration:
     def _lock_out_others(self) -> None:
         if self._lock is not None:
             return
-        name = hashlib.blake2b("\n".join(self._of).encode(), digest_size=8).hexdigest()
+        name = hashlib.blake2b("\n".join(self._account).encode(), digest_size=8).hexdigest()
         self._lock = Lock.take(self._home / f"registered-{name}.lock")
         if self._lock is None:
+            subaccount = self._account.subaccount
             raise InUse(
-                f"Another voicecli listen on this machine has registered for subaccount {self._of[1]}.",
+                f"Another voicecli listen on this machine has registered for subaccount {subaccount}.",
                 hint="Stop it first: 8x8 reports to one address for each type of event.",
             )
 
