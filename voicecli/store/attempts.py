@@ -155,7 +155,10 @@ def answer(number: int, state: AttemptState | None, session_id: str | None) -> t
         case None:
             return "DELETE FROM calls WHERE id = ? AND session IS NULL", (number,)
         case AttemptState.ACCEPTED:
-            return "UPDATE calls SET state = ?, session = ? WHERE id = ?", (state, session_id, number)
+            return (
+                "UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?",
+                (state, session_id, number),
+            )
         case _:
             return "UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number)
 

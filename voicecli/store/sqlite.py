@@ -42,10 +42,14 @@ class Recorded(NamedTuple):
     times: int
 
 
+DELETED = "-"  # among a webhook's own URLs: it may have been deleted, to be set anew
+
+
 class ReplacedWebhook(NamedTuple):
     """A webhook of 8x8's that points at us, and where it pointed before (None: nowhere).
 
-    ``own_urls`` is where we pointed it: several while it is being moved, since each may be true.
+    ``own_urls`` is what we made of it: several while it is being changed, since each may be true. DELETED
+    stands for one that is not set between a DELETE of ours and setting it anew.
     """
 
     type: str
