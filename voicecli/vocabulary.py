@@ -110,7 +110,6 @@ class Outcome(StrEnum):
     COMPLETED_UNSUBSCRIBED = "COMPLETED_UNSUBSCRIBED"
     COMPLETED_UNSUB_ERROR = "COMPLETED_UNSUB_ERROR"
     UNSUBSCRIBED_CONTACT = "UNSUBSCRIBED_CONTACT"
-    UNSUBSCRIBED = "UNSUBSCRIBED"
 
 
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED)
@@ -130,7 +129,6 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.COMPLETED_UNSUBSCRIBED: "completed, and unsubscribed",
     Outcome.COMPLETED_UNSUB_ERROR: "completed, but unsubscribing went wrong",
     Outcome.UNSUBSCRIBED_CONTACT: "not called: unsubscribed before",
-    Outcome.UNSUBSCRIBED: "unsubscribed",
 }
 
 
@@ -153,7 +151,9 @@ def is_unsubscribed(outcome: str) -> bool:
 
 def outcome_words(status: str) -> str:
     known = outcome(status)
-    return OUTCOMES[known] if isinstance(known, Outcome) else known
+    if isinstance(known, Outcome):
+        return OUTCOMES[known]
+    return "unsubscribed" if spelled(known) == "UNSUBSCRIBED" else known
 
 
 STATUSES: dict[str, tuple[str, ...]] = {

@@ -10,6 +10,7 @@ from conftest import RunningSandbox
 from strict_webhooks import StrictSandbox
 
 from voicecli import api
+from voicecli.account import AccountId
 from voicecli.api import Operation, Webhook
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, Unreachable, VoicecliError
@@ -29,7 +30,7 @@ class World:
 
     def registration(self, home: Path | None = None) -> Registration:
         return Registration(
-            self.client, home or self.home, base_url=self.url, subaccount_id=SUBACCOUNT, tell=self.told.append
+            self.client, home or self.home, AccountId(self.url, SUBACCOUNT), tell=self.told.append
         )
 
     @contextmanager
@@ -245,7 +246,7 @@ def test_a_move_that_fails_again_and_again_is_remembered_once(world: World) -> N
             with pytest.raises(VoicecliError):
                 registration.move("http://127.0.0.1:11", token="a-token")
     with Store(world.home) as store:
-        [webhook] = store.replaced_webhooks(world.url, SUBACCOUNT)
+        [webhook] = store.replaced_webhooks(AccountId(world.url, SUBACCOUNT))
     assert len(webhook.own_urls) == 2
     registration.put_back()
 
@@ -346,7 +347,7 @@ def test_what_was_there_is_on_disk_before_it_is_deleted(
             registration.take(["VSS"], OURS, token="a-token")
     registration.close()
     with Store(strict.home) as store:
-        [webhook] = store.replaced_webhooks(strict.url, SUBACCOUNT)
+        [webhook] = store.replaced_webhooks(AccountId(strict.url, SUBACCOUNT))
     assert (webhook.url, webhook.own_urls[-1]) == ("https://example.com/vss", DELETED)
     assert strict.webhooks() == before
 

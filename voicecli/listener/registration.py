@@ -12,6 +12,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from voicecli import api
+from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, VoicecliError
@@ -43,11 +44,11 @@ class Registration:
     """
 
     def __init__(
-        self, client: Client, home: Path, *, base_url: str, subaccount_id: str, tell: Callable[[str], None]
+        self, client: Client, home: Path, account: AccountId, *, tell: Callable[[str], None]
     ) -> None:
         self._client = client
         self._home = home
-        self._of = (base_url, subaccount_id)
+        self._account = account
         self._tell = tell
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
@@ -177,7 +178,7 @@ class Registration:
         """What was there before is not to be put back any more. Raises StoreFailed."""
         self._taken.pop(kind, None)
         with Store(self._home) as store:
-            store.forget_webhook(*self._of, kind)
+            store.forget_webhook(self._account, kind)
 
     def check(self) -> None:
         """See whether the webhooks are still ours, and tell once of each that is not."""
@@ -248,7 +249,7 @@ class Registration:
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
         with Store(self._home) as store:
-            store.remember_webhook(*self._of, webhook)
+            store.remember_webhook(self._account, webhook)
         self._taken[webhook.type] = webhook
 
     def _to_put_back(self) -> list[ReplacedWebhook]:
@@ -256,7 +257,7 @@ class Registration:
         stored: dict[str, ReplacedWebhook] = {}
         try:
             with Store(self._home) as store:
-                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(*self._of)}
+                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(self._account)}
         except VoicecliError:
             if not self._taken:
                 raise
@@ -266,6 +267,8 @@ class Registration:
         """All that can be, or ``only`` that type; then it raises the first of what went wrong."""
         replaced = [webhook for webhook in self._to_put_back() if only in (None, webhook.type)]
         done = []
+        if replaced:
+            self._tell_of_dropped()
         failures: list[VoicecliError] = []
         now = self.set_now() if replaced else {}
         for webhook in replaced:
@@ -288,6 +291,13 @@ class Registration:
             raise failures[0]
         return done
 
+    def _tell_of_dropped(self) -> None:
+        """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
+        with suppress(VoicecliError), Store(self._home) as store:
+            for kind, url in store.forget_dropped_webhooks(self._account):
+                where = "was not set" if url is None else f"pointed to {url}"
+                self._tell(f"The {kind} webhook {where} at an earlier time, which is not put back.")
+
     def _put_back(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
         if webhook.url is None:
             if self.delete(webhook.type) is Deletion.DISABLED:
@@ -306,11 +316,12 @@ class Registration:
     def _lock_out_others(self) -> None:
         if self._lock is not None:
             return
-        name = hashlib.blake2b("\n".join(self._of).encode(), digest_size=8).hexdigest()
+        name = hashlib.blake2b("\n".join(self._account).encode(), digest_size=8).hexdigest()
         self._lock = Lock.take(self._home / f"registered-{name}.lock")
         if self._lock is None:
+            subaccount = self._account.subaccount
             raise InUse(
-                f"Another voicecli listen on this machine has registered for subaccount {self._of[1]}.",
+                f"Another voicecli listen on this machine has registered for subaccount {subaccount}.",
                 hint="Stop it first: 8x8 reports to one address for each type of event.",
             )
 
