@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,8 @@ class Client(Operations):
 
     ``request_timeout`` is in seconds. ``retries`` is how often a request is tried again that provably
     never happened: no connection, no name, no TLS, or HTTP 429 (after its Retry-After). A request that
-    may have arrived is never sent again. Raises ConfigurationError for what could not work.
+    may have arrived is never sent again. ``trace`` is told where each request goes, how it ended and how long
+    that took. Raises ConfigurationError for what could not work.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Client(Operations):
         request_timeout: float = api.REQUEST_TIMEOUT,
         retries: int = api.RETRIES,
         on_retry: OnRetry | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         self.in_doubt: OutcomeUnknown | Unreachable | None = None
         """What to say of the last request if it is interrupted: it began to leave and was not refused."""
@@ -66,6 +69,7 @@ class Client(Operations):
         self._request_timeout = request_timeout
         self._retries = retries
         self._on_retry = on_retry
+        self._trace = trace
         try:
             self._http = httpx.Client(
                 timeout=httpx.Timeout(request_timeout, connect=min(api.CONNECT_TIMEOUT, request_timeout)),
@@ -107,6 +111,20 @@ class Client(Operations):
         if self._http.is_closed:
             raise ConfigurationError("The client is closed.")
         request = self.request(operation)
+        if self._trace is None:
+            return self._send(request, operation)
+        self._trace(f"> {operation.name}: {request.method} {request.url} ({len(request.body or b'')} bytes)")
+        start, ending = time.monotonic(), "accepted"
+        try:
+            return self._send(request, operation)
+        except VoicecliError as error:
+            ending = error.code
+            raise
+        finally:
+            self._trace(f"< {ending} after {time.monotonic() - start:.3f} s")
+
+    def _send(self, request: HttpRequest, operation: Operation[T]) -> T:
+        """Send it, and again what provably never happened."""
         attempt = 0
         while True:
             pause = min(0.5 * 2**attempt, MAX_WAIT)

@@ -2,8 +2,11 @@
 
 import pytest
 
-from voicecli.cli.exit_codes import ExitCode
-from voicecli.cli.results import Result, outcome_code, overall
+from voicecli.callflow import call_request, make_call
+from voicecli.calling.results import Ending, Result, ending, failed
+from voicecli.cli.call_show import overall, until_confirmed
+from voicecli.cli.exit_codes import ExitCode, result_code
+from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
 from voicecli.events import Event, Received
 from voicecli.sessions.pending import Awaited
 from voicecli.vocabulary import Outcome
@@ -19,36 +22,73 @@ CODES = {
     Outcome.COMPLETED_UNSUB_ERROR: 15,
     Outcome.UNSUBSCRIBED_CONTACT: 15,
 }
+REQUEST = call_request([make_call("+33199000000", "+33199001234")])
+REFUSED = failed(REQUEST, Refused("No.", status_code=-1014))
+LOST = failed(REQUEST, OutcomeUnknown("Gone."))
+BEFORE = failed(REQUEST, PlacedBefore("Twice."))
 
 
-def awaited(status: str | None, digits: str | None = None, *, asks: bool = False) -> Awaited:
+def ended(one: Ending) -> Result:
+    return Result(one, "", {})
+
+
+def exit_code(status: str | None, digits: str | None = None, *, asks: bool = False) -> ExitCode:
     call = Awaited("m-1", "+33199001234", "s-1", asks, frozenset({"1"}) if asks else frozenset())
     if digits is not None:
         call.see(Received(1, 0, Event("VCA", {"sessionId": "s-1", "eventData": digits}), b""))
     if status is not None:
         call.see(Received(2, 0, Event("VSS", {"sessionId": "s-1", "sessionStatus": status}), b""))
-    return call
+    return result_code(ended(ending(call)))
 
 
 def test_every_outcome_has_its_code() -> None:
     assert set(CODES) == set(Outcome)
     for outcome, code in CODES.items():
-        assert outcome_code(awaited(outcome)) == code
-        assert outcome_code(awaited(outcome, asks=True)) == (code or 16)
-        assert outcome_code(awaited(outcome, "2", asks=True)) == (code or 16)
-        assert outcome_code(awaited(outcome, "1", asks=True)) == 0
+        assert exit_code(outcome) == code
+        assert exit_code(outcome, asks=True) == (code or 16)
+        assert exit_code(outcome, "2", asks=True) == (code or 16)
+        assert exit_code(outcome, "1", asks=True) == 0
 
 
 @pytest.mark.parametrize(
     ("status", "code"), [("NO ANSWER", 10), ("CANCELLED", 12), ("SOMETHING_NEW", 14), (None, 8)]
 )
 def test_older_newer_and_missing_words_have_one_too(status: str | None, code: int) -> None:
-    assert outcome_code(awaited(status)) == code
+    assert exit_code(status) == code
+
+
+def test_every_ending_has_a_code() -> None:
+    assert {one: result_code(ended(one)) for one in Ending if one is not Ending.NOT_ACCEPTED}
+    assert result_code(failed(REQUEST, VoicecliError("A fault."))) == 1
 
 
 @pytest.mark.parametrize(
-    ("codes", "code"),
-    [([0, 0], 0), ([0, 11], 7), ([11, 11], 7), ([9, 9], 9), ([9, 0], 7), ([11], 11), ([4], 4)],
+    ("results", "code"),
+    [
+        ([ended(Ending.DONE), ended(Ending.ACCEPTED)], 0),
+        ([ended(Ending.DONE), ended(Ending.BUSY)], 7),
+        ([ended(Ending.BUSY), ended(Ending.BUSY)], 7),
+        ([BEFORE, BEFORE], 9),
+        ([BEFORE, ended(Ending.DONE)], 7),
+        ([ended(Ending.BUSY)], 11),
+        ([REFUSED], 4),
+    ],
 )
-def test_several_calls_have_one_code(codes: list[int], code: int) -> None:
-    assert overall([Result(ExitCode(one), "", {}) for one in codes]) == code
+def test_several_calls_have_one_code(results: list[Result], code: int) -> None:
+    assert overall(results) == code
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ([ended(Ending.BUSY), REFUSED, ended(Ending.DONE)], 0),
+        ([ended(Ending.BUSY), REFUSED], 16),
+        ([ended(Ending.OUT_OF_TIME), ended(Ending.NOT_CONFIRMED)], 8),
+        ([LOST, ended(Ending.BUSY)], 6),
+        ([LOST, ended(Ending.DONE)], 0),
+        ([REFUSED, BEFORE], 9),
+        ([BEFORE, REFUSED], 4),
+    ],
+)
+def test_an_alert_has_one_code(results: list[Result], code: int) -> None:
+    assert until_confirmed(results) == code

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from voicecli import api
 from voicecli.api import Json, Operation
-from voicecli.cli.context import Context
 from voicecli.errors import Refused
 from voicecli.output import Column
 
@@ -40,13 +39,13 @@ def column(name: str, texts: Iterable[str]) -> Column:
     return Column(name, min(WIDEST, max(map(len, (name, *texts)))))
 
 
-def ask(context: Context, client: "Client", operation: Operation[T]) -> T | None:
+def ask(client: "Client", operation: Operation[T]) -> T | None:
     """The answer, or None where there is no such thing in the subaccount. The same refusal can mean that
     there is no such subaccount: then another question is refused, too, and that is raised."""
     try:
-        return context.send(client, operation)
+        return client.send(operation)
     except Refused as error:
         if not error.is_missing:
             raise
-    context.send(client, api.list_webhooks())
+    client.send(api.list_webhooks())
     return None

@@ -61,7 +61,7 @@ def api(
         context.show(context.settings({}), operation)
         return
     with contexts.subaccount_client(context) as client:
-        answer = context.send(client, operation)
+        answer = client.send(operation)
     words = json.dumps(answer, indent=2, ensure_ascii=False)
     context.output.result(words, answer, happened=operation.changes)
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,8 +20,8 @@ from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
 if TYPE_CHECKING:
-    from voicecli.cli.outcomes import Waiting
-    from voicecli.cli.placing import Placing
+    from voicecli.calling.placing import Placing
+    from voicecli.calling.waiting import Waiting
     from voicecli.listener.reports import Reports
 
 EXAMPLES = """Examples:
@@ -190,15 +191,25 @@ def call(
         for request in requests:
             context.show(settings, api.send_callflow(request))
         return ExitCode.DONE
-    from voicecli.cli.placing import Once, Placing
+    from voicecli.calling.placing import Ledger, Once, Placing
 
     guard = Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None
     plan = way_in.listening_plan(context, settings, way, register=True, force=force) if waits else None
     with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
-        placing = Placing(context, settings, client, once=guard, ahead=waits)
+        context.ledger = Ledger()
+        placing = Placing(
+            client,
+            contexts.account(settings),
+            contexts.home(settings),
+            once=guard,
+            ahead=waits,
+            ledger=context.ledger,
+            warn=context.output.warning,
+        )
         if plan is None:
             return _place(context, placing, requests)
-        from voicecli.cli.outcomes import Waiting
+        from voicecli.calling.waiting import Waiting
+        from voicecli.cli.call_show import show_event
         from voicecli.store.sqlite import Store
 
         if until_confirmed or len(requests) == 1:
@@ -209,44 +220,62 @@ def call(
         reports = contexts.reports(context, settings, plan, digits=script.captures)
         with Store(plan.home) as store:
             waiting = Waiting(
-                context,
                 placing,
                 store,
                 timeout=timeout or DEFAULT_TIMEOUT,
+                on_event=partial(show_event, context),
                 digits=script.captures,
                 confirming=script.confirming(),
             )
-            return interrupts.run(_wait(reports, waiting, requests, until_confirmed=until_confirmed))
+            return interrupts.run(_wait(context, reports, waiting, requests, until_confirmed=until_confirmed))
 
 
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
     """Place calls. One that is alone raises what went wrong; of several, each has its line."""
-    from voicecli.cli.results import Result, accepted, failed, overall
+    from voicecli.calling.results import accepted, failed
+    from voicecli.cli.call_show import overall, show
 
     results = []
     for request in requests:
         try:
             with placing.placed(request) as session:
-                words, data = placing.accepted(request, session), accepted(request, session)
-                results.append(Result(ExitCode.DONE, words, data, session.session_id))
-                results[-1].show(context)
-                placing.told(request)
+                results.append(accepted(request, session, context.accepted_words(request, session)))
+                show(context, results[-1])
+                placing.ledger.report(request)
         except OutputFailed:
             raise
         except VoicecliError as error:
             if len(requests) == 1:
                 raise
             results.append(failed(request, error))
-            results[-1].show(context)
+            show(context, results[-1])
     return overall(results)
 
 
 async def _wait(
-    reports: "Reports", waiting: "Waiting", requests: Sequence[CallRequest], *, until_confirmed: bool
+    context: Context,
+    reports: "Reports",
+    waiting: "Waiting",
+    requests: Sequence[CallRequest],
+    *,
+    until_confirmed: bool,
 ) -> ExitCode:
-    async with reports:
-        if until_confirmed:
-            return await waiting.until_confirmed(requests)
-        if len(requests) == 1:
-            return await waiting.alone(requests[0])
-        return await waiting.together(requests)
+    """Place calls and show what becomes of each. One that is alone raises what went wrong."""
+    from contextlib import aclosing
+
+    from voicecli.cli import call_show
+
+    found = []
+    results = waiting.until_confirmed(requests) if until_confirmed else waiting.together(requests)
+    async with reports, aclosing(results):
+        async for result in results:
+            if result.error is not None and len(requests) == 1 and not until_confirmed:
+                raise result.error
+            found.append(result)
+            call_show.show(context, result)
+        if not until_confirmed:
+            return call_show.overall(found)
+        code = call_show.until_confirmed(found)
+        if code is ExitCode.NOT_CONFIRMED:
+            context.output.note("Nobody has confirmed.")
+        return code

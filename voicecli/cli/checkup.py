@@ -119,7 +119,7 @@ class Checkup:
     def _reachable(self, values: Settings, client: "Client") -> Mapping[str, Webhook] | None:
         where = values.require("base_url")["base_url"]
         try:
-            webhooks = self._context.send(client, api.list_webhooks())
+            webhooks = client.send(api.list_webhooks())
         except Refused as error:
             check = "subaccount" if error.is_missing else "API"
             check = "key" if error.http_status in UNAUTHORIZED else check
@@ -141,7 +141,7 @@ class Checkup:
     def _asked(self, check: str, client: "Client", operation: Operation[T]) -> T | None:
         """The answer to a question that no call depends on; None, and a warning, where there is none."""
         try:
-            return self._context.send(client, operation)
+            return client.send(operation)
         except VoicecliError as error:
             self._found(check, State.WARNING, f"That can't be checked. {error.message}", error.hint)
             return None

@@ -1,12 +1,11 @@
 """What a command needs from the world, each made when it is first asked for."""
 
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
@@ -14,7 +13,10 @@ from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
-    from voicecli.api import Operation
+    from voicecli.account import Account
+    from voicecli.api import Operation, Session
+    from voicecli.callflow import CallRequest
+    from voicecli.calling.placing import Ledger
     from voicecli.client import Client
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
@@ -28,13 +30,6 @@ CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
 
-class Accepted(NamedTuple):
-    """A call that 8x8 accepted, in words and by its session."""
-
-    words: str
-    session_id: str
-
-
 @dataclass
 class Context:
     """Streams, output and settings of one run. Tests and other programs hand in their own."""
@@ -44,33 +39,42 @@ class Context:
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
     format: str = "people"
     debug: bool = False
-    accepted: dict[str, Accepted] = field(default_factory=dict)
-    """What 8x8 accepted and nobody has been told of, by clientRequestId."""
-    lost: dict[str, VoicecliError] = field(default_factory=dict)
-    """What 8x8 has not answered, and nobody knows yet, by clientRequestId."""
     hinted: set[str] = field(default_factory=set)  # advice that was given
+    ledger: "Ledger | None" = None
+    """The calls that an interrupt has to tell of, once some are placed."""
     _client: "Client | None" = field(default=None, init=False, repr=False)
+    _other_end: str = field(default="8x8", init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: accepted calls, some that may have been placed, or nothing."""
         self.output.give_up()
-        doubts: list[VoicecliError] = [*self.lost.values()]
+        accepted = {} if self.ledger is None else self.ledger.accepted
+        doubts: list[VoicecliError] = [] if self.ledger is None else [*self.ledger.lost.values()]
         if self._client is not None and self._client.in_doubt is not None:
             doubts.append(self._client.in_doubt)
         words = [doubt.message for doubt in doubts]
         hints = [doubt.hint for doubt in doubts]
         details = dict(doubts[-1].details()) if doubts else {}
-        if self.accepted:
-            told = "; ".join(accepted.words for accepted in self.accepted.values())
+        if accepted:
+            told = "; ".join(self._accepted(*call) for call in accepted.values())
             words.insert(0, f"Interrupted, after this: {told}.")
             hints.insert(0, "A call that was accepted goes on: see voicecli sessions.")
             details["accepted"] = [
-                {"sessionId": accepted.session_id, "clientRequestId": request_id}
-                for request_id, accepted in self.accepted.items()
+                {"sessionId": call.session_id, "clientRequestId": request_id}
+                for request_id, call in accepted.items()
             ]
         if len(doubts) > 1:
             details["unknown"] = [doubt.details().get("clientRequestId") for doubt in doubts]
         return Interrupted(" ".join(words) or "Interrupted.", hint=" ".join(hints), details=details)
+
+    def accepted_words(self, request: "CallRequest", session: "Session") -> str:
+        """That a call was accepted, in one line that fits into 80 columns."""
+        from voicecli.calling.results import destination
+
+        return self._accepted(destination(request), session.session_id)
+
+    def _accepted(self, destination: str, session_id: str) -> str:
+        return f"{self._other_end} accepted session {session_id} to {destination}"
 
     @cached_property
     def output(self) -> Output:
@@ -92,6 +96,7 @@ class Context:
             self.output.hide(secret)
         for warning in loaded.warnings:
             self.output.warning(warning)
+        self._other_end = loaded.other_end
         return loaded
 
     def client(
@@ -114,26 +119,11 @@ class Context:
             on_retry=lambda reason, pause: (tell or self.output.note)(
                 f"{reason}; trying again in {pause:.1f} s"
             ),
+            trace=self.output.note if self.debug else None,
         )
         if is_main:
             self._client = client
         return client
-
-    def send(self, client: "Client", operation: "Operation[T]") -> "T":
-        """Carry an operation out; with --debug, tell where it goes and how long it takes."""
-        if not self.debug:
-            return client.send(operation)
-        request = client.request(operation)
-        size = len(request.body or b"")
-        self.output.note(f"> {operation.name}: {request.method} {request.url} ({size} bytes)")
-        start, ending = time.monotonic(), "accepted"
-        try:
-            return client.send(operation)
-        except VoicecliError as error:
-            ending = error.code
-            raise
-        finally:
-            self.output.note(f"< {ending} after {time.monotonic() - start:.3f} s")
 
     def show(self, settings: "Settings", operation: "Operation[T]") -> None:
         """The request that would be sent, as the answer of a command; without the key."""
@@ -184,6 +174,13 @@ def of(ctx: typer.Context) -> Context:
     if not isinstance(context, Context):
         raise TypeError("a command was run without its context")
     return context
+
+
+def account(settings: "Settings") -> "Account":
+    """Whose calls these are. Raises InvalidInput or ConfigurationError."""
+    from voicecli.account import Account
+
+    return Account(**settings.require(*CONNECTION))
 
 
 def home(settings: "Settings") -> Path:

@@ -1,6 +1,8 @@
 """The exit codes, and which error ends in which. Scripts rely on them: a code never changes its meaning."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from voicecli.errors import (
     ConfigurationError,
@@ -13,6 +15,9 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
+
+if TYPE_CHECKING:
+    from voicecli.calling.results import Result
 
 
 class ExitCode(IntEnum):
@@ -58,3 +63,22 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
 
 def exit_code(error: VoicecliError) -> ExitCode:
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAULT)
+
+
+_ENDINGS: Mapping[str, ExitCode] = {  # by Ending, whose module most commands need not load
+    "accepted": ExitCode.DONE,
+    "done": ExitCode.DONE,
+    "no answer": ExitCode.NO_ANSWER,
+    "busy": ExitCode.BUSY,
+    "canceled": ExitCode.CANCELED,
+    "failed": ExitCode.FAILED,
+    "error": ExitCode.ERROR,
+    "unsubscribed": ExitCode.UNSUBSCRIBED,
+    "not confirmed": ExitCode.NOT_CONFIRMED,
+    "out of time": ExitCode.OUT_OF_TIME,
+}
+
+
+def result_code(result: "Result") -> ExitCode:
+    """The exit code for one call."""
+    return _ENDINGS[result.ending] if result.error is None else exit_code(result.error)

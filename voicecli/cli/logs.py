@@ -100,7 +100,7 @@ def export(
             hint="What a job exports was said when it was started.",
         )
     with contexts.subaccount_client(context) as client:
-        job_id = _start(context, client, since, until, limit) if job is None else _job(job)
+        job_id = _start(client, since, until, limit) if job is None else _job(job)
         with _resumable(context, job_id, file):
             if job is None:
                 context.output.note(f"The export has begun. To go on with it later: {_resume(job_id, file)}")
@@ -118,7 +118,7 @@ def cancel(
     """Stop an export that is under way."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        context.send(client, api.cancel_log_export(_job(job)))
+        client.send(api.cancel_log_export(_job(job)))
     context.output.result(
         f"Export {job} is cancelled", {"jobId": job, "cancelled": True}, identifier=job, happened=True
     )
@@ -139,16 +139,14 @@ def _resume(job_id: str, file: str | None) -> str:
     return f"voicecli logs export --job {shlex.quote(job_id)}{output}"
 
 
-def _start(
-    context: Context, client: "Client", since: datetime | None, until: datetime | None, limit: int | None
-) -> str:
+def _start(client: "Client", since: datetime | None, until: datetime | None, limit: int | None) -> str:
     now = datetime.now(UTC)
     since, until = since or now - DEFAULT_LENGTH, until or now + SLACK
     if since >= until:
         raise InvalidInput(
             f"--from must be before --to, and {since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}."
         )
-    return context.send(client, api.start_log_export(since=since, until=until, limit=limit or 0))
+    return client.send(api.start_log_export(since=since, until=until, limit=limit or 0))
 
 
 @contextmanager
@@ -173,7 +171,7 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
     start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
     while True:
         try:
-            export = context.send(client, api.get_log_export(job_id))
+            export = client.send(api.get_log_export(job_id))
         except Unreachable as error:
             missed += 1
             if missed == MAX_MISSED:

@@ -32,7 +32,7 @@ def list_(
         return
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        found = context.send(client, api.list_numbers())
+        found = client.send(api.list_numbers())
     if not found:
         context.output.note("The subaccount has no numbers.")
     kinds = [answers.field(number, "numberType") for number in found]
@@ -78,7 +78,7 @@ def check(
     context = contexts.of(ctx)
     wanted = options.number("NUMBER", number)
     with contexts.subaccount_client(context) as client:
-        found = answers.ask(context, client, api.check_number(wanted))
+        found = answers.ask(client, api.check_number(wanted))
     if found is None:
         raise Refused(
             f"{wanted} is not a number of this subaccount.",

@@ -33,7 +33,7 @@ def show(
     """Show where recordings go; the password is never told."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        config = answers.ask(context, client, api.get_recording_push_config())
+        config = answers.ask(client, api.get_recording_push_config())
     if config is None:
         context.output.result("Recordings are not sent anywhere", {"configured": False})
         return
@@ -79,7 +79,7 @@ def set_(
         protocol=kind, host=host, port=port, username=username, password=password, path=path
     )
     with contexts.subaccount_client(context, settings) as client:
-        context.send(client, operation)
+        client.send(operation)
     data = {"protocol": kind, "host": host, "port": port, "username": username, "path": path}
     context.output.result(
         f"Recordings go to {kind} {host}:{port}, path {path}", {"configured": True, **data}, happened=True
@@ -95,7 +95,7 @@ def delete(
     """Stop sending recordings."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        deleted = answers.ask(context, client, api.delete_recording_push_config())
+        deleted = answers.ask(client, api.delete_recording_push_config())
     if deleted is None:
         context.output.result("Recordings were not sent anywhere", {"deleted": False})
         return

@@ -38,7 +38,7 @@ def recordings(
             hint="It is what voicecli call prints.",
         )
     with contexts.subaccount_client(context) as client:
-        found = answers.ask(context, client, api.list_recordings(session))
+        found = answers.ask(client, api.list_recordings(session))
     if found is None:
         raise Refused(
             "There is no such session in this subaccount.",

@@ -34,7 +34,7 @@ def voices(
     wanted_gender = "" if gender is None else options.one_of(gender, GENDERS, "gender")
     wanted_locale = "" if locale is None else _plain(locale)
     with contexts.subaccount_client(context) as client:
-        profiles = context.send(client, api.list_speech_profiles())
+        profiles = client.send(api.list_speech_profiles())
     found = [
         profile
         for profile in profiles

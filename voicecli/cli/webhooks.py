@@ -35,7 +35,7 @@ def list_(
     """List the subaccount's webhooks."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        found = {webhook.type: webhook for webhook in context.send(client, api.list_webhooks())}
+        found = {webhook.type: webhook for webhook in client.send(api.list_webhooks())}
     kinds = (*api.WEBHOOK_TYPES, *sorted(found.keys() - {*api.WEBHOOK_TYPES}))
     context.output.table(_row(kind, found.get(kind)) for kind in kinds)
 
@@ -81,7 +81,7 @@ def set_(
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
         )
     with contexts.subaccount_client(context, settings) as client:
-        context.send(client, api.set_webhook(kind, url, authorization=token))
+        client.send(api.set_webhook(kind, url, authorization=token))
     how = "without a token" if token is None else "with the token"
     data = {"type": kind, "url": url, "hasAuthorization": token is not None}
     context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)
@@ -100,7 +100,7 @@ def delete(
     [kind] = options.webhook_types(type_)
     settings = context.settings({})
     with contexts.subaccount_client(context, settings) as client:
-        deleted = answers.ask(context, client, api.delete_webhook(kind))
+        deleted = answers.ask(client, api.delete_webhook(kind))
     if deleted is None:
         context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
         return

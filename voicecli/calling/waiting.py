@@ -1,17 +1,16 @@
-"""Waits for what becomes of calls: ``call --wait``, ``--confirm`` and ``--until-confirmed``."""
+"""Waits for what becomes of calls: all of several, or one after the other until somebody confirms."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from voicecli.api import Session
 from voicecli.callflow import CallRequest, destinations
-from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode
-from voicecli.cli.placing import Placing
-from voicecli.cli.results import Result, accepted, destination, failed, outcome_code, overall
+from voicecli.calling.placing import Placing
+from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed
 from voicecli.errors import OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.events import Received
 from voicecli.sessions.pending import Awaited
@@ -22,6 +21,45 @@ from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.1  # seconds between two looks into the store
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
+
+
+class Accepted(NamedTuple):
+    """8x8 accepted a call."""
+
+    request: CallRequest
+    session: Session
+
+
+class AnswerLost(NamedTuple):
+    """No answer came to a request; its summary may tell what became of it."""
+
+    error: OutcomeUnknown
+
+
+class Reported(NamedTuple):
+    """8x8 reported something of a call, in words."""
+
+    destination: str
+    words: str
+
+
+class NotWaitedFor(NamedTuple):
+    """A call goes on, but somebody has confirmed an earlier one."""
+
+    destination: str
+
+
+class Progress(NamedTuple):
+    """How many calls are open, for how many seconds, and what was last heard of the first of them."""
+
+    open: int
+    seconds: float = 0.0
+    destination: str = ""
+    words: str = ""
+
+
+CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | Progress
+"""What happens while calls are waited for; Progress comes ten times a second."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,50 +82,41 @@ class _Call:
 
 class Waiting:
     """Places calls and waits for their outcomes, for at most ``timeout`` each, while 8x8's reports get into
-    the store. ``digits`` is whether the calls ask for some, and ``confirming`` has those that confirm."""
+    the store. ``digits`` is whether the calls ask for some, and ``confirming`` has those that confirm.
+    Raises StoreFailed where the store can't be read."""
 
     def __init__(
         self,
-        context: Context,
         placing: Placing,
         store: Store,
         *,
         timeout: timedelta,
+        on_event: Callable[[CallEvent], None],
         digits: bool = False,
         confirming: frozenset[str] = frozenset(),
     ) -> None:
-        self._context = context
         self._placing = placing
         self._store = store
         self._timeout = timeout
+        self._on_event = on_event
         self._digits = digits
         self._confirming = confirming
         self._newest = stored_events.last_event(store)
 
-    async def alone(self, request: CallRequest) -> ExitCode:
-        """One call. Raises what kept it from being placed, and OutcomeUnknown where nobody can know."""
-        call = await self._place(request)
-        [result] = await self._outcomes([call])
-        if call.lost is not None and not result.placed:
-            raise call.lost
-        result.show(self._context)
-        return result.code
-
-    async def together(self, requests: Sequence[CallRequest]) -> ExitCode:
-        """Several calls: all are placed, and then there is one result for each, as it is known."""
-        calls, refused = [], []
+    async def together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
+        """All are placed, and then there is a result for each, as soon as it is known."""
+        calls = []
         for request in requests:
             try:
                 calls.append(await self._place(request))
             except VoicecliError as error:
-                refused.append(failed(request, error))
-                refused[-1].show(self._context)
-        return overall([*refused, *await self._outcomes(calls, show=True)])
+                yield failed(request, error)
+        async for result in self._outcomes(calls):
+            yield result
 
-    async def until_confirmed(self, requests: Sequence[CallRequest]) -> ExitCode:
+    async def until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """One call after the other, until somebody confirms; who was called before can still do so. They are
-        one alert: it was placed before if the first call that would be placed was."""
-        results: list[Result] = []
+        one alert: it was placed before if the first call that would be placed was (PlacedBefore)."""
         earlier: list[_Call] = []
         for request in requests:
             calls: list[_Call] = []
@@ -99,20 +128,13 @@ class Waiting:
                 if isinstance(error, PlacedBefore) and not earlier:
                     raise
                 if not _confirmed(earlier):
-                    results.append(failed(request, error))
-                    results[-1].show(self._context)
-            results += await self._outcomes(calls, earlier, show=True)
-            if results[-1].code is ExitCode.DONE:
-                return ExitCode.DONE
+                    yield failed(request, error)
+            result = None
+            async for result in self._outcomes(calls, earlier):
+                yield result
+            if result is not None and result.ending is Ending.DONE:
+                return
             earlier += calls
-        codes = {result.code for result in results}
-        for nobody_knows in (ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME):
-            if nobody_knows in codes:
-                return nobody_knows
-        if not earlier:
-            return results[-1].code
-        self._context.output.note("Nobody has confirmed.")
-        return ExitCode.NOT_CONFIRMED
 
     # -- one call ------------------------------------------------------------------------------------
 
@@ -147,38 +169,35 @@ class Waiting:
             raise
         except OutcomeUnknown as error:
             call.lost = error
-            self._context.lost[request.client_request_id] = error
-            self._placing.forget_doubt()
-            self._context.output.note(f"{error.message} Waiting for its summary.")
+            self._placing.lost(request, error)
+            self._on_event(AnswerLost(error))
         else:
             awaited.session_id = call.session.session_id
-            self._context.output.note(self._placing.accepted(request, call.session))
+            self._on_event(Accepted(request, call.session))
         call.start = time.monotonic()
         self._look([call], since=call.before)
         return call
 
     async def _outcomes(
-        self, calls: Sequence[_Call], earlier: Sequence[_Call] = (), *, show: bool = False
-    ) -> list[Result]:
+        self, calls: Sequence[_Call], earlier: Sequence[_Call] = ()
+    ) -> AsyncGenerator[Result, None]:
         """What became of calls, each as soon as it is known. If one of the ``earlier`` ones is confirmed
         meanwhile, that is all there is to know."""
-        waiting, results = list(calls), []
+        waiting = list(calls)
         while True:
             self._look((*waiting, *earlier))
             over = [call for call in waiting if self._is_over(call)]
             confirmed = _confirmed(earlier)
             for call in (*over, *confirmed):
-                results.append(self._result(call))
-                if show:
-                    results[-1].show(self._context)
+                yield self._result(call)
             waiting = [call for call in waiting if call not in over]
             if confirmed:
                 for call in waiting:
-                    self._context.output.note(f"{call.where}: goes on, and is not waited for")
+                    self._on_event(NotWaitedFor(call.where))
                 waiting = []
-            self._show_progress(waiting)
+            self._on_event(self._progress(waiting))
             if not waiting:
-                return results
+                return
             await asyncio.sleep(LOOK_EVERY)
 
     def _look(self, calls: Sequence[_Call], *, since: int | None = None) -> None:
@@ -211,13 +230,13 @@ class Waiting:
         event, awaited = received.event, call.awaited
         if awaited.names(event) and self._is_new(call, event.session_id):
             awaited.session_id = event.session_id
-            self._placing.settle(call.request, event.session_id)
+            self._placing.record_answer(call.request, event.session_id)
             for earlier in stored_events.events_of_one(self._store, event.session_id):
                 awaited.see(earlier)
         words = awaited.see(received)
         if words is not None and event.type != "VSS":
             call.words = words
-            self._context.output.note(f"{call.where}: {words}")
+            self._on_event(Reported(call.where, words))
 
     def _is_new(self, call: _Call, session_id: str) -> bool:
         """Whether a session can be that of a call whose answer was lost: one that was known before is that of
@@ -231,37 +250,31 @@ class Waiting:
 
     def _result(self, call: _Call) -> Result:
         awaited = call.awaited
-        code, hint = outcome_code(awaited), ""
         if awaited.session_id is None and call.lost is not None:
             return failed(call.request, call.lost)
-        if code is ExitCode.OUT_OF_TIME:
+        found, hint = ending(awaited), ""
+        if found is Ending.OUT_OF_TIME:
             hint = (
                 f"It may go on: voicecli sessions {awaited.session_id} shows what a listener receives of it."
             )
-        self._placing.told(call.request)
-        self._context.lost.pop(call.request.client_request_id, None)
+        self._placing.ledger.report(call.request)
         data = {
-            **accepted(call.request, call.session),
+            **call_data(call.request, call.session),
             "sessionId": awaited.session_id,
             "outcome": awaited.outcome,
             "words": awaited.words(),
             **({"digits": awaited.digits} if self._digits else {}),
             **({"confirmed": awaited.confirmed} if self._confirming else {}),
-            "exitCode": code,
         }
         asks_for_code = self._digits and not self._confirming
         identifier = awaited.digits if asks_for_code else awaited.session_id
-        return Result(code, f"{call.where}: {awaited.words()}", data, identifier or "", hint)
+        return Result(found, f"{call.where}: {awaited.words()}", data, identifier or "", hint)
 
-    def _show_progress(self, waiting: Sequence[_Call]) -> None:
+    def _progress(self, waiting: Sequence[_Call]) -> Progress:
         if not waiting:
-            self._context.output.progress("")
-            return
-        seconds = time.monotonic() - waiting[0].start
-        what = (
-            f"{waiting[0].where}: {waiting[0].words}" if len(waiting) == 1 else f"{len(waiting)} calls open"
-        )
-        self._context.output.progress(f"{what}, {seconds:.0f} s")
+            return Progress(0)
+        first = waiting[0]
+        return Progress(len(waiting), time.monotonic() - first.start, first.where, first.words)
 
 
 def _confirmed(calls: Sequence[_Call]) -> list[_Call]:

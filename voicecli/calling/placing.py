@@ -1,21 +1,21 @@
 """Places calls, and keeps in the store that they were placed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from voicecli import api
+from voicecli.account import Account
 from voicecli.api import Session
 from voicecli.callflow import CallRequest
-from voicecli.cli import context as contexts
-from voicecli.cli.context import Accepted, Context
-from voicecli.cli.results import destination
+from voicecli.calling.results import destination
 from voicecli.client import Client
 from voicecli.clock import now
-from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.errors import ConfigurationError, OutcomeUnknown, StoreFailed, VoicecliError
 from voicecli.sessions.attempts import AttemptState
-from voicecli.settings import Settings
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 
@@ -27,20 +27,49 @@ class Once(NamedTuple):
     named: bool
 
 
+class Unreported(NamedTuple):
+    """A call that 8x8 accepted, and that nobody has been told of."""
+
+    destination: str
+    session_id: str
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What an interrupt has to tell of: calls that were accepted and that nobody has been told of, and those
+    whose answer was lost; both by clientRequestId."""
+
+    accepted: dict[str, Unreported] = field(default_factory=dict)
+    lost: dict[str, OutcomeUnknown] = field(default_factory=dict)
+
+    def report(self, request: CallRequest) -> None:
+        """It has been told what became of this one."""
+        self.accepted.pop(request.client_request_id, None)
+        self.lost.pop(request.client_request_id, None)
+
+
 class Placing:
     """Places calls with one client. With ``once`` a call is guarded; with ``ahead`` it is in the store before
-    its request leaves, and otherwise as soon as 8x8 has answered."""
+    its request leaves, and otherwise as soon as 8x8 has answered. ``warn`` is told what could not be kept."""
 
     def __init__(
-        self, context: Context, settings: Settings, client: Client, *, once: Once | None = None, ahead: bool
+        self,
+        client: Client,
+        account: Account,
+        home: Path,
+        *,
+        once: Once | None,
+        ahead: bool,
+        ledger: Ledger,
+        warn: Callable[[str], None],
     ) -> None:
-        self._context = context
+        self.ledger = ledger
         self._client = client
-        self._home = contexts.home(settings)
-        self._of = settings.require("base_url", "subaccount_id")
-        self._other_end = settings.other_end
+        self._home = home
+        self._account = account
         self._once = once
         self._ahead = ahead
+        self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
 
     @contextmanager
@@ -50,30 +79,23 @@ class Placing:
         number, left = self._begin(request), now()
         session: Session | None = None
         try:
-            session = self._context.send(self._client, api.send_callflow(request))
-            words = self.accepted(request, session)
-            self._context.accepted[request.client_request_id] = Accepted(words, session.session_id)
+            session = self._client.send(api.send_callflow(request))
+            unreported = Unreported(destination(request), session.session_id)
+            self.ledger.accepted[request.client_request_id] = unreported
             self._client.in_doubt = None  # there is none any more
             yield session
         finally:
             self._end(number, request, session, left)
 
-    def accepted(self, request: CallRequest, session: Session) -> str:
-        """That it was, in one line that fits into 80 columns."""
-        return f"{self._other_end} accepted session {session.session_id} to {destination(request)}"
-
-    def told(self, request: CallRequest) -> None:
-        """An interrupt need not tell of it any more."""
-        self._context.accepted.pop(request.client_request_id, None)
-
-    def settle(self, request: CallRequest, session_id: str) -> None:
+    def record_answer(self, request: CallRequest, session_id: str) -> None:
         """The session of a call that was kept ahead, and whose answer was lost, has become known."""
         number = self._numbers[request.client_request_id]
-        with self._kept_or_told("voicecli sessions will not know its session"), Store(self._home) as store:
-            Attempts(store, **self._of).settle(number, AttemptState.ACCEPTED, session_id)
+        with self._warn_of("voicecli sessions will not know its session"), Store(self._home) as store:
+            self._attempts(store).settle(number, AttemptState.ACCEPTED, session_id)
 
-    def forget_doubt(self) -> None:
+    def lost(self, request: CallRequest, error: OutcomeUnknown) -> None:
         """Somebody else tells of the answer that was lost."""
+        self.ledger.lost[request.client_request_id] = error
         self._client.in_doubt = None
 
     def stop(self) -> None:
@@ -86,19 +108,22 @@ class Placing:
             return
         with self._nothing_sent(), Store(self._home) as store:
             for request in requests:
-                Attempts(store, **self._of).refuse_repetition(
+                self._attempts(store).refuse_repetition(
                     request, named=self._once.named, within=self._once.within
                 )
+
+    def _attempts(self, store: Store) -> Attempts:
+        return Attempts(store, base_url=self._account.base_url, subaccount_id=self._account.subaccount_id)
 
     def _begin(self, request: CallRequest) -> int | None:
         if not self._ahead and self._once is None:
             return None
         with self._nothing_sent(), Store(self._home) as store:
-            calls = Attempts(store, **self._of)
+            attempts = self._attempts(store)
             if self._once is None:
-                number = calls.keep(request, AttemptState.SENDING)
+                number = attempts.keep(request, AttemptState.SENDING)
             else:
-                number = calls.claim(request, named=self._once.named, within=self._once.within)
+                number = attempts.claim(request, named=self._once.named, within=self._once.within)
         self._numbers[request.client_request_id] = number
         return number
 
@@ -112,12 +137,12 @@ class Placing:
         trouble = "voicecli sessions will not know this call"
         if state is None:
             trouble = "this call counts as perhaps placed, though it was not"
-        with self._kept_or_told(trouble), Store(self._home) as store:
-            calls = Attempts(store, **self._of)
+        with self._warn_of(trouble), Store(self._home) as store:
+            attempts = self._attempts(store)
             if number is not None:
-                calls.settle(number, state, session_id)
+                attempts.settle(number, state, session_id)
             elif state is not None:
-                calls.keep(request, state, session_id, placed=left)
+                attempts.keep(request, state, session_id, placed=left)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:
@@ -127,9 +152,9 @@ class Placing:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
 
     @contextmanager
-    def _kept_or_told(self, trouble: str) -> Iterator[None]:
+    def _warn_of(self, trouble: str) -> Iterator[None]:
         """The call was placed, whatever becomes of the note about it."""
         try:
             yield
         except VoicecliError as error:
-            self._context.output.warning(f"{trouble}. {error.message}")
+            self._warn(f"{trouble}. {error.message}")

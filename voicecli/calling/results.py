@@ -1,0 +1,99 @@
+"""What became of each call that was asked for: in words, for programs, and how it ended."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.api import Session
+from voicecli.callflow import CallRequest, destinations
+from voicecli.errors import VoicecliError
+from voicecli.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.sessions.pending import Awaited
+
+
+class Ending(StrEnum):
+    """How a call ended for the command that placed it."""
+
+    ACCEPTED = "accepted"  # nobody waited for more
+    DONE = "done"  # completed; where it asked for digits, with digits that count
+    NO_ANSWER = "no answer"
+    BUSY = "busy"
+    CANCELED = "canceled"
+    FAILED = "failed"
+    ERROR = "error"  # or an outcome that nobody listed yet
+    UNSUBSCRIBED = "unsubscribed"
+    NOT_CONFIRMED = "not confirmed"
+    OUT_OF_TIME = "out of time"
+    NOT_ACCEPTED = "not accepted"  # certainly or perhaps not: the result has the error
+
+
+_ENDINGS: Mapping[str, Ending] = {
+    Outcome.COMPLETED: Ending.DONE,
+    Outcome.NO_ANSWER: Ending.NO_ANSWER,
+    Outcome.BUSY: Ending.BUSY,
+    Outcome.CANCELED: Ending.CANCELED,
+    Outcome.FAILED: Ending.FAILED,
+    Outcome.ERROR: Ending.ERROR,
+    Outcome.COMPLETED_UNSUBSCRIBED: Ending.UNSUBSCRIBED,
+    Outcome.COMPLETED_UNSUB_ERROR: Ending.UNSUBSCRIBED,
+    Outcome.UNSUBSCRIBED_CONTACT: Ending.UNSUBSCRIBED,
+}
+
+
+class Result(NamedTuple):
+    """What became of one call: ``words`` are a line for people, ``data`` the same for programs. ``error`` is
+    what kept it from being placed, certainly or perhaps; then ``ending`` is NOT_ACCEPTED."""
+
+    ending: Ending
+    words: str
+    data: Mapping[str, object]
+    identifier: str = ""
+    hint: str = ""
+    error: VoicecliError | None = None
+
+    @property
+    def placed(self) -> bool:
+        return self.error is None
+
+
+def destination(request: CallRequest) -> str:
+    """Whom it calls, in words."""
+    return next(iter(destinations(request.callflow)), "a scenario")
+
+
+def call_data(request: CallRequest, session: Session | None) -> dict[str, object]:
+    """What is known of a call that was sent, for programs; its session is None where the answer was lost."""
+    return {
+        "sessionId": None if session is None else session.session_id,
+        "sessionStatus": None if session is None else session.session_status,
+        "destination": destination(request),
+        "clientRequestId": request.client_request_id,
+        "clientActionId": request.client_action_id,
+        "callFlowRequestId": None if session is None else session.call_flow_request_id,
+        "validUntil": None if session is None else session.valid_until,
+    }
+
+
+def accepted(request: CallRequest, session: Session, words: str) -> Result:
+    """A call that 8x8 accepted, and that nobody waits for."""
+    return Result(Ending.ACCEPTED, words, call_data(request, session), session.session_id)
+
+
+def failed(request: CallRequest, error: VoicecliError) -> Result:
+    """A call among others that was not placed, or perhaps not."""
+    where = destination(request)
+    ids = {"destination": where, "clientRequestId": request.client_request_id}
+    data = {**ids, "error": error.data()}
+    return Result(Ending.NOT_ACCEPTED, f"{where}: {error.message}", data, hint=error.hint, error=error)
+
+
+def ending(call: "Awaited") -> Ending:
+    """How a call ended that was waited for."""
+    if call.confirmed:
+        return Ending.DONE
+    if call.outcome is None:
+        return Ending.OUT_OF_TIME
+    found = _ENDINGS.get(call.outcome, Ending.ERROR)
+    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.digits_wanted else found
