@@ -13,7 +13,6 @@ from voicecli.api import Session
 from voicecli.callflow import CallRequest
 from voicecli.calling.results import destination
 from voicecli.client import Client
-from voicecli.clock import now
 from voicecli.errors import ConfigurationError, OutcomeUnknown, StoreFailed, VoicecliError
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts
@@ -49,8 +48,9 @@ class Ledger:
 
 
 class Placing:
-    """Places calls with one client. With ``once`` a call is guarded; with ``ahead`` it is in the store before
-    its request leaves, and otherwise as soon as 8x8 has answered. ``warn`` is told what could not be kept."""
+    """Places calls with one client; each is in the store before its request leaves. With ``once`` it is
+    guarded against being placed twice; with that or ``ahead`` one that can't be kept is not placed. ``warn``
+    is told what could not be kept."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Placing:
         self._home = home
         self._account = account
         self._once = once
-        self._ahead = ahead
+        self._must_be_kept = ahead or once is not None
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
 
@@ -76,7 +76,7 @@ class Placing:
     def placed(self, request: CallRequest) -> Iterator[Session]:
         """Place it; inside, 8x8 has accepted it. What became of it is kept at the end, so as not to keep
         anybody waiting. Raises PlacedBefore, and what the client raises."""
-        number, left = self._begin(request), now()
+        number = self._begin(request)
         session: Session | None = None
         try:
             session = self._client.send(api.send_callflow(request))
@@ -85,13 +85,13 @@ class Placing:
             self._client.in_doubt = None  # there is none any more
             yield session
         finally:
-            self._end(number, request, session, left)
+            self._end(number, session)
 
     def record_answer(self, request: CallRequest, session_id: str) -> None:
         """The session of a call that was kept ahead, and whose answer was lost, has become known."""
         number = self._numbers[request.client_request_id]
         with self._warn_of("voicecli sessions will not know its session"), Store(self._home) as store:
-            self._attempts(store).settle(number, AttemptState.ACCEPTED, session_id)
+            self._attempts(store).record_answer(number, AttemptState.ACCEPTED, session_id)
 
     def lost(self, request: CallRequest, error: OutcomeUnknown) -> None:
         """Somebody else tells of the answer that was lost."""
@@ -113,36 +113,33 @@ class Placing:
                 )
 
     def _attempts(self, store: Store) -> Attempts:
-        return Attempts(store, base_url=self._account.base_url, subaccount_id=self._account.subaccount_id)
+        return Attempts(store, self._account.identity)
 
     def _begin(self, request: CallRequest) -> int | None:
-        if not self._ahead and self._once is None:
-            return None
-        with self._nothing_sent(), Store(self._home) as store:
+        number: int | None = None
+        trouble = "voicecli sessions will not know this call"
+        kept = self._nothing_sent() if self._must_be_kept else self._warn_of(trouble)
+        with kept, Store(self._home) as store:
             attempts = self._attempts(store)
             if self._once is None:
-                number = attempts.keep(request, AttemptState.SENDING)
+                number = attempts.begin(request)
             else:
                 number = attempts.claim(request, named=self._once.named, within=self._once.within)
-        self._numbers[request.client_request_id] = number
+            self._numbers[request.client_request_id] = number
         return number
 
-    def _end(self, number: int | None, request: CallRequest, session: Session | None, left: int) -> None:
+    def _end(self, number: int | None, session: Session | None) -> None:
         session_id = None if session is None else session.session_id
         state: AttemptState | None = AttemptState.ACCEPTED
         if session is None:
             state = None if self._client.in_doubt is None else AttemptState.UNKNOWN
-        if number is None and state is None:
+        if number is None:
             return
-        trouble = "voicecli sessions will not know this call"
+        trouble = "voicecli sessions will not know the session of this call"
         if state is None:
             trouble = "this call counts as perhaps placed, though it was not"
         with self._warn_of(trouble), Store(self._home) as store:
-            attempts = self._attempts(store)
-            if number is not None:
-                attempts.settle(number, state, session_id)
-            elif state is not None:
-                attempts.keep(request, state, session_id, placed=left)
+            self._attempts(store).record_answer(number, state, session_id)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt
 from voicecli.sessions.session import Session
 from voicecli.sessions.statistics import Stats
-from voicecli.store.attempts import calls_where
+from voicecli.store.attempts import attempts_where
 from voicecli.store.events import LAST, PAGE, Place, beginning_with, events_of_one, events_since, in_pages
 from voicecli.store.sqlite import Store
 
@@ -85,8 +85,8 @@ def _calls_that_begin(store: Store, beginning: str) -> list[Attempt]:
     """The calls whose clientRequestId begins so, newest first; only the newest one with a whole one."""
     newest = "ORDER BY placed DESC LIMIT"
     [start, end] = beginning_with(beginning)
-    return list(calls_where(store, f"WHERE client_request_id = ? {newest} 1", (start,))) or list(
-        calls_where(
+    return list(attempts_where(store, f"WHERE client_request_id = ? {newest} 1", (start,))) or list(
+        attempts_where(
             store,
             f"WHERE client_request_id >= ? AND client_request_id < ? {newest} {MAX_CANDIDATES + 1}",
             (start, end),
@@ -117,7 +117,7 @@ def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
     which = "WHERE (placed, id) < (?, ?) AND placed >= ? ORDER BY placed DESC, id DESC LIMIT ?"
 
     def read(last: Place) -> Iterator[_Entry]:
-        for call in calls_where(store, which, (*last, since, PAGE)):
+        for call in attempts_where(store, which, (*last, since, PAGE)):
             yield _Entry(call.placed, call.id, call.session_id or "", call)
 
     return in_pages(read, LAST, lambda entry: entry.place)
@@ -142,7 +142,7 @@ def _call_in_doubt(store: Store, found: list[Received]) -> Attempt | None:
     if not request_id:
         return None
     which = "WHERE client_request_id = ? AND session IS NULL AND placed <= ? ORDER BY placed DESC LIMIT 1"
-    return next(calls_where(store, which, (request_id, found[-1].received)), None)
+    return next(attempts_where(store, which, (request_id, found[-1].received)), None)
 
 
 def _session_of_one_in_doubt(store: Store, call: Attempt) -> str:
@@ -157,7 +157,7 @@ def _session_of_one_in_doubt(store: Store, call: Attempt) -> str:
 
 def _one(store: Store, session_id: str) -> Session:
     found = events_of_one(store, session_id)
-    call = next(calls_where(store, "WHERE session = ? ORDER BY placed DESC", (session_id,)), None)
+    call = next(attempts_where(store, "WHERE session = ? ORDER BY placed DESC", (session_id,)), None)
     return Session(call or _call_in_doubt(store, found), found)
 
 
@@ -187,6 +187,6 @@ def stats(store: Store, since: int) -> Stats:
         (since,),
     )
     figures.open = heard_of + silent
-    in_doubt = calls_where(store, "WHERE placed >= ? AND session IS NULL", (since,))
+    in_doubt = attempts_where(store, "WHERE placed >= ? AND session IS NULL", (since,))
     figures.in_doubt = sum(call.client_request_id not in request_ids for call in in_doubt)
     return figures
