@@ -66,6 +66,7 @@ WRONG_SETTINGS: list[dict[str, object]] = [
     {"base_url": "http://voice.8x8.com"},
     {"base_url": "ftp://127.0.0.1"},
     {"base_url": "https://user@voice.8x8.com"},
+    {"base_url": "https://voice.8x8.com/#"},
     {"base_url": "https://[::1"},
     {"base_url": "nonsense"},
     {"base_url": "https://a..b"},

@@ -44,8 +44,8 @@ Program = Callable[..., Finished]
 class RunningSandbox:
     """A sandbox in a thread, for tests that are not themselves in an event loop."""
 
-    def __init__(self, **options: Any) -> None:
-        self.sandbox = Sandbox(**options)
+    def __init__(self, sandbox: type[Sandbox] = Sandbox, **options: Any) -> None:
+        self.sandbox = sandbox(**options)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

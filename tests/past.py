@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from voicecli import events
+from voicecli.account import AccountId
 from voicecli.callflow import voice_message
 from voicecli.phone import PhoneNumber
 from voicecli.sandbox import payloads
@@ -79,7 +80,8 @@ def place(
     """A call that was placed from here so many seconds ago."""
     request = voice_message(PhoneNumber(number, "FR"), "hi", source=SOURCE, message_id=request_id)
     with Store(home) as store:
-        Attempts(store, base_url="http://127.0.0.1:9", subaccount_id="some_sub").keep(request, state, session)
+        attempts = Attempts(store, AccountId("http://127.0.0.1:9", "some_sub"))
+        attempts.record_answer(attempts.begin(request), state, session)
         with store.change() as change:
             moment = time.time_ns() // 1000 - int(ago * 1e6)
             change("UPDATE calls SET placed = ? WHERE id = (SELECT max(id) FROM calls)", (moment,))

@@ -50,11 +50,17 @@ def client(
         ("https://voice.8x8.com./api/v1", "https://voice.8x8.com/api/v1"),
         ("https://voice.8x8.com:8443/API", "https://voice.8x8.com:8443/API"),
         ("http://127.0.0.1:80/", "http://127.0.0.1"),
-        ("http://[::1]:443/", "http://[::1]:443"),
+        ("http://[::1]:443/", "http://127.0.0.1:443"),
+        ("https://[0:0::1]:8443", "https://127.0.0.1:8443"),
+        ("HTTP://LocalHost:5678//", "http://127.0.0.1:5678"),
+        ("https://localhost.:05678", "https://127.0.0.1:5678"),
+        ("https://Voice.Wavecell.com./", "https://voice.8x8.com"),
+        ("https://[2001:DB8::1]", "https://[2001:db8::1]"),
+        ("https://voice.wavecell.com.example.com", "https://voice.wavecell.com.example.com"),
     ],
 )
 def test_an_address_is_the_same_however_it_is_written(written: str, plain: str) -> None:
-    assert account.plain_base_url(written) == plain
+    assert account.AccountId.of(written, "sub") == (plain, "sub")
 
 
 @pytest.mark.parametrize("speak", NO_ANSWERS)

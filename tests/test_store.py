@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
 from voicecli.store import sqlite as store
 from voicecli.store.home import folder
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import KeptEvent, Recorded, ReplacedWebhook, Store
 
-AT_8X8 = ("https://voice.8x8.com", "some_subaccount")
+AT_8X8 = AccountId("https://voice.8x8.com", "some_subaccount")
 
 
 def event(number: int, session: str = "s-1") -> KeptEvent:
@@ -144,13 +145,46 @@ def test_replaced_webhooks_are_remembered_until_forgotten(tmp_path: Path) -> Non
     )
     nowhere = ReplacedWebhook("VCA", ("https://own",), None, enabled=True, had_authorization=False)
     with Store(tmp_path) as kept:
-        kept.remember_webhook(*AT_8X8, before)
-        kept.remember_webhook(*AT_8X8, nowhere)
+        kept.remember_webhook(AT_8X8, before)
+        kept.remember_webhook(AT_8X8, nowhere)
     with Store(tmp_path) as kept:
-        assert kept.replaced_webhooks(*AT_8X8) == [nowhere, before]
-        assert kept.replaced_webhooks(AT_8X8[0], "another") == []
-        kept.forget_webhook(*AT_8X8, "VCA")
-        assert kept.replaced_webhooks(*AT_8X8) == [before]
+        assert kept.replaced_webhooks(AT_8X8) == [nowhere, before]
+        assert kept.replaced_webhooks(AccountId(AT_8X8.service, "another")) == []
+        kept.forget_webhook(AT_8X8, "VCA")
+        assert kept.replaced_webhooks(AT_8X8) == [before]
+
+
+def test_webhooks_to_be_put_back_of_one_account_become_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listeners that were killed had each remembered their own, under the base URL as it was written."""
+    rows = (  # oldest first
+        ("https://voice.8x8.com", "VSS", "https://a.example", "https://app.example/vss"),
+        (
+            "https://voice.8x8.com/",
+            "VSS",
+            "https://b.example",
+            "https://a.example",
+        ),  # of that one
+        ("https://voice.8x8.com", "VCA", "https://a.example", "https://old.example/vca"),
+        ("HTTPS://voice.wavecell.com", "VCA", "https://c.example", "https://new.example/vca"),
+        ("https://voice.8x8.com//", "VRU", "https://a.example", None),
+    )
+    with monkeypatch.context() as older:
+        older.setattr(store, "MIGRATIONS", MIGRATIONS[:3])
+        with Store(tmp_path) as kept, kept.change() as change:
+            for url, kind, own, before in rows:
+                values = (url, AT_8X8.subaccount, kind, own, before)
+                change("INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, 1, 0)", values)
+    with Store(tmp_path) as kept:
+        found = {webhook.type: (webhook.url, webhook.own_urls) for webhook in kept.replaced_webhooks(AT_8X8)}
+        assert found == {
+            "VSS": ("https://app.example/vss", ("https://b.example", "https://a.example")),
+            "VCA": ("https://new.example/vca", ("https://c.example", "https://a.example")),
+            "VRU": (None, ("https://a.example",)),
+        }
+        assert kept.forget_dropped_webhooks(AT_8X8) == [("VCA", "https://old.example/vca")]
+        assert kept.forget_dropped_webhooks(AT_8X8) == []
 
 
 def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:

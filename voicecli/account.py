@@ -1,15 +1,18 @@
-"""Whose calls these are: one subaccount at one address, and the key to it."""
+"""Whose calls these are: one subaccount of one service, the endpoint to reach it by, and the key to it."""
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli.errors import ConfigurationError
-from voicecli.urls import LOOPBACK
+from voicecli.urls import LOOPBACK, is_loopback
 
 BASE_URL = "https://voice.8x8.com"
 DEFAULT_VOICE = "en-US-BenjaminRUS"
 MIN_KEY = 8  # characters; whatever is shorter is no key, and could not be masked without garbling words
+_OTHER_NAMES = {"voice.wavecell.com": "voice.8x8.com"}  # the older name of the same service
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = r"[0-9a-f:]+(%\w+)?|([\w-]{1,63}\.)*[\w-]{1,63}\.?"  # an IPv6 address, or a name without empty parts
 
 
@@ -36,25 +39,36 @@ def base_url_complaint(value: str) -> str:
         return "the base URL must be https://… and a host"
     if not value.isascii() or not value.isprintable():
         return "the base URL has characters that no URL has"
-    if url.username is not None or url.query or url.fragment:
+    if url.username is not None or "?" in value or "#" in value:
         return "the base URL must have no user, query or fragment"
     if url.scheme == "http" and host not in LOOPBACK:
         return "the base URL must be https://, because the API key is sent there"
     return ""
 
 
-def plain_base_url(value: str) -> str:
-    """The same for all ways of writing the address of one API."""
-    url = urlsplit(value)
-    name = (url.hostname or "").removesuffix(".")
-    host = f"[{name}]" if ":" in name else name
-    port = f":{url.port}" if url.port not in (None, {"http": 80, "https": 443}.get(url.scheme)) else ""
-    return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}"
+class AccountId(NamedTuple):
+    """Which account it is, however the endpoint is written: what is compared, and kept in the store."""
+
+    service: str  # base URL in its one form
+    subaccount: str
+
+    @classmethod
+    def of(cls, base_url: str, subaccount_id: str) -> "AccountId":
+        """Scheme and host are in lower case, a default port, slashes at the end and a dot behind the host are
+        left out, all names and addresses of this machine are 127.0.0.1, and of 8x8's two names for the
+        service it is the newer one."""
+        url = urlsplit(base_url)
+        name = (url.hostname or "").removesuffix(".")
+        name = "127.0.0.1" if is_loopback(name) else _OTHER_NAMES.get(name, name)
+        host = f"[{name}]" if ":" in name else name
+        port = "" if url.port in (None, _DEFAULT_PORTS.get(url.scheme)) else f":{url.port}"
+        return cls(f"{url.scheme}://{host}{port}{url.path.rstrip('/')}", subaccount_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One subaccount at one address. Raises ConfigurationError for what could not work, or leak the key."""
+    """A subaccount, and the endpoint as it was written: requests, and with them the key, go there and nowhere
+    else. Raises ConfigurationError for what could not work, or leak the key."""
 
     api_key: str = field(repr=False)
     subaccount_id: str
@@ -68,6 +82,11 @@ class Account:
         ):
             if complaint:
                 raise unfit(complaint)
+
+    @property
+    def identity(self) -> AccountId:
+        """The same for all ways of writing the endpoint."""
+        return AccountId.of(self.base_url, self.subaccount_id)
 
     @property
     def secure(self) -> bool:

@@ -23,6 +23,8 @@ REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
 RETRIES = 3
 MAX_ANSWER = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
 WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
+UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
+"""Types that 8x8's OpenAPI file has no DELETE for; it may be refused, or may work all the same."""
 
 # An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own
 # invention can come after the request was passed on; so can a 301 to 303, and anything from 500 up.
@@ -69,6 +71,7 @@ class Operation(Generic[T]):
     body: Json | None = None
     changes: bool = False
     client_request_id: str | None = None
+    refusals: frozenset[int] = frozenset()  # more HTTP statuses that say that nothing was done
     private: tuple[str, ...] = field(default=(), repr=False)  # texts that no error may quote
 
     def request(self, *, base_url: str, subaccount_id: str, api_key: str) -> HttpRequest:
@@ -104,7 +107,7 @@ class Operation(Generic[T]):
             )
         if document is not None and document.get("sessionStatus") == "NOT_CREATED":
             raise _refused(answer, document, self.private)
-        if answer.status in _REFUSALS:
+        if answer.status in _REFUSALS | self.refusals:
             raise _refused(answer, document or {}, self.private)
         if answer.status in _REDIRECTS:
             raise Refused(
@@ -289,16 +292,29 @@ def set_webhook(
     authorization: str | None = None,
     enabled: bool = True,
 ) -> Operation[tuple[Webhook, ...]]:
-    """Point one type (VCA, VSS, VCS, VRU, VNU) at ``url``: there is one URL per type, so it is replaced.
-    ``authorization`` is the value of the Authorization header that 8x8 will send."""
+    """Point one type (VCA, VSS, VCS, VRU, VNU) at ``url``. ``authorization`` is the value of the
+    Authorization header that 8x8 will send.
+
+    There is one URL per type. Nowhere does 8x8 say that setting replaces it, and one page says to delete it
+    first: ``Registration`` does that where this is refused. That includes a conflict (409): of two that set
+    the same, none places a call.
+    """
     body: dict[str, object] = {"type": type, "url": url, "enabled": enabled}
     if authorization is not None:
         body["httpAuthHeader"] = authorization
-    return Operation("set webhook", "POST", "/webhooks", _webhooks, body=body, changes=True)
+    return Operation(
+        "set webhook",
+        "POST",
+        "/webhooks",
+        _webhooks,
+        body=body,
+        changes=True,
+        refusals=frozenset({409}),
+    )
 
 
 def delete_webhook(type: str) -> Operation[Json]:  # noqa: A002
-    """Stop reporting one type. Refused (404) where it was not set."""
+    """Stop reporting one type. Refused (404) where it was not set; perhaps for UNDELETABLE_WEBHOOKS, too."""
     return Operation("delete webhook", "DELETE", f"/webhooks/{quote(type, safe='')}", dict, changes=True)
 
 

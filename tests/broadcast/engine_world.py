@@ -9,6 +9,7 @@ from conftest import DEADLINE, RunningSandbox
 from past import event, keep
 
 from voicecli import callflow
+from voicecli.account import AccountId
 from voicecli.async_client import AsyncClient
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast.conduct import Conduct
@@ -37,8 +38,7 @@ class World:
         self.pace = Pace(home / "pace", None)
         self.journal = journals.create(
             self.store,
-            base_url=sandbox.sandbox.url,
-            subaccount=SUBACCOUNT,
+            account=AccountId(sandbox.sandbox.url, SUBACCOUNT),
             file="",
             fingerprint=b"",
             shard=(1, 1),

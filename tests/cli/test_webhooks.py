@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Finished, Program, RunningSandbox
+from strict_webhooks import StrictSandbox
 
 TOKEN = "token-of-these-tests"
 
@@ -88,3 +89,63 @@ def test_settings_are_read_once_and_warned_about_once(
     (tmp_path / ".env").write_text("no setting at all\n")
     done = webhooks(*arguments)
     assert (done.code, done.err.count("Warning")) == (0, 1), done
+
+
+Strict = Callable[..., Finished]
+
+
+@pytest.fixture
+def strict(run: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[Strict]:
+    """Runs ``voicecli webhooks`` against a sandbox that wants a webhook deleted before it is set anew;
+    ``words`` is what it says then."""
+    with RunningSandbox(StrictSandbox, time_scale=1000) as sandbox:
+
+        def webhooks(*arguments: str, words: str = "Invalid request", **env: str) -> Finished:
+            monkeypatch.setattr(StrictSandbox, "words", words)
+            return run("webhooks", *arguments, env={**sandbox.environment, **env})
+
+        yield webhooks
+
+
+def test_one_that_can_not_be_replaced_is_deleted_and_set(strict: Strict) -> None:
+    assert strict("set", "vss", "https://example.com/1", "--no-auth").code == 0
+    done = strict("set", "vss", "https://example.com/2", WEBHOOK_AUTH_TOKEN=TOKEN)
+    assert (done.code, done.out) == (0, "VSS events go to https://example.com/2, with the token\n")
+    assert "VSS   enabled   token    https://example.com/2\n" in strict("list").out
+    assert strict("restore").out == "There is nothing to put back\n"
+
+
+def test_a_header_is_not_risked_unless_8x8_says_what_is_in_the_way(strict: Strict) -> None:
+    strict("set", "vss", "https://example.com/1", WEBHOOK_AUTH_TOKEN=TOKEN)
+    refused = strict("set", "vss", "https://example.com/2", "--no-auth")
+    assert refused.code == 4
+    assert "has to go first: voicecli webhooks delete vss" in refused.err
+    assert "VSS   enabled   token    https://example.com/1\n" in strict("list").out
+    done = strict("set", "vss", "https://example.com/2", "--no-auth", words="A VSS webhook exists.")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_what_was_set_is_set_again_where_the_new_one_is_refused(strict: Strict) -> None:
+    strict("set", "vss", "https://example.com/1", "--no-auth")
+    done = strict("set", "vss", "https://example.com/wrong", "--no-auth")
+    assert done.code == 4
+    assert "Warning: The VSS webhook to https://example.com/1 is set again." in done.err
+    assert "VSS   enabled   none     https://example.com/1\n" in strict("list").out
+
+
+def test_a_vnu_webhook_that_can_not_be_deleted_is_disabled(
+    strict: Strict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert strict("delete", "vnu").out == "VNU was not set\n"
+    strict("set", "vnu", "https://example.com/vnu", "--no-auth")
+    refused = strict("delete", "vnu")
+    assert refused.code == 4
+    assert "its API has no request that deletes it" in " ".join(refused.err.split())
+    monkeypatch.setattr(StrictSandbox, "replaces", True)
+    done = strict("delete", "vnu")
+    assert (done.code, done.out) == (
+        0,
+        "VNU events are not reported any more: the webhook is disabled, since 8x8's API can't delete one of "
+        "this type\n",
+    )
+    assert "VNU   disabled" in strict("list").out

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from conftest import RunningSandbox
+from strict_webhooks import StrictSandbox
 
 from voicecli import api
-from voicecli.api import Webhook
+from voicecli.account import AccountId
+from voicecli.api import Operation, Webhook
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, Unreachable, VoicecliError
 from voicecli.listener.registration import Registration
-from voicecli.sandbox import API_KEY, SUBACCOUNT
-from voicecli.store.sqlite import Store
+from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
+from voicecli.store.sqlite import DELETED, Store
 
 OURS = "http://127.0.0.1:9"
 
@@ -28,7 +30,7 @@ class World:
 
     def registration(self, home: Path | None = None) -> Registration:
         return Registration(
-            self.client, home or self.home, base_url=self.url, subaccount_id=SUBACCOUNT, tell=self.told.append
+            self.client, home or self.home, AccountId(self.url, SUBACCOUNT), tell=self.told.append
         )
 
     @contextmanager
@@ -39,16 +41,59 @@ class World:
             yield
         registration._client = client
 
+    def put(self, kind: str, url: str, **options: Any) -> None:
+        """Somebody else sets a webhook, whatever is set."""
+        if kind in self.webhooks():
+            self.client.send(api.delete_webhook(kind))
+        self.client.send(api.set_webhook(kind, url, **options))
+
     def webhooks(self) -> dict[str, Webhook]:
         return {webhook.type: webhook for webhook in self.client.send(api.list_webhooks())}
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with RunningSandbox(time_scale=1000) as sandbox:
-        here = World(sandbox.sandbox.url, tmp_path / "home")
+@contextmanager
+def _world(home: Path, sandbox: type[Sandbox]) -> Iterator[World]:
+    with RunningSandbox(sandbox, time_scale=1000) as running:
+        here = World(running.sandbox.url, home)
         with here.client:
             yield here
+
+
+@pytest.fixture(params=[Sandbox, StrictSandbox], ids=["setting replaces", "delete first"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Under both readings of 8x8's documents."""
+    with _world(tmp_path / "home", request.param) as here:
+        yield here
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[World]:
+    """Where 8x8 refuses to set a webhook because one is set."""
+    with _world(tmp_path / "home", StrictSandbox) as here:
+        yield here
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def stop_at(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException, *, after: str
+) -> None:
+    """Let the next operation of this name fail once one of the other name was carried out."""
+    send, seen = world.client.send, []
+
+    def fail(operation: Operation[Any]) -> Any:
+        if operation.name == name and after in seen:
+            monkeypatch.undo()
+            raise error
+        seen.append(operation.name)
+        return send(operation)
+
+    monkeypatch.setattr(world.client, "send", fail)
+
+
+SET, DELETE = api.set_webhook("VSS", "").name, api.delete_webhook("VSS").name
 
 
 def test_what_was_there_is_put_back(world: World) -> None:
@@ -108,7 +153,7 @@ def test_who_loses_a_webhook_says_so_once_and_leaves_it_alone(world: World) -> N
     registration.take(["VCA", "VSS"], OURS, token="a-token")
     registration.check()
     assert world.told == []
-    world.client.send(api.set_webhook("VSS", "https://example.com/other"))
+    world.put("VSS", "https://example.com/other")
     world.client.send(api.delete_webhook("VCA"))
     registration.check()
     registration.check()
@@ -201,7 +246,7 @@ def test_a_move_that_fails_again_and_again_is_remembered_once(world: World) -> N
             with pytest.raises(VoicecliError):
                 registration.move("http://127.0.0.1:11", token="a-token")
     with Store(world.home) as store:
-        [webhook] = store.replaced_webhooks(world.url, SUBACCOUNT)
+        [webhook] = store.replaced_webhooks(AccountId(world.url, SUBACCOUNT))
     assert len(webhook.own_urls) == 2
     registration.put_back()
 
@@ -261,3 +306,71 @@ def test_a_start_that_fails_half_way_can_be_put_back(world: World) -> None:
     assert registration.put_back() == ["VSS"]
     registration.close()
     assert world.webhooks() == {}
+
+
+@pytest.mark.parametrize("error", [Killed(), Unreachable("8x8 is away.")], ids=["killed", "unreachable"])
+@pytest.mark.parametrize("step", ["take", "move", "put back"])
+def test_nothing_is_lost_between_a_deletion_and_setting_anew(
+    strict: World, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+) -> None:
+    strict.client.send(api.set_webhook("VSS", "https://example.com/vss", enabled=False))
+    before = strict.webhooks()
+    registration = strict.registration()
+
+    steps = {
+        "take": lambda: registration.take(["VSS"], OURS, token="a-token"),
+        "move": lambda: registration.move("http://127.0.0.1:11", token="a-token"),
+        "put back": registration.put_back,
+    }
+    if step != "take":
+        steps["take"]()
+    with monkeypatch.context() as broken:
+        stop_at(strict, broken, SET, error, after=DELETE)
+        with pytest.raises(type(error)):
+            steps[step]()
+    registration.close()
+    assert strict.webhooks() == {}
+    assert strict.registration().put_back() == ["VSS"]
+    assert strict.webhooks() == before
+    assert strict.registration().put_back() == []
+
+
+def test_what_was_there_is_on_disk_before_it_is_deleted(
+    strict: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    before = strict.webhooks()
+    registration = strict.registration()
+    with monkeypatch.context() as broken:
+        stop_at(strict, broken, DELETE, Killed(), after=SET)
+        with pytest.raises(Killed):
+            registration.take(["VSS"], OURS, token="a-token")
+    registration.close()
+    with Store(strict.home) as store:
+        [webhook] = store.replaced_webhooks(AccountId(strict.url, SUBACCOUNT))
+    assert (webhook.url, webhook.own_urls[-1]) == ("https://example.com/vss", DELETED)
+    assert strict.webhooks() == before
+
+
+def test_a_webhook_that_nobody_can_change_is_told(strict: World) -> None:
+    strict.client.send(api.set_webhook("VNU", "https://example.com/vnu"))
+    before = strict.webhooks()
+    registration = strict.registration()
+    with pytest.raises(Refused, match=r"VNU webhook still points to https://example\.com/vnu: .*no request"):
+        registration.take(["VSS", "VNU"], OURS, token="a-token")
+    assert registration.put_back() == ["VSS"]
+    assert strict.webhooks() == before
+
+
+def test_one_that_8x8_can_not_delete_is_disabled_in_the_end(
+    strict: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StrictSandbox, "replaces", True)
+    registration = strict.registration()
+    registration.take(["VNU"], OURS, token="a-token")
+    assert registration.put_back() == ["VNU"]
+    assert strict.webhooks() == {"VNU": Webhook("VNU", f"{OURS}/api/webhooks/vnu", False, False)}
+    assert strict.told == [
+        "The VNU webhook was not set before, and 8x8's API can't delete it: it is disabled."
+    ]
+    assert strict.registration().put_back() == []

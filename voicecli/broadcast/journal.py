@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from voicecli.account import AccountId
 from voicecli.broadcast import sealing
 from voicecli.clock import now
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
@@ -70,7 +71,7 @@ class Broadcast(NamedTuple):
     number: int
     id: str
     created: int
-    base_url: str
+    service: str
     subaccount: str
     file: str
     fingerprint: bytes
@@ -79,6 +80,10 @@ class Broadcast(NamedTuple):
     options: Mapping[str, object]
     sealed: bytes
     state: State
+
+    @property
+    def account(self) -> AccountId:
+        return AccountId(self.service, self.subaccount)
 
     def request_id(self, row: Row) -> str:
         """The clientRequestId of the row's last attempt."""
@@ -98,8 +103,7 @@ class Broadcast(NamedTuple):
 def create(
     store: Store,
     *,
-    base_url: str,
-    subaccount: str,
+    account: AccountId,
     file: str,
     fingerprint: bytes,
     shard: tuple[int, int],
@@ -112,7 +116,7 @@ def create(
     try:
         sealed = sealing.seal(store.path.parent, broadcast_id, said)
         with store.change() as change:
-            of = (broadcast_id, now(), base_url, subaccount, file, fingerprint, *shard)
+            of = (broadcast_id, now(), *account, file, fingerprint, *shard)
             change(
                 f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
                 (*of, json.dumps(options), sealed, State.PLANNING, stored_events.last_event(store)),
@@ -163,7 +167,7 @@ def is_running(store: Store, broadcast: Broadcast) -> bool:
 
 
 def refuse_repetition(
-    store: Store, *, fingerprint: bytes, base_url: str, subaccount: str, shard: tuple[int, int]
+    store: Store, *, fingerprint: bytes, account: AccountId, shard: tuple[int, int]
 ) -> None:
     """Raises PlacedBefore where the same list was begun before; of shards, only where it was this one, or the
     list was divided in another way."""
@@ -171,7 +175,7 @@ def refuse_repetition(
         "WHERE fingerprint = ? AND base_url = ? AND subaccount = ? AND state != 'planning'"
         " AND (part = ? OR parts != ?) ORDER BY created DESC LIMIT 1"
     )
-    for before in _broadcasts(store, which, (fingerprint, base_url, subaccount, *shard)):
+    for before in _broadcasts(store, which, (fingerprint, *account, *shard)):
         raise PlacedBefore(
             f"This list was sent before, as broadcast {before.id}: nothing was sent.",
             hint=f"voicecli broadcast show {before.id} says how far it came; resume {before.id} goes on with "
@@ -235,8 +239,7 @@ class Journal:
                 refuse_repetition(
                     self.store,
                     fingerprint=of.fingerprint,
-                    base_url=of.base_url,
-                    subaccount=of.subaccount,
+                    account=of.account,
                     shard=(of.part, of.parts),
                 )
             change("UPDATE broadcasts SET state = ? WHERE number = ?", (State.OPEN, self.broadcast.number))

@@ -11,14 +11,14 @@ from typing import NamedTuple, TypeVar
 from voicecli import api
 from voicecli.account import Account
 from voicecli.api import Operation, Session
-from voicecli.callflow import CallRequest, destinations
+from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.calling.results import destination
 from voicecli.client import Client
 from voicecli.clock import now
 from voicecli.errors import ConfigurationError, OutcomeUnknown, StoreFailed, Unsubscribed, VoicecliError
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import unsubscribed
-from voicecli.store.attempts import Attempts
+from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.sqlite import Store
 
 T = TypeVar("T")
@@ -62,6 +62,19 @@ class Ledger:
         self.lost.pop(request.client_request_id, None)
 
 
+def attempt_of(request: CallRequest, asks: str | None = None) -> Attempt:
+    """A request that is about to leave; what it is in the store is not known."""
+    source, whom = next(iter(sources(request.callflow)), ""), next(iter(destinations(request.callflow)), "")
+    return Attempt(0, now(), AttemptState.SENDING, None, request.client_request_id, source, whom, asks=asks)
+
+
+def is_of_another(store: Store, session_id: str, number: int | None) -> bool:
+    """Whether a session is known to be that of another attempt than the one with this number. Raises
+    StoreFailed."""
+    attempt = attempt_of_session(store, session_id)
+    return attempt is not None and attempt.id != number
+
+
 class _Kept(NamedTuple):
     """A request that is in the store, under its number there."""
 
@@ -73,15 +86,14 @@ class _Kept(NamedTuple):
     def is_reported(self, since: int) -> bool:
         """Whether a summary that came since then (microseconds since 1970) names this request, and is of no
         call whose answer came."""
-        from voicecli.sessions.pending import Awaited
+        from voicecli.sessions.pending import PendingCall
         from voicecli.store import events
-        from voicecli.store.attempts import is_session_known
 
-        whom = next(iter(destinations(self.request.callflow)), "")
-        call = Awaited(self.request.client_request_id, whom)
+        call = PendingCall(attempt_of(self.request))
         try:
             return any(
-                call.names(received.event) and not is_session_known(self.store, received.event.session_id)
+                call.names(received.event)
+                and not is_of_another(self.store, received.event.session_id, self.number)
                 for received in events.events_since(self.store, since, kind="VSS")
             )
         except StoreFailed:
@@ -137,7 +149,11 @@ class Placing:
         """The session of a call whose answer was lost has become known."""
         number = self._numbers[request.client_request_id]
         with self._warn_of("voicecli sessions will not know its session"), Store(self._home) as store:
-            self._attempts(store).settle(number, AttemptState.ACCEPTED, session_id)
+            self._attempts(store).record_answer(number, AttemptState.ACCEPTED, session_id)
+
+    def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
+        """Whether a session is known to be that of another call than the one that this request placed."""
+        return is_of_another(store, session_id, self._numbers.get(request.client_request_id))
 
     def lost(self, request: CallRequest, error: OutcomeUnknown) -> None:
         """Somebody else tells of the answer that was lost."""
@@ -163,7 +179,7 @@ class Placing:
     # -- the store -----------------------------------------------------------------------------------
 
     def _attempts(self, store: Store) -> Attempts:
-        return Attempts(store, base_url=self._account.base_url, subaccount_id=self._account.subaccount_id)
+        return Attempts(store, self._account.identity)
 
     def _begin(self, request: CallRequest, stack: ExitStack) -> _Kept | None:
         """Keep that it is about to leave, after nobody was found who has unsubscribed; None where the store
@@ -180,7 +196,7 @@ class Placing:
                 trouble = "voicecli sessions will not know this call"
                 attempts = self._attempts(store)
                 if once is None:
-                    number = attempts.keep(request, AttemptState.SENDING)
+                    number = attempts.begin(request)
                 else:
                     number = attempts.claim(request, named=once.named, within=once.within)
         except ConfigurationError as error:
@@ -205,7 +221,7 @@ class Placing:
             if state is None:
                 trouble = "this call counts as perhaps placed, though it was not"
         with self._warn_of(trouble):
-            kept.attempts.settle(kept.number, state, session_id)
+            kept.attempts.record_answer(kept.number, state, session_id)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from voicecli import account, phone
+from voicecli import phone
+from voicecli.account import AccountId
 from voicecli.async_client import AsyncClient
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes, sealing
@@ -63,16 +64,10 @@ class Reception(NamedTuple):
         return {"port": self.port, "public_url": self.way.domain}
 
 
-class _Account(TypedDict):
-    """As the journal has it."""
-
-    base_url: str
-    subaccount: str
-
-
-class _List(_Account):
+class _List(TypedDict):
     """By which it is recognised."""
 
+    account: AccountId
     fingerprint: bytes
     shard: tuple[int, int]
 
@@ -118,7 +113,7 @@ def send(
     plan = _plan(content, asked, said)
     with Store(contexts.home(settings)) as store:
         mark = keys.fingerprint(store, content)
-        of = _List(**_account(settings), fingerprint=mark, shard=wishes.shard)
+        of = _List(account=contexts.account(settings).identity, fingerprint=mark, shard=wishes.shard)
         if not wishes.again:
             journals.refuse_repetition(store, **of)
         checked = _checked(store, plan, asked, wishes, do_not_call)
@@ -146,12 +141,6 @@ def send(
             finally:
                 if journal.state is State.PLANNING or journal.is_untouched:
                     journals.delete(store, journal.broadcast)  # the same command can begin anew
-
-
-def _account(settings: Settings) -> _Account:
-    """Whose calls these are, however the address is written."""
-    of = settings.require("base_url", "subaccount_id")
-    return {"base_url": account.plain_base_url(of["base_url"]), "subaccount": of["subaccount_id"]}
 
 
 def _see_that_it_is_wanted(
@@ -211,9 +200,9 @@ def resume(
     settings.require(*CONNECTION)
     with Store(contexts.home(settings)) as store:
         broadcast = journals.find(store, beginning)
-        if {"base_url": broadcast.base_url, "subaccount": broadcast.subaccount} != _account(settings):
+        if broadcast.account != contexts.account(settings).identity:
             raise ConfigurationError(
-                f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.base_url}.",
+                f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.service}.",
                 hint="Go on with the settings that it was begun with.",
             )
         with closing(Journal.open(store, broadcast)) as journal:
@@ -252,6 +241,7 @@ def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
         callflow=said.document(),
         to_column=asked.to_column,
         region=asked.region,
+        any_number=asked.any_number,
     )
 
 

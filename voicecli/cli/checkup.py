@@ -276,7 +276,7 @@ class Checkup:
         """Where listeners that were killed had pointed webhooks."""
         try:
             with Store(contexts.home(values)) as store:
-                replaced = store.replaced_webhooks(*values.require("base_url", "subaccount_id").values())
+                replaced = store.replaced_webhooks(contexts.account(values).identity)
         except VoicecliError:
             return set()  # that has a check of its own
         return {url for webhook in replaced for url in webhook.own_urls}

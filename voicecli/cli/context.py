@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
+from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
@@ -210,8 +211,7 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     client = context.client(
         settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
     )
-    values = settings.require("base_url", "subaccount_id")
-    return Registration(client, home(settings), tell=tell, **values)
+    return Registration(client, home(settings), account(settings).identity, tell=tell)
 
 
 def reports(context: Context, settings: "Settings", plan: "Plan", *, digits: bool) -> "Reports":

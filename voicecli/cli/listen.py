@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,7 +21,6 @@ from voicecli.settings import Settings
 
 if TYPE_CHECKING:
     from voicecli.calling.make_call import CallPlacer
-    from voicecli.client import Client
     from voicecli.listener.registration import Registration
     from voicecli.listener.replies import Reply
 

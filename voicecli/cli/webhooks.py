@@ -7,10 +7,10 @@ import typer
 
 from voicecli import api
 from voicecli.api import Webhook
-from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
+from voicecli.cli import options
 from voicecli.cli.context import Context
-from voicecli.errors import ConfigurationError, VoicecliError
+from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.settings import Settings
 
@@ -67,8 +67,8 @@ def set_(
 ) -> None:
     """Point one type of event at a URL.
 
-    8x8 sends WEBHOOK_AUTH_TOKEN there as the Authorization header. There is one URL for each type, so this
-    replaces what was there.
+    8x8 sends WEBHOOK_AUTH_TOKEN there as the Authorization header. There is one URL for each type: this
+    replaces what was there. Where 8x8 refuses that, it is deleted first.
     """
     context = contexts.of(ctx)
     [kind] = options.webhook_types(type_)
@@ -81,7 +81,11 @@ def set_(
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
         )
     with contexts.subaccount_client(context, settings) as client:
-        client.send(api.set_webhook(kind, url, authorization=token))
+        try:
+            client.send(api.set_webhook(kind, url, authorization=token))
+        except Refused as refusal:
+            registration = contexts.registration(context, settings, tell=context.output.warning)
+            registration.replace(kind, url, token=token, refusal=refusal)
     how = "without a token" if token is None else "with the token"
     data = {"type": kind, "url": url, "hasAuthorization": token is not None}
     context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)
@@ -95,18 +99,24 @@ def delete(
     as_json: options.JsonFlag = False,  # noqa: ARG001
     debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> None:
-    """Stop reporting one type of event."""
+    """Stop reporting one type of event.
+
+    8x8's API is not documented to delete vnu: where it refuses that, the webhook is disabled.
+    """
     context = contexts.of(ctx)
     [kind] = options.webhook_types(type_)
     settings = context.settings({})
-    with contexts.subaccount_client(context, settings) as client:
-        deleted = answers.ask(client, api.delete_webhook(kind))
-    if deleted is None:
+    from voicecli.listener.registration import Deletion
+
+    deletion = contexts.registration(context, settings, tell=context.output.warning).delete(kind)
+    if deletion is Deletion.NOT_SET:
         context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
         return
-    context.output.result(
-        f"{kind} events are not reported any more", {"type": kind, "deleted": True}, happened=True
-    )
+    words = f"{kind} events are not reported any more"
+    if deletion is Deletion.DISABLED:
+        words += ": the webhook is disabled, since 8x8's API can't delete one of this type"
+    data = {"type": kind, "deleted": deletion is Deletion.DELETED, "disabled": deletion is Deletion.DISABLED}
+    context.output.result(words, data, happened=True)
     _forget(context, settings, kind)
 
 
@@ -128,11 +138,7 @@ def restore(
 
 def _forget(context: Context, settings: Settings, kind: str) -> None:
     """What a listener that was killed has replaced is not to be put back over what is wanted now."""
-    from voicecli.store.sqlite import Store
-
-    values = settings.require("base_url", "subaccount_id")
     try:
-        with Store(contexts.home(settings)) as store:
-            store.forget_webhook(values["base_url"], values["subaccount_id"], kind)
+        contexts.registration(context, settings, tell=context.output.warning).forget(kind)
     except VoicecliError as error:
         context.output.warning(f"a listener may still put back what was there before. {error.message}")

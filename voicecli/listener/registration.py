@@ -1,21 +1,38 @@
 """Points a subaccount's webhooks at a listener, and puts back what was there.
 
-What was there is on disk before it is changed, so that it can be put back after any kind of end.
+What was there is on disk before it is changed, so that it can be put back after any kind of end. Where 8x8
+refuses to set a webhook because one is set, that one is deleted first.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from enum import Enum, auto
 from pathlib import Path
 
 from voicecli import api
+from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, VoicecliError
 from voicecli.events import webhook_url
 from voicecli.listener import health
 from voicecli.locks import Lock
-from voicecli.store.sqlite import ReplacedWebhook, Store
+from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
+
+ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
+CONFLICT = 409  # HTTP
+ALREADY_SET = re.compile("already|exist|duplicate|delete", re.IGNORECASE)
+"""In 8x8's own words, which are not documented."""
+
+
+class Deletion(Enum):
+    """What became of a webhook that was to be deleted."""
+
+    DELETED = auto()
+    NOT_SET = auto()
+    DISABLED = auto()  # since 8x8 can't delete one of this type
 
 
 class Registration:
@@ -27,11 +44,11 @@ class Registration:
     """
 
     def __init__(
-        self, client: Client, home: Path, *, base_url: str, subaccount_id: str, tell: Callable[[str], None]
+        self, client: Client, home: Path, account: AccountId, *, tell: Callable[[str], None]
     ) -> None:
         self._client = client
         self._home = home
-        self._of = (base_url, subaccount_id)
+        self._account = account
         self._tell = tell
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
@@ -69,17 +86,10 @@ class Registration:
                 if kind in found and (error := objection(found[kind], receiver)) is not None:
                     raise error
         for kind in kinds:
-            before, url = found.get(kind), webhook_url(receiver, kind)
-            self._remember(
-                ReplacedWebhook(
-                    kind,
-                    own_urls=(url,),
-                    url=None if before is None else before.url,
-                    enabled=before is None or before.enabled,
-                    had_authorization=before is not None and before.has_authorization,
-                )
-            )
-            self._client.send(api.set_webhook(kind, url, authorization=token))
+            url = webhook_url(receiver, kind)
+            taken = _replaced(kind, found.get(kind), own_urls=(url,))
+            self._remember(taken)
+            self._set(taken, url, token=token, is_set=kind in found)
         for kind in there:
             self._tell(
                 f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
@@ -93,8 +103,9 @@ class Registration:
         for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
             if taken.own_urls != (url,):
-                self._remember(taken._replace(own_urls=tuple(dict.fromkeys((*taken.own_urls, url)))))
-                self._client.send(api.set_webhook(kind, url, authorization=token))
+                moving = taken._replace(own_urls=tuple(dict.fromkeys((*taken.own_urls, url))))
+                self._remember(moving)
+                self._set(moving, url, token=token, is_set=True)
                 self._remember(taken._replace(own_urls=(url,)))
 
     def put_back(self) -> list[str]:
@@ -111,6 +122,63 @@ class Registration:
             return self._put_all_back()
         finally:
             self.close()
+
+    def replace(self, kind: str, url: str, *, token: str | None, refusal: Refused) -> None:
+        """Delete a webhook and set it anew, where 8x8's ``refusal`` to set it may be because of the one that
+        is set. That one is in the store until ``forget``, and put back at once where this fails.
+
+        Raises ``refusal`` where that is not the reason, or where an Authorization header could be lost for
+        nothing; StoreFailed, and what the client raises.
+        """
+        found = self.set_now().get(kind)
+        if found is None or not _may_be_in_the_way(refusal):
+            raise refusal
+        if found.has_authorization and not _is_in_the_way(refusal):
+            refusal.hint = (
+                f"It points to {found.url} now, with an Authorization header that could not be put back. "
+                f"If that one has to go first: voicecli webhooks delete {kind.lower()}"
+            )
+            raise refusal
+        stored = {webhook.type: webhook for webhook in self._to_put_back()}
+        before = stored.get(kind) or _replaced(kind, found, own_urls=())
+        self._remember(_with_deletion(before))
+        try:
+            self._make_room(kind)
+            self._client.send(api.set_webhook(kind, url, authorization=token))
+        except BaseException as error:
+            words = "may be deleted now: voicecli webhooks restore sets it again"
+            if isinstance(error, VoicecliError):
+                with suppress(VoicecliError):
+                    words = "is set again" if self._put_all_back(only=kind) else ""
+            if words:
+                self._tell(f"The {kind} webhook to {found.url} {words}.")
+            raise
+
+    def delete(self, kind: str) -> Deletion:
+        """Stop reporting one type; one that 8x8 can't delete is disabled. Raises what the client raises."""
+        try:
+            self._client.send(api.delete_webhook(kind))
+            return Deletion.DELETED
+        except Refused as refusal:
+            if kind not in api.UNDELETABLE_WEBHOOKS or not _may_be_in_the_way(refusal):
+                if refusal.is_missing:
+                    return Deletion.NOT_SET
+                raise
+        left = self.set_now().get(kind)
+        if left is None:
+            return Deletion.NOT_SET
+        if left.enabled:
+            try:
+                self._client.send(api.set_webhook(kind, left.url, enabled=False))
+            except Refused as error:
+                raise _unchangeable(left, error) from error
+        return Deletion.DISABLED
+
+    def forget(self, kind: str) -> None:
+        """What was there before is not to be put back any more. Raises StoreFailed."""
+        self._taken.pop(kind, None)
+        with Store(self._home) as store:
+            store.forget_webhook(self._account, kind)
 
     def check(self) -> None:
         """See whether the webhooks are still ours, and tell once of each that is not."""
@@ -144,9 +212,44 @@ class Registration:
             self._lock.close()
             self._lock = None
 
+    def _set(
+        self,
+        replaced: ReplacedWebhook,
+        url: str,
+        *,
+        token: str | None,
+        is_set: bool,
+        enabled: bool = True,
+        needs_store: bool = True,
+    ) -> None:
+        """Set a webhook that is remembered. Where 8x8 refuses that and one is set, delete that one first."""
+        operation = api.set_webhook(replaced.type, url, authorization=token, enabled=enabled)
+        try:
+            self._client.send(operation)
+            return
+        except Refused as refusal:
+            if not is_set or not _may_be_in_the_way(refusal):
+                raise
+        with nullcontext() if needs_store else suppress(VoicecliError):
+            self._remember(_with_deletion(replaced))
+        self._make_room(replaced.type)
+        self._client.send(operation)
+        if needs_store:
+            self._remember(replaced)
+
+    def _make_room(self, kind: str) -> None:
+        """Delete a webhook that is to be set anew."""
+        try:
+            self._client.send(api.delete_webhook(kind))
+        except Refused as error:
+            if kind in api.UNDELETABLE_WEBHOOKS and (left := self.set_now().get(kind)) is not None:
+                raise _unchangeable(left, error) from error
+            if not error.is_missing:  # else it is gone already
+                raise
+
     def _remember(self, webhook: ReplacedWebhook) -> None:
         with Store(self._home) as store:
-            store.remember_webhook(*self._of, webhook)
+            store.remember_webhook(self._account, webhook)
         self._taken[webhook.type] = webhook
 
     def _to_put_back(self) -> list[ReplacedWebhook]:
@@ -154,23 +257,26 @@ class Registration:
         stored: dict[str, ReplacedWebhook] = {}
         try:
             with Store(self._home) as store:
-                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(*self._of)}
+                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(self._account)}
         except VoicecliError:
             if not self._taken:
                 raise
         return [*(stored | self._taken).values()]
 
-    def _put_all_back(self) -> list[str]:
-        """All that can be; then it raises the first of what went wrong."""
-        replaced, done = self._to_put_back(), []
+    def _put_all_back(self, *, only: str | None = None) -> list[str]:
+        """All that can be, or ``only`` that type; then it raises the first of what went wrong."""
+        replaced = [webhook for webhook in self._to_put_back() if only in (None, webhook.type)]
+        done = []
+        if replaced:
+            self._tell_of_dropped()
         failures: list[VoicecliError] = []
         now = self.set_now() if replaced else {}
         for webhook in replaced:
             kind = webhook.type
             url = now[kind].url if kind in now else None
             try:
-                if url in webhook.own_urls:
-                    self._put_back(webhook)
+                if (url or DELETED) in webhook.own_urls and (url or webhook.url):
+                    self._put_back(webhook, is_set=url is not None)
                     done.append(kind)
                 elif url != webhook.url:
                     where = f"points to {url} by now" if url else "is not set any more"
@@ -179,22 +285,28 @@ class Registration:
             except VoicecliError as error:
                 failures.append(error)
                 continue
-            self._taken.pop(kind, None)
-            with suppress(VoicecliError), Store(self._home) as store:  # else the next one finds it all right
-                store.forget_webhook(*self._of, kind)
+            with suppress(VoicecliError):  # else the next one finds it all right
+                self.forget(kind)
         if failures:
             raise failures[0]
         return done
 
-    def _put_back(self, webhook: ReplacedWebhook) -> None:
+    def _tell_of_dropped(self) -> None:
+        """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
+        with suppress(VoicecliError), Store(self._home) as store:
+            for kind, url in store.forget_dropped_webhooks(self._account):
+                where = "was not set" if url is None else f"pointed to {url}"
+                self._tell(f"The {kind} webhook {where} at an earlier time, which is not put back.")
+
+    def _put_back(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
         if webhook.url is None:
-            try:
-                self._client.send(api.delete_webhook(webhook.type))
-            except Refused as error:
-                if not error.is_missing:  # gone already
-                    raise
+            if self.delete(webhook.type) is Deletion.DISABLED:
+                self._tell(
+                    f"The {webhook.type} webhook was not set before, and 8x8's API can't delete it: "
+                    "it is disabled."
+                )
             return
-        self._client.send(api.set_webhook(webhook.type, webhook.url, enabled=webhook.enabled))
+        self._set(webhook, webhook.url, token=None, is_set=is_set, enabled=webhook.enabled, needs_store=False)
         if webhook.had_authorization:
             self._tell(
                 f"The {webhook.type} webhook is put back to {webhook.url} without its Authorization header, "
@@ -204,13 +316,45 @@ class Registration:
     def _lock_out_others(self) -> None:
         if self._lock is not None:
             return
-        name = hashlib.blake2b("\n".join(self._of).encode(), digest_size=8).hexdigest()
+        name = hashlib.blake2b("\n".join(self._account).encode(), digest_size=8).hexdigest()
         self._lock = Lock.take(self._home / f"registered-{name}.lock")
         if self._lock is None:
+            subaccount = self._account.subaccount
             raise InUse(
-                f"Another voicecli listen on this machine has registered for subaccount {self._of[1]}.",
+                f"Another voicecli listen on this machine has registered for subaccount {subaccount}.",
                 hint="Stop it first: 8x8 reports to one address for each type of event.",
             )
+
+
+def _replaced(kind: str, before: Webhook | None, *, own_urls: tuple[str, ...]) -> ReplacedWebhook:
+    if before is None:
+        return ReplacedWebhook(kind, own_urls, url=None, enabled=True, had_authorization=False)
+    return ReplacedWebhook(kind, own_urls, before.url, before.enabled, before.has_authorization)
+
+
+def _with_deletion(webhook: ReplacedWebhook) -> ReplacedWebhook:
+    """The same while it may be deleted, to be set anew."""
+    return webhook._replace(own_urls=(*webhook.own_urls, DELETED))
+
+
+def _may_be_in_the_way(refusal: Refused) -> bool:
+    """Whether 8x8 may have refused to set a webhook because one is set."""
+    return not isinstance(refusal, RateLimited) and refusal.http_status not in ACCESS_DENIED
+
+
+def _is_in_the_way(refusal: Refused) -> bool:
+    """Whether 8x8 says so."""
+    return refusal.http_status == CONFLICT or ALREADY_SET.search(refusal.message) is not None
+
+
+def _unchangeable(webhook: Webhook, refusal: Refused) -> Refused:
+    return Refused(
+        f"The {webhook.type} webhook still points to {webhook.url}: 8x8 refuses to change it, and its API "
+        "has no request that deletes it.",
+        hint="Ask 8x8's support to change it.",
+        status_code=refusal.status_code,
+        http_status=refusal.http_status,
+    )
 
 
 def is_there(webhook: Webhook | None, receiver: str) -> bool:

@@ -1,4 +1,4 @@
-"""A request that placed a call, as the store keeps it."""
+"""A request that places a call, as the store keeps it."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -13,12 +13,28 @@ class AttemptState(StrEnum):
 
 
 class Attempt(NamedTuple):
-    """A call that was placed from here. ``session_id`` is None until 8x8 has told it."""
+    """A call that was placed from here. ``session_id`` is None until 8x8 has told it.
+
+    ``asks`` is None for a call that asks nothing, empty where the answer is a code or somebody's own, else
+    the keys that confirm, with commas between them. ``broadcast`` is the number of the broadcast it is of,
+    and ``line`` is where its row begins in the list. ``outcome`` is how it ended for the person who was
+    called, known from ``outcome_source`` (vss: the summary); ``seconds`` is how long that one talked.
+    ``price`` is a decimal number. Moments are in microseconds since 1970, UTC."""
 
     id: int
-    placed: int  # microseconds since 1970, UTC
+    placed: int
     state: AttemptState
     session_id: str | None
     client_request_id: str
     source: str
     destination: str
+    client_action_id: str | None = None
+    asks: str | None = None
+    broadcast: int | None = None
+    line: int | None = None
+    valid_until: int | None = None
+    outcome: str | None = None
+    outcome_source: str | None = None
+    seconds: float | None = None
+    price: str | None = None
+    currency: str | None = None

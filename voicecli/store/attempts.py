@@ -1,11 +1,14 @@
-"""The calls that were placed from here, and the guard against placing the same one twice.
+"""The record of what left: every request that places a call, written before it leaves; and the guard against
+placing the same call twice.
 
-What a call says is not among it: ``--once`` compares keyed hashes.
+What a call says is not among it: ``--once`` compares keyed hashes, and what follows a question is sealed
+until the call is over.
 """
 
 import json
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
 from voicecli.clock import now
@@ -14,86 +17,150 @@ from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store.keys import fingerprint
 from voicecli.store.sqlite import Store
 
+if TYPE_CHECKING:
+    from voicecli.account import AccountId
+    from voicecli.rules import Action
+
+_MICROSECOND = timedelta(microseconds=1)
+
 
 class Attempts:
-    """The calls of one subaccount in a store. Every method raises StoreFailed."""
+    """The requests of one account in a store. Every method raises StoreFailed."""
 
-    def __init__(self, store: Store, *, base_url: str, subaccount_id: str) -> None:
+    def __init__(self, store: Store, account: "AccountId") -> None:
         self._store = store
-        self._of = (base_url, subaccount_id)
+        self._account = account
 
-    def keep(
+    def begin(
         self,
         request: CallRequest,
-        state: AttemptState,
-        session_id: str | None = None,
         *,
-        placed: int | None = None,
+        asks: str | None = None,
+        flow: "Sequence[Action] | None" = None,
+        broadcast: int | None = None,
+        line: int | None = None,
     ) -> int:
-        """Keep a request that left at ``placed`` (microseconds since 1970), else now. Gives the number to
-        ``settle`` it by."""
-        placed = now() if placed is None else placed
+        """Write down a request that is about to leave. ``asks``, ``broadcast`` and ``line`` are as in
+        ``Attempt``; ``flow`` is the whole callflow, which is kept sealed for who answers its questions. Gives
+        the number to ``record_answer`` by."""
+        row = self.row(request, asks=asks, flow=flow, broadcast=broadcast, line=line)
         with self._store.change() as change:
-            return change(_INSERT, self._row(request, state, session_id, placed)).lastrowid or 0
+            return change(INSERT, row).lastrowid or 0
 
-    def claim(self, request: CallRequest, *, named: bool, within: timedelta) -> int:
-        """Keep a request that is about to leave, unless the same was kept in the last ``within``: of a call
-        that its user ``named``, any with its clientRequestId, else one that calls the same number and says
-        the same, and was claimed as well.
-
-        Gives the number to ``settle`` it by. Raises PlacedBefore.
-        """
-        fingerprint = None if named else self._fingerprint(request)
-        placed = now()
-        until = placed + within // timedelta(microseconds=1)
+    def claim(
+        self,
+        request: CallRequest,
+        *,
+        named: bool,
+        within: timedelta,
+        asks: str | None = None,
+        flow: "Sequence[Action] | None" = None,
+    ) -> int:
+        """``begin``, unless the same was begun in the last ``within``: of a call that its user ``named``, any
+        with its clientRequestId, else one that calls the same number and says the same, and was claimed as
+        well. Raises PlacedBefore."""
+        fingerprints = [] if named else self._fingerprints(request)
+        guarded = now() + within // _MICROSECOND
+        mark = fingerprints[0] if fingerprints else None
+        row = self.row(request, asks=asks, flow=flow, fingerprint=mark, guarded=guarded)
         with self._store.change() as change:
-            self._refuse_repetition(request, fingerprint, within)
-            row = self._row(request, AttemptState.SENDING, None, placed, fingerprint, until)
-            return change(_INSERT, row).lastrowid or 0
+            self._refuse_repetition(request, fingerprints, within)
+            return change(INSERT, row).lastrowid or 0
 
     def refuse_repetition(self, request: CallRequest, *, named: bool, within: timedelta) -> None:
         """Raises PlacedBefore where ``claim`` would do so now."""
-        self._refuse_repetition(request, None if named else self._fingerprint(request), within)
+        self._refuse_repetition(request, [] if named else self._fingerprints(request), within)
 
-    def _refuse_repetition(self, request: CallRequest, fingerprint: bytes | None, within: timedelta) -> None:
-        since = now() - within // timedelta(microseconds=1)
+    def _refuse_repetition(
+        self, request: CallRequest, fingerprints: Sequence[bytes], within: timedelta
+    ) -> None:
+        since = now() - within // _MICROSECOND
+        among = ", ".join("?" * len(fingerprints))
         before = next(
             self._store.rows(
-                "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"
-                " AND placed > ? AND (fingerprint = ? OR client_request_id = ?)"
+                "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"  # noqa: S608
+                f" AND placed > ? AND (fingerprint IN ({among}) OR client_request_id = ?)"
                 " ORDER BY placed DESC LIMIT 1",
-                (*self._of, since, fingerprint, request.client_request_id),
+                (*self._account, since, *fingerprints, request.client_request_id),
             ),
             None,
         )
         if before is not None:
             raise _placed_before(*before)
 
-    def settle(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
-        """Note what became of a request that is kept; None for one that was certainly not carried out."""
+    def record_answer(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
+        """What became of a request: None for one that was certainly not carried out. A session that is known
+        by then, from a summary that was quicker, stays known."""
         with self._store.change() as change:
-            if state is None:
-                change("DELETE FROM calls WHERE id = ?", (number,))
-            else:
-                change("UPDATE calls SET state = ?, session = ? WHERE id = ?", (state, session_id, number))
+            change(*answer(number, state, session_id))
 
-    def _fingerprint(self, request: CallRequest) -> bytes:
-        """Without the key, which is in a file of its own, it reveals nothing of the text."""
-        return fingerprint(self._store, json.dumps([*self._of, gist(request.callflow)]).encode())
-
-    def _row(
+    def row(
         self,
         request: CallRequest,
-        state: AttemptState,
-        session_id: str | None,
-        placed: int,
+        *,
+        asks: str | None = None,
+        flow: "Sequence[Action] | None" = None,
+        broadcast: int | None = None,
+        line: int | None = None,
         fingerprint: bytes | None = None,
         guarded: int = 0,
     ) -> tuple[object, ...]:
-        source = next(iter(sources(request.callflow)), "")
-        destination = next(iter(destinations(request.callflow)), "")
-        ids = (session_id, request.client_request_id)
-        return (placed, *self._of, state, *ids, source, destination, fingerprint, guarded)
+        """What ``INSERT`` takes."""
+        placed = now()
+        until = request.valid_until and _microseconds(request.valid_until)
+        sealed = None
+        if flow is not None:
+            from voicecli.store import sealing
+
+            context = _identity(placed, *self._account, request.client_request_id)
+            sealed = sealing.seal(self._store.path.parent, json.dumps(list(flow)).encode(), context)
+        return (
+            placed,
+            *self._account,
+            AttemptState.SENDING,
+            request.client_request_id,
+            next(iter(sources(request.callflow)), ""),
+            next(iter(destinations(request.callflow)), ""),
+            fingerprint,
+            guarded,
+            request.client_action_id,
+            asks,
+            broadcast,
+            line,
+            until,
+            sealed,
+        )
+
+    def _fingerprints(self, request: CallRequest) -> list[bytes]:
+        """Of the call; and what it was while accounts were told by the URL as written. Without the key, which
+        is in a file of its own, they reveal nothing of the text."""
+        service, subaccount = self._account
+        query = "SELECT written FROM former_base_urls WHERE base_url = ? AND subaccount = ?"
+        former = [written for (written,) in self._store.rows(query, self._account)]
+        said = gist(request.callflow)
+        contents = [json.dumps([one, subaccount, said]) for one in (service, *former)]
+        return [fingerprint(self._store, content.encode()) for content in contents]
+
+
+INSERT = (
+    "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
+    " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def answer(number: int, state: AttemptState | None, session_id: str | None) -> tuple[str, tuple[object, ...]]:
+    """The statement for ``Attempts.record_answer``, and its parameters."""
+    match state:
+        case None:
+            return "DELETE FROM calls WHERE id = ? AND session IS NULL", (number,)
+        case AttemptState.ACCEPTED:
+            return (
+                "UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?",
+                (state, session_id, number),
+            )
+        case _:
+            return "UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number)
 
 
 def _placed_before(placed: int, state: str, session_id: str | None) -> PlacedBefore:
@@ -113,20 +180,59 @@ def _ago(seconds: int) -> str:
     return "just now"
 
 
-_INSERT = (
-    "INSERT INTO calls (placed, base_url, subaccount, state, session, client_request_id, source, destination,"
-    " fingerprint, guarded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+def _microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)
 
 
-def is_session_known(store: Store, session_id: str) -> bool:
-    """Whether it is that of a call that 8x8 has accepted from here. Raises StoreFailed."""
-    [(known,)] = store.rows("SELECT EXISTS (SELECT 1 FROM calls WHERE session = ?)", (session_id,))
-    return bool(known)
+def _identity(placed: int, service: str, subaccount: str, client_request_id: str) -> bytes:
+    """What makes a row this one: what is sealed in it can't be moved to another."""
+    return json.dumps(["calls", placed, service, subaccount, client_request_id]).encode()
 
 
-def calls_where(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Attempt]:
-    """The calls that a WHERE of ours chooses. Raises StoreFailed."""
-    columns = "id, placed, state, session, client_request_id, source, destination"
-    for number, placed, state, *rest in store.rows(f"SELECT {columns} FROM calls {which}", parameters):  # noqa: S608
+# -- what is known of them. All raise StoreFailed --------------------------------------------------------
+
+
+def attempts_where(store: Store, which: str, parameters: Sequence[object] = ()) -> Iterator[Attempt]:
+    """Those that a WHERE of ours chooses."""
+    for number, placed, state, *rest in store.rows(f"SELECT {_COLUMNS} FROM calls {which}", parameters):  # noqa: S608
         yield Attempt(number, placed, AttemptState(state), *rest)
+
+
+def attempt_of_session(store: Store, session_id: str) -> Attempt | None:
+    """The one that has become this session."""
+    which = "WHERE session = ? ORDER BY placed DESC LIMIT 1"
+    return next(attempts_where(store, which, (session_id,)), None)
+
+
+def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:
+    """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later."""
+    which = "WHERE session IS NULL AND client_action_id = ?"
+    return list(attempts_where(store, which, (client_action_id,)))
+
+
+def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]:
+    """Those between these numbers (either with or without +) whose answers have not come."""
+    which = "WHERE session IS NULL AND state = ? AND ltrim(source, '+') = ? AND ltrim(destination, '+') = ?"
+    numbers = source.lstrip("+"), destination.lstrip("+")
+    return list(attempts_where(store, which, (AttemptState.SENDING, *numbers)))
+
+
+def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
+    """The whole callflow of a call that asks something, as long as it is not over; else None. Raises
+    ConfigurationError, too, where it can't be unsealed."""
+    query = "SELECT sealed, placed, base_url, subaccount, client_request_id FROM calls WHERE id = ?"
+    for sealed, *identity in store.rows(query, (attempt.id,)):
+        if sealed is not None:
+            from voicecli.store import sealing
+
+            flow: Sequence[Action] = json.loads(
+                sealing.unseal(store.path.parent, sealed, _identity(*identity))
+            )
+            return flow
+    return None
+
+
+_COLUMNS = (
+    "id, placed, state, session, client_request_id, source, destination, client_action_id, asks, broadcast,"
+    " line, valid_until, outcome, outcome_source, seconds, price, currency"
+)

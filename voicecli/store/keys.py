@@ -1,4 +1,5 @@
-"""Keyed hashes: by them the same content can be recognised, and nothing else told."""
+"""The store's keys, each in a file beside it, and keyed hashes: by them the same content can be recognised,
+and nothing else told."""
 
 import os
 from contextlib import suppress
@@ -15,17 +16,19 @@ KEY_LENGTH = 32  # bytes
 def fingerprint(store: Store, content: bytes) -> bytes:
     """16 bytes by which the same content can be recognised, and without the store's key nothing else. Raises
     StoreFailed."""
-    return blake2b(content, key=_key(store.path.with_name(KEY_FILE)), digest_size=16).digest()
+    key = read_or_make(store.path.with_name(KEY_FILE), lost="--once then begins anew")
+    return blake2b(content, key=key, digest_size=16).digest()
 
 
-def _key(path: Path) -> bytes:
-    """The same for every process: made by the first that asks. Raises StoreFailed."""
+def read_or_make(path: Path, *, lost: str) -> bytes:
+    """The key in this file, the same for every process: made by the first that asks. ``lost`` says, as a
+    clause, what it means to lose it. Raises StoreFailed."""
     try:
         if not path.exists():
             import secrets
             from tempfile import NamedTemporaryFile
 
-            with NamedTemporaryFile(dir=path.parent, prefix=KEY_FILE) as file:  # only its owner can read it
+            with NamedTemporaryFile(dir=path.parent, prefix=path.name) as file:  # only its owner can read it
                 file.write(secrets.token_bytes(KEY_LENGTH))
                 file.flush()
                 os.fsync(file.fileno())
@@ -35,5 +38,5 @@ def _key(path: Path) -> bytes:
     except OSError as error:
         raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error
     if len(key) != KEY_LENGTH:
-        raise StoreFailed(f"The file {path} is damaged.", hint="Delete it: --once then begins anew.")
+        raise StoreFailed(f"The file {path} is damaged.", hint=f"Delete it: {lost}.")
     return key

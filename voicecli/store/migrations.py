@@ -1,7 +1,76 @@
 """How the store's file came to its present form: numbered changes of its tables."""
 
+import sqlite3
+from collections.abc import Callable
+
+
+def _one_form_of_each_account(db: sqlite3.Connection) -> None:
+    """Until here, an account was told by its base URL as somebody had written it (placed calls and webhooks
+    to be put back), or in an earlier canonical form (broadcasts)."""
+    from voicecli.account import AccountId
+
+    db.execute(
+        """
+        CREATE TABLE former_base_urls (
+            base_url TEXT NOT NULL,
+            subaccount TEXT NOT NULL,
+            written TEXT NOT NULL,              -- part of the fingerprints of calls that were kept before
+            PRIMARY KEY (base_url, subaccount, written)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE dropped_webhooks (         -- not to be put back: another one is newer, see the migration
+            base_url TEXT NOT NULL,
+            subaccount TEXT NOT NULL,
+            type TEXT NOT NULL,
+            url TEXT                            -- as in replaced_webhooks
+        )
+        """
+    )
+    changed = [
+        (written, account)
+        for written, subaccount in db.execute(
+            "SELECT base_url, subaccount FROM calls UNION SELECT base_url, subaccount FROM replaced_webhooks"
+            " UNION SELECT base_url, subaccount FROM broadcasts"
+        )
+        if (account := AccountId.of(written, subaccount)).service != written
+    ]
+    for written, account in changed:
+        db.execute("INSERT INTO former_base_urls VALUES (?, ?, ?)", (*account, written))
+        for table in ("calls", "broadcasts"):
+            db.execute(
+                f"UPDATE {table} SET base_url = ? WHERE base_url = ? AND subaccount = ?",  # noqa: S608
+                (account.service, written, account.subaccount),
+            )
+    _join_webhooks(db, AccountId.of)
+
+
+def _join_webhooks(db: sqlite3.Connection, account_of: Callable[[str, str], tuple[str, str]]) -> None:
+    """Of several to be put back for one account, the newest stays. Where it took over from an older one of
+    ours, what that one had replaced is what was there before; any other is dropped, which is told when the
+    webhook is put back."""
+    groups: dict[tuple[str, str, str], list[list[object]]] = {}
+    newest_first = (
+        "SELECT base_url, subaccount, type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
+        " ORDER BY rowid DESC"
+    )
+    for base_url, subaccount, kind, *rest in db.execute(newest_first).fetchall():
+        groups.setdefault((*account_of(base_url, subaccount), kind), []).append(rest)
+    db.execute("DELETE FROM replaced_webhooks")
+    for of, [(own, *before), *older] in groups.items():
+        for older_own, *older_before in older:
+            if before[0] in str(older_own).split():
+                before = older_before
+            elif before[0] != older_before[0]:
+                db.execute("INSERT INTO dropped_webhooks VALUES (?, ?, ?, ?)", (*of, older_before[0]))
+            own = f"{own} {older_own}"
+        db.execute("INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)", (*of, own, *before))
+
+
 # Each is applied once, in order; a file knows how many it has had (PRAGMA user_version). Never change one.
-MIGRATIONS = (
+MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """
     CREATE TABLE events (
         id INTEGER PRIMARY KEY,
@@ -105,5 +174,29 @@ MIGRATIONS = (
         reason TEXT,                        -- why it was refused or skipped, or what is unknown
         PRIMARY KEY (broadcast, line)
     ) WITHOUT ROWID;
+    """,
+    _one_form_of_each_account,
+    """
+    -- From here on, calls has every request that places a call. What is NULL is not known, or does not apply.
+    -- asks, outcome, outcome_source, seconds: see sessions.attempts; broadcast: its number; valid_until: in
+    -- microseconds since 1970, UTC; sealed: the whole callflow, as long as somebody may need it.
+    ALTER TABLE calls ADD COLUMN client_action_id TEXT;
+    ALTER TABLE calls ADD COLUMN asks TEXT;
+    ALTER TABLE calls ADD COLUMN broadcast INTEGER;
+    ALTER TABLE calls ADD COLUMN line INTEGER;
+    ALTER TABLE calls ADD COLUMN valid_until INTEGER;
+    ALTER TABLE calls ADD COLUMN outcome TEXT;
+    ALTER TABLE calls ADD COLUMN outcome_source TEXT;
+    ALTER TABLE calls ADD COLUMN seconds REAL;
+    ALTER TABLE calls ADD COLUMN price TEXT;
+    ALTER TABLE calls ADD COLUMN currency TEXT;
+    ALTER TABLE calls ADD COLUMN sealed BLOB;
+    -- Partial ones, so that a broadcast's calls do not pay for what they do not have.
+    DROP INDEX calls_by_session;
+    DROP INDEX calls_by_fingerprint;
+    CREATE INDEX calls_by_session ON calls (session) WHERE session IS NOT NULL;
+    CREATE INDEX calls_by_fingerprint ON calls (fingerprint) WHERE fingerprint IS NOT NULL;
+    CREATE INDEX calls_without_session ON calls (destination) WHERE session IS NULL;
+    CREATE INDEX calls_sealed ON calls (valid_until) WHERE sealed IS NOT NULL;
     """,
 )

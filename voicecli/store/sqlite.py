@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store.migrations import MIGRATIONS
+
+if TYPE_CHECKING:
+    from voicecli.account import AccountId  # the listener's writer can do without
 
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
 MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
@@ -39,10 +42,14 @@ class Recorded(NamedTuple):
     times: int
 
 
+DELETED = "-"  # among a webhook's own URLs: it may have been deleted, to be set anew
+
+
 class ReplacedWebhook(NamedTuple):
     """A webhook of 8x8's that points at us, and where it pointed before (None: nowhere).
 
-    ``own_urls`` is where we pointed it: several while it is being moved, since each may be true.
+    ``own_urls`` is what we made of it: several while it is being changed, since each may be true. DELETED
+    stands for one that is not set between a DELETE of ours and setting it anew.
     """
 
     type: str
@@ -78,8 +85,11 @@ class Store:
             self._db.execute(f"PRAGMA busy_timeout = {MIGRATION_PATIENCE * 1000:.0f}")
             with self._transaction():
                 for migration in MIGRATIONS[self._version() :]:
-                    for statement in migration.split(";\n"):
-                        self._db.execute(statement)
+                    if callable(migration):
+                        migration(self._db)
+                    else:
+                        for statement in migration.split(";\n"):
+                            self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
             self._db.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE * 1000:.0f}")
         elif self._version() > len(MIGRATIONS):
@@ -234,13 +244,13 @@ class Store:
 
     # -- webhooks that are to be put back ------------------------------------------------------------
 
-    def replaced_webhooks(self, base_url: str, subaccount: str) -> list[ReplacedWebhook]:
+    def replaced_webhooks(self, account: "AccountId") -> list[ReplacedWebhook]:
         """What is to be put back. Raises StoreFailed."""
         try:
             rows = self._db.execute(
                 "SELECT type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
                 " WHERE base_url = ? AND subaccount = ? ORDER BY type",
-                (base_url, subaccount),
+                account,
             ).fetchall()
         except sqlite3.Error as error:
             raise StoreFailed(f"What is to be put back can't be read: {error}.") from error
@@ -249,14 +259,20 @@ class Store:
             for kind, own_url, url, enabled, had_authorization in rows
         ]
 
-    def remember_webhook(self, base_url: str, subaccount: str, webhook: ReplacedWebhook) -> None:
+    def forget_dropped_webhooks(self, account: "AccountId") -> list[tuple[str, str | None]]:
+        """Where webhooks pointed, by type, that will not be put back, since others of the same type are. Each
+        is given once. Raises StoreFailed."""
+        with self.change() as change:
+            dropped = "DELETE FROM dropped_webhooks WHERE base_url = ? AND subaccount = ? RETURNING type, url"
+            return [(str(kind), url) for kind, url in change(dropped, account).fetchall()]
+
+    def remember_webhook(self, account: "AccountId", webhook: ReplacedWebhook) -> None:
         """Keep what has to be put back: on disk before it is changed. Raises StoreFailed."""
         try:
             self._db.execute(
                 "INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    base_url,
-                    subaccount,
+                    *account,
                     webhook.type,
                     " ".join(webhook.own_urls),
                     webhook.url,
@@ -270,12 +286,12 @@ class Store:
                 hint="Without that it could not be put back.",
             ) from error
 
-    def forget_webhook(self, base_url: str, subaccount: str, kind: str) -> None:
+    def forget_webhook(self, account: "AccountId", kind: str) -> None:
         """It has been put back. Raises StoreFailed."""
         try:
             self._db.execute(
                 "DELETE FROM replaced_webhooks WHERE base_url = ? AND subaccount = ? AND type = ?",
-                (base_url, subaccount, kind),
+                (*account, kind),
             )
         except sqlite3.Error as error:
             raise StoreFailed(f"A webhook that was put back can't be forgotten: {error}.") from error

@@ -1,0 +1,55 @@
+"""What people hear, kept unreadable where it has to outlive a process: what a broadcast says, and the
+callflow of a call that asks something.
+
+It is encrypted and authenticated (ChaCha20-Poly1305) with a key that is in a file of its own. What was sealed
+for one row can't be taken for another's.
+"""
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voicecli.errors import ConfigurationError
+from voicecli.store import keys
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+KEY_FILE = "seal.key"
+_MARK = b"voicecli sealed 1:"
+_NONCE_LENGTH = 12  # bytes
+
+
+def seal(home: Path, content: bytes, context: bytes) -> bytes:
+    """The unreadable form, for what ``context`` tells: only with the same context it can be unsealed. Raises
+    StoreFailed."""
+    nonce = secrets.token_bytes(_NONCE_LENGTH)
+    return _MARK + nonce + _cipher(home).encrypt(nonce, content, context)
+
+
+def unseal(home: Path, sealed: bytes, context: bytes) -> bytes:
+    """What was sealed. Raises ConfigurationError where that is not what it was sealed as, or the key is
+    another; StoreFailed where there is no key to be had."""
+    from cryptography.exceptions import InvalidTag
+
+    start = len(_MARK) + _NONCE_LENGTH
+    try:
+        if is_sealed(sealed):
+            return _cipher(home).decrypt(sealed[len(_MARK) : start], sealed[start:], context)
+    except (InvalidTag, ValueError):
+        pass
+    raise ConfigurationError(
+        f"What is sealed in the store can't be read with the key in {home / KEY_FILE}.",
+        hint="It was sealed with another key, or is damaged.",
+    )
+
+
+def is_sealed(content: bytes) -> bool:
+    """Whether it is something that was sealed here."""
+    return content.startswith(_MARK)
+
+
+def _cipher(home: Path) -> "ChaCha20Poly1305":
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    return ChaCha20Poly1305(keys.read_or_make(home / KEY_FILE, lost="what was sealed can't be read then"))
