@@ -10,7 +10,7 @@ from conftest import RunningSandbox, wait_until
 from running_listener import TOKEN, RunningListener, listening
 
 from voicecli import api
-from voicecli.callflow import HANGUP, call_request, make_call
+from voicecli.callflow import call_request, make_call
 from voicecli.client import Client
 from voicecli.errors import OutcomeUnknown
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
@@ -54,7 +54,7 @@ def client(sandbox: RunningSandbox) -> Client:
 
 def place(sandbox: RunningSandbox, number: str) -> None:
     with client(sandbox) as calling, suppress(OutcomeUnknown):  # no answer, but there is a call
-        calling.call(call_request([make_call(SOURCE, number), ASK, HANGUP]))
+        calling.call(call_request([make_call(SOURCE, number), ASK]))
 
 
 def report_to(listener: RunningListener, sandbox: RunningSandbox) -> None:

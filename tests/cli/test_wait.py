@@ -18,6 +18,7 @@ from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_u
 from running_listener import listening, registering, webhooks
 
 from voicecli import api
+from voicecli.callflow import HANGUP
 from voicecli.client import Client
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 
@@ -213,7 +214,7 @@ def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Pat
     params = {"promptMessage": "Press 1", "voiceProfile": "en-US-BenjaminRUS"}
     flow = tmp_path / "flow.json"
     say = {"action": "say", "params": {"text": "Thanks", "voiceProfile": "en-US-BenjaminRUS"}}
-    flow.write_text(json.dumps([{"action": "sayAndCapture", "params": params}, say]))
+    flow.write_text(json.dumps([{"action": "sayAndCapture", "params": params}, say, HANGUP]))
     done = caller(PRESSES_1, "--callflow", str(flow), "--wait")
     assert done.code == 0, done
     assert f"{PRESSES_1}: digit 1" in done.err

@@ -101,7 +101,7 @@ async def test_no_answer_takes_its_time_and_tells_the_sip_code() -> None:
 )
 async def test_pressed_digits_arrive_in_a_vca(number: str, digits: str | None) -> None:
     async with world() as here:
-        session = await here.place(number, ASK, HANGUP, clientActionId="level-1")
+        session = await here.place(number, ASK, clientActionId="level-1")
         await here.summary(session)
         [action] = here.of(session, "CALL_ACTION")
         assert action["eventData"] == {"dtmf": digits}
@@ -126,8 +126,10 @@ async def test_the_reply_to_a_vca_is_obeyed() -> None:
     [
         web.Response(text="not json"),
         web.Response(text="[" * 100_000),
+        web.Response(),
         web.json_response([]),
         web.json_response({}),
+        web.json_response({"callflow": []}),
         web.json_response({"callflow": "hangup"}),
         web.json_response({"callflow": [{"action": "dance"}]}),
         web.json_response({"callflow": [HANGUP, SAY]}),
@@ -150,14 +152,6 @@ def _copy(reply: web.Response) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers={"Location": "/elsewhere"})
 
 
-@pytest.mark.parametrize("reply", [web.Response(), web.json_response({"callflow": []})])
-async def test_an_empty_reply_goes_on_with_what_was_left(reply: web.Response) -> None:
-    async with world() as here:
-        here.reply = lambda event: _copy(reply)
-        summary = await here.summary(await here.place("+33199007101", ASK, SAY, HANGUP))
-        assert (summary["sessionStatus"], summary["lastAction"]) == ("COMPLETED", "HANGUP")
-
-
 async def test_a_second_leg_is_bridged_and_reported() -> None:
     async with world() as here:
         summary = await here.summary(session := await here.place(NUMBER, make_call(SOURCE, "+33199005678")))
@@ -167,11 +161,23 @@ async def test_a_second_leg_is_bridged_and_reported() -> None:
         assert "CALL_UPDATED" in await here.statuses(session)
 
 
-async def test_a_third_leg_is_an_invalid_reply() -> None:
+@pytest.mark.parametrize(
+    ("second", "status", "error"),
+    [("0480", "NO_ANSWER", None), ("0486", "BUSY", None), ("0404", "FAILED", None), ("2010", "ERROR", -2010)],
+)
+async def test_a_session_ends_with_its_second_leg_and_has_its_status(
+    second: str, status: str, error: int | None
+) -> None:
+    """8x8's table of two legs; in its sample both end together where the second is busy."""
     async with world() as here:
-        here.reply = lambda event: web.json_response({"callflow": [make_call(SOURCE, "+33199005678")]})
-        summary = await here.summary(await here.place("+33199007101", ASK, make_call(SOURCE, "+33199005678")))
-        assert summary["errorDetails"]["errorCode"] == -2003
+        session = await here.place(NUMBER, make_call(SOURCE, f"+3319900{second}"), SAY)
+        summary = await here.summary(session)
+        legs = summary["details"]
+        assert (summary["sessionStatus"], summary["lastAction"]) == (status, "MAKE_CALL")
+        assert [legs[key]["callStatus"] for key in ("callA", "callB")] == ["COMPLETED", status]
+        assert legs["callA"]["disconnectedTimestamp"] == legs["callB"]["disconnectedTimestamp"]
+        assert summary.get("errorDetails", {}).get("errorCode") == error
+        assert not here.of(session, "CALL_ACTION")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +222,7 @@ async def test_a_webhook_that_does_not_arrive_is_tried_again() -> None:
 async def test_chaos_delivers_late_twice_and_in_all_spellings_but_loses_nothing() -> None:
     async with world(chaos=True) as here:
         numbers = [f"+3319900{last}" for last in ("1234", "0480", "0487", "7101", "0486")] * 12
-        sessions = {await here.place(number, ASK, HANGUP): number for number in numbers}
+        sessions = {await here.place(number, ASK): number for number in numbers}
         await here.until(lambda: all(here.of(session, "SESSION_SUMMARY") for session in sessions))
         for session, number in sessions.items():
             event = events.Event("VSS", here.of(session, "SESSION_SUMMARY")[0])
@@ -238,7 +244,7 @@ async def test_a_seed_repeats_a_run() -> None:
     runs = []
     for _ in range(2):
         async with world(seed=42, chaos=True) as here:
-            session = await here.place("+33199007101", ASK, HANGUP)
+            session = await here.place("+33199007101", ASK)
             summary = await here.summary(session)
             runs.append(
                 (session, summary["details"].keys(), [leg["callId"] for leg in summary["details"].values()])
@@ -273,7 +279,7 @@ async def test_payloads_have_all_fields_of_8x8s_samples(sample: str, number: str
     theirs = json.loads((SAMPLES / f"{sample}.json").read_text())
     async with world() as here:
         call = {"source": SOURCE, "destination": number, "callRecording": True}
-        body = {"callflow": [{"action": "makeCall", "params": call}, ASK, HANGUP], "clientActionId": "x"}
+        body = {"callflow": [{"action": "makeCall", "params": call}, ASK], "clientActionId": "x"}
         assert (await here.api("POST", "/callflows", body))[0] == 200
         await here.until(lambda: any(e["eventType"] == theirs["eventType"] for e in here.received))
         ours = next(e for e in here.received if e["eventType"] == theirs["eventType"])

@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column, Record
 from voicecli.sandbox import PORT
+from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
+
+if TYPE_CHECKING:
+    from voicecli.sandbox import Sandbox
 
 EXAMPLES = """Examples:
   voicecli sandbox --time-scale 60
@@ -28,6 +32,17 @@ def sandbox(
     time_scale: Annotated[
         float, typer.Option(metavar="FACTOR", help="How fast calls go; 60 makes a minute a second.")
     ] = 1.0,
+    vca: Annotated[
+        VcaMoments,
+        typer.Option(
+            help="When a VCA comes: after a sayAndCapture and when the actions have run out; after every "
+            "action, too; or upon connecting, too."
+        ),
+    ] = VcaMoments.CAPTURE,
+    reply: Annotated[
+        ReplyPlace,
+        typer.Option(help="Whether a reply's actions come before what was left of the callflow, or instead."),
+    ] = ReplyPlace.BEFORE,
     chaos: Annotated[
         bool, typer.Option("--chaos", help="Deliver webhooks twice, late, out of order and in all spellings.")
     ] = False,
@@ -67,8 +82,18 @@ def sandbox(
             raise InvalidInput("--print-env needs the port that the sandbox listens on.")
         _print_environment(context, f"http://127.0.0.1:{port}")
     else:
+        from voicecli.sandbox import Sandbox
+
+        local = Sandbox(
+            time_scale=time_scale,
+            chaos=chaos,
+            reading=Reading(vca, reply),
+            seed=seed,
+            rate=rate,
+            log=context.output.note,
+        )
         with suppress(KeyboardInterrupt):  # this is how it ends
-            interrupts.run(_serve(context, port, time_scale=time_scale, chaos=chaos, seed=seed, rate=rate))
+            interrupts.run(_serve(context, local, port))
 
 
 def _print_numbers(context: Context) -> None:
@@ -89,12 +114,7 @@ def _print_environment(context: Context, url: str) -> None:
     context.output.result(exports, {"url": url, "environment": variables}, identifier=url)
 
 
-async def _serve(
-    context: Context, port: int, *, time_scale: float, chaos: bool, seed: int | None, rate: float | None
-) -> None:
-    from voicecli.sandbox import Sandbox
-
-    local = Sandbox(time_scale=time_scale, chaos=chaos, seed=seed, rate=rate, log=context.output.note)
+async def _serve(context: Context, local: "Sandbox", port: int) -> None:
     try:
         url = await local.start(port=port)
     except OSError as error:

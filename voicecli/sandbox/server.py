@@ -20,6 +20,7 @@ from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.exports import LogExports
 from voicecli.sandbox.numbers import Fate, Fault, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
+from voicecli.sandbox.reading import Reading
 from voicecli.sandbox.session import PlayedSession, unknown_voice
 from voicecli.untrusted import text, whole
 
@@ -37,8 +38,9 @@ class Sandbox:
     """A local 8x8. ``start`` it in a running event loop; everything stays in memory.
 
     ``time_scale`` 60 makes a minute a second, ``seed`` repeats a run's chances, ``chaos`` delivers webhooks
-    twice, late and out of order, ``rate`` is how many requests a second are not answered 429. ``count`` is
-    for tests that want to know of every single callflow request, however many there are.
+    twice, late and out of order, ``reading`` is how 8x8's documents are read where they leave it open,
+    ``rate`` is how many requests a second are not answered 429. ``count`` is for tests that want to know of
+    every single callflow request, however many there are.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Sandbox:
         time_scale: float = 1.0,
         seed: int | None = None,
         chaos: bool = False,
+        reading: Reading | None = None,
         rate: float | None = None,
         count: bool = False,
         log: Callable[[str], None] = lambda line: None,
@@ -64,6 +67,7 @@ class Sandbox:
         self._seed = getrandbits(32) if seed is None else seed
         self._dice = Dice(f"{self._seed}")
         self._chaos = chaos
+        self._reading = reading or Reading()
         self._log = log
         self._courier = Courier(time_scale=time_scale, log=log)
         self._bucket = _Bucket(rate)
@@ -220,6 +224,7 @@ class Sandbox:
             time_scale=self._time_scale,
             courier=self._courier,
             voices=VOICES,
+            reading=self._reading,
         )
         self.sessions.append(session)
         self._courier.spawn(self._play(session))
