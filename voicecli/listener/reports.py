@@ -6,6 +6,7 @@ A listener that runs here is relied upon. Without one, this process is the liste
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -70,10 +71,11 @@ class Reports:
     ) -> None:
         gate, task = None, asyncio.current_task()
         try:
-            if isinstance(error, asyncio.CancelledError):
-                await self._answered()
-            else:
-                gate = await self._nobody_needs_it()
+            with nullcontext() if self._stay is None else self._stay.interruptible():
+                if isinstance(error, asyncio.CancelledError):
+                    await self._answered()
+                else:
+                    gate = await self._nobody_needs_it()
         except asyncio.CancelledError:
             self._tell("Interrupted: others have to receive for themselves.")
             if task is not None and not isinstance(error, asyncio.CancelledError):
@@ -151,7 +153,11 @@ class Reports:
             await self._answered()
             gate = await self._gate()
             if self._service.presence.alone():
-                return gate
+                if self._stay is None or not self._stay.open_questions():
+                    return gate
+                self._service.presence.reopen()  # who relied on it has left one
+                gate.close()
+                continue
             gate.close()
             if not told:
                 self._tell("Others on this machine wait for what is received here: it goes on for them.")

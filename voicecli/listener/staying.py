@@ -3,12 +3,14 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import VoicecliError
+from voicecli.listener.service import Tell
 from voicecli.store.attempts import open_questions
 from voicecli.store.sqlite import Store
 
@@ -18,7 +20,7 @@ TERMINATION = 80.0  # seconds that open questions have after SIGTERM; systemd ki
 
 class EndRequests:
     """The signals that have asked the program to end. Who handles signals calls ``add``, and cancels the
-    task at the first of them; after that only while ``staying``."""
+    task at the first of them; later ones cancel it only while it is ``staying``."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.staying = False
@@ -53,8 +55,8 @@ class Stay:
         self,
         home: Path,
         account: AccountId | None,
+        tell: Tell,
         *,
-        tell: Callable[[str, Mapping[str, object] | None], None],
         requests: EndRequests,
     ) -> None:
         self._home = home
@@ -70,25 +72,30 @@ class Stay:
         except VoicecliError:
             return 0
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Inside, every signal cancels the task."""
+        self._requests.staying = True
+        try:
+            yield
+        finally:
+            self._requests.staying = False
+
     async def until_answered(self) -> None:
         """Come back when no question is open any more, or when signals have asked for it. To be cancelled
         otherwise than by a signal ends it, too."""
-        told, task = -1, asyncio.current_task()
-        self._requests.staying = True
-        try:
-            while (count := self.open_questions()) and self._may_stay():
-                if count != told:
-                    self._tell(self._why(count), {"record": "staying", "questions": count})
-                    told = count
-                try:
-                    await asyncio.sleep(LOOK_EVERY)
-                except asyncio.CancelledError:
-                    if task is None or not self._requests or self._requests.at_once:
-                        raise
-                    task.uncancel()
-                    told = -1
-        finally:
-            self._requests.staying = False
+        told, task = 0, asyncio.current_task()
+        while (count := self.open_questions()) and self._may_stay():
+            if count != told:
+                self._tell(self._why(count), {"record": "staying", "questions": count})
+                told = count
+            try:
+                await asyncio.sleep(LOOK_EVERY)
+            except asyncio.CancelledError:
+                if task is None or not self._requests or self._requests.at_once:
+                    raise
+                task.uncancel()
+                told = 0
 
     def _may_stay(self) -> bool:
         return not self._requests.at_once and self._requests.seconds_left != 0
