@@ -13,7 +13,8 @@ from voicecli.cli.context import Context
 from voicecli.cli.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
-from voicecli.sessions.open_calls import Call, Calls
+from voicecli.sessions.open_calls import OpenCalls
+from voicecli.sessions.session import Session
 
 if TYPE_CHECKING:
     from voicecli.events import Received
@@ -44,7 +45,7 @@ class Watch:
         masked: bool = False,
         stay: "Callable[[Tell], Stay] | None" = None,
     ) -> None:
-        self.calls = Calls()
+        self.calls = OpenCalls()
         self.ready = False
         """Whether the service has been up."""
         self._filters = filters or Filters()
@@ -86,16 +87,16 @@ class Watch:
     def show(self, received: "Received") -> None:
         """Take in one event."""
         self._events += 1
-        call = self.calls.see(received)
+        change = self.calls.see(received)
         if self._left == 0:
             return
         if self._view is View.EVENTS:
             if self._all or self._filters.event(received):
                 self._stream.add(EventRow(received, self._masked))
                 self._count(counts=not received.again)
-        elif call is not None and call.outcome is not None and self._filters.call(call):
-            self._stream.add(CallRow(call, time.time(), self._masked))
-            self._count(counts=True)
+        elif change is not None and change.session.outcome is not None and self._filters.call(change.session):
+            self._stream.add(CallRow(change.session, time.time(), self._masked))
+            self._count(counts=not change.corrects)
 
     def tell(self, text: str, record: Mapping[str, object] | None = None) -> None:
         """Say something among the rows."""
@@ -171,7 +172,7 @@ class Watch:
             rows = [CallRow(call, wall, self._masked) for call in self._open()]
         self._stream.picture(rows, footer)
 
-    def _open(self) -> list[Call]:
+    def _open(self) -> list[Session]:
         return [call for call in self.calls.open.values() if self._filters.call(call)]
 
     def _counts(self) -> str:

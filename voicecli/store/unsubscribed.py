@@ -11,17 +11,10 @@ from typing import NamedTuple
 from voicecli import events
 from voicecli.events import Event
 from voicecli.store.sqlite import Store
+from voicecli.vocabulary import UNSUBSCRIBED_WORD, is_unsubscribed
 
 _READER = "unsubscribed"  # in seen_events
-_WORD = "UNSUB"
-"""In every outcome that counts: unsubscribed in this call, or before it, or the attempt to went wrong; and in
-any other that nobody has listed yet."""
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
-
-
-def means(outcome: str) -> bool:
-    """Whether somebody whose session ended so is not to be called again."""
-    return _WORD in outcome
 
 
 def take_in(store: Store) -> None:
@@ -100,11 +93,11 @@ def _seen(store: Store) -> int:
 def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator[_Found]:
     query = (
         "SELECT id, received, body FROM events"  # noqa: S608 - words of ours
-        f" WHERE {which} AND type = 'VSS' AND instr(body, CAST('{_WORD}' AS BLOB))"
+        f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_WORD}')"
     )
     for number, received, body in store.rows(query, parameters):
         summary = events.parse(body)
-        if summary is not None and means(summary.outcome or ""):
+        if summary is not None and is_unsubscribed(summary.outcome or ""):
             yield _Found(number, received, summary.session_id, _people(store, summary))
 
 
