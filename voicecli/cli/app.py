@@ -50,7 +50,8 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         result = _application(arguments)(
             list(arguments), prog_name="voicecli", standalone_mode=False, obj=context
         )
-        if result == ExitCode.INTERRUPTED:  # so the parser answers a KeyboardInterrupt
+        if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
+            # So the parser answers a KeyboardInterrupt.
             return fail(context, context.interrupted())
         return result if isinstance(result, int) else ExitCode.DONE
     except typer.TyperException as error:
