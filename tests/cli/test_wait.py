@@ -219,7 +219,8 @@ def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Pat
     assert done.code == 0, done
     assert f"{PRESSES_1}: digit 1" in done.err
     [session] = caller.sandbox.sandbox.sessions
-    assert session._last_action == "SAY", "our reply must not cut off what follows"
+    kinds = [action["action"] for action in session.played]
+    assert kinds == ["makeCall", "sayAndCapture", "say", "hangup"], "our reply must not cut off what follows"
 
 
 # -- several numbers ---------------------------------------------------------------------------------
