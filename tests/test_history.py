@@ -247,3 +247,14 @@ def test_nothing_of_it_is_left_on_the_disk(tmp_path: Path) -> None:
 def content(home: Path) -> bytes:
     """All that is in the store's files."""
     return b"".join(path.read_bytes() for path in home.iterdir())
+
+
+def test_a_summary_that_names_a_request_is_found(tmp_path: Path) -> None:
+    keep(tmp_path, event("VSS", "BUSY", clientRequestId="mine-2"), ago=50)
+    keep(tmp_path, event("VCS", "CALL_CONNECTED", "another", clientRequestId="mine"), ago=40)
+    keep(tmp_path, event("VSS", "BUSY", OTHER, clientRequestId="mine"), ago=30)
+    with Store(tmp_path) as store:
+        assert stored_events.session_of_request(store, "mine", since=0) == OTHER
+        assert stored_events.session_of_request(store, "min", since=0) is None
+        last = next(stored_events.newest_events(store)).received
+        assert stored_events.session_of_request(store, "mine", since=last + 1) is None

@@ -123,6 +123,23 @@ def test_where_nobody_answered_no_digits_are_waited_for(status: str) -> None:
     assert "confirmed" not in call.words()
 
 
+def test_a_failed_reply_may_overtake_what_was_pressed_too() -> None:
+    """ERROR after somebody answered: what they pressed may still come, and counts."""
+    call = pending("1")
+    call.see(summary(status="ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}}))
+    assert not call.is_settled(9)
+    call.see(pressed(10, "1"))
+    assert call.is_settled(10)
+    assert call.words() == "confirmed with 1; error, 3 s"
+
+
+def test_a_later_summary_corrects_an_earlier_one() -> None:
+    call = pending()
+    call.see(summary(9, "NO_ANSWER", endTime="2026-11-28T04:00:00Z"))
+    call.see(summary(10, "COMPLETED", endTime="2026-11-28T04:00:01Z"))
+    assert call.words() == "completed"
+
+
 def test_any_digits_will_do_where_none_are_listed() -> None:
     call = pending("")
     call.see(pressed(1, "482913"))

@@ -1,7 +1,7 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,11 +16,12 @@ from voicecli.cli import call_requests, interrupts, options, script_options, way
 from voicecli.cli import context as contexts
 from voicecli.cli.call_requests import CallOptions
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
 if TYPE_CHECKING:
     from voicecli.calling.placing import Placing
+    from voicecli.calling.results import Result
     from voicecli.calling.waiting import Waiting
     from voicecli.listener.reports import Reports
 
@@ -210,6 +211,7 @@ def call(
             return _place(context, placing, requests)
         from voicecli.calling.waiting import Waiting
         from voicecli.cli.call_show import show_event
+        from voicecli.listener.staying import EndRequests
         from voicecli.store.sqlite import Store
 
         if until_confirmed or len(requests) == 1:
@@ -217,7 +219,8 @@ def call(
         # A callflow of the user's own says itself what comes next.
         own = [request.client_action_id for request in requests] if script.captures else []
         plan = replace(plan, own_actions=frozenset(filter(None, own)))
-        reports = contexts.reports(context, settings, plan, digits=script.captures)
+        ends = EndRequests()
+        reports = contexts.reports(context, settings, plan, digits=script.captures, requests=ends)
         with Store(plan.home) as store:
             waiting = Waiting(
                 placing,
@@ -227,7 +230,8 @@ def call(
                 digits=script.captures,
                 confirming=script.confirming(),
             )
-            return interrupts.run(_wait(context, reports, waiting, requests, until_confirmed=until_confirmed))
+            work = _wait(context, reports, waiting, requests, until_confirmed=until_confirmed)
+            return interrupts.run(work, ends)
 
 
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
@@ -260,22 +264,37 @@ async def _wait(
     *,
     until_confirmed: bool,
 ) -> ExitCode:
-    """Place calls and show what becomes of each. One that is alone raises what went wrong."""
+    """Place calls and show what becomes of each. One that is alone shows what went wrong. All of that is out
+    before the listener is: it may have to stay."""
     from contextlib import aclosing
 
+    results = waiting.until_confirmed(requests) if until_confirmed else waiting.together(requests)
+    async with reports, aclosing(results):
+        try:
+            return await _show_all(
+                context, results, alone=len(requests) == 1, until_confirmed=until_confirmed
+            )
+        except OutputFailed:
+            raise
+        except VoicecliError as error:
+            return fail(context, error)
+
+
+async def _show_all(
+    context: Context, results: AsyncGenerator["Result", None], *, alone: bool, until_confirmed: bool
+) -> ExitCode:
+    """Raises what went wrong with one that is alone."""
     from voicecli.cli import call_show
 
     found = []
-    results = waiting.until_confirmed(requests) if until_confirmed else waiting.together(requests)
-    async with reports, aclosing(results):
-        async for result in results:
-            if result.error is not None and len(requests) == 1 and not until_confirmed:
-                raise result.error
-            found.append(result)
-            call_show.show(context, result)
-        if not until_confirmed:
-            return call_show.overall(found)
-        code = call_show.until_confirmed(found)
-        if code is ExitCode.NOT_CONFIRMED:
-            context.output.note("Nobody has confirmed.")
-        return code
+    async for result in results:
+        if result.error is not None and alone and not until_confirmed:
+            raise result.error
+        found.append(result)
+        call_show.show(context, result)
+    if not until_confirmed:
+        return call_show.overall(found)
+    code = call_show.until_confirmed(found)
+    if code is ExitCode.NOT_CONFIRMED:
+        context.output.note("Nobody has confirmed.")
+    return code

@@ -18,6 +18,7 @@ from voicecli.errors import (
 
 if TYPE_CHECKING:
     from voicecli.calling.results import Result
+    from voicecli.cli.context import Context
 
 
 class ExitCode(IntEnum):
@@ -63,6 +64,14 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
 
 def exit_code(error: VoicecliError) -> ExitCode:
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAULT)
+
+
+def fail(context: "Context", error: VoicecliError, cause: BaseException | None = None) -> ExitCode:
+    """Tell an error, and give its exit code."""
+    if context.debug:
+        context.output.traceback(cause or error)
+    context.output.error(error)
+    return exit_code(error)
 
 
 _ENDINGS: Mapping[str, ExitCode] = {  # by Ending, whose module most commands need not load

@@ -18,6 +18,7 @@ from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
 
 if TYPE_CHECKING:
+    from voicecli.account import AccountId
     from voicecli.calling.make_call import CallPlacer
     from voicecli.client import Client
     from voicecli.listener.registration import Registration
@@ -132,6 +133,7 @@ def listen(
     from voicecli.broadcast import retention
     from voicecli.cli.context import home
     from voicecli.listener.service import Service
+    from voicecli.listener.staying import EndRequests, Stay
 
     way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok, no_tunnel, host)
     plan = replace(
@@ -144,7 +146,16 @@ def listen(
         forget=None if keep is None else partial(retention.forget, home(settings), keep),
     )
     length = None if for_ is None else for_.total_seconds()
-    watch = Watch(context, view=view, filters=chosen, count=count, length=length, masked=mask_numbers)
+    ends = EndRequests()
+    watch = Watch(
+        context,
+        view=view,
+        filters=chosen,
+        count=count,
+        length=length,
+        masked=mask_numbers,
+        stay=partial(Stay, plan.home, _account_id(settings), requests=ends),
+    )
     service = Service(
         plan,
         shown=watch.show,
@@ -157,7 +168,7 @@ def listen(
     if not context.debug:  # what it says of sockets is for us, and it would say it thousands of times
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     try:
-        interrupts.run(watch.run(service))
+        interrupts.run(watch.run(service), ends)
     except KeyboardInterrupt:  # this is how it ends, once it is up
         if not watch.ready:
             raise Interrupted("Interrupted before it was ready.") from None
@@ -183,6 +194,14 @@ def _registration(
     except VoicecliError:
         if required:
             raise
+        return None
+
+
+def _account_id(settings: Settings) -> "AccountId | None":
+    """Whose calls come here; None where the settings do not say."""
+    try:
+        return contexts.account(settings).identity
+    except VoicecliError:
         return None
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from voicecli.sessions.session import Session
 
 if TYPE_CHECKING:
     from voicecli.events import Received
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import Service, Tell
+    from voicecli.listener.staying import Stay
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
@@ -31,7 +32,7 @@ class View(StrEnum):
 
 class Watch:
     """``run`` a service and show what it receives, until ``count`` rows are shown, ``length`` seconds are
-    over, or it is interrupted."""
+    over, or it is interrupted; and until no question is open, where ``stay`` says so."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Watch:
         count: int | None = None,
         length: float | None = None,
         masked: bool = False,
+        stay: "Callable[[Tell], Stay] | None" = None,
     ) -> None:
         self.calls = OpenCalls()
         self.ready = False
@@ -52,6 +54,7 @@ class Watch:
         self._left = count
         self._length = length
         self._masked = masked
+        self._stay = None if stay is None else stay(self.tell)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
         self._failure: OutputFailed | None = None
@@ -68,7 +71,8 @@ class Watch:
         try:
             async with service, self._working(work):
                 self.ready = True
-                await self._until_over(service)
+                with nullcontext() if self._stay is None else self._stay.interruptible():
+                    await self._until_over_and_answered(service)
         finally:
             self._stream.picture((), ())
             if self._view is View.CALLS:
@@ -116,6 +120,16 @@ class Watch:
             await asyncio.wait({task})
         if not task.cancelled():
             task.result()
+
+    async def _until_over_and_answered(self, service: "Service") -> None:
+        try:
+            await self._until_over(service)
+        except asyncio.CancelledError:
+            if self._stay is not None:
+                await self._stay.until_answered()
+            raise
+        if self._stay is not None:
+            await self._stay.until_answered()
 
     async def _until_over(self, service: "Service") -> None:
         end = None if self._length is None else time.monotonic() + self._length

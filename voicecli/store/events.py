@@ -96,6 +96,18 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
     return in_pages(read, (since, 0), lambda found: _place(found[0]))
 
 
+def session_of_request(store: Store, client_request_id: str, *, since: int) -> str | None:
+    """The session whose summary (VSS) names this clientRequestId, among those that came from that moment on
+    (microseconds since 1970); None where none does. A request that a summary names was carried out, whatever
+    its own answer says: a 429, too, may be a proxy's."""
+    which = "WHERE (received, id) > (?, ?) AND type = 'VSS' AND instr(body, ?) ORDER BY received, id LIMIT ?"
+    name = client_request_id.encode(errors="replace")
+    for kept in in_pages(lambda last: _received(store, which, (*last, name, PAGE)), (since, 0), _place):
+        if kept.event.client_request_id == client_request_id:
+            return kept.event.session_id
+    return None
+
+
 def knew_session(store: Store, session_id: str, number: int) -> bool:
     """Whether anything was known of a session when that was the newest event."""
     query = "SELECT EXISTS (SELECT 1 FROM events WHERE session = ? AND id <= ?)"
