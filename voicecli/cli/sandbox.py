@@ -54,9 +54,9 @@ def sandbox(
             "Default: before."
         ),
     ] = None,
-    request_ids: Annotated[
+    no_request_ids: Annotated[
         bool, typer.Option("--no-request-ids", help="Leave clientRequestId out of the summaries.")
-    ] = True,
+    ] = False,
     one_say: Annotated[
         bool, typer.Option("--one-say", help="Refuse a callflow of more than one say or playFile (-1010).")
     ] = False,
@@ -114,7 +114,7 @@ def sandbox(
             time_scale=time_scale,
             chaos=chaos,
             reading=_reading(vca, reply),
-            request_ids=request_ids,
+            request_ids=False if no_request_ids else None,
             one_say=one_say,
             delete_first=webhooks is SettingWebhooks.DELETE_FIRST,
             seed=seed,

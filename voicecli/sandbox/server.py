@@ -41,10 +41,11 @@ class Sandbox:
     ``time_scale`` 60 makes a minute a second, ``seed`` repeats a run's chances, ``chaos`` delivers webhooks
     twice, late, out of order and in all forms, ``reading`` is how 8x8's documents are read where they leave
     it open (by default as far as they agree, in chaos one that the seed chooses),
-    ``rate`` is how many requests a second are not answered 429. Without ``request_ids`` no summary has a
-    clientRequestId, with ``one_say`` a callflow request with more than one say, or playFile, is refused with
-    -1010, and with ``delete_first`` a webhook is not set where one is, and VNU's can't be deleted. ``count``
-    is for tests that want to know of every single callflow request, however many there are.
+    ``rate`` is how many requests a second are not answered 429. ``request_ids`` says whether summaries have
+    a clientRequestId (by default all of them, in chaos some where no answer is lost). With ``one_say`` a
+    callflow request with more than one say, or playFile, is refused with -1010, and with ``delete_first`` a
+    webhook is not set where one is, and VNU's can't be deleted. ``count`` is for tests that want to know of
+    every single callflow request, however many there are.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Sandbox:
         seed: int | None = None,
         chaos: bool = False,
         reading: Reading | None = None,
-        request_ids: bool = True,
+        request_ids: bool | None = None,
         one_say: bool = False,
         delete_first: bool = False,
         rate: float | None = None,

@@ -62,7 +62,7 @@ class PlayedSession:
         courier: Courier,
         voices: frozenset[str],
         reading: Reading,
-        tells_request_id: bool,
+        tells_request_id: bool | None,
     ) -> None:
         self.session_id = session_id
         self.client_request_id = text(body.get("clientRequestId"))
@@ -303,8 +303,9 @@ class PlayedSession:
         return self._summary_of(self.legs, told, self._now, self._last_action)
 
     def _summary_of(self, legs: list[Leg], status: str, end: datetime, last_action: str) -> Json:
-        # Where an answer is lost, the clientRequestId alone leads from the summary to the request.
-        tells_id = self._tells_request_id and not (self._fate.fault is None and self._faults.happens(0.3))
+        tells_id = self._tells_request_id
+        if tells_id is None:  # where an answer is lost, it alone leads from the summary to the request
+            tells_id = self._fate.fault is not None or not self._faults.happens(0.3)
         return payloads.session_summary(
             [replace(leg, status=self._faults.spelled(leg.status)) for leg in legs],
             session=self._ids(),
