@@ -1,7 +1,7 @@
 """Places calls: nobody is called who should not be, and each request is in the store before it leaves."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -13,15 +13,25 @@ from voicecli.account import Account
 from voicecli.api import Operation, Session
 from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.calling.results import destination
+from voicecli.calling.say_limit import SayLimit
 from voicecli.client import Client
 from voicecli.clock import now
-from voicecli.errors import ConfigurationError, OutcomeUnknown, StoreFailed, Unsubscribed, VoicecliError
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    Refused,
+    StoreFailed,
+    Unsubscribed,
+    VoicecliError,
+)
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.sqlite import Store
 
 T = TypeVar("T")
+TookPlace = Callable[[], bool] | None
+"""Whether 8x8 is known to have carried a request out."""
 
 
 class Once(NamedTuple):
@@ -125,16 +135,42 @@ class Placing:
     def place(self, request: CallRequest) -> Session:
         """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
         client raises."""
-        return self.send(request, api.send_callflow(request), lambda session: session.session_id)
+        limit = SayLimit(self._home, self._account.identity)
+        fitting = limit.fitting(request)
+
+        def place(took_place: TookPlace) -> Session:
+            try:
+                return self._client.send(api.send_callflow(fitting), took_place=took_place)
+            except Refused as error:
+                if (instead := limit.instead(error, fitting)) is None:
+                    raise
+            session = self._client.send(api.send_callflow(instead), took_place=took_place)
+            with suppress(OSError):  # the next message is refused once more
+                limit.remember()
+            return session
+
+        return self._place(request, place, lambda session: session.session_id)
 
     def send(self, request: CallRequest, operation: Operation[T], session_id: Callable[[T], str | None]) -> T:
         """The same for an operation that carries the request in another way; ``session_id`` finds the session
         in its result."""
+
+        def send(took_place: TookPlace) -> T:
+            return self._client.send(operation, took_place=took_place)
+
+        return self._place(request, send, session_id)
+
+    def _place(
+        self,
+        request: CallRequest,
+        send: Callable[[TookPlace], T],
+        session_id: Callable[[T], str | None],
+    ) -> T:
         with ExitStack() as stack:
             kept, left = self._begin(request, stack), now()
             session, accepted = None, False
             try:
-                result = self._client.send(operation, took_place=kept and partial(kept.is_reported, left))
+                result = send(kept and partial(kept.is_reported, left))
                 session, accepted = session_id(result), True
                 if session is not None:
                     unreported = Unreported(destination(request), session)
