@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicecli.account import AccountId
     from voicecli.calling.make_call import CallPlacer
     from voicecli.listener.registration import Registration
-    from voicecli.listener.replies import Reply
+    from voicecli.voice_api.replies import Reply
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
@@ -176,7 +176,7 @@ def listen(
 
 
 def _reply(context: Context, wanted: str) -> "Reply":
-    from voicecli.listener import replies
+    from voicecli.voice_api import replies
 
     if wanted in ("hangup", "none"):
         return replies.HANG_UP if wanted == "hangup" else replies.NOTHING
