@@ -8,16 +8,19 @@ from voicecli.events import webhook_url
 from voicecli.untrusted import json_object, text
 
 TIMEOUT = 10.0  # seconds
+NOTHING_BEHIND = (502, 503, 504)  # HTTP, of a proxy
+NGROK_ERROR = "ngrok-error-code"  # a header of ngrok's own answers, such as for a tunnel that has ended
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """``instance`` is the listener that answers, else ``trouble`` says what is there; ``seconds`` is how long
-    that took."""
+    that took. ``is_gone`` is whether nothing is there, but perhaps a tunnel or proxy that says so."""
 
     instance: str | None
     trouble: str
     seconds: float
+    is_gone: bool = False
 
     def not_here(self, instance: str) -> str | None:
         """Why the address does not lead to that listener, or None where it does."""
@@ -32,8 +35,8 @@ def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
 
     start = time.monotonic()
 
-    def found(instance: str | None, trouble: str = "") -> Health:
-        return Health(instance, trouble, time.monotonic() - start)
+    def found(instance: str | None, trouble: str = "", *, is_gone: bool = False) -> Health:
+        return Health(instance, trouble, time.monotonic() - start, is_gone)
 
     try:
         with (
@@ -49,11 +52,15 @@ def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
             instance = text(document.get("instance"))
             if document.get("service") == "voicecli" and instance:
                 return found(instance)
-            return found(None, f"something else answers there (HTTP {answer.status_code})")
+            return found(
+                None,
+                f"something else answers there (HTTP {answer.status_code})",
+                is_gone=answer.status_code in NOTHING_BEHIND or NGROK_ERROR in answer.headers,
+            )
     except httpx.TimeoutException:
-        return found(None, f"there was no answer within {timeout:.0f} s")
+        return found(None, f"there was no answer within {timeout:.0f} s", is_gone=True)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        return found(None, f"it can't be reached ({type(error).__name__})")
+        return found(None, f"it can't be reached ({type(error).__name__})", is_gone=True)
 
 
 def behind(webhook: str) -> str | None:
