@@ -22,13 +22,14 @@ from voicecli.listener.presence import Presence
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
 from voicecli.listener.retention import Forget
-from voicecli.listener.routes import Route
+from voicecli.listener.repliers import always
+from voicecli.listener.routes import Replier, Route, entered
 from voicecli.listener.server import Listener
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
-from voicecli.voice_api.replies import HANG_UP, Reply
+from voicecli.voice_api.replies import HANG_UP
 
 T = TypeVar("T")
 
@@ -55,8 +56,7 @@ class Plan:
     token: str | None = field(default=None, repr=False)
     token_is_new: bool = False
     only_8x8: bool = False
-    reply: Reply = HANG_UP
-    own_actions: frozenset[str] | None = None
+    replier: Replier = field(default_factory=lambda: always(HANG_UP))
     forward_to: str | None = None
     forward_timeout: float = 5.0
     public_url: str | None = None
