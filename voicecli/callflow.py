@@ -199,11 +199,12 @@ def request_from_json(
     source: str | None = None,
     message_id: str | None = None,
     valid_for: timedelta | None = None,
+    any_number: bool = False,
 ) -> CallRequest:
     """A request out of somebody's own JSON: a list of actions, or the whole object that 8x8 takes.
 
     With ``to``, a call from ``source`` to it is put before the actions. ``message_id`` and ``valid_for`` go
-    before what the document says. Raises InvalidInput.
+    before what the document says. ``any_number`` is as in ``phone.parse``. Raises InvalidInput.
     """
     body = document if isinstance(document, dict) else {"callflow": document}
     if unknown := sorted(body.keys() - {"callflow", "validUntil", "clientRequestId", "clientActionId"}):
@@ -226,7 +227,7 @@ def request_from_json(
         valid_for=valid_for or DEFAULT_VALIDITY,
     )
     for called in destinations(request.callflow):
-        phone.parse("+" + called.removeprefix("+"))
+        phone.parse("+" + called.removeprefix("+"), any_number=any_number)
     if action_id := _given(body, "clientActionId"):
         request = replace(request, client_action_id=action_id)
     if valid_for is None and (until := _given(body, "validUntil")):
