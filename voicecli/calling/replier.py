@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from voicecli.voice_api.replies import HANG_UP, NOTHING
 PATIENCE = 1.0  # seconds for the answer to a request, which tells the session
 LOOK_EVERY = 0.05  # seconds
 
-Flows = MutableMapping[str, Sequence[Action]]
+Flows = Mapping[str, Sequence[Action]]
 """Whole callflows by clientRequestId, of the calls that this process has placed."""
 
 
@@ -34,14 +34,13 @@ class CallReplier:
 
     def __init__(self, home: Path, other: Replier, *, flows: Flows | None = None) -> None:
         self._home = home
-        self._entered = other
         self._other = other
         self._flows = {} if flows is None else flows
         self._store: Store | None = None
         self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._other = await self._undo.enter_async_context(entered(self._entered))
+        await self._undo.enter_async_context(entered(self._other))
         self._store = self._undo.enter_context(Store(self._home))
         return self
 

@@ -6,16 +6,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from voicecli import api, rules, untrusted, urls
+from voicecli import api, urls
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
-from voicecli.rules import Action
 from voicecli.settings import Settings
 from voicecli.voice_api.replies import Reply, read
 

@@ -1,7 +1,8 @@
-"""Who answers VCA webhooks of calls that were not placed from this store: always the same reply, a callflow of
-the user's own, the user's application, or the receiver that 8x8 reported to before us."""
+"""Who answers VCA webhooks of calls that were not placed from this store: always the same reply, a callflow
+of the user's own, the user's application, or the receiver that 8x8 reported to before us."""
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from voicecli.errors import VoicecliError
 from voicecli.events import Received
 from voicecli.listener.forward import Receiver
-from voicecli.listener.routes import Answered, Replier
+from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.rules import Action
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
@@ -57,15 +58,17 @@ class Application:
     def __init__(self, url: str, *, timeout: float, instead: Replier) -> None:
         self._receiver = Receiver(url, timeout=timeout)
         self._instead = instead
+        self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._receiver.__aenter__()
+        await self._undo.enter_async_context(self._receiver)
+        await self._undo.enter_async_context(entered(self._instead))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._receiver.__aexit__(kind, error, trace)
+        await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
         reply, remark = await _asked(self._receiver, received, headers)
@@ -76,8 +79,8 @@ class Application:
 
 
 class FormerReceiver:
-    """The receiver that 8x8 reported VCAs to before they came here: its calls go on as if nothing had changed.
-    Where there is none, or it gives no valid reply, the call is hung up."""
+    """The receiver that 8x8 reported VCAs to before they came here: its calls go on as if nothing had
+    changed. Where there is none, or it gives no valid reply, the call is hung up."""
 
     def __init__(self, home: Path, account: "AccountId | None", *, timeout: float) -> None:
         self._home = home
@@ -87,7 +90,7 @@ class FormerReceiver:
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
         url = None if PASSED_ON in headers else self._url()
         if url is None:
-            return Answered(HANG_UP, "not placed from here")
+            return Answered(HANG_UP)
         own = {name: value for name, value in headers.items() if name.lower() != "authorization"}
         async with Receiver(url, timeout=self._timeout) as receiver:
             reply, remark = await _asked(receiver, received, {**own, PASSED_ON: "1"})

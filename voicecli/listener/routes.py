@@ -23,12 +23,12 @@ class Answered(NamedTuple):
 
 Replier = Callable[[Received, Mapping[str, str]], Awaitable[Answered]]
 """Answers a VCA, which is on disk by then, with the headers that it came with. One that is an async context
-manager, too, is entered before the first VCA and left after the last."""
+manager as well is entered before the first VCA and left after the last."""
 
 
-def entered(replier: Replier) -> AbstractAsyncContextManager[Replier]:
-    """The replier, for an ``async with``."""
-    return replier if isinstance(replier, AbstractAsyncContextManager) else nullcontext(replier)
+def entered(replier: Replier) -> AbstractAsyncContextManager[object]:
+    """For an ``async with`` around the time in which it answers."""
+    return replier if isinstance(replier, AbstractAsyncContextManager) else nullcontext()
 
 
 def failure(error: str, details: object = None) -> Mapping[str, object]:

@@ -24,9 +24,9 @@ from voicecli.events import Event, Received
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Replier, Route, failure
-from voicecli.voice_api.replies import Reply
 from voicecli.store.sqlite import KeptEvent, Recorded
-from voicecli.untrusted import json_object, text
+from voicecli.untrusted import json_object
+from voicecli.voice_api.replies import Reply
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
@@ -90,7 +90,9 @@ class Listener:
         self._make_call = make_call
         self._only_8x8 = only_8x8
         self._failing = False
-        self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # by the event that is answered
+        self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = (
+            OrderedDict()
+        )  # by the event that is answered
         self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
         self._first = 0  # the lowest number that was new to this run, once there is one
         self._forgotten = 0  # the highest number that is not among the known ones any more

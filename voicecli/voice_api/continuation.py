@@ -49,9 +49,9 @@ def continue_call(
     its end. None where nothing is left and the callflow has no hangup: the call has nothing more to do.
 
     ``accepted`` is when 8x8 took the request (microseconds since 1970); a callflow that is itself a reply has
-    ``started`` with the VCA that it answered, and goes on from its beginning there. ``earlier`` has the call's events
-    that came before this one, in that order: its VCAs, which have moved it on, and its VCSs, which tell of
-    the legs. The same VCA again (same eventId) gets the same reply.
+    ``started`` with the VCA that it answered, and goes on from its beginning there. ``earlier`` has the
+    call's events that came before this one, in that order: its VCAs, which have moved it on, and its VCSs,
+    which tell of the legs. The same VCA again (same eventId) gets the same reply.
     """
     if not flow or flow[0].get("action") != "makeCall":  # of a scenario nobody knows what is left
         return NOTHING
