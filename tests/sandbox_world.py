@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 from conftest import DEADLINE
 
-from voicecli.callflow import Action, make_call
+from voicecli.callflow import HANGUP, Action, make_call
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox
 
 TOKEN = "Bearer hook-token"
@@ -24,7 +24,7 @@ class World:
         self.sandbox = sandbox
         self.received: list[dict[str, Any]] = []
         self.authorizations: set[str | None] = set()
-        self.reply: Reply = lambda event: web.json_response({"callflow": []})
+        self.reply: Reply = lambda event: web.json_response({"callflow": [HANGUP]})
         self._http = http
         self._arrived = asyncio.Condition()
 

@@ -164,3 +164,18 @@ def test_a_long_word_of_8x8_is_left_out_whole() -> None:
     with pytest.raises(Refused) as caught:
         PLACE.read(answer(422, refusal(-1016, "x" * 301)))
     assert "xxx" not in caught.value.message
+
+
+@pytest.mark.parametrize("word", ["NOT CREATED", "NOT_CREATED", "not created", " Not_Created "])
+def test_a_refusal_is_one_in_every_spelling(word: str) -> None:
+    for status in (200, 422, 500):
+        with pytest.raises(Refused) as caught:
+            PLACE.read(answer(status, {**refusal(-1014), "sessionStatus": word}))
+        assert caught.value.status_code == -1014
+
+
+@pytest.mark.parametrize("word", ["CREATED", "created"])
+def test_a_call_that_was_created_is_never_a_refusal(word: str) -> None:
+    assert PLACE.read(answer(200, {**CREATED, "sessionStatus": word})).session_id == "s-1"
+    with pytest.raises(OutcomeUnknown):
+        PLACE.read(answer(429, {**CREATED, "sessionStatus": word}))

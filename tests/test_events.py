@@ -51,6 +51,57 @@ def test_digits_are_read_in_every_spelling(data: object, digits: str | None) -> 
     assert event("CALL_ACTION", eventData=data).digits == digits
 
 
+@pytest.mark.parametrize("kind", ["CALL_ACTION", "CALL_STATUS"])
+def test_digits_may_stand_beside_the_event_data(kind: str) -> None:
+    """As 8x8's pages of 2025 have it."""
+    assert event(kind, callStatus="DTMF_RECEIVED", dtmf="3").digits == "3"
+    assert event(kind, callStatus="DTMF_RECEIVED", dtmf="3", eventData={"dtmf": "4"}).digits == "4"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"asrCaptured": "hello world", "dtmf": None}, 'no digits, heard "hello world"'),
+        ({"asrCaptured": "one", "dtmf": "1"}, 'digit 1, heard "one"'),
+        ({"asrCaptured": None, "dtmf": "1"}, "digit 1"),
+        ({"asrCaptured": 5}, "no digits"),
+    ],
+)
+def test_what_was_heard_is_told_and_is_no_digits(data: dict[str, object], words: str) -> None:
+    read = event("CALL_ACTION", callStatus="ACTION_COMPLETED", eventData=data)
+    assert read.words == words
+    assert read.digits == data.get("dtmf")
+
+
+@pytest.mark.parametrize(("status", "words"), [("RINGING", "ringing"), ("ANSWERED", "answered")])
+def test_the_words_of_8x8s_introduction_are_told_too(status: str, words: str) -> None:
+    assert event("CALL_STATUS", callStatus=status).words == words
+
+
+def test_what_became_of_a_bridge_is_told_beside_the_outcome() -> None:
+    legs = {
+        "callA": {"callStatus": "COMPLETED", "callDuration": 13},
+        "callB": {"callStatus": "NO ANSWER"},
+    }
+    read = event("SESSION_SUMMARY", sessionStatus="NO_ANSWER", lastAction="PLAY_TTS", details=legs)
+    assert read.words == "completed, 13 s; bridge: no answer"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("1970-01-01T00:00:01Z", 1_000_000),
+        ("1970-01-01T00:00:01.25Z", 1_250_000),
+        ("1970-01-01T02:00:01+02:00", 1_000_000),
+        ("1970-01-01T00:00:01", 1_000_000),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_times_are_read_in_every_form(text: str, moment: int | None) -> None:
+    assert events.moment(text) == moment
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [("NO ANSWER", "NO_ANSWER"), ("CANCELLED", "CANCELED"), ("BUSY", "BUSY"), ("NEW_THING", "NEW_THING")],

@@ -8,7 +8,7 @@ from past import OTHER, SESSION, event, keep, keep_a_call, place
 
 from voicecli.errors import InvalidInput
 from voicecli.sessions.attempts import AttemptState
-from voicecli.sessions.session import Session
+from voicecli.sessions.session import SessionRecord
 from voicecli.store import events as stored_events
 from voicecli.store import retention
 from voicecli.store import sessions as stored_sessions
@@ -26,10 +26,13 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def listed(home: Path, since: int = 0) -> list[str]:
     with Store(home) as store:
-        return [one.id or one.client_request_id for one in stored_sessions.sessions(store, since=since)]
+        return [
+            one.session.id or one.session.client_request_id
+            for one in stored_sessions.sessions(store, since=since)
+        ]
 
 
-def found(home: Path, beginning: str) -> Session:
+def found(home: Path, beginning: str) -> SessionRecord:
     with Store(home) as store:
         return stored_sessions.session(store, beginning)
 
@@ -94,7 +97,9 @@ def test_since_counts_from_the_start(tmp_path: Path) -> None:
     place(tmp_path, AttemptState.ACCEPTED, "new", ago=50)
     keep_a_call(tmp_path, "seen", ago=40)
     with Store(tmp_path) as store:
-        [start, *_] = [one.start for one in stored_sessions.sessions(store) if one.id == "new"]
+        [start, *_] = [
+            one.session.start for one in stored_sessions.sessions(store) if one.session.id == "new"
+        ]
     assert listed(tmp_path, since=start) == ["seen", "new"]
 
 
@@ -109,14 +114,14 @@ def test_a_call_in_doubt_is_the_session_whose_summary_names_it(tmp_path: Path) -
     keep(tmp_path, event("VSS", "BUSY", OTHER, clientRequestId="another"), ago=40)
     assert listed(tmp_path) == [OTHER, SESSION]
     for beginning in (SESSION, "disk"):
-        session = found(tmp_path, beginning)
+        session = found(tmp_path, beginning).session
         assert (session.id, session.status, session.answer) == (SESSION, "BUSY", "no answer came")
-    assert found(tmp_path, OTHER).placed is None
+    assert found(tmp_path, OTHER).session.attempt is None
 
 
 def test_a_call_in_doubt_that_nobody_reported_is_found_by_its_request(tmp_path: Path) -> None:
     place(tmp_path, AttemptState.SENDING, request_id="disk-1")
-    session = found(tmp_path, "disk-1")
+    session = found(tmp_path, "disk-1").session
     assert (session.id, session.status) == ("", "UNKNOWN")
 
 
@@ -124,23 +129,23 @@ def test_the_beginning_of_an_id_is_enough(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "abc-1", ago=10)
     place(tmp_path, AttemptState.ACCEPTED, "xyz-1", request_id="mine")
     assert [kept.event.type for kept in found(tmp_path, "a").events] == ["VCS", "VCS", "VCA", "VSS"]
-    assert found(tmp_path, "xyz").id == found(tmp_path, "mi").id == "xyz-1"
+    assert found(tmp_path, "xyz").session.id == found(tmp_path, "mi").session.id == "xyz-1"
 
 
 def test_a_whole_id_is_meant_even_where_another_goes_on(tmp_path: Path) -> None:
     for session in ("abc", "abc-1"):
         keep_a_call(tmp_path, session, ago=10)
-    assert found(tmp_path, "abc").id == "abc"
+    assert found(tmp_path, "abc").session.id == "abc"
     place(tmp_path, AttemptState.UNKNOWN, request_id="same", number="+33199005678", ago=20)
     place(tmp_path, AttemptState.UNKNOWN, request_id="same", ago=10)
     place(tmp_path, AttemptState.UNKNOWN, request_id="same-2")
-    assert found(tmp_path, "same").destination == "+33199001234"
+    assert found(tmp_path, "same").session.destination == "+33199001234"
 
 
 def test_a_whole_request_is_meant_even_where_a_session_begins_so(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "disk-session", ago=10)
     place(tmp_path, AttemptState.UNKNOWN, request_id="disk")
-    assert found(tmp_path, "disk").status == "UNKNOWN"
+    assert found(tmp_path, "disk").session.status == "UNKNOWN"
     with pytest.raises(InvalidInput) as refused:
         found(tmp_path, "dis")
     assert refused.value.hint == "Give more of it: disk-session, disk"
@@ -179,10 +184,23 @@ def test_each_call_counts_once(tmp_path: Path) -> None:
     keep(tmp_path, event("VSS", "BUSY", "resolved", clientRequestId="resolved"))
     place(tmp_path, AttemptState.UNKNOWN, request_id="in-doubt")
     with Store(tmp_path) as store:
-        figures = stored_sessions.stats(store, 0)
+        figures = stored_sessions.statistics(store, 0)
     assert figures.outcomes == {"COMPLETED": 1, "ERROR": 1, "BUSY": 1}
     assert (figures.ended, figures.answered, figures.open, figures.in_doubt) == (3, 1, 2, 1)
     assert figures.errors == {(-2004, "no coverage for the requested area (-2004)"): 1}
+
+
+def test_a_later_summary_is_what_counts(tmp_path: Path) -> None:
+    later, earlier = "2026-11-28T04:00:01Z", "2026-11-28T04:00:00Z"
+    keep(tmp_path, event("VSS", "NO_ANSWER", endTime=earlier), ago=100)
+    keep(tmp_path, event("VSS", "COMPLETED", endTime=later), ago=50)
+    keep(tmp_path, event("VSS", "COMPLETED", OTHER, endTime=later), ago=100)
+    keep(tmp_path, event("VSS", "NO_ANSWER", OTHER, endTime=earlier), ago=50)
+    with Store(tmp_path) as store:
+        assert stored_sessions.statistics(store, 0).outcomes == {"COMPLETED": 2}
+        middle = stored_events.events_of_one(store, OTHER)[0].received + 1
+        assert stored_sessions.statistics(store, middle).outcomes == {"COMPLETED": 2}
+        assert [one.session.outcome for one in stored_sessions.sessions(store)] == ["COMPLETED"] * 2
 
 
 # -- what is old -------------------------------------------------------------------------------------
@@ -195,7 +213,7 @@ def test_what_is_older_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "new", ago=100)
     place(tmp_path, AttemptState.ACCEPTED, "new", ago=101)
     with Store(tmp_path) as store:
-        before = next(stored_sessions.sessions(store)).start
+        before = next(stored_sessions.sessions(store)).session.start
         assert retention.older(store, before) == (20, 5)
         steps = list(retention.prune(store, before))
         assert (sum(events for events, _ in steps), sum(calls for _, calls in steps)) == (20, 5)
@@ -221,7 +239,7 @@ def test_nothing_of_it_is_left_on_the_disk(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "s-2")
     with Store(tmp_path) as store:
         assert b"33199007777" in content(tmp_path)
-        list(retention.prune(store, next(stored_sessions.sessions(store)).start))
+        list(retention.prune(store, next(stored_sessions.sessions(store)).session.start))
         assert b"33199007777" not in content(tmp_path)
         assert b"33199001234" in content(tmp_path)
 
@@ -229,3 +247,14 @@ def test_nothing_of_it_is_left_on_the_disk(tmp_path: Path) -> None:
 def content(home: Path) -> bytes:
     """All that is in the store's files."""
     return b"".join(path.read_bytes() for path in home.iterdir())
+
+
+def test_a_summary_that_names_a_request_is_found(tmp_path: Path) -> None:
+    keep(tmp_path, event("VSS", "BUSY", clientRequestId="mine-2"), ago=50)
+    keep(tmp_path, event("VCS", "CALL_CONNECTED", "another", clientRequestId="mine"), ago=40)
+    keep(tmp_path, event("VSS", "BUSY", OTHER, clientRequestId="mine"), ago=30)
+    with Store(tmp_path) as store:
+        assert stored_events.session_of_request(store, "mine", since=0) == OTHER
+        assert stored_events.session_of_request(store, "min", since=0) is None
+        last = next(stored_events.newest_events(store)).received
+        assert stored_events.session_of_request(store, "mine", since=last + 1) is None

@@ -29,6 +29,7 @@ FLOORS = (
         "urls",
         "version",
         "vocabulary",
+        "voice_api",
     },
     {
         "async_client",

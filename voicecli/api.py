@@ -97,7 +97,8 @@ class Operation(Generic[T]):
         """
         document = {} if answer.status == 204 else _json_object(answer)
         succeeded = 200 <= answer.status < 300
-        if not succeeded and document is not None and document.get("sessionStatus") == "CREATED":
+        status = "" if document is None else _session_status(document)
+        if not succeeded and status == "CREATED":
             raise self.lost(f"8x8 answered with HTTP status {answer.status} and that a call was created")
         if answer.status == 429:
             raise RateLimited(
@@ -105,7 +106,7 @@ class Operation(Generic[T]):
                 hint=vocabulary.status_code(429).advice,
                 retry_after=_seconds(answer.headers.get("retry-after", "")),
             )
-        if document is not None and document.get("sessionStatus") == "NOT_CREATED":
+        if document is not None and status == "NOT_CREATED":
             raise _refused(answer, document, self.private)
         if answer.status in _REFUSALS | self.refusals:
             raise _refused(answer, document or {}, self.private)
@@ -156,6 +157,11 @@ def _nature(answer: Answer) -> str:
     if start.startswith((b"<!doctype", b"<html")) or "html" in answer.headers.get("content-type", ""):
         return "an HTML page (from a gateway or proxy, not from the Voice API)"
     return "an error of its own" if _json_object(answer) is not None else "something that is not JSON"
+
+
+def _session_status(document: Json) -> str:
+    """As 8x8's samples write it (NOT_CREATED); its prose has NOT CREATED. Nothing where there is none."""
+    return vocabulary.spelled(untrusted.text(document.get("sessionStatus")) or "")
 
 
 def _code(document: Json) -> int | None:
@@ -243,7 +249,7 @@ def send_callflow(request: CallRequest) -> Operation[Session]:
         if not session_id.isprintable() or len(session_id) > 128:
             raise ValueError("sessionId")
         code = vocabulary.code(document.get("statusCode", 1))
-        if document.get("sessionStatus") != "CREATED" or code is None or not 0 <= code < 400:
+        if _session_status(document) != "CREATED" or code is None or not 0 <= code < 400:
             raise ValueError("sessionStatus")
         return Session(
             session_id=session_id,

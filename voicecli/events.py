@@ -7,7 +7,7 @@ what is missing or strange is left out of the words, never an error.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,15 +16,17 @@ from voicecli import untrusted, vocabulary
 
 Json = Mapping[str, object]
 MAX_TEXT = 1_000  # characters of one field that are read; events are kept whole
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of one that nobody listed.
 
-    ``outcome`` is the final sessionStatus of a VSS, older spellings made new, and None for any other event;
-    ``legs`` are its calls, first leg first. ``source`` and ``destination`` are those of its first leg.
-    ``words`` say what happened: ``no answer after 30 s``, ``digit 1``.
+    ``outcome`` is how a VSS says that it ended for the person who was called, in one spelling, and None for
+    any other event; ``legs`` are its calls, first leg first. ``source`` and ``destination`` are those of its
+    first leg. ``words`` say what happened: ``no answer after 30 s``, ``digit 1``.
     """
 
     type: str
@@ -41,7 +43,7 @@ class Event:
         keep, payload, outcome = object.__setattr__, self.payload, None
         legs = _legs(payload) if self.type == "VSS" else ()
         if self.type == "VSS" and (status := _text(payload, "sessionStatus")):
-            outcome = str(vocabulary.outcome(status))
+            outcome = _outcome(str(vocabulary.outcome(status)), [Leg(leg) for leg in legs])
         parties = legs[0] if legs else payload
         keep(self, "session_id", _text(payload, "sessionId"))
         keep(self, "legs", legs)
@@ -52,9 +54,38 @@ class Event:
 
     @property
     def digits(self) -> str | None:
-        """The DTMF digits of a VCA: 8x8 sends them in an object, or bare, or as null."""
+        """The DTMF digits of a VCA or VCS: 8x8 has sent them in an object, bare, as null, and (pages of 2025)
+        beside eventData."""
         data = self.payload.get("eventData")
-        return (_text(data, "dtmf") if isinstance(data, dict) else _text(self.payload, "eventData")) or None
+        digits = _text(data, "dtmf") if isinstance(data, dict) else _text(self.payload, "eventData")
+        return digits or _text(self.payload, "dtmf") or None
+
+    @property
+    def asr_captured(self) -> str | None:
+        """What a speech recogniser heard, of a VCA. It is not what somebody pressed."""
+        return _text(_fields(self.payload, "eventData"), "asrCaptured") or None
+
+    @property
+    def timestamp(self) -> int | None:
+        """When it happened at 8x8, of a VCA or VCS: microseconds since 1970."""
+        return moment(_text(self.payload, "timestamp"))
+
+    @property
+    def end_time(self) -> int | None:
+        """When the session ended, of a VSS: microseconds since 1970."""
+        return moment(_text(self.payload, "endTime"))
+
+    @property
+    def session_status(self) -> str:
+        """The sessionStatus of a VSS as it came, which with two legs is that of the second."""
+        return _text(self.payload, "sessionStatus")
+
+    @property
+    def bridge(self) -> str | None:
+        """What became of the second leg, of a VSS; None without one."""
+        for leg in map(Leg, self.legs[1:2]):
+            return leg.outcome or "UNKNOWN"
+        return None
 
     @property
     def client_request_id(self) -> str:
@@ -106,6 +137,11 @@ class Leg:
     def inbound(self) -> bool:
         """Whether they called us. 8x8's page has the field as direction, its samples as callDirection."""
         return "INBOUND" in (_text(self.payload, "callDirection"), _text(self.payload, "direction"))
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in one spelling; nothing where that is not said."""
+        return str(vocabulary.outcome(_text(self.payload, "callStatus")))
 
     @property
     def seconds(self) -> float:
@@ -184,18 +220,46 @@ def receiver_url(url: str, kind: str) -> str:
     return url if parts.path else parts._replace(path=webhook_url("", kind)).geturl()
 
 
+def moment(text: str) -> int | None:
+    """A time as 8x8 writes it, in microseconds since 1970; None for anything else."""
+    try:
+        read = datetime.fromisoformat(text)
+        return ((read if read.tzinfo else read.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):
+        return None
+
+
+def _outcome(status: str, legs: Sequence[Leg]) -> str:
+    """How a session with this sessionStatus ended for the person who was called.
+
+    By 8x8's table the sessionStatus of two legs is that of the second (page "Session summary"), and FAILED
+    covers busy and no answer (API introduction). ERROR that no leg explains is of the session: its callflow
+    was not valid, say, and then it is told whatever became of its legs.
+    """
+    first = next(iter(legs), None)
+    if first is None or first.inbound or vocabulary.is_unsubscribed(status):
+        return status
+    theirs, known = first.outcome, first.outcome in vocabulary.OUTCOMES
+    if status in (vocabulary.Outcome.FAILED, vocabulary.Outcome.ERROR) and theirs in vocabulary.NOT_REACHED:
+        return theirs
+    of_the_bridge = len(legs) > 1 and (status != vocabulary.Outcome.ERROR or legs[1].outcome == status)
+    return theirs if of_the_bridge and known else status
+
+
 def _action_words(event: Event) -> str:
     match event.payload.get("callStatus"), event.digits:
         case "CALL_RECEIVED", _:
-            return "a call came in"
+            words = "a call came in"
         case _, None:
-            return "no digits"
+            words = "no digits"
         case _, digits:
-            return f"digit{'s' * (len(digits) > 1)} {digits}"
+            words = f"digit{'s' * (len(digits) > 1)} {digits}"
+    heard = event.asr_captured
+    return words if heard is None else f'{words}, heard "{heard}"'
 
 
 def _summary_words(event: Event) -> str:
-    words = vocabulary.outcome_words(_text(event.payload, "sessionStatus"))
+    words = vocabulary.outcome_words(event.outcome or "")
     if event.payload.get("errorDetails") and (error := event.error):
         words += f": {error}"
     for leg in map(Leg, event.legs[:1]):
@@ -205,7 +269,7 @@ def _summary_words(event: Event) -> str:
             words += f" after {ringing:.0f} s"
         if (mos := leg.mos) is not None:
             words += f", {_mos_words(mos)}"
-    return words
+    return words if event.bridge is None else f"{words}; bridge: {vocabulary.outcome_words(event.bridge)}"
 
 
 def _mos_words(mos: float) -> str:
@@ -216,8 +280,10 @@ def _status_words(event: Event) -> str:
     status = _text(event.payload, "callStatus")
     words = {
         "CALL_INITIATED": "dialling",
+        "RINGING": "ringing",
         "CALL_RECEIVED": "a call came in",
         "CALL_CONNECTED": "answered",
+        "ANSWERED": "answered",
         "CALL_DISCONNECTED": "ended",
         "CALL_UPDATED": "bridged or changed",
         "DTMF_RECEIVED": "digits pressed",

@@ -43,7 +43,10 @@ STATUS_CODES: dict[int, Meaning] = {
     -1007: Meaning("an action of the callflow is of a kind 8x8 does not know", _CALLFLOW),
     -1008: Meaning("completeOnHash is false and there is no valid maxDigits", _CAPTURE),
     -1009: Meaning("an entry of the callflow is missing or not valid", _CALLFLOW),
-    -1010: Meaning("an action stands in the callflow more often than 8x8 allows", _CALLFLOW),
+    -1010: Meaning(
+        "an action stands in the callflow more often than 8x8 allows",
+        f"What is repeated up to three times is one action: --repeat 3. {_CALLFLOW}",
+    ),
     -1011: Meaning("there is more than one destination number", "Place one call for each number."),
     -1012: Meaning(
         "the hangup action is used wrongly", "It takes no parameters, and no action may follow it."
@@ -112,10 +115,12 @@ class Outcome(StrEnum):
     UNSUBSCRIBED_CONTACT = "UNSUBSCRIBED_CONTACT"
 
 
-_SPELLINGS = {outcome.value: outcome for outcome in Outcome} | {
-    "NO ANSWER": Outcome.NO_ANSWER,
-    "CANCELLED": Outcome.CANCELED,
-}
+NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED)
+"""What FAILED may stand for: 8x8's introduction says that it covers busy and no answer."""
+UNSUBSCRIBED_WORD = "UNSUB"
+"""In every outcome that says so: unsubscribed in this call, or before it, or the attempt to went wrong; and
+in any other that nobody has listed yet."""
+_SPELLINGS = {outcome.value: outcome for outcome in Outcome} | {"CANCELLED": Outcome.CANCELED}
 
 OUTCOMES: dict[Outcome, str] = {
     Outcome.COMPLETED: "completed",
@@ -130,14 +135,28 @@ OUTCOMES: dict[Outcome, str] = {
 }
 
 
+def spelled(status: str) -> str:
+    """One of 8x8's words as its samples write it: its prose has blanks for underscores (``NOT CREATED``)."""
+    return re.sub(r"[\s_-]+", "_", status.strip()).upper()
+
+
 def outcome(status: str) -> Outcome | str:
-    """The outcome behind a sessionStatus, older spellings included; an unlisted one comes back as it is."""
-    return _SPELLINGS.get(status, status)
+    """The outcome behind a sessionStatus or a leg's callStatus, in any spelling; an unlisted one comes back
+    as it is."""
+    known = _SPELLINGS.get(status) or _SPELLINGS.get(spelled(status))
+    return status if known is None else known
+
+
+def is_unsubscribed(outcome: str) -> bool:
+    """Whether somebody whose session ended so is not to be called again."""
+    return UNSUBSCRIBED_WORD in outcome.upper()
 
 
 def outcome_words(status: str) -> str:
     known = outcome(status)
-    return OUTCOMES[known] if isinstance(known, Outcome) else known
+    if isinstance(known, Outcome):
+        return OUTCOMES[known]
+    return "unsubscribed" if spelled(known) == "UNSUBSCRIBED" else known
 
 
 STATUSES: dict[str, tuple[str, ...]] = {

@@ -25,6 +25,12 @@ from running_listener import TOKEN, RunningListener, free_port, listening, regis
 from stand_in_agent import write_agent
 from test_terminal import Terminal, plain
 
+from voicecli.account import AccountId
+from voicecli.callflow import Capture, voice_message
+from voicecli.sessions.attempts import AttemptState
+from voicecli.store.attempts import Attempts
+from voicecli.store.sqlite import Store
+
 
 def post(url: str, content: object, token: str | None = TOKEN) -> tuple[int, Any]:
     request = urllib.request.Request(url, data=json.dumps(content).encode(), method="POST")
@@ -165,6 +171,22 @@ def test_numbers_can_be_masked_everywhere(tmp_path: Path) -> None:
     assert event["payload"]["errorDetails"]["errorMsg"] == "no way to +33••••1234"
     assert (event["sessionId"], event["payload"]["startTime"]) == (session, 1711346490000)
     assert "33199001234" not in json.dumps(listener.records)
+
+
+def test_it_does_not_end_by_itself_while_a_question_is_open(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    request = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
+    with Store(home) as store:
+        attempts = Attempts(store, AccountId("https://voice.8x8.com", "any"))
+        attempts.record_answer(attempts.begin(request), AttemptState.ACCEPTED, "s-1")
+    with listening(home, "--no-tunnel", "--count", "1") as listener:
+        report(listener, vca("s-1"))
+        wait_until(lambda: listener.of("staying", questions=1))
+        listener.process.send_signal(signal.SIGINT)
+        wait_until(lambda: len(listener.of("staying")) == 2)
+        report(listener, vss("s-1"))
+        listener.process.wait(DEADLINE)
+    assert [record["record"] for record in listener.records[1:]] == ["event", "staying", "staying", "stopped"]
 
 
 def test_count_holds_whatever_comes_at_once(tmp_path: Path) -> None:

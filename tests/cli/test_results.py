@@ -8,7 +8,8 @@ from voicecli.cli.call_show import overall, until_confirmed
 from voicecli.cli.exit_codes import ExitCode, result_code
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
 from voicecli.events import Event, Received
-from voicecli.sessions.pending import Awaited
+from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.pending import PendingCall
 from voicecli.vocabulary import Outcome
 
 CODES = {
@@ -33,7 +34,8 @@ def ended(one: Ending) -> Result:
 
 
 def exit_code(status: str | None, digits: str | None = None, *, asks: bool = False) -> ExitCode:
-    call = Awaited("m-1", "+33199001234", "s-1", asks, frozenset({"1"}) if asks else frozenset())
+    keys = "1" if asks else None
+    call = PendingCall(Attempt(1, 0, AttemptState.ACCEPTED, "s-1", "m-1", "", "+33199001234", asks=keys))
     if digits is not None:
         call.see(Received(1, 0, Event("VCA", {"sessionId": "s-1", "eventData": digits}), b""))
     if status is not None:
@@ -51,7 +53,17 @@ def test_every_outcome_has_its_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [("NO ANSWER", 10), ("CANCELLED", 12), ("SOMETHING_NEW", 14), (None, 8)]
+    ("status", "code"),
+    [
+        ("NO ANSWER", 10),
+        ("no_answer", 10),
+        ("CANCELLED", 12),
+        ("cancelled", 12),
+        ("Unsubscribed", 15),
+        ("UNSUBSCRIBED_NEWLY", 15),
+        ("SOMETHING_NEW", 14),
+        (None, 8),
+    ],
 )
 def test_older_newer_and_missing_words_have_one_too(status: str | None, code: int) -> None:
     assert exit_code(status) == code

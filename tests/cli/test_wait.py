@@ -18,8 +18,11 @@ from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_u
 from running_listener import listening, registering, webhooks
 
 from voicecli import api
+from voicecli.callflow import HANGUP
 from voicecli.client import Client
 from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.store.events import events_of_one
+from voicecli.store.sqlite import Store
 
 NUMBER_2, CANCELED = "+33199001235", "+33199000487"
 BUSY, NO_ANSWER, PRESSES_1, PRESSES_2 = "+33199000486", "+33199000480", "+33199007103", "+33199007203"
@@ -83,6 +86,15 @@ def told(process: "subprocess.Popen[str]", words: str) -> str:
         if words in line:
             return said
     raise AssertionError(said)
+
+
+def interrupted_twice(process: "subprocess.Popen[str]") -> Finished:
+    """By Ctrl-C, while it stays because a question is open."""
+    process.send_signal(signal.SIGINT)
+    said = told(process, "Ctrl-C again ends it")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=DEADLINE)
+    return Finished(process.returncode, out, said + err)
 
 
 # -- the outcome -------------------------------------------------------------------------------------
@@ -213,12 +225,32 @@ def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Pat
     params = {"promptMessage": "Press 1", "voiceProfile": "en-US-BenjaminRUS"}
     flow = tmp_path / "flow.json"
     say = {"action": "say", "params": {"text": "Thanks", "voiceProfile": "en-US-BenjaminRUS"}}
-    flow.write_text(json.dumps([{"action": "sayAndCapture", "params": params}, say]))
+    flow.write_text(json.dumps([{"action": "sayAndCapture", "params": params}, say, HANGUP]))
     done = caller(PRESSES_1, "--callflow", str(flow), "--wait")
     assert done.code == 0, done
     assert f"{PRESSES_1}: digit 1" in done.err
     [session] = caller.sandbox.sandbox.sessions
-    assert session._last_action == "SAY", "our reply must not cut off what follows"
+    kinds = [action["action"] for action in session.played]
+    assert kinds == ["makeCall", "sayAndCapture", "say", "hangup"], "our reply must not cut off what follows"
+
+
+def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: Path) -> None:
+    with RunningSandbox(time_scale=5, seed=1) as sandbox:
+        options = ("--confirm", "1", "--timeout", "1s")
+        caller = Caller(sandbox)
+        with caller.under_way("+33199007109", "Press 1", *options) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "+33199007109: no summary came in time\n"
+            told(process, "1 question is open: it stays")
+            assert "VCA" in webhooks(sandbox)
+            _, err = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 8, err
+        [session] = sandbox.sandbox.sessions
+        assert "digit 1" not in err
+        assert session.ending().startswith("completed")
+        assert webhooks(sandbox) == {}
+    with Store(home) as store:
+        assert [event.event.type for event in events_of_one(store, session.session_id)].count("VCA") == 1
 
 
 # -- several numbers ---------------------------------------------------------------------------------
@@ -265,7 +297,9 @@ def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
 
 def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
-    assert caller(SILENT, REFUSED, "Press 1", *options).code == 6
+    with caller.under_way(SILENT, REFUSED, "Press 1", *options) as process:
+        told(process, "1 question is open: it stays")
+        assert interrupted_twice(process).code == 6
 
 
 def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home: Path) -> None:
@@ -282,9 +316,11 @@ def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home:
 
 def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
-    done = caller(SILENT, BUSY, "Press 1", *options)
+    with caller.under_way(SILENT, BUSY, "Press 1", *options) as process:
+        said = told(process, "1 question is open: it stays")
+        done = interrupted_twice(process)
     assert done.code == 6, done
-    assert "Nobody has confirmed" not in done.err
+    assert "Nobody has confirmed" not in said + done.err
 
 
 def test_a_part_of_an_alert_that_somebody_else_placed_is_no_alert(caller: Caller) -> None:

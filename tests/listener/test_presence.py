@@ -38,6 +38,11 @@ def test_it_is_alone_when_its_guests_have_gone_and_then_takes_none(tmp_path: Pat
         guest.close()
     assert presence.alone()
     assert Guest.of(tmp_path, ONE) is None
+    presence.reopen()
+    guest = Guest.of(tmp_path, ONE)
+    assert guest is not None
+    guest.close()
+    assert presence.alone()
     presence.close()
     assert [*tmp_path.iterdir()] == []
 

@@ -18,7 +18,7 @@ from voicecli.output import Column
 from voicecli.output.events import SESSION_COLOURS, CallRow, EventRow, session_style
 from voicecli.output.rows import Painter
 from voicecli.output.stream import JsonStream, LiveStream, Stream
-from voicecli.sessions.open_calls import Call
+from voicecli.sessions.session import Session
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -89,7 +89,8 @@ def test_an_event_row_says_it_all_wide_and_less_when_narrow() -> None:
 
 
 def test_a_call_row_marks_what_is_overdue() -> None:
-    call = Call("5a3eab76-2940", "+33199000000", "+33199001234", 0, 10, "ended", ended=True)
+    call = Session()
+    call.see(received(callStatus="CALL_DISCONNECTED")._replace(received=10_000_000))
     assert CallRow(call, 20).cells(narrow=True)[-1] == "ended"
     late = CallRow(call, 100)
     assert late.cells(narrow=True)[-1] == "ended; no summary for 90 s"

@@ -8,9 +8,11 @@ from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.journal import STEP, Broadcast, Journal, Row, RowState, State
 from voicecli.clock import now
 from voicecli.events import Received
+from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
+from voicecli.vocabulary import is_unsubscribed
 
 
 class Report(NamedTuple):
@@ -50,7 +52,7 @@ def reports(
         heard = stored_events.events_of_one(store, event.session_id) if digits else [received]
         report = _report(broadcast, heard, confirming)
         if report is not None:
-            if unsubscribed.means(report.outcome) and (row := journal.row(report.line)) is not None:
+            if is_unsubscribed(report.outcome) and (row := journal.row(report.line)) is not None:
                 unsubscribed.keep(store, row.destination, since=received.received, session=report.session)
             yield report
 
@@ -74,12 +76,12 @@ def settle(journal: Journal, conduct: Conduct) -> None:
 
 
 def _report(broadcast: Broadcast, heard: list[Received], confirming: Collection[str]) -> Report | None:
-    session = Session(None, heard)
+    asked = Attempt(
+        0, 0, AttemptState.ACCEPTED, heard[0].event.session_id, "", "", "", asks=",".join(sorted(confirming))
+    )
+    session = Session.of(asked, heard)
     summary = session.summary
     named = None if summary is None else broadcast.named(summary.client_request_id)
     if summary is None or named is None or session.outcome is None:
         return None
-    pressed = [digits if confirming else digits.removesuffix("#") for digits in session.digits]
-    confirmed = next((digits for digits in pressed if digits in confirming), None)
-    digits = confirmed or (pressed[-1] if pressed else None)
-    return Report(*named, session.id, summary.destination, session.outcome, digits, session.seconds)
+    return Report(*named, session.id, summary.destination, session.outcome, session.digits, session.seconds)

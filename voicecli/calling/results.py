@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.api import Session
 from voicecli.callflow import CallRequest, destinations
 from voicecli.errors import VoicecliError
-from voicecli.vocabulary import Outcome
+from voicecli.vocabulary import Outcome, is_unsubscribed
 
 if TYPE_CHECKING:
-    from voicecli.sessions.pending import Awaited
+    from voicecli.sessions.pending import PendingCall
 
 
 class Ending(StrEnum):
@@ -36,9 +36,6 @@ _ENDINGS: Mapping[str, Ending] = {
     Outcome.CANCELED: Ending.CANCELED,
     Outcome.FAILED: Ending.FAILED,
     Outcome.ERROR: Ending.ERROR,
-    Outcome.COMPLETED_UNSUBSCRIBED: Ending.UNSUBSCRIBED,
-    Outcome.COMPLETED_UNSUB_ERROR: Ending.UNSUBSCRIBED,
-    Outcome.UNSUBSCRIBED_CONTACT: Ending.UNSUBSCRIBED,
 }
 
 
@@ -89,11 +86,14 @@ def failed(request: CallRequest, error: VoicecliError) -> Result:
     return Result(Ending.NOT_ACCEPTED, f"{where}: {error.message}", data, hint=error.hint, error=error)
 
 
-def ending(call: "Awaited") -> Ending:
-    """How a call ended that was waited for."""
-    if call.confirmed:
+def ending(call: "PendingCall") -> Ending:
+    """How a call ended that was waited for: an answer that counts does so whatever came after it."""
+    session = call.session
+    if session.confirmed:
         return Ending.DONE
-    if call.outcome is None:
+    if session.outcome is None:
         return Ending.OUT_OF_TIME
-    found = _ENDINGS.get(call.outcome, Ending.ERROR)
-    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.digits_wanted else found
+    if is_unsubscribed(session.outcome):
+        return Ending.UNSUBSCRIBED
+    found = _ENDINGS.get(session.outcome, Ending.ERROR)
+    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.attempt.asks is not None else found

@@ -5,17 +5,17 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from voicecli.api import Session
-from voicecli.callflow import CallRequest, destinations
-from voicecli.calling.placing import Placing
+from voicecli.callflow import CallRequest
+from voicecli.calling.placing import Placing, attempt_of
 from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed
 from voicecli.errors import OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.events import Received
-from voicecli.sessions.pending import Awaited
+from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
-from voicecli.store.attempts import is_session_known
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 
@@ -68,7 +68,7 @@ class _Call:
     the store."""
 
     request: CallRequest
-    awaited: Awaited
+    pending: PendingCall
     before: int
     session: Session | None = None
     lost: OutcomeUnknown | None = None  # the answer
@@ -141,19 +141,10 @@ class Waiting:
     async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
         lost is not the end. Raises what kept it from being placed."""
-
-        def place() -> Session:
-            with self._placing.placed(request) as session:
-                return session
-
-        awaited = Awaited(
-            request.client_request_id,
-            next(iter(destinations(request.callflow)), ""),
-            digits_wanted=self._digits,
-            confirming=self._confirming,
-        )
-        call = _Call(request, awaited, before=stored_events.last_event(self._store))
-        placing = in_daemon_thread(place)
+        asks = ",".join(sorted(self._confirming)) if self._digits else None
+        pending = PendingCall(attempt_of(request, asks))
+        call = _Call(request, pending, before=stored_events.last_event(self._store))
+        placing = in_daemon_thread(partial(self._placing.place, request))
         placing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
             while not placing.done():
@@ -172,7 +163,7 @@ class Waiting:
             self._placing.lost(request, error)
             self._on_event(AnswerLost(error))
         else:
-            awaited.session_id = call.session.session_id
+            pending.placed_as(call.session.session_id)
             self._on_event(Accepted(request, call.session))
         call.start = time.monotonic()
         self._look([call], since=call.before)
@@ -215,7 +206,7 @@ class Waiting:
             if not self._store.is_there():
                 raise StoreFailed(f"The store {self._store.path} was removed.")
         except StoreFailed as error:
-            ids = [(call.awaited.session_id, call.request.client_request_id) for call in calls]
+            ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)
             raise StoreFailed(
                 f"What became of {names} can't be read. {error.message}",
@@ -227,13 +218,13 @@ class Waiting:
             ) from error
 
     def _see(self, call: _Call, received: Received) -> None:
-        event, awaited = received.event, call.awaited
-        if awaited.names(event) and self._is_new(call, event.session_id):
-            awaited.session_id = event.session_id
+        event, pending = received.event, call.pending
+        if pending.names(event) and self._is_new(call, event.session_id):
+            pending.placed_as(event.session_id)
             self._placing.record_answer(call.request, event.session_id)
             for earlier in stored_events.events_of_one(self._store, event.session_id):
-                awaited.see(earlier)
-        words = awaited.see(received)
+                pending.see(earlier)
+        words = pending.see(received)
         if words is not None and event.type != "VSS":
             call.words = words
             self._on_event(Reported(call.where, words))
@@ -242,33 +233,33 @@ class Waiting:
         """Whether a session can be that of a call whose answer was lost: one that was known before is that of
         an earlier call of this name, and one that 8x8 has told is that of another."""
         before = stored_events.knew_session(self._store, session_id, call.before)
-        return not before and not is_session_known(self._store, session_id)
+        return not before and not self._placing.is_of_another(self._store, call.request, session_id)
 
     def _is_over(self, call: _Call) -> bool:
         late = time.monotonic() - call.start > self._timeout.total_seconds()
-        return late or call.awaited.is_settled(time.time())
+        return late or call.pending.is_settled(time.time())
 
     def _result(self, call: _Call) -> Result:
-        awaited = call.awaited
-        if awaited.session_id is None and call.lost is not None:
+        pending, session = call.pending, call.pending.session
+        if pending.session_id is None and call.lost is not None:
             return failed(call.request, call.lost)
-        found, hint = ending(awaited), ""
+        found, hint = ending(pending), ""
         if found is Ending.OUT_OF_TIME:
-            hint = (
-                f"It may go on: voicecli sessions {awaited.session_id} shows what a listener receives of it."
-            )
+            hint = f"It may go on: voicecli sessions {session.id} shows what a listener receives of it."
         self._placing.ledger.report(call.request)
         data = {
             **call_data(call.request, call.session),
-            "sessionId": awaited.session_id,
-            "outcome": awaited.outcome,
-            "words": awaited.words(),
-            **({"digits": awaited.digits} if self._digits else {}),
-            **({"confirmed": awaited.confirmed} if self._confirming else {}),
+            "sessionId": pending.session_id,
+            **({} if session.session_status is None else {"sessionStatus": session.session_status}),
+            "outcome": session.outcome,
+            **({} if session.bridge is None else {"bridge": session.bridge}),
+            "words": pending.words(),
+            **({"digits": session.digits} if self._digits else {}),
+            **({"confirmed": session.confirmed} if self._confirming else {}),
         }
         asks_for_code = self._digits and not self._confirming
-        identifier = awaited.digits if asks_for_code else awaited.session_id
-        return Result(found, f"{call.where}: {awaited.words()}", data, identifier or "", hint)
+        identifier = session.digits if asks_for_code else pending.session_id
+        return Result(found, f"{call.where}: {pending.words()}", data, identifier or "", hint)
 
     def _progress(self, waiting: Sequence[_Call]) -> Progress:
         if not waiting:
@@ -278,4 +269,4 @@ class Waiting:
 
 
 def _confirmed(calls: Sequence[_Call]) -> list[_Call]:
-    return [call for call in calls if call.awaited.confirmed]
+    return [call for call in calls if call.pending.session.confirmed]

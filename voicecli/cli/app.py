@@ -10,7 +10,7 @@ import typer
 
 from voicecli.cli import interrupts
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode, exit_code
+from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.cli.version import show_version
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
@@ -50,35 +50,29 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         result = _application(arguments)(
             list(arguments), prog_name="voicecli", standalone_mode=False, obj=context
         )
-        if result == ExitCode.INTERRUPTED:  # so the parser answers a KeyboardInterrupt
-            return _fail(context, context.interrupted())
+        if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
+            # So the parser answers a KeyboardInterrupt.
+            return fail(context, context.interrupted())
         return result if isinstance(result, int) else ExitCode.DONE
     except typer.TyperException as error:
         if not error.format_message():
             return ExitCode.USAGE  # nothing was asked for, and the help is on the screen
         if "--json" in arguments:  # the parser may have stopped before it came to that
             context.format = "json"
-        return _fail(context, _usage_error(error))
+        return fail(context, _usage_error(error))
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(context, context.interrupted())
+        return fail(context, context.interrupted())
     except VoicecliError as error:
-        return _fail(context, error)
+        return fail(context, error)
     except OSError as error:  # the help on a full disk, say
         context.output.give_up()
-        return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
+        return fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
         if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps one that meets a class being made
-            return _fail(context, context.interrupted())
+            return fail(context, context.interrupted())
         kind = type(error).__name__
         fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
-        return _fail(context, fault, error)
-
-
-def _fail(context: Context, error: VoicecliError, cause: BaseException | None = None) -> int:
-    if context.debug:
-        context.output.traceback(cause or error)
-    context.output.error(error)
-    return exit_code(error)
+        return fail(context, fault, error)
 
 
 def _usage_error(error: typer.TyperException) -> InvalidInput:

@@ -1,5 +1,6 @@
 """Sends a broadcast, or goes on with one: from what was asked to the last line on the screen."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, closing, suppress
@@ -26,9 +27,10 @@ from voicecli.cli.broadcast_check import agreed, dry_run, show_problems
 from voicecli.cli.broadcast_view import View
 from voicecli.cli.call_requests import json_document
 from voicecli.cli.context import CONNECTION, Context
-from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.cli.way_in import WayIn, listening_plan
 from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed, VoicecliError, quoted
+from voicecli.listener.staying import EndRequests
 from voicecli.settings import Settings
 from voicecli.store import keys, unsubscribed
 from voicecli.store.sqlite import Store
@@ -241,6 +243,7 @@ def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
         callflow=said.document(),
         to_column=asked.to_column,
         region=asked.region,
+        any_number=asked.any_number,
     )
 
 
@@ -309,31 +312,49 @@ def _carry_out(
         show=view.show,
     )
 
-    async def work() -> None:
+    requests = EndRequests()
+    code: ExitCode | None = None  # once the end is shown
+
+    def end(*, interrupted: bool) -> ExitCode:
+        if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
+            with suppress(StoreFailed):  # then it stays, sealed, until prune deletes the broadcast
+                contents.forget(journal.store, journal.broadcast)
+        try:
+            return view.end(engine, interrupted=interrupted, waits=asked.waits)
+        except OutputFailed:
+            raise
+        except VoicecliError as error:
+            return fail(context, error)
+
+    async def work() -> ExitCode:
+        nonlocal code
         async with AsyncExitStack() as stack:
             if asked.waits:
                 way, force = reception.way, reception.force
                 listening = listening_plan(context, settings, way, register=True, force=force)
-                reports = contexts.reports(context, settings, listening, digits=asked.captures)
+                reports = contexts.reports(
+                    context, settings, listening, digits=asked.captures, requests=requests
+                )
                 await stack.enter_async_context(reports)
             await stack.enter_async_context(client)
-            await engine.run()
+            try:
+                await engine.run()
+            except asyncio.CancelledError:
+                code = end(interrupted=True)
+                raise
+            return end(interrupted=False)  # before the listener ends, which may have to stay
 
-    interrupted = False
     view.begin()
     try:
-        interrupts.run(work())
+        return interrupts.run(work(), requests)
     except KeyboardInterrupt:
-        interrupted = True
+        return end(interrupted=True) if code is None else code
     except OutputFailed as error:
         error.hint = f"{error.hint} {view.how_to_go_on}".strip()
         raise
     finally:
         with suppress(StoreFailed):  # what the last answers say of the pace matters to nobody now
             pace.close()
-    if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
-        contents.forget(journal.store, journal.broadcast)
-    return view.end(engine, interrupted=interrupted, waits=asked.waits)
 
 
 def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:

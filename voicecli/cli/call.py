@@ -1,7 +1,7 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,11 +16,12 @@ from voicecli.cli import call_requests, interrupts, options, script_options, way
 from voicecli.cli import context as contexts
 from voicecli.cli.call_requests import CallOptions
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
 if TYPE_CHECKING:
     from voicecli.calling.placing import Placing
+    from voicecli.calling.results import Result
     from voicecli.calling.waiting import Waiting
     from voicecli.listener.reports import Reports
 
@@ -105,6 +106,8 @@ def call(
         ),
     ] = None,
     valid_for: script_options.ValidFor = None,
+    call_unsubscribed: script_options.CallUnsubscribed = False,
+    any_number: script_options.AnyNumber = False,
     source: script_options.Source = None,
     region: script_options.Region = None,
     dry_run: Annotated[
@@ -158,6 +161,7 @@ def call(
         callflow_file=callflow_file,
         source=source,
         region=region,
+        any_number=any_number,
         message_id=message_id,
         script=script,
     )
@@ -191,9 +195,13 @@ def call(
         for request in requests:
             context.show(settings, api.send_callflow(request))
         return ExitCode.DONE
-    from voicecli.calling.placing import Ledger, Once, Placing
+    from voicecli.calling.placing import Guard, Ledger, Once, Placing
 
-    guard = Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None
+    guard = Guard(
+        Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None,
+        call_unsubscribed=call_unsubscribed,
+        needs_store=waits,
+    )
     plan = way_in.listening_plan(context, settings, way, register=True, force=force) if waits else None
     with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
         context.ledger = Ledger()
@@ -201,8 +209,7 @@ def call(
             client,
             contexts.account(settings),
             contexts.home(settings),
-            once=guard,
-            ahead=waits,
+            guard,
             ledger=context.ledger,
             warn=context.output.warning,
         )
@@ -210,14 +217,16 @@ def call(
             return _place(context, placing, requests)
         from voicecli.calling.waiting import Waiting
         from voicecli.cli.call_show import show_event
+        from voicecli.listener.staying import EndRequests
         from voicecli.store.sqlite import Store
 
         if until_confirmed or len(requests) == 1:
-            placing.refuse_repetition(requests)
+            placing.refuse(requests)
         # A callflow of the user's own says itself what comes next.
         own = [request.client_action_id for request in requests] if script.captures else []
         plan = replace(plan, own_actions=frozenset(filter(None, own)))
-        reports = contexts.reports(context, settings, plan, digits=script.captures)
+        ends = EndRequests()
+        reports = contexts.reports(context, settings, plan, digits=script.captures, requests=ends)
         with Store(plan.home) as store:
             waiting = Waiting(
                 placing,
@@ -227,7 +236,8 @@ def call(
                 digits=script.captures,
                 confirming=script.confirming(),
             )
-            return interrupts.run(_wait(context, reports, waiting, requests, until_confirmed=until_confirmed))
+            work = _wait(context, reports, waiting, requests, until_confirmed=until_confirmed)
+            return interrupts.run(work, ends)
 
 
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
@@ -238,10 +248,10 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
     results = []
     for request in requests:
         try:
-            with placing.placed(request) as session:
-                results.append(accepted(request, session, context.accepted_words(request, session)))
-                show(context, results[-1])
-                placing.ledger.report(request)
+            session = placing.place(request)
+            results.append(accepted(request, session, context.accepted_words(request, session)))
+            show(context, results[-1])
+            placing.ledger.report(request)
         except OutputFailed:
             raise
         except VoicecliError as error:
@@ -260,22 +270,37 @@ async def _wait(
     *,
     until_confirmed: bool,
 ) -> ExitCode:
-    """Place calls and show what becomes of each. One that is alone raises what went wrong."""
+    """Place calls and show what becomes of each. One that is alone shows what went wrong. All of that is out
+    before the listener is: it may have to stay."""
     from contextlib import aclosing
 
+    results = waiting.until_confirmed(requests) if until_confirmed else waiting.together(requests)
+    async with reports, aclosing(results):
+        try:
+            return await _show_all(
+                context, results, alone=len(requests) == 1, until_confirmed=until_confirmed
+            )
+        except OutputFailed:
+            raise
+        except VoicecliError as error:
+            return fail(context, error)
+
+
+async def _show_all(
+    context: Context, results: AsyncGenerator["Result", None], *, alone: bool, until_confirmed: bool
+) -> ExitCode:
+    """Raises what went wrong with one that is alone."""
     from voicecli.cli import call_show
 
     found = []
-    results = waiting.until_confirmed(requests) if until_confirmed else waiting.together(requests)
-    async with reports, aclosing(results):
-        async for result in results:
-            if result.error is not None and len(requests) == 1 and not until_confirmed:
-                raise result.error
-            found.append(result)
-            call_show.show(context, result)
-        if not until_confirmed:
-            return call_show.overall(found)
-        code = call_show.until_confirmed(found)
-        if code is ExitCode.NOT_CONFIRMED:
-            context.output.note("Nobody has confirmed.")
-        return code
+    async for result in results:
+        if result.error is not None and alone and not until_confirmed:
+            raise result.error
+        found.append(result)
+        call_show.show(context, result)
+    if not until_confirmed:
+        return call_show.overall(found)
+    code = call_show.until_confirmed(found)
+    if code is ExitCode.NOT_CONFIRMED:
+        context.output.note("Nobody has confirmed.")
+    return code

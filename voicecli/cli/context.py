@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
     from voicecli.listener.service import Plan
+    from voicecli.listener.staying import EndRequests
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
 
@@ -214,9 +215,13 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     return Registration(client, home(settings), account(settings).identity, tell=tell)
 
 
-def reports(context: Context, settings: "Settings", plan: "Plan", *, digits: bool) -> "Reports":
-    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and digits by VCA."""
+def reports(
+    context: Context, settings: "Settings", plan: "Plan", *, digits: bool, requests: "EndRequests"
+) -> "Reports":
+    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and digits by VCA. ``requests``
+    has the signals to end it."""
     from voicecli.listener.reports import Reports
+    from voicecli.listener.staying import Stay
 
     output = context.output
     needed = ("VSS", "VCA") if digits else ("VSS",)
@@ -226,4 +231,10 @@ def reports(context: Context, settings: "Settings", plan: "Plan", *, digits: boo
         needed,
         tell=output.note,
         failed=output.error,
+        stay=Stay(
+            plan.home,
+            account(settings).identity,
+            lambda words, _: output.note(words),
+            requests=requests,
+        ),
     )

@@ -13,11 +13,13 @@ from voicecli.errors import (
     PlacedBefore,
     Refused,
     Unreachable,
+    Unsubscribed,
     VoicecliError,
 )
 
 if TYPE_CHECKING:
     from voicecli.calling.results import Result
+    from voicecli.cli.context import Context
 
 
 class ExitCode(IntEnum):
@@ -36,7 +38,7 @@ class ExitCode(IntEnum):
     CANCELED = 12, "--wait: canceled"
     FAILED = 13, "--wait: failed"
     ERROR = 14, "--wait: error, or an outcome that voicecli does not know"
-    UNSUBSCRIBED = 15, "--wait: unsubscribed, before the call or in it"
+    UNSUBSCRIBED = 15, "unsubscribed: before it, and nothing was sent; or, with --wait, in the call"
     NOT_CONFIRMED = 16, "--confirm: answered, and not confirmed; --until-confirmed: nobody confirmed"
     INTERRUPTED = 130, "interrupted; the message says whether a call may have been placed"
 
@@ -56,6 +58,7 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
     (Unreachable, ExitCode.UNREACHABLE),
     (OutcomeUnknown, ExitCode.UNKNOWN),
     (PlacedBefore, ExitCode.PLACED_BEFORE),
+    (Unsubscribed, ExitCode.UNSUBSCRIBED),
     (OutOfTime, ExitCode.OUT_OF_TIME),
     (Interrupted, ExitCode.INTERRUPTED),
 )
@@ -63,6 +66,14 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
 
 def exit_code(error: VoicecliError) -> ExitCode:
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAULT)
+
+
+def fail(context: "Context", error: VoicecliError, cause: BaseException | None = None) -> ExitCode:
+    """Tell an error, and give its exit code."""
+    if context.debug:
+        context.output.traceback(cause or error)
+    context.output.error(error)
+    return exit_code(error)
 
 
 _ENDINGS: Mapping[str, ExitCode] = {  # by Ending, whose module most commands need not load

@@ -8,7 +8,7 @@ import typer
 from voicecli import vocabulary
 from voicecli.cli import options
 from voicecli.events import Received
-from voicecli.sessions.open_calls import Call
+from voicecli.sessions.session import Session
 
 STATUSES = sorted({status for statuses in vocabulary.STATUSES.values() for status in statuses})
 SHOWN = {"rich_help_panel": "What is shown"}
@@ -44,9 +44,9 @@ class Filters:
             and self._about(event.session_id, event.destination)
         )
 
-    def call(self, call: Call) -> bool:
+    def call(self, call: Session) -> bool:
         of_status = self.status is None or call.outcome in (None, self.status)
-        return of_status and self._about(call.session_id, call.destination)
+        return of_status and self._about(call.id, call.destination)
 
     def _about(self, session_id: str, destination: str) -> bool:
         return (self.session is None or session_id.startswith(self.session)) and (

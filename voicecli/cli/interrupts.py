@@ -5,7 +5,10 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from voicecli.listener.staying import EndRequests
 
 T = TypeVar("T")
 
@@ -42,9 +45,10 @@ def ignore() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def run(work: Coroutine[object, object, T]) -> T:
+def run(work: Coroutine[object, object, T], requests: "EndRequests | None" = None) -> T:
     """Run asynchronous work, and give its result. The first interrupt cancels it, those that follow do
-    nothing; where the work then ends as cancelled, KeyboardInterrupt is raised."""
+    nothing, unless the work asks for them by ``requests``; where it then ends as cancelled,
+    KeyboardInterrupt is raised."""
     import asyncio
 
     over = False
@@ -52,10 +56,12 @@ def run(work: Coroutine[object, object, T]) -> T:
     async def interruptible() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-        def stop(_number: int, _frame: FrameType | None) -> None:
+        def stop(number: int, _frame: FrameType | None) -> None:
             nonlocal over
-            if not over and task is not None:
-                over = True
+            first, over = not over, True
+            if requests is not None:
+                requests.add(number)
+            if task is not None and (first or (requests is not None and requests.staying)):
                 loop.call_soon_threadsafe(task.cancel)
 
         # Not by the loop: as it takes its own handlers away, a second signal would find the system's.

@@ -3,7 +3,8 @@
 import asyncio
 import shlex
 from contextlib import suppress
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +14,22 @@ from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column, Record
 from voicecli.sandbox import PORT
+from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
+
+if TYPE_CHECKING:
+    from voicecli.sandbox import Sandbox
 
 EXAMPLES = """Examples:
   voicecli sandbox --time-scale 60
   eval "$(voicecli sandbox --print-env)"
   voicecli sandbox --numbers"""
+
+
+class SettingWebhooks(StrEnum):
+    """What setting a webhook does where one is set."""
+
+    REPLACE = "replace"
+    DELETE_FIRST = "delete-first"
 
 
 def sandbox(
@@ -28,8 +40,37 @@ def sandbox(
     time_scale: Annotated[
         float, typer.Option(metavar="FACTOR", help="How fast calls go; 60 makes a minute a second.")
     ] = 1.0,
+    vca: Annotated[
+        VcaMoments | None,
+        typer.Option(
+            help="When a VCA comes: after a sayAndCapture and when the actions have run out; after every "
+            "action, too; or upon connecting, too. Default: capture."
+        ),
+    ] = None,
+    reply: Annotated[
+        ReplyPlace | None,
+        typer.Option(
+            help="Whether a reply's actions come before what was left of the callflow, or instead. "
+            "Default: before."
+        ),
+    ] = None,
+    no_request_ids: Annotated[
+        bool, typer.Option("--no-request-ids", help="Leave clientRequestId out of the summaries.")
+    ] = False,
+    one_say: Annotated[
+        bool, typer.Option("--one-say", help="Refuse a callflow of more than one say or playFile (-1010).")
+    ] = False,
+    webhooks: Annotated[
+        SettingWebhooks,
+        typer.Option(help="What setting a webhook does where one is set: replace it, or refuse (422)."),
+    ] = SettingWebhooks.REPLACE,
     chaos: Annotated[
-        bool, typer.Option("--chaos", help="Deliver webhooks twice, late, out of order and in all spellings.")
+        bool,
+        typer.Option(
+            "--chaos",
+            help="Deliver webhooks twice, late, out of order and in all spellings; without --vca and --reply "
+            "the seed chooses these, too.",
+        ),
     ] = False,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Repeat the chances of another run with this seed.")
@@ -67,8 +108,28 @@ def sandbox(
             raise InvalidInput("--print-env needs the port that the sandbox listens on.")
         _print_environment(context, f"http://127.0.0.1:{port}")
     else:
+        from voicecli.sandbox import Sandbox
+
+        local = Sandbox(
+            time_scale=time_scale,
+            chaos=chaos,
+            reading=_reading(vca, reply),
+            request_ids=False if no_request_ids else None,
+            one_say=one_say,
+            delete_first=webhooks is SettingWebhooks.DELETE_FIRST,
+            seed=seed,
+            rate=rate,
+            log=context.output.note,
+        )
         with suppress(KeyboardInterrupt):  # this is how it ends
-            interrupts.run(_serve(context, port, time_scale=time_scale, chaos=chaos, seed=seed, rate=rate))
+            interrupts.run(_serve(context, local, port))
+
+
+def _reading(vca: VcaMoments | None, reply: ReplyPlace | None) -> Reading | None:
+    """None where neither was given: then the sandbox chooses."""
+    if vca is None and reply is None:
+        return None
+    return Reading(vca or VcaMoments.CAPTURE, reply or ReplyPlace.BEFORE)
 
 
 def _print_numbers(context: Context) -> None:
@@ -89,12 +150,7 @@ def _print_environment(context: Context, url: str) -> None:
     context.output.result(exports, {"url": url, "environment": variables}, identifier=url)
 
 
-async def _serve(
-    context: Context, port: int, *, time_scale: float, chaos: bool, seed: int | None, rate: float | None
-) -> None:
-    from voicecli.sandbox import Sandbox
-
-    local = Sandbox(time_scale=time_scale, chaos=chaos, seed=seed, rate=rate, log=context.output.note)
+async def _serve(context: Context, local: "Sandbox", port: int) -> None:
     try:
         url = await local.start(port=port)
     except OSError as error:

@@ -60,9 +60,9 @@ def sessions(
             context.output.figure(timeline(row), row.whole(), identifier=row.identifier)
             return
         found = stored_sessions.sessions(store, since=options.microseconds(since))
-        wanted = (session for session in found if _is_wanted(session, status, number))
+        wanted = (record for record in found if _is_wanted(record.session, status, number))
         most = options.most(limit, since)
-        shown = context.output.table(SessionRow(session, mask_numbers) for session in islice(wanted, most))
+        shown = context.output.table(SessionRow(record, mask_numbers) for record in islice(wanted, most))
         if shown == most and next(wanted, None) is not None:
             context.output.note(f"There are more than {most:,}: see --limit and --since.")
         if not shown:

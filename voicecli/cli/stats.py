@@ -34,7 +34,7 @@ def stats(
     context = contexts.of(ctx)
     start = options.microseconds(since or datetime.now(UTC) - DEFAULT)
     with contexts.store(context) as store:
-        found = stored_sessions.stats(store, start)
+        found = stored_sessions.statistics(store, start)
     data: Mapping[str, object] = {"since": iso(start), **found.data()}
     if found.ended or found.open or found.in_doubt:
         context.output.figure(bars(found, context.output.width), data)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from voicecli.cli.context import Context
 from voicecli.cli.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
-from voicecli.sessions.open_calls import Call, Calls
+from voicecli.sessions.open_calls import OpenCalls
+from voicecli.sessions.session import Session
 
 if TYPE_CHECKING:
     from voicecli.events import Received
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import Service, Tell
+    from voicecli.listener.staying import Stay
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
@@ -30,7 +32,7 @@ class View(StrEnum):
 
 class Watch:
     """``run`` a service and show what it receives, until ``count`` rows are shown, ``length`` seconds are
-    over, or it is interrupted."""
+    over, or it is interrupted; and until no question is open, where ``stay`` says so."""
 
     def __init__(
         self,
@@ -41,8 +43,9 @@ class Watch:
         count: int | None = None,
         length: float | None = None,
         masked: bool = False,
+        stay: "Callable[[Tell], Stay] | None" = None,
     ) -> None:
-        self.calls = Calls()
+        self.calls = OpenCalls()
         self.ready = False
         """Whether the service has been up."""
         self._filters = filters or Filters()
@@ -51,6 +54,7 @@ class Watch:
         self._left = count
         self._length = length
         self._masked = masked
+        self._stay = None if stay is None else stay(self.tell)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
         self._failure: OutputFailed | None = None
@@ -67,7 +71,8 @@ class Watch:
         try:
             async with service, self._working(work):
                 self.ready = True
-                await self._until_over(service)
+                with nullcontext() if self._stay is None else self._stay.interruptible():
+                    await self._until_over_and_answered(service)
         finally:
             self._stream.picture((), ())
             if self._view is View.CALLS:
@@ -82,16 +87,16 @@ class Watch:
     def show(self, received: "Received") -> None:
         """Take in one event."""
         self._events += 1
-        call = self.calls.see(received)
+        change = self.calls.see(received)
         if self._left == 0:
             return
         if self._view is View.EVENTS:
             if self._all or self._filters.event(received):
                 self._stream.add(EventRow(received, self._masked))
                 self._count(counts=not received.again)
-        elif call is not None and call.outcome is not None and self._filters.call(call):
-            self._stream.add(CallRow(call, time.time(), self._masked))
-            self._count(counts=True)
+        elif change is not None and change.session.outcome is not None and self._filters.call(change.session):
+            self._stream.add(CallRow(change.session, time.time(), self._masked))
+            self._count(counts=not change.corrects)
 
     def tell(self, text: str, record: Mapping[str, object] | None = None) -> None:
         """Say something among the rows."""
@@ -115,6 +120,16 @@ class Watch:
             await asyncio.wait({task})
         if not task.cancelled():
             task.result()
+
+    async def _until_over_and_answered(self, service: "Service") -> None:
+        try:
+            await self._until_over(service)
+        except asyncio.CancelledError:
+            if self._stay is not None:
+                await self._stay.until_answered()
+            raise
+        if self._stay is not None:
+            await self._stay.until_answered()
 
     async def _until_over(self, service: "Service") -> None:
         end = None if self._length is None else time.monotonic() + self._length
@@ -157,7 +172,7 @@ class Watch:
             rows = [CallRow(call, wall, self._masked) for call in self._open()]
         self._stream.picture(rows, footer)
 
-    def _open(self) -> list[Call]:
+    def _open(self) -> list[Session]:
         return [call for call in self.calls.open.values() if self._filters.call(call)]
 
     def _counts(self) -> str:

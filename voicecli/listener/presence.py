@@ -37,6 +37,12 @@ class Presence:
             self._closing = Lock.take(self._guests)
         return self._closing is not None
 
+    def reopen(self) -> None:
+        """Others can rely on it again."""
+        if self._closing is not None:
+            self._closing.close()
+            self._closing = None
+
     def close(self) -> None:
         self._alive.close(remove=True)
         if self._closing is not None:

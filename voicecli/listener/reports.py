@@ -6,6 +6,7 @@ A listener that runs here is relied upon. Without one, this process is the liste
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from voicecli.listener import health
 from voicecli.listener.presence import Guest
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import Plan, Service, to_its_end
+from voicecli.listener.staying import Stay
 from voicecli.locks import Lock
 from voicecli.threads import in_daemon_thread
 
@@ -34,7 +36,8 @@ class Reports:
     ``plan`` is for when this process has to be the listener. Raises what ``Service`` raises, and
     ConfigurationError where a listener of this machine gets only some of the types, all of that before
     anything is inside. When a listener that was relied upon ends, this process becomes one. At the end it
-    raises nothing, since what became of the calls counts for more: ``failed`` gets what went wrong.
+    raises nothing, since what became of the calls counts for more: ``failed`` gets what went wrong. ``stay``
+    says how long this process stays a listener at least.
     """
 
     def __init__(
@@ -45,12 +48,14 @@ class Reports:
         *,
         tell: Callable[[str], None],
         failed: Callable[[VoicecliError], None],
+        stay: Stay | None = None,
     ) -> None:
         self._plan = plan
         self._registration = registration
         self._needed = tuple(needed)
         self._tell = tell
         self._failed = failed
+        self._stay = stay
         self._guest: Guest | None = None
         self._service: Service | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -66,11 +71,14 @@ class Reports:
     ) -> None:
         gate, task = None, asyncio.current_task()
         try:
-            if not isinstance(error, asyncio.CancelledError):
-                gate = await self._guests_gone()
+            with nullcontext() if self._stay is None else self._stay.interruptible():
+                if isinstance(error, asyncio.CancelledError):
+                    await self._answered()
+                else:
+                    gate = await self._nobody_needs_it()
         except asyncio.CancelledError:
             self._tell("Interrupted: others have to receive for themselves.")
-            if task is not None:
+            if task is not None and not isinstance(error, asyncio.CancelledError):
                 task.uncancel()  # what was waited for is known, and stays so
         except VoicecliError as trouble:
             self._failed(trouble)
@@ -132,13 +140,24 @@ class Reports:
                         self._tell(f"What 8x8 reports can't be received now: {error.message}")
                     await asyncio.sleep(LOOK_EVERY)
 
-    async def _guests_gone(self) -> Lock | None:
-        """Be there for others that rely on this listener; then the gate is held, so that nobody begins to."""
+    async def _answered(self) -> None:
+        """Be there until nobody can answer a question any more, if this process is a listener."""
+        if self._service is not None and self._stay is not None:
+            await self._stay.until_answered()
+
+    async def _nobody_needs_it(self) -> Lock | None:
+        """Be there until nobody can answer a question any more, and for others that rely on this listener;
+        then the gate is held, so that nobody begins to."""
         told = False
         while self._service is not None and self._service.presence is not None:
+            await self._answered()
             gate = await self._gate()
             if self._service.presence.alone():
-                return gate
+                if self._stay is None or not self._stay.open_questions():
+                    return gate
+                self._service.presence.reopen()  # who relied on it has left one
+                gate.close()
+                continue
             gate.close()
             if not told:
                 self._tell("Others on this machine wait for what is received here: it goes on for them.")

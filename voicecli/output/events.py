@@ -9,7 +9,8 @@ from functools import lru_cache
 from voicecli import phone
 from voicecli.events import Received
 from voicecli.output.rows import Column
-from voicecli.sessions.open_calls import Call
+from voicecli.sessions.open_calls import is_overdue, silent_for
+from voicecli.sessions.session import Session
 
 # Of the 256 colours those that can be read on a white and on a black ground (a test reckons their contrast).
 SESSION_COLOURS = (31, 32, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
@@ -81,7 +82,9 @@ class EventRow:
             "source": event.source,
             "destination": event.destination,
             "outcome": event.outcome,
+            **({} if event.bridge is None else {"bridge": event.bridge}),
             "digits": event.digits,
+            **({} if event.asr_captured is None else {"asrCaptured": event.asr_captured}),
             "words": event.words,
             "reply": kept.reply,
             "remarks": list(kept.remarks),
@@ -98,13 +101,13 @@ class EventRow:
 class CallRow:
     """One call, as far as it has come. ``now`` is in seconds since 1970."""
 
-    call: Call
+    call: Session
     now: float
     masked: bool = False
 
     @property
     def identifier(self) -> str:
-        return self.call.session_id
+        return self.call.id
 
     def columns(self, *, narrow: bool) -> Sequence[Column]:
         return _CALLS_NARROW if narrow else _CALLS_WIDE
@@ -115,30 +118,39 @@ class CallRow:
         if self.masked:
             source, destination = phone.masked(source), phone.masked(destination)
         where = destination if narrow else way(source, destination)
-        words = phone.masked(call.words) if self.masked else call.words
-        if call.outcome is None:
-            silent = int(self.now - call.last)
-            words += f"; no summary for {silent} s" if call.overdue(self.now) else ""
-        return (_clock(int(call.first)), call.session_id[:8], where, words)
+        words = phone.masked(self._words) if self.masked else self._words
+        if self._is_late:
+            words += f"; no summary for {int(silent_for(call, self.now))} s"
+        return (_clock(call.start // 1_000_000), call.id[:8], where, words)
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
-        late = self.call.outcome is None and self.call.overdue(self.now)
-        last = "red" if late else outcome_style(self.call.outcome)
-        return ("dim", session_style(self.call.session_id), "", last)
+        last = "red" if self._is_late else outcome_style(self.call.outcome)
+        return ("dim", session_style(self.call.id), "", last)
 
     def data(self) -> Mapping[str, object]:
         call = self.call
         data = {
             "record": "call",
-            "sessionId": call.session_id,
+            "sessionId": call.id,
             "source": call.source,
             "destination": call.destination,
-            "first": iso(int(call.first * 1e6)),
-            "last": iso(int(call.last * 1e6)),
+            "first": iso(call.start),
+            "last": iso(call.last or call.start),
+            "sessionStatus": call.session_status,
             "outcome": call.outcome,
-            "words": call.words,
+            **({} if call.bridge is None else {"bridge": call.bridge}),
+            "digits": call.digits,
+            "words": self._words,
         }
         return masked_data(data) if self.masked else data
+
+    @property
+    def _words(self) -> str:
+        return self.call.news if self.call.outcome is None else self.call.words
+
+    @property
+    def _is_late(self) -> bool:
+        return self.call.outcome is None and is_overdue(self.call, self.now)
 
 
 def way(source: str, destination: str) -> str:
@@ -146,11 +158,11 @@ def way(source: str, destination: str) -> str:
     return f"{source} → {destination}" if source or destination else ""
 
 
-def words(kept: Received) -> str:
-    """What happened, and what it was answered."""
+def words(kept: Received, described: str = "") -> str:
+    """What happened, as ``described`` where the call is known, and what it was answered."""
     if kept.again:
         return f"the same again, ×{kept.times}"
-    text = kept.event.words
+    text = described or kept.event.words
     text += f"; our reply: {kept.reply}" if kept.reply is not None else ""
     return f"{text} ({'; '.join(kept.remarks)})" if kept.remarks else text
 

@@ -18,7 +18,7 @@ from voicecli.output.events import (
     words,
 )
 from voicecli.output.rows import Column, Line, Row
-from voicecli.sessions.session import UNKNOWN, Session
+from voicecli.sessions.session import UNKNOWN, Session, SessionRecord
 
 _WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("what became of it", 0))
 _NARROW = (*_WIDE[:2], TO, _WIDE[-1])
@@ -29,8 +29,12 @@ _TIMELINE = (Column("time", 10), Column("event", 6), Column("what happened", 0))
 class SessionRow:
     """One session. With ``masked``, numbers can be recognised but not called."""
 
-    session: Session
+    record: SessionRecord
     masked: bool = False
+
+    @property
+    def session(self) -> Session:
+        return self.record.session
 
     @property
     def identifier(self) -> str:
@@ -54,8 +58,8 @@ class SessionRow:
 
     def whole(self) -> Mapping[str, object]:
         """All that is known of it, for programs."""
-        events = [EventRow(kept).data() for kept in self.session.events]
-        data = {**self._data(), "legs": [leg.payload for leg in self.session.legs], "events": events}
+        events = [EventRow(kept).data() for kept in self.record.events]
+        data = {**self._data(), "legs": [leg.payload for leg in self.record.legs], "events": events}
         return masked_data(data) if self.masked else data
 
     def _data(self) -> Mapping[str, object]:
@@ -68,11 +72,14 @@ class SessionRow:
             "source": session.source,
             "destination": session.destination,
             "status": session.status,
+            "sessionStatus": session.session_status,
             "outcome": session.outcome,
+            "bridge": session.bridge,
             "durationSeconds": session.seconds,
             "mos": session.mos,
-            "digits": list(session.digits),
-            "errorCode": None if session.summary is None else session.summary.error_code,
+            "digits": session.digits,
+            "captures": list(session.captures),
+            "errorCode": session.error_code,
             "error": session.error or None,
             "words": session.words,
         }
@@ -119,11 +126,11 @@ def timeline(row: SessionRow) -> Iterator[Line | Row]:
     yield "", ""
     if session.answer:
         yield _Moment(0, "placed", session.answer, "")
-    for kept in session.events:
-        yield _moment(kept, session.start, shown(words(kept)))
-    if session.legs:
+    for kept in row.record.events:
+        yield _moment(kept, session.start, shown(words(kept, session.describe(kept.event))))
+    if row.record.legs:
         yield "", ""
-    for letter, leg in zip("ABCDEFGH", session.legs, strict=False):
+    for letter, leg in zip("ABCDEFGH", row.record.legs, strict=False):
         yield f"Leg {letter}: {way(shown(leg.source), shown(leg.destination))}: {leg.words}", ""
 
 

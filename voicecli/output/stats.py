@@ -7,7 +7,7 @@ from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
-from voicecli.sessions.statistics import Stats, median
+from voicecli.sessions.statistics import Statistics, median
 
 MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
 MAX_LABEL = 46  # characters
@@ -17,7 +17,7 @@ Bar = tuple[str, int, str]
 """A label, a count and a style (rich's)."""
 
 
-def bars(stats: Stats, width: int) -> Iterator[Line]:
+def bars(stats: Statistics, width: int) -> Iterator[Line]:
     """The figures in lines of at most ``width`` columns."""
     rate = "" if stats.answer_rate is None else f", {_part(stats.answer_rate)} answered"
     more = [

@@ -7,6 +7,7 @@ sandbox sleeps for them divided by its time scale. So the times and durations in
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -14,11 +15,12 @@ from voicecli import vocabulary
 from voicecli.callflow import destinations
 from voicecli.rules import Action, problems
 from voicecli.sandbox import payloads
-from voicecli.sandbox.chaos import Weather
+from voicecli.sandbox.chaos import Faults
 from voicecli.sandbox.delivery import Courier
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, Leg, fresh_id
+from voicecli.sandbox.reading import Reading, Step, steps
 from voicecli.untrusted import json_object, text, whole
 from voicecli.vocabulary import Outcome
 
@@ -28,6 +30,7 @@ BRIDGE_SECONDS = 20  # how long two bridged people talk
 LISTEN_SECONDS = 2  # how long the callee stays when there is nothing left to do
 MAX_SECONDS = 4 * 3600  # a call is ended then: VCA replies could keep it going for ever
 MAX_REPLY_ACTIONS = 100
+MAX_LEGS = 2  # of one session
 LAST_ACTIONS = {
     "makeCall": "MAKE_CALL",
     "say": "SAY",
@@ -42,7 +45,8 @@ class _Ended(Exception):
 
 
 class PlayedSession:
-    """One session. ``play`` runs it; afterwards ``status`` and ``legs`` are final."""
+    """One session. ``play`` runs it; afterwards ``status`` and ``legs`` are final. ``played`` has the actions
+    that were begun, in order."""
 
     def __init__(
         self,
@@ -57,25 +61,31 @@ class PlayedSession:
         time_scale: float,
         courier: Courier,
         voices: frozenset[str],
+        reading: Reading,
+        tells_request_id: bool | None,
     ) -> None:
         self.session_id = session_id
         self.client_request_id = text(body.get("clientRequestId"))
+        self._tells_request_id = tells_request_id
         self.status: Outcome | None = None
         self.legs: list[Leg] = []
         self.recordings: list[Json] = []
+        self.played: list[Action] = []
         self._subaccount_id = subaccount_id
         self._request_id = request_id
-        self._actions: list[Action] = [*body["callflow"]]  # type: ignore[misc]
-        self.destination = next(iter(destinations(self._actions)), "")
+        callflow = cast("list[Action]", body["callflow"])
+        self._left = steps(callflow)
+        self.destination = next(iter(destinations(callflow)), "")
         self._client_action_id = text(body.get("clientActionId"))
         self._start = self._now = start
         self._loop_start = asyncio.get_running_loop().time()
         self._dice = dice
-        self._weather = Weather(dice, chaos)
+        self._faults = Faults(dice, chaos)
         self._chaos = chaos
         self._time_scale = time_scale
         self._courier = courier
         self._voices = voices
+        self._reading = reading
         self._last_action = "MAKE_CALL"
         self._fate = Fate()
         self._recorded = False
@@ -93,9 +103,11 @@ class PlayedSession:
 
     async def play(self) -> None:
         try:
-            while self._actions:
-                action = self._actions.pop(0)
-                await self._act(str(action["action"]), _params(action))
+            while self._left:
+                step = self._left.pop(0)
+                digits = await self._act(step)
+                if self._reading.asks_after(step, legs=len(self.legs), left=self._left):
+                    await self._ask(step, digits)
             await self._pass(LISTEN_SECONDS)  # nothing more to do: the callee hangs up
         except _Ended:
             pass
@@ -109,7 +121,12 @@ class PlayedSession:
 
     # -- actions -------------------------------------------------------------------------------------
 
-    async def _act(self, kind: str, params: Mapping[str, object]) -> None:
+    async def _act(self, step: Step) -> str | None:
+        """Carry out one action; the digits that it brought."""
+        kind, params = step.kind, step.params
+        if kind == "makeCall" and len(self.legs) == MAX_LEGS:
+            self._end_with_error(-2003, kind)
+        self.played.append(step.action)
         self._last_action = LAST_ACTIONS.get(kind, "MAKE_CALL")
         if self._fate.error in payloads.WHILE_SPEAKING and kind not in ("makeCall", "hangup"):
             self._end_with_error(self._fate.error, kind)
@@ -122,33 +139,41 @@ class PlayedSession:
                 await self._pass(_speech(params, "text"))
             case "playFile":
                 await self._pass(FILE_SECONDS * _whole(params.get("repetition"), 1))
+            case "sayAndCapture" if step.digits_ignored:
+                await self._pass(_speech(params, "promptMessage"))
             case "sayAndCapture":
-                await self._capture(params)
+                return await self._capture(params)
             case "hangup":
                 raise _Ended
+        return None
 
     async def _dial_first(self, params: Mapping[str, object]) -> None:
         self._fate = fate(str(params["destination"]))
         if self._fate.outcome is Outcome.UNSUBSCRIBED_CONTACT:
             self.status = self._fate.outcome
             raise _Ended
-        while_speaking = self._fate.error in payloads.WHILE_SPEAKING
-        if self._fate.error is not None and not while_speaking:
-            self.legs.append(self._leg(params))
-            self.legs[0].sip_code = 503
-            self._end_with_error(self._fate.error, None)
-        if not await self._ring(params, Fate() if while_speaking else self._fate):
-            self.status = self._fate.outcome
-            raise _Ended
+        await self._connect(params, self._fate)
         self._recorded = bool(params.get("callRecording"))
 
     async def _bridge(self, params: Mapping[str, object]) -> None:
         """The second leg: the first hears it ring, and then the two talk."""
-        theirs = fate(str(params["destination"]))
-        if await self._ring(params, theirs):
-            self._report(self.legs[0], "CALL_UPDATED")
-            await self._pass(BRIDGE_SECONDS)
-            self._disconnect(self.legs[-1])
+        await self._connect(params, fate(str(params["destination"])))
+        self._report(self.legs[0], "CALL_UPDATED")
+        await self._pass(BRIDGE_SECONDS)
+        self._disconnect(self.legs[-1])
+
+    async def _connect(self, params: Mapping[str, object], theirs: Fate) -> None:
+        """Dial one leg. Where nobody answers, the session is over, and has that leg's status: in 8x8's sample
+        both legs end together where the second is busy, lastAction MAKE_CALL."""
+        while_speaking = theirs.error in payloads.WHILE_SPEAKING
+        if theirs.error is not None and not while_speaking:
+            leg = self._leg(params)
+            leg.sip_code, leg.status = 503, Outcome.ERROR
+            self.legs.append(leg)
+            self._end_with_error(theirs.error, None)
+        if not await self._ring(params, Fate() if while_speaking else theirs):
+            self.status = theirs.outcome
+            raise _Ended
 
     async def _ring(self, params: Mapping[str, object], theirs: Fate) -> bool:
         """Dial one leg; whether it was answered."""
@@ -165,7 +190,7 @@ class PlayedSession:
         self._report(leg, "CALL_CONNECTED")
         return True
 
-    async def _capture(self, params: Mapping[str, object]) -> None:
+    async def _capture(self, params: Mapping[str, object]) -> str | None:
         digits = None
         for _ in range(_whole(params.get("noOfTries"), 3)):
             await self._pass(_speech(params, "promptMessage"))
@@ -180,7 +205,7 @@ class PlayedSession:
         outcome_message = "failureMessage" if digits is None else "successMessage"
         if params.get(outcome_message):
             await self._pass(_speech(params, outcome_message))
-        await self._ask(leg, digits)
+        return digits
 
     def _pressed(self, params: Mapping[str, object], patience: float) -> str | None:
         """What 8x8 would take of the digits that this callee presses."""
@@ -192,30 +217,27 @@ class PlayedSession:
         typed = re.sub("[^0-9*#]", "", typed)[: _whole(params.get("maxDigits"), 25)]
         return typed if len(typed) >= _whole(params.get("minDigits"), 1) else None
 
-    async def _ask(self, leg: Leg, digits: str | None) -> None:
-        """Send the VCA and go on as its reply says; what it says comes before what was left to do."""
+    async def _ask(self, step: Step, digits: str | None) -> None:
+        """Send the VCA and go on as its reply and the reading say."""
+        status, fields = self._faults.digits(digits)
         event = payloads.call_action(
-            leg,
-            self._weather.event_data(digits),
+            self.legs[0],
+            fields,
             self._now,
+            status=status,
             event_id=fresh_id(self._dice),
             session={**self._ids(), "clientActionId": self._client_action_id},
         )
         if not self._courier.has("VCA"):
-            return  # it was deleted during the call
-        actions = self._reply_actions(await self._post("VCA", event))
-        if actions is None:
-            self._end_with_error(-2003, "sayAndCapture")
-            return
-        self._actions[:0] = actions
+            return  # there is none, or it was deleted during the call
+        reply = self._reply_steps(await self._post("VCA", event))
+        self._left = [] if reply is None else self._reading.continued(reply, self._left)
+        if not self._left:
+            self._end_with_error(-2003, step.kind)
 
-    def _reply_actions(self, reply: bytes | None) -> Sequence[Action] | None:
-        """The reply's callflow, or None for one that is not valid; no body means nothing to add."""
-        if reply is None:
-            return None
-        if not reply.strip():
-            return ()
-        document = json_object(reply)
+    def _reply_steps(self, reply: bytes | None) -> list[Step] | None:
+        """The reply's callflow, or None for one that is not valid."""
+        document = None if reply is None else json_object(reply)
         if document is None or "callflow" not in document:
             return None
         if any(problems(document["callflow"], in_call=True)):
@@ -223,11 +245,11 @@ class PlayedSession:
         actions = cast("Sequence[Action]", document["callflow"])
         if unknown_voice(actions, self._voices):
             return None
-        legs = len(self.legs) + len(destinations([*actions, *self._actions]))
-        if len(actions) > MAX_REPLY_ACTIONS or legs > 2:
+        legs = len(self.legs) + len(destinations(actions))
+        if len(actions) > MAX_REPLY_ACTIONS or legs > MAX_LEGS:
             return None
         self._client_action_id = text(document.get("clientActionId")) or self._client_action_id
-        return actions
+        return steps(actions)
 
     # -- the clock, the events, the end --------------------------------------------------------------
 
@@ -272,22 +294,49 @@ class PlayedSession:
             if leg.disconnected is None:
                 self._disconnect(leg)
         if self._is_told("VSS"):
-            self._post("VSS", self._summary(self.status))
+            self._summarize(self.status)
         if self.legs and self.legs[0].connected and self._recorded:
             self._record(self.legs[0])
 
     def _summary(self, status: Outcome) -> Json:
+        told = self._fate.told_as or self._faults.session_status(status)
+        return self._summary_of(self.legs, told, self._now, self._last_action)
+
+    def _summary_of(self, legs: list[Leg], status: str, end: datetime, last_action: str) -> Json:
+        tells_id = self._tells_request_id
+        if tells_id is None:  # where an answer is lost, it alone leads from the summary to the request
+            tells_id = self._fate.fault is not None or not self._faults.happens(0.3)
         return payloads.session_summary(
-            self.legs,
+            [replace(leg, status=self._faults.spelled(leg.status)) for leg in legs],
             session=self._ids(),
-            status=self._weather.status(status),
+            status=status,
             start=self._start,
-            end=self._now,
-            last_action=self._last_action,
-            client_request_id=self.client_request_id,
+            end=end,
+            last_action=self._faults.last_action(last_action),
+            client_request_id=self.client_request_id if tells_id else None,
             error=self._error,
-            leg_prefix=self._weather.leg_prefix(),
+            leg_prefix=self._faults.leg_prefix(),
+            source_ref=self._faults.source_ref(),
         )
+
+    def _summarize(self, status: Outcome) -> None:
+        """Send the summary; with a number whose summary is corrected a wrong one a second before it, and in
+        chaos sometimes behind it. The right one is the one with the later endTime."""
+        summary = self._summary(status)
+        if (wrong := self._fate.told_first) is not None and self.legs[0].connected:
+            self._post("VSS", self._unanswered(wrong))
+            self._post("VSS", summary, after=1)
+            return
+        arrived = self._post("VSS", summary)
+        if status is Outcome.COMPLETED and self.legs[0].connected and self._faults.happens(0.1):
+            self._post("VSS", self._unanswered(Outcome.NO_ANSWER), behind=arrived)
+
+    def _unanswered(self, status: Outcome) -> Json:
+        """A summary that takes the first leg for one that nobody answered, and ends before it was."""
+        leg = self.legs[0]
+        end = leg.initiated + timedelta(seconds=1)
+        wrong = replace(leg, connected=None, disconnected=end, status=status, quality={})
+        return self._summary_of([wrong], status, end, "MAKE_CALL")
 
     def _record(self, leg: Leg) -> None:
         recording_id, seconds = fresh_id(self._dice), leg.duration()
@@ -311,31 +360,42 @@ class PlayedSession:
     def _report(self, leg: Leg, status: str) -> None:
         event_id = fresh_id(self._dice)
         if self._is_told("VCS"):
-            event = payloads.call_status(leg, status, self._now, event_id=event_id, session=self._ids())
+            word, direction = self._faults.progress(status, is_first_leg=leg is self.legs[0])
+            event = payloads.call_status(
+                leg, word, self._now, event_id=event_id, session=self._ids(), direction=direction
+            )
             self._post("VCS", event)
 
     def _is_told(self, kind: str) -> bool:
-        """Whether an event of this type is worth making. The weather needs all of them: each takes its dice,
+        """Whether an event of this type is worth making. Chaos needs all of them: each takes its dice,
         and may be delivered so late that somebody wants it by then."""
         return self._chaos or self._courier.has(kind)
 
     def _ids(self) -> Json:
         return {"sessionId": self.session_id, "subAccountId": self._subaccount_id}
 
-    def _post(self, kind: str, event: Json) -> "asyncio.Task[bytes | None]":
-        """Deliver an event: in order when calm, each by itself under chaos. Gives the first answer."""
-        first, *again = self._weather.delays()
-        previous = None if self._chaos else self._previous
+    def _post(
+        self,
+        kind: str,
+        event: Json,
+        *,
+        after: float = 0,
+        behind: "asyncio.Task[bytes | None] | None" = None,
+    ) -> "asyncio.Task[bytes | None]":
+        """Deliver an event ``after`` seconds: in order when calm, each by itself under chaos, but ``behind``
+        another one where that is given. Gives the first answer."""
+        first, *repeated = self._faults.delays()
+        previous = behind if self._chaos else self._previous
 
-        async def deliver() -> bytes | None:
+        async def deliver(delay: float, *, again: bool) -> bytes | None:
             if previous is not None:
                 await asyncio.wait([previous])
-            # A question about a live call is not asked again once the moment is over.
-            return await self._courier.deliver(kind, event, after=first, again=kind != "VCA")
+            return await self._courier.deliver(kind, event, after=after + delay, again=again)
 
-        task = self._courier.spawn(deliver())
-        for delay in again:
-            self._courier.spawn(self._courier.deliver(kind, event, after=delay))
+        # A question about a live call is not asked again once the moment is over.
+        task = self._courier.spawn(deliver(first, again=kind != "VCA"))
+        for delay in repeated:
+            self._courier.spawn(deliver(delay, again=True))
         self._previous = task
         return task
 
@@ -343,15 +403,10 @@ class PlayedSession:
 def unknown_voice(actions: object, voices: frozenset[str]) -> str | None:
     """A voice profile in the callflow that there is not (-1002)."""
     for action in actions if isinstance(actions, list) else ():
-        voice = _params(action).get("voiceProfile")
+        voice = Step(action).params.get("voiceProfile")
         if isinstance(voice, str) and voice not in voices:
             return voice
     return None
-
-
-def _params(action: Action) -> Mapping[str, object]:
-    params = action.get("params")
-    return params if isinstance(params, Mapping) else {}
 
 
 def _speech(params: Mapping[str, object], name: str) -> float:

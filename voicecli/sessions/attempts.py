@@ -19,7 +19,8 @@ class Attempt(NamedTuple):
     the keys that confirm, with commas between them. ``broadcast`` is the number of the broadcast it is of,
     and ``line`` is where its row begins in the list. ``outcome`` is how it ended for the person who was
     called, known from ``outcome_source`` (vss: the summary); ``seconds`` is how long that one talked.
-    ``price`` is a decimal number. Moments are in microseconds since 1970, UTC."""
+    ``price`` is a decimal number. ``answer_until`` is when its last question can be answered no more, at the
+    latest. Moments are in microseconds since 1970, UTC."""
 
     id: int
     placed: int
@@ -38,3 +39,4 @@ class Attempt(NamedTuple):
     seconds: float | None = None
     price: str | None = None
     currency: str | None = None
+    answer_until: int | None = None

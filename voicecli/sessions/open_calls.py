@@ -1,69 +1,83 @@
-"""What the events say of each call so far: which are open, and how the others ended. Bounded in memory."""
+"""What is known of each call so far: which are open, and how the others ended. Bounded in memory."""
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from voicecli.events import Received
+from voicecli.sessions.session import Session
 
 MAX_OPEN = 10_000  # calls; beyond it the oldest are no longer followed
-MAX_OUTCOMES = 50  # kinds that are told apart; 8x8 has nine
-MAX_CLOSED = 10_000  # sessions whose summary came, so that what comes late does not open them again
+MAX_OUTCOMES = 50  # kinds that are told apart; 8x8 has ten
+MAX_CLOSED = 10_000  # calls whose summary came, so that a later one corrects it
 NO_CALL = ("VRU", "VNU")  # recordings come when the call is over, and numbers change without any
 SUMMARY_DUE = 60.0  # seconds from the end of a call to its summary
 NEWS_DUE = 600.0  # seconds without any event
+OTHER = "OTHER"
 
 
-@dataclass(slots=True)
-class Call:
-    """One session. Times are in seconds since 1970; ``outcome`` is None until its summary came."""
+class Change(NamedTuple):
+    """A call of which more is known. ``corrects`` is whether it had an outcome already."""
 
-    session_id: str
-    source: str
-    destination: str
-    first: float
-    last: float
-    words: str  # what was last heard of it
-    ended: bool = False
-    outcome: str | None = None
-
-    def overdue(self, now: float) -> bool:
-        """Whether its summary should have come by now."""
-        return now - self.last > (SUMMARY_DUE if self.ended else NEWS_DUE)
+    session: Session
+    corrects: bool = False
 
 
-class Calls:
+class OpenCalls:
     """``see`` every event; ``open`` has the calls without a summary, ``outcomes`` counts the others."""
 
     def __init__(self) -> None:
-        self.open: OrderedDict[str, Call] = OrderedDict()
+        self.open: OrderedDict[str, Session] = OrderedDict()
         self.outcomes: Counter[str] = Counter()
-        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._closed: OrderedDict[str, Session] = OrderedDict()
 
-    def see(self, received: Received) -> Call | None:
-        """The call that an event is about, brought up to date; None where it tells nothing new of a call."""
-        event, now = received.event, received.received / 1e6
+    def see(self, received: Received) -> Change | None:
+        """The call that an event is about; None where it tells nothing new of a call. Of a call that is over
+        only another outcome is new."""
+        event = received.event
         session_id = event.session_id
-        if not session_id or received.again or session_id in self._closed or event.type in NO_CALL:
+        if not session_id or received.again or event.type in NO_CALL:
             return None
-        call = self.open.get(session_id)
-        if call is None:
-            call = Call(session_id, event.source, event.destination, now, now, event.words)
-        call.source, call.destination = call.source or event.source, call.destination or event.destination
-        call.last, call.words = now, event.words
-        call.ended |= event.status == "CALL_DISCONNECTED"
-        if event.outcome is not None:
-            self._close(call, event.outcome)
-            return call
-        self.open[session_id] = call
+        if session_id in self._closed:
+            return self._correct(self._closed[session_id], received)
+        session = self.open.get(session_id) or Session()
+        session.see(received)
+        if session.outcome is not None:
+            self._close(session, session.outcome)
+            return Change(session)
+        self.open[session_id] = session
         if len(self.open) > MAX_OPEN:
             self.open.popitem(last=False)
-        return call
+        return Change(session)
 
-    def _close(self, call: Call, outcome: str) -> None:
-        call.outcome = outcome
-        counted = outcome in self.outcomes or len(self.outcomes) < MAX_OUTCOMES
-        self.outcomes[outcome if counted else "OTHER"] += 1
-        self.open.pop(call.session_id, None)
-        self._closed[call.session_id] = None
+    def _correct(self, session: Session, received: Received) -> Change | None:
+        before = session.outcome
+        session.see(received)
+        if before is None or session.outcome is None or session.outcome == before:
+            return None
+        self._count(before, -1)
+        self._count(session.outcome, 1)
+        return Change(session, corrects=True)
+
+    def _close(self, session: Session, outcome: str) -> None:
+        self._count(outcome, 1)
+        self.open.pop(session.id, None)
+        self._closed[session.id] = session
         if len(self._closed) > MAX_CLOSED:
             self._closed.popitem(last=False)
+
+    def _count(self, outcome: str, calls: int) -> None:
+        known = outcome in self.outcomes or (calls > 0 and len(self.outcomes) < MAX_OUTCOMES)
+        kind = outcome if known else OTHER
+        self.outcomes[kind] += calls
+        if not self.outcomes[kind]:
+            del self.outcomes[kind]
+
+
+def is_overdue(session: Session, now: float) -> bool:
+    """Whether its summary should have come by now (seconds since 1970)."""
+    return silent_for(session, now) > (SUMMARY_DUE if session.disconnected else NEWS_DUE)
+
+
+def silent_for(session: Session, now: float) -> float:
+    """Seconds since it was last heard of."""
+    return now - (session.last or session.start) / 1e6

@@ -1,86 +1,230 @@
-"""Sessions: what is known of one call, from its placing and from all that was reported of it."""
+"""What is known of one call, from its placing and from all that was reported of it: the one fold of events.
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+8x8 resends events and keeps no order. So nothing here depends on when an event arrived or how often: what is
+known is the same after any order and any repetition of the same events.
+"""
 
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Self
+
+from voicecli import vocabulary
+from voicecli.events import Event, Leg, Received
 from voicecli.sessions.attempts import Attempt, AttemptState
-
-if TYPE_CHECKING:
-    from voicecli.events import Event, Leg, Received  # placing a call needs only what is below
+from voicecli.vocabulary import Outcome
 
 OPEN, UNKNOWN = "OPEN", "UNKNOWN"
 """What a session's status is while it has no outcome: its summary has not come; or nobody knows whether it
 was placed at all."""
-_WITH_DIGITS = ("VCA", "VCS")  # a VCA says what was captured; only without it a VCS what was pressed
-
-
+MAX_CAPTURES = 100  # entries that are kept of one call; of more, the last ones
+_LATE = 1 << 62  # later than any timestamp
 _IN_DOUBT = (AttemptState.SENDING, AttemptState.UNKNOWN)
+_CONNECTED = ("CALL_CONNECTED", "ANSWERED")
+_PROGRESS = (
+    "CALL_INITIATED",
+    "CALL_RECEIVED",
+    "RINGING",
+    *_CONNECTED,
+    "ACTION_COMPLETED",
+    "DTMF_RECEIVED",
+    "CALL_UPDATED",
+    "CALL_DISCONNECTED",
+)
+"""The order in which a call goes through these; it decides between events of the same moment."""
 
 
-class Session(NamedTuple):
-    """``events`` are in the order in which they came. There is an event, or ``placed``, or both."""
+class Summary(NamedTuple):
+    """What a session summary (VSS) says. ``end`` is its endTime in microseconds since 1970, 0 without one;
+    ``outcome``, ``bridge`` and ``session_status`` are those of its Event. ``seconds`` is how long the first
+    leg was talked on, ``ringing`` how long it rang; ``answered`` is whether it was answered."""
 
-    placed: Attempt | None
-    events: "Sequence[Received]"
+    end: int
+    outcome: str
+    session_status: str
+    bridge: str | None
+    seconds: float | None
+    ringing: float | None
+    mos: float | None
+    answered: bool
+    error: str
+    error_code: int | None
+    client_request_id: str
+    source: str
+    destination: str
+    words: str
 
-    @property
-    def id(self) -> str:
+    @classmethod
+    def read(cls, event: Event) -> "Summary | None":
+        """None for any other event, and for a VSS without a status."""
+        if event.outcome is None:
+            return None
+        leg = next(map(Leg, event.legs), None)
+        return cls(
+            end=event.end_time or 0,
+            outcome=event.outcome,
+            session_status=event.session_status,
+            bridge=event.bridge,
+            seconds=None if leg is None else leg.seconds,
+            ringing=None if leg is None else leg.ringing,
+            mos=None if leg is None else leg.mos,
+            answered=event.outcome.startswith(Outcome.COMPLETED)
+            or any(Leg(one).connected for one in event.legs),
+            error=event.error,
+            error_code=event.error_code,
+            client_request_id=event.client_request_id,
+            source=event.source,
+            destination=event.destination,
+            words=event.words,
+        )
+
+    def replaces(self, other: "Summary | None") -> bool:
+        """Whether this one counts where both came: the one with the later endTime, then the one by which more
+        was reached (nobody is called twice because of a tie), then whichever its content says."""
+        if other is None or self.end != other.end:
+            return other is None or self.end > other.end
+        return (_reached(self.outcome), repr(self)) > (_reached(other.outcome), repr(other))
+
+
+class Capture(NamedTuple):
+    """One entry: what was pressed at one moment. Ordered by time, and where that is the same by content."""
+
+    at: int  # microseconds since 1970, 0 where the event does not say
+    event: str  # its eventId
+    digits: str
+
+
+class _Captures:
+    """The entries that one type of event has brought, each once, in the order of their timestamps."""
+
+    __slots__ = ("confirming", "entries")
+
+    def __init__(self) -> None:
+        self.entries: list[Capture] = []
+        self.confirming: Capture | None = None  # the first that is among the keys
+
+    def add(self, entry: Capture, *, confirms: bool) -> bool:
+        """Whether it was not known."""
+        changed = confirms and (self.confirming is None or entry < self.confirming)
+        if changed:
+            self.confirming = entry
+        place = bisect_left(self.entries, entry)
+        if self.entries[place : place + 1] == [entry]:
+            return changed
+        full = len(self.entries) == MAX_CAPTURES
+        if full and place == 0:
+            return changed
+        self.entries.insert(place, entry)
+        del self.entries[: int(full)]
+        return True
+
+
+class Session:
+    """One call. ``see`` its events; ``attempt`` is the request that placed it, None for one that was not
+    placed from here. It keeps no bodies, and is bounded in memory.
+
+    ``first`` and ``last`` are when it was first and last heard of, ``summarised`` when its first summary
+    came: microseconds since 1970, by this machine's clock; None before that.
+    """
+
+    __slots__ = (
+        "_captures",
+        "_destination",
+        "_latest",
+        "_source",
+        "attempt",
+        "connected_at",
+        "disconnected",
+        "first",
+        "id",
+        "last",
+        "summarised",
+        "summary",
+        "vca_seen",
+    )
+
+    def __init__(self, attempt: Attempt | None = None) -> None:
+        self.attempt = attempt
+        self.id = (attempt and attempt.session_id) or ""
         """Nothing where 8x8 has not told it."""
-        for kept in self.events[:1]:
-            return kept.event.session_id
-        return (self.placed and self.placed.session_id) or ""
+        self.first: int | None = None
+        self.last: int | None = None
+        self.summarised: int | None = None
+        self.summary: Summary | None = None
+        self.connected_at: int | None = None
+        """When the person who was called answered, as a VCS told it: microseconds since 1970."""
+        self.disconnected = False
+        """Whether a leg is known to have ended."""
+        self.vca_seen = False
+        """Whether 8x8 has asked what comes next, and so told what was pressed, if anything was."""
+        self._captures = {"VCA": _Captures(), "VCS": _Captures()}
+        self._latest: tuple[int, int, str] | None = None  # when, how far, and the words for it
+        self._source = self._destination = (_LATE, "")  # as it was first told, and when
 
-    @property
-    def start(self) -> int:
-        """When it was placed, else when it was first heard of: microseconds since 1970, UTC."""
-        return self.events[0].received if self.placed is None else self.placed.placed
+    @classmethod
+    def of(cls, attempt: Attempt | None, received: Iterable[Received]) -> Self:
+        """The session that these events tell of."""
+        session = cls(attempt)
+        for one in received:
+            session.see(one)
+        return session
 
-    @property
-    def summary(self) -> "Event | None":
-        """Its VSS; the last one where several came."""
-        return next((kept.event for kept in reversed(self.events) if kept.event.outcome is not None), None)
+    def see(self, received: Received) -> bool:
+        """Take in an event; whether it changed what is known. One of another session or of none does not."""
+        event, arrived = received.event, received.received
+        if not event.session_id or event.session_id != (self.id or event.session_id):
+            return False
+        changed = self.first is None
+        self.id = event.session_id
+        self.first = arrived if self.first is None else min(self.first, arrived)
+        self.last = arrived if self.last is None else max(self.last, arrived)
+        match event.type:
+            case "VSS":
+                return self._see_summary(event, arrived) or changed
+            case "VCA" | "VCS":
+                return self._see_progress(event, arrived) or changed
+        return changed
 
-    @property
-    def client_request_id(self) -> str:
-        if self.placed is not None:
-            return self.placed.client_request_id
-        return "" if self.summary is None else self.summary.client_request_id
-
-    @property
-    def source(self) -> str:
-        return self._party("source")
-
-    @property
-    def destination(self) -> str:
-        return self._party("destination")
+    # -- what became of it ---------------------------------------------------------------------------
 
     @property
     def outcome(self) -> str | None:
-        """None as long as no VSS came."""
+        """How it ended for the person who was called; None as long as no summary came."""
         return None if self.summary is None else self.summary.outcome
+
+    @property
+    def session_status(self) -> str | None:
+        """8x8's own word for it, as it came."""
+        return None if self.summary is None else self.summary.session_status
 
     @property
     def status(self) -> str:
         """The outcome, or what is known instead."""
-        if self.outcome is not None:
-            return self.outcome
-        return UNKNOWN if self._in_doubt else OPEN
+        return self.outcome or (UNKNOWN if self._in_doubt else OPEN)
 
     @property
-    def legs(self) -> "Sequence[Leg]":
-        from voicecli.events import Leg
+    def bridge(self) -> str | None:
+        """What became of the second leg; None without one."""
+        return None if self.summary is None else self.summary.bridge
 
-        return [] if self.summary is None else [Leg(leg) for leg in self.summary.legs]
+    @property
+    def answered(self) -> bool:
+        """Whether somebody is known to have answered."""
+        return self.connected_at is not None or (self.summary is not None and self.summary.answered)
 
     @property
     def seconds(self) -> float | None:
-        """How long the first leg was talked on; None as long as no VSS came."""
-        return next((leg.seconds for leg in self.legs), None)
+        """How long the first leg was talked on; None as long as no summary came."""
+        return None if self.summary is None else self.summary.seconds
+
+    @property
+    def ringing(self) -> float | None:
+        """Seconds until the first leg was answered or given up; None for less than one, or not known."""
+        return None if self.summary is None else self.summary.ringing
 
     @property
     def mos(self) -> float | None:
         """The first leg's, None where nobody measured it."""
-        return next((leg.mos for leg in self.legs), None)
+        return None if self.summary is None else self.summary.mos
 
     @property
     def error(self) -> str:
@@ -88,39 +232,182 @@ class Session(NamedTuple):
         return "" if self.summary is None else self.summary.error
 
     @property
-    def digits(self) -> Sequence[str]:
-        """What was pressed, one entry for each time that it was asked for."""
-        for kind in _WITH_DIGITS:
-            events = [kept.event for kept in self.events if kept.event.type == kind]
-            if digits := [event.digits for event in events if event.digits is not None]:
-                return digits
-        return []
+    def error_code(self) -> int | None:
+        return None if self.summary is None else self.summary.error_code
+
+    # -- what was pressed ----------------------------------------------------------------------------
+
+    @property
+    def captures(self) -> Sequence[str]:
+        """What was pressed, one entry for each time that something was, in the order of their timestamps."""
+        return [self._entry(capture.digits) for capture in self._counting.entries]
+
+    @property
+    def digits(self) -> str | None:
+        """The last entry, or the first that confirmed: what was confirmed stays so."""
+        captures = self._counting
+        if captures.confirming is not None:
+            return self._entry(captures.confirming.digits)
+        return self._entry(captures.entries[-1].digits) if captures.entries else None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the call asks for something, and that was pressed."""
+        if self.attempt is None or self.attempt.asks is None:
+            return False
+        return self._counting.confirming is not None if self._keys else self.digits is not None
+
+    # -- who and when --------------------------------------------------------------------------------
+
+    @property
+    def start(self) -> int:
+        """When it was placed, else when it was first heard of: microseconds since 1970, UTC."""
+        return (self.first or 0) if self.attempt is None else self.attempt.placed
+
+    @property
+    def client_request_id(self) -> str:
+        if self.attempt is not None:
+            return self.attempt.client_request_id
+        return "" if self.summary is None else self.summary.client_request_id
+
+    @property
+    def source(self) -> str:
+        """As we have it, else as the summary has, which knows the whole session, else as first told."""
+        placed = "" if self.attempt is None else self.attempt.source
+        return placed or (self.summary.source if self.summary else "") or self._source[1]
+
+    @property
+    def destination(self) -> str:
+        placed = "" if self.attempt is None else self.attempt.destination
+        return placed or (self.summary.destination if self.summary else "") or self._destination[1]
+
+    # -- in words ------------------------------------------------------------------------------------
 
     @property
     def words(self) -> str:
         """What became of it."""
         if self.summary is not None:
-            pressed = f", pressed {' '.join(self.digits)}" if self.digits else ""
+            pressed = f", pressed {' '.join(self.captures)}" if self.captures else ""
             return self.summary.words + pressed
-        if self.events:
-            return f"{self.events[-1].event.words}; no summary yet"
+        if self.first is not None:
+            return f"{self.news}; no summary yet" if self.news else "no summary yet"
         if self._in_doubt:
             return "no answer came: it may have been placed"
         return "accepted; nothing was reported yet"
 
     @property
+    def news(self) -> str:
+        """What is known to have happened last, before the summary; nothing where nothing is."""
+        return "" if self._latest is None else self._latest[2]
+
+    def describe(self, event: Event) -> str:
+        """An event of this call in words: one that is ours is not one that came in, though 8x8's first VCS of
+        a call that was placed says CALL_RECEIVED."""
+        ours = self.attempt is not None and event.type == "VCS" and event.status == "CALL_RECEIVED"
+        return "dialling" if ours else event.words
+
+    @property
     def answer(self) -> str:
         """What 8x8 said to the request; nothing for a call that was not placed from here."""
-        if self.placed is None:
+        if self.attempt is None:
             return ""
-        return "no answer came" if self.placed.state in _IN_DOUBT else "accepted"
+        return "no answer came" if self.attempt.state in _IN_DOUBT else "accepted"
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _see_summary(self, event: Event, arrived: int) -> bool:
+        summary = Summary.read(event)
+        if summary is None:
+            return False
+        self.summarised = arrived if self.summarised is None else min(self.summarised, arrived)
+        if not summary.replaces(self.summary):
+            return False
+        self.summary = summary
+        return True
+
+    def _see_progress(self, event: Event, arrived: int) -> bool:
+        at, status = event.timestamp, event.status
+        changed = self._see_parties(event, at)
+        if event.type == "VCA" and status != "CALL_RECEIVED":
+            changed |= not self.vca_seen
+            self.vca_seen = True
+        if event.type == "VCS" and status == "CALL_DISCONNECTED":
+            changed |= not self.disconnected
+            self.disconnected = True
+        if event.type == "VCS" and status in _CONNECTED and self._is_first_leg(event):
+            connected = arrived if at is None else at
+            if self.connected_at is None or connected < self.connected_at:
+                self.connected_at = connected
+                changed = True
+        if event.digits is not None and status != "CALL_RECEIVED":
+            changed |= self._see_digits(event, at)
+        latest = (at or 0, _PROGRESS.index(status) if status in _PROGRESS else -1, self.describe(event))
+        if self._latest is None or latest > self._latest:
+            self._latest = latest
+            changed = True
+        return changed
+
+    def _see_digits(self, event: Event, at: int | None) -> bool:
+        digits = event.digits or ""
+        if not digits.strip("#") and "#" not in self._keys:
+            return False
+        event_id = event.payload.get("eventId")
+        capture = Capture(at or 0, event_id[:100] if isinstance(event_id, str) else "", digits)
+        return self._captures[event.type].add(capture, confirms=self._entry(digits) in self._keys)
+
+    def _see_parties(self, event: Event, at: int | None) -> bool:
+        before = self._source, self._destination
+        when = _LATE - 1 if at is None else at
+        if event.source:
+            self._source = min(self._source, (when, event.source))
+        if event.destination:
+            self._destination = min(self._destination, (when, event.destination))
+        return before != (self._source, self._destination)
+
+    def _is_first_leg(self, event: Event) -> bool:
+        called = "" if self.attempt is None else self.attempt.destination
+        return not called or event.destination.lstrip("+") in ("", called.lstrip("+"))
+
+    @property
+    def _keys(self) -> Sequence[str]:
+        """Those that confirm."""
+        asks = None if self.attempt is None else self.attempt.asks
+        return asks.split(",") if asks else ()
+
+    def _entry(self, digits: str) -> str:
+        """What was entered: a # that only ended it is no part of it."""
+        return digits if "#" in self._keys else digits.removesuffix("#")
+
+    @property
+    def _counting(self) -> _Captures:
+        """A VCA says what was captured; only where none did, a VCS what was pressed."""
+        return self._captures["VCA" if self._captures["VCA"].entries else "VCS"]
 
     @property
     def _in_doubt(self) -> bool:
         """Whether it is not known to have been placed: no answer came to its request, and no event."""
-        return self.placed is not None and self.placed.state in _IN_DOUBT and not self.events
+        return self.attempt is not None and self.attempt.state in _IN_DOUBT and self.first is None
 
-    def _party(self, name: str) -> str:
-        """As the summary has it, which knows the whole session, or who comes first to know."""
-        known = [self.placed, self.summary, *(kept.event for kept in self.events)]
-        return next((party for one in known if (party := getattr(one, name, ""))), "")
+
+def _reached(outcome: str) -> int:
+    """How much such an outcome says was reached."""
+    if vocabulary.is_unsubscribed(outcome):
+        return 3
+    if outcome == Outcome.COMPLETED:
+        return 2
+    return int(outcome in vocabulary.NOT_REACHED)
+
+
+class SessionRecord(NamedTuple):
+    """A session with its events, in the order in which they came."""
+
+    session: Session
+    events: Sequence[Received]
+
+    @property
+    def legs(self) -> Sequence[Leg]:
+        """As the summary that counts has them."""
+        for received in self.events:
+            if self.session.summary is not None and Summary.read(received.event) == self.session.summary:
+                return [Leg(leg) for leg in received.event.legs]
+        return []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from voicecli import vocabulary
-from voicecli.events import Event, Leg
+from voicecli.sessions.session import Session
 
 DURATIONS = (10, 30, 60, 180, 600)
 """Seconds: where one bucket ends and the next begins."""
@@ -17,8 +17,8 @@ OTHER = "other errors"
 
 
 @dataclass(slots=True)
-class Stats:
-    """``see`` the summary (VSS) of each call once. ``open`` are calls without one, and of those that are
+class Statistics:
+    """``add`` each call that is over, once. ``open`` are calls without a summary, and of those that are
     ``in_doubt`` nobody knows whether they were placed."""
 
     open: int = 0
@@ -41,16 +41,16 @@ class Stats:
         """The part of these that was answered, 0 to 1; None without any."""
         return self.answered / self.ended if self.ended else None
 
-    def see(self, summary: Event) -> None:
-        """Count one call."""
-        if summary.outcome is None:
+    def add(self, session: Session) -> None:
+        """Count one call, as it ended."""
+        summary = session.summary
+        if summary is None:
             return
         self.outcomes[summary.outcome] += 1
-        legs = [Leg(leg) for leg in summary.legs]
-        if summary.outcome.startswith(vocabulary.Outcome.COMPLETED) or any(leg.connected for leg in legs):
+        if summary.answered:
             self.answered += 1
-            self.seconds += [leg.seconds for leg in legs[:1]]
-        self.mos += [leg.mos for leg in legs[:1] if leg.mos is not None]
+            self.seconds += [] if summary.seconds is None else [summary.seconds]
+        self.mos += [] if summary.mos is None else [summary.mos]
         if summary.error:
             kind = (summary.error_code, summary.error)
             known = kind in self.errors or len(self.errors) < MAX_ERRORS

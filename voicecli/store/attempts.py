@@ -129,6 +129,7 @@ class Attempts:
             line,
             until,
             sealed,
+            _answer_until(placed, request.callflow if flow is None else flow),
         )
 
     def _fingerprints(self, request: CallRequest) -> list[bytes]:
@@ -144,8 +145,8 @@ class Attempts:
 
 INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
-    " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
+    " answer_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -184,6 +185,15 @@ def _microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
 
 
+def _answer_until(placed: int, flow: "Sequence[Action]") -> int | None:
+    """Until when the last question of a call can be answered; None for a call that asks nothing."""
+    if all(action.get("action") != "sayAndCapture" for action in flow):
+        return None
+    from voicecli.voice_api.timing import longest_until_answered
+
+    return placed + round(longest_until_answered(flow) * 1e6)
+
+
 def _identity(placed: int, service: str, subaccount: str, client_request_id: str) -> bytes:
     """What makes a row this one: what is sealed in it can't be moved to another."""
     return json.dumps(["calls", placed, service, subaccount, client_request_id]).encode()
@@ -196,12 +206,6 @@ def attempts_where(store: Store, which: str, parameters: Sequence[object] = ()) 
     """Those that a WHERE of ours chooses."""
     for number, placed, state, *rest in store.rows(f"SELECT {_COLUMNS} FROM calls {which}", parameters):  # noqa: S608
         yield Attempt(number, placed, AttemptState(state), *rest)
-
-
-def is_session_known(store: Store, session_id: str) -> bool:
-    """Whether it is that of a call that 8x8 has accepted from here."""
-    [(known,)] = store.rows("SELECT EXISTS (SELECT 1 FROM calls WHERE session = ?)", (session_id,))
-    return bool(known)
 
 
 def attempt_of_session(store: Store, session_id: str) -> Attempt | None:
@@ -223,6 +227,17 @@ def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]
     return list(attempts_where(store, which, (AttemptState.SENDING, *numbers)))
 
 
+def open_questions(store: Store, now: int, *, account: "AccountId | None" = None) -> list[Attempt]:
+    """Those of an account, or of all, that ask something which may still be answered at ``now``: no summary
+    has come, and the time that their callflows can take is not over."""
+    which = (
+        "WHERE answer_until > ? AND outcome IS NULL AND NOT EXISTS"
+        " (SELECT 1 FROM events WHERE events.session = calls.session AND events.type = 'VSS')"
+    )
+    of = "" if account is None else " AND base_url = ? AND subaccount = ?"
+    return list(attempts_where(store, which + of, (now, *(account or ()))))
+
+
 def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
     """The whole callflow of a call that asks something, as long as it is not over; else None. Raises
     ConfigurationError, too, where it can't be unsealed."""
@@ -240,5 +255,5 @@ def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
 
 _COLUMNS = (
     "id, placed, state, session, client_request_id, source, destination, client_action_id, asks, broadcast,"
-    " line, valid_until, outcome, outcome_source, seconds, price, currency"
+    " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until"
 )

@@ -70,11 +70,42 @@ def events_of(store: Store, beginning: str) -> list[Received]:
     )
 
 
-def events_of_one(store: Store, session_id: str) -> list[Received]:
-    """The events of the session with this id, in the order in which they came."""
+def events_of_one(store: Store, session_id: str, *, kind: str = "") -> list[Received]:
+    """The events of the session with this id, in the order in which they came; with ``kind`` those of one
+    type."""
     if not session_id:
         return []
-    return list(_received(store, "WHERE session = ? ORDER BY +received, id", (session_id,)))
+    which = "WHERE session = ? AND ? IN (type, '') ORDER BY +received, id"
+    return list(_received(store, which, (session_id, kind)))
+
+
+def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]:
+    """The summaries (VSS) from that moment on (microseconds since 1970), and whether each is the only one of
+    its session."""
+    query = (
+        "SELECT id, received, type, times, reply, body, session != '' AND EXISTS (SELECT 1"
+        " FROM events AS other WHERE other.session = events.session AND other.type = 'VSS'"
+        " AND other.id != events.id) FROM events"
+        " WHERE (received, id) > (?, ?) AND type = 'VSS' ORDER BY received, id LIMIT ?"
+    )
+
+    def read(last: Place) -> Iterator[tuple[Received, bool]]:
+        for *columns, has_others in store.rows(query, (*last, PAGE)):
+            yield _read(*columns), not has_others
+
+    return in_pages(read, (since, 0), lambda found: _place(found[0]))
+
+
+def session_of_request(store: Store, client_request_id: str, *, since: int) -> str | None:
+    """The session whose summary (VSS) names this clientRequestId, among those that came from that moment on
+    (microseconds since 1970); None where none does. A request that a summary names was carried out, whatever
+    its own answer says: a 429, too, may be a proxy's."""
+    which = "WHERE (received, id) > (?, ?) AND type = 'VSS' AND instr(body, ?) ORDER BY received, id LIMIT ?"
+    name = client_request_id.encode(errors="replace")
+    for kept in in_pages(lambda last: _received(store, which, (*last, name, PAGE)), (since, 0), _place):
+        if kept.event.client_request_id == client_request_id:
+            return kept.event.session_id
+    return None
 
 
 def knew_session(store: Store, session_id: str, number: int) -> bool:
@@ -86,9 +117,13 @@ def knew_session(store: Store, session_id: str, number: int) -> bool:
 
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
     query = f"SELECT id, received, type, times, reply, body FROM events {which}"  # noqa: S608 - words of ours
-    for number, received, kind, times, reply, body in store.rows(query, parameters):
-        read = events.parse(body) or Event(kind, {})  # it could be read when it was kept
-        yield Received(number, received, read, body, times, reply=reply)
+    for columns in store.rows(query, parameters):
+        yield _read(*columns)
+
+
+def _read(number: int, received: int, kind: str, times: int, reply: str | None, body: bytes) -> Received:
+    event = events.parse(body) or Event(kind, {})  # it could be read when it was kept
+    return Received(number, received, event, body, times, reply=reply)
 
 
 def _place(kept: Received) -> Place:

@@ -199,4 +199,9 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     CREATE INDEX calls_without_session ON calls (destination) WHERE session IS NULL;
     CREATE INDEX calls_sealed ON calls (valid_until) WHERE sealed IS NOT NULL;
     """,
+    """
+    -- Until when its last question can be answered (microseconds since 1970, UTC); NULL: it asks nothing.
+    ALTER TABLE calls ADD COLUMN answer_until INTEGER;
+    CREATE INDEX calls_asking ON calls (answer_until) WHERE answer_until IS NOT NULL AND outcome IS NULL;
+    """,
 )

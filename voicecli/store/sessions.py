@@ -7,10 +7,19 @@ from typing import NamedTuple
 from voicecli.errors import InvalidInput, quoted
 from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt
-from voicecli.sessions.session import Session
-from voicecli.sessions.statistics import Stats
+from voicecli.sessions.session import Session, SessionRecord
+from voicecli.sessions.statistics import Statistics
 from voicecli.store.attempts import attempts_where
-from voicecli.store.events import LAST, PAGE, Place, beginning_with, events_of_one, events_since, in_pages
+from voicecli.store.events import (
+    LAST,
+    PAGE,
+    Place,
+    beginning_with,
+    events_of_one,
+    events_since,
+    in_pages,
+    summaries_since,
+)
 from voicecli.store.sqlite import Store
 
 MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several
@@ -20,7 +29,7 @@ LONGEST_CALL = 24 * 3_600_000_000  # microseconds from its placing to its summar
 # -- sessions ----------------------------------------------------------------------------------------
 
 
-def sessions(store: Store, *, since: int = 0) -> Iterator[Session]:
+def sessions(store: Store, *, since: int = 0) -> Iterator[SessionRecord]:
     """The calls that were placed or first heard of from that moment on (microseconds since 1970), newest
     first."""
     calls: set[int] = set()  # that were given out
@@ -35,10 +44,10 @@ def sessions(store: Store, *, since: int = 0) -> Iterator[Session]:
             calls.add(call.id)
         if session_id:
             ids.add(session_id)
-        yield Session(call, found)
+        yield _record(call, found)
 
 
-def session(store: Store, beginning: str) -> Session:
+def session(store: Store, beginning: str) -> SessionRecord:
     """The one call whose session id, or clientRequestId, begins so. Raises InvalidInput where there is none,
     and where there are several."""
     if not beginning:
@@ -53,7 +62,7 @@ def session(store: Store, beginning: str) -> Session:
     if len(found) == 1:
         if not ids and calls[0].session_id is None:
             session_id = _session_of_one_in_doubt(store, calls[0])
-            return Session(calls[0], events_of_one(store, session_id))
+            return _record(calls[0], events_of_one(store, session_id))
         return _one(store, *found)
     if not found:
         raise InvalidInput(
@@ -138,7 +147,7 @@ class _Entry(NamedTuple):
 
 def _call_in_doubt(store: Store, found: list[Received]) -> Attempt | None:
     """The call without an answer that turns out to be this session: its VSS names the clientRequestId."""
-    request_id = Session(None, found).client_request_id
+    request_id = Session.of(None, found).client_request_id
     if not request_id:
         return None
     which = "WHERE client_request_id = ? AND session IS NULL AND placed <= ? ORDER BY placed DESC LIMIT 1"
@@ -155,26 +164,34 @@ def _session_of_one_in_doubt(store: Store, call: Attempt) -> str:
     return ""
 
 
-def _one(store: Store, session_id: str) -> Session:
+def _one(store: Store, session_id: str) -> SessionRecord:
     found = events_of_one(store, session_id)
     call = next(attempts_where(store, "WHERE session = ? ORDER BY placed DESC", (session_id,)), None)
-    return Session(call or _call_in_doubt(store, found), found)
+    return _record(call or _call_in_doubt(store, found), found)
+
+
+def _record(call: Attempt | None, found: list[Received]) -> SessionRecord:
+    return SessionRecord(Session.of(call, found), found)
 
 
 # -- figures -----------------------------------------------------------------------------------------
 
 
-def stats(store: Store, since: int) -> Stats:
+def statistics(store: Store, since: int) -> Statistics:
     """The figures of the calls whose summaries came from that moment on (microseconds since 1970), and how
     many were heard of or placed since then without one."""
-    figures = Stats()
-    seen, request_ids = set(), set()
-    for kept in events_since(store, since, kind="VSS"):
-        summary = kept.event
-        if summary.session_id not in seen:  # one that came in several forms is one call
-            seen.add(summary.session_id)
-            request_ids.add(summary.client_request_id)
-            figures.see(summary)
+    figures = Statistics()
+    doubtful = list(attempts_where(store, "WHERE placed >= ? AND session IS NULL", (since,)))
+    unknown = {call.client_request_id for call in doubtful}
+    several: set[str] = set()
+    for kept, is_only in summaries_since(store, since):
+        unknown.discard(kept.event.client_request_id)
+        if is_only:
+            figures.add(Session.of(None, [kept]))
+        else:
+            several.add(kept.event.session_id)
+    for session_id in several:  # it counts once, as it ended
+        figures.add(Session.of(None, events_of_one(store, session_id, kind="VSS")))
     [(heard_of,)] = store.rows(
         "SELECT count(DISTINCT session) FROM events AS one"
         " WHERE received >= ? AND session != '' AND type IN ('VCA', 'VCS')"
@@ -187,6 +204,5 @@ def stats(store: Store, since: int) -> Stats:
         (since,),
     )
     figures.open = heard_of + silent
-    in_doubt = attempts_where(store, "WHERE placed >= ? AND session IS NULL", (since,))
-    figures.in_doubt = sum(call.client_request_id not in request_ids for call in in_doubt)
+    figures.in_doubt = sum(call.client_request_id in unknown for call in doubtful)
     return figures

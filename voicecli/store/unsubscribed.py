@@ -5,23 +5,16 @@ They are kept apart from the events that told so, since those are deleted when t
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from voicecli import events
 from voicecli.events import Event
 from voicecli.store.sqlite import Store
+from voicecli.vocabulary import UNSUBSCRIBED_WORD, is_unsubscribed
 
 _READER = "unsubscribed"  # in seen_events
-_WORD = "UNSUB"
-"""In every outcome that counts: unsubscribed in this call, or before it, or the attempt to went wrong; and in
-any other that nobody has listed yet."""
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
-
-
-def means(outcome: str) -> bool:
-    """Whether somebody whose session ended so is not to be called again."""
-    return _WORD in outcome
 
 
 def take_in(store: Store) -> None:
@@ -35,6 +28,18 @@ def numbers(store: Store) -> set[str]:
     """All who are not to be called (E.164)."""
     take_in(store)
     return {number for (number,) in store.rows("SELECT destination FROM unsubscribed") if number[0] == "+"}
+
+
+def among(store: Store, people: Iterable[str]) -> str | None:
+    """The first of these numbers that is not to be called, as E.164, however it was written; None where all
+    may be."""
+    take_in(store)
+    query = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"
+    for number in filter(None, map(_e164, people)):
+        [(found,)] = store.rows(query, (number,))
+        if found:
+            return number
+    return None
 
 
 def keep(store: Store, number: str, *, since: int, session: str) -> None:
@@ -100,11 +105,11 @@ def _seen(store: Store) -> int:
 def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator[_Found]:
     query = (
         "SELECT id, received, body FROM events"  # noqa: S608 - words of ours
-        f" WHERE {which} AND type = 'VSS' AND instr(body, CAST('{_WORD}' AS BLOB))"
+        f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_WORD}')"
     )
     for number, received, body in store.rows(query, parameters):
         summary = events.parse(body)
-        if summary is not None and means(summary.outcome or ""):
+        if summary is not None and is_unsubscribed(summary.outcome or ""):
             yield _Found(number, received, summary.session_id, _people(store, summary))
 
 

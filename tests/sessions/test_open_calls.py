@@ -6,7 +6,7 @@ import pytest
 
 from voicecli.events import Event, Received
 from voicecli.sessions import open_calls as calls
-from voicecli.sessions.open_calls import Calls
+from voicecli.sessions.open_calls import OpenCalls, is_overdue
 
 
 def event(kind: str, session: str = "s-1", *, at: float = 0, times: int = 1, **payload: Any) -> Received:
@@ -15,22 +15,22 @@ def event(kind: str, session: str = "s-1", *, at: float = 0, times: int = 1, **p
 
 
 def test_a_call_is_open_until_its_summary() -> None:
-    seen = Calls()
+    seen = OpenCalls()
     seen.see(event("VCS", callStatus="CALL_INITIATED", source="+1", destination="+2"))
     call = seen.open["s-1"]
-    assert (call.source, call.destination, call.words, call.outcome) == ("+1", "+2", "dialling", None)
+    assert (call.source, call.destination, call.news, call.outcome) == ("+1", "+2", "dialling", None)
     closed = seen.see(event("VSS", sessionStatus="CANCELLED", at=3))
-    assert closed is call
-    assert (call.outcome, call.first, call.last) == ("CANCELED", 0, 3)
+    assert closed is not None
+    assert closed.session is call
+    assert (call.outcome, call.first, call.last) == ("CANCELED", 0, 3_000_000)
     assert (dict(seen.open), seen.outcomes) == ({}, {"CANCELED": 1})
 
 
 def test_what_comes_late_or_again_opens_nothing_and_counts_nothing() -> None:
-    seen = Calls()
+    seen = OpenCalls()
     seen.see(event("VSS", sessionStatus="BUSY"))
     assert seen.see(event("VCS", callStatus="CALL_INITIATED")) is None
     assert seen.see(event("VSS", sessionStatus="BUSY", times=2)) is None
-    assert seen.see(event("VSS", sessionStatus="FAILED")) is None
     assert seen.see(event("VNU", "")) is None
     assert (dict(seen.open), seen.outcomes) == ({}, {"BUSY": 1})
 
@@ -40,15 +40,15 @@ def test_what_comes_late_or_again_opens_nothing_and_counts_nothing() -> None:
     [("CALL_CONNECTED", 599, False), ("CALL_CONNECTED", 601, True), ("CALL_DISCONNECTED", 61, True)],
 )
 def test_a_call_without_a_summary_for_too_long_is_overdue(status: str, seconds: float, overdue: bool) -> None:
-    seen = Calls()
+    seen = OpenCalls()
     seen.see(event("VCS", callStatus=status))
-    assert seen.open["s-1"].overdue(seconds) is overdue
+    assert is_overdue(seen.open["s-1"], seconds) is overdue
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "MAX_OPEN", 10)
     monkeypatch.setattr(calls, "MAX_CLOSED", 10)
-    seen = Calls()
+    seen = OpenCalls()
     for number in range(100):
         seen.see(event("VCS", f"open-{number}"))
         seen.see(event("VSS", f"closed-{number}", sessionStatus="BUSY"))
@@ -58,7 +58,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_outcomes_that_nobody_knows_are_counted_together_when_there_are_too_many() -> None:
-    seen = Calls()
+    seen = OpenCalls()
     for number in range(calls.MAX_OUTCOMES + 3):
         seen.see(event("VSS", f"s-{number}", sessionStatus=f"NEW_{number}"))
     assert len(seen.outcomes) == calls.MAX_OUTCOMES + 1
@@ -66,6 +66,16 @@ def test_outcomes_that_nobody_knows_are_counted_together_when_there_are_too_many
 
 
 def test_a_recording_is_no_call() -> None:
-    seen = Calls()
+    seen = OpenCalls()
     assert seen.see(event("VRU", status="UPLOAD_COMPLETED")) is None
     assert len(seen.open) == 0
+
+
+def test_a_later_summary_corrects_what_was_counted() -> None:
+    seen = OpenCalls()
+    seen.see(event("VSS", sessionStatus="NO_ANSWER", endTime="2026-11-28T04:00:00Z"))
+    change = seen.see(event("VSS", sessionStatus="COMPLETED", endTime="2026-11-28T04:00:01Z"))
+    assert change is not None
+    assert (change.session.outcome, change.corrects) == ("COMPLETED", True)
+    assert seen.see(event("VSS", sessionStatus="BUSY", endTime="2026-11-28T03:59:59Z")) is None
+    assert seen.outcomes == {"COMPLETED": 1}

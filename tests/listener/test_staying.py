@@ -1,0 +1,179 @@
+"""A listener that does not end while a question may still be answered."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE
+
+from voicecli.account import AccountId
+from voicecli.callflow import CallRequest, Capture, voice_message
+from voicecli.clock import now
+from voicecli.listener import staying
+from voicecli.listener.staying import TERMINATION, EndRequests, Stay
+from voicecli.sessions.attempts import AttemptState
+from voicecli.store.attempts import Attempts, open_questions
+from voicecli.store.sqlite import KeptEvent, Store
+
+ACCOUNT, ANOTHER = AccountId("https://voice.8x8.com", "ours"), AccountId("https://voice.8x8.com", "theirs")
+INT, TERM = signal.SIGINT, signal.SIGTERM
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staying, "LOOK_EVERY", 0.01)
+
+
+def message(*, asks: bool) -> CallRequest:
+    capture = Capture() if asks else None
+    return voice_message("+33199001234", "Press 1", source="+33199000000", capture=capture)
+
+
+def place(home: Path, session: str | None = "s-1", *, asks: bool = True) -> None:
+    with Store(home) as store:
+        ours = Attempts(store, ACCOUNT)
+        number = ours.begin(message(asks=asks))
+        ours.record_answer(number, AttemptState.ACCEPTED if session else AttemptState.UNKNOWN, session)
+
+
+def summarise(home: Path, session: str) -> None:
+    with Store(home) as store:
+        store.record([KeptEvent(now(), "VSS", session, session.encode(), None, b"{}")])
+
+
+class World:
+    def __init__(self, home: Path, account: AccountId | None = ACCOUNT) -> None:
+        self.home = home
+        self.seconds = 0.0
+        self.told: list[str] = []
+        self.requests = EndRequests(clock=lambda: self.seconds)
+        self.stay = Stay(home, account, self._tell, requests=self.requests)
+        self._news = asyncio.Event()
+
+    def _tell(self, text: str, record: Mapping[str, object] | None) -> None:
+        assert record is not None
+        assert record["record"] == "staying"
+        self.told.append(text)
+        self._news.set()
+
+    async def until_told(self, times: int) -> None:
+        while len(self.told) < times:
+            self._news.clear()
+            await self._news.wait()
+
+    def stays(self) -> "asyncio.Task[None]":
+        async def stay() -> None:
+            with self.stay.interruptible():
+                await self.stay.until_answered()
+
+        return asyncio.create_task(stay())
+
+    def signal(self, task: "asyncio.Task[None]", number: int) -> None:
+        """As the handler of signals does."""
+        assert self.requests.staying
+        self.requests.add(number)
+        task.cancel()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# -- which questions are open ------------------------------------------------------------------------
+
+
+def test_a_question_is_open_until_the_summary_or_its_time_is_over(tmp_path: Path) -> None:
+    place(tmp_path, "s-1")
+    place(tmp_path, "s-2")
+    place(tmp_path, None)
+    place(tmp_path, "s-3", asks=False)
+    with Store(tmp_path) as store:
+        assert [call.session_id for call in open_questions(store, now())] == ["s-1", "s-2", None]
+        assert open_questions(store, now(), account=ANOTHER) == []
+        last = open_questions(store, now(), account=ACCOUNT)[-1].answer_until
+        assert last is not None
+        assert 60e6 < last - now() < 300e6
+        assert open_questions(store, last) == []
+    summarise(tmp_path, "s-1")
+    with Store(tmp_path) as store:
+        assert [call.session_id for call in open_questions(store, now())] == ["s-2", None]
+
+
+def test_a_store_that_can_not_be_read_keeps_nobody(world: World) -> None:
+    place(world.home)
+    assert world.stay.open_questions() == 1
+    (world.home / "voicecli.sqlite3").write_bytes(b"no database at all" * 100)
+    assert world.stay.open_questions() == 0
+
+
+# -- how long it stays -------------------------------------------------------------------------------
+
+
+async def test_it_stays_until_the_last_summary(world: World) -> None:
+    place(world.home, "s-1")
+    place(world.home, "s-2")
+    async with asyncio.timeout(DEADLINE):
+        task = world.stays()
+        await world.until_told(1)
+        summarise(world.home, "s-1")
+        await world.until_told(2)
+        summarise(world.home, "s-2")
+        await task
+    assert world.told == [
+        "2 questions are open: it stays, to receive what people press. Ctrl-C twice ends it.",
+        "1 question is open: it stays, to receive what people press. Ctrl-C twice ends it.",
+    ]
+
+
+async def test_where_nothing_is_open_nothing_is_said(world: World) -> None:
+    place(world.home, asks=False)
+    await world.stay.until_answered()
+    assert world.told == []
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [([], [INT, INT]), ([INT], [INT]), ([TERM], [INT]), ([], [TERM, INT]), ([], [INT, TERM, INT])],
+)
+async def test_the_second_ctrl_c_ends_it(world: World, before: list[int], then: list[int]) -> None:
+    place(world.home)
+    for number in before:
+        world.requests.add(number)
+    async with asyncio.timeout(DEADLINE):
+        task = world.stays()
+        for turn, number in enumerate(then, start=1):
+            await world.until_told(turn)
+            assert not task.done()
+            world.signal(task, number)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert world.told[-1].endswith("Ctrl-C again ends it.")
+
+
+async def test_sigterm_gives_it_80_seconds_however_often_it_comes(world: World) -> None:
+    place(world.home)
+    async with asyncio.timeout(DEADLINE):
+        task = world.stays()
+        await world.until_told(1)
+        world.signal(task, TERM)
+        await world.until_told(2)
+        assert "it stays for 80 s at most" in world.told[-1]
+        world.seconds = TERMINATION - 1
+        world.signal(task, TERM)
+        await world.until_told(3)
+        assert "it stays for 1 s at most" in world.told[-1]
+        world.seconds = TERMINATION
+        await task
+
+
+async def test_cancelled_by_anything_else_it_ends(world: World) -> None:
+    place(world.home)
+    async with asyncio.timeout(DEADLINE):
+        task = world.stays()
+        await world.until_told(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task

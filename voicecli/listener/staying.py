@@ -1,0 +1,108 @@
+"""A listener does not end by itself while a question that was asked from its store may still be answered."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from voicecli.account import AccountId
+from voicecli.clock import now
+from voicecli.errors import VoicecliError
+from voicecli.listener.service import Tell
+from voicecli.store.attempts import open_questions
+from voicecli.store.sqlite import Store
+
+LOOK_EVERY = 0.3  # seconds between two looks at whether questions are open
+TERMINATION = 80.0  # seconds that open questions have after SIGTERM; systemd kills after 90
+
+
+class EndRequests:
+    """The signals that have asked the program to end. Who handles signals calls ``add``, and cancels the
+    task at the first of them; later ones cancel it only while it is ``staying``."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.staying = False
+        self.at_once = False
+        """Whether it is to end, whatever is open."""
+        self._deadline: float | None = None
+        self._any = False
+        self._clock = clock
+
+    def add(self, number: int) -> None:
+        """A second Ctrl-C ends it at once; anything else gives it TERMINATION seconds."""
+        if number == signal.SIGINT:
+            self.at_once = self._any
+        elif self._deadline is None:
+            self._deadline = self._clock() + TERMINATION
+        self._any = True
+
+    def __bool__(self) -> bool:
+        """Whether there were any."""
+        return self._any
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None without a limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - self._clock())
+
+
+class Stay:
+    """What keeps a listener from ending. ``tell`` gets why it stays, and a record of that for programs."""
+
+    def __init__(
+        self,
+        home: Path,
+        account: AccountId | None,
+        tell: Tell,
+        *,
+        requests: EndRequests,
+    ) -> None:
+        self._home = home
+        self._account = account
+        self._tell = tell
+        self._requests = requests
+
+    def open_questions(self) -> int:
+        """How many there are; none where the store can't be read: then none can be answered, either."""
+        try:
+            with Store(self._home) as store:
+                return len(open_questions(store, now(), account=self._account))
+        except VoicecliError:
+            return 0
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Inside, every signal cancels the task."""
+        self._requests.staying = True
+        try:
+            yield
+        finally:
+            self._requests.staying = False
+
+    async def until_answered(self) -> None:
+        """Come back when no question is open any more, or when signals have asked for it. To be cancelled
+        otherwise than by a signal ends it, too."""
+        told, task = 0, asyncio.current_task()
+        while (count := self.open_questions()) and self._may_stay():
+            if count != told:
+                self._tell(self._why(count), {"record": "staying", "questions": count})
+                told = count
+            try:
+                await asyncio.sleep(LOOK_EVERY)
+            except asyncio.CancelledError:
+                if task is None or not self._requests or self._requests.at_once:
+                    raise
+                task.uncancel()
+                told = 0
+
+    def _may_stay(self) -> bool:
+        return not self._requests.at_once and self._requests.seconds_left != 0
+
+    def _why(self, count: int) -> str:
+        questions = "1 question is open" if count == 1 else f"{count:,} questions are open"
+        left = self._requests.seconds_left
+        ends = "Ctrl-C again ends it" if self._requests else "Ctrl-C twice ends it"
+        limit = "" if left is None else f" for {left:.0f} s at most"
+        return f"{questions}: it stays{limit}, to receive what people press. {ends}."
