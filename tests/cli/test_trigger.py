@@ -363,6 +363,7 @@ def test_the_answer_is_told_in_one_line(trigger: Program, receiver: Receiver) ->
     ("reply", "words"),
     [
         ({"callflow": [SAY, HANGUP]}, "say, hangup"),
+        ({"callflow": [ASK]}, "sayAndCapture"),
         ({"callflow": []}, "not a valid callflow: there is no action in it"),
         ({"callflow": [ASK, HANGUP]}, "not a valid callflow: a hangup stands right behind a question"),
         ("", "not a valid callflow: it is empty"),
