@@ -21,6 +21,10 @@ from voicecli.vocabulary import Outcome
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 TOKEN = "token-of-these-tests"
 NOW = datetime(2026, 7, 1, 12, 0, 0, 217_000, UTC)
+ASK = {
+    "action": "sayAndCapture",
+    "params": {"promptMessage": "Press 1", "voiceProfile": "en-GB-Emma", "maxDigits": 1},
+}
 SAY = {"action": "say", "params": {"text": "Thanks", "voiceProfile": "en-US-BenjaminRUS"}}
 
 
@@ -359,8 +363,10 @@ def test_the_answer_is_told_in_one_line(trigger: Program, receiver: Receiver) ->
     ("reply", "words"),
     [
         ({"callflow": [SAY, HANGUP]}, "say, hangup"),
-        ({"callflow": []}, "nothing"),
-        ("", "empty"),
+        ({"callflow": [ASK]}, "sayAndCapture"),
+        ({"callflow": []}, "not a valid callflow: there is no action in it"),
+        ({"callflow": [ASK, HANGUP]}, "not a valid callflow: a hangup stands right behind a question"),
+        ("", "not a valid callflow: it is empty"),
         ("OK", "not a valid callflow: it is not a JSON object"),
         ([SAY], "not a valid callflow: it is not a JSON object"),
         ({}, "not a valid callflow: $.callflow: must be an array of actions"),

@@ -376,11 +376,9 @@ def _place_and_wait(
     context, script = caller.context, caller.script
     if until_confirmed or len(requests) == 1:
         placing.refuse(requests)
-    # A callflow of the user's own says itself what comes next.
-    own = [request.client_action_id for request in requests] if script.captures else []
-    plan = replace(plan, own_actions=frozenset(filter(None, own)))
+    flows = {} if caller.vca_elsewhere else {one.client_request_id: one.callflow for one in requests}
     ends = EndRequests()
-    reports = contexts.reports(context, caller.settings, plan, digits=asks, requests=ends)
+    reports = contexts.reports(context, caller.settings, plan, digits=asks, requests=ends, flows=flows)
     with Store(plan.home) as store:
         waiting = Waiting(
             placing,
