@@ -18,6 +18,7 @@ from test_results import CODES
 
 from voicecli import vocabulary
 from voicecli.sandbox.numbers import TABLE, fate
+from voicecli.sandbox.reading import Reading
 from voicecli.vocabulary import Outcome
 
 PREFIX = "+3319900"
@@ -55,6 +56,8 @@ class Run:
 def every_number() -> Iterator[str]:
     yield "1234"
     for row in TABLE:
+        if fate(row.digits).told_first is not None:
+            continue  # who waits goes by the summary that comes first
         yield from EXAMPLES.get(row.digits, (row.digits,))
 
 
@@ -77,10 +80,13 @@ def wrong(run: Run, done: Finished) -> str | None:
     return None if fine else f"{run}: expected {code} {line!r}, got {done}"
 
 
-def check(runs: Sequence[Run], home: Path, seed: int, *, joined: bool) -> None:
-    """All of these runs, one after the other where each is its own listener, else four at once."""
+def check(
+    runs: Sequence[Run], home: Path, seed: int, *, joined: bool, reading: Reading | None = None
+) -> None:
+    """All of these runs, one after the other where each is its own listener, else four at once; in the
+    reading that the seed chooses, where none is given."""
     with ExitStack() as stack:
-        sandbox = stack.enter_context(RunningSandbox(chaos=True, seed=seed, time_scale=500))
+        sandbox = stack.enter_context(RunningSandbox(chaos=True, seed=seed, time_scale=500, reading=reading))
         way_in = registering()
         if joined:
             listener = stack.enter_context(listening(home, *way_in, env=sandbox.environment))
@@ -97,7 +103,7 @@ def all_runs() -> list[Run]:
 @pytest.mark.parametrize("joined", [False, True])
 def test_outcomes_are_right_in_chaos(tmp_path: Path, *, joined: bool) -> None:
     runs = [run for run in all_runs() if run.digits in ("0486", "7105", "7205", "0601", "5041", "2010")]
-    check(random.Random(1).sample(runs, 5), tmp_path / "home", seed=1, joined=joined)
+    check(random.Random(1).sample(runs, 5), tmp_path / "home", seed=1, joined=joined, reading=Reading())
 
 
 @pytest.mark.soak

@@ -182,3 +182,32 @@ async def test_nothing_is_counted_unless_asked() -> None:
     async with world() as here:
         await here.place(NUMBER)
         assert not here.sandbox.arrivals
+
+
+async def test_one_say_refuses_a_message_of_several() -> None:
+    async with world(one_say=True) as here:
+        play = {"action": "playFile", "params": {"fileUrl": "https://example.com/a.mp3"}}
+        for action in (say(), play):
+            assert await refusal(here, {"callflow": [CALL, action, action]}) == (422, -1010)
+        assert (await here.api("POST", "/callflows", {"callflow": [CALL, say(), play]}))[0] == 200
+
+
+async def test_a_webhook_may_have_to_be_deleted_before_it_is_set_anew() -> None:
+    """One page says so; a 422 of webhooks has its statusCode as a text; VNU has no DELETE in 8x8's file."""
+    async with world(delete_first=True) as here:
+        for kind, deleted in (("VSS", 200), ("VNU", 404)):
+            body = {"type": kind, "url": "http://127.0.0.1:9/new"}
+            if kind == "VNU":
+                assert (await here.api("POST", "/webhooks", body))[0] == 200
+            status, answer = await here.api("POST", "/webhooks", body)
+            assert (status, answer["statusCode"]) == (422, "1001")
+            status, answer = await here.api("DELETE", f"/webhooks/{kind}")
+            assert (status, answer["statusCode"]) == (deleted, 0 if deleted == 200 else 404)
+        status, answer = await here.api("POST", "/webhooks", {"type": "VSS", "url": "http://127.0.0.1:9/new"})
+        assert (status, answer["statusCode"]) == (200, 0)
+
+
+async def test_chaos_writes_refusals_with_a_blank_as_8x8s_prose_does() -> None:
+    async with world(chaos=True) as here:
+        words = {(await here.api("GET", "/nonsense"))[1]["sessionStatus"] for _ in range(20)}
+    assert words == {"NOT CREATED", "NOT_CREATED"}

@@ -11,8 +11,9 @@ from sandbox_world import TOKEN, world
 
 from voicecli import events, vocabulary
 from voicecli.callflow import HANGUP, Action, make_call
-from voicecli.sandbox import SOURCE
+from voicecli.sandbox import SOURCE, Sandbox
 from voicecli.sandbox.numbers import TABLE
+from voicecli.sandbox.reading import READINGS, Reading
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 NUMBER = "+33199001234"
@@ -219,25 +220,71 @@ async def test_a_webhook_that_does_not_arrive_is_tried_again() -> None:
         await here.until(lambda: len(here.of(session, "SESSION_SUMMARY")) == 4)
 
 
-async def test_chaos_delivers_late_twice_and_in_all_spellings_but_loses_nothing() -> None:
-    async with world(chaos=True) as here:
-        numbers = [f"+3319900{last}" for last in ("1234", "0480", "0487", "7101", "0486")] * 12
-        sessions = {await here.place(number, ASK): number for number in numbers}
+async def test_chaos_delivers_late_twice_and_in_all_forms_but_hides_no_outcome() -> None:
+    truth = {"0480": "NO_ANSWER", "0487": "CANCELED", "0486": "BUSY"}
+    async with world(chaos=True, reading=Reading()) as here:
+        numbers = [f"+3319900{last}" for last in ("1234", "0480", "0487", "7101", "0486")] * 24
+        sessions = {await here.place(n, ASK, SAY, HANGUP, clientRequestId="x"): n for n in numbers}
         await here.until(lambda: all(here.of(session, "SESSION_SUMMARY") for session in sessions))
-        for session, number in sessions.items():
-            event = events.Event("VSS", here.of(session, "SESSION_SUMMARY")[0])
-            expected = {"0480": "NO_ANSWER", "0487": "CANCELED", "0486": "BUSY"}.get(number[-4:], "COMPLETED")
-            assert (event.outcome, event.destination) == (expected, number)
         everything = [e["payload"] for e in here.received]
-        ids = [p["eventId"] for p in everything if "eventId" in p]
-        assert len(ids) > len(set(ids)), "nothing came twice"
-        keys = {key for p in everything for key in p.get("details", {})}
-        assert keys == {"callA", "CallA"}
-        shapes = {type(p["eventData"]) for p in everything if "eventData" in p}
-        assert shapes == {dict, str, type(None)}
-        assert {"NO ANSWER", "NO_ANSWER"} <= {p.get("sessionStatus") for p in everything}
-        orders = [[p["timestamp"] for p in here.of(session, "CALL_STATUS")] for session in sessions]
-        assert any(order != sorted(order) for order in orders), "nothing came out of order"
+        summaries = {session: here.of(session, "SESSION_SUMMARY") for session in sessions}
+        progress = {session: here.of(session, "CALL_STATUS") for session in sessions}
+    for session, number in sessions.items():
+        last = max(summaries[session], key=lambda payload: str(payload["endTime"]))
+        event = events.Event("VSS", last)
+        assert (event.outcome, event.destination) == (truth.get(number[-4:], "COMPLETED"), number)
+    ids = [p["eventId"] for p in everything if "eventId" in p]
+    assert len(ids) > len(set(ids)), "nothing came twice"
+    told = [p for found in summaries.values() for p in found]
+    legs = [(key, leg) for p in told for key, leg in p["details"].items()]
+    assert {key for key, _ in legs} == {"callA", "CallA"}
+    assert {leg.get("SourceRefId", "none") for _, leg in legs} == {"null", "none"}
+    assert {"NO ANSWER", "NO_ANSWER", "CANCELLED", "FAILED"} <= {p["sessionStatus"] for p in told}
+    assert ("FAILED", "BUSY") in {
+        (p["sessionStatus"], leg["callStatus"]) for p in told for leg in p["details"].values()
+    }
+    assert {p.get("clientRequestId") for p in told} == {"x", None}
+    corrected = [found for found in summaries.values() if len({p["endTime"] for p in found}) > 1]
+    assert corrected, "no summary was corrected"
+    asked = [p for p in everything if "clientActionId" in p]
+    assert {type(p.get("eventData")) for p in asked} == {dict, str, type(None)}
+    assert any(p["callStatus"] == "DTMF_RECEIVED" and p["dtmf"] == "1" for p in asked)
+    assert any("asrCaptured" in (p.get("eventData") or "") for p in asked)
+    words = {p["callStatus"] for found in progress.values() for p in found}
+    assert {"RINGING", "ANSWERED", "CALL_RECEIVED", "CALL_INITIATED", "CALL_CONNECTED"} <= words
+    orders = [[p["timestamp"] for p in found] for found in progress.values()]
+    assert any(order != sorted(order) for order in orders), "nothing came out of order"
+
+
+def test_chaos_chooses_a_reading_by_its_seed() -> None:
+    chosen = [Sandbox(chaos=True, seed=seed).reading for seed in [*range(40), *range(40)]]
+    assert set(chosen) == set(READINGS)
+    assert chosen[:40] == chosen[40:]
+    assert Sandbox(chaos=True, seed=1, reading=READINGS[3]).reading == READINGS[3]
+
+
+@pytest.mark.parametrize(("last", "outcome"), [("6480", "NO_ANSWER"), ("6486", "BUSY"), ("6487", "CANCELED")])
+async def test_a_leg_is_more_exact_than_failed(last: str, outcome: str) -> None:
+    """8x8's API introduction: FAILED covers busy and no answer."""
+    async with world() as here:
+        summary = await here.summary(await here.place(f"+3319900{last}", SAY, HANGUP))
+        assert (summary["sessionStatus"], summary["details"]["callA"]["callStatus"]) == ("FAILED", outcome)
+
+
+async def test_a_summary_is_corrected_a_second_later() -> None:
+    async with world() as here:
+        session = await here.place("+33199006200", SAY, HANGUP)
+        await here.until(lambda: len(here.of(session, "SESSION_SUMMARY")) == 2)
+        first, second = here.of(session, "SESSION_SUMMARY")
+        assert [first["sessionStatus"], second["sessionStatus"]] == ["NO_ANSWER", "COMPLETED"]
+        assert first["endTime"] < second["endTime"]
+
+
+async def test_a_summary_may_have_no_client_request_id() -> None:
+    """Neither of 8x8's two samples has one."""
+    async with world(request_ids=False) as here:
+        summary = await here.summary(await here.place(NUMBER, SAY, HANGUP, clientRequestId="mine"))
+        assert "clientRequestId" not in summary
 
 
 async def test_a_seed_repeats_a_run() -> None:

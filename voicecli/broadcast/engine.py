@@ -25,6 +25,7 @@ from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue, Zones
 from voicecli.callflow import CallRequest
+from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
 from voicecli.errors import (
     Interrupted,
@@ -99,6 +100,7 @@ class Engine:
         self._pace = pace
         self._conduct = conduct
         self._request = request
+        self._say_limit = SayLimit(journal.store.path.parent, journal.broadcast.account)
         self._hours = hours
         self._do_not_call = do_not_call
         self._spare_unsubscribed = spare_unsubscribed
@@ -310,13 +312,25 @@ class Engine:
     async def _send(self, flight: _Flight) -> None:
         operation = api.send_callflow(flight.request)
         try:
-            flight.session = await self._client.send(operation)
+            flight.session = await self._place(flight.request)
         except asyncio.CancelledError:
             flight.error = operation.lost("It was ended before 8x8 had answered")
         except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be called again
             flight.error = error
         self._landed.append(flight)
         self._news.set()
+
+    async def _place(self, request: CallRequest) -> Session:
+        fitting = self._say_limit.fitting(request)
+        try:
+            return await self._client.send(api.send_callflow(fitting))
+        except Refused as error:
+            if (instead := self._say_limit.instead(error, fitting)) is None:
+                raise
+        session = await self._client.send(api.send_callflow(instead))
+        with suppress(OSError):  # the next message is refused once more
+            self._say_limit.remember()
+        return session
 
     def _taken(self) -> Sequence[_Flight]:
         """The requests that have been answered since; the journal is about to know."""

@@ -246,6 +246,7 @@ def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
         callflow=said.document(),
         to_column=asked.to_column,
         region=asked.region,
+        any_number=asked.any_number,
     )
 
 

@@ -15,9 +15,9 @@ from voicecli import api, rules, untrusted, urls
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
-from voicecli.listener.replies import words
 from voicecli.rules import Action
 from voicecli.settings import Settings
+from voicecli.voice_api.replies import words
 
 SendToken = Annotated[bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")]
 RequestTimeout = Annotated[

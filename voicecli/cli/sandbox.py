@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 from contextlib import suppress
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,13 @@ EXAMPLES = """Examples:
   voicecli sandbox --numbers"""
 
 
+class SettingWebhooks(StrEnum):
+    """What setting a webhook does where one is set."""
+
+    REPLACE = "replace"
+    DELETE_FIRST = "delete-first"
+
+
 def sandbox(
     ctx: typer.Context,
     port: Annotated[
@@ -33,18 +41,36 @@ def sandbox(
         float, typer.Option(metavar="FACTOR", help="How fast calls go; 60 makes a minute a second.")
     ] = 1.0,
     vca: Annotated[
-        VcaMoments,
+        VcaMoments | None,
         typer.Option(
             help="When a VCA comes: after a sayAndCapture and when the actions have run out; after every "
-            "action, too; or upon connecting, too."
+            "action, too; or upon connecting, too. Default: capture."
         ),
-    ] = VcaMoments.CAPTURE,
+    ] = None,
     reply: Annotated[
-        ReplyPlace,
-        typer.Option(help="Whether a reply's actions come before what was left of the callflow, or instead."),
-    ] = ReplyPlace.BEFORE,
+        ReplyPlace | None,
+        typer.Option(
+            help="Whether a reply's actions come before what was left of the callflow, or instead. "
+            "Default: before."
+        ),
+    ] = None,
+    no_request_ids: Annotated[
+        bool, typer.Option("--no-request-ids", help="Leave clientRequestId out of the summaries.")
+    ] = False,
+    one_say: Annotated[
+        bool, typer.Option("--one-say", help="Refuse a callflow of more than one say or playFile (-1010).")
+    ] = False,
+    webhooks: Annotated[
+        SettingWebhooks,
+        typer.Option(help="What setting a webhook does where one is set: replace it, or refuse (422)."),
+    ] = SettingWebhooks.REPLACE,
     chaos: Annotated[
-        bool, typer.Option("--chaos", help="Deliver webhooks twice, late, out of order and in all spellings.")
+        bool,
+        typer.Option(
+            "--chaos",
+            help="Deliver webhooks twice, late, out of order and in all spellings; without --vca and --reply "
+            "the seed chooses these, too.",
+        ),
     ] = False,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Repeat the chances of another run with this seed.")
@@ -87,13 +113,23 @@ def sandbox(
         local = Sandbox(
             time_scale=time_scale,
             chaos=chaos,
-            reading=Reading(vca, reply),
+            reading=_reading(vca, reply),
+            request_ids=False if no_request_ids else None,
+            one_say=one_say,
+            delete_first=webhooks is SettingWebhooks.DELETE_FIRST,
             seed=seed,
             rate=rate,
             log=context.output.note,
         )
         with suppress(KeyboardInterrupt):  # this is how it ends
             interrupts.run(_serve(context, local, port))
+
+
+def _reading(vca: VcaMoments | None, reply: ReplyPlace | None) -> Reading | None:
+    """None where neither was given: then the sandbox chooses."""
+    if vca is None and reply is None:
+        return None
+    return Reading(vca or VcaMoments.CAPTURE, reply or ReplyPlace.BEFORE)
 
 
 def _print_numbers(context: Context) -> None:

@@ -21,7 +21,6 @@ from voicecli.listener.forward import Forwarder
 from voicecli.listener.presence import Presence
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
-from voicecli.listener.replies import HANG_UP, Reply
 from voicecli.listener.retention import Forget
 from voicecli.listener.routes import Route
 from voicecli.listener.server import Listener
@@ -29,6 +28,7 @@ from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
+from voicecli.voice_api.replies import HANG_UP, Reply
 
 T = TypeVar("T")
 

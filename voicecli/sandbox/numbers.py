@@ -30,6 +30,8 @@ class Fate:
     sip_code: int = 200
     ringing: int | None = None  # None: a few seconds, by chance
     error: int | None = None  # an errorCode of the session summary
+    told_as: Outcome | None = None  # sessionStatus of the summary, where the leg's status is more exact
+    told_first: Outcome | None = None  # sessionStatus of a summary that a later one corrects
     digits: str = ""  # what the callee presses when asked
     press_after: int = 0
     refusal: int | None = None  # a statusCode of the answer
@@ -59,6 +61,11 @@ _UNANSWERED = (
     ("0404", Outcome.FAILED, 404, 1),
     ("0503", Outcome.FAILED, 503, 1),
 )
+_TOLD_AS_FAILED = (
+    ("6480", Outcome.NO_ANSWER, 480, 30),
+    ("6486", Outcome.BUSY, 486, 2),
+    ("6487", Outcome.CANCELED, 487, 5),
+)
 _UNSUBSCRIBED = (
     ("0601", Outcome.COMPLETED_UNSUBSCRIBED),
     ("0602", Outcome.COMPLETED_UNSUB_ERROR),
@@ -82,6 +89,19 @@ TABLE: tuple[Row, ...] = (
             Fate(outcome, sip_code=sip, ringing=ringing),
         )
         for digits, outcome, sip, ringing in _UNANSWERED
+    ),
+    *(
+        _row(
+            digits,
+            f"{vocabulary.OUTCOMES[outcome]} after {ringing} s; the summary says FAILED, its leg {outcome}",
+            Fate(outcome, sip_code=sip, ringing=ringing, told_as=Outcome.FAILED),
+        )
+        for digits, outcome, sip, ringing in _TOLD_AS_FAILED
+    ),
+    _row(
+        "6200",
+        "answered; a summary says NO_ANSWER, and one a second later COMPLETED",
+        Fate(told_first=Outcome.NO_ANSWER),
     ),
     *(_row(digits, vocabulary.OUTCOMES[outcome], Fate(outcome)) for digits, outcome in _UNSUBSCRIBED),
     *(

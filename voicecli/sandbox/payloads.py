@@ -60,16 +60,24 @@ class Leg:
 
 
 def call_status(
-    leg: Leg, status: str, now: datetime, *, event_id: str, session: Json, event_data: object = None
+    leg: Leg,
+    status: str,
+    now: datetime,
+    *,
+    event_id: str,
+    session: Json,
+    event_data: object = None,
+    direction: str | None = None,
 ) -> Json:
     """VCS: progress of one leg. ``event_data`` is for DTMF_RECEIVED: 8x8 shows no sample of it, and says
-    that a VCS has the structure of a VCA."""
+    that a VCS has the structure of a VCA. ``direction`` is the leg's unless given."""
     payload = {
         "eventId": event_id,
         "callId": leg.call_id,
         **session,
         "callStatus": status,
         **leg.parties(),
+        **({} if direction is None else {"callDirection": direction}),
         "callDuration": leg.duration(now),
         **({} if event_data is None else {"eventData": event_data}),
         "sipCode": leg.sip_code,
@@ -80,7 +88,7 @@ def call_status(
 
 def call_action(
     leg: Leg,
-    event_data: object,
+    digits: Json,
     now: datetime,
     *,
     event_id: str,
@@ -88,7 +96,7 @@ def call_action(
     status: str = "ACTION_COMPLETED",
 ) -> Json:
     """VCA: an action is done, or a call came in (CALL_RECEIVED), and 8x8 asks what comes next. ``session``
-    has the clientActionId, too."""
+    has the clientActionId, too; ``digits`` are the fields that hold them: eventData, as a rule."""
     payload = {
         "eventId": event_id,
         "callId": leg.call_id,
@@ -99,7 +107,7 @@ def call_action(
         "sourceRefId": "SANDBOX-SOURCE",
         "destinationRefId": "SANDBOX-DESTINATION",
         "callDuration": leg.duration(now),
-        "eventData": event_data,
+        **digits,
         "sipCode": 200,
         "timestamp": _milliseconds(now),
         "clientActionId": session["clientActionId"],
@@ -118,8 +126,10 @@ def session_summary(
     client_request_id: str | None,
     error: Json | None,
     leg_prefix: str,
+    source_ref: tuple[str, str] = ("sourceRefId", "SANDBOX-SOURCE"),
 ) -> Json:
-    """VSS: the session is over; this is its outcome. ``leg_prefix`` is call or Call: 8x8 writes both."""
+    """VSS: the session is over; this is its outcome. ``leg_prefix`` is call or Call, ``source_ref`` name and
+    value of a leg's field: 8x8 writes both of each."""
     payload: Json = {
         **session,
         "sessionStatus": status,
@@ -132,7 +142,9 @@ def session_summary(
         payload["clientRequestId"] = client_request_id
     if error is not None:
         payload["errorDetails"] = error
-    payload["details"] = {f"{leg_prefix}{'AB'[index]}": _leg(leg) for index, leg in enumerate(legs)}
+    payload["details"] = {
+        f"{leg_prefix}{'AB'[index]}": _leg(leg, source_ref) for index, leg in enumerate(legs)
+    }
     return _envelope("SESSION_SUMMARY", "Summary of a completed call session", payload)
 
 
@@ -209,7 +221,8 @@ def made_up(
     match kind:
         case "VCA":
             ids = {**session, "clientActionId": None if inbound else "voicecli-trigger"}
-            return call_action(leg, event_data, now, event_id=event_id, session=ids, status=status)
+            digits: Json = {"eventData": event_data}
+            return call_action(leg, digits, now, event_id=event_id, session=ids, status=status)
         case "VCS":
             return call_status(leg, status, now, event_id=event_id, session=session, event_data=event_data)
         case "VSS":
@@ -248,7 +261,7 @@ def _made_up_summary(leg: Leg, outcome: Outcome, error: int, session: Json, now:
     )
 
 
-def _leg(leg: Leg) -> Json:
+def _leg(leg: Leg, source_ref: tuple[str, str]) -> Json:
     detail: Json = {"callId": leg.call_id, **leg.parties()}
     for name, moment in (
         ("initiatedTimestamp", leg.initiated),
@@ -257,7 +270,8 @@ def _leg(leg: Leg) -> Json:
     ):
         if moment is not None:
             detail[name] = stamp(moment)
-    detail |= {"sourceRefId": "SANDBOX-SOURCE", "callStatus": leg.status, "callDuration": leg.duration()}
+    name, value = source_ref
+    detail |= {name: value, "callStatus": leg.status, "callDuration": leg.duration()}
     if leg.quality:
         detail["callQuality"] = leg.quality
     return detail

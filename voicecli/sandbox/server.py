@@ -15,12 +15,13 @@ from voicecli.api import WEBHOOK_TYPES
 from voicecli.rules import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
+from voicecli.sandbox.chaos import Faults
 from voicecli.sandbox.delivery import Courier, Target
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.exports import LogExports
 from voicecli.sandbox.numbers import Fate, Fault, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
-from voicecli.sandbox.reading import Reading
+from voicecli.sandbox.reading import READINGS, Reading
 from voicecli.sandbox.session import PlayedSession, unknown_voice
 from voicecli.untrusted import text, whole
 
@@ -38,8 +39,12 @@ class Sandbox:
     """A local 8x8. ``start`` it in a running event loop; everything stays in memory.
 
     ``time_scale`` 60 makes a minute a second, ``seed`` repeats a run's chances, ``chaos`` delivers webhooks
-    twice, late and out of order, ``reading`` is how 8x8's documents are read where they leave it open,
-    ``rate`` is how many requests a second are not answered 429. ``count`` is for tests that want to know of
+    twice, late, out of order and in all forms, ``reading`` is how 8x8's documents are read where they leave
+    it open (by default as far as they agree, in chaos one that the seed chooses),
+    ``rate`` is how many requests a second are not answered 429. ``request_ids`` says whether summaries have
+    a clientRequestId (by default all of them, in chaos some where no answer is lost). With ``one_say`` a
+    callflow request with more than one say, or playFile, is refused with -1010, and with ``delete_first`` a
+    webhook is not set where one is, and VNU's can't be deleted. ``count`` is for tests that want to know of
     every single callflow request, however many there are.
     """
 
@@ -50,6 +55,9 @@ class Sandbox:
         seed: int | None = None,
         chaos: bool = False,
         reading: Reading | None = None,
+        request_ids: bool | None = None,
+        one_say: bool = False,
+        delete_first: bool = False,
         rate: float | None = None,
         count: bool = False,
         log: Callable[[str], None] = lambda line: None,
@@ -67,7 +75,11 @@ class Sandbox:
         self._seed = getrandbits(32) if seed is None else seed
         self._dice = Dice(f"{self._seed}")
         self._chaos = chaos
-        self._reading = reading or Reading()
+        self.reading = reading or (self._dice.choice(READINGS) if chaos else Reading())
+        self._faults = Faults(self._dice, chaos)
+        self._request_ids = request_ids
+        self._one_say = one_say
+        self._delete_first = delete_first
         self._log = log
         self._courier = Courier(time_scale=time_scale, log=log)
         self._bucket = _Bucket(rate)
@@ -137,6 +149,8 @@ class Sandbox:
         except Exception as error:  # noqa: BLE001 - told in the log, and answered as 8x8 would
             self._log(f"a fault of the sandbox: {error!r}")
             response = failure(500, "Internal server error")
+        if isinstance(response, web.Response) and response.status >= 400 and self._faults.happens(0.5):
+            response.text = (response.text or "").replace('"NOT_CREATED"', '"NOT CREATED"')
         what = f"{request.method} {request.path.rpartition('/')[2]} {response.status}"
         self._log(f"{what} {request.get(DESTINATION, '')}".rstrip())
         return response
@@ -189,6 +203,9 @@ class Sandbox:
             start = "Invalid Callflow : " if problem.status_code == -1013 else ""
             return Problem(problem.status_code, start + problem.message)
         kinds = [action["action"] for action in _actions(body)]
+        for kind in ("say", "playFile") if self._one_say else ():
+            if kinds.count(kind) > 1:
+                return Problem(-1010, f"Some actions are provided beyond the allowed count: {kind}")
         if "executeScenario" in kinds:
             return Problem(-1020, "invalid scenarioName")
         if voice := unknown_voice(actions, VOICES):
@@ -224,7 +241,8 @@ class Sandbox:
             time_scale=self._time_scale,
             courier=self._courier,
             voices=VOICES,
-            reading=self._reading,
+            reading=self.reading,
+            tells_request_id=self._request_ids,
         )
         self.sessions.append(session)
         self._courier.spawn(self._play(session))
@@ -266,11 +284,16 @@ class Sandbox:
             return invalid("enabled must be true or false, httpAuthHeader a text")
         if authorization is not None and not authorization.isprintable():
             return invalid("httpAuthHeader has characters that no header can have")
+        if self._delete_first and kind in self._courier.targets:
+            return invalid(f"A webhook of type {kind} is set already")
         self._courier.targets[kind] = Target(kind, url, enabled is not False, authorization)
         return await self._webhooks(request)
 
     async def _delete_webhook(self, request: web.Request) -> web.Response:
-        target = self._courier.targets.pop(request.match_info["type"], None)
+        kind = request.match_info["type"]
+        if self._delete_first and kind == "VNU":  # it is none of the types of DELETE in 8x8's OpenAPI file
+            return failure(404, "Resource not found")
+        target = self._courier.targets.pop(kind, None)
         if target is None:
             return failure(404, "Webhook not found")
         return web.json_response(

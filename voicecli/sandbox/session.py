@@ -7,6 +7,7 @@ sandbox sleeps for them divided by its time scale. So the times and durations in
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -14,7 +15,7 @@ from voicecli import vocabulary
 from voicecli.callflow import destinations
 from voicecli.rules import Action, problems
 from voicecli.sandbox import payloads
-from voicecli.sandbox.chaos import Weather
+from voicecli.sandbox.chaos import Faults
 from voicecli.sandbox.delivery import Courier
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import Fate, fate
@@ -61,9 +62,11 @@ class PlayedSession:
         courier: Courier,
         voices: frozenset[str],
         reading: Reading,
+        tells_request_id: bool | None,
     ) -> None:
         self.session_id = session_id
         self.client_request_id = text(body.get("clientRequestId"))
+        self._tells_request_id = tells_request_id
         self.status: Outcome | None = None
         self.legs: list[Leg] = []
         self.recordings: list[Json] = []
@@ -77,7 +80,7 @@ class PlayedSession:
         self._start = self._now = start
         self._loop_start = asyncio.get_running_loop().time()
         self._dice = dice
-        self._weather = Weather(dice, chaos)
+        self._faults = Faults(dice, chaos)
         self._chaos = chaos
         self._time_scale = time_scale
         self._courier = courier
@@ -216,10 +219,12 @@ class PlayedSession:
 
     async def _ask(self, step: Step, digits: str | None) -> None:
         """Send the VCA and go on as its reply and the reading say."""
+        status, fields = self._faults.digits(digits)
         event = payloads.call_action(
             self.legs[0],
-            self._weather.event_data(digits),
+            fields,
             self._now,
+            status=status,
             event_id=fresh_id(self._dice),
             session={**self._ids(), "clientActionId": self._client_action_id},
         )
@@ -289,22 +294,49 @@ class PlayedSession:
             if leg.disconnected is None:
                 self._disconnect(leg)
         if self._is_told("VSS"):
-            self._post("VSS", self._summary(self.status))
+            self._summarize(self.status)
         if self.legs and self.legs[0].connected and self._recorded:
             self._record(self.legs[0])
 
     def _summary(self, status: Outcome) -> Json:
+        told = self._fate.told_as or self._faults.session_status(status)
+        return self._summary_of(self.legs, told, self._now, self._last_action)
+
+    def _summary_of(self, legs: list[Leg], status: str, end: datetime, last_action: str) -> Json:
+        tells_id = self._tells_request_id
+        if tells_id is None:  # where an answer is lost, it alone leads from the summary to the request
+            tells_id = self._fate.fault is not None or not self._faults.happens(0.3)
         return payloads.session_summary(
-            self.legs,
+            [replace(leg, status=self._faults.spelled(leg.status)) for leg in legs],
             session=self._ids(),
-            status=self._weather.status(status),
+            status=status,
             start=self._start,
-            end=self._now,
-            last_action=self._last_action,
-            client_request_id=self.client_request_id,
+            end=end,
+            last_action=self._faults.last_action(last_action),
+            client_request_id=self.client_request_id if tells_id else None,
             error=self._error,
-            leg_prefix=self._weather.leg_prefix(),
+            leg_prefix=self._faults.leg_prefix(),
+            source_ref=self._faults.source_ref(),
         )
+
+    def _summarize(self, status: Outcome) -> None:
+        """Send the summary; with a number whose summary is corrected a wrong one a second before it, and in
+        chaos sometimes behind it. The right one is the one with the later endTime."""
+        summary = self._summary(status)
+        if (wrong := self._fate.told_first) is not None and self.legs[0].connected:
+            self._post("VSS", self._unanswered(wrong))
+            self._post("VSS", summary, after=1)
+            return
+        arrived = self._post("VSS", summary)
+        if status is Outcome.COMPLETED and self.legs[0].connected and self._faults.happens(0.1):
+            self._post("VSS", self._unanswered(Outcome.NO_ANSWER), behind=arrived)
+
+    def _unanswered(self, status: Outcome) -> Json:
+        """A summary that takes the first leg for one that nobody answered, and ends before it was."""
+        leg = self.legs[0]
+        end = leg.initiated + timedelta(seconds=1)
+        wrong = replace(leg, connected=None, disconnected=end, status=status, quality={})
+        return self._summary_of([wrong], status, end, "MAKE_CALL")
 
     def _record(self, leg: Leg) -> None:
         recording_id, seconds = fresh_id(self._dice), leg.duration()
@@ -328,31 +360,42 @@ class PlayedSession:
     def _report(self, leg: Leg, status: str) -> None:
         event_id = fresh_id(self._dice)
         if self._is_told("VCS"):
-            event = payloads.call_status(leg, status, self._now, event_id=event_id, session=self._ids())
+            word, direction = self._faults.progress(status, is_first_leg=leg is self.legs[0])
+            event = payloads.call_status(
+                leg, word, self._now, event_id=event_id, session=self._ids(), direction=direction
+            )
             self._post("VCS", event)
 
     def _is_told(self, kind: str) -> bool:
-        """Whether an event of this type is worth making. The weather needs all of them: each takes its dice,
+        """Whether an event of this type is worth making. Chaos needs all of them: each takes its dice,
         and may be delivered so late that somebody wants it by then."""
         return self._chaos or self._courier.has(kind)
 
     def _ids(self) -> Json:
         return {"sessionId": self.session_id, "subAccountId": self._subaccount_id}
 
-    def _post(self, kind: str, event: Json) -> "asyncio.Task[bytes | None]":
-        """Deliver an event: in order when calm, each by itself under chaos. Gives the first answer."""
-        first, *again = self._weather.delays()
-        previous = None if self._chaos else self._previous
+    def _post(
+        self,
+        kind: str,
+        event: Json,
+        *,
+        after: float = 0,
+        behind: "asyncio.Task[bytes | None] | None" = None,
+    ) -> "asyncio.Task[bytes | None]":
+        """Deliver an event ``after`` seconds: in order when calm, each by itself under chaos, but ``behind``
+        another one where that is given. Gives the first answer."""
+        first, *repeated = self._faults.delays()
+        previous = behind if self._chaos else self._previous
 
-        async def deliver() -> bytes | None:
+        async def deliver(delay: float, *, again: bool) -> bytes | None:
             if previous is not None:
                 await asyncio.wait([previous])
-            # A question about a live call is not asked again once the moment is over.
-            return await self._courier.deliver(kind, event, after=first, again=kind != "VCA")
+            return await self._courier.deliver(kind, event, after=after + delay, again=again)
 
-        task = self._courier.spawn(deliver())
-        for delay in again:
-            self._courier.spawn(self._courier.deliver(kind, event, after=delay))
+        # A question about a live call is not asked again once the moment is over.
+        task = self._courier.spawn(deliver(first, again=kind != "VCA"))
+        for delay in repeated:
+            self._courier.spawn(deliver(delay, again=True))
         self._previous = task
         return task
 
