@@ -142,8 +142,8 @@ class Registration:
         Raises ``refusal`` where that is not the reason, or where an Authorization header could be lost for
         nothing; StoreFailed, and what the client raises.
         """
-        found = self.set_now().get(kind)
-        if found is None or not _may_be_in_the_way(refusal):
+        found = self.set_now().get(kind) if _may_be_in_the_way(refusal) else None
+        if found is None:
             raise refusal
         if found.has_authorization and not _is_in_the_way(refusal):
             refusal.hint = (
@@ -172,7 +172,7 @@ class Registration:
             self._client.send(api.delete_webhook(kind))
             return Deletion.DELETED
         except Refused as refusal:
-            if kind not in api.UNDELETABLE_WEBHOOKS or not _may_be_in_the_way(refusal):
+            if kind not in api.UNDELETABLE_WEBHOOKS or _is_about_the_account(refusal):
                 if refusal.is_missing:
                     return Deletion.NOT_SET
                 raise
@@ -349,9 +349,14 @@ def _with_deletion(webhook: ReplacedWebhook) -> ReplacedWebhook:
     return webhook._replace(own_urls=(*webhook.own_urls, DELETED))
 
 
+def _is_about_the_account(refusal: Refused) -> bool:
+    """Whether 8x8 would refuse anything else as well."""
+    return isinstance(refusal, RateLimited) or refusal.http_status in ACCESS_DENIED
+
+
 def _may_be_in_the_way(refusal: Refused) -> bool:
     """Whether 8x8 may have refused to set a webhook because one is set."""
-    return not isinstance(refusal, RateLimited) and refusal.http_status not in ACCESS_DENIED
+    return not (_is_about_the_account(refusal) or refusal.is_missing)
 
 
 def _is_in_the_way(refusal: Refused) -> bool:
