@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from voicecli import phone
 from voicecli.account import AccountId
 from voicecli.async_client import AsyncClient
+from voicecli.broadcast import contents, outcomes
 from voicecli.broadcast import journal as journals
-from voicecli.broadcast import outcomes, sealing
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.asked import Asked, Said
 from voicecli.broadcast.engine import Engine
@@ -211,7 +211,7 @@ def resume(
                 hint="Go on with the settings that it was begun with.",
             )
         with closing(Journal.open(store, broadcast)) as journal:
-            if not sealing.is_there(store.path.parent, broadcast.id) and journal.is_finished:
+            if not contents.is_kept(store, broadcast) and journal.is_finished:
                 raise InvalidInput(
                     f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                     hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
@@ -224,7 +224,7 @@ def resume(
                 settings = context.settings(reception.flags())
             try:
                 content = _same_list(context, store, broadcast, people)
-                said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
+                said = Said.unpacked(contents.read(store, broadcast))
                 plan = _plan(content, asked, said)
                 do_not_call = _do_not_call_again(context, asked)
             except VoicecliError:
@@ -328,7 +328,8 @@ def _carry_out(
 
     def end(*, interrupted: bool) -> ExitCode:
         if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
-            sealing.forget(home, journal.broadcast.id)
+            with suppress(StoreFailed):  # then it stays, sealed, until prune deletes the broadcast
+                contents.forget(journal.store, journal.broadcast)
         try:
             return view.end(engine, interrupted=interrupted, waits=asked.waits)
         except OutputFailed:
