@@ -8,19 +8,17 @@ from voicecli.events import webhook_url
 from voicecli.untrusted import json_object, text
 
 TIMEOUT = 10.0  # seconds
-NOTHING_BEHIND = (502, 503, 504)  # HTTP, of a proxy
-NGROK_ERROR = "ngrok-error-code"  # a header of ngrok's own answers, such as for a tunnel that has ended
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``instance`` is the listener that answers, else ``trouble`` says what is there; ``seconds`` is how long
-    that took. ``is_gone`` is whether nothing is there, but perhaps a tunnel or proxy that says so."""
+    """``instance`` is the listener that answers, else ``trouble`` says what is there, and ``answers`` whether
+    that answers as somebody's own application might; ``seconds`` is how long that took."""
 
     instance: str | None
     trouble: str
     seconds: float
-    is_gone: bool = False
+    answers: bool = False
 
     def not_here(self, instance: str) -> str | None:
         """Why the address does not lead to that listener, or None where it does."""
@@ -35,8 +33,8 @@ def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
 
     start = time.monotonic()
 
-    def found(instance: str | None, trouble: str = "", *, is_gone: bool = False) -> Health:
-        return Health(instance, trouble, time.monotonic() - start, is_gone)
+    def found(instance: str | None, trouble: str = "", *, answers: bool = False) -> Health:
+        return Health(instance, trouble, time.monotonic() - start, answers)
 
     try:
         with (
@@ -52,15 +50,14 @@ def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
             instance = text(document.get("instance"))
             if document.get("service") == "voicecli" and instance:
                 return found(instance)
-            return found(
-                None,
-                f"something else answers there (HTTP {answer.status_code})",
-                is_gone=answer.status_code in NOTHING_BEHIND or NGROK_ERROR in answer.headers,
-            )
+            status = answer.status_code
+            # A gateway or a tunnel answers 5xx for what is not there, and ngrok 404 with its own header.
+            there = status < 500 and "ngrok-error-code" not in answer.headers
+            return found(None, f"something else answers there (HTTP {status})", answers=there)
     except httpx.TimeoutException:
-        return found(None, f"there was no answer within {timeout:.0f} s", is_gone=True)
+        return found(None, f"there was no answer within {timeout:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        return found(None, f"it can't be reached ({type(error).__name__})", is_gone=True)
+        return found(None, f"it can't be reached ({type(error).__name__})")
 
 
 def behind(webhook: str) -> str | None:
