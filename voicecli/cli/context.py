@@ -243,19 +243,23 @@ def reports(
     digits: bool,
     requests: "EndRequests",
     flows: "Flows | None" = None,
+    tell_anyway: bool = False,
 ) -> "Reports":
-    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and digits by VCA. ``requests``
-    has the signals to end it, and ``flows`` the callflows of calls that this process places."""
+    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
+    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``flows`` the
+    callflows of calls that this process places."""
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import Stay
 
     output = context.output
-    needed = ("VSS", "VCA") if digits else ("VSS",)
+    vca = ("VCA",) if digits else ()
+    needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
     replier = call_replier(plan, former_receiver(settings, plan), flows)
     return Reports(
         replace(plan, replier=replier),
         registration(context, settings, tell=output.warning),
         needed,
+        wanted=wanted,
         tell=output.note,
         failed=output.error,
         stay=Stay(
