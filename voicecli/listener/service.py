@@ -45,10 +45,10 @@ class Plan:
 
     ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
     machine gets in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
-    nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told the
-    token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself is
-    passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it nothing
-    is.
+    nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
+    the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
+    is passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it
+    nothing is.
     """
 
     home: Path
