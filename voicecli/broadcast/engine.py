@@ -70,8 +70,9 @@ class _Flight:
 class Engine:
     """Calls the rows of a journal that are planned. ``request`` makes the request for a row; ``hours`` are
     those of the people who are called, ``do_not_call`` has numbers that are not, and with
-    ``spare_unsubscribed`` as well those that have unsubscribed. ``tell`` gets each row that has changed, once
-    it is on the disk, and ``show`` how all of it stands, every now and then.
+    ``spare_unsubscribed`` as well those that have unsubscribed. As long as ``why_wait`` gives a reason,
+    nobody is called. ``tell`` gets each row that has changed, once it is on the disk, and ``show`` how all of
+    it stands, every now and then.
 
     ``run`` it once; ``ended_by`` says why there may be rows left that were not called.
     """
@@ -87,6 +88,7 @@ class Engine:
         hours: Hours | None = None,
         do_not_call: Collection[str] = frozenset(),
         spare_unsubscribed: bool = True,
+        why_wait: Callable[[], str] = lambda: "",
         tell: Callable[[Row], None] = lambda row: None,
         show: Callable[[Tally], None] = lambda tally: None,
     ) -> None:
@@ -102,6 +104,7 @@ class Engine:
         self._hours = hours
         self._do_not_call = do_not_call
         self._spare_unsubscribed = spare_unsubscribed
+        self._why_wait = why_wait
         self._unsubscribed: Collection[str] = frozenset()
         self._tell = tell
         self._show = show
@@ -231,6 +234,8 @@ class Engine:
     def _leaving(self) -> Iterator[_Flight]:
         """Those who are called in this round."""
         self._pause = LOOK_EVERY
+        if self._why_wait():
+            return
         room = self._conduct.concurrency - len(self._flying)
         for _ in range(MAX_PASSED):
             if room <= 0 or self.ended_by is not None:
@@ -490,6 +495,8 @@ class Engine:
 
     def _why_nobody(self) -> str:
         """Why nobody is called just now, in words."""
+        if not self._everybody_read and (reason := self._why_wait()):
+            return reason
         if (pause := self._not_before - time.monotonic()) > 0:
             return f"8x8 can't be reached, trying again in {math.ceil(pause)} s"
         if (pause := self._pace.paused) > 0:

@@ -1,5 +1,6 @@
 """What each person on a list is to hear, and whether all of it can be said."""
 
+import json
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,6 +51,8 @@ class Plan:
         self._to = _index_of_number(columns, to_column)
         template = None if script.text is None else Template(script.text)
         form = None if callflow is None else Form(callflow)
+        self.asks = script.captures or "sayAndCapture" in json.dumps(callflow)
+        """Whether people are asked something, as far as that is known without the rows."""
         names = [*(template.names if template else ()), *(form.names if form else ())]
         self._used = [column(columns, name) for name in names]
         others = {i: name for i, name in enumerate(columns) if i != self._to and i not in self._used}

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from voicecli import phone
 from voicecli.account import AccountId
@@ -34,6 +34,9 @@ from voicecli.listener.staying import EndRequests
 from voicecli.settings import Settings
 from voicecli.store import keys, unsubscribed
 from voicecli.store.sqlite import Store
+
+if TYPE_CHECKING:
+    from voicecli.listener.reports import Reports
 
 _KEPT_OF_THE_WAY = ("domain", "public_url", "ngrok_config", "install_ngrok")
 PACE = "pace"  # the file that all broadcasts of this machine share
@@ -299,6 +302,13 @@ def _carry_out(
     )
     view = View(context, journal)
     journal.reserve()
+    reports: Reports | None = None
+
+    def why_wait() -> str:
+        if reports is None or not plan.asks or not reports.receiver.is_nobody:
+            return ""
+        return f"Nobody receives what people press. {reports.receiver.words}"
+
     engine = Engine(
         journal,
         client,
@@ -308,6 +318,7 @@ def _carry_out(
         hours=asked.hours(),
         do_not_call=do_not_call,
         spare_unsubscribed=not asked.call_unsubscribed,
+        why_wait=why_wait,
         tell=view.tell,
         show=view.show,
     )
@@ -327,7 +338,7 @@ def _carry_out(
             return fail(context, error)
 
     async def work() -> ExitCode:
-        nonlocal code
+        nonlocal code, reports
         async with AsyncExitStack() as stack:
             if asked.waits:
                 way, force = reception.way, reception.force
