@@ -1,22 +1,16 @@
 """A callflow that asks something: what of it is sent, and who answers what is pressed."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import NUMBER, Finished, Program, RunningSandbox
-from raw_server import document, http, server
+from raw_server import document, server
 from running_listener import registering, set_webhook, webhooks
 
-from voicecli.api import Webhook
 from voicecli.callflow import HANGUP, Action, call_request, make_call
 from voicecli.calling.message import Script
-from voicecli.calling.questions import Answerer, asks, following, sent, who_answers, without_questions
-from voicecli.errors import ConfigurationError
-from voicecli.listener.presence import Presence
-from voicecli.store.sqlite import Store
+from voicecli.calling.questions import asks, following, sent, without_questions
 
 SOURCE, OTHER, VOICE = "+33199000000", "+33199004321", "en-US-BenjaminRUS"
 PRESSES_1, PRESSES_1_TOO = "+33199007103", "+33199007104"
@@ -61,51 +55,6 @@ def test_where_nobody_can_answer_the_same_is_told() -> None:
     whole = Script(SOURCE, "Press 1", confirm="1", thanks="Thanks", repeat=2, speed=1.5).request(NUMBER)
     params = {"text": "Press 1", "voiceProfile": VOICE, "speed": 1.5, "repetition": 2}
     assert without_questions(whole).callflow == (CALL, {"action": "say", "params": params}, HANGUP)
-
-
-# -- who answers -----------------------------------------------------------------------------------------
-
-
-def webhook(url: str, *, enabled: bool = True) -> dict[str, Webhook]:
-    return {"VCA": Webhook("VCA", url, enabled, has_authorization=True)}
-
-
-@contextmanager
-def listener(home: Path, instance: str = "abc123") -> Iterator[str]:
-    """What answers as a listener of voicecli's; it is one with this store."""
-    Store(home).close()
-    health = document({"status": "ok", "service": "voicecli", "instance": instance})
-    presence = Presence(home, instance)
-    try:
-        with server(lambda connection: connection.sendall(health)) as (url, _):
-            yield f"{url}/api/webhooks/vca"
-    finally:
-        presence.close()
-
-
-def test_a_listener_with_this_store_answers(tmp_path: Path) -> None:
-    with listener(tmp_path) as url:
-        assert who_answers(webhook(url), tmp_path) is Answerer.LISTENER
-
-
-def test_an_application_is_known_by_its_path_or_by_what_it_says(tmp_path: Path) -> None:
-    assert who_answers(webhook("https://example.com/vca"), tmp_path) is Answerer.APPLICATION
-    with server(lambda connection: connection.sendall(http("404 Not Found", b""))) as (url, _):
-        assert who_answers(webhook(f"{url}/api/webhooks/vca"), tmp_path) is Answerer.APPLICATION
-
-
-def test_no_key_can_arrive_where_nothing_is_or_another_store(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no VCA webhook"):
-        who_answers({}, tmp_path)
-    with pytest.raises(ConfigurationError, match="no VCA webhook"):
-        who_answers(webhook("https://example.com/vca", enabled=False), tmp_path)
-    with pytest.raises(ConfigurationError, match="can't be reached"):
-        who_answers(webhook(f"{NOWHERE}/api/webhooks/vca"), tmp_path)
-    ended = http("404 Not Found", b"", "Ngrok-Error-Code: ERR_NGROK_3200")
-    with server(lambda connection: connection.sendall(ended)) as (url, _), pytest.raises(ConfigurationError):
-        who_answers(webhook(f"{url}/api/webhooks/vca"), tmp_path)
-    with listener(tmp_path / "other") as url, pytest.raises(ConfigurationError, match="another store"):
-        who_answers(webhook(url), tmp_path / "home")
 
 
 # -- the command -----------------------------------------------------------------------------------------
@@ -173,7 +122,7 @@ def test_beside_an_application_only_what_it_may_know_is_asked(
         ends.write_text(json.dumps([ask()]))
         done = call("--callflow", str(ends))
         assert done.code == 0
-        assert f"{url}/vca gets the VCA webhook" in done.err
+        assert f"The VCA webhook points to an application at {url}/vca." in done.err
         assert kinds(own_sandbox) == [["makeCall", "sayAndCapture"]] * 2
         assert webhooks(own_sandbox)["VCA"] == f"{url}/vca"
 

@@ -23,8 +23,6 @@ from voicecli.errors import (
     InvalidInput,
     OutputFailed,
     PlacedBefore,
-    Refused,
-    Unreachable,
     Unsubscribed,
     VoicecliError,
 )
@@ -243,15 +241,14 @@ def call(
                 timeout=timeout or DEFAULT_TIMEOUT,
                 asks=asks and not vca_elsewhere,
                 until_confirmed=until_confirmed,
+                tell_anyway=tell_anyway,
             )
         except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
             raise
         except VoicecliError as error:  # so nothing was placed
             if not tell_anyway:
                 raise
-            context.output.warning(f"Nobody can confirm. All are told, all the same. {error.message}")
-            placing = caller.placing(replace(guard, needs_store=False))
-            return _tell(context, placing, requests)
+            return _tell(context, caller.placing(replace(guard, needs_store=False)), requests, error.message)
 
 
 class Caller(NamedTuple):
@@ -286,29 +283,27 @@ def _is_for_application(
     """Whether an application of the user's gets the VCAs of a callflow of the user's own. Raises
     ConfigurationError where nobody could answer its question as it should be; but a command that waits can
     become the listener."""
-    try:
-        webhooks = {webhook.type: webhook for webhook in client.send(api.list_webhooks())}
-    except (Refused, Unreachable) as error:
-        if not waits:
-            context.output.warning(f"It is not known whether what is pressed can arrive. {error.message}")
-        return False
-    try:
-        if questions.who_answers(webhooks, contexts.home(settings)) is questions.Answerer.LISTENER:
-            return False
-    except ConfigurationError:
-        if waits:
-            return False
-        raise
-    url = webhooks["VCA"].url
-    if questions.following(request):
+    from voicecli.listener.receiving import ReceiverKind, look_up_receiver
+
+    receiver = look_up_receiver(client, contexts.home(settings))
+    if receiver.kind is ReceiverKind.APPLICATION:
+        if questions.following(request):
+            raise ConfigurationError(
+                f"{receiver.words} What follows the question would have to come from there. "
+                "Nothing was sent.",
+                hint="If the application knows what follows: --vca-elsewhere. Else put it behind a listener: "
+                "voicecli listen --register --forward-to URL.",
+            )
+        context.output.note(f"{receiver.words} It says how the call goes on.")
+        return True
+    if receiver.is_nobody and not waits:
         raise ConfigurationError(
-            f"What follows the question would have to come from {url}, which gets the VCA webhook. "
-            "Nothing was sent.",
-            hint="If the application there knows what follows: --vca-elsewhere. Else put it behind a "
-            "listener: voicecli listen --register --forward-to URL.",
+            f"No key that is pressed could arrive. {receiver.words} Nothing was sent.",
+            hint=f"{receiver.advice}. Or wait for the call, with --wait.",
         )
-    context.output.note(f"{url} gets the VCA webhook, and says how the call goes on.")
-    return True
+    if receiver.kind is ReceiverKind.UNKNOWN and not waits:
+        context.output.warning(receiver.words)
+    return False
 
 
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
@@ -322,11 +317,12 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
     return overall(_place_all(context, placing, requests, accept))
 
 
-def _tell(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
+def _tell(context: Context, placing: "Placing", requests: Sequence[CallRequest], why: str) -> ExitCode:
     """Place calls that say what was to be confirmed. It is not, whatever becomes of them."""
     from voicecli.calling.results import told
     from voicecli.cli.call_show import overall
 
+    context.output.warning(f"Nobody can confirm. All are told, all the same. {why}")
     spoken = [questions.without_questions(request) for request in requests]
     results = _place_all(context, placing, spoken, told)
     return ExitCode.NOT_CONFIRMED if any(result.placed for result in results) else overall(results)
@@ -366,6 +362,7 @@ def _place_and_wait(
     timeout: timedelta,
     asks: bool,
     until_confirmed: bool,
+    tell_anyway: bool,
 ) -> ExitCode:
     """Raises only what came before anything was placed."""
     from voicecli.calling.waiting import Waiting
@@ -378,7 +375,16 @@ def _place_and_wait(
         placing.refuse(requests)
     flows = {} if caller.vca_elsewhere else {one.client_request_id: one.callflow for one in requests}
     ends = EndRequests()
-    reports = contexts.reports(context, caller.settings, plan, digits=asks, requests=ends, flows=flows)
+    reports = contexts.reports(
+        context,
+        caller.settings,
+        plan,
+        digits=asks,
+        requests=ends,
+        flows=flows,
+        tell_anyway=tell_anyway,
+    )
+
     with Store(plan.home) as store:
         waiting = Waiting(
             placing,
@@ -388,7 +394,9 @@ def _place_and_wait(
             digits=script.captures,
             confirming=script.confirming(),
         )
-        work = _wait(context, reports, waiting, requests, until_confirmed=until_confirmed)
+        work = _wait(
+            context, reports, waiting, requests, until_confirmed=until_confirmed, tell_anyway=tell_anyway
+        )
         return interrupts.run(work, ends)
 
 
@@ -399,13 +407,17 @@ async def _wait(
     requests: Sequence[CallRequest],
     *,
     until_confirmed: bool,
+    tell_anyway: bool,
 ) -> ExitCode:
     """Place calls and show what becomes of each. One that is alone shows what went wrong. All of that is out
-    before the listener is: it may have to stay."""
+    before the listener is: it may have to stay. Raises ConfigurationError, before anything is placed, where
+    nobody could confirm and there is something else to do about that."""
     from contextlib import aclosing
 
     results = waiting.until_confirmed(requests) if until_confirmed else waiting.together(requests)
     async with reports, aclosing(results):
+        if tell_anyway and not reports.receiver.is_here:
+            raise ConfigurationError(reports.receiver.words)
         try:
             return await _show_all(
                 context, results, alone=len(requests) == 1, until_confirmed=until_confirmed

@@ -1,6 +1,6 @@
 """The webhook events that are kept, to be looked at. Every function raises StoreFailed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from voicecli import events
@@ -77,6 +77,12 @@ def events_of_one(store: Store, session_id: str, *, kind: str = "") -> list[Rece
         return []
     which = "WHERE session = ? AND ? IN (type, '') ORDER BY +received, id"
     return list(_received(store, which, (session_id, kind)))
+
+
+def summaries_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
+    """All summaries (VSS) of these sessions, session by session."""
+    which = f"WHERE session IN ({', '.join('?' * len(sessions))}) AND type = 'VSS' ORDER BY session, id"
+    return _received(store, which, tuple(sessions))
 
 
 def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]:
