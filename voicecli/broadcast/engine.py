@@ -247,11 +247,11 @@ class Engine:
             return
         if conduct.accepts(row.digits):
             return
-        row = row._replace(state=RowState.RETRY)
+        again = row._replace(state=RowState.RETRY)
         if row.attempts > 1 and (before := reached_before(self._journal, row, conduct)) is not None:
-            self._becomes(row, before.applied(row))
+            self._becomes(row, before.applied(again))
         else:
-            self._queue.retry(self._becomes(row, row))
+            self._queue.retry(self._becomes(row, again))
 
     def _current(self, line: int) -> Row | None:
         """The row as it is, or is about to be."""
