@@ -17,7 +17,6 @@ from voicecli.store.attempts import (
     Attempts,
     attempt_of_session,
     attempts_where,
-    is_session_known,
     open_without_session,
     outstanding,
     sealed_flow,
@@ -93,9 +92,9 @@ def test_the_session_of_a_lost_call_becomes_known(tmp_path: Path) -> None:
         first, second = (ours.begin(message(message_id="m-1")) for _ in range(2))
         for number in (first, second):
             ours.record_answer(number, AttemptState.UNKNOWN)
-        assert not is_session_known(store, "s-1")
+        assert attempt_of_session(store, "s-1") is None
         ours.record_answer(second, AttemptState.ACCEPTED, "s-1")
-        assert is_session_known(store, "s-1")
+        assert attempt_of_session(store, "s-1") is not None
         [*_, call] = kept(store)
     assert (call.state, call.session_id) == (AttemptState.UNKNOWN, None)
 

@@ -164,7 +164,9 @@ def test_the_quick_way_leaves_to_parsing_what_is_not_e164(text: str, region: str
 def test_most_numbers_go_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
     parse = phone.parse
-    monkeypatch.setattr(phone, "parse", lambda text, region: parsed.append(text) or parse(text, region))
+    monkeypatch.setattr(
+        phone, "parse", lambda text, *rest, **named: parsed.append(text) or parse(text, *rest, **named)
+    )
     assert [phone.e164(number) for number in EXAMPLES] == EXAMPLES
     assert len(parsed) < len(EXAMPLES) / 50
 
@@ -196,3 +198,22 @@ def test_time_zones_are_those_of_libphonenumber() -> None:
         except phonenumbers.NumberParseException:
             zones = ()
         assert phone.time_zones(number) == (zones if zones != (timezone.UNKNOWN_TIMEZONE,) else ())
+
+
+UNKNOWN_RANGE = "+18615550123"  # of the right length; no metadata has that area code
+
+
+def test_a_number_in_a_range_that_is_not_known_is_called_if_that_is_asked_for() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        phone.parse(UNKNOWN_RANGE)
+    assert "--any-number" in refused.value.hint
+    assert f"libphonenumber {phonenumbers.__version__}" in refused.value.hint
+    assert phone.parse("+1 861 555 0123", any_number=True).e164 == UNKNOWN_RANGE
+    assert phone.e164("861 555 0123", "US", any_number=True) == UNKNOWN_RANGE
+
+
+@pytest.mark.parametrize("text", ["+3319900123", "+331990012345", "199001234", "+1861555", "+999123456789"])
+def test_what_can_be_no_number_stays_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        phone.parse(text, any_number=True)
+    assert "--any-number" not in refused.value.hint

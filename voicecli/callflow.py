@@ -96,8 +96,9 @@ class Capture:
     """The digits to wait for after a message (8x8's action sayAndCapture). 8x8 reports them by VCA webhook,
     and takes no such call where the subaccount has none (-1004).
 
-    It says the message, waits ``patience`` for the digits, and tries that ``tries`` times. With ``hash_ends``
-    the # key ends them, else they are over when there are ``most``. ``thanks`` is said once they came.
+    It says the message, waits ``patience`` for the digits, half of it for the next one, and tries that
+    ``tries`` times. With ``hash_ends`` the # key ends them, else they are over when there are ``most``.
+    ``thanks`` is said once they came. All is sent: the defaults of 8x8's guide and of its reference differ.
     """
 
     least: int = 1
@@ -118,10 +119,12 @@ class Capture:
         return {
             "action": "sayAndCapture",
             "params": {
+                "speed": 1.0,
                 **params,
                 "repetition": repeat,
                 "minDigits": self.least,
                 "maxDigits": self.most,
+                "digitTimeout": milliseconds // 2,  # between two digits: less than for all of them (-1006)
                 "overallTimeout": milliseconds,
                 "completeOnHash": self.hash_ends,
                 "noOfTries": self.tries,
@@ -196,11 +199,12 @@ def request_from_json(
     source: str | None = None,
     message_id: str | None = None,
     valid_for: timedelta | None = None,
+    any_number: bool = False,
 ) -> CallRequest:
     """A request out of somebody's own JSON: a list of actions, or the whole object that 8x8 takes.
 
     With ``to``, a call from ``source`` to it is put before the actions. ``message_id`` and ``valid_for`` go
-    before what the document says. Raises InvalidInput.
+    before what the document says. ``any_number`` is as in ``phone.parse``. Raises InvalidInput.
     """
     body = document if isinstance(document, dict) else {"callflow": document}
     if unknown := sorted(body.keys() - {"callflow", "validUntil", "clientRequestId", "clientActionId"}):
@@ -223,7 +227,7 @@ def request_from_json(
         valid_for=valid_for or DEFAULT_VALIDITY,
     )
     for called in destinations(request.callflow):
-        phone.parse("+" + called.removeprefix("+"))
+        phone.parse("+" + called.removeprefix("+"), any_number=any_number)
     if action_id := _given(body, "clientActionId"):
         request = replace(request, client_action_id=action_id)
     if valid_for is None and (until := _given(body, "validUntil")):

@@ -105,36 +105,49 @@ class Client(Operations):
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
         return connection.request(self._account, operation)
 
-    def send(self, operation: Operation[T]) -> T:
-        """Carry out any operation of ``voicecli.api``. Raises Refused, RateLimited, Unreachable,
-        OutcomeUnknown or InvalidInput."""
+    def send(self, operation: Operation[T], *, took_place: Callable[[], bool] | None = None) -> T:
+        """Carry out any operation of ``voicecli.api``. After a 429, ``took_place`` says whether 8x8 is known
+        to have carried it out all the same: then it is not sent again. Raises Refused, RateLimited,
+        Unreachable, OutcomeUnknown or InvalidInput."""
         if self._http.is_closed:
             raise ConfigurationError("The client is closed.")
         request = self.request(operation)
         if self._trace is None:
-            return self._send(request, operation)
+            return self._send(request, operation, took_place)
         self._trace(f"> {operation.name}: {request.method} {request.url} ({len(request.body or b'')} bytes)")
         start, ending = time.monotonic(), "accepted"
         try:
-            return self._send(request, operation)
+            return self._send(request, operation, took_place)
         except VoicecliError as error:
             ending = error.code
             raise
         finally:
             self._trace(f"< {ending} after {time.monotonic() - start:.3f} s")
 
-    def _send(self, request: HttpRequest, operation: Operation[T]) -> T:
+    def _send(
+        self, request: HttpRequest, operation: Operation[T], took_place: Callable[[], bool] | None
+    ) -> T:
         """Send it, and again what provably never happened."""
-        attempt = 0
+
+        def see_that_nothing_happened() -> None:
+            if took_place is not None and took_place():
+                self.in_doubt = operation.lost("8x8 answered 429, and has reported a call of this request")
+                raise self.in_doubt
+
+        attempt, limited = 0, False
         while True:
             pause = min(0.5 * 2**attempt, MAX_WAIT)
             try:
+                if limited:
+                    see_that_nothing_happened()
                 return self._exchange(request, operation)
             except RateLimited as error:
+                limited = True
                 if error.retry_after is not None:
                     error.hint = f"8x8 asks to wait {error.retry_after:.0f} s. {error.hint}"
                     pause = max(0.5, error.retry_after)
                 if attempt == self._retries or pause > MAX_WAIT:
+                    see_that_nothing_happened()
                     raise
                 reason = "8x8 has too many requests at once"
             except _NeverLeft as error:

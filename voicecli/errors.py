@@ -10,6 +10,7 @@ VoicecliError
 │                          no call was placed
 ├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
 ├── PlacedBefore           the same call was placed a short while ago; nothing was sent
+├── Unsubscribed           somebody whom it would call does not want to be called; nothing was sent
 ├── OutOfTime              what was waited for did not happen in the time that it was given
 ├── Interrupted            the user stopped it; the message says what may have happened
 ├── OutputFailed           what happened could not be written to standard output
@@ -135,6 +136,23 @@ class PlacedBefore(VoicecliError):
 
     def details(self) -> dict[str, object]:
         return {"sessionId": self.session_id}
+
+
+class Unsubscribed(VoicecliError):
+    """``number`` (E.164) is who does not want to be called."""
+
+    code = "unsubscribed"
+
+    def __init__(self, number: str) -> None:
+        super().__init__(
+            f"{number} has unsubscribed: nothing was sent.",
+            hint=f"voicecli broadcast allow {number} lets that person be called again, once they said so; "
+            "--call-unsubscribed (callUnsubscribed) calls all the same, in an emergency.",
+        )
+        self.number = number
+
+    def details(self) -> dict[str, object]:
+        return {"number": self.number}
 
 
 class OutOfTime(VoicecliError):

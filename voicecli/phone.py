@@ -32,11 +32,12 @@ class PhoneNumber:
         return self.e164
 
 
-def parse(text: str, region: str | None = None) -> PhoneNumber:
+def parse(text: str, region: str | None = None, *, any_number: bool = False) -> PhoneNumber:
     """Read a number as people write it.
 
-    ``region`` (an ISO 3166 code such as SG) allows a national number. Raises InvalidInput, saying why
-    and what the text was taken for, where no such number can exist (libphonenumber's metadata).
+    ``region`` (an ISO 3166 code such as SG) allows a national number, and ``any_number`` one of a length that
+    its country has, in a range that libphonenumber's metadata do not know: they may be older than it. Raises
+    InvalidInput, saying why and what the text was taken for, where no such number can exist.
     """
     import phonenumbers
 
@@ -69,7 +70,9 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
             hint="Check the country code and the number of digits.",
         ) from None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if not phonenumbers.is_valid_number(number):
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    in_no_range = possible == phonenumbers.ValidationResult.IS_POSSIBLE
+    if not phonenumbers.is_valid_number(number) and not (any_number and in_no_range):
         code = number.country_code or 0
         where = phonenumbers.region_code_for_country_code(code)
         place = f"country code +{code}" + (f" ({where})" if where.isalpha() else "")
@@ -78,10 +81,16 @@ def parse(text: str, region: str | None = None) -> PhoneNumber:
             phonenumbers.ValidationResult.TOO_LONG: "too long",
             phonenumbers.ValidationResult.INVALID_LENGTH: "of the wrong length",
             phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "without its area code",
-        }.get(phonenumbers.is_possible_number_with_reason(number), "in no range of numbers")
+        }.get(possible, "in no range of numbers that is known")
         raise InvalidInput(
             f"{quoted(shown)} can't be called: taken for {e164}, it is {reason} in {place}.",
-            hint="Check the country code and the digits; nothing was sent.",
+            hint="Check the country code and the digits; nothing was sent."
+            + (
+                f" If they are right, the range may be newer than libphonenumber {phonenumbers.__version__}: "
+                "--any-number calls it."
+                if in_no_range
+                else ""
+            ),
         )
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
 
@@ -94,12 +103,16 @@ def check_region(region: str) -> None:
         )
 
 
-def e164(text: str, region: str | None = None) -> str:
+def e164(text: str, region: str | None = None, *, any_number: bool = False) -> str:
     """What ``parse`` makes of a number, as E.164, with the same errors; ten times as fast where the text is
     E.164 already, for lists of a million."""
     country = _country(text[:4])
     known = region is None or _is_region(region)
-    return text if known and country and country.valid.fullmatch(text) else parse(text, region).e164
+    return (
+        text
+        if known and country and country.valid.fullmatch(text)
+        else parse(text, region, any_number=any_number).e164
+    )
 
 
 def time_zones(e164: str) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ call``, before anything is sent, and the sandbox, which answers with their codes
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from voicecli.untrusted import whole
@@ -53,6 +54,13 @@ def problems(callflow: object, *, in_call: bool = False) -> Iterator[Problem]:
         kinds.append(kind)
         yield from _param_problems(kind, action.get("params"), path)
     yield from _order_problems(kinds, in_call=in_call)
+
+
+def hangs_up_on_question(callflow: Sequence[Action]) -> bool:
+    """Whether a hangup stands right behind a sayAndCapture. 8x8 takes that, and ignores the digits then (its
+    page on sayAndCapture)."""
+    kinds = [action.get("action") for action in callflow]
+    return ("sayAndCapture", "hangup") in pairwise(kinds)
 
 
 def _order_problems(kinds: list[str], *, in_call: bool) -> Iterator[Problem]:

@@ -43,7 +43,10 @@ STATUS_CODES: dict[int, Meaning] = {
     -1007: Meaning("an action of the callflow is of a kind 8x8 does not know", _CALLFLOW),
     -1008: Meaning("completeOnHash is false and there is no valid maxDigits", _CAPTURE),
     -1009: Meaning("an entry of the callflow is missing or not valid", _CALLFLOW),
-    -1010: Meaning("an action stands in the callflow more often than 8x8 allows", _CALLFLOW),
+    -1010: Meaning(
+        "an action stands in the callflow more often than 8x8 allows",
+        f"What is repeated up to three times is one action: --repeat 3. {_CALLFLOW}",
+    ),
     -1011: Meaning("there is more than one destination number", "Place one call for each number."),
     -1012: Meaning(
         "the hangup action is used wrongly", "It takes no parameters, and no action may follow it."

@@ -70,11 +70,14 @@ class World:
         *,
         request: Callable[[Row, str], CallRequest] | None = None,
         hours: Hours | None = None,
+        why_wait: Callable[[], str] = lambda: "",
         tell: Callable[[Row], None] = lambda row: None,
         show: Callable[[Tally], None] = lambda tally: None,
     ) -> Engine:
         return asyncio.run(
-            self.work(self.journal, conduct, request=request, hours=hours, tell=tell, show=show)
+            self.work(
+                self.journal, conduct, request=request, hours=hours, why_wait=why_wait, tell=tell, show=show
+            )
         )
 
     async def work(
@@ -84,6 +87,7 @@ class World:
         *,
         request: Callable[[Row, str], CallRequest] | None = None,
         hours: Hours | None = None,
+        why_wait: Callable[[], str] = lambda: "",
         tell: Callable[[Row], None] = lambda row: None,
         show: Callable[[Tally], None] = lambda tally: None,
     ) -> Engine:
@@ -97,6 +101,7 @@ class World:
             conduct or Conduct(),
             request=request or call_request,
             hours=hours,
+            why_wait=why_wait,
             tell=tell,
             show=show,
         )

@@ -168,3 +168,20 @@ def test_one_that_is_always_too_many_is_refused_in_the_end(
     assert world.states == {RowState.ACCEPTED: 1, RowState.REFUSED: 1}
     assert world.calls == {ALWAYS_TOO_MANY: 2, number(0): 1}
     assert world.row(1).reason
+
+
+# -- as long as it would be in vain ------------------------------------------------------------------
+
+
+def test_nobody_is_called_while_there_is_a_reason_to_wait_and_that_is_shown(world: World) -> None:
+    world.plan([number(index) for index in range(3)])
+    reason = "Nobody receives what people press."
+    shown: list[tuple[str, int]] = []
+
+    def show(tally: Tally) -> None:
+        shown.append((tally.waiting, sum(world.calls.values())))
+
+    engine = world.run(why_wait=lambda: "" if len(shown) > 2 else reason, show=show)
+    assert engine.ended_by is None
+    assert shown[:3] == [(reason, 0)] * 3
+    assert world.states == {RowState.ACCEPTED: 3}

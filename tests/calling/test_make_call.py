@@ -1,36 +1,53 @@
 """``POST /api/make-call`` as the example project's users know it, against the sandbox."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import NUMBER, RunningSandbox
+from past import event, keep
 
+from voicecli.account import Account
 from voicecli.calling.make_call import CallPlacer
+from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.store.attempts import attempts_where
+from voicecli.store.sqlite import Store
 
 
-def placer(sandbox: RunningSandbox, **options: Any) -> CallPlacer:
-    def client() -> Client:
-        settings = {"api_key": API_KEY, "subaccount_id": SUBACCOUNT, "base_url": sandbox.sandbox.url}
-        return Client(**{**settings, "retries": 0, **options})
+def placer(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> CallPlacer:
+    @contextmanager
+    def placing(guard: Guard) -> Iterator[Placing]:
+        account = Account(API_KEY, SUBACCOUNT, base_url or sandbox.sandbox.url)
+        with Client(
+            api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=account.base_url, retries=0
+        ) as client:
+            yield Placing(client, account, home, guard, ledger=Ledger(), warn=lambda _: None)
 
-    return CallPlacer(client, source=lambda: SOURCE, voice_profile="en-GB-Emma")
+    return CallPlacer(placing, source=lambda: SOURCE, voice_profile="en-GB-Emma")
 
 
-async def test_a_call_is_placed_and_8x8s_answer_is_given_back(sandbox: RunningSandbox) -> None:
+async def test_a_call_is_placed_and_8x8s_answer_is_given_back(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
     body = {"messageId": "make-call-1", "customerPhone": NUMBER, "message": "Your code is 1234"}
-    status, answer = await placer(sandbox)(body)
+    status, answer = await placer(sandbox, tmp_path)(body)
     assert (status, answer["success"]) == (200, True)
     assert answer["data"]["statusCode"] == 1
     [request] = sandbox.requested("make-call-1")
     say = request["callflow"][1]
     assert say["params"] == {"text": "Your code is 1234", "voiceProfile": "en-GB-Emma", "repetition": 2}
     assert request["clientActionId"].startswith("make-call-1_")
+    with Store(tmp_path) as store:
+        [attempt] = attempts_where(store, "")
+    assert attempt.session_id == answer["data"]["sessionId"]
 
 
-async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox) -> None:
+async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox, tmp_path: Path) -> None:
     body = {
         "messageId": "make-call-2",
         "customerPhone": NUMBER[1:],
@@ -38,7 +55,7 @@ async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox) 
         "repetition": 10,
         "more": 1,
     }
-    assert (await placer(sandbox)(body))[0] == 200
+    assert (await placer(sandbox, tmp_path)(body))[0] == 200
     [request] = sandbox.requested("make-call-2")
     assert [a["params"]["repetition"] for a in request["callflow"] if a["action"] == "say"] == [3, 3, 3, 1]
 
@@ -54,25 +71,40 @@ async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox) 
         ({"customerPhone": NUMBER, "message": "hi", "repetition": 11}, 422, "from 1 to 10"),
         ({"customerPhone": NUMBER, "message": "hi", "repetition": 0}, 422, "from 1 to 10"),
         ({"customerPhone": NUMBER, "message": "hi", "repetition": True}, 422, "from 1 to 10"),
+        ({"customerPhone": NUMBER, "message": "hi", "anyNumber": "yes"}, 422, "true or false"),
+        ({"customerPhone": "+18615550123", "message": "hi"}, 422, "in no range"),
         ({"customerPhone": "+33199001014", "message": "hi"}, 502, "caller ID"),
         ({"customerPhone": "+33199005020", "message": "hi"}, 504, "may have been placed"),
     ],
 )
 async def test_failures_have_a_fitting_status(
-    sandbox: RunningSandbox, body: dict[str, Any], status: int, error: str
+    sandbox: RunningSandbox, tmp_path: Path, body: dict[str, Any], status: int, error: str
 ) -> None:
-    got, answer = await placer(sandbox)(body)
+    got, answer = await placer(sandbox, tmp_path)(body)
     assert (got, answer["success"]) == (status, False)
     assert error in answer["error"]
     assert "hint" in answer["details"]
 
 
-async def test_an_api_that_is_away_is_502_and_missing_settings_are_503(sandbox: RunningSandbox) -> None:
+async def test_an_api_that_is_away_is_502_and_missing_settings_are_503(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
     body = {"customerPhone": NUMBER, "message": "hi"}
-    assert (await placer(sandbox, base_url="http://127.0.0.1:9")(body))[0] == 502
+    assert (await placer(sandbox, tmp_path, base_url="http://127.0.0.1:9")(body))[0] == 502
 
-    def missing() -> Client:
+    def missing(_: Guard) -> AbstractContextManager[Placing]:
         raise ConfigurationError("A setting is missing.")
 
     lacking = CallPlacer(missing, source=lambda: SOURCE, voice_profile="en-GB-Emma")
     assert (await lacking(body))[0] == 503
+
+
+async def test_who_unsubscribed_is_called_only_where_that_is_asked_for(
+    own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED"))
+    place, body = placer(own_sandbox, tmp_path), {"customerPhone": NUMBER, "message": "hi"}
+    status, answer = await place(body)
+    assert (status, answer["error"]) == (409, f"{NUMBER} has unsubscribed: nothing was sent.")
+    assert not own_sandbox.sandbox.sessions
+    assert (await place({**body, "callUnsubscribed": True}))[0] == 200

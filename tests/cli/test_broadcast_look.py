@@ -133,15 +133,14 @@ def test_one_that_still_waits_for_its_list_can_be_stopped(broadcast: Broadcast, 
     assert broadcast("show", of, "--json").json["state"] == "stopped"
 
 
-@pytest.mark.parametrize("left", [None, b"\0"])
+@pytest.mark.parametrize("left", [None, b"\0", b"\0" * 32])
 def test_where_nobody_knows_what_it_says_it_does_not_pretend_to_be_done(
     broadcast: Broadcast, home: Path, left: bytes | None
 ) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
-    [pad] = home.glob("*.pad")
-    pad.unlink()
+    (home / "seal.key").unlink()
     if left is not None:
-        pad.write_bytes(left)
+        (home / "seal.key").write_bytes(left)
     done = broadcast("resume", of)
     assert (done.code, done.out, len(broadcast.called)) == (3, "", 1)
     assert f"What broadcast {of} says can't be read" in done.err

@@ -144,4 +144,4 @@ def test_a_call_that_can_t_be_noted_was_placed_all_the_same(call: Program, tmp_p
     done = call(NUMBER, "Hello", env={"VOICECLI_HOME": str(tmp_path / "file" / "home")})
     assert done.code == 0
     assert "accepted session" in done.out
-    assert "Warning: voicecli sessions will not know this call" in done.err
+    assert "and voicecli sessions will not know this call. The store" in done.err

@@ -15,8 +15,8 @@ from receiver_world import TOKEN, receiving, vca, vss
 
 from voicecli.callflow import HANGUP
 from voicecli.listener import recorder, server
-from voicecli.listener.replies import NOTHING, Reply
 from voicecli.rules import Action
+from voicecli.voice_api.replies import NOTHING, Reply
 
 
 def basic(user: str, password: str) -> str:

@@ -26,9 +26,14 @@ class At8x8:
     def set_now(self) -> dict[str, Webhook]:
         return {}
 
-    def take(self, kinds: tuple[str, ...], *_: object, **__: object) -> list[str]:
-        self.taken += kinds
-        return list(kinds)
+    def take(
+        self, kinds: tuple[str, ...], *_: object, spare: tuple[str, ...] = (), **__: object
+    ) -> list[str]:
+        self.taken += [*kinds, *spare]
+        return self.taken
+
+    def leads_here(self, kind: str) -> bool:
+        return kind in self.taken
 
     def check(self) -> None:
         pass

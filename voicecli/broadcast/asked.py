@@ -40,6 +40,7 @@ class Asked(NamedTuple):
     weekdays: bool = False
     do_not_call: str | None = None
     call_unsubscribed: bool = False
+    any_number: bool = False
     retry: tuple[str, ...] = ()
     attempts: int = _USUAL.attempts
     every: float = _USUAL.every

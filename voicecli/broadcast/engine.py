@@ -25,6 +25,7 @@ from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue, Zones
 from voicecli.callflow import CallRequest
+from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
 from voicecli.errors import (
     Interrupted,
@@ -72,8 +73,9 @@ class _Flight:
 class Engine:
     """Calls the rows of a journal that are planned. ``request`` makes the request for a row; ``hours`` are
     those of the people who are called, ``do_not_call`` has numbers that are not, and with
-    ``spare_unsubscribed`` as well those that have unsubscribed. ``tell`` gets each row that has changed, once
-    it is on the disk, and ``show`` how all of it stands, every now and then.
+    ``spare_unsubscribed`` as well those that have unsubscribed. As long as ``why_wait`` gives a reason,
+    nobody is called. ``tell`` gets each row that has changed, once it is on the disk, and ``show`` how all of
+    it stands, every now and then.
 
     ``run`` it once; ``ended_by`` says why there may be rows left that were not called.
     """
@@ -89,6 +91,7 @@ class Engine:
         hours: Hours | None = None,
         do_not_call: Collection[str] = frozenset(),
         spare_unsubscribed: bool = True,
+        why_wait: Callable[[], str] = lambda: "",
         tell: Callable[[Row], None] = lambda row: None,
         show: Callable[[Tally], None] = lambda tally: None,
     ) -> None:
@@ -100,9 +103,11 @@ class Engine:
         self._pace = pace
         self._conduct = conduct
         self._request = request
+        self._say_limit = SayLimit(journal.store.path.parent, journal.broadcast.account)
         self._hours = hours
         self._do_not_call = do_not_call
         self._spare_unsubscribed = spare_unsubscribed
+        self._why_wait = why_wait
         self._unsubscribed: Collection[str] = frozenset()
         self._tell = tell
         self._show = show
@@ -264,6 +269,8 @@ class Engine:
     def _leaving(self) -> Iterator[_Flight]:
         """Those who are called in this round."""
         self._pause = LOOK_EVERY
+        if self._why_wait():
+            return
         room = self._conduct.concurrency - len(self._flying)
         for _ in range(MAX_PASSED):
             if room <= 0 or self.ended_by is not None:
@@ -382,13 +389,25 @@ class Engine:
     async def _send(self, flight: _Flight) -> None:
         operation = api.send_callflow(flight.request)
         try:
-            flight.session = await self._client.send(operation)
+            flight.session = await self._place(flight.request)
         except asyncio.CancelledError:
             flight.error = operation.lost("It was ended before 8x8 had answered")
         except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be called again
             flight.error = error
         self._landed.append(flight)
         self._news.set()
+
+    async def _place(self, request: CallRequest) -> Session:
+        fitting = self._say_limit.fitting(request)
+        try:
+            return await self._client.send(api.send_callflow(fitting))
+        except Refused as error:
+            if (instead := self._say_limit.instead(error, fitting)) is None:
+                raise
+        session = await self._client.send(api.send_callflow(instead))
+        with suppress(OSError):  # the next message is refused once more
+            self._say_limit.remember()
+        return session
 
     def _taken(self) -> Sequence[_Flight]:
         """The requests that have been answered since; the journal is about to know."""
@@ -561,6 +580,8 @@ class Engine:
 
     def _why_nobody(self) -> str:
         """Why nobody is called just now, in words."""
+        if not self._everybody_read and (reason := self._why_wait()):
+            return reason
         if (pause := self._not_before - time.monotonic()) > 0:
             return f"8x8 can't be reached, trying again in {math.ceil(pause)} s"
         if (pause := self._pace.paused) > 0:

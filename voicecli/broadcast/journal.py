@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from voicecli.account import AccountId
-from voicecli.broadcast import sealing
 from voicecli.clock import now
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
 from voicecli.locks import Lock, is_held
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store import attempts as stored_attempts
 from voicecli.store import events as stored_events
+from voicecli.store import sealing
 from voicecli.store.sqlite import Store
 
 STEP = 5_000  # rows that are planned or deleted in one commit, some milliseconds
@@ -30,6 +30,7 @@ PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worke
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _LOCK = "broadcast-{}.lock"
 _RESERVE = "broadcast-{}.reserve"
+_PAD = "broadcast-{}.pad"
 
 
 class State(StrEnum):
@@ -116,7 +117,7 @@ def create(
     broadcast_id = "b" + secrets.token_hex(5)
     lock = _locked(store, broadcast_id)
     try:
-        sealed = sealing.seal(store.path.parent, broadcast_id, said)
+        sealed = sealing.seal(store.path.parent, said, broadcast_id.encode())
         with store.change() as change:
             of = (broadcast_id, now(), *account, file, fingerprint, *shard)
             change(
@@ -125,7 +126,6 @@ def create(
             )
         return Journal(store, find(store, broadcast_id, planning=True), lock)
     except BaseException:  # a disk that is full, say: nothing is left behind
-        sealing.forget(store.path.parent, broadcast_id)
         lock.close(remove=True)
         raise
 
@@ -415,9 +415,15 @@ def delete(store: Store, broadcast: Broadcast) -> None:
                 f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})",  # noqa: S608
                 (broadcast.number, broadcast.number, STEP),
             ).rowcount
-    sealing.forget(store.path.parent, broadcast.id)
+    pad(store, broadcast).unlink(missing_ok=True)
     with store.change() as change:
         change("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
+    store.empty_log()
+
+
+def pad(store: Store, broadcast: Broadcast) -> Path:
+    """Where an earlier version put as many random bytes as its text has, without which nobody can read it."""
+    return store.path.with_name(_PAD.format(broadcast.id))
 
 
 def _locked(store: Store, broadcast_id: str) -> Lock:

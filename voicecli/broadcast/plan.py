@@ -1,5 +1,6 @@
 """What each person on a list is to hear, and whether all of it can be said."""
 
+import json
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,14 +41,18 @@ class Plan:
         callflow: object = None,
         to_column: str | None = None,
         region: str | None = None,
+        any_number: bool = False,
     ) -> None:
         self.recipients = recipients
         self._script = script
         self._region = region
+        self._any_number = any_number
         columns = recipients.columns
         self._to = _index_of_number(columns, to_column)
         template = None if script.text is None else Template(script.text)
         form = None if callflow is None else Form(callflow)
+        self.asks = script.captures or "sayAndCapture" in json.dumps(callflow)
+        """Whether people are asked something, as far as that is known without the rows."""
         names = [*(template.names if template else ()), *(form.names if form else ())]
         self._used = [column(columns, name) for name in names]
         others = {i: name for i, name in enumerate(columns) if i != self._to and i not in self._used}
@@ -80,7 +85,7 @@ class Plan:
     def number(self, record: Record) -> str:
         """Whom it calls, in E.164. Raises InvalidInput."""
         region = self._region_column is not None and record.values[self._region_column]
-        return phone.e164(record.values[self._to], region or self._region)
+        return phone.e164(record.values[self._to], region or self._region, any_number=self._any_number)
 
     def check(self, record: Record) -> float:
         """Whether that person can hear it; how long it takes to say, in seconds. Raises InvalidInput."""
@@ -119,7 +124,12 @@ class Plan:
         document = None if self._fill is None else self._fill(record.values)
         to = phone.PhoneNumber(destination, "")
         return request_from_json(
-            document, to=to, source=script.source, message_id=request_id, valid_for=script.valid_for
+            document,
+            to=to,
+            source=script.source,
+            message_id=request_id,
+            valid_for=script.valid_for,
+            any_number=self._any_number,
         )
 
     def _made(self, cells: tuple[str, ...]) -> Script:
@@ -233,6 +243,8 @@ def check(
 
 def _advice(error: InvalidInput) -> str:
     """What its hint says for a list: the rest is about a single call."""
+    if "--any-number" in error.hint:
+        return error.hint
     return (
         "For national numbers, name their country, such as --region FR." if "--region" in error.hint else ""
     )
@@ -271,7 +283,7 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
         try:
             if record.problem:
                 raise InvalidInput(record.problem)
-            numbers.add(phone.e164(record.values[to], region))
+            numbers.add(phone.e164(record.values[to], region, any_number=True))
         except InvalidInput as error:
             raise InvalidInput(
                 f"Line {record.line} can't be read: {error.message}",

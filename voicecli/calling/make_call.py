@@ -2,25 +2,27 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
-from voicecli import callflow
-from voicecli.client import Client
-from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, VoicecliError
+from voicecli import callflow, phone
+from voicecli.calling.placing import Guard, Placing
+from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Unsubscribed, VoicecliError
 from voicecli.listener.routes import Answer, failure
 from voicecli.untrusted import text, whole
 
 DEFAULT_REPETITION = 2  # the example project's
-_STATUSES = ((InvalidInput, 422), (ConfigurationError, 503), (OutcomeUnknown, 504))
+_STATUSES = ((InvalidInput, 422), (Unsubscribed, 409), (ConfigurationError, 503), (OutcomeUnknown, 504))
+
+MakePlacing = Callable[[Guard], AbstractContextManager[Placing]]
+"""Gives a Placing for one call. Raises ConfigurationError where settings are missing, so that a listener can
+run without them."""
 
 
 class CallPlacer:
-    """Places calls. ``client`` makes a client for each; it raises ConfigurationError where settings are
-    missing, so that a listener can run without them."""
+    """Places calls, each by a Placing of its own."""
 
-    def __init__(
-        self, client: Callable[[], Client], *, source: Callable[[], str], voice_profile: str
-    ) -> None:
-        self._client = client
+    def __init__(self, placing: MakePlacing, *, source: Callable[[], str], voice_profile: str) -> None:
+        self._placing = placing
         self._source = source
         self._voice_profile = voice_profile
 
@@ -33,8 +35,8 @@ class CallPlacer:
 
     def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
         request = self._request(body)
-        with self._client() as client:
-            return client.call(request).answer
+        with self._placing(Guard(call_unsubscribed=_flag(body, "callUnsubscribed"))) as placing:
+            return placing.place(request).answer
 
     def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:
         number, message = text(body.get("customerPhone")), text(body.get("message"))
@@ -47,10 +49,19 @@ class CallPlacer:
         if repetition is None:
             raise InvalidInput(f"repetition must be a whole number from 1 to {callflow.MAX_REPEAT}.")
         return callflow.voice_message(
-            f"+{number}" if number.isdigit() else number,  # 8x8 takes both forms, and so did the example
+            # 8x8 takes both forms, and so did the example
+            phone.parse(f"+{number}" if number.isdigit() else number, any_number=_flag(body, "anyNumber")),
             message,
             source=self._source(),
             repeat=repetition,
             voice_profile=self._voice_profile,
             message_id=message_id,
         )
+
+
+def _flag(body: Mapping[str, object], name: str) -> bool:
+    """Raises InvalidInput."""
+    value = body.get(name)
+    if not isinstance(value, bool | None):
+        raise InvalidInput(f"{name} must be true or false.")
+    return value is True

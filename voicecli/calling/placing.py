@@ -1,22 +1,37 @@
-"""Places calls, and keeps in the store that they were placed."""
+"""Places calls: nobody is called who should not be, and each request is in the store before it leaves."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from voicecli import api
 from voicecli.account import Account
-from voicecli.api import Session
-from voicecli.callflow import CallRequest
+from voicecli.api import Operation, Session
+from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.calling.results import destination
+from voicecli.calling.say_limit import SayLimit
 from voicecli.client import Client
-from voicecli.errors import ConfigurationError, OutcomeUnknown, StoreFailed, VoicecliError
-from voicecli.sessions.attempts import AttemptState
-from voicecli.store.attempts import Attempts
+from voicecli.clock import now
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    Refused,
+    StoreFailed,
+    Unsubscribed,
+    VoicecliError,
+)
+from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.store import unsubscribed
+from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.sqlite import Store
+
+T = TypeVar("T")
+TookPlace = Callable[[], bool] | None
+"""Whether 8x8 is known to have carried a request out."""
 
 
 class Once(NamedTuple):
@@ -24,6 +39,16 @@ class Once(NamedTuple):
 
     within: timedelta
     named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What keeps a call from being placed: that it was placed before, that somebody has unsubscribed and,
+    where ``needs_store``, that it can't be kept."""
+
+    once: Once | None = None
+    call_unsubscribed: bool = False
+    needs_store: bool = False
 
 
 class Unreported(NamedTuple):
@@ -47,51 +72,124 @@ class Ledger:
         self.lost.pop(request.client_request_id, None)
 
 
+def attempt_of(request: CallRequest, asks: str | None = None) -> Attempt:
+    """A request that is about to leave; what it is in the store is not known."""
+    source, whom = next(iter(sources(request.callflow)), ""), next(iter(destinations(request.callflow)), "")
+    return Attempt(0, now(), AttemptState.SENDING, None, request.client_request_id, source, whom, asks=asks)
+
+
+def is_of_another(store: Store, session_id: str, number: int | None) -> bool:
+    """Whether a session is known to be that of another attempt than the one with this number. Raises
+    StoreFailed."""
+    attempt = attempt_of_session(store, session_id)
+    return attempt is not None and attempt.id != number
+
+
+class _Kept(NamedTuple):
+    """A request that is in the store, under its number there."""
+
+    store: Store
+    attempts: Attempts
+    number: int
+    request: CallRequest
+
+    def is_reported(self, since: int) -> bool:
+        """Whether a summary that came since then (microseconds since 1970) names this request, and is of no
+        call whose answer came."""
+        from voicecli.sessions.pending import PendingCall
+        from voicecli.store import events
+
+        call = PendingCall(attempt_of(self.request))
+        try:
+            return any(
+                call.names(received.event)
+                and not is_of_another(self.store, received.event.session_id, self.number)
+                for received in events.events_since(self.store, since, kind="VSS")
+            )
+        except StoreFailed:
+            return False
+
+
 class Placing:
-    """Places calls with one client; each is in the store before its request leaves. With ``once`` it is
-    guarded against being placed twice; with that or ``ahead`` one that can't be kept is not placed. ``warn``
-    is told what could not be kept."""
+    """Places calls with one client. Each is in the store before its request leaves, and its session before
+    anybody is told of it. ``warn`` is told what could not be kept."""
 
     def __init__(
         self,
         client: Client,
         account: Account,
         home: Path,
+        guard: Guard,
         *,
-        once: Once | None,
-        ahead: bool,
         ledger: Ledger,
         warn: Callable[[str], None],
     ) -> None:
         self.ledger = ledger
         self._client = client
-        self._home = home
         self._account = account
-        self._once = once
-        self._must_be_kept = ahead or once is not None
+        self._home = home
+        self._guard = guard
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
 
-    @contextmanager
-    def placed(self, request: CallRequest) -> Iterator[Session]:
-        """Place it; inside, 8x8 has accepted it. What became of it is kept at the end, so as not to keep
-        anybody waiting. Raises PlacedBefore, and what the client raises."""
-        number = self._begin(request)
-        session: Session | None = None
-        try:
-            session = self._client.send(api.send_callflow(request))
-            unreported = Unreported(destination(request), session.session_id)
-            self.ledger.accepted[request.client_request_id] = unreported
-            self._client.in_doubt = None  # there is none any more
-            yield session
-        finally:
-            self._end(number, session)
+    def place(self, request: CallRequest) -> Session:
+        """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
+        client raises."""
+        limit = SayLimit(self._home, self._account.identity)
+        fitting = limit.fitting(request)
+
+        def place(took_place: TookPlace) -> Session:
+            try:
+                return self._client.send(api.send_callflow(fitting), took_place=took_place)
+            except Refused as error:
+                if (instead := limit.instead(error, fitting)) is None:
+                    raise
+            session = self._client.send(api.send_callflow(instead), took_place=took_place)
+            with suppress(OSError):  # the next message is refused once more
+                limit.remember()
+            return session
+
+        return self._place(request, place, lambda session: session.session_id)
+
+    def send(self, request: CallRequest, operation: Operation[T], session_id: Callable[[T], str | None]) -> T:
+        """The same for an operation that carries the request in another way; ``session_id`` finds the session
+        in its result."""
+
+        def send(took_place: TookPlace) -> T:
+            return self._client.send(operation, took_place=took_place)
+
+        return self._place(request, send, session_id)
+
+    def _place(
+        self,
+        request: CallRequest,
+        send: Callable[[TookPlace], T],
+        session_id: Callable[[T], str | None],
+    ) -> T:
+        with ExitStack() as stack:
+            kept, left = self._begin(request, stack), now()
+            session, accepted = None, False
+            try:
+                result = send(kept and partial(kept.is_reported, left))
+                session, accepted = session_id(result), True
+                if session is not None:
+                    unreported = Unreported(destination(request), session)
+                    self.ledger.accepted[request.client_request_id] = unreported
+                self._client.in_doubt = None  # there is none any more
+                return result
+            finally:
+                if kept is not None:
+                    self._end(kept, session, accepted=accepted)
 
     def record_answer(self, request: CallRequest, session_id: str) -> None:
-        """The session of a call that was kept ahead, and whose answer was lost, has become known."""
+        """The session of a call whose answer was lost has become known."""
         number = self._numbers[request.client_request_id]
         with self._warn_of("voicecli sessions will not know its session"), Store(self._home) as store:
             self._attempts(store).record_answer(number, AttemptState.ACCEPTED, session_id)
+
+    def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
+        """Whether a session is known to be that of another call than the one that this request placed."""
+        return is_of_another(store, session_id, self._numbers.get(request.client_request_id))
 
     def lost(self, request: CallRequest, error: OutcomeUnknown) -> None:
         """Somebody else tells of the answer that was lost."""
@@ -102,51 +200,71 @@ class Placing:
         """Let no request leave from now on."""
         self._client.stop()
 
-    def refuse_repetition(self, requests: Sequence[CallRequest]) -> None:
-        """See beforehand that none of these was placed. Raises PlacedBefore, and ConfigurationError."""
-        if self._once is None:
-            return
+    def refuse(self, requests: Sequence[CallRequest]) -> None:
+        """See beforehand, before anything is made ready for them, that these can be placed: that none was
+        placed before, and of a single one that nobody whom it calls has unsubscribed. Raises PlacedBefore,
+        Unsubscribed and ConfigurationError."""
         with self._nothing_sent(), Store(self._home) as store:
-            for request in requests:
-                self._attempts(store).refuse_repetition(
-                    request, named=self._once.named, within=self._once.within
-                )
+            if len(requests) == 1:
+                self._refuse_unsubscribed(store, requests[0])
+            if self._guard.once is not None:
+                within, named = self._guard.once
+                for request in requests:
+                    self._attempts(store).refuse_repetition(request, named=named, within=within)
+
+    # -- the store -----------------------------------------------------------------------------------
 
     def _attempts(self, store: Store) -> Attempts:
         return Attempts(store, self._account.identity)
 
-    def _begin(self, request: CallRequest) -> int | None:
-        number: int | None = None
-        trouble = "voicecli sessions will not know this call"
-        kept = self._nothing_sent() if self._must_be_kept else self._warn_of(trouble)
-        with kept, Store(self._home) as store:
-            attempts = self._attempts(store)
-            if self._once is None:
-                number = attempts.begin(request)
-            else:
-                number = attempts.claim(request, named=self._once.named, within=self._once.within)
-            self._numbers[request.client_request_id] = number
-        return number
+    def _begin(self, request: CallRequest, stack: ExitStack) -> _Kept | None:
+        """Keep that it is about to leave, after nobody was found who has unsubscribed; None where the store
+        can't be used, and need not be."""
+        once = self._guard.once
+        whom = " or ".join(destinations(request.callflow)) or "somebody"
+        trouble = (
+            f"it is not known whether {whom} has unsubscribed, and voicecli sessions will not know this call"
+        )
+        try:
+            with self._nothing_sent():
+                store = stack.enter_context(Store(self._home))
+                self._refuse_unsubscribed(store, request)
+                trouble = "voicecli sessions will not know this call"
+                attempts = self._attempts(store)
+                if once is None:
+                    number = attempts.begin(request)
+                else:
+                    number = attempts.claim(request, named=once.named, within=once.within)
+        except ConfigurationError as error:
+            if self._guard.needs_store or once is not None:
+                raise
+            self._warn(f"{trouble}. {error.message.removesuffix(_NOTHING_SENT)}")
+            return None
+        self._numbers[request.client_request_id] = number
+        return _Kept(store, attempts, number, request)
 
-    def _end(self, number: int | None, session: Session | None) -> None:
-        session_id = None if session is None else session.session_id
+    def _refuse_unsubscribed(self, store: Store, request: CallRequest) -> None:
+        if not self._guard.call_unsubscribed:
+            number = unsubscribed.among(store, destinations(request.callflow))
+            if number is not None:
+                raise Unsubscribed(number)
+
+    def _end(self, kept: _Kept, session_id: str | None, *, accepted: bool) -> None:
         state: AttemptState | None = AttemptState.ACCEPTED
-        if session is None:
-            state = None if self._client.in_doubt is None else AttemptState.UNKNOWN
-        if number is None:
-            return
         trouble = "voicecli sessions will not know the session of this call"
-        if state is None:
-            trouble = "this call counts as perhaps placed, though it was not"
-        with self._warn_of(trouble), Store(self._home) as store:
-            self._attempts(store).record_answer(number, state, session_id)
+        if not accepted:
+            state = None if self._client.in_doubt is None else AttemptState.UNKNOWN
+            if state is None:
+                trouble = "this call counts as perhaps placed, though it was not"
+        with self._warn_of(trouble):
+            kept.attempts.record_answer(kept.number, state, session_id)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:
         try:
             yield
         except StoreFailed as error:
-            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
+            raise ConfigurationError(f"{error.message}{_NOTHING_SENT}", hint=error.hint) from error
 
     @contextmanager
     def _warn_of(self, trouble: str) -> Iterator[None]:
@@ -155,3 +273,6 @@ class Placing:
             yield
         except VoicecliError as error:
             self._warn(f"{trouble}. {error.message}")
+
+
+_NOTHING_SENT = " Nothing was sent."

@@ -5,19 +5,17 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from voicecli.api import Session
-from voicecli.callflow import CallRequest, destinations, sources
-from voicecli.calling.placing import Placing
+from voicecli.callflow import CallRequest
+from voicecli.calling.placing import Placing, attempt_of
 from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed
-from voicecli.clock import now
 from voicecli.errors import OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.events import Received
-from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
-from voicecli.store.attempts import is_session_known
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 
@@ -143,24 +141,10 @@ class Waiting:
     async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
         lost is not the end. Raises what kept it from being placed."""
-
-        def place() -> Session:
-            with self._placing.placed(request) as session:
-                return session
-
-        attempt = Attempt(
-            0,
-            now(),
-            AttemptState.SENDING,
-            None,
-            request.client_request_id,
-            next(iter(sources(request.callflow)), ""),
-            next(iter(destinations(request.callflow)), ""),
-            asks=",".join(sorted(self._confirming)) if self._digits else None,
-        )
-        pending = PendingCall(attempt)
+        asks = ",".join(sorted(self._confirming)) if self._digits else None
+        pending = PendingCall(attempt_of(request, asks))
         call = _Call(request, pending, before=stored_events.last_event(self._store))
-        placing = in_daemon_thread(place)
+        placing = in_daemon_thread(partial(self._placing.place, request))
         placing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
             while not placing.done():
@@ -249,7 +233,7 @@ class Waiting:
         """Whether a session can be that of a call whose answer was lost: one that was known before is that of
         an earlier call of this name, and one that 8x8 has told is that of another."""
         before = stored_events.knew_session(self._store, session_id, call.before)
-        return not before and not is_session_known(self._store, session_id)
+        return not before and not self._placing.is_of_another(self._store, call.request, session_id)
 
     def _is_over(self, call: _Call) -> bool:
         late = time.monotonic() - call.start > self._timeout.total_seconds()

@@ -2,16 +2,21 @@
 
 import json
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicecli import callflow, untrusted
 from voicecli.api import Json, Operation
+from voicecli.callflow import CallRequest
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
+from voicecli.settings import Settings
+
+if TYPE_CHECKING:
+    from voicecli.client import Client
 
 EXAMPLES = """Examples:
   voicecli api GET /webhooks
@@ -32,6 +37,9 @@ def api(
         str | None,
         typer.Option(metavar="JSON", help="What to send: a JSON object, @FILE, or - for standard input."),
     ] = None,
+    call_unsubscribed: Annotated[
+        bool, typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001
     debug: options.DebugFlag = False,  # noqa: ARG001
@@ -57,13 +65,59 @@ def api(
     for secret in secrets:
         context.output.hide(secret)
     operation = _operation(verb, path, body, private=(*secrets, *_said(body or {})))
+    request = _call(verb, path, body or {})
+    if call_unsubscribed and request is None:
+        raise InvalidInput("--call-unsubscribed has no effect but on a POST to /callflows.")
     if dry_run:
         context.show(context.settings({}), operation)
         return
-    with contexts.subaccount_client(context) as client:
-        answer = client.send(operation)
+    settings = context.settings({})
+    with contexts.subaccount_client(context, settings) as client:
+        if request is None:
+            answer = client.send(operation)
+        else:
+            answer = _place(
+                context, settings, client, request, operation, call_unsubscribed=call_unsubscribed
+            )
     words = json.dumps(answer, indent=2, ensure_ascii=False)
     context.output.result(words, answer, happened=operation.changes)
+
+
+def _call(method: str, path: str, body: Json) -> CallRequest | None:
+    """The call that a request places, as far as it can be read; None where it places none."""
+    place = path.partition("?")[0].rstrip("/")
+    if method != "POST" or not place.endswith("/callflows"):
+        return None
+    actions = body.get("callflow")
+    return CallRequest(
+        tuple(action for action in actions if isinstance(action, dict)) if isinstance(actions, list) else (),
+        untrusted.text(body.get("clientRequestId")) or "",
+        untrusted.text(body.get("clientActionId")),
+    )
+
+
+def _place(
+    context: Context,
+    settings: Settings,
+    client: "Client",
+    request: CallRequest,
+    operation: Operation[Json],
+    *,
+    call_unsubscribed: bool,
+) -> Json:
+    """Place a call as ``voicecli call`` does; what is sent is the operation."""
+    from voicecli.calling.placing import Guard, Ledger, Placing
+
+    context.ledger = Ledger()
+    placing = Placing(
+        client,
+        contexts.account(settings),
+        contexts.home(settings),
+        Guard(call_unsubscribed=call_unsubscribed),
+        ledger=context.ledger,
+        warn=context.output.warning,
+    )
+    return placing.send(request, operation, lambda answer: untrusted.text(answer.get("sessionId")))
 
 
 def _body(context: Context, data: str) -> Json:

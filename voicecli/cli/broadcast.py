@@ -102,6 +102,12 @@ def send(
         bool,
         typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.", **_WHO),
     ] = False,
+    any_number: Annotated[
+        bool,
+        typer.Option(
+            "--any-number", help="Call numbers of the right length in ranges that are not known.", **_WHO
+        ),
+    ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="This list was sent before: send it once more.", **_WHO)
     ] = False,
@@ -248,6 +254,7 @@ def send(
         weekdays=weekdays,
         do_not_call=do_not_call,
         call_unsubscribed=call_unsubscribed,
+        any_number=any_number,
         retry=_outcomes(retry),
         attempts=attempts or (2 if retry else 1),
         every=every.total_seconds() if every else DEFAULTS.every,

@@ -77,7 +77,7 @@ def stop(context: Context, beginning: str) -> None:
 
 def allow(context: Context, numbers: Sequence[str]) -> None:
     """Raises InvalidInput, before any of them is allowed."""
-    destinations = [phone.e164(number) for number in numbers]
+    destinations = [phone.e164(number, any_number=True) for number in numbers]
     with contexts.store(context) as store:
         for destination in destinations:
             there = unsubscribed.allow(store, destination)

@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from voicecli import phone
 from voicecli.account import AccountId
 from voicecli.async_client import AsyncClient
+from voicecli.broadcast import contents, outcomes
 from voicecli.broadcast import journal as journals
-from voicecli.broadcast import outcomes, sealing
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.asked import Asked, Said
 from voicecli.broadcast.engine import Engine
@@ -34,6 +34,9 @@ from voicecli.listener.staying import EndRequests
 from voicecli.settings import Settings
 from voicecli.store import keys, unsubscribed
 from voicecli.store.sqlite import Store
+
+if TYPE_CHECKING:
+    from voicecli.listener.reports import Reports
 
 _KEPT_OF_THE_WAY = ("domain", "public_url", "ngrok_config", "install_ngrok")
 PACE = "pace"  # the file that all broadcasts of this machine share
@@ -208,7 +211,7 @@ def resume(
                 hint="Go on with the settings that it was begun with.",
             )
         with closing(Journal.open(store, broadcast)) as journal:
-            if not sealing.is_there(store.path.parent, broadcast.id) and journal.is_finished:
+            if not contents.is_kept(store, broadcast) and journal.is_finished:
                 raise InvalidInput(
                     f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                     hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
@@ -221,7 +224,7 @@ def resume(
                 settings = context.settings(reception.flags())
             try:
                 content = _same_list(context, store, broadcast, people)
-                said = Said.unpacked(sealing.unseal(store.path.parent, broadcast.id, broadcast.sealed))
+                said = Said.unpacked(contents.read(store, broadcast))
                 plan = _plan(content, asked, said)
                 do_not_call = _do_not_call_again(context, asked)
             except VoicecliError:
@@ -243,6 +246,7 @@ def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
         callflow=said.document(),
         to_column=asked.to_column,
         region=asked.region,
+        any_number=asked.any_number,
     )
 
 
@@ -298,6 +302,13 @@ def _carry_out(
     )
     view = View(context, journal)
     journal.reserve()
+    reports: Reports | None = None
+
+    def why_wait() -> str:
+        if reports is None or not plan.asks or not reports.receiver.is_nobody:
+            return ""
+        return f"Nobody receives what people press. {reports.receiver.words}"
+
     engine = Engine(
         journal,
         client,
@@ -307,6 +318,7 @@ def _carry_out(
         hours=asked.hours(),
         do_not_call=do_not_call,
         spare_unsubscribed=not asked.call_unsubscribed,
+        why_wait=why_wait,
         tell=view.tell,
         show=view.show,
     )
@@ -316,7 +328,8 @@ def _carry_out(
 
     def end(*, interrupted: bool) -> ExitCode:
         if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
-            sealing.forget(home, journal.broadcast.id)
+            with suppress(StoreFailed):  # then it stays, sealed, until prune deletes the broadcast
+                contents.forget(journal.store, journal.broadcast)
         try:
             return view.end(engine, interrupted=interrupted, waits=asked.waits)
         except OutputFailed:
@@ -325,7 +338,7 @@ def _carry_out(
             return fail(context, error)
 
     async def work() -> ExitCode:
-        nonlocal code
+        nonlocal code, reports
         async with AsyncExitStack() as stack:
             if asked.waits:
                 way, force = reception.way, reception.force

@@ -106,6 +106,8 @@ def call(
         ),
     ] = None,
     valid_for: script_options.ValidFor = None,
+    call_unsubscribed: script_options.CallUnsubscribed = False,
+    any_number: script_options.AnyNumber = False,
     source: script_options.Source = None,
     region: script_options.Region = None,
     dry_run: Annotated[
@@ -159,6 +161,7 @@ def call(
         callflow_file=callflow_file,
         source=source,
         region=region,
+        any_number=any_number,
         message_id=message_id,
         script=script,
     )
@@ -192,9 +195,13 @@ def call(
         for request in requests:
             context.show(settings, api.send_callflow(request))
         return ExitCode.DONE
-    from voicecli.calling.placing import Ledger, Once, Placing
+    from voicecli.calling.placing import Guard, Ledger, Once, Placing
 
-    guard = Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None
+    guard = Guard(
+        Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None,
+        call_unsubscribed=call_unsubscribed,
+        needs_store=waits,
+    )
     plan = way_in.listening_plan(context, settings, way, register=True, force=force) if waits else None
     with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
         context.ledger = Ledger()
@@ -202,8 +209,7 @@ def call(
             client,
             contexts.account(settings),
             contexts.home(settings),
-            once=guard,
-            ahead=waits,
+            guard,
             ledger=context.ledger,
             warn=context.output.warning,
         )
@@ -215,7 +221,7 @@ def call(
         from voicecli.store.sqlite import Store
 
         if until_confirmed or len(requests) == 1:
-            placing.refuse_repetition(requests)
+            placing.refuse(requests)
         # A callflow of the user's own says itself what comes next.
         own = [request.client_action_id for request in requests] if script.captures else []
         plan = replace(plan, own_actions=frozenset(filter(None, own)))
@@ -242,10 +248,10 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
     results = []
     for request in requests:
         try:
-            with placing.placed(request) as session:
-                results.append(accepted(request, session, context.accepted_words(request, session)))
-                show(context, results[-1])
-                placing.ledger.report(request)
+            session = placing.place(request)
+            results.append(accepted(request, session, context.accepted_words(request, session)))
+            show(context, results[-1])
+            placing.ledger.report(request)
         except OutputFailed:
             raise
         except VoicecliError as error:

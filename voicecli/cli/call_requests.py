@@ -27,6 +27,7 @@ class CallOptions(NamedTuple):
     callflow_file: str | None
     source: str | None
     region: str | None
+    any_number: bool
     message_id: str | None
     script: Script
 
@@ -57,7 +58,7 @@ def requests(context: Context, settings: Settings, asked: CallOptions) -> list[C
 
 def _number(word: str, asked: CallOptions) -> phone.PhoneNumber:
     try:
-        return phone.parse(word, asked.region)
+        return phone.parse(word, asked.region, any_number=asked.any_number)
     except InvalidInput as error:
         if len(asked.words) > 1:
             error.hint += " A number with blanks goes in quotes; several numbers are arguments of their own."
@@ -134,6 +135,7 @@ def _own_request(
         source=values.get("source"),
         message_id=asked.message_id,
         valid_for=asked.script.valid_for,
+        any_number=asked.any_number,
     )
 
 

@@ -20,6 +20,7 @@ from voicecli.tunnel.advice import DOWNLOAD
 
 if TYPE_CHECKING:
     from voicecli.client import Client
+    from voicecli.listener.receiving import Receiver
     from voicecli.listener.service import Plan
 
 NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm and --digits do, too
@@ -219,6 +220,7 @@ class Checkup:
         self, values: Settings, plan: "Plan", webhooks: Mapping[str, Webhook] | None, *, here: bool
     ) -> None:
         """Whether a call may take them for as long as it waits."""
+        from voicecli.listener.receiving import find_receivers
         from voicecli.listener.registration import is_there
 
         if webhooks is None:
@@ -231,41 +233,42 @@ class Checkup:
         except VoicecliError as error:
             self._failed(f"{NEEDED} webhook", error)
             return
-        receiver = plan.public_url or _url(values.get("public_url"))
-        for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
+        url = plan.public_url or _url(values.get("public_url"))
+        receivers = find_receivers(plan.home, webhooks.values(), NEEDED, FOR_DIGITS)
+        for receiver, what in zip(receivers, ("--wait", "--confirm and --digits"), strict=True):
+            kind = receiver.type
             webhook = webhooks.get(kind)
             if webhook is not None and webhook.url in left:
                 words = f"{kind} was left behind by a listener that was killed."
                 advice = "The next one puts back what was there; or run voicecli webhooks restore."
                 self._found(f"{kind} webhook", State.OK, words, advice)
             elif here:
-                self._relied_upon(kind, webhook, what)
+                self._relied_upon(receiver, what)
+            elif webhook is not None and is_there(webhook, url) and not plan.token_is_new:
+                self._found(f"{kind} webhook", State.OK, f"{kind} leads to {webhook.url} already.")
             else:
-                stays = is_there(webhook, receiver) and not plan.token_is_new
-                self._taken(kind, webhook, what, stays=stays, receiver=receiver)
+                self._taken(webhook, receiver, what, url=url)
 
-    def _relied_upon(self, kind: str, webhook: Webhook | None, what: str) -> None:
+    def _relied_upon(self, receiver: "Receiver", what: str) -> None:
         """A webhook where a voicecli listen runs here: it gets VSS events, and perhaps not these."""
-        from voicecli.listener import health
-
-        if webhook is not None and health.behind(webhook.url) is not None:
-            self._found(f"{kind} webhook", State.OK, f"{kind} leads to the voicecli listen that runs here.")
+        check = f"{receiver.type} webhook"
+        if receiver.is_here:
+            words = f"{receiver.type} leads to the voicecli listen that runs here."
+            self._found(check, State.OK, words)
             return
-        words = f"{kind} does not lead to the voicecli listen that runs here."
         advice = f"{what} would not work: start it with --register --events vca,vss."
-        self._found(f"{kind} webhook", State.WARNING, words, advice)
+        self._found(check, State.WARNING, receiver.words, advice)
 
-    def _taken(self, kind: str, webhook: Webhook | None, what: str, *, stays: bool, receiver: str) -> None:
-        """A webhook that a call has to take for as long as it waits, unless it leads there already."""
+    def _taken(self, webhook: Webhook | None, receiver: "Receiver", what: str, *, url: str) -> None:
+        """A webhook that a call has to take for as long as it waits."""
         from voicecli.listener.registration import objection
 
+        kind = receiver.type
         check = f"{kind} webhook"
         if webhook is None:
             self._found(check, State.OK, f"{kind} is not set: a call with {what} sets it meanwhile.")
-        elif stays:
-            self._found(check, State.OK, f"{kind} leads to {webhook.url} already.")
-        elif (error := objection(webhook, receiver)) is None:
-            words = f"{kind} points to {webhook.url}: a call with {what} takes it, and puts it back."
+        elif (error := objection(webhook, url)) is None:
+            words = f"{receiver.words} A call with {what} takes it, and puts it back."
             self._found(check, State.OK, words)
         elif kind == NEEDED:
             self._failed(check, error)

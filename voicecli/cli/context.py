@@ -216,19 +216,27 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
 
 
 def reports(
-    context: Context, settings: "Settings", plan: "Plan", *, digits: bool, requests: "EndRequests"
+    context: Context,
+    settings: "Settings",
+    plan: "Plan",
+    *,
+    digits: bool,
+    requests: "EndRequests",
+    tell_anyway: bool = False,
 ) -> "Reports":
-    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and digits by VCA. ``requests``
-    has the signals to end it."""
+    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
+    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it."""
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import Stay
 
     output = context.output
-    needed = ("VSS", "VCA") if digits else ("VSS",)
+    vca = ("VCA",) if digits else ()
+    needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
     return Reports(
         plan,
         registration(context, settings, tell=output.warning),
         needed,
+        wanted=wanted,
         tell=output.note,
         failed=output.error,
         stay=Stay(

@@ -95,9 +95,9 @@ class _Demo:
 
     async def run(self) -> None:
         from voicecli.callflow import HANGUP
-        from voicecli.listener.replies import Reply
         from voicecli.listener.service import Plan, Service
         from voicecli.sandbox import Sandbox
+        from voicecli.voice_api.replies import Reply
 
         local, token = Sandbox(time_scale=TIME_SCALE), secrets.token_urlsafe()
         thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}

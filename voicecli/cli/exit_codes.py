@@ -13,6 +13,7 @@ from voicecli.errors import (
     PlacedBefore,
     Refused,
     Unreachable,
+    Unsubscribed,
     VoicecliError,
 )
 
@@ -37,7 +38,7 @@ class ExitCode(IntEnum):
     CANCELED = 12, "--wait: canceled"
     FAILED = 13, "--wait: failed"
     ERROR = 14, "--wait: error, or an outcome that voicecli does not know"
-    UNSUBSCRIBED = 15, "--wait: unsubscribed, before the call or in it"
+    UNSUBSCRIBED = 15, "unsubscribed: before it, and nothing was sent; or, with --wait, in the call"
     NOT_CONFIRMED = 16, "--confirm: answered, and not confirmed; --until-confirmed: nobody confirmed"
     INTERRUPTED = 130, "interrupted; the message says whether a call may have been placed"
 
@@ -57,6 +58,7 @@ _CODES: tuple[tuple[type[VoicecliError], ExitCode], ...] = (
     (Unreachable, ExitCode.UNREACHABLE),
     (OutcomeUnknown, ExitCode.UNKNOWN),
     (PlacedBefore, ExitCode.PLACED_BEFORE),
+    (Unsubscribed, ExitCode.UNSUBSCRIBED),
     (OutOfTime, ExitCode.OUT_OF_TIME),
     (Interrupted, ExitCode.INTERRUPTED),
 )

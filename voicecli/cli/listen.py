@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -12,7 +14,7 @@ import typer
 from voicecli import urls
 from voicecli.cli import context as contexts
 from voicecli.cli import filters, interrupts, options, way_in
-from voicecli.cli.context import CONNECTION, Context
+from voicecli.cli.context import Context
 from voicecli.cli.watch import View, Watch
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
@@ -20,9 +22,8 @@ from voicecli.settings import Settings
 if TYPE_CHECKING:
     from voicecli.account import AccountId
     from voicecli.calling.make_call import CallPlacer
-    from voicecli.client import Client
     from voicecli.listener.registration import Registration
-    from voicecli.listener.replies import Reply
+    from voicecli.voice_api.replies import Reply
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
@@ -160,7 +161,7 @@ def listen(
         plan,
         shown=watch.show,
         tell=watch.tell,
-        make_call=_call_placer(settings),
+        make_call=_call_placer(settings, watch),
         registration=_registration(context, settings, watch, required=register),
     )
     if plan.token is None and not (no_tunnel and host in urls.LOOPBACK):
@@ -175,7 +176,7 @@ def listen(
 
 
 def _reply(context: Context, wanted: str) -> "Reply":
-    from voicecli.listener import replies
+    from voicecli.voice_api import replies
 
     if wanted in ("hangup", "none"):
         return replies.HANG_UP if wanted == "hangup" else replies.NOTHING
@@ -205,20 +206,26 @@ def _account_id(settings: Settings) -> "AccountId | None":
         return None
 
 
-def _call_placer(settings: Settings) -> "CallPlacer":
+def _call_placer(settings: Settings, watch: Watch) -> "CallPlacer":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
     from voicecli.calling.make_call import CallPlacer
+    from voicecli.calling.placing import Guard, Ledger, Placing
 
-    def client() -> "Client":
+    def warn(text: str) -> None:
+        watch.tell(f"Warning: {text}")
+
+    @contextmanager
+    def placing(guard: Guard) -> Iterator[Placing]:
         from voicecli.client import Client
 
-        values = settings.require(*CONNECTION)
-        return Client(
-            api_key=values["api_key"], subaccount_id=values["subaccount_id"], base_url=values["base_url"]
-        )
+        account = contexts.account(settings)
+        with Client(
+            api_key=account.api_key, subaccount_id=account.subaccount_id, base_url=account.base_url
+        ) as client:
+            yield Placing(client, account, contexts.home(settings), guard, ledger=Ledger(), warn=warn)
 
     return CallPlacer(
-        client,
+        placing,
         source=lambda: settings.require("source")["source"],
         voice_profile=settings.require("voice_profile")["voice_profile"],
     )

@@ -15,9 +15,9 @@ from voicecli import api, rules, untrusted, urls
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
-from voicecli.listener.replies import words
 from voicecli.rules import Action
 from voicecli.settings import Settings
+from voicecli.voice_api.replies import words
 
 SendToken = Annotated[bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")]
 RequestTimeout = Annotated[
@@ -84,16 +84,22 @@ def told(delivered: Delivered, kind: str) -> tuple[Mapping[str, object], str]:
 
 
 def _judged(answer: Answer) -> tuple[str, str | None]:
-    """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
-    if answer.complete and not answer.body.strip():
-        return "empty", None
+    """What a VCA was answered, in words, and what 8x8 would find wrong with it, or ignore of it."""
     document = untrusted.json_object(answer.body) if answer.complete else None
-    if document is None:
-        problem = "it is not a JSON object" if answer.complete else "it is longer than 1 MiB"
-    elif broken := next(rules.problems(document.get("callflow"), in_call=True), None):
+    callflow = None if document is None else document.get("callflow")
+    if not answer.complete:
+        problem = "it is longer than 1 MiB"
+    elif not answer.body.strip():
+        problem = "it is empty, and has to have at least one action"
+    elif document is None:
+        problem = "it is not a JSON object"
+    elif broken := next(rules.problems(callflow, in_call=True), None):
         problem = f"{broken.message} ({broken.status_code})"
+    elif not callflow:
+        problem = "it has to have at least one action"
+    elif rules.hangs_up_on_question(actions := cast("list[Action]", callflow)):
+        problem = "8x8 ignores the digits of a sayAndCapture that has a hangup right behind it"
     else:
-        actions = cast("list[Action]", document["callflow"])
         return words(actions), None
     return f"not a valid callflow: {problem}", problem
 

@@ -75,6 +75,16 @@ Region = Annotated[
     str | None,
     typer.Option(metavar="CC", help="TO is a national number there, such as FR.", **THE_CALL),
 ]
+CallUnsubscribed = Annotated[
+    bool,
+    typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.", **THE_CALL),
+]
+AnyNumber = Annotated[
+    bool,
+    typer.Option(
+        "--any-number", help="Call a number of the right length in a range that is not known.", **THE_CALL
+    ),
+]
 RequestTimeout = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.", **NETWORK),

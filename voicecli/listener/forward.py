@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import aiohttp
 
 from voicecli.events import receiver_url
-from voicecli.listener.replies import Reply, read
+from voicecli.voice_api.replies import Reply, read
 
 MAX_ANSWER = 1 << 16  # bytes
 MAX_WAITING = 1_000  # events that wait for the application; what comes beyond is not passed on

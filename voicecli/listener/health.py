@@ -12,12 +12,13 @@ TIMEOUT = 10.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``instance`` is the listener that answers, else ``trouble`` says what is there; ``seconds`` is how long
-    that took."""
+    """``instance`` is the listener that answers, else ``trouble`` says what is there, and ``answers`` whether
+    that answers as somebody's own application might; ``seconds`` is how long that took."""
 
     instance: str | None
     trouble: str
     seconds: float
+    answers: bool = False
 
     def not_here(self, instance: str) -> str | None:
         """Why the address does not lead to that listener, or None where it does."""
@@ -32,8 +33,8 @@ def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
 
     start = time.monotonic()
 
-    def found(instance: str | None, trouble: str = "") -> Health:
-        return Health(instance, trouble, time.monotonic() - start)
+    def found(instance: str | None, trouble: str = "", *, answers: bool = False) -> Health:
+        return Health(instance, trouble, time.monotonic() - start, answers)
 
     try:
         with (
@@ -49,7 +50,10 @@ def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
             instance = text(document.get("instance"))
             if document.get("service") == "voicecli" and instance:
                 return found(instance)
-            return found(None, f"something else answers there (HTTP {answer.status_code})")
+            status = answer.status_code
+            # A gateway or a tunnel answers 5xx for what is not there, and ngrok 404 with its own header.
+            there = status < 500 and "ngrok-error-code" not in answer.headers
+            return found(None, f"something else answers there (HTTP {status})", answers=there)
     except httpx.TimeoutException:
         return found(None, f"there was no answer within {timeout:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:

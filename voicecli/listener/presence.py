@@ -16,6 +16,11 @@ _NAME = "listener-{}"
 _GUESTS = "guests-{}"
 
 
+def runs_here(home: Path, instance: str) -> bool:
+    """Whether that listener runs on this machine, with this store."""
+    return re.fullmatch("[0-9a-f]{1,64}", instance) is not None and is_held(home / _NAME.format(instance))
+
+
 class Presence:
     """A listener's own: from now until ``close`` others of this machine can find it by its ``instance``."""
 
@@ -59,11 +64,10 @@ class Guest:
     @classmethod
     def of(cls, home: Path, instance: str) -> Self | None:
         """Rely on that listener; None where it is not of this store, or ends just now."""
-        listener = home / _NAME.format(instance)
-        if not re.fullmatch("[0-9a-f]{1,64}", instance) or not is_held(listener):
+        if not runs_here(home, instance):
             return None
         lock = Lock.take(home / _GUESTS.format(instance), shared=True)
-        return None if lock is None else cls(listener, lock)
+        return None if lock is None else cls(home / _NAME.format(instance), lock)
 
     def is_there(self) -> bool:
         """Whether the listener still is."""

@@ -52,7 +52,8 @@ class Registration:
         self._tell = tell
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
-        self._told: set[str] = set()
+        self._leading_here: set[str] = set()
+        self._told: set[str] = set()  # of which it was told that they do not lead here any more
 
     def set_now(self) -> dict[str, Webhook]:
         """The webhooks at 8x8, by type. Raises what the client raises."""
@@ -66,10 +67,13 @@ class Registration:
         token: str | None,
         new_token: bool = False,
         force: bool = False,
+        wanted: Sequence[str] = (),
+        spare: Sequence[str] = (),
     ) -> list[str]:
         """Point ``kinds`` at ``receiver``, after putting back what an earlier run may have left; the types of
         those that now are ours. One that leads there already, with an Authorization header, is left alone,
-        unless the token is new, and so is not in that header.
+        unless the token is new, and so is not in that header. Of those that are ``wanted``, the ones by which
+        nothing is lost are taken, too, and of those that are ``spare`` the ones that nobody has.
 
         Raises ConfigurationError where that would lose something (unless ``force``): a webhook whose
         Authorization header can't be put back, or another listener's. Raises InUse, StoreFailed, and what
@@ -78,6 +82,9 @@ class Registration:
         self._lock_out_others()
         self._put_all_back()
         found = self.set_now()
+        harmless = [one for one in wanted if force or one not in found or not objection(found[one], receiver)]
+        free = [kind for kind in spare if kind not in found]
+        kinds = list(dict.fromkeys((*kinds, *harmless, *free)))
         may_stay = not (force or new_token)
         there = [kind for kind in kinds if may_stay and is_there(found.get(kind), receiver)]
         kinds = [kind for kind in kinds if kind not in there]
@@ -95,7 +102,12 @@ class Registration:
                 f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
                 "If its events are refused, set it again with voicecli webhooks set."
             )
-        return list(kinds)
+        self._leading_here = {*kinds, *there}
+        return kinds
+
+    def leads_here(self, kind: str) -> bool:
+        """Whether events of this type come to where it was pointed last, as far as that is known."""
+        return kind in self._leading_here and kind not in self._told
 
     def move(self, receiver: str, *, token: str | None) -> None:
         """Point what is ours at a new address. Raises StoreFailed, and what the client raises; then it can be
@@ -130,8 +142,8 @@ class Registration:
         Raises ``refusal`` where that is not the reason, or where an Authorization header could be lost for
         nothing; StoreFailed, and what the client raises.
         """
-        found = self.set_now().get(kind)
-        if found is None or not _may_be_in_the_way(refusal):
+        found = self.set_now().get(kind) if _may_be_in_the_way(refusal) else None
+        if found is None:
             raise refusal
         if found.has_authorization and not _is_in_the_way(refusal):
             refusal.hint = (
@@ -160,7 +172,7 @@ class Registration:
             self._client.send(api.delete_webhook(kind))
             return Deletion.DELETED
         except Refused as refusal:
-            if kind not in api.UNDELETABLE_WEBHOOKS or not _may_be_in_the_way(refusal):
+            if kind not in api.UNDELETABLE_WEBHOOKS or _is_about_the_account(refusal):
                 if refusal.is_missing:
                     return Deletion.NOT_SET
                 raise
@@ -337,9 +349,14 @@ def _with_deletion(webhook: ReplacedWebhook) -> ReplacedWebhook:
     return webhook._replace(own_urls=(*webhook.own_urls, DELETED))
 
 
+def _is_about_the_account(refusal: Refused) -> bool:
+    """Whether 8x8 would refuse anything else as well."""
+    return isinstance(refusal, RateLimited) or refusal.http_status in ACCESS_DENIED
+
+
 def _may_be_in_the_way(refusal: Refused) -> bool:
     """Whether 8x8 may have refused to set a webhook because one is set."""
-    return not isinstance(refusal, RateLimited) and refusal.http_status not in ACCESS_DENIED
+    return not (_is_about_the_account(refusal) or refusal.is_missing)
 
 
 def _is_in_the_way(refusal: Refused) -> bool:

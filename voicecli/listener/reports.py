@@ -17,6 +17,7 @@ from voicecli.api import Webhook
 from voicecli.errors import ConfigurationError, InUse, VoicecliError
 from voicecli.listener import health
 from voicecli.listener.presence import Guest
+from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import Plan, Service, to_its_end
 from voicecli.listener.staying import Stay
@@ -25,19 +26,22 @@ from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
-SPARE = ("VCS", "VCA")
-"""The types of events that are nice to have: progress, and digits that another process may wait for."""
+VCA = "VCA"
+SPARE = ("VCS", VCA)
+"""Types of events that are taken where nobody has them: when a call was connected, by which it is known what
+a VCA without digits is about; and digits that another process may wait for."""
 
 
 class Reports:
     """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store, and others
     where nobody else gets them.
 
-    ``plan`` is for when this process has to be the listener. Raises what ``Service`` raises, and
-    ConfigurationError where a listener of this machine gets only some of the types, all of that before
-    anything is inside. When a listener that was relied upon ends, this process becomes one. At the end it
-    raises nothing, since what became of the calls counts for more: ``failed`` gets what went wrong. ``stay``
-    says how long this process stays a listener at least.
+    ``plan`` is for when this process has to be the listener; then it takes those of the ``wanted`` types by
+    which nothing is lost, too. ``receiver`` says inside who gets VCAs, and so what people press. Raises what
+    ``Service`` raises, and ConfigurationError where a listener of this machine gets only some of the types,
+    all of that before anything is inside. When a listener that was relied upon ends, this process becomes
+    one. At the end it raises nothing, since what became of the calls counts for more: ``failed`` gets what
+    went wrong. ``stay`` says how long this process stays a listener at least.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Reports:
         registration: Registration,
         needed: Sequence[str],
         *,
+        wanted: Sequence[str] = (),
         tell: Callable[[str], None],
         failed: Callable[[VoicecliError], None],
         stay: Stay | None = None,
@@ -53,12 +58,26 @@ class Reports:
         self._plan = plan
         self._registration = registration
         self._needed = tuple(needed)
+        self._wanted = tuple(wanted)
+        self._receiver = nobody(VCA, "Nobody receives what people press.")
         self._tell = tell
         self._failed = failed
         self._stay = stay
         self._guest: Guest | None = None
         self._service: Service | None = None
         self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def receiver(self) -> Receiver:
+        """Who gets VCAs now. What others get was looked up at the beginning, or as this process took over."""
+        if self._guest is not None and not self._guest.is_there() and self._receiver.is_here:
+            return nobody(VCA, "The voicecli listen that received what people press has ended.")
+        if self._service is not None and self._receiver.is_here:
+            if not self._registration.leads_here(VCA):
+                return nobody(VCA, "Somebody else has taken the VCA webhook.")
+            if self._service.tunnel_is_up is False:
+                return nobody(VCA, "The tunnel is down.", advice="")
+        return self._receiver
 
     async def __aenter__(self) -> Self:
         await self._begin()
@@ -97,14 +116,23 @@ class Reports:
             )
             if self._guest is not None:
                 self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
+                self._receiver = await self._found(webhooks)
                 return
-            spare = [kind for kind in SPARE if kind not in webhooks]
-            plan = replace(self._plan, register=tuple(dict.fromkeys((*self._needed, *spare))))
+            others = await self._found(webhooks)
+            plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()
             self._service = service
+            self._receiver = here(VCA) if self._registration.leads_here(VCA) else others
         finally:
             gate.close()
+
+    async def _found(self, webhooks: Mapping[str, Webhook]) -> Receiver:
+        """Who gets VCAs, by the webhooks that were set at the beginning."""
+        if VCA in self._needed:
+            return here(VCA)
+        [receiver] = await in_daemon_thread(partial(find_receivers, self._plan.home, webhooks.values(), VCA))
+        return receiver
 
     async def _gate(self) -> Lock:
         """Nobody else starts or ends a listener of this kind while it is held."""
@@ -129,6 +157,7 @@ class Reports:
                 continue
             self._guest.close()
             self._guest = None
+            self._receiver = nobody(VCA, "The voicecli listen that received what people press has ended.")
             self._tell("The voicecli listen that received what 8x8 reports has ended.")
             told = ""
             while self._guest is None and self._service is None:

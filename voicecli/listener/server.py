@@ -23,10 +23,10 @@ from voicecli.errors import StoreFailed
 from voicecli.events import Event, Received
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
-from voicecli.listener.replies import HANG_UP, NOTHING, Reply
 from voicecli.listener.routes import Route, failure
 from voicecli.store.sqlite import KeptEvent, Recorded
 from voicecli.untrusted import json_object, text
+from voicecli.voice_api.replies import HANG_UP, NOTHING, Reply
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included

@@ -21,7 +21,6 @@ from voicecli.listener.forward import Forwarder
 from voicecli.listener.presence import Presence
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
-from voicecli.listener.replies import HANG_UP, Reply
 from voicecli.listener.retention import Forget
 from voicecli.listener.routes import Route
 from voicecli.listener.server import Listener
@@ -29,6 +28,7 @@ from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
+from voicecli.voice_api.replies import HANG_UP, Reply
 
 T = TypeVar("T")
 
@@ -43,7 +43,8 @@ class Plan:
     """What to listen for, and how. ``port`` 0 lets the system choose; ``forward_timeout`` is in seconds.
 
     ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
-    machine gets in. ``register`` has the types of webhooks to point here. With ``token_is_new``
+    machine gets in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
+    nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new``
     nobody has been told the token yet. With ``own_actions`` the ``reply`` is for VCAs with one of these
     clientActionIds, and to those of other calls nothing is added. ``forget``, every hour,
     deletes what is old; without it nothing is.
@@ -62,6 +63,8 @@ class Plan:
     public_url: str | None = None
     tunnel: Callable[[int], Tunnel] | None = None
     register: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
     force: bool = False
     forget: Forget | None = None
 
@@ -236,7 +239,8 @@ class Service:
             return
         undo.push_async_callback(self._give_back, registration)
         take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
-        taken = await self._in_turn(partial(take, new_token=plan.token_is_new))
+        take = partial(take, new_token=plan.token_is_new, wanted=plan.wanted, spare=plan.spare)
+        taken = await self._in_turn(take)
         if taken:
             self._warn(f"Registered with 8x8 for {', '.join(taken)}.")
         watching = asyncio.create_task(self._watch(registration, receiver))

@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import VoicecliError
-from voicecli.listener.service import Tell
 from voicecli.store.attempts import open_questions
 from voicecli.store.sqlite import Store
+
+if TYPE_CHECKING:
+    from voicecli.listener.service import Tell
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether questions are open
 TERMINATION = 80.0  # seconds that open questions have after SIGTERM; systemd kills after 90
@@ -55,7 +58,7 @@ class Stay:
         self,
         home: Path,
         account: AccountId | None,
-        tell: Tell,
+        tell: "Tell",
         *,
         requests: EndRequests,
     ) -> None:

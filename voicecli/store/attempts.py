@@ -208,12 +208,6 @@ def attempts_where(store: Store, which: str, parameters: Sequence[object] = ()) 
         yield Attempt(number, placed, AttemptState(state), *rest)
 
 
-def is_session_known(store: Store, session_id: str) -> bool:
-    """Whether it is that of a call that 8x8 has accepted from here."""
-    [(known,)] = store.rows("SELECT EXISTS (SELECT 1 FROM calls WHERE session = ?)", (session_id,))
-    return bool(known)
-
-
 def attempt_of_session(store: Store, session_id: str) -> Attempt | None:
     """The one that has become this session."""
     which = "WHERE session = ? ORDER BY placed DESC LIMIT 1"

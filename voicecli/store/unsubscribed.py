@@ -5,7 +5,7 @@ They are kept apart from the events that told so, since those are deleted when t
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from voicecli import events
@@ -28,6 +28,18 @@ def numbers(store: Store) -> set[str]:
     """All who are not to be called (E.164)."""
     take_in(store)
     return {number for (number,) in store.rows("SELECT destination FROM unsubscribed") if number[0] == "+"}
+
+
+def among(store: Store, people: Iterable[str]) -> str | None:
+    """The first of these numbers that is not to be called, as E.164, however it was written; None where all
+    may be."""
+    take_in(store)
+    query = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"
+    for number in filter(None, map(_e164, people)):
+        [(found,)] = store.rows(query, (number,))
+        if found:
+            return number
+    return None
 
 
 def keep(store: Store, number: str, *, since: int, session: str) -> None:

@@ -1,0 +1,68 @@
+"""What a broadcast says: who can read it, and until when."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from voicecli.account import AccountId
+from voicecli.broadcast import contents
+from voicecli.broadcast import journal as journals
+from voicecli.broadcast.journal import Broadcast
+from voicecli.errors import ConfigurationError
+from voicecli.store.sqlite import Store
+
+TEXT = b"The code is 482913"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path) as store:
+        yield store
+
+
+def begun(store: Store) -> Broadcast:
+    journal = journals.create(
+        store,
+        account=AccountId("https://voice.8x8.com", "some_sub"),
+        file="",
+        fingerprint=b"",
+        shard=(1, 1),
+        options={},
+        said=TEXT,
+    )
+    journal.close()
+    return journal.broadcast
+
+
+def test_only_with_the_key_and_for_its_own_broadcast_it_can_be_read(store: Store, tmp_path: Path) -> None:
+    one, another = begun(store), begun(store)
+    assert contents.is_kept(store, one)
+    assert contents.read(store, one) == TEXT
+    assert one.sealed != another.sealed
+    assert all(TEXT not in path.read_bytes() for path in tmp_path.iterdir())
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        contents.read(store, one._replace(sealed=another.sealed))
+
+
+def test_once_it_is_forgotten_nothing_of_it_is_in_the_file_or_its_log(store: Store, tmp_path: Path) -> None:
+    before = begun(store)
+    contents.forget(store, before)
+    broadcast = journals.find(store, before.id, planning=True)
+    assert not contents.is_kept(store, broadcast)
+    assert all(before.sealed[-16:] not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_one_that_an_earlier_version_began_can_be_read_by_its_pad(store: Store, tmp_path: Path) -> None:
+    broadcast, pad = begun(store), os.urandom(len(TEXT))
+    path = tmp_path / f"broadcast-{broadcast.id}.pad"
+    path.write_bytes(pad)
+    earlier = broadcast._replace(sealed=bytes(a ^ b for a, b in zip(TEXT, pad, strict=True)))
+    assert contents.is_kept(store, earlier)
+    assert contents.read(store, earlier) == TEXT
+    contents.forget(store, earlier)
+    assert not path.exists()
+    assert not contents.is_kept(store, earlier)
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        contents.read(store, earlier)

@@ -1,0 +1,34 @@
+"""What a broadcast says, sealed in its row for as long as there is somebody left to call: an interrupted one
+goes on by its id alone, so it has to outlive the process, and nobody is to read it in the store."""
+
+from voicecli.broadcast.journal import Broadcast, pad
+from voicecli.errors import ConfigurationError, StoreFailed
+from voicecli.store import sealing
+from voicecli.store.sqlite import Store
+
+_HINT = "It can't go on. voicecli broadcast results says who was called; call the others anew."
+
+
+def read(store: Store, broadcast: Broadcast) -> bytes:
+    """What it says. Raises ConfigurationError where that can't be read any more."""
+    try:
+        if sealing.is_sealed(broadcast.sealed):
+            return sealing.unseal(store.path.parent, broadcast.sealed, broadcast.id.encode())
+        random = pad(store, broadcast).read_bytes()
+        return bytes(a ^ b for a, b in zip(broadcast.sealed, random, strict=True))
+    except (ConfigurationError, StoreFailed, OSError, ValueError) as error:
+        raise ConfigurationError(f"What broadcast {broadcast.id} says can't be read.", hint=_HINT) from error
+
+
+def is_kept(store: Store, broadcast: Broadcast) -> bool:
+    """Whether there is something to read."""
+    return sealing.is_sealed(broadcast.sealed) or pad(store, broadcast).exists()
+
+
+def forget(store: Store, broadcast: Broadcast) -> None:
+    """Nobody can read it any more. Raises StoreFailed."""
+    pad(store, broadcast).unlink(missing_ok=True)
+    store.overwrite()
+    with store.change() as change:
+        change("UPDATE broadcasts SET sealed = x'' WHERE number = ?", (broadcast.number,))
+    store.empty_log()

@@ -1,0 +1,232 @@
+"""How a call of ours goes on: a callflow is sent up to its first question, and what follows is the reply to
+the VCA webhooks.
+
+8x8's pages disagree on when a VCA comes. ``capture``, the documented way: after a sayAndCapture, and when the
+actions have run out without a hangup. ``say``: after every action. ``connect``: upon connecting, too. They do
+not say whether a reply comes before what was left of the callflow or in its place. The rule here is exact
+under the first, and under all of them it shortens no call and dials nobody twice.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from json import dumps
+from typing import NamedTuple
+
+from voicecli.events import Event, Received
+from voicecli.rules import Action
+from voicecli.untrusted import whole
+from voicecli.voice_api.replies import NOTHING, Reply
+
+RINGING = 60.0  # seconds that it rings at most
+FASTEST, SLOWEST = 25, 10  # characters a second that are spoken, at speed 1
+LONG_CHARACTERS = 5  # for how many a digit counts at the slowest, or a character that is a syllable or a word
+SHORTEST_FILE = 2.0  # seconds
+TRIES, TIMEOUT = 1, 5_000  # the least of 8x8's defaults for sayAndCapture (milliseconds)
+TOLERANCE = 1.0  # seconds by which times that are told in whole seconds can be wrong
+
+
+def split(callflow: Sequence[Action]) -> tuple[Sequence[Action], Sequence[Action]]:
+    """What is sent, which ends with the first question, and the rest; without a question nothing is left."""
+    end = _next_question(callflow, 0)
+    end = len(callflow) if end is None else end + 1
+    return callflow[:end], callflow[end:]
+
+
+def asks(callflow: Sequence[Action]) -> bool:
+    """Whether there is a question (sayAndCapture) in it."""
+    return _next_question(callflow, 0) is not None
+
+
+def continue_call(
+    flow: Sequence[Action], *, accepted: int | None, earlier: Iterable[Received], event: Received
+) -> Reply | None:
+    """The reply to a VCA of a call of ours: what is left of its whole callflow, up to the next question or to
+    its end. None where nothing is left and the callflow has no hangup: the call has nothing more to do.
+
+    ``accepted`` is when 8x8 took the request (microseconds since 1970), ``earlier`` has the call's events
+    that came before this one, in that order: its VCAs, which have moved it on, and its VCSs, which tell of
+    the legs. The same VCA again (same eventId) gets the same reply.
+    """
+    if not flow or flow[0].get("action") != "makeCall":  # of a scenario nobody knows what is left
+        return NOTHING
+    course = _Course(flow, accepted)
+    answered: set[bytes] = set()
+    wanted = _identity(event.event)
+    for received in earlier:
+        if received.event.type == "VCS":
+            course.report(received)
+        elif received.event.type == "VCA" and (identity := _identity(received.event)) not in answered:
+            reply = course.reply(received)
+            if identity == wanted:
+                return reply
+            answered.add(identity)
+    return course.reply(event)
+
+
+class _Moment(NamedTuple):
+    """By 8x8's clock, where the event tells, and by ours."""
+
+    told: int | None
+    received: int
+
+    def seconds_since(self, earlier: "_Moment") -> float:
+        told = None if self.told is None or earlier.told is None else self.told - earlier.told
+        return (self.received - earlier.received if told is None or told < 0 else told) / 1e6
+
+
+class _Course:
+    """How far a call has come in its callflow, by what was reported of it."""
+
+    def __init__(self, flow: Sequence[Action], accepted: int | None) -> None:
+        self._flow = flow
+        self._accepted = accepted
+        self._at = 1  # the action that comes next; the first one calls
+        self._handed = len(split(flow)[0])  # 8x8 has got the actions before this one
+        self._last: _Moment | None = None  # of a VCA
+        self._connected: _Moment | None = None
+        self._bridge = next(
+            (index for index, one in enumerate(flow) if index and _kind(one) == "makeCall"), 0
+        )
+        self._bridge_began = False
+        self._bridge_ended: _Moment | None = None
+
+    def report(self, received: Received) -> None:
+        """Take in a VCS."""
+        status, moment = received.event.status, _moment(received)
+        if self._is_of_second_leg(received.event):
+            self._bridge_began = True
+            if status == "CALL_DISCONNECTED":
+                self._bridge_ended = moment
+        elif status in ("CALL_CONNECTED", "ANSWERED") and self._connected is None:
+            self._connected = moment
+
+    def reply(self, received: Received) -> Reply | None:
+        """Move on by a VCA, and say what is left."""
+        now = _moment(received)
+        left = self._elapsed(now), self._at
+        self._move(received.event, now)
+        self._last = now
+        question = _next_question(self._flow, self._at)
+        end = len(self._flow) if question is None else question + 1
+        if self._at <= self._bridge < min(end, self._handed) and self._may_have_begun(*left):
+            return NOTHING
+        self._handed = max(self._handed, end)
+        return Reply(self._flow[self._at : end]) if self._at < end else None
+
+    def _move(self, event: Event, now: _Moment) -> None:
+        since = self._elapsed(now)
+        bridged = self._bridge_began and self._at <= self._bridge < self._handed
+        if bridged:  # it is over, or no VCA would come
+            self._at = self._bridge + 1
+            since = 0.0 if self._bridge_ended is None else now.seconds_since(self._bridge_ended)
+        question = _next_question(self._flow, self._at)
+        if event.digits is not None and question is not None:
+            self._at = question + 1
+        elif (awaited := self._awaited_action(question)) is not None and self._can_be_over(awaited, since):
+            before = self._flow[self._at : awaited]
+            again = bool(before) and _slowest(before) >= since
+            self._at = awaited if again else awaited + 1
+        elif self._last is not None and not bridged and self._at < self._final():
+            self._at += 1
+
+    def _final(self) -> int:
+        """Where the callflow has nothing more but its hangup, or ends."""
+        return len(self._flow) - (_kind(self._flow[-1]) == "hangup")
+
+    def _awaited_action(self, question: int | None) -> int | None:
+        """After which action the next VCA is documented to come: the question, else the last action where no
+        hangup follows it. None where the callflow hangs up by itself."""
+        if question is not None:
+            return question
+        hangs_up = self._final() < len(self._flow)
+        return None if hangs_up or self._at >= len(self._flow) else len(self._flow) - 1
+
+    def _elapsed(self, now: _Moment) -> float:
+        """Seconds in which the actions from the next one on can have been carried out; less than none where
+        nobody knows."""
+        start = self._last or self._connected
+        if start is not None:
+            return now.seconds_since(start)
+        return -math.inf if self._accepted is None else (now.received - self._accepted) / 1e6 - RINGING
+
+    def _can_be_over(self, awaited: int, elapsed: float) -> bool:
+        needed = sum(map(_fastest, self._flow[self._at : awaited])) + _shortest(self._flow[awaited])
+        return elapsed >= needed - min(TOLERANCE, needed / 10)
+
+    def _may_have_begun(self, elapsed: float, at: int) -> bool:
+        """Whether 8x8 can have dialled the second leg when it had that much time since the action ``at``. A
+        VCS tells; but it may be late, or there are none."""
+        return self._connected is None or elapsed >= _slowest(self._flow[at : self._bridge])
+
+    def _is_of_second_leg(self, event: Event) -> bool:
+        called = [_digits_of(action) for action in (self._flow[0], self._flow[self._bridge])]
+        return called[0] != called[1] == event.destination.lstrip("+")
+
+
+def _kind(action: Action) -> object:
+    return action.get("action")
+
+
+def _params(action: Action) -> Mapping[str, object]:
+    params = action.get("params")
+    return params if isinstance(params, Mapping) else {}
+
+
+def _digits_of(action: Action) -> str:
+    return str(_params(action).get("destination")).lstrip("+")
+
+
+def _next_question(callflow: Sequence[Action], start: int) -> int | None:
+    kinds = map(_kind, callflow[start:])
+    return next((start + index for index, kind in enumerate(kinds) if kind == "sayAndCapture"), None)
+
+
+def _moment(received: Received) -> _Moment:
+    return _Moment(received.event.timestamp, received.received)
+
+
+def _identity(event: Event) -> bytes:
+    return event.identity(lambda: dumps(event.payload, sort_keys=True).encode())
+
+
+# -- how long actions take, in seconds ---------------------------------------------------------------
+
+
+def _fastest(action: Action) -> float:
+    """At least; nothing for a file or a bridge, of which nobody knows."""
+    params = _params(action)
+    said = params.get("text", params.get("promptMessage"))
+    seconds = len(str(said or "")) * _repetition(params) / FASTEST / max(1.0, _speed(params))
+    if _kind(action) != "sayAndCapture":
+        return seconds
+    limits = [limit for name in ("digitTimeout", "overallTimeout") if (limit := whole(params.get(name)))]
+    return (whole(params.get("noOfTries")) or TRIES) * (seconds + min(limits, default=TIMEOUT) / 1000)
+
+
+def _shortest(action: Action) -> float:
+    """At least, for one whose end is awaited. A bridge that no VCS tells of never ends."""
+    return {"playFile": SHORTEST_FILE, "makeCall": math.inf}.get(str(_kind(action)), _fastest(action))
+
+
+def _slowest(actions: Sequence[Action]) -> float:
+    """At most."""
+    return sum(_slowest_of(action) for action in actions)
+
+
+def _slowest_of(action: Action) -> float:
+    if _kind(action) in ("playFile", "makeCall"):
+        return math.inf
+    params = _params(action)
+    characters = sum(
+        LONG_CHARACTERS if c.isdigit() or c >= "\u1100" else 1 for c in str(params.get("text") or "")
+    )
+    return characters * _repetition(params) / SLOWEST / min(1.0, _speed(params))
+
+
+def _repetition(params: Mapping[str, object]) -> int:
+    return whole(params.get("repetition")) or 1
+
+
+def _speed(params: Mapping[str, object]) -> float:
+    speed = params.get("speed")
+    return float(speed) if isinstance(speed, int | float) and speed > 0 else 1.0
