@@ -82,6 +82,12 @@ def events_of_one(store: Store, session_id: str, *, kind: str = "") -> list[Rece
     return list(_received(store, which, (session_id, kind)))
 
 
+def summaries_of(store: Store, sessions: Sequence[str]) -> Iterator[Received]:
+    """All summaries (VSS) of these sessions, session by session."""
+    which = f"WHERE session IN ({', '.join('?' * len(sessions))}) AND type = 'VSS' ORDER BY session, id"
+    return _received(store, which, tuple(sessions))
+
+
 def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]:
     """The summaries (VSS) from that moment on (microseconds since 1970), and whether each is the only one of
     its session."""
