@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from voicecli.rules import Action
 
 _MICROSECOND = timedelta(microseconds=1)
+LONGEST_CALL = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
+LONGEST_REQUEST = 300_000_000  # microseconds until a request is answered or given up, retries included
 
 
 class Attempts:
@@ -241,16 +243,21 @@ def record_session(store: Store, broadcast: int, client_request_id: str, session
 
 
 def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:
-    """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later."""
-    which = "WHERE session IS NULL AND client_action_id = ?"
-    return list(attempts_where(store, which, (client_action_id,)))
+    """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later, and
+    which can still go on."""
+    which = "WHERE session IS NULL AND client_action_id = ? AND coalesce(valid_until, placed) > ?"
+    return list(attempts_where(store, which, (client_action_id, now() - LONGEST_CALL)))
 
 
 def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]:
-    """Those between these numbers (either with or without +) whose answers have not come."""
-    which = "WHERE session IS NULL AND state = ? AND ltrim(source, '+') = ? AND ltrim(destination, '+') = ?"
+    """Those between these numbers (either with or without +) whose answers have not come and still can: a
+    process that was killed leaves such rows behind, too."""
+    which = (
+        "WHERE session IS NULL AND state = ? AND ltrim(source, '+') = ? AND ltrim(destination, '+') = ?"
+        " AND placed > ?"
+    )
     numbers = source.lstrip("+"), destination.lstrip("+")
-    return list(attempts_where(store, which, (AttemptState.SENDING, *numbers)))
+    return list(attempts_where(store, which, (AttemptState.SENDING, *numbers, now() - LONGEST_REQUEST)))
 
 
 def open_questions(store: Store, now: int, *, account: "AccountId | None" = None) -> list[Attempt]:

@@ -13,12 +13,11 @@ from voicecli.errors import StoreFailed
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store import cursors
-from voicecli.store.attempts import OUTCOME_READER, attempts_where
+from voicecli.store.attempts import LONGEST_CALL, OUTCOME_READER, attempts_where
 from voicecli.store.events import last_event, summaries_of
 from voicecli.store.sqlite import Store
 
 VSS = "vss"  # where an outcome is known from: the session summary
-FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
 _PAGE = 500  # summaries that are taken in by one commit
 
 
@@ -30,7 +29,7 @@ def take_in_outcomes(store: Store) -> None:
     while not _taken_in(store):
         pass
     which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
-    before = (now() - FLOW_OUTLIVES,)
+    before = (now() - LONGEST_CALL,)
     if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
         with store.change() as change:
             change(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
