@@ -115,7 +115,7 @@ def test_a_call_in_doubt_is_the_session_whose_summary_names_it(tmp_path: Path) -
     assert listed(tmp_path) == [OTHER, SESSION]
     for beginning in (SESSION, "disk"):
         session = found(tmp_path, beginning).session
-        assert (session.id, session.status, session.answer) == (SESSION, "BUSY", "no answer came")
+        assert (session.id, session.status, session.answer) == (SESSION, "BUSY", "accepted")
     assert found(tmp_path, OTHER).session.attempt is None
 
 

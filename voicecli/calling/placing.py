@@ -209,6 +209,7 @@ class Placing:
                 self._refuse_unsubscribed(store, requests[0])
             if self._guard.once is not None:
                 within, named = self._guard.once
+                _learn_sessions(store)
                 for request in requests:
                     self._attempts(store).refuse_repetition(request, named=named, within=within)
 
@@ -234,6 +235,7 @@ class Placing:
                 if once is None:
                     number = attempts.begin(request)
                 else:
+                    _learn_sessions(store)
                     number = attempts.claim(request, named=once.named, within=once.within)
         except ConfigurationError as error:
             if self._guard.needs_store or once is not None:
@@ -273,6 +275,13 @@ class Placing:
             yield
         except VoicecliError as error:
             self._warn(f"{trouble}. {error.message}")
+
+
+def _learn_sessions(store: Store) -> None:
+    """Those of calls whose answers were lost, as far as summaries have told them."""
+    from voicecli.store.outcomes import take_in_if_possible
+
+    take_in_if_possible(store)
 
 
 _NOTHING_SENT = " Nothing was sent."

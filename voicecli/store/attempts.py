@@ -64,35 +64,35 @@ class Attempts:
         mark = fingerprints[0] if fingerprints else None
         row = self.row(request, asks=asks, flow=flow, fingerprint=mark, guarded=guarded)
         with self._store.change() as change:
-            self._refuse_repetition(request, fingerprints, within)
-            return change(INSERT, row).lastrowid or 0
+            before = self._same(request, fingerprints, within)
+            if before is None:
+                return change(INSERT, row).lastrowid or 0
+        raise _placed_before(before)
 
     def refuse_repetition(self, request: CallRequest, *, named: bool, within: timedelta) -> None:
         """Raises PlacedBefore where ``claim`` would do so now."""
-        self._refuse_repetition(request, [] if named else self._fingerprints(request), within)
+        before = self._same(request, [] if named else self._fingerprints(request), within)
+        if before is not None:
+            raise _placed_before(before)
 
-    def _refuse_repetition(
-        self, request: CallRequest, fingerprints: Sequence[bytes], within: timedelta
-    ) -> None:
+    def _same(self, request: CallRequest, fingerprints: Sequence[bytes], within: timedelta) -> Attempt | None:
+        """The newest that counts as the same."""
         since = now() - within // _MICROSECOND
         among = ", ".join("?" * len(fingerprints))
-        before = next(
-            self._store.rows(
-                "SELECT placed, state, session FROM calls WHERE base_url = ? AND subaccount = ?"  # noqa: S608
-                f" AND placed > ? AND (fingerprint IN ({among}) OR client_request_id = ?)"
-                " ORDER BY placed DESC LIMIT 1",
-                (*self._account, since, *fingerprints, request.client_request_id),
-            ),
-            None,
+        which = (
+            f"WHERE base_url = ? AND subaccount = ? AND placed > ? AND (fingerprint IN ({among})"
+            " OR client_request_id = ?) ORDER BY placed DESC LIMIT 1"
         )
-        if before is not None:
-            raise _placed_before(*before)
+        parameters = (*self._account, since, *fingerprints, request.client_request_id)
+        return next(attempts_where(self._store, which, parameters), None)
 
     def record_answer(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
         """What became of a request: None for one that was certainly not carried out. A session that is known
         by then, from a summary that was quicker, stays known."""
         with self._store.change() as change:
             change(*answer(number, state, session_id))
+            if session_id is not None:
+                change(READ_AGAIN, (session_id,))
 
     def row(
         self,
@@ -150,6 +150,15 @@ INSERT = (
 )
 
 
+OUTCOME_READER = "outcomes"  # in seen_events
+READ_AGAIN = (
+    "UPDATE seen_events SET event = first.id - 1 FROM"  # noqa: S608 - a word of ours
+    " (SELECT min(id) AS id FROM events WHERE session = ? AND type = 'VSS') AS first"
+    f" WHERE reader = '{OUTCOME_READER}' AND event >= first.id"
+)
+"""For a session that an answer has told: where its summary was quicker, it is read once more."""
+
+
 def answer(number: int, state: AttemptState | None, session_id: str | None) -> tuple[str, tuple[object, ...]]:
     """The statement for ``Attempts.record_answer``, and its parameters."""
     match state:
@@ -164,13 +173,14 @@ def answer(number: int, state: AttemptState | None, session_id: str | None) -> t
             return "UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number)
 
 
-def _placed_before(placed: int, state: str, session_id: str | None) -> PlacedBefore:
-    sure = "was placed" if state == AttemptState.ACCEPTED else "was sent, and may have been placed,"
-    session = f" as session {session_id}" if session_id else ""
+def _placed_before(attempt: Attempt) -> PlacedBefore:
+    is_sure = attempt.state is AttemptState.ACCEPTED
+    sure = "was placed" if is_sure else "was sent, and may have been placed,"
+    session = f" as session {attempt.session_id}" if attempt.session_id else ""
     return PlacedBefore(
-        f"The same call {sure} {_ago((now() - placed) // 1_000_000)}{session}: nothing was sent.",
+        f"The same call {sure} {_ago((now() - attempt.placed) // 1_000_000)}{session}: nothing was sent.",
         hint="--within says how long a call counts as the same; without --once it is placed again.",
-        session_id=session_id,
+        session_id=attempt.session_id,
     )
 
 
@@ -212,6 +222,22 @@ def attempt_of_session(store: Store, session_id: str) -> Attempt | None:
     """The one that has become this session."""
     which = "WHERE session = ? ORDER BY placed DESC LIMIT 1"
     return next(attempts_where(store, which, (session_id,)), None)
+
+
+def sessions_of_request(store: Store, client_request_id: str) -> list[str]:
+    """The sessions that requests with this id have become, as far as they are known."""
+    which = "WHERE client_request_id = ? AND session IS NOT NULL"
+    return [str(attempt.session_id) for attempt in attempts_where(store, which, (client_request_id,))]
+
+
+def record_session(store: Store, broadcast: int, client_request_id: str, session_id: str) -> None:
+    """The request of a broadcast whose answer was lost has become this session, as a summary says."""
+    with store.change() as change:
+        change(
+            "UPDATE calls SET state = ?, session = ? WHERE client_request_id = ? AND broadcast = ?"
+            " AND session IS NULL",
+            (AttemptState.ACCEPTED, session_id, client_request_id, broadcast),
+        )
 
 
 def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from voicecli import clock
-from voicecli.store import unsubscribed
+from voicecli.store import outcomes, unsubscribed
 from voicecli.store.events import last_event
 from voicecli.store.sqlite import Store
 
@@ -32,10 +32,12 @@ def prune(
     which gives how many events and how many calls it took. After each it rests, for others want to write,
     too: ``rest`` gets the seconds that the step took.
 
-    Who has unsubscribed stays known: it is noted before, and events that come meanwhile are left.
+    Who has unsubscribed stays known, and how the calls ended that are left: it is noted before, and events
+    that come meanwhile are left.
     """
     last = last_event(store)
     unsubscribed.take_in(store)
+    outcomes.take_in_outcomes(store)
     store.overwrite()
     for table, moment, free in (
         ("events", "received", f"id <= {last}"),

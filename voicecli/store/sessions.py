@@ -9,21 +9,20 @@ from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt
 from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
-from voicecli.store.attempts import attempts_where
+from voicecli.store.attempts import attempt_of_session, attempts_where
 from voicecli.store.events import (
     LAST,
     PAGE,
     Place,
     beginning_with,
     events_of_one,
-    events_since,
     in_pages,
     summaries_since,
 )
+from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.sqlite import Store
 
 MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several
-LONGEST_CALL = 24 * 3_600_000_000  # microseconds from its placing to its summary
 
 
 # -- sessions ----------------------------------------------------------------------------------------
@@ -34,12 +33,12 @@ def sessions(store: Store, *, since: int = 0) -> Iterator[SessionRecord]:
     first."""
     calls: set[int] = set()  # that were given out
     ids: set[str] = set()
+    take_in_if_possible(store)
     streams = (_first_heard_of(store, since), _placed_since(store, since))
     for _, _, session_id, call in merge(*streams, key=lambda entry: entry.place, reverse=True):
         if call is not None and (call.id in calls or session_id in ids):
             continue
         found = events_of_one(store, session_id)
-        call = call or _call_in_doubt(store, found)
         if call is not None:
             calls.add(call.id)
         if session_id:
@@ -52,6 +51,7 @@ def session(store: Store, beginning: str) -> SessionRecord:
     and where there are several."""
     if not beginning:
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
+    take_in_if_possible(store)
     ids = _sessions_that_begin(store, beginning)
     calls = [] if ids == [beginning] else _calls_that_begin(store, beginning)
     if calls and calls[0].client_request_id == beginning:
@@ -61,8 +61,7 @@ def session(store: Store, beginning: str) -> SessionRecord:
         found.setdefault(call.session_id or call.client_request_id, call.client_request_id)
     if len(found) == 1:
         if not ids and calls[0].session_id is None:
-            session_id = _session_of_one_in_doubt(store, calls[0])
-            return _record(calls[0], events_of_one(store, session_id))
+            return _record(calls[0], [])
         return _one(store, *found)
     if not found:
         raise InvalidInput(
@@ -145,29 +144,9 @@ class _Entry(NamedTuple):
         return self.start, self.number
 
 
-def _call_in_doubt(store: Store, found: list[Received]) -> Attempt | None:
-    """The call without an answer that turns out to be this session: its VSS names the clientRequestId."""
-    request_id = Session.of(None, found).client_request_id
-    if not request_id:
-        return None
-    which = "WHERE client_request_id = ? AND session IS NULL AND placed <= ? ORDER BY placed DESC LIMIT 1"
-    return next(attempts_where(store, which, (request_id, found[-1].received)), None)
-
-
-def _session_of_one_in_doubt(store: Store, call: Attempt) -> str:
-    """The same from the other end; nothing where no VSS names it."""
-    for kept in events_since(store, call.placed, kind="VSS"):
-        if kept.received > call.placed + LONGEST_CALL:
-            break
-        if kept.event.client_request_id == call.client_request_id:
-            return kept.event.session_id
-    return ""
-
-
 def _one(store: Store, session_id: str) -> SessionRecord:
     found = events_of_one(store, session_id)
-    call = next(attempts_where(store, "WHERE session = ? ORDER BY placed DESC", (session_id,)), None)
-    return _record(call or _call_in_doubt(store, found), found)
+    return _record(attempt_of_session(store, session_id), found)
 
 
 def _record(call: Attempt | None, found: list[Received]) -> SessionRecord:
@@ -180,12 +159,10 @@ def _record(call: Attempt | None, found: list[Received]) -> SessionRecord:
 def statistics(store: Store, since: int) -> Statistics:
     """The figures of the calls whose summaries came from that moment on (microseconds since 1970), and how
     many were heard of or placed since then without one."""
+    take_in_if_possible(store)
     figures = Statistics()
-    doubtful = list(attempts_where(store, "WHERE placed >= ? AND session IS NULL", (since,)))
-    unknown = {call.client_request_id for call in doubtful}
     several: set[str] = set()
     for kept, is_only in summaries_since(store, since):
-        unknown.discard(kept.event.client_request_id)
         if is_only:
             figures.add(Session.of(None, [kept]))
         else:
@@ -204,5 +181,6 @@ def statistics(store: Store, since: int) -> Statistics:
         (since,),
     )
     figures.open = heard_of + silent
-    figures.in_doubt = sum(call.client_request_id in unknown for call in doubtful)
+    in_doubt = "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NULL"
+    [(figures.in_doubt,)] = store.rows(in_doubt, (since,))
     return figures

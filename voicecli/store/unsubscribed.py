@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from voicecli import events
 from voicecli.events import Event
+from voicecli.store import cursors
 from voicecli.store.sqlite import Store
 from voicecli.vocabulary import UNSUBSCRIBED_WORD, is_unsubscribed
 
@@ -69,7 +70,7 @@ class _Found(NamedTuple):
 def _taken_in(store: Store) -> bool:
     """Take in what there is; False where another process did so meanwhile, for then a person may have allowed
     some of it again."""
-    seen = _seen(store)
+    seen = cursors.position(store, _READER)
     [(last,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
     new = list(_found(store, "id > ? AND id <= ?", (seen, last))) if last > seen else []
     waiting = (
@@ -80,7 +81,7 @@ def _taken_in(store: Store) -> bool:
         return True
     insert = "INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)"
     with store.change() as change:
-        if _seen(store) != seen:
+        if not cursors.advance(store, change, _READER, seen, max(seen, last)):
             return False
         for one in known_now:
             key = _WAITING.format(one.event)
@@ -91,15 +92,7 @@ def _taken_in(store: Store) -> bool:
         for one in (*known_now, *new):
             for destination in one.people:
                 change(insert, (destination, one.received, one.session))
-        change("INSERT OR REPLACE INTO seen_events VALUES (?, ?)", (_READER, max(seen, last)))
     return True
-
-
-def _seen(store: Store) -> int:
-    """The newest event that was taken in."""
-    query = "SELECT coalesce(max(event), 0) FROM seen_events WHERE reader = ?"
-    [(number,)] = store.rows(query, (_READER,))
-    return int(number)
 
 
 def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator[_Found]:

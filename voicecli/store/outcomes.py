@@ -1,0 +1,104 @@
+"""How the calls that were placed from here have ended: the one reader of the events that tells the attempts.
+
+Whoever asks for outcomes lets it read first; the process that takes events in never does.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import groupby
+
+from voicecli import events
+from voicecli.clock import now
+from voicecli.errors import StoreFailed
+from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.session import Session
+from voicecli.store import cursors
+from voicecli.store.attempts import OUTCOME_READER, attempts_where
+from voicecli.store.events import last_event, summaries_of
+from voicecli.store.sqlite import Store
+
+VSS = "vss"  # where an outcome is known from: the session summary
+FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
+_PAGE = 500  # summaries that are taken in by one commit
+
+
+def take_in_outcomes(store: Store) -> None:
+    """Read the summaries (VSS) that came since the last time: note how each attempt has ended, and which
+    session one whose answer was lost has become. Callflows that nobody needs any more are deleted: those of
+    calls that have ended, and those whose time is long over. Raises StoreFailed."""
+    store.overwrite()
+    while not _taken_in(store):
+        pass
+    which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
+    before = (now() - FLOW_OUTLIVES,)
+    if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
+        with store.change() as change:
+            change(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
+        store.empty_log()
+
+
+def take_in_if_possible(store: Store) -> None:
+    """The same for who only looks: where nothing can be written, what was known before is shown."""
+    with suppress(StoreFailed):
+        take_in_outcomes(store)
+
+
+def _taken_in(store: Store) -> bool:
+    """Take in some of what there is; whether that was all."""
+    seen, newest = cursors.position(store, OUTCOME_READER), last_event(store)
+    if newest <= seen:
+        return True
+    query = (
+        "SELECT id, received, session, EXISTS (SELECT 1 FROM calls WHERE calls.session = events.session)"
+        " FROM events WHERE id > ? AND id <= ? AND type = 'VSS' AND session != '' ORDER BY id LIMIT ?"
+    )
+    new = list(store.rows(query, (seen, newest, _PAGE)))
+    upto = int(new[-1][0]) if len(new) == _PAGE else newest
+    known = {str(session) for *_, session, is_known in new if is_known}
+    ended = list(_ended(store, known))
+    lost = _lost(store, [(number, received) for number, received, _, is_known in new if not is_known])
+    ended += [(attempt, Session.of(attempt, summaries_of(store, [session]))) for session, attempt in lost]
+    with store.change() as change:
+        if not cursors.advance(store, change, OUTCOME_READER, seen, upto):
+            return False
+        for attempt, session in ended:
+            told = (AttemptState.ACCEPTED, session.id, session.outcome, VSS, session.seconds)
+            change(_END, (*told, attempt.id))
+    if any(attempt.asks is not None for attempt, _ in ended):
+        store.empty_log()
+    return upto == newest
+
+
+def _ended(store: Store, sessions: Iterable[str]) -> Iterator[tuple[Attempt, Session]]:
+    """Of sessions that are known to be attempts', these, and what their summaries tell."""
+    sessions = list(sessions)
+    among = f"WHERE session IN ({', '.join('?' * len(sessions))})"
+    attempts = {attempt.session_id: attempt for attempt in attempts_where(store, among, sessions)}
+    for session_id, told in groupby(summaries_of(store, sessions), lambda kept: kept.event.session_id):
+        session = Session.of(attempts[session_id], told)
+        if session.outcome is not None:
+            yield attempts[session_id], session
+
+
+def _lost(store: Store, summaries: Iterable[tuple[int, int]]) -> Iterator[tuple[str, Attempt]]:
+    """The sessions of those summaries, by number and moment of arrival, that name an attempt whose answer has
+    not come; and it. Of several with the same clientRequestId, the newest that left before it came."""
+    if not any(store.rows("SELECT 1 FROM calls WHERE session IS NULL LIMIT 1")):
+        return
+    taken: dict[int, str] = {}  # by attempt
+    which = "WHERE client_request_id = ? AND session IS NULL AND placed <= ? ORDER BY placed DESC"
+    for number, received in summaries:
+        [(body,)] = store.rows("SELECT body FROM events WHERE id = ?", (number,))
+        event = events.parse(body)
+        if event is None or event.outcome is None or not event.client_request_id:
+            continue
+        for attempt in attempts_where(store, which, (event.client_request_id, received)):
+            if taken.setdefault(attempt.id, event.session_id) == event.session_id:
+                yield event.session_id, attempt
+                break
+
+
+_END = (
+    "UPDATE calls SET state = ?1, session = ?2, outcome = ?3, outcome_source = ?4, seconds = ?5,"
+    " sealed = NULL WHERE id = ?6 AND coalesce(session, ?2) = ?2"
+)
