@@ -31,7 +31,7 @@ from voicecli.vocabulary import Outcome
 
 RUNS, FRACTION, SEED = 500, 50, 14
 TIME_SCALE = 30.0
-PRESSES_1, BUSY, AGENT = "7105", "0486", "+33199005678"
+PRESSES_1, ALSO_PRESSES_1, BUSY, AGENT = "7105", "7106", "0486", "+33199005678"
 ANSWERING = ("1234", PRESSES_1, "7205", "8123")
 PATIENCE = ("--request-timeout", "2", "--timeout", "20s")
 VOICE = "en-US-BenjaminRUS"
@@ -227,7 +227,7 @@ class Harness:
             case Mode.CONFIRM:
                 return ["call", case.number, "Press one.", "--confirm", "1", *PATIENCE, *self.way_in]
             case Mode.UNTIL_CONFIRMED:
-                who = (case.number, PREFIX + PRESSES_1)
+                who = (case.number, PREFIX + ALSO_PRESSES_1)
                 options = ("--confirm", "1", "--until-confirmed")
                 return ["call", *who, "Press one.", *options, *PATIENCE, *self.way_in]
             case Mode.FILE | Mode.BRIDGE:
