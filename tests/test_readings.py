@@ -177,6 +177,7 @@ class Harness:
         self.way_in = registering()[:4]
         self._environment = {"VOICECLI_HOME": str(home), "WEBHOOK_AUTH_TOKEN": TOKEN}
         self.files = {mode: home.parent / f"{mode.name}.json" for mode in FILES}
+        home.parent.mkdir(parents=True, exist_ok=True)
         for mode, path in self.files.items():
             path.write_text(json.dumps(FILES[mode]))
         assert isinstance(sandbox.sandbox, FaultySandbox)
