@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from voicecli.rules import Action
 
 _MICROSECOND = timedelta(microseconds=1)
+FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
+ANSWER_OUTLIVES = 3_600_000_000  # microseconds from the request on: no client waits as long for its answer
 
 
 class Attempts:
@@ -43,6 +45,7 @@ class Attempts:
         """Write down a request that is about to leave. ``asks``, ``broadcast`` and ``line`` are as in
         ``Attempt``; ``flow`` is the whole callflow, which is kept sealed for who answers its questions. Gives
         the number to ``record_answer`` by."""
+        forget_late_flows(self._store)
         row = self.row(request, asks=asks, flow=flow, broadcast=broadcast, line=line)
         with self._store.change() as change:
             return change(INSERT, row).lastrowid or 0
@@ -62,6 +65,7 @@ class Attempts:
         fingerprints = [] if named else self._fingerprints(request)
         guarded = now() + within // _MICROSECOND
         mark = fingerprints[0] if fingerprints else None
+        forget_late_flows(self._store)
         row = self.row(request, asks=asks, flow=flow, fingerprint=mark, guarded=guarded)
         with self._store.change() as change:
             before = self._same(request, fingerprints, within)
@@ -80,7 +84,7 @@ class Attempts:
         since = now() - within // _MICROSECOND
         among = ", ".join("?" * len(fingerprints))
         which = (
-            f"WHERE base_url = ? AND subaccount = ? AND placed > ? AND (fingerprint IN ({among})"
+            f"WHERE base_url = ? AND subaccount = ? AND +placed > ? AND (fingerprint IN ({among})"
             " OR client_request_id = ?) ORDER BY placed DESC LIMIT 1"
         )
         parameters = (*self._account, since, *fingerprints, request.client_request_id)
@@ -232,9 +236,13 @@ def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt
 
 def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]:
     """Those between these numbers (either with or without +) whose answers have not come."""
-    which = "WHERE session IS NULL AND state = ? AND ltrim(source, '+') = ? AND ltrim(destination, '+') = ?"
+    which = (
+        "WHERE session IS NULL AND state = ? AND +placed > ? AND ltrim(source, '+') = ?"
+        " AND ltrim(destination, '+') = ?"
+    )
     numbers = source.lstrip("+"), destination.lstrip("+")
-    return list(attempts_where(store, which, (AttemptState.SENDING, *numbers)))
+    since = now() - ANSWER_OUTLIVES
+    return list(attempts_where(store, which, (AttemptState.SENDING, since, *numbers)))
 
 
 def open_questions(store: Store, now: int, *, account: "AccountId | None" = None) -> list[Attempt]:
@@ -261,6 +269,17 @@ def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
             )
             return flow
     return None
+
+
+def forget_late_flows(store: Store) -> None:
+    """Delete the callflows of calls whose time is long over, and whose summaries have not come."""
+    which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
+    before = (now() - FLOW_OUTLIVES,)
+    if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
+        store.overwrite()
+        with store.change() as change:
+            change(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
+        store.empty_log()
 
 
 _COLUMNS = (
