@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -181,11 +182,11 @@ class FullOnce(Journal):
 
     writes = 0
 
-    def write(self, rows: Sequence[Row], *, seen: int | None = None) -> None:
+    def write(self, changes: Iterable[tuple[Row, Row]], **more: Any) -> list[int]:
         self.writes += 1
         if self.writes == 2:
             raise StoreFailed("The store can't be written: database or disk is full.")
-        super().write(rows, seen=seen)
+        return super().write(changes, **more)
 
 
 def test_one_that_was_answered_429_is_not_unknown_when_the_disk_is_full_then(world: World) -> None:

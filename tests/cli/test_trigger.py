@@ -21,7 +21,10 @@ from voicecli.vocabulary import Outcome
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 TOKEN = "token-of-these-tests"
 NOW = datetime(2026, 7, 1, 12, 0, 0, 217_000, UTC)
-ASK = {"action": "sayAndCapture", "params": {"promptMessage": "?", "voiceProfile": "en-US-BenjaminRUS"}}
+ASK = {
+    "action": "sayAndCapture",
+    "params": {"promptMessage": "Press 1", "voiceProfile": "en-GB-Emma", "maxDigits": 1},
+}
 SAY = {"action": "say", "params": {"text": "Thanks", "voiceProfile": "en-US-BenjaminRUS"}}
 
 
@@ -361,9 +364,9 @@ def test_the_answer_is_told_in_one_line(trigger: Program, receiver: Receiver) ->
     [
         ({"callflow": [SAY, HANGUP]}, "say, hangup"),
         ({"callflow": [ASK]}, "sayAndCapture"),
-        ({"callflow": [ASK, HANGUP]}, "not a valid callflow: 8x8 ignores the digits of a sayAndCapture"),
-        ({"callflow": []}, "not a valid callflow: it has to have at least one action"),
-        ("", "not a valid callflow: it is empty, and has to have at least one action"),
+        ({"callflow": []}, "not a valid callflow: there is no action in it"),
+        ({"callflow": [ASK, HANGUP]}, "not a valid callflow: a hangup stands right behind a question"),
+        ("", "not a valid callflow: it is empty"),
         ("OK", "not a valid callflow: it is not a JSON object"),
         ([SAY], "not a valid callflow: it is not a JSON object"),
         ({}, "not a valid callflow: $.callflow: must be an array of actions"),

@@ -588,7 +588,7 @@ def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
     assert slow.sandbox.sessions[0].session_id in err
 
 
-def test_events_of_other_calls_are_answered_with_nothing(home: Path) -> None:
+def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
         with caller.under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
@@ -599,7 +599,7 @@ def test_events_of_other_calls_are_answered_with_nothing(home: Path) -> None:
             event = {"eventType": "CALL_ACTION", "payload": {"sessionId": "other", "eventData": "1"}}
             answer = httpx.post(target.url, json=event, headers={"Authorization": str(target.authorization)})
             waiting.kill()
-    assert answer.json() == {"callflow": []}
+    assert answer.json() == {"callflow": [{"action": "hangup"}]}
 
 
 def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:

@@ -3,21 +3,23 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from conftest import DEADLINE
-from receiver_world import TOKEN, receiving, vca, vss
+from receiver_world import TOKEN, World, receiving, vca, vss
 
 from voicecli.callflow import HANGUP
 from voicecli.listener import forward
+from voicecli.listener.repliers import Application, always
+from voicecli.voice_api.replies import HANG_UP
 
 SAY = {"action": "say", "params": {"text": "Your code is 482913", "voiceProfile": "en-GB-Emma"}}
 
 
-class Application:
+class App:
     """Somebody's own application, and what it got: path, headers and body of each request."""
 
     def __init__(self) -> None:
@@ -42,8 +44,8 @@ class Application:
 
 
 @asynccontextmanager
-async def application() -> AsyncIterator[Application]:
-    here = Application()
+async def application() -> AsyncIterator[App]:
+    here = App()
     app = web.Application()
     app.add_routes([web.route("*", "/{path:.*}", here.handle)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -57,8 +59,14 @@ async def application() -> AsyncIterator[Application]:
         await runner.cleanup()
 
 
+def asking(home: Path, url: str, *, timeout: float = 5.0) -> AbstractAsyncContextManager[World]:
+    """A receiver that asks the application for replies, and hangs up without one."""
+    replier = Application(url, timeout=timeout, instead=always(HANG_UP))
+    return receiving(home, forward_to=url, forward_timeout=timeout, replier=replier)
+
+
 async def test_the_applications_answer_becomes_the_reply(tmp_path: Path) -> None:
-    async with application() as app, receiving(tmp_path, forward_to=f"{app.url}/hooks") as world:
+    async with application() as app, asking(tmp_path, f"{app.url}/hooks") as world:
         app.answer = json.dumps({"callflow": [SAY, HANGUP], "clientActionId": "mine"}).encode()
         body = b'{"payload": {"sessionId":"s-1", "eventId" : "e-1"},"eventType":"CALL_ACTION"}'
         _, answer = await world.post("/api/webhooks/vca", body, headers={"X-Some": "header"})
@@ -73,7 +81,7 @@ def files(folder: Path) -> str:
 
 
 async def test_what_is_said_in_a_reply_is_not_written_to_disk(tmp_path: Path) -> None:
-    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+    async with application() as app, asking(tmp_path, app.url) as world:
         app.answer = json.dumps({"callflow": [SAY]}).encode()
         await world.event(vca())
     assert "482913" not in files(tmp_path)
@@ -81,7 +89,7 @@ async def test_what_is_said_in_a_reply_is_not_written_to_disk(tmp_path: Path) ->
 
 
 async def test_a_vca_that_comes_again_gets_the_same_reply_and_is_not_asked_twice(tmp_path: Path) -> None:
-    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+    async with application() as app, asking(tmp_path, app.url) as world:
         app.answer = json.dumps({"callflow": [SAY]}).encode()
         app.open.clear()
         at_once = [asyncio.create_task(world.event(vca())) for _ in range(5)]
@@ -95,10 +103,15 @@ async def test_a_vca_that_comes_again_gets_the_same_reply_and_is_not_asked_twice
 @pytest.mark.parametrize(
     ("answer", "status", "remark"),
     [
-        (b"", 200, "the application answered no valid callflow"),
-        (b"{}", 200, "the application answered no valid callflow"),
-        (b'{"callflow": [{"action": "dance"}]}', 200, "the application answered no valid callflow"),
-        (b"[" * 60_000, 200, "the application answered no valid callflow"),
+        (b"", 200, "the application answered no valid callflow: it is empty"),
+        (b"{}", 200, "the application answered no valid callflow: $.callflow: must be an array of actions"),
+        (b'{"callflow": []}', 200, "the application answered no valid callflow: there is no action in it"),
+        (
+            b'{"callflow": [{"action": "dance"}]}',
+            200,
+            "the application answered no valid callflow: $.callflow[0].action should be one of: ",
+        ),
+        (b"[" * 60_000, 200, "the application answered no valid callflow: it is not a JSON object"),
         (b'{"callflow": []}', 500, "the application answered HTTP 500"),
         (b" " * 70_000, 200, "the application answered too much"),
     ],
@@ -106,26 +119,27 @@ async def test_a_vca_that_comes_again_gets_the_same_reply_and_is_not_asked_twice
 async def test_an_answer_that_is_no_reply_is_replaced_and_told(
     tmp_path: Path, answer: bytes, status: int, remark: str
 ) -> None:
-    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+    async with application() as app, asking(tmp_path, app.url) as world:
         app.answer, app.status = answer, status
         assert await world.event(vca()) == (200, {"callflow": [HANGUP]})
-    assert (world.shown[0].reply, world.shown[0].remarks) == ("hangup", (remark,))
+    [told] = world.shown[0].remarks
+    assert (world.shown[0].reply, told[: len(remark)]) == ("hangup", remark)
 
 
 async def test_an_application_that_is_slow_or_away_does_not_hold_up_the_call(tmp_path: Path) -> None:
     async with application() as app:
-        async with receiving(tmp_path, forward_to=app.url, forward_timeout=0.1) as world:
+        async with asking(tmp_path, app.url, timeout=0.1) as world:
             app.open.clear()
             assert await world.event(vca()) == (200, {"callflow": [HANGUP]})
         url = app.url
     assert world.shown[0].remarks == ("the application did not answer within 0.1 s",)
-    async with receiving(tmp_path, forward_to=url) as world:
+    async with asking(tmp_path, url) as world:
         assert await world.event(vca(event_id="e-2")) == (200, {"callflow": [HANGUP]})
     assert world.shown[0].remarks == ("the application could not be reached",)
 
 
 async def test_other_events_are_passed_on_once_and_in_order_of_their_session(tmp_path: Path) -> None:
-    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+    async with application() as app, asking(tmp_path, app.url) as world:
         app.open.clear()
         events = [vss(session, number=number) for number in range(5) for session in ("s-1", "s-2")]
         for event in [*events, *events]:
@@ -143,7 +157,7 @@ async def test_what_waits_for_a_slow_application_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forward, "MAX_WAITING", 3)
-    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+    async with application() as app, asking(tmp_path, app.url) as world:
         app.open.clear()
         for number in range(10):
             await world.event(vss(number=number))
@@ -158,7 +172,7 @@ async def test_what_waits_for_a_slow_application_is_bounded(
 
 
 async def test_a_fault_of_ours_is_forgotten_when_the_event_comes_again(tmp_path: Path) -> None:
-    async with application() as app, receiving(tmp_path, forward_to=app.url) as world:
+    async with application() as app, asking(tmp_path, app.url) as world:
         app.answer = json.dumps({"callflow": [SAY]}).encode()
 
         def fail(_: object) -> None:

@@ -15,6 +15,7 @@ from receiver_world import TOKEN, receiving, vca, vss
 
 from voicecli.callflow import HANGUP
 from voicecli.listener import recorder, server
+from voicecli.listener.repliers import always
 from voicecli.rules import Action
 from voicecli.voice_api.replies import NOTHING, Reply
 
@@ -140,7 +141,7 @@ async def test_events_with_an_id_are_the_same_by_that(tmp_path: Path) -> None:
 async def test_the_same_event_many_times_at_once_is_kept_once(tmp_path: Path) -> None:
     async with receiving(tmp_path) as world:
         answers = await asyncio.gather(*(world.event(vca()) for _ in range(20)))
-        assert world.kept("times, reply") == [(20, "hangup")]
+    assert world.kept("times, reply") == [(20, "hangup")]
     assert answers == [(200, {"callflow": [HANGUP]})] * 20
     assert sorted(received.times for received in world.shown) == list(range(1, 21))
 
@@ -159,9 +160,9 @@ SAY: Action = {"action": "say", "params": {"text": "Thank you.", "voiceProfile":
 async def test_a_vca_is_answered_with_the_reply(
     tmp_path: Path, reply: Reply, answer: object, words: str
 ) -> None:
-    async with receiving(tmp_path, reply=reply) as world:
+    async with receiving(tmp_path, replier=always(reply)) as world:
         assert await world.event(vca(clientActionId="c-1")) == (200, answer)
-        assert world.kept("reply") == [(words,)]
+    assert world.kept("reply") == [(words,)]
     assert world.shown[0].reply == words
 
 

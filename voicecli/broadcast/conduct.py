@@ -18,3 +18,9 @@ class Conduct:
     timeout: float = 300.0
     digits: bool = False
     confirming: frozenset[str] = frozenset()
+
+    def accepts(self, digits: str | None) -> bool:
+        """Whether these are an answer that counts, so that nobody calls there again."""
+        if not self.digits or digits is None:
+            return False
+        return not self.confirming or digits in self.confirming

@@ -19,7 +19,7 @@ from voicecli.async_client import AsyncClient
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.hours import HORIZON, Hours
 from voicecli.broadcast.journal import Journal, Row, RowState, State
-from voicecli.broadcast.outcomes import Report, reports
+from voicecli.broadcast.outcomes import Report, reached_before, report_of, reports
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.progress import Progress
@@ -38,8 +38,10 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
+from voicecli.sessions.attempts import AttemptState
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
+from voicecli.store.attempts import Attempts
 from voicecli.tally import Tally
 
 LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
@@ -62,6 +64,7 @@ class _Flight:
     before: Row
     row: Row
     request: CallRequest
+    number: int = 0  # of its attempt in the store, once that is written
     task: "asyncio.Task[None] | None" = None
     session: Session | None = None
     error: Exception | None = None
@@ -115,8 +118,14 @@ class Engine:
         self._flying: dict[int, _Flight] = {}  # by line
         self._landed: list[_Flight] = []
         self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
+        self._leaving_now: list[_Flight] = []  # whose attempts are to be written
+        self._answers: list[tuple[_Flight, AttemptState | None, str | None]] = []  # to be written
+        self._attempts = Attempts(journal.store, journal.broadcast.account)
+        self._asks = ",".join(sorted(conduct.confirming)) if conduct.digits else None
+        self._overtaken: dict[int, float] = {}  # lines, and until when a VCA may come (seconds since 1970)
         self._untold: deque[Row] = deque()  # that are on the disk
         self._limited: Counter[int] = Counter()  # 429s, by line
+        self._limited_since: dict[int, int] = {}  # when the first of these requests left
         self._anybody_accepted = False
         self._lost: set[int] = set()  # lines whose answers were lost, and that no report has settled
         self._unreachable = 0  # times in a row
@@ -148,12 +157,16 @@ class Engine:
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._looked = time.monotonic()
             self._look()
+        elif self.tally.retrying:  # what is known by now counts, before somebody is called again
+            self._take_in_reports()
         leaving: list[_Flight] = []
         try:
             for one in self._leaving():
                 leaving.append(one)  # noqa: PERF402 - each counts, even if the next one fails
+            self._leaving_now += leaving
             self._write()
         except BaseException:
+            self._leaving_now.clear()
             for one in leaving:  # they do not leave, so they stay what they were
                 on_disk, _ = self._changed.pop(one.row.line)
                 if on_disk != one.before:
@@ -178,13 +191,21 @@ class Engine:
 
     def _write(self, seen: int | None = None) -> None:
         """Put what has changed on the disk. Raises StoreFailed; then it is still to be written."""
-        if not self._changed and seen is None:
+        if not (self._changed or self._answers) and seen is None:
             return
-        self._journal.write(self._changed.values(), seen=seen)
+        rows = [self._attempt(one.request, one.row.line) for one in self._leaving_now]
+        answers = [(one.number, state, session) for one, state, session in self._answers if one.number]
+        numbers = self._journal.write(self._changed.values(), seen=seen, leaving=rows, answers=answers)
+        self._answers = [answer for answer in self._answers if not answer[0].number]  # to what is new in it
+        for one, number in zip(self._leaving_now, numbers, strict=True):
+            one.number = number
+        self._leaving_now = []
         changed, self._changed = self._changed, {}
         for before, row in changed.values():
             self._progress.changed(before, row)
             self._untold.append(row)
+        if self._answers:
+            self._write()
 
     def _tell_all(self) -> None:
         while self._untold:
@@ -192,24 +213,30 @@ class Engine:
 
     def _look(self) -> None:
         """See what 8x8 has reported, whose night is over, and whether somebody has stopped the broadcast."""
-        store, seen = self._journal.store, self._journal.seen
         self._journal.see_that_it_is_there()
         if self._journal.state is State.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
-        newest = stored_events.last_event(store)
-        if newest > seen:
-            conduct = self._conduct
-            digits, confirming = conduct.digits, conduct.confirming
-            for report in reports(self._journal, seen, newest, confirming=confirming, digits=digits):
-                self._reported(report)
-            self._write(newest)
-        if self._spare_unsubscribed and (newest > seen or self._first_look):
-            self._unsubscribed = unsubscribed.numbers(store)
+        news = self._take_in_reports()
+        if self._spare_unsubscribed and (news or self._first_look):
+            self._unsubscribed = unsubscribed.numbers(self._journal.store)
         self._first_look = False
         self._queue.wake(self._is_awake)
         self._show_all()
 
+    def _take_in_reports(self) -> bool:
+        """What 8x8 has reported since the last time; whether there was anything."""
+        seen, newest = self._journal.seen, stored_events.last_event(self._journal.store)
+        if newest > seen:
+            for report in reports(self._journal, seen, newest, self._conduct):
+                self._reported(report)
+            self._write(newest)
+        return newest > seen
+
     def _reported(self, report: Report) -> None:
+        if report.settled_at > time.time():
+            self._overtaken[report.line] = report.settled_at
+        else:
+            self._overtaken.pop(report.line, None)
         row = self._current(report.line)
         if row is None or (known := report.applied(row)) == row:
             return
@@ -219,9 +246,17 @@ class Engine:
             self._call_again(known)
 
     def _call_again(self, row: Row) -> None:
-        """Where its outcome is worth another attempt."""
-        if row.outcome in self._conduct.retry and row.attempts < self._conduct.attempts:
-            self._queue.retry(self._becomes(row, row._replace(state=RowState.RETRY)))
+        """Where its outcome is worth another attempt, and none had an answer that counts."""
+        conduct = self._conduct
+        if row.outcome not in conduct.retry or row.attempts >= conduct.attempts:
+            return
+        if conduct.accepts(row.digits):
+            return
+        again = row._replace(state=RowState.RETRY)
+        if row.attempts > 1 and (before := reached_before(self._journal, row, conduct)) is not None:
+            self._becomes(row, before.applied(again))
+        else:
+            self._queue.retry(self._becomes(row, again))
 
     def _current(self, line: int) -> Row | None:
         """The row as it is, or is about to be."""
@@ -246,7 +281,7 @@ class Engine:
                 return
             if row.attempts and self._current(row.line) != row:
                 continue  # a report has come since it was read, or it is there twice
-            if self._passed_over(row):
+            if self._passed_over(row) or self._may_be_answered(row):
                 continue
             if self._calls_left == 0:
                 self.ended_by = OutOfTime(f"--max-calls {self._conduct.max_calls} was reached.")
@@ -280,6 +315,15 @@ class Engine:
         self._queue.let_sleep(row, zones)
         return True
 
+    def _may_be_answered(self, row: Row) -> bool:
+        """Whether the summary of its last call may have overtaken what was pressed, which is waited for."""
+        until = self._overtaken.pop(row.line, 0.0)
+        if until <= time.time():
+            return False
+        self._overtaken[row.line] = until
+        self._queue.put_off(row, round(until * 1e6))
+        return True
+
     def _is_awake(self, zones: Zones) -> bool:
         """Whether these can be called, and for long enough that 8x8 can begin to."""
         if self._hours is None:
@@ -303,9 +347,42 @@ class Engine:
         except InvalidInput as error:
             self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
+        flight = _Flight(row, attempt, request)
+        if row.line in self._limited_since and self._is_carried_out(flight):
+            return None
         if self._calls_left is not None:
             self._calls_left -= 1
-        return _Flight(row, self._becomes(row, attempt), request)
+        self._becomes(row, attempt)
+        return flight
+
+    def _is_carried_out(self, flight: _Flight) -> bool:
+        """Whether a summary names this request, which was answered 429: then somebody on the way said so, and
+        the call was placed after all. Its row knows it from now on."""
+        row, store, request_id = flight.row, self._journal.store, flight.request.client_request_id
+        since = self._limited_since[row.line]
+        session_id = stored_events.session_of_request(store, request_id, since=since)
+        if session_id is None:
+            return False
+        report = report_of(self._journal, session_id, row.line, self._conduct)
+        known = row if report is None else report.applied(row)
+        if known == row:
+            return False
+        if not flight.number:
+            self._leaving_now.append(flight)
+        self._answers.append((flight, AttemptState.ACCEPTED, session_id))
+        self._call_again(self._becomes(flight.row if flight.number else flight.before, known))
+        return True
+
+    def _attempt(self, request: CallRequest, line: int) -> tuple[object, ...]:
+        """The row of store.attempts for a request that is about to leave."""
+        has_question = any(action.get("action") == "sayAndCapture" for action in request.callflow)
+        return self._attempts.row(
+            request,
+            asks=self._asks if self._asks is not None or not has_question else "",
+            flow=request.callflow if has_question else None,
+            broadcast=self._journal.broadcast.number,
+            line=line,
+        )
 
     # -- requests under way --------------------------------------------------------------------------
 
@@ -346,8 +423,15 @@ class Engine:
         if not isinstance(error, Unreachable):
             self._unreachable = 0
         if row.state is not RowState.SENDING:
+            told = row.session if flight.session is None else flight.session.session_id
+            self._answers.append((flight, AttemptState.ACCEPTED, told))
             self._call_again(row)
             return
+        if isinstance(error, RateLimited):
+            self._limited_since.setdefault(row.line, row.changed)
+            if self._is_carried_out(flight):
+                return
+        self._answers.append((flight, *_answer(flight)))
         match error:
             case None if flight.session is not None:
                 self._last_call = time.monotonic()
@@ -425,7 +509,8 @@ class Engine:
     def _no_outcome_due(self) -> bool:
         """Of calls whose answer was lost, summaries may come, too: of those of this run."""
         late = time.monotonic() - self._last_call > self._conduct.timeout
-        return late or not (self.tally.without_outcome or self._lost)
+        overtaken = any(until > time.time() for until in self._overtaken.values())
+        return late or not (self.tally.without_outcome or self._lost or overtaken)
 
     async def _wait(self) -> None:
         """Until there is something to do."""
@@ -511,3 +596,10 @@ class Engine:
         if self._everybody_read and self._conduct.wait and not self._flying:
             return "Waiting for outcomes"
         return ""
+
+
+def _answer(flight: _Flight) -> tuple[AttemptState | None, str | None]:
+    """What its answer says of an attempt, as store.attempts takes it."""
+    if flight.session is not None:
+        return AttemptState.ACCEPTED, flight.session.session_id
+    return None if isinstance(flight.error, Refused | Unreachable) else AttemptState.UNKNOWN, None

@@ -18,6 +18,8 @@ from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
 from voicecli.locks import Lock, is_held
+from voicecli.sessions.attempts import AttemptState
+from voicecli.store import attempts as stored_attempts
 from voicecli.store import events as stored_events
 from voicecli.store import sealing
 from voicecli.store.sqlite import Store
@@ -244,10 +246,19 @@ class Journal:
                 )
             change("UPDATE broadcasts SET state = ? WHERE number = ?", (State.OPEN, self.broadcast.number))
 
-    def write(self, changes: Iterable[tuple[Row, Row]], *, seen: int | None = None) -> None:
+    def write(
+        self,
+        changes: Iterable[tuple[Row, Row]],
+        *,
+        seen: int | None = None,
+        leaving: Sequence[tuple[object, ...]] = (),
+        answers: Iterable[tuple[int, AttemptState | None, str | None]] = (),
+    ) -> list[int]:
         """Put rows in the place of what they were, and note which event is the newest that was taken in, all
-        in one commit: it is on the disk then. Raises InUse, and writes nothing, where one is not what it was:
-        should the lock have failed, that keeps a second process from calling the same people."""
+        in one commit: it is on the disk then. In it are also the attempts that are ``leaving`` (rows of
+        store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
+        nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
+        calling the same people."""
         self.see_that_it_is_there()
         with self.store.change() as change:
             for before, row in changes:
@@ -257,8 +268,12 @@ class Journal:
                         f"Another process has been at line {row.line} of broadcast {self.broadcast.id}.",
                         hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
                     )
+            numbers = [change(stored_attempts.INSERT, attempt).lastrowid or 0 for attempt in leaving]
+            for answer in answers:
+                change(*stored_attempts.answer(*answer))
             if seen is not None:
                 change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, self.broadcast.number))
+        return numbers
 
     def see_that_it_is_there(self) -> None:
         """Raises StoreFailed where what is written could not be found later."""
@@ -292,14 +307,21 @@ class Journal:
                 (RowState.PLANNED, self.broadcast.number, state),
             )
 
-    def plan_retries(self, outcomes: Collection[str], attempts: int) -> None:
-        """Those whose last attempt had such an outcome are to be called again, so often in all."""
+    def plan_retries(
+        self, outcomes: Collection[str], attempts: int, *, unless_pressed: Collection[str] | None = None
+    ) -> None:
+        """Those whose last attempt had such an outcome are to be called again, so often in all: not whoever
+        pressed one of these, or anything where they are none."""
         among = f"outcome IN ({', '.join('?' * len(outcomes))})"
         which = f"state = ? AND attempts < ? AND {among} AND reason IS NULL"  # which says why there is none
+        if unless_pressed is not None:
+            accepted = f" AND digits IN ({', '.join('?' * len(unless_pressed))})" if unless_pressed else ""
+            which += f" AND NOT (digits IS NOT NULL{accepted})"
+        of = (RowState.ACCEPTED, attempts, *outcomes, *(unless_pressed or ()))
         with self.store.change() as change:
             change(
                 f"UPDATE broadcast_rows SET state = ? WHERE broadcast = ? AND {which}",  # noqa: S608
-                (RowState.RETRY, self.broadcast.number, RowState.ACCEPTED, attempts, *outcomes),
+                (RowState.RETRY, self.broadcast.number, *of),
             )
 
     @property

@@ -1,22 +1,26 @@
 """What 8x8 reports of a broadcast's calls, found among all events of the store."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import STEP, Broadcast, Journal, Row, RowState, State
+from voicecli.broadcast.journal import STEP, Journal, Row, RowState, State
 from voicecli.clock import now
-from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
+from voicecli.store import attempts as stored_attempts
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
 from voicecli.vocabulary import is_unsubscribed
 
 
 class Report(NamedTuple):
-    """What became of one attempt to call the row at ``line``. ``seconds`` is how long it was talked on."""
+    """What is known of a call to the row at ``line``. ``attempt`` is 0 where its summary does not name it:
+    then the session is that of the row. ``seconds`` is how long it was talked on. ``reached`` is whether
+    nobody is to be called again after it, and ``settled_at`` until when more may be told of it (seconds since
+    1970): a summary may overtake the VCA that says what was pressed."""
 
     line: int
     attempt: int
@@ -25,43 +29,89 @@ class Report(NamedTuple):
     outcome: str
     digits: str | None
     seconds: float | None
+    reached: bool
+    settled_at: float
 
     def applied(self, row: Row) -> Row:
-        """The row, knowing this; as it was where it is about another call."""
-        of_it = self.attempt == row.attempts and self.destination.lstrip("+") in ("", row.destination[1:])
-        if not of_it or row.state in (RowState.SKIPPED, RowState.RETRY):
+        """The row, knowing this; as it was where it is about another call, or tells nothing new of one that
+        is to be called again."""
+        if row.state is RowState.SKIPPED or self.destination.lstrip("+") not in ("", row.destination[1:]):
             return row
-        return row._replace(
+        if self.session != row.session and (not self.attempt or self.attempt != row.attempts):
+            late = row.state is RowState.RETRY and self.reached  # by an earlier attempt, as it turns out
+            if not late:
+                return row
+        known = row._replace(
             state=RowState.ACCEPTED,
             session=self.session,
             outcome=self.outcome,
-            digits=self.digits or row.digits,
+            digits=self.digits or (row.digits if self.session == row.session else None),
             seconds=self.seconds,
             reason=None,
         )
+        news = known != row._replace(state=RowState.ACCEPTED, reason=None)
+        return known if news or row.state is not RowState.RETRY else row
 
 
-def reports(
-    journal: Journal, after: int, last: int, *, confirming: Collection[str], digits: bool
-) -> Iterator[Report]:
-    """What the events newer than ``after``, up to ``last``, tell. With ``digits`` the calls ask for some, and
-    ``confirming`` has those that confirm. Who unsubscribed is kept as such. Raises StoreFailed."""
+def reports(journal: Journal, after: int, last: int, conduct: Conduct) -> Iterator[Report]:
+    """What is known of the calls that the events newer than ``after``, up to ``last``, are about, where their
+    summaries have come. Who unsubscribed is kept as such. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
-    for received in stored_events.reports_between(store, after, last, naming=broadcast.id, digits=digits):
-        event = received.event
-        heard = stored_events.events_of_one(store, event.session_id) if digits else [received]
-        report = _report(broadcast, heard, confirming)
+    kinds = ("VSS", "VCA", "VCS") if conduct.digits else ("VSS",)
+    for session_id, line in stored_events.sessions_of_broadcast(
+        store, after, last, kinds=kinds, broadcast=broadcast.number, naming=broadcast.id
+    ):
+        report = report_of(journal, session_id, line, conduct)
         if report is not None:
-            if is_unsubscribed(report.outcome) and (row := journal.row(report.line)) is not None:
-                unsubscribed.keep(store, row.destination, since=received.received, session=report.session)
             yield report
+
+
+def report_of(journal: Journal, session_id: str, line: int | None, conduct: Conduct) -> Report | None:
+    """What is known of this session, which is that of a call to the row at ``line``, or whose summary names
+    one; None as long as no summary has come. Raises StoreFailed."""
+    store, broadcast = journal.store, journal.broadcast
+    session = _session(journal, session_id, conduct)
+    summary = session.summary
+    if summary is None:
+        return None
+    named = broadcast.named(summary.client_request_id)
+    if line is None and named is not None:  # the answer was lost: from now on its other events are found, too
+        stored_attempts.record_session(store, broadcast.number, summary.client_request_id, session_id)
+    line = line if line is not None else named and named[0]
+    if line is None:
+        return None
+    if is_unsubscribed(summary.outcome) and (row := journal.row(line)) is not None:
+        unsubscribed.keep(store, row.destination, since=session.summarised or now(), session=session_id)
+    return Report(
+        line=line,
+        attempt=named[1] if named is not None and named[0] == line else 0,
+        session=session_id,
+        destination=summary.destination,
+        outcome=summary.outcome,
+        digits=session.digits if conduct.digits else None,
+        seconds=summary.seconds,
+        reached=session.confirmed or summary.outcome not in conduct.retry,
+        settled_at=settled_at(session) or 0.0,
+    )
+
+
+def reached_before(journal: Journal, row: Row, conduct: Conduct) -> Report | None:
+    """What is known by now of an earlier attempt, where that is enough not to call once more. Raises
+    StoreFailed."""
+    for attempt in range(1, row.attempts):
+        request_id = journal.broadcast.request_id(row._replace(attempts=attempt))
+        for session_id in stored_attempts.sessions_of_request(journal.store, request_id):
+            report = report_of(journal, session_id, row.line, conduct)
+            if report is not None and report.reached:
+                return report
+    return None
 
 
 def settle(journal: Journal, conduct: Conduct) -> None:
     """Take in all that was reported while nobody worked on the broadcast; who is to be called again for that
     is, unless it is done. Raises StoreFailed."""
     newest = stored_events.last_event(journal.store)
-    found = reports(journal, journal.seen, newest, confirming=conduct.confirming, digits=conduct.digits)
+    found = reports(journal, journal.seen, newest, conduct)
     while some := list(islice(found, STEP)):
         changed: dict[int, tuple[Row, Row]] = {}  # by line: as it was, and as it is
         for report in some:
@@ -72,16 +122,13 @@ def settle(journal: Journal, conduct: Conduct) -> None:
         journal.write(changed.values())
     journal.write((), seen=newest)
     if journal.state is not State.DONE:
-        journal.plan_retries(conduct.retry, conduct.attempts)
+        accepted = conduct.confirming if conduct.digits else None
+        journal.plan_retries(conduct.retry, conduct.attempts, unless_pressed=accepted)
 
 
-def _report(broadcast: Broadcast, heard: list[Received], confirming: Collection[str]) -> Report | None:
-    asked = Attempt(
-        0, 0, AttemptState.ACCEPTED, heard[0].event.session_id, "", "", "", asks=",".join(sorted(confirming))
-    )
-    session = Session.of(asked, heard)
-    summary = session.summary
-    named = None if summary is None else broadcast.named(summary.client_request_id)
-    if summary is None or named is None or session.outcome is None:
-        return None
-    return Report(*named, session.id, summary.destination, session.outcome, session.digits, session.seconds)
+def _session(journal: Journal, session_id: str, conduct: Conduct) -> Session:
+    """The fold of what is in the store of it; without VCAs where the calls ask for nothing."""
+    asks = ",".join(sorted(conduct.confirming)) if conduct.digits else None
+    attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=asks)
+    kind = "" if conduct.digits else "VSS"
+    return Session.of(attempt, stored_events.events_of_one(journal.store, session_id, kind=kind))

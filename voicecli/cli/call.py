@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -222,11 +221,11 @@ def call(
 
         if until_confirmed or len(requests) == 1:
             placing.refuse(requests)
-        # A callflow of the user's own says itself what comes next.
-        own = [request.client_action_id for request in requests] if script.captures else []
-        plan = replace(plan, own_actions=frozenset(filter(None, own)))
+        flows = {request.client_request_id: request.callflow for request in requests}
         ends = EndRequests()
-        reports = contexts.reports(context, settings, plan, digits=script.captures, requests=ends)
+        reports = contexts.reports(
+            context, settings, plan, digits=script.captures, requests=ends, flows=flows
+        )
         with Store(plan.home) as store:
             waiting = Waiting(
                 placing,

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from voicecli.api import Operation, Session
     from voicecli.callflow import CallRequest
     from voicecli.calling.placing import Ledger
+    from voicecli.calling.replier import Flows
     from voicecli.client import Client
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
+    from voicecli.listener.routes import Replier
     from voicecli.listener.service import Plan
     from voicecli.listener.staying import EndRequests
     from voicecli.settings import Settings
@@ -215,6 +217,24 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     return Registration(client, home(settings), account(settings).identity, tell=tell)
 
 
+def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
+    """Who answered VCAs before they came here."""
+    from voicecli.listener.repliers import FormerReceiver
+
+    try:
+        own = account(settings).identity
+    except VoicecliError:  # without settings for it nothing was registered
+        own = None
+    return FormerReceiver(plan.home, own, timeout=plan.forward_timeout)
+
+
+def call_replier(plan: "Plan", other: "Replier", flows: "Flows | None" = None) -> "Replier":
+    """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
+    from voicecli.calling.replier import CallReplier
+
+    return CallReplier(plan.home, other, flows=flows)
+
+
 def reports(
     context: Context,
     settings: "Settings",
@@ -222,18 +242,21 @@ def reports(
     *,
     digits: bool,
     requests: "EndRequests",
+    flows: "Flows | None" = None,
     tell_anyway: bool = False,
 ) -> "Reports":
     """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
-    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it."""
+    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``flows`` the
+    callflows of calls that this process places."""
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import Stay
 
     output = context.output
     vca = ("VCA",) if digits else ()
     needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
+    replier = call_replier(plan, former_receiver(settings, plan), flows)
     return Reports(
-        plan,
+        replace(plan, replier=replier),
         registration(context, settings, tell=output.warning),
         needed,
         wanted=wanted,

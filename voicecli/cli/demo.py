@@ -95,6 +95,7 @@ class _Demo:
 
     async def run(self) -> None:
         from voicecli.callflow import HANGUP
+        from voicecli.listener.repliers import always
         from voicecli.listener.service import Plan, Service
         from voicecli.sandbox import Sandbox
         from voicecli.voice_api.replies import Reply
@@ -102,7 +103,8 @@ class _Demo:
         local, token = Sandbox(time_scale=TIME_SCALE), secrets.token_urlsafe()
         thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
         with tempfile.TemporaryDirectory() as home:
-            plan = Plan(home=Path(home), port=0, token=token, reply=Reply((thanks, HANGUP)))
+            replier = always(Reply((thanks, HANGUP)))
+            plan = Plan(home=Path(home), port=0, token=token, replier=replier)
             service = Service(plan, shown=self._receive, tell=self._watch.tell)
             try:
                 url = await local.start()

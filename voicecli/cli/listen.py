@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from voicecli.account import AccountId
     from voicecli.calling.make_call import CallPlacer
     from voicecli.listener.registration import Registration
-    from voicecli.voice_api.replies import Reply
+    from voicecli.listener.routes import Replier
+    from voicecli.listener.service import Plan
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
@@ -70,15 +71,17 @@ def listen(
         str,
         typer.Option(
             metavar="REPLY",
-            help="What a VCA is answered: hangup, none (nothing to add), or a FILE.json with a callflow.",
+            help="What a VCA is answered of a call that was not placed from here: continue (as the receiver "
+            "before us says, else hangup), hangup, none (nothing to add), or a FILE.json with a callflow.",
             **_ANSWERS,
         ),
-    ] = "hangup",
+    ] = "continue",
     forward_to: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Pass events on to your own application; its answer to a VCA becomes the reply.",
+            help="Pass events on to your own application; it answers VCAs of calls that were not placed "
+            "from here.",
             **_ANSWERS,
         ),
     ] = None,
@@ -140,12 +143,12 @@ def listen(
     plan = replace(
         way_in.listening_plan(context, settings, way, register=register, force=force, no_auth=no_auth),
         only_8x8=allow_8x8_only,
-        reply=_reply(context, reply),
         forward_to=None if forward_to is None else options.web_url(forward_to, "--forward-to"),
         forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=options.webhook_types(events) if register else (),
         forget=None if keep is None else partial(retention.forget, home(settings), keep),
     )
+    plan = replace(plan, replier=_replier(context, settings, plan, reply))
     length = None if for_ is None else for_.total_seconds()
     ends = EndRequests()
     watch = Watch(
@@ -175,15 +178,25 @@ def listen(
             raise Interrupted("Interrupted before it was ready.") from None
 
 
-def _reply(context: Context, wanted: str) -> "Reply":
-    from voicecli.voice_api import replies
+def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) -> "Replier":
+    """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
+    from voicecli.listener import repliers
+    from voicecli.voice_api.replies import HANG_UP, HOW, NOTHING, from_json
 
-    if wanted in ("hangup", "none"):
-        return replies.HANG_UP if wanted == "hangup" else replies.NOTHING
-    try:
-        return replies.from_json(json.loads(context.read_text(wanted)))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"The reply in {wanted} is not valid JSON.", hint=replies.HOW) from error
+    other: Replier
+    match wanted:
+        case "continue":
+            other = contexts.former_receiver(settings, plan)
+        case "hangup" | "none":
+            other = repliers.always(HANG_UP if wanted == "hangup" else NOTHING)
+        case path:
+            try:
+                other = repliers.OwnCallflow(plan.home, from_json(json.loads(context.read_text(path))))
+            except (ValueError, RecursionError) as error:
+                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=HOW) from error
+    if plan.forward_to is not None:
+        other = repliers.Application(plan.forward_to, timeout=plan.forward_timeout, instead=other)
+    return contexts.call_replier(plan, other)
 
 
 def _registration(

@@ -6,18 +6,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from voicecli import api, rules, untrusted, urls
+from voicecli import api, urls
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
-from voicecli.rules import Action
 from voicecli.settings import Settings
-from voicecli.voice_api.replies import words
+from voicecli.voice_api.replies import Reply, read
 
 SendToken = Annotated[bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")]
 RequestTimeout = Annotated[
@@ -84,24 +83,11 @@ def told(delivered: Delivered, kind: str) -> tuple[Mapping[str, object], str]:
 
 
 def _judged(answer: Answer) -> tuple[str, str | None]:
-    """What a VCA was answered, in words, and what 8x8 would find wrong with it, or ignore of it."""
-    document = untrusted.json_object(answer.body) if answer.complete else None
-    callflow = None if document is None else document.get("callflow")
+    """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
     if not answer.complete:
-        problem = "it is longer than 1 MiB"
-    elif not answer.body.strip():
-        problem = "it is empty, and has to have at least one action"
-    elif document is None:
-        problem = "it is not a JSON object"
-    elif broken := next(rules.problems(callflow, in_call=True), None):
-        problem = f"{broken.message} ({broken.status_code})"
-    elif not callflow:
-        problem = "it has to have at least one action"
-    elif rules.hangs_up_on_question(actions := cast("list[Action]", callflow)):
-        problem = "8x8 ignores the digits of a sayAndCapture that has a hangup right behind it"
-    else:
-        return words(actions), None
-    return f"not a valid callflow: {problem}", problem
+        return "not a valid callflow: it is longer than 1 MiB", "it is longer than 1 MiB"
+    reply = read(answer.body)
+    return (reply.words(), None) if isinstance(reply, Reply) else (f"not a valid callflow: {reply}", reply)
 
 
 def _is_ours(target: SplitResult, public_url: str) -> bool:

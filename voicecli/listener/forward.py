@@ -1,14 +1,15 @@
-"""Passes webhooks on to an application of the user's own, whose answer to a VCA becomes the reply."""
+"""Passes webhooks on to an application of the user's own."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
 
 import aiohttp
 
 from voicecli.events import receiver_url
-from voicecli.voice_api.replies import Reply, read
 
 MAX_ANSWER = 1 << 16  # bytes
 MAX_WAITING = 1_000  # events that wait for the application; what comes beyond is not passed on
@@ -22,14 +23,63 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-class Forwarder:
-    """``start`` it, ``ask`` for replies, ``pass_on`` the rest, ``stop`` it. ``tell`` gets what went wrong."""
+class Receiver:
+    """An HTTP receiver that gets webhooks as they came; use it in an ``async with``. ``timeout`` is in
+    seconds."""
 
-    def __init__(self, url: str, *, timeout: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, url: str, *, timeout: float) -> None:
         self._url = url
         self._timeout = timeout
-        self._tell = tell
         self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        # The receiver is where the user says; a proxy or cookies have no part in it.
+        self._http = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=aiohttp.TCPConnector(limit=0),
+            auto_decompress=True,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._http is not None:
+            await self._http.close()
+
+    async def post(self, kind: str, body: bytes, headers: Mapping[str, str]) -> bytes | str:
+        """The answer's body, or what went wrong as the end of a sentence about the application."""
+        if self._http is None:
+            return "was not asked"
+        passed = [(name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP]
+        try:
+            async with self._http.post(
+                receiver_url(self._url, kind), data=body, headers=passed, allow_redirects=False
+            ) as response:
+                answer = bytearray()
+                async for chunk in response.content.iter_chunked(1 << 16):
+                    answer += chunk
+                    if len(answer) > MAX_ANSWER:
+                        return "answered too much"
+                if not 200 <= response.status < 300:
+                    return f"answered HTTP {response.status}"
+                return bytes(answer)
+        except TimeoutError:
+            return f"did not answer within {self._timeout:g} s"
+        except aiohttp.ClientConnectorError:
+            return "could not be reached"
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            return f"broke off ({type(error).__name__})"
+
+
+class Forwarder:
+    """``start`` it, ``pass_on`` events, ``stop`` it. ``tell`` gets what went wrong."""
+
+    def __init__(self, url: str, *, timeout: float, tell: Callable[[str], None]) -> None:
+        self._receiver = Receiver(url, timeout=timeout)
+        self._timeout = timeout
+        self._tell = tell
         self._queues: dict[str, deque[tuple[str, bytes, Mapping[str, str]]]] = {}  # by session, in order
         self._waiting = self._bytes = self._lost = 0
         self._lost_at = 0.0  # by the monotonic clock
@@ -37,13 +87,7 @@ class Forwarder:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        # The application is where the user says; a proxy or cookies have no part in it.
-        self._http = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit=0),
-            auto_decompress=True,
-        )
+        await self._receiver.__aenter__()
 
     async def stop(self) -> None:
         """What is waiting is given the time of one attempt."""
@@ -52,15 +96,7 @@ class Forwarder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._http is not None:
-            await self._http.close()
-
-    async def ask(self, kind: str, body: bytes, headers: Mapping[str, str]) -> Reply | str:
-        """The application's reply to a VCA, or why there is none, in words."""
-        answer = await self._post(kind, body, headers)
-        if isinstance(answer, str):
-            return answer
-        return read(answer) or "answered no valid callflow"
+        await self._receiver.__aexit__(None, None, None)
 
     def pass_on(self, kind: str, session: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Pass an event on in the background, after those of its session that came before it."""
@@ -85,7 +121,7 @@ class Forwarder:
                 kind, body, headers = queue.popleft()
                 try:
                     async with self._turns:
-                        answer = await self._post(kind, body, headers)
+                        answer = await self._receiver.post(kind, body, headers)
                 finally:
                     self._waiting -= 1
                     self._bytes -= len(body)
@@ -105,27 +141,3 @@ class Forwarder:
         self._lost += 1
         if self._lost == 1:
             self._tell(f"Events are not passed on: {why}.")
-
-    async def _post(self, kind: str, body: bytes, headers: Mapping[str, str]) -> bytes | str:
-        """The answer's body, or what went wrong as the end of a sentence about the application."""
-        if self._http is None:
-            return "was not asked"
-        passed = [(name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP]
-        try:
-            async with self._http.post(
-                receiver_url(self._url, kind), data=body, headers=passed, allow_redirects=False
-            ) as response:
-                answer = bytearray()
-                async for chunk in response.content.iter_chunked(1 << 16):
-                    answer += chunk
-                    if len(answer) > MAX_ANSWER:
-                        return "answered too much"
-                if not 200 <= response.status < 300:
-                    return f"answered HTTP {response.status}"
-                return bytes(answer)
-        except TimeoutError:
-            return f"did not answer within {self._timeout:g} s"
-        except aiohttp.ClientConnectorError:
-            return "could not be reached"
-        except (aiohttp.ClientError, ValueError, OSError) as error:
-            return f"broke off ({type(error).__name__})"

@@ -1,10 +1,34 @@
-"""What a listener answers beside webhooks: a route takes a body, and gives a status and a body."""
+"""What is handed to a listener: what it answers to VCA webhooks, and what it answers beside webhooks."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import NamedTuple
+
+from voicecli.events import Received
+from voicecli.voice_api.replies import Reply
 
 Answer = tuple[int, Mapping[str, object]]
 """The HTTP status, and the body."""
 Route = Callable[[Mapping[str, object]], Awaitable[Answer]]
+
+
+class Answered(NamedTuple):
+    """The reply to a VCA, and what there is to say of it: why another one was rejected, say. ``passed_on`` is
+    whether the application that events are passed on to has seen it."""
+
+    reply: Reply
+    remark: str = ""
+    passed_on: bool = False
+
+
+Replier = Callable[[Received, Mapping[str, str]], Awaitable[Answered]]
+"""Answers a VCA, which is on disk by then, with the headers that it came with. One that is an async context
+manager as well is entered before the first VCA and left after the last."""
+
+
+def entered(replier: Replier) -> AbstractAsyncContextManager[object]:
+    """For an ``async with`` around the time in which it answers."""
+    return replier if isinstance(replier, AbstractAsyncContextManager) else nullcontext()
 
 
 def failure(error: str, details: object = None) -> Mapping[str, object]:

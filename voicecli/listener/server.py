@@ -23,10 +23,10 @@ from voicecli.errors import StoreFailed
 from voicecli.events import Event, Received
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
-from voicecli.listener.routes import Route, failure
+from voicecli.listener.routes import Replier, Route, failure
 from voicecli.store.sqlite import KeptEvent, Recorded
-from voicecli.untrusted import json_object, text
-from voicecli.voice_api.replies import HANG_UP, NOTHING, Reply
+from voicecli.untrusted import json_object
+from voicecli.voice_api.replies import Reply
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
@@ -74,8 +74,7 @@ class Listener:
         token: str | None,
         shown: Callable[[Received], None],
         trouble: Callable[[str], None],
-        reply: Reply = HANG_UP,
-        own_actions: frozenset[str] | None = None,
+        replier: Replier,
         forwarder: Forwarder | None = None,
         make_call: Route | None = None,
         only_8x8: bool = False,
@@ -86,13 +85,14 @@ class Listener:
         self._credentials = _credentials(token)
         self._shown = shown
         self._trouble = trouble
-        self._reply = reply
-        self._own_actions = own_actions
+        self._replier = replier
         self._forwarder = forwarder
         self._make_call = make_call
         self._only_8x8 = only_8x8
         self._failing = False
-        self._asked: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # the application, by event
+        self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = (
+            OrderedDict()
+        )  # by the event that is answered
         self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
         self._first = 0  # the lowest number that was new to this run, once there is one
         self._forgotten = 0  # the highest number that is not among the known ones any more
@@ -198,42 +198,38 @@ class Listener:
         """Keep an event, show it, and give the answer's body. Raises StoreFailed."""
         if arrival.event.type != "VCA":
             again = await self._keep(arrival, None)
-            if self._forwarder is not None and not again:
-                self._forwarder.pass_on(arrival.path_kind, arrival.event.session_id, *arrival.message)
+            if not again:
+                self._pass_on(arrival)
             return b"{}"
-        if self._forwarder is None:
-            reply = self._reply if self._is_own(arrival.event) else NOTHING
-            await self._keep(arrival, reply.words())
-        elif (asked := self._asked.get(arrival.key)) is not None:  # it comes again
-            reply = await asyncio.shield(asked)
+        if (replying := self._replies.get(arrival.key)) is not None:  # it comes again
+            reply = await asyncio.shield(replying)
             await self._keep(arrival, reply.words())
         else:
-            asked = self._asked[arrival.key] = asyncio.create_task(self._ask(self._forwarder, arrival))
-            reply = await asyncio.shield(asked)
+            replying = self._replies[arrival.key] = asyncio.create_task(self._reply(arrival))
+            reply = await asyncio.shield(replying)
         return reply.body(arrival.event)
 
-    def _is_own(self, event: Event) -> bool:
-        """Whether the reply is for this VCA."""
-        return self._own_actions is None or text(event.payload.get("clientActionId")) in self._own_actions
-
-    async def _ask(self, forwarder: Forwarder, arrival: _Arrival) -> Reply:
-        """What the application says, else our own reply. The event is on disk before anybody acts on it, and
-        shown when the reply is known."""
+    async def _reply(self, arrival: _Arrival) -> Reply:
+        """The event is on disk before anybody acts on it, and shown when the reply is known."""
         try:
             recorded = await self._recorder.record(arrival.kept(None))
-            asked = await forwarder.ask(arrival.path_kind, *arrival.message)
-            if isinstance(asked, Reply):
-                reply, remark = asked, "as the application says"
-            else:
-                reply, remark = self._reply, f"the application {asked}"
+            received = Received(recorded.id, arrival.received, arrival.event, arrival.body, recorded.times)
+            reply, remark, passed_on = await self._replier(received, arrival.headers)
             self._recorder.replied(recorded.id, reply.words())
-            self._show(arrival, recorded, reply.words(), (*arrival.remarks, remark))
+            remarks = (*arrival.remarks, remark) if remark else arrival.remarks
+            self._show(arrival, recorded, reply.words(), remarks)
+            if not passed_on and recorded.times == 1:
+                self._pass_on(arrival)
         except BaseException:
-            self._asked.pop(arrival.key, None)
+            self._replies.pop(arrival.key, None)
             raise
-        if len(self._asked) > REMEMBERED:
-            self._asked.popitem(last=False)
+        if len(self._replies) > REMEMBERED:
+            self._replies.popitem(last=False)
         return reply
+
+    def _pass_on(self, arrival: _Arrival) -> None:
+        if self._forwarder is not None:
+            self._forwarder.pass_on(arrival.path_kind, arrival.event.session_id, *arrival.message)
 
     async def _keep(self, arrival: _Arrival, reply: str | None) -> bool:
         """Keep and show it; whether it was shown before."""

@@ -21,14 +21,15 @@ from voicecli.listener.forward import Forwarder
 from voicecli.listener.presence import Presence
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
+from voicecli.listener.repliers import always
 from voicecli.listener.retention import Forget
-from voicecli.listener.routes import Route
+from voicecli.listener.routes import Replier, Route, entered
 from voicecli.listener.server import Listener
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
-from voicecli.voice_api.replies import HANG_UP, Reply
+from voicecli.voice_api.replies import HANG_UP
 
 T = TypeVar("T")
 
@@ -44,10 +45,10 @@ class Plan:
 
     ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
     machine gets in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
-    nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new``
-    nobody has been told the token yet. With ``own_actions`` the ``reply`` is for VCAs with one of these
-    clientActionIds, and to those of other calls nothing is added. ``forget``, every hour,
-    deletes what is old; without it nothing is.
+    nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
+    the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
+    is passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it
+    nothing is.
     """
 
     home: Path
@@ -56,8 +57,7 @@ class Plan:
     token: str | None = field(default=None, repr=False)
     token_is_new: bool = False
     only_8x8: bool = False
-    reply: Reply = HANG_UP
-    own_actions: frozenset[str] | None = None
+    replier: Replier = field(default_factory=lambda: always(HANG_UP))
     forward_to: str | None = None
     forward_timeout: float = 5.0
     public_url: str | None = None
@@ -107,8 +107,7 @@ class Service:
             token=plan.token,
             shown=shown,
             trouble=self._warn,
-            reply=plan.reply,
-            own_actions=plan.own_actions,
+            replier=plan.replier,
             forwarder=self._forwarder,
             make_call=make_call,
             only_8x8=plan.only_8x8,
@@ -151,6 +150,7 @@ class Service:
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
+        await undo.enter_async_context(entered(plan.replier))
         undo.push_async_callback(self._close_tunnel)  # after the answers to what came through it
         undo.push_async_callback(self._listener.stop)
         try:

@@ -228,6 +228,22 @@ def attempt_of_session(store: Store, session_id: str) -> Attempt | None:
     return next(attempts_where(store, which, (session_id,)), None)
 
 
+def sessions_of_request(store: Store, client_request_id: str) -> list[str]:
+    """The sessions that requests with this id have become, as far as they are known."""
+    which = "WHERE client_request_id = ? AND session IS NOT NULL"
+    return [str(attempt.session_id) for attempt in attempts_where(store, which, (client_request_id,))]
+
+
+def record_session(store: Store, broadcast: int, client_request_id: str, session_id: str) -> None:
+    """The request of a broadcast whose answer was lost has become this session, as a summary says."""
+    with store.change() as change:
+        change(
+            "UPDATE calls SET state = ?, session = ? WHERE client_request_id = ? AND broadcast = ?"
+            " AND session IS NULL",
+            (AttemptState.ACCEPTED, session_id, client_request_id, broadcast),
+        )
+
+
 def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:
     """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later."""
     which = "WHERE session IS NULL AND client_action_id = ?"

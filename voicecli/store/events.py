@@ -28,17 +28,20 @@ def events_after(store: Store, number: int) -> Iterator[Received]:
     return in_pages(lambda last: _received(store, which, (last[1], PAGE)), (0, number), _place)
 
 
-def reports_between(
-    store: Store, number: int, last: int, *, naming: str, digits: bool = False
-) -> Iterator[Received]:
-    """The summaries (VSS) that have this text in them, newer than one event and up to another, in the order
-    in which they came; with ``digits`` also the VCAs, whatever they name."""
-    which = (
-        "WHERE id > ? AND id <= ? AND (type = 'VSS' AND instr(body, ?) OR type = 'VCA' AND ?)"
-        " ORDER BY id LIMIT ?"
+def sessions_of_broadcast(
+    store: Store, number: int, last: int, *, kinds: Sequence[str], broadcast: int, naming: str
+) -> Iterator[tuple[str, int | None]]:
+    """The sessions that the events of these types are about, newer than one event and up to another, which
+    are calls of this broadcast: with the line of the row where the call is known by its session, and without
+    where a summary (VSS) has this text in it. Once each, as far as they come together."""
+    query = (
+        "SELECT id, session, (SELECT line FROM calls WHERE calls.session = events.session AND broadcast = ?)"  # noqa: S608
+        f" AS of FROM events WHERE id > ? AND id <= ? AND type IN ({', '.join('?' * len(kinds))})"
+        " AND session != '' AND (of IS NOT NULL OR (type = 'VSS' AND instr(body, ?))) ORDER BY id LIMIT ?"
     )
-    of = (last, naming.encode(), digits, PAGE)
-    return in_pages(lambda place: _received(store, which, (place[1], *of)), (0, number), _place)
+    while page := list(store.rows(query, (broadcast, number, last, *kinds, naming.encode(), PAGE))):
+        yield from {session_id: line for _, session_id, line in page}.items()
+        number = page[-1][0]
 
 
 def event(store: Store, number: int) -> Received | None:

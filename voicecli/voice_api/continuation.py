@@ -38,20 +38,28 @@ def asks(callflow: Sequence[Action]) -> bool:
 
 
 def continue_call(
-    flow: Sequence[Action], *, accepted: int | None, earlier: Iterable[Received], event: Received
+    flow: Sequence[Action],
+    *,
+    accepted: int | None = None,
+    started: Received | None = None,
+    earlier: Iterable[Received],
+    event: Received,
 ) -> Reply | None:
     """The reply to a VCA of a call of ours: what is left of its whole callflow, up to the next question or to
     its end. None where nothing is left and the callflow has no hangup: the call has nothing more to do.
 
-    ``accepted`` is when 8x8 took the request (microseconds since 1970), ``earlier`` has the call's events
-    that came before this one, in that order: its VCAs, which have moved it on, and its VCSs, which tell of
-    the legs. The same VCA again (same eventId) gets the same reply.
+    ``accepted`` is when 8x8 took the request (microseconds since 1970); a callflow that is itself a reply has
+    ``started`` with the VCA that it answered, and goes on from its beginning there. ``earlier`` has the
+    call's events that came before this one, in that order: its VCAs, which have moved it on, and its VCSs,
+    which tell of the legs. The same VCA again (same eventId) gets the same reply.
     """
     if not flow or flow[0].get("action") != "makeCall":  # of a scenario nobody knows what is left
         return NOTHING
-    course = _Course(flow, accepted)
+    course = _Course(flow, accepted, started)
     answered: set[bytes] = set()
     wanted = _identity(event.event)
+    if started is not None and _identity(started.event) == wanted:
+        return Reply(split(flow)[0][1:])
     for received in earlier:
         if received.event.type == "VCS":
             course.report(received)
@@ -77,13 +85,13 @@ class _Moment(NamedTuple):
 class _Course:
     """How far a call has come in its callflow, by what was reported of it."""
 
-    def __init__(self, flow: Sequence[Action], accepted: int | None) -> None:
+    def __init__(self, flow: Sequence[Action], accepted: int | None, started: Received | None) -> None:
         self._flow = flow
         self._accepted = accepted
         self._at = 1  # the action that comes next; the first one calls
         self._handed = len(split(flow)[0])  # 8x8 has got the actions before this one
         self._last: _Moment | None = None  # of a VCA
-        self._connected: _Moment | None = None
+        self._connected = None if started is None else _moment(started)
         self._bridge = next(
             (index for index, one in enumerate(flow) if index and _kind(one) == "makeCall"), 0
         )

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from voicecli.callflow import HANGUP
 from voicecli.errors import InvalidInput
 from voicecli.events import Event
-from voicecli.rules import Action, problems
+from voicecli.rules import Action, hangs_up_on_question, problems
 from voicecli.untrusted import json_object, text
 
 HOW = 'It is a list of actions, or an object: {"callflow": […], "clientActionId": "…"}.'
@@ -41,22 +42,36 @@ def from_json(document: object) -> Reply:
     actions, action_id = body.get("callflow"), body.get("clientActionId")
     if unknown := sorted(body.keys() - {"callflow", "clientActionId"}):
         raise InvalidInput(f"A reply has no field {unknown[0]!r}.", hint=HOW)
-    for problem in problems(actions, in_call=True):
-        raise InvalidInput(f"The reply is not valid: {problem.message} ({problem.status_code}).", hint=HOW)
+    if problem := _problem(actions):
+        raise InvalidInput(f"The reply is not valid: {problem}.", hint=HOW)
     if action_id is not None and not isinstance(action_id, str):
         raise InvalidInput("The reply's clientActionId must be a text.", hint=HOW)
     return Reply(tuple(actions if isinstance(actions, list) else ()), action_id)
 
 
-def read(answer: bytes) -> Reply | None:
-    """The reply in an application's answer, or None for one that 8x8 would not take."""
+def read(answer: bytes) -> Reply | str:
+    """The reply in an application's answer; or, for one by which the call would end as ERROR or lose what is
+    pressed, what is wrong with it, as a clause."""
     document = json_object(answer)
-    if document is None or "callflow" not in document:
-        return None
+    if document is None:
+        return "it is not a JSON object" if answer.strip() else "it is empty"
+    if problem := _problem(document.get("callflow")):
+        return problem
     try:
         return from_json({name: document.get(name) for name in ("callflow", "clientActionId")})
     except InvalidInput:
-        return None
+        return "its clientActionId is not a text"
+
+
+def _problem(actions: object) -> str:
+    """What is wrong with the callflow of a reply, as a clause; nothing where 8x8 would carry it out whole."""
+    for problem in problems(actions, in_call=True):
+        return f"{problem.message} ({problem.status_code})"
+    if not actions:
+        return "there is no action in it"
+    if hangs_up_on_question(cast("Sequence[Action]", actions)):
+        return "a hangup stands right behind a question, so that 8x8 ignores the digits"
+    return ""
 
 
 def words(callflow: Sequence[Action]) -> str:

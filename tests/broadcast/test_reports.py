@@ -1,0 +1,185 @@
+"""What is reported of a broadcast's calls: found by their sessions, and what is known now is what counts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RunningSandbox
+from engine_world import World, number
+from past import event, keep
+
+from voicecli.broadcast import outcomes
+from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.journal import Row, RowState
+from voicecli.sessions import pending
+from voicecli.store.attempts import attempts_where
+from voicecli.tally import Tally
+
+TWICE_TOO_MANY = "+33199004291"
+EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"
+CONFIRMING = Conduct(wait=True, timeout=3, digits=True, confirming=frozenset("1"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Its sandbox reports nothing: what is reported, the tests say."""
+    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
+        world = World(tmp_path / "home", sandbox)
+        yield world
+        world.journal.close()
+        world.store.close()
+
+
+def told(world: World, row: Row, outcome: str, end: str = EARLIER, **fields: object) -> None:
+    """A summary that names nothing but its session, as both of 8x8's samples do."""
+    assert row.session
+    keep(world.home, event("VSS", outcome, row.session, number=row.destination, endTime=end, **fields))
+
+
+def pressed(world: World, row: Row, digits: str | None) -> None:
+    assert row.session
+    keep(world.home, event("VCA", "ACTION_COMPLETED", row.session, digits={"dtmf": digits}))
+
+
+def test_a_summary_without_an_id_of_ours_settles_its_row(world: World) -> None:
+    world.plan([number(0), number(1)])
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.ACCEPTED and row.outcome is None:
+            told(world, row, "BUSY")
+
+    engine = world.run(Conduct(wait=True), tell=tell)
+    assert engine.tally.outcomes == {"BUSY": 2}
+    attempts = list(attempts_where(world.store, "WHERE broadcast IS NOT NULL ORDER BY line"))
+    assert [(one.line, one.session_id) for one in attempts] == [
+        (1, world.row(1).session),
+        (2, world.row(2).session),
+    ]
+
+
+def test_what_was_pressed_may_come_after_the_summary(world: World) -> None:
+    world.plan([number(0)])
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.ACCEPTED and row.outcome is None:
+            told(world, row, "COMPLETED")
+        elif row.outcome is not None and row.digits is None:
+            pressed(world, row, "1")
+
+    engine = world.run(CONFIRMING, tell=tell)
+    assert (world.row(1).digits, engine.tally.confirmed) == ("1", 1)
+
+
+def test_what_was_pressed_is_not_waited_for_in_vain(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "DIGITS_DUE", 0.05)
+    world.plan([number(0)])
+    world.run(
+        CONFIRMING,
+        tell=lambda row: told(world, row, "COMPLETED") if row.session and not row.outcome else None,
+    )
+    assert (world.row(1).outcome, world.row(1).digits) == ("COMPLETED", None)
+
+
+def test_a_later_summary_counts_before_somebody_is_called_again(world: World) -> None:
+    world.plan([number(0)])
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.ACCEPTED and row.outcome is None:
+            told(world, row, "NO_ANSWER")
+        elif row.state is RowState.RETRY:
+            told(world, row, "COMPLETED", LATER)
+
+    world.run(Conduct(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.5), tell=tell)
+    assert world.calls == {number(0): 1}
+    assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
+
+
+def test_who_turns_out_to_have_been_reached_is_not_called_a_third_time(world: World) -> None:
+    world.plan([number(0)])
+    first: list[Row] = []
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.ACCEPTED and row.outcome is None:
+            first.append(row)
+            told(world, row, "NO_ANSWER")
+            if row.attempts == 2:
+                told(world, first[0], "COMPLETED", LATER)
+
+    world.run(Conduct(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=3, every=0.0), tell=tell)
+    assert world.calls == {number(0): 2}
+    assert (world.row(1).outcome, world.row(1).session) == ("COMPLETED", first[0].session)
+
+
+def test_whose_answer_counts_is_not_called_again_for_an_error(world: World) -> None:
+    world.plan([number(0), number(1)])
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.ACCEPTED and row.outcome is None:
+            pressed(world, row, "1" if row.line == 1 else "2")
+            told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
+
+    conduct = Conduct(
+        wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
+    )
+    world.run(conduct, tell=tell)
+    assert world.calls == {number(0): 1, number(1): 2}
+    world.journal.plan_retries({"ERROR"}, 3, unless_pressed=conduct.confirming)
+    assert [world.row(line).state for line in (1, 2)] == [RowState.ACCEPTED, RowState.RETRY]
+
+
+def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_called_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "DIGITS_DUE", 1.0)
+    world.plan([number(0)])
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.ACCEPTED and row.outcome is None:
+            told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
+
+    def show(tally: Tally) -> None:
+        if tally.retrying:
+            pressed(world, world.row(1), "1")
+
+    conduct = Conduct(
+        wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
+    )
+    world.run(conduct, tell=tell, show=show)
+    assert world.calls == {number(0): 1}
+    assert (world.row(1).state, world.row(1).digits) == (RowState.ACCEPTED, "1")
+
+
+def test_a_429_for_a_call_that_a_summary_names_is_no_refusal(world: World) -> None:
+    world.plan([TWICE_TOO_MANY])
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.SENDING:
+            world.report(1, "COMPLETED")
+
+    world.run(Conduct(wait=True), tell=tell)
+    assert world.calls == {TWICE_TOO_MANY: 1}
+    assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
+    [attempt] = attempts_where(world.store, "WHERE broadcast IS NOT NULL")
+    assert attempt.session_id == "s-1"
+
+
+def test_a_summary_that_names_it_keeps_a_429_from_being_sent_again(world: World) -> None:
+    world.plan([TWICE_TOO_MANY])
+
+    def tell(row: Row) -> None:
+        if row.state is RowState.PLANNED:  # put off, to be tried again
+            world.report(1, "COMPLETED")
+
+    world.run(Conduct(wait=True), tell=tell)
+    assert world.calls == {TWICE_TOO_MANY: 1}
+    assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
+    [attempt] = attempts_where(world.store, "WHERE broadcast IS NOT NULL")
+    assert attempt.session_id == "s-1"
+
+
+def test_what_was_reported_while_nobody_was_at_it_is_found_by_its_session(world: World) -> None:
+    world.plan([number(0)])
+    world.run()
+    told(world, world.row(1), "NO_ANSWER")
+    outcomes.settle(world.journal, Conduct(retry=frozenset({"NO_ANSWER"}), attempts=2))
+    assert world.row(1).outcome == "NO_ANSWER"

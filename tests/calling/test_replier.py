@@ -1,0 +1,157 @@
+"""Which call a VCA is about, and who answers it."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from receiver_world import receiving, vca
+
+from voicecli.account import AccountId
+from voicecli.callflow import HANGUP, CallRequest
+from voicecli.calling.replier import CallReplier
+from voicecli.events import Received
+from voicecli.listener.repliers import FormerReceiver, OwnCallflow, always
+from voicecli.listener.routes import Answered
+from voicecli.rules import Action
+from voicecli.sessions.attempts import AttemptState
+from voicecli.store.attempts import Attempts
+from voicecli.store.sqlite import ReplacedWebhook, Store
+from voicecli.voice_api.replies import HANG_UP, Reply
+
+ACCOUNT = AccountId("https://voice.8x8.com", "some_subaccount")
+CALL: Action = {"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199001234"}}
+SAY: Action = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": "en-GB-Emma"}}
+ASK: Action = {
+    "action": "sayAndCapture",
+    "params": {
+        "promptMessage": "Press 1.",
+        "voiceProfile": "en-GB-Emma",
+        "maxDigits": 1,
+        "overallTimeout": 9000,
+    },
+}
+FLOW = (CALL, ASK, SAY, HANGUP)
+PARTIES = {"source": "33199000000", "destination": "33199001234"}
+
+
+def placed(
+    home: Path,
+    flow: Sequence[Action] = FLOW,
+    *,
+    session: str | None = None,
+    action: str | None = "a-1",
+    asks: str | None = "",
+    name: str = "r-1",
+) -> int:
+    """Note a call; with ``session`` its answer has come. Its number in the store."""
+    with Store(home) as store:
+        attempts = Attempts(store, ACCOUNT)
+        request = CallRequest(tuple(flow), name, action)
+        number = attempts.begin(request, asks=asks, flow=flow if asks is not None else None)
+        if session is not None:
+            attempts.record_answer(number, AttemptState.ACCEPTED, session)
+        return number
+
+
+async def other(_received: Received, _headers: Mapping[str, str]) -> Answered:
+    return Answered(Reply((SAY,)), "another one")
+
+
+async def answer_to(home: Path, event: dict[str, object]) -> object:
+    async with receiving(home, replier=CallReplier(home, other)) as world:
+        status, answer = await world.event(event)
+    assert status == 200
+    return [action["action"] for action in answer["callflow"]]
+
+
+GOES_ON, OTHER = ["say", "hangup"], ["say"]
+
+
+async def test_the_call_of_a_session_goes_on_with_what_follows_its_question(tmp_path: Path) -> None:
+    placed(tmp_path, session="s-1")
+    assert await answer_to(tmp_path, vca("s-1")) == GOES_ON
+
+
+async def test_a_call_without_a_session_is_known_by_its_client_action_id(tmp_path: Path) -> None:
+    placed(tmp_path)
+    assert await answer_to(tmp_path, vca("s-1", clientActionId="a-1")) == GOES_ON
+
+
+async def test_where_two_calls_have_the_client_action_id_it_tells_nothing(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        for name in ("r-1", "r-2"):
+            number = placed(tmp_path, name=name)
+            Attempts(store, ACCOUNT).record_answer(number, AttemptState.UNKNOWN)
+    assert await answer_to(tmp_path, vca("s-1", clientActionId="a-1")) == OTHER
+
+
+async def test_while_an_answer_is_outstanding_a_call_is_known_by_its_numbers(tmp_path: Path) -> None:
+    placed(tmp_path, action=None)
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+        asked = asyncio.create_task(world.event(vca("s-1", **PARTIES)))
+        _, answer = await asked
+        assert [action["action"] for action in answer["callflow"]] == GOES_ON
+        assert (await world.event(vca("s-2", event_id="e-2", source="+33199009999")))[1] == {
+            "callflow": [SAY]
+        }
+
+
+async def test_a_call_that_asks_nothing_gets_nothing_added(tmp_path: Path) -> None:
+    placed(tmp_path, (CALL, SAY, HANGUP), session="s-1", asks=None)
+    assert await answer_to(tmp_path, vca("s-1", eventData=None)) == []
+
+
+async def test_what_follows_a_callflow_that_ends_in_its_question_is_for_others_to_say(tmp_path: Path) -> None:
+    placed(tmp_path, (CALL, ASK), session="s-1")
+    assert await answer_to(tmp_path, vca("s-1")) == OTHER
+
+
+async def test_a_vca_gets_the_same_reply_from_the_next_listener(tmp_path: Path) -> None:
+    placed(tmp_path, session="s-1")
+    assert [await answer_to(tmp_path, vca("s-1")) for _ in range(2)] == [GOES_ON] * 2
+
+
+async def test_a_callflow_of_ones_own_is_given_once_and_then_continued(tmp_path: Path) -> None:
+    replier = CallReplier(tmp_path, OwnCallflow(tmp_path, Reply((ASK, SAY, HANGUP), "mine")))
+    async with receiving(tmp_path, replier=replier) as world:
+        first = await world.event(vca("s-9", event_id="e-1"))
+        second = await world.event(vca("s-9", event_id="e-2"))
+        another = await world.event(vca("s-8", event_id="e-3"))
+    assert first == another == (200, {"clientActionId": "mine", "callflow": [ASK]})
+    assert second == (200, {"clientActionId": "mine", "callflow": [SAY, HANGUP]})
+
+
+@pytest.mark.parametrize(
+    ("before", "reply"), [({"callflow": [SAY]}, [SAY]), ({"callflow": []}, [HANGUP]), (None, [HANGUP])]
+)
+async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
+    tmp_path: Path, before: object, reply: object
+) -> None:
+    """It gets no token of ours, and is not asked for what it has sent here itself."""
+    own, theirs = tmp_path / "own", tmp_path / "theirs"
+    fixed = Reply((SAY,)) if before == {"callflow": [SAY]} else Reply(())
+    async with receiving(theirs, token=None, replier=always(fixed)) as former:
+        if before is not None:
+            webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), former.service.url, True, True)
+            own.mkdir()
+            with Store(own) as store:
+                store.remember_webhook(ACCOUNT, webhook)
+        replier = CallReplier(own, FormerReceiver(own, ACCOUNT, timeout=5.0))
+        async with receiving(own, replier=replier) as world:
+            assert (await world.event(vca("s-9")))[1]["callflow"] == reply
+            again = await world.post(
+                "/api/webhooks/vca", vca("s-9", "e-2"), headers={"Voicecli-Passed-On": "1"}
+            )
+            assert again[1] == {"callflow": [HANGUP]}
+    assert len(former.shown) == (before is not None)
+    assert json.loads(former.shown[0].body) == vca("s-9") if former.shown else before is None
+
+
+async def test_a_call_beside_a_damaged_key_is_hung_up_with_the_reason(tmp_path: Path) -> None:
+    placed(tmp_path, session="s-1")
+    (tmp_path / "seal.key").write_bytes(bytes(32))
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(HANG_UP))) as world:
+        assert (await world.event(vca("s-1")))[1]["callflow"] == [HANGUP]
+    assert "can't be read with the key" in world.shown[0].remarks[0]
