@@ -119,6 +119,11 @@ def webhooks(sandbox: RunningSandbox) -> dict[str, str]:
         return {webhook.type: webhook.url for webhook in client.send(api.list_webhooks())}
 
 
+def set_webhook(sandbox: RunningSandbox, kind: str, url: str, authorization: str | None = None) -> None:
+    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
+        client.send(api.set_webhook(kind, url, authorization=authorization))
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

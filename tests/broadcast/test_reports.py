@@ -1,6 +1,7 @@
 """What is reported of a broadcast's calls: found by their sessions, and what is known now is what counts."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ from past import event, keep
 
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import Row, RowState
+from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.sessions import pending
+from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
+from voicecli.store.migrations import MIGRATIONS
+from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
 
 TWICE_TOO_MANY = "+33199004291"
@@ -183,3 +187,27 @@ def test_what_was_reported_while_nobody_was_at_it_is_found_by_its_session(world:
     told(world, world.row(1), "NO_ANSWER")
     outcomes.settle(world.journal, Conduct(retry=frozenset({"NO_ANSWER"}), attempts=2))
     assert world.row(1).outcome == "NO_ANSWER"
+
+
+def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sessions(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.plan([number(0)])
+    row = world.row(1)
+    called = row._replace(state=RowState.ACCEPTED, attempts=1, session="s-0")
+    with monkeypatch.context() as older:
+        older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:6])
+        with Store(tmp_path / "older") as store, store.change() as change:
+            broadcast = world.journal.broadcast
+            change(
+                "INSERT INTO broadcasts SELECT ?, ?, 0, ?, ?, '', x'', 1, 1, '{}', x'', 'open', 0",
+                (broadcast.number, broadcast.id, *broadcast.account),
+            )
+            change(
+                "INSERT INTO broadcast_rows VALUES (1, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)", called[:6]
+            )
+    keep(tmp_path / "older", event("VSS", "BUSY", "s-0", number=number(0)))
+    with Store(tmp_path / "older") as store, closing(Journal.open(store, broadcast)) as journal:
+        outcomes.settle(journal, Conduct())
+        [row] = journal.rows()
+        assert (row.outcome, [one.line for one in attempts_where(store, "")]) == ("BUSY", [1])

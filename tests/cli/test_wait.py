@@ -15,12 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
-from running_listener import listening, registering, webhooks
+from running_listener import listening, registering, set_webhook, webhooks
 
-from voicecli import api
 from voicecli.callflow import HANGUP
-from voicecli.client import Client
-from voicecli.sandbox import API_KEY, SUBACCOUNT
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
 
@@ -70,11 +67,6 @@ class Caller:
 @pytest.fixture
 def caller(own_sandbox: RunningSandbox) -> Caller:
     return Caller(own_sandbox)
-
-
-def set_webhook(sandbox: RunningSandbox, kind: str, url: str, authorization: str | None = None) -> None:
-    with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
-        client.send(api.set_webhook(kind, url, authorization=authorization))
 
 
 def told(process: "subprocess.Popen[str]", words: str) -> str:

@@ -24,7 +24,8 @@ from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue, Zones
-from voicecli.callflow import CallRequest
+from voicecli.callflow import CallRequest, destinations
+from voicecli.calling import questions
 from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
 from voicecli.errors import (
@@ -297,15 +298,7 @@ class Engine:
 
     def _passed_over(self, row: Row) -> bool:
         """Whether a row is not called, or not now."""
-        reason = None
-        if row.destination in self._do_not_call:
-            reason = SKIPPED_BY_LIST
-        elif row.destination in self._unsubscribed:
-            reason = SKIPPED_UNSUBSCRIBED
-        if reason is not None:
-            called = row.session is not None  # before, and that stays true
-            state = RowState.ACCEPTED if called else RowState.SKIPPED
-            self._becomes(row, row._replace(state=state, reason=reason))
+        if self._is_spared(row, [row.destination]):
             return True
         if self._hours is None:
             return False
@@ -313,6 +306,20 @@ class Engine:
         if self._is_awake(zones):
             return False
         self._queue.let_sleep(row, zones)
+        return True
+
+    def _is_spared(self, row: Row, numbers: Sequence[str]) -> bool:
+        """Whether one of the numbers (E.164) that its call would call is not to be called; then the row says
+        why."""
+        if any(number in self._do_not_call for number in numbers):
+            reason = SKIPPED_BY_LIST
+        elif any(number in self._unsubscribed for number in numbers):
+            reason = SKIPPED_UNSUBSCRIBED
+        else:
+            return False
+        called = row.session is not None  # before, and that stays true
+        state = RowState.ACCEPTED if called else RowState.SKIPPED
+        self._becomes(row, row._replace(state=state, reason=reason))
         return True
 
     def _may_be_answered(self, row: Row) -> bool:
@@ -350,6 +357,9 @@ class Engine:
         flight = _Flight(row, attempt, request)
         if row.line in self._limited_since and self._is_carried_out(flight):
             return None
+        bridged = [f"+{number.lstrip('+')}" for number in destinations(request.callflow)[1:]]
+        if bridged and self._is_spared(row, bridged):
+            return None
         if self._calls_left is not None:
             self._calls_left -= 1
         self._becomes(row, attempt)
@@ -375,7 +385,7 @@ class Engine:
 
     def _attempt(self, request: CallRequest, line: int) -> tuple[object, ...]:
         """The row of store.attempts for a request that is about to leave."""
-        has_question = any(action.get("action") == "sayAndCapture" for action in request.callflow)
+        has_question = questions.asks(request)
         return self._attempts.row(
             request,
             asks=self._asks if self._asks is not None or not has_question else "",
@@ -398,7 +408,7 @@ class Engine:
         self._news.set()
 
     async def _place(self, request: CallRequest) -> Session:
-        fitting = self._say_limit.fitting(request)
+        fitting = self._say_limit.fitting(questions.sent(request))
         try:
             return await self._client.send(api.send_callflow(fitting))
         except Refused as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from voicecli import account, callflow, rules
-from voicecli.callflow import CallRequest, Capture
+from voicecli.callflow import HANGUP, CallRequest, Capture
 from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
 
@@ -77,8 +77,8 @@ class Script:
         return len(text) * (self.repeat or 1) / (self.speed or 1.0) / CHARACTERS_PER_SECOND
 
     def request(self, number: PhoneNumber | str, *, message_id: str | None = None) -> CallRequest:
-        """The request for a call to ``number``, which as a text is E.164 that was checked before. Raises
-        InvalidInput."""
+        """The request for a call to ``number``, which as a text is E.164 that was checked before: all that
+        happens in the call, also what follows a question. Raises InvalidInput."""
         to = number if isinstance(number, PhoneNumber) else PhoneNumber(number, "")
         repeat = 1 if self.repeat is None else self.repeat
         validity = callflow.DEFAULT_VALIDITY if self.valid_for is None else self.valid_for
@@ -86,7 +86,7 @@ class Script:
             return callflow.audio_message(
                 to, self.play, source=self.source, repeat=repeat, message_id=message_id, valid_for=validity
             )
-        return callflow.voice_message(
+        request = callflow.voice_message(
             to,
             self.text or "",
             source=self.source,
@@ -98,6 +98,7 @@ class Script:
             message_id=message_id,
             valid_for=validity,
         )
+        return replace(request, callflow=(*request.callflow, HANGUP)) if self.captures else request
 
     def _capture(self) -> Capture:
         if self.digits is None:

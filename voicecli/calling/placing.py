@@ -12,6 +12,7 @@ from voicecli import api
 from voicecli.account import Account
 from voicecli.api import Operation, Session
 from voicecli.callflow import CallRequest, destinations, sources
+from voicecli.calling import questions
 from voicecli.calling.results import destination
 from voicecli.calling.say_limit import SayLimit
 from voicecli.client import Client
@@ -112,7 +113,9 @@ class _Kept(NamedTuple):
 
 class Placing:
     """Places calls with one client. Each is in the store before its request leaves, and its session before
-    anybody is told of it. ``warn`` is told what could not be kept."""
+    anybody is told of it. Of a callflow that asks something, what leaves is its beginning up to the question;
+    the whole is kept for who answers. ``keys`` are those that confirm, with commas between them; with
+    ``vca_elsewhere`` somebody else answers, by what he knows. ``warn`` is told what could not be kept."""
 
     def __init__(
         self,
@@ -123,8 +126,12 @@ class Placing:
         *,
         ledger: Ledger,
         warn: Callable[[str], None],
+        keys: str = "",
+        vca_elsewhere: bool = False,
     ) -> None:
         self.ledger = ledger
+        self._keys = keys
+        self._vca_elsewhere = vca_elsewhere
         self._client = client
         self._account = account
         self._home = home
@@ -136,7 +143,7 @@ class Placing:
         """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
         client raises."""
         limit = SayLimit(self._home, self._account.identity)
-        fitting = limit.fitting(request)
+        fitting = limit.fitting(questions.sent(request))
 
         def place(took_place: TookPlace) -> Session:
             try:
@@ -180,6 +187,10 @@ class Placing:
             finally:
                 if kept is not None:
                     self._end(kept, session, accepted=accepted)
+
+    def asks(self, request: CallRequest) -> str | None:
+        """As in ``Attempt``: None also where nobody here gets the answer."""
+        return self._keys if questions.asks(request) and not self._vca_elsewhere else None
 
     def record_answer(self, request: CallRequest, session_id: str) -> None:
         """The session of a call whose answer was lost has become known."""
@@ -231,12 +242,15 @@ class Placing:
                 store = stack.enter_context(Store(self._home))
                 self._refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
-                attempts = self._attempts(store)
+                attempts, asks = self._attempts(store), self.asks(request)
+                flow = None if asks is None else request.callflow
                 if once is None:
-                    number = attempts.begin(request)
+                    number = attempts.begin(request, asks=asks, flow=flow)
                 else:
                     _learn_sessions(store)
-                    number = attempts.claim(request, named=once.named, within=once.within)
+                    number = attempts.claim(
+                        request, named=once.named, within=once.within, asks=asks, flow=flow
+                    )
         except ConfigurationError as error:
             if self._guard.needs_store or once is not None:
                 raise

@@ -78,6 +78,13 @@ def accepted(request: CallRequest, session: Session, words: str) -> Result:
     return Result(Ending.ACCEPTED, words, call_data(request, session), session.session_id)
 
 
+def told(request: CallRequest, session: Session) -> Result:
+    """A call that 8x8 accepted, and that nobody can confirm."""
+    words = f"{destination(request)}: accepted; it is told, and nobody can confirm"
+    data = {**call_data(request, session), "confirmed": False}
+    return Result(Ending.NOT_CONFIRMED, words, data, session.session_id)
+
+
 def failed(request: CallRequest, error: VoicecliError) -> Result:
     """A call among others that was not placed, or perhaps not."""
     where = destination(request)

@@ -141,8 +141,7 @@ class Waiting:
     async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
         lost is not the end. Raises what kept it from being placed."""
-        asks = ",".join(sorted(self._confirming)) if self._digits else None
-        pending = PendingCall(attempt_of(request, asks))
+        pending = PendingCall(attempt_of(request, self._placing.asks(request) if self._digits else None))
         call = _Call(request, pending, before=stored_events.last_event(self._store))
         placing = in_daemon_thread(partial(self._placing.place, request))
         placing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late

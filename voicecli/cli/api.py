@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import callflow, untrusted
+from voicecli import callflow, rules, untrusted
 from voicecli.api import Json, Operation
 from voicecli.callflow import CallRequest
 from voicecli.cli import context as contexts
@@ -68,6 +68,10 @@ def api(
     request = _call(verb, path, body or {})
     if call_unsubscribed and request is None:
         raise InvalidInput("--call-unsubscribed has no effect but on a POST to /callflows.")
+    if request is not None and rules.hangs_up_on_question(request.callflow):
+        context.output.warning(
+            "8x8 ignores what is pressed where a hangup stands right behind a sayAndCapture."
+        )
     if dry_run:
         context.show(context.settings({}), operation)
         return

@@ -1,28 +1,41 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from voicecli import api
 from voicecli.callflow import CallRequest
-from voicecli.calling.message import Script
+from voicecli.calling import questions
+from voicecli.calling.message import Script, refuse_beside
 from voicecli.cli import call_requests, interrupts, options, script_options, way_in
 from voicecli.cli import context as contexts
 from voicecli.cli.call_requests import CallOptions
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, fail
-from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
+from voicecli.errors import (
+    ConfigurationError,
+    InvalidInput,
+    OutputFailed,
+    PlacedBefore,
+    Unsubscribed,
+    VoicecliError,
+)
+from voicecli.settings import Settings
 
 if TYPE_CHECKING:
-    from voicecli.calling.placing import Placing
+    from voicecli.api import Session
+    from voicecli.calling.placing import Guard, Placing
     from voicecli.calling.results import Result
     from voicecli.calling.waiting import Waiting
+    from voicecli.client import Client
     from voicecli.listener.reports import Reports
+    from voicecli.listener.service import Plan
 
 EXAMPLES = """Examples:
   voicecli call +33199001234 "Your account has been updated" --repeat 2
@@ -77,6 +90,8 @@ def call(
     digits: script_options.Digits = None,
     hash_ends: script_options.HashEnds = False,
     thanks: script_options.Thanks = None,
+    tell_anyway: script_options.TellAnyway = False,
+    vca_elsewhere: script_options.VcaElsewhere = False,
     once: Annotated[
         bool,
         typer.Option(
@@ -172,6 +187,10 @@ def call(
         raise InvalidInput("--dry-run has no session id that --quiet could print.")
     if until_confirmed and confirm is None:
         raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
+    if tell_anyway and confirm is None:
+        raise InvalidInput("--tell-anyway has no effect without --confirm.")
+    if vca_elsewhere:
+        refuse_beside("--vca-elsewhere", {"--confirm": confirm, "--digits": digits})
     if within is not None and not once:
         raise InvalidInput("--within has no effect without --once.")
     if not waits:
@@ -190,65 +209,138 @@ def call(
         {"source": source, "voice_profile": voice, "port": port, "public_url": domain}
     )
     requests = call_requests.requests(context, settings, asked)
+    asks = any(map(questions.asks, requests))
+    if vca_elsewhere and not asks:
+        raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
     if dry_run:
         for request in requests:
-            context.show(settings, api.send_callflow(request))
+            context.show(
+                settings, api.send_callflow(questions.sent(request)), reply=questions.following(request)
+            )
         return ExitCode.DONE
-    from voicecli.calling.placing import Guard, Ledger, Once, Placing
+    from voicecli.calling.placing import Guard, Once
 
     guard = Guard(
         Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None,
         call_unsubscribed=call_unsubscribed,
         needs_store=waits,
     )
-    plan = way_in.listening_plan(context, settings, way, register=True, force=force) if waits else None
     with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
+        if asks and not script.captures and not vca_elsewhere:
+            vca_elsewhere = _is_for_application(context, settings, client, requests[0], waits=waits)
+        caller = Caller(context, settings, client, script, vca_elsewhere=vca_elsewhere)
+        if not waits:
+            return _place(context, caller.placing(guard), requests)
+        try:
+            plan = way_in.listening_plan(context, settings, way, register=True, force=force)
+            return _place_and_wait(
+                caller,
+                caller.placing(guard),
+                plan,
+                requests,
+                timeout=timeout or DEFAULT_TIMEOUT,
+                asks=asks and not vca_elsewhere,
+                until_confirmed=until_confirmed,
+                tell_anyway=tell_anyway,
+            )
+        except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
+            raise
+        except VoicecliError as error:  # so nothing was placed
+            if not tell_anyway:
+                raise
+            return _tell(context, caller.placing(replace(guard, needs_store=False)), requests, error.message)
+
+
+class Caller(NamedTuple):
+    """Who calls: what all ways of placing calls need."""
+
+    context: Context
+    settings: Settings
+    client: "Client"
+    script: Script
+    vca_elsewhere: bool
+
+    def placing(self, guard: "Guard") -> "Placing":
+        from voicecli.calling.placing import Ledger, Placing
+
+        context = self.context
         context.ledger = Ledger()
-        placing = Placing(
-            client,
-            contexts.account(settings),
-            contexts.home(settings),
+        return Placing(
+            self.client,
+            contexts.account(self.settings),
+            contexts.home(self.settings),
             guard,
             ledger=context.ledger,
             warn=context.output.warning,
+            keys=",".join(sorted(self.script.confirming())),
+            vca_elsewhere=self.vca_elsewhere,
         )
-        if plan is None:
-            return _place(context, placing, requests)
-        from voicecli.calling.waiting import Waiting
-        from voicecli.cli.call_show import show_event
-        from voicecli.listener.staying import EndRequests
-        from voicecli.store.sqlite import Store
 
-        if until_confirmed or len(requests) == 1:
-            placing.refuse(requests)
-        flows = {request.client_request_id: request.callflow for request in requests}
-        ends = EndRequests()
-        reports = contexts.reports(
-            context, settings, plan, digits=script.captures, requests=ends, flows=flows
-        )
-        with Store(plan.home) as store:
-            waiting = Waiting(
-                placing,
-                store,
-                timeout=timeout or DEFAULT_TIMEOUT,
-                on_event=partial(show_event, context),
-                digits=script.captures,
-                confirming=script.confirming(),
+
+def _is_for_application(
+    context: Context, settings: Settings, client: "Client", request: CallRequest, *, waits: bool
+) -> bool:
+    """Whether an application of the user's gets the VCAs of a callflow of the user's own. Raises
+    ConfigurationError where nobody could answer its question as it should be; but a command that waits can
+    become the listener."""
+    from voicecli.listener.receiving import ReceiverKind, look_up_receiver
+
+    receiver = look_up_receiver(client, contexts.home(settings))
+    if receiver.kind is ReceiverKind.APPLICATION:
+        if questions.following(request):
+            raise ConfigurationError(
+                f"{receiver.words} What follows the question would have to come from there. "
+                "Nothing was sent.",
+                hint="If the application knows what follows: --vca-elsewhere. Else put it behind a listener: "
+                "voicecli listen --register --forward-to URL.",
             )
-            work = _wait(context, reports, waiting, requests, until_confirmed=until_confirmed)
-            return interrupts.run(work, ends)
+        context.output.note(f"{receiver.words} It says how the call goes on.")
+        return True
+    if receiver.is_nobody and not waits:
+        raise ConfigurationError(
+            f"No key that is pressed could arrive. {receiver.words} Nothing was sent.",
+            hint=f"{receiver.advice}. Or wait for the call, with --wait.",
+        )
+    if receiver.kind is ReceiverKind.UNKNOWN and not waits:
+        context.output.warning(receiver.words)
+    return False
 
 
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
     """Place calls. One that is alone raises what went wrong; of several, each has its line."""
-    from voicecli.calling.results import accepted, failed
-    from voicecli.cli.call_show import overall, show
+    from voicecli.calling.results import accepted
+    from voicecli.cli.call_show import overall
+
+    def accept(request: CallRequest, session: "Session") -> "Result":
+        return accepted(request, session, context.accepted_words(request, session))
+
+    return overall(_place_all(context, placing, requests, accept))
+
+
+def _tell(context: Context, placing: "Placing", requests: Sequence[CallRequest], why: str) -> ExitCode:
+    """Place calls that say what was to be confirmed. It is not, whatever becomes of them."""
+    from voicecli.calling.results import told
+    from voicecli.cli.call_show import overall
+
+    context.output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+    spoken = [questions.without_questions(request) for request in requests]
+    results = _place_all(context, placing, spoken, told)
+    return ExitCode.NOT_CONFIRMED if any(result.placed for result in results) else overall(results)
+
+
+def _place_all(
+    context: Context,
+    placing: "Placing",
+    requests: Sequence[CallRequest],
+    result: Callable[[CallRequest, "Session"], "Result"],
+) -> "list[Result]":
+    from voicecli.calling.results import failed
+    from voicecli.cli.call_show import show
 
     results = []
     for request in requests:
         try:
-            session = placing.place(request)
-            results.append(accepted(request, session, context.accepted_words(request, session)))
+            results.append(result(request, placing.place(request)))
             show(context, results[-1])
             placing.ledger.report(request)
         except OutputFailed:
@@ -258,7 +350,54 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
                 raise
             results.append(failed(request, error))
             show(context, results[-1])
-    return overall(results)
+    return results
+
+
+def _place_and_wait(
+    caller: Caller,
+    placing: "Placing",
+    plan: "Plan",
+    requests: Sequence[CallRequest],
+    *,
+    timeout: timedelta,
+    asks: bool,
+    until_confirmed: bool,
+    tell_anyway: bool,
+) -> ExitCode:
+    """Raises only what came before anything was placed."""
+    from voicecli.calling.waiting import Waiting
+    from voicecli.cli.call_show import show_event
+    from voicecli.listener.staying import EndRequests
+    from voicecli.store.sqlite import Store
+
+    context, script = caller.context, caller.script
+    if until_confirmed or len(requests) == 1:
+        placing.refuse(requests)
+    flows = {} if caller.vca_elsewhere else {one.client_request_id: one.callflow for one in requests}
+    ends = EndRequests()
+    reports = contexts.reports(
+        context,
+        caller.settings,
+        plan,
+        digits=asks,
+        requests=ends,
+        flows=flows,
+        tell_anyway=tell_anyway,
+    )
+
+    with Store(plan.home) as store:
+        waiting = Waiting(
+            placing,
+            store,
+            timeout=timeout,
+            on_event=partial(show_event, context),
+            digits=script.captures,
+            confirming=script.confirming(),
+        )
+        work = _wait(
+            context, reports, waiting, requests, until_confirmed=until_confirmed, tell_anyway=tell_anyway
+        )
+        return interrupts.run(work, ends)
 
 
 async def _wait(
@@ -268,13 +407,17 @@ async def _wait(
     requests: Sequence[CallRequest],
     *,
     until_confirmed: bool,
+    tell_anyway: bool,
 ) -> ExitCode:
     """Place calls and show what becomes of each. One that is alone shows what went wrong. All of that is out
-    before the listener is: it may have to stay."""
+    before the listener is: it may have to stay. Raises ConfigurationError, before anything is placed, where
+    nobody could confirm and there is something else to do about that."""
     from contextlib import aclosing
 
     results = waiting.until_confirmed(requests) if until_confirmed else waiting.together(requests)
     async with reports, aclosing(results):
+        if tell_anyway and not reports.receiver.is_here:
+            raise ConfigurationError(reports.receiver.words)
         try:
             return await _show_all(
                 context, results, alone=len(requests) == 1, until_confirmed=until_confirmed

@@ -1,7 +1,7 @@
 """What a command needs from the world, each made when it is first asked for."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from voicecli.listener.routes import Replier
     from voicecli.listener.service import Plan
     from voicecli.listener.staying import EndRequests
+    from voicecli.rules import Action
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
 
@@ -129,8 +130,11 @@ class Context:
             self._client = client
         return client
 
-    def show(self, settings: "Settings", operation: "Operation[T]") -> None:
-        """The request that would be sent, as the answer of a command; without the key."""
+    def show(
+        self, settings: "Settings", operation: "Operation[T]", *, reply: "Sequence[Action]" = ()
+    ) -> None:
+        """The request that would be sent, as the answer of a command; without the key. ``reply`` is what
+        follows its question: the answer to the VCA webhook."""
         import json
 
         http = operation.request(**settings.require(*CONNECTION))
@@ -138,7 +142,17 @@ class Context:
         words = [f"{http.method} {http.url}", *(f"{name}: {text}" for name, text in headers.items())]
         if operation.body is not None:
             words += ["", json.dumps(operation.body, indent=2, ensure_ascii=False)]
-        data = {"method": http.method, "url": http.url, "headers": headers, "body": operation.body}
+        data: dict[str, object] = {
+            "method": http.method,
+            "url": http.url,
+            "headers": headers,
+            "body": operation.body,
+        }
+        if reply:
+            following = {"callflow": list(reply)}
+            words += ["", "When the question is answered, the reply to the VCA webhook:"]
+            words += ["", json.dumps(following, indent=2, ensure_ascii=False)]
+            data["reply"] = following
         self.output.result("\n".join(words), data)
 
     def read_bytes(self, path: str, *, limit: int) -> bytes:

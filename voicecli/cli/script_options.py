@@ -75,6 +75,22 @@ Region = Annotated[
     str | None,
     typer.Option(metavar="CC", help="TO is a national number there, such as FR.", **THE_CALL),
 ]
+TellAnyway = Annotated[
+    bool,
+    typer.Option(
+        "--tell-anyway",
+        help="With --confirm: where no key could arrive, tell everybody all the same; exits with 16.",
+        **OUTCOME,
+    ),
+]
+VcaElsewhere = Annotated[
+    bool,
+    typer.Option(
+        "--vca-elsewhere",
+        help="With --callflow: your own application has the VCA webhook, and says what follows a question.",
+        **OUTCOME,
+    ),
+]
 CallUnsubscribed = Annotated[
     bool,
     typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.", **THE_CALL),

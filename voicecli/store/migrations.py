@@ -204,4 +204,13 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     ALTER TABLE calls ADD COLUMN answer_until INTEGER;
     CREATE INDEX calls_asking ON calls (answer_until) WHERE answer_until IS NOT NULL AND outcome IS NULL;
     """,
+    """
+    -- The last calls of broadcasts that were begun before: what is reported of them names their session only.
+    INSERT INTO calls (placed, base_url, subaccount, state, session, client_request_id, source, destination,
+        guarded, broadcast, line, outcome, outcome_source, seconds)
+    SELECT changed, base_url, subaccount, 'accepted', session, id || '-' || line || '-' || attempts, '',
+        destination, 0, broadcast, line, outcome, iif(outcome IS NULL, NULL, 'vss'), seconds
+    FROM broadcast_rows JOIN broadcasts ON number = broadcast
+    WHERE session IS NOT NULL AND session NOT IN (SELECT session FROM calls WHERE session IS NOT NULL);
+    """,
 )

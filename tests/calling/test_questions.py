@@ -1,0 +1,177 @@
+"""A callflow that asks something: what of it is sent, and who answers what is pressed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import NUMBER, Finished, Program, RunningSandbox
+from raw_server import document, server
+from running_listener import registering, set_webhook, webhooks
+
+from voicecli.callflow import HANGUP, Action, call_request, make_call
+from voicecli.calling.message import Script
+from voicecli.calling.questions import asks, following, sent, without_questions
+
+SOURCE, OTHER, VOICE = "+33199000000", "+33199004321", "en-US-BenjaminRUS"
+PRESSES_1, PRESSES_1_TOO = "+33199007103", "+33199007104"
+NOWHERE = "http://127.0.0.1:9"
+CALL = make_call(SOURCE, NUMBER)
+SAY: Action = {"action": "say", "params": {"text": "Thanks", "voiceProfile": VOICE}}
+BRIDGE = make_call(SOURCE, OTHER)
+
+
+def ask(text: str = "Press 1") -> Action:
+    return {"action": "sayAndCapture", "params": {"promptMessage": text, "voiceProfile": VOICE}}
+
+
+# -- what is sent ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flow", "rest"),
+    [
+        ([CALL, SAY, HANGUP], 0),
+        ([CALL, ask()], 0),
+        ([CALL, SAY, ask(), HANGUP], 1),
+        ([CALL, ask(), SAY, BRIDGE], 2),
+        ([CALL, ask("First"), SAY, ask("Second"), HANGUP], 3),
+    ],
+)
+def test_what_is_sent_ends_with_the_first_question(flow: list[Action], rest: int) -> None:
+    whole = call_request(flow)
+    assert [*sent(whole).callflow, *following(whole)] == flow
+    assert len(following(whole)) == rest
+    assert sent(whole).client_request_id == whole.client_request_id
+
+
+def test_a_message_that_asks_is_followed_by_hangup() -> None:
+    whole = Script(SOURCE, "Press 1", confirm="1").request(NUMBER)
+    assert [action["action"] for action in sent(whole).callflow] == ["makeCall", "sayAndCapture"]
+    assert following(whole) == (HANGUP,)
+    assert not asks(Script(SOURCE, "Hello").request(NUMBER))
+
+
+def test_where_nobody_can_answer_the_same_is_told() -> None:
+    whole = Script(SOURCE, "Press 1", confirm="1", thanks="Thanks", repeat=2, speed=1.5).request(NUMBER)
+    params = {"text": "Press 1", "voiceProfile": VOICE, "speed": 1.5, "repetition": 2}
+    assert without_questions(whole).callflow == (CALL, {"action": "say", "params": params}, HANGUP)
+
+
+# -- the command -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Path:
+    """A callflow with more behind its question."""
+    path = tmp_path / "flow.json"
+    path.write_text(json.dumps([ask(), SAY, HANGUP]))
+    return path
+
+
+def kinds(sandbox: RunningSandbox) -> list[list[str]]:
+    """Of the actions of each request that arrived."""
+    found = []
+    for body in sandbox.sandbox.requested:
+        actions = body["callflow"]
+        assert isinstance(actions, list)
+        found.append([action["action"] for action in actions])
+    return found
+
+
+def test_a_dry_run_shows_both_halves(call: Program, flow: Path) -> None:
+    done = call(NUMBER, "--callflow", str(flow), "--dry-run")
+    first, second = done.out.split("the reply to the VCA webhook:")
+    assert ("sayAndCapture" in first, "hangup" in first) == (True, False)
+    assert ("sayAndCapture" in second, "hangup" in second) == (False, True)
+    shown = call(NUMBER, "--callflow", str(flow), "--dry-run", "--json").json
+    assert shown["body"]["callflow"][1:] == [ask()]
+    assert shown["reply"] == {"callflow": [SAY, HANGUP]}
+    assert "reply" not in call(NUMBER, "Hello", "--dry-run", "--json").json
+
+
+def test_a_question_that_nobody_could_answer_is_not_asked(
+    run: Program, own_sandbox: RunningSandbox, flow: Path
+) -> None:
+    done = run("call", NUMBER, "--callflow", str(flow), env=own_sandbox.environment)
+    assert done.code == 3
+    assert "No key that is pressed could arrive. The VCA webhook is not set" in done.err
+    assert "voicecli listen --register" in done.err
+    assert kinds(own_sandbox) == []
+
+
+@pytest.mark.parametrize("wait", [(), ("--wait", "--timeout", "20s")])
+def test_beside_an_application_only_what_it_may_know_is_asked(
+    run: Program, own_sandbox: RunningSandbox, flow: Path, tmp_path: Path, wait: tuple[str, ...]
+) -> None:
+    def call(*arguments: str) -> Finished:
+        way_in = [option for option in registering() if option != "--register"] if wait else []
+        return run("call", NUMBER, *arguments, *wait, *way_in, env=own_sandbox.environment)
+
+    application = document({"callflow": [HANGUP]})
+    with server(lambda connection: connection.sendall(application)) as (url, _):
+        set_webhook(own_sandbox, "VCA", f"{url}/vca")
+        done = call("--callflow", str(flow))
+        assert done.code == 3
+        assert "--vca-elsewhere" in done.err
+        assert kinds(own_sandbox) == []
+        assert call("--callflow", str(flow), "--vca-elsewhere").code == 0
+        ends = tmp_path / "ends.json"
+        ends.write_text(json.dumps([ask()]))
+        done = call("--callflow", str(ends))
+        assert done.code == 0
+        assert f"The VCA webhook points to an application at {url}/vca." in done.err
+        assert kinds(own_sandbox) == [["makeCall", "sayAndCapture"]] * 2
+        assert webhooks(own_sandbox)["VCA"] == f"{url}/vca"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("Press 1", "--confirm", "1", "--vca-elsewhere"), "--confirm can't be given together with"),
+        (("Type", "--digits", "4", "--vca-elsewhere"), "--digits can't be given together with"),
+        (("Hello", "--vca-elsewhere"), "--vca-elsewhere has no effect"),
+        (("Hello", "--wait", "--tell-anyway"), "--tell-anyway has no effect without --confirm"),
+    ],
+)
+def test_options_without_effect_are_refused(call: Program, arguments: tuple[str, ...], words: str) -> None:
+    done = call(NUMBER, *arguments)
+    assert done.code == 2
+    assert words in done.err
+
+
+@pytest.mark.parametrize("order", [(), ("--until-confirmed",)])
+def test_an_alert_goes_out_even_if_nobody_can_confirm_it(
+    run: Program, own_sandbox: RunningSandbox, order: tuple[str, ...]
+) -> None:
+    numbers = (PRESSES_1, PRESSES_1_TOO)
+    away = ("--public-url", NOWHERE, "--port", "0")  # 8x8 would not get through
+    options = ("Fire. Press 1", "--confirm", "1", *order, *away)
+    assert run("call", *numbers, *options, env=own_sandbox.environment).code == 5
+    assert kinds(own_sandbox) == []
+    done = run("call", *numbers, *options, "--tell-anyway", env=own_sandbox.environment)
+    assert done.code == 16
+    assert [line.partition(":")[0] for line in done.out.splitlines()] == [*numbers]
+    assert "Nobody can confirm" in done.err
+    assert kinds(own_sandbox) == [["makeCall", "say", "hangup"]] * 2
+
+
+def test_an_alert_is_told_where_nothing_can_be_kept(
+    run: Program, own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    broken = {**own_sandbox.environment, "VOICECLI_HOME": str(tmp_path / "file" / "home")}
+    done = run("call", NUMBER, "Fire", "--confirm", "1", "--tell-anyway", "--json", env=broken)
+    assert done.code == 16
+    assert (done.json["confirmed"], done.json["exitCode"]) == (False, 16)
+    assert run("call", NUMBER, "Fire", "--confirm", "1", "--tell-anyway", "--once", env=broken).code == 3
+
+
+def test_api_sends_what_it_is_given_and_warns_of_digits_that_are_ignored(
+    run: Program, own_sandbox: RunningSandbox
+) -> None:
+    set_webhook(own_sandbox, "VCA", "https://example.com/vca")
+    body = json.dumps({"callflow": [CALL, ask(), HANGUP]})
+    done = run("api", "POST", "/callflows", "--data", body, env=own_sandbox.environment)
+    assert done.code == 0
+    assert "Warning: 8x8 ignores what is pressed where a hangup stands right behind" in done.err
+    assert kinds(own_sandbox) == [["makeCall", "sayAndCapture", "hangup"]]

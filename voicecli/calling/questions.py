@@ -1,0 +1,48 @@
+"""Questions (sayAndCapture): what of a callflow that asks one is sent, and what follows is the reply to its
+VCA webhook."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from voicecli.callflow import HANGUP, CallRequest
+from voicecli.rules import Action
+
+_TEXT = {
+    "promptMessage": "text",
+    "voiceProfile": "voiceProfile",
+    "speed": "speed",
+    "repetition": "repetition",
+}
+
+
+def asks(request: CallRequest) -> bool:
+    """Whether there is a question in it."""
+    return any(action.get("action") == "sayAndCapture" for action in request.callflow)
+
+
+def sent(request: CallRequest) -> CallRequest:
+    """What leaves: the callflow up to its first question. What comes after it is the reply to its VCA."""
+    rest = len(following(request))
+    return replace(request, callflow=request.callflow[:-rest]) if rest else request
+
+
+def following(request: CallRequest) -> Sequence[Action]:
+    """What comes after its first question."""
+    if not asks(request):
+        return ()
+    from voicecli.voice_api.continuation import split
+
+    return split(request.callflow)[1]
+
+
+def without_questions(request: CallRequest) -> CallRequest:
+    """The same told by ``say`` and hangup, where nobody could answer."""
+    actions: list[Action] = []
+    for action in request.callflow:
+        params = action.get("params")
+        if action.get("action") == "sayAndCapture" and isinstance(params, Mapping):
+            told = {name: params[ours] for ours, name in _TEXT.items() if ours in params}
+            actions.append({"action": "say", "params": told})
+        elif action != HANGUP:
+            actions.append(action)
+    return replace(request, callflow=(*actions, HANGUP))
