@@ -399,10 +399,10 @@ class Engine:
     # -- requests under way --------------------------------------------------------------------------
 
     async def _send(self, flight: _Flight) -> None:
-        operation = api.send_callflow(flight.request)
         try:
             flight.session = await self._place(flight.request)
         except asyncio.CancelledError:
+            operation = api.send_callflow(flight.request)
             flight.error = operation.lost("It was ended before 8x8 had answered")
         except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be called again
             flight.error = error
