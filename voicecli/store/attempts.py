@@ -25,12 +25,8 @@ if TYPE_CHECKING:
 Answer = tuple[int, AttemptState | None, str | None]
 """An attempt's number, and what ``Attempts.record_answer`` takes of it."""
 _MICROSECOND = timedelta(microseconds=1)
-<<<<<<< HEAD
-LONGEST_REQUEST = 300_000_000  # microseconds until a request is answered or given up, retries included
-=======
 FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
 ANSWER_OUTLIVES = 3_600_000_000  # microseconds from the request on: no client waits as long for its answer
->>>>>>> main
 
 
 class Attempts:
@@ -270,16 +266,6 @@ def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt
 
 
 def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]:
-<<<<<<< HEAD
-    """Those between these numbers (either with or without +) whose answers have not come and still can: a
-    process that was killed leaves such rows behind, too."""
-    which = (
-        "WHERE session IS NULL AND state = ? AND ltrim(source, '+') = ? AND ltrim(destination, '+') = ?"
-        " AND placed > ?"
-    )
-    numbers = source.lstrip("+"), destination.lstrip("+")
-    return list(attempts_where(store, which, (AttemptState.SENDING, *numbers, now() - LONGEST_REQUEST)))
-=======
     """Those between these numbers (either with or without +) whose answers have not come."""
     which = (
         "WHERE session IS NULL AND state = ? AND +placed > ? AND ltrim(source, '+') = ?"
@@ -288,7 +274,6 @@ def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]
     numbers = source.lstrip("+"), destination.lstrip("+")
     since = now() - ANSWER_OUTLIVES
     return list(attempts_where(store, which, (AttemptState.SENDING, since, *numbers)))
->>>>>>> main
 
 
 def open_questions(store: Store, now: int, *, account: "AccountId | None" = None) -> list[Attempt]:
