@@ -13,7 +13,7 @@ from voicecli.callflow import voice_message
 from voicecli.errors import VoicecliError
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import outcomes, retention
-from voicecli.store.attempts import Attempts, attempts_where, sealed_flow
+from voicecli.store.attempts import FLOW_OUTLIVES, Attempts, attempts_where, sealed_flow
 from voicecli.store.outcomes import take_in_outcomes
 from voicecli.store.sqlite import Store
 
@@ -96,7 +96,7 @@ def test_the_flow_is_deleted_with_the_summary_or_long_after_its_time(tmp_path: P
         for session, request_id in ((SESSION, "m-1"), (OTHER, "m-2"), ("s-3", "m-3")):
             answered(store, begin(store, request_id, asks="1"), session)
         with store.change() as change:
-            late = outcomes.FLOW_OUTLIVES + 2 * 3_600_000_000
+            late = FLOW_OUTLIVES + 2 * 3_600_000_000
             change("UPDATE calls SET valid_until = valid_until - ? WHERE session = ?", (late, OTHER))
         keep(tmp_path, event("VSS", "COMPLETED"))
         [gone] = store.rows("SELECT sealed FROM calls WHERE session = ?", (SESSION,))

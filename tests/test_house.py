@@ -157,7 +157,11 @@ def test_floor_0_does_no_io() -> None:
     ("arguments", "not_loaded", "code"),
     [
         (["--version"], {"typer", "rich", "httpx", "aiohttp", "phonenumbers"}, 0),
-        (["call", "+33199001234", "hi"], {"rich", "aiohttp", "dotenv", "pyngrok", "asyncio"}, 5),
+        (
+            ["call", "+33199001234", "hi"],
+            {"rich", "aiohttp", "dotenv", "pyngrok", "asyncio", "cryptography", "voicecli.events"},
+            5,
+        ),
         (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}, 0),
         (["sandbox", "--print-env"], {"rich", "httpx", "dotenv", "aiohttp"}, 0),
         (["api", "GET", "/numbers", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio"}, 0),

@@ -245,7 +245,7 @@ def test_two_engines_without_a_lock_call_nobody_twice_and_the_late_one_ends(worl
     assert world.states == {RowState.ACCEPTED: 200}, "the late one wrote down how its own calls ended"
     [error] = [engine.ended_by for engine in engines if engine.ended_by is not None]
     assert isinstance(error, InUse)
-    assert "Another process has been at line " in error.message
+    assert "Another process has been at rows " in error.message
 
 
 def test_one_row_that_another_process_was_at_keeps_all_from_being_written(world: World) -> None:
@@ -254,7 +254,7 @@ def test_one_row_that_another_process_was_at_keeps_all_from_being_written(world:
     with second_journal(world) as second:
         second.write([(last, last._replace(state=RowState.SENDING, attempts=1))])
     sending = [(row, row._replace(state=RowState.SENDING, attempts=1)) for row in (first, last)]
-    with pytest.raises(InUse, match="at line 2"):
+    with pytest.raises(InUse, match="at rows of"):
         world.journal.write(sending, seen=7)
     assert world.row(1) == first
     assert world.journal.seen == 0

@@ -1,11 +1,17 @@
 """``voicecli webhooks``: where 8x8 reports to, looked at and changed."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Finished, Program, RunningSandbox
 from strict_webhooks import StrictSandbox
+
+from voicecli.account import AccountId
+from voicecli.client import Client
+from voicecli.listener.registration import Registration
+from voicecli.sandbox import API_KEY, SUBACCOUNT
 
 TOKEN = "token-of-these-tests"
 
@@ -33,6 +39,21 @@ def test_what_is_set_is_listed_and_what_is_deleted_is_not(webhooks: Callable[...
     again = webhooks("delete", "vss")
     assert (again.code, again.out) == (0, "VSS was not set\n")
     assert "VSS   not set" in webhooks("list").out
+
+
+def test_what_was_replaced_is_put_back_however_the_base_url_is_written(run: Program, tmp_path: Path) -> None:
+    with RunningSandbox(time_scale=1000) as sandbox:
+        environment = sandbox.environment
+        assert run("webhooks", "set", "vss", "https://example.com/", "--no-auth", env=environment).code == 0
+        taken = AccountId.of(sandbox.sandbox.url + "/", SUBACCOUNT)
+        with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
+            killed = Registration(client, Path(os.environ["VOICECLI_HOME"]), taken, tell=print)
+            killed.take(["VSS"], "http://127.0.0.1:9", token="a-token-of-tests")
+            killed.close()
+        other = sandbox.sandbox.url.replace("http://127.0.0.1", "HTTP://LocalHost") + "//"
+        done = run("webhooks", "restore", env={**environment, "EIGHT_X_EIGHT_BASE_URL": other})
+        assert (done.code, done.out) == (0, "Put back: VSS\n")
+        assert "https://example.com/" in run("webhooks", "list", env=environment).out
 
 
 def test_the_token_is_not_shown(webhooks: Callable[..., Finished]) -> None:

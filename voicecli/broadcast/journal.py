@@ -18,7 +18,6 @@ from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
 from voicecli.locks import Lock, is_held
-from voicecli.sessions.attempts import AttemptState
 from voicecli.store import attempts as stored_attempts
 from voicecli.store import events as stored_events
 from voicecli.store import sealing
@@ -252,27 +251,31 @@ class Journal:
         *,
         seen: int | None = None,
         leaving: Sequence[tuple[object, ...]] = (),
-        answers: Iterable[tuple[int, AttemptState | None, str | None]] = (),
-    ) -> list[int]:
+        answers: Iterable[stored_attempts.Answer] = (),
+    ) -> Sequence[int]:
         """Put rows in the place of what they were, and note which event is the newest that was taken in, all
         in one commit: it is on the disk then. In it are also the attempts that are ``leaving`` (rows of
         store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
         nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
         calling the same people."""
         self.see_that_it_is_there()
+        number = self.broadcast.number
+        replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
+        numbers: Sequence[int] = ()
         with self.store.change() as change:
-            for before, row in changes:
-                was = (self.broadcast.number, row.line, before.state, before.attempts)
-                if not change(_REPLACE, (*row[2:], *was)).rowcount:
-                    raise InUse(
-                        f"Another process has been at line {row.line} of broadcast {self.broadcast.id}.",
-                        hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
-                    )
-            numbers = [change(stored_attempts.INSERT, attempt).lastrowid or 0 for attempt in leaving]
-            for answer in answers:
-                change(*stored_attempts.answer(*answer))
+            if replaced and self.store.each(_REPLACE, replaced) != len(replaced):
+                raise InUse(
+                    f"Another process has been at rows of broadcast {self.broadcast.id}.",
+                    hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
+                )
+            if leaving:
+                numbers = stored_attempts.insert(self.store, leaving)
             if seen is not None:
-                change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, self.broadcast.number))
+                change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
+            first = stored_attempts.record_answers(self.store, change, answers)
+            if first is not None:  # what it reports was not found as this broadcast's
+                earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
+                change(earlier, (first - 1, number, first - 1))
         return numbers
 
     def see_that_it_is_there(self) -> None:

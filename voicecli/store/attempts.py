@@ -6,8 +6,9 @@ until the call is over.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from sqlite3 import Cursor
 from typing import TYPE_CHECKING
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from voicecli.account import AccountId
     from voicecli.rules import Action
 
+Answer = tuple[int, AttemptState | None, str | None]
+"""An attempt's number, and what ``Attempts.record_answer`` takes of it."""
 _MICROSECOND = timedelta(microseconds=1)
+FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
+ANSWER_OUTLIVES = 3_600_000_000  # microseconds from the request on: no client waits as long for its answer
 
 
 class Attempts:
@@ -43,9 +48,10 @@ class Attempts:
         """Write down a request that is about to leave. ``asks``, ``broadcast`` and ``line`` are as in
         ``Attempt``; ``flow`` is the whole callflow, which is kept sealed for who answers its questions. Gives
         the number to ``record_answer`` by."""
+        forget_late_flows(self._store)
         row = self.row(request, asks=asks, flow=flow, broadcast=broadcast, line=line)
         with self._store.change() as change:
-            return change(INSERT, row).lastrowid or 0
+            return change(_INSERT, row).lastrowid or 0
 
     def claim(
         self,
@@ -62,11 +68,12 @@ class Attempts:
         fingerprints = [] if named else self._fingerprints(request)
         guarded = now() + within // _MICROSECOND
         mark = fingerprints[0] if fingerprints else None
+        forget_late_flows(self._store)
         row = self.row(request, asks=asks, flow=flow, fingerprint=mark, guarded=guarded)
         with self._store.change() as change:
             before = self._same(request, fingerprints, within)
             if before is None:
-                return change(INSERT, row).lastrowid or 0
+                return change(_INSERT, row).lastrowid or 0
         raise _placed_before(before)
 
     def refuse_repetition(self, request: CallRequest, *, named: bool, within: timedelta) -> None:
@@ -78,10 +85,10 @@ class Attempts:
     def _same(self, request: CallRequest, fingerprints: Sequence[bytes], within: timedelta) -> Attempt | None:
         """The newest that counts as the same."""
         since = now() - within // _MICROSECOND
-        among = ", ".join("?" * len(fingerprints))
+        said = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
         which = (
-            f"WHERE base_url = ? AND subaccount = ? AND placed > ? AND (fingerprint IN ({among})"
-            " OR client_request_id = ?) ORDER BY placed DESC LIMIT 1"
+            f"WHERE base_url = ? AND subaccount = ? AND +placed > ? AND ({said}client_request_id = ?)"
+            " ORDER BY placed DESC LIMIT 1"
         )
         parameters = (*self._account, since, *fingerprints, request.client_request_id)
         return next(attempts_where(self._store, which, parameters), None)
@@ -90,9 +97,7 @@ class Attempts:
         """What became of a request: None for one that was certainly not carried out. A session that is known
         by then, from a summary that was quicker, stays known."""
         with self._store.change() as change:
-            change(*answer(number, state, session_id))
-            if session_id is not None:
-                change(READ_AGAIN, (session_id,))
+            record_answers(self._store, change, [(number, state, session_id)])
 
     def row(
         self,
@@ -105,7 +110,7 @@ class Attempts:
         fingerprint: bytes | None = None,
         guarded: int = 0,
     ) -> tuple[object, ...]:
-        """What ``INSERT`` takes."""
+        """What ``insert`` takes."""
         placed = now()
         until = request.valid_until and _microseconds(request.valid_until)
         sealed = None
@@ -143,34 +148,47 @@ class Attempts:
         return [fingerprint(self._store, content.encode()) for content in contents]
 
 
-INSERT = (
+def insert(store: Store, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
+    """Write down, within a ``store.change()``, requests that are about to leave; their numbers."""
+    store.each(_INSERT, rows)
+    [(last,)] = store.rows("SELECT last_insert_rowid()")
+    return range(last - len(rows) + 1, last + 1)
+
+
+def record_answers(store: Store, change: Callable[..., Cursor], answers: Iterable[Answer]) -> int | None:
+    """``Attempts.record_answer`` for many, within a ``store.change()``. Where summaries were quicker than
+    answers, gives the number of the first of these events: they are to be read once more, now that it is
+    known whose sessions they are about."""
+    accepted: list[tuple[str, str | None, int]] = []
+    for number, state, session_id in answers:
+        match state:
+            case None:
+                change("DELETE FROM calls WHERE id = ? AND session IS NULL", (number,))
+            case AttemptState.ACCEPTED:
+                accepted.append((state, session_id, number))
+            case _:
+                change("UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number))
+    if not accepted:
+        return None
+    store.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
+    among = ", ".join("?" * len(accepted))
+    [(first,)] = store.rows(
+        f"SELECT min(id) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
+        [session_id for _, session_id, _ in accepted],
+    )
+    if first is None:
+        return None
+    again = "UPDATE seen_events SET event = ? WHERE reader = ? AND event > ?"
+    change(again, (first - 1, OUTCOME_READER, first - 1))
+    return int(first)
+
+
+OUTCOME_READER = "outcomes"  # in seen_events
+_INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
     " answer_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-OUTCOME_READER = "outcomes"  # in seen_events
-READ_AGAIN = (
-    "UPDATE seen_events SET event = first.id - 1 FROM"  # noqa: S608 - a word of ours
-    " (SELECT min(id) AS id FROM events WHERE session = ? AND type = 'VSS') AS first"
-    f" WHERE reader = '{OUTCOME_READER}' AND event >= first.id"
-)
-"""For a session that an answer has told: where its summary was quicker, it is read once more."""
-
-
-def answer(number: int, state: AttemptState | None, session_id: str | None) -> tuple[str, tuple[object, ...]]:
-    """The statement for ``Attempts.record_answer``, and its parameters."""
-    match state:
-        case None:
-            return "DELETE FROM calls WHERE id = ? AND session IS NULL", (number,)
-        case AttemptState.ACCEPTED:
-            return (
-                "UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?",
-                (state, session_id, number),
-            )
-        case _:
-            return "UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number)
 
 
 def _placed_before(attempt: Attempt) -> PlacedBefore:
@@ -241,16 +259,21 @@ def record_session(store: Store, broadcast: int, client_request_id: str, session
 
 
 def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:
-    """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later."""
-    which = "WHERE session IS NULL AND client_action_id = ?"
-    return list(attempts_where(store, which, (client_action_id,)))
+    """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later, and
+    which can still go on."""
+    which = "WHERE session IS NULL AND client_action_id = ? AND coalesce(valid_until, placed) > ?"
+    return list(attempts_where(store, which, (client_action_id, now() - FLOW_OUTLIVES)))
 
 
 def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]:
     """Those between these numbers (either with or without +) whose answers have not come."""
-    which = "WHERE session IS NULL AND state = ? AND ltrim(source, '+') = ? AND ltrim(destination, '+') = ?"
+    which = (
+        "WHERE session IS NULL AND state = ? AND +placed > ? AND ltrim(source, '+') = ?"
+        " AND ltrim(destination, '+') = ?"
+    )
     numbers = source.lstrip("+"), destination.lstrip("+")
-    return list(attempts_where(store, which, (AttemptState.SENDING, *numbers)))
+    since = now() - ANSWER_OUTLIVES
+    return list(attempts_where(store, which, (AttemptState.SENDING, since, *numbers)))
 
 
 def open_questions(store: Store, now: int, *, account: "AccountId | None" = None) -> list[Attempt]:
@@ -277,6 +300,17 @@ def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
             )
             return flow
     return None
+
+
+def forget_late_flows(store: Store) -> None:
+    """Delete the callflows of calls whose time is long over, and whose summaries have not come."""
+    which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
+    before = (now() - FLOW_OUTLIVES,)
+    if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
+        store.overwrite()
+        with store.change() as change:
+            change(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
+        store.empty_log()
 
 
 _COLUMNS = (

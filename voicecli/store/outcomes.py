@@ -8,17 +8,15 @@ from contextlib import suppress
 from itertools import groupby
 
 from voicecli import events
-from voicecli.clock import now
 from voicecli.errors import StoreFailed
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store import cursors
-from voicecli.store.attempts import OUTCOME_READER, attempts_where
+from voicecli.store.attempts import OUTCOME_READER, attempts_where, forget_late_flows
 from voicecli.store.events import last_event, summaries_of
 from voicecli.store.sqlite import Store
 
 VSS = "vss"  # where an outcome is known from: the session summary
-FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
 _PAGE = 500  # summaries that are taken in by one commit
 
 
@@ -29,12 +27,7 @@ def take_in_outcomes(store: Store) -> None:
     store.overwrite()
     while not _taken_in(store):
         pass
-    which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
-    before = (now() - FLOW_OUTLIVES,)
-    if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
-        with store.change() as change:
-            change(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
-        store.empty_log()
+    forget_late_flows(store)
 
 
 def take_in_if_possible(store: Store) -> None:

@@ -186,6 +186,13 @@ class Store:
         except sqlite3.Error as error:
             raise self._not_written(error) from error
 
+    def each(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
+        """Within ``change``, the same statement for many rows; how many it changed. Raises StoreFailed."""
+        try:
+            return self._db.executemany(statement, rows).rowcount
+        except sqlite3.Error as error:
+            raise self._not_written(error) from error
+
     def change_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """The same statement for many rows, all in one commit. Raises what ``change`` raises."""
         try:

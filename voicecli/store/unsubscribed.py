@@ -6,13 +6,14 @@ They are kept apart from the events that told so, since those are deleted when t
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli import events
-from voicecli.events import Event
 from voicecli.store import cursors
 from voicecli.store.sqlite import Store
 from voicecli.vocabulary import UNSUBSCRIBED_WORD, is_unsubscribed
+
+if TYPE_CHECKING:
+    from voicecli.events import Event  # loaded only where somebody has unsubscribed: each call looks
 
 _READER = "unsubscribed"  # in seen_events
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
@@ -101,17 +102,21 @@ def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator
         f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_WORD}')"
     )
     for number, received, body in store.rows(query, parameters):
+        from voicecli import events
+
         summary = events.parse(body)
         if summary is not None and is_unsubscribed(summary.outcome or ""):
             yield _Found(number, received, summary.session_id, _people(store, summary))
 
 
-def _people(store: Store, summary: Event) -> set[str]:
+def _people(store: Store, summary: "Event") -> set[str]:
     """Who was called, by the summary and by our own notes: one that was not placed at all has no legs.
 
     8x8 does not say who of two that were bridged unsubscribed: then neither is to be called.
     """
-    legs = map(events.Leg, summary.legs)
+    from voicecli.events import Leg
+
+    legs = map(Leg, summary.legs)
     told = [leg.source if leg.inbound else leg.destination for leg in legs] or [summary.destination]
     noted = store.rows(
         "SELECT destination FROM calls WHERE session = ? AND session != ''"
