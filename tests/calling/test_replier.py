@@ -9,7 +9,7 @@ import pytest
 from receiver_world import receiving, vca
 
 from voicecli.account import AccountId
-from voicecli.callflow import HANGUP, CallRequest
+from voicecli.callflow import HANGUP, CallRequest, make_call
 from voicecli.calling.replier import CallReplier
 from voicecli.events import Received
 from voicecli.listener.repliers import FormerReceiver, OwnCallflow, always
@@ -134,6 +134,16 @@ async def test_a_callflow_of_ones_own_is_given_once_and_then_continued(tmp_path:
         another = await world.event(vca("s-8", event_id="e-3"))
     assert first == another == (200, {"clientActionId": "mine", "callflow": [ASK]})
     assert second == (200, {"clientActionId": "mine", "callflow": [SAY, HANGUP]})
+
+
+async def test_a_call_that_comes_in_is_bridged_as_others_say(tmp_path: Path) -> None:
+    """8x8's number masking, also from somebody who is being called just now."""
+    placed(tmp_path, action=None)
+    back = {"source": PARTIES["destination"], "destination": PARTIES["source"]}
+    came_in = vca("s-7", callStatus="CALL_RECEIVED", callDirection="INBOUND", eventData=None, **back)
+    bridge = make_call(str(back["destination"]), "+33199005678")
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(Reply((bridge,))))) as world:
+        assert await world.event(came_in) == (200, {"callflow": [bridge]})
 
 
 @pytest.mark.parametrize(
