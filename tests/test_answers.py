@@ -5,7 +5,15 @@ import json
 import pytest
 
 from voicecli import vocabulary
-from voicecli.api import MAX_ANSWER, Answer, Session, list_webhooks, send_callflow, set_webhook
+from voicecli.api import (
+    MAX_ANSWER,
+    Answer,
+    Session,
+    list_webhooks,
+    send_callflow,
+    set_webhook,
+    start_log_export,
+)
 from voicecli.callflow import voice_message
 from voicecli.errors import OutcomeUnknown, RateLimited, Refused, Unreachable
 
@@ -179,3 +187,19 @@ def test_a_call_that_was_created_is_never_a_refusal(word: str) -> None:
     assert PLACE.read(answer(200, {**CREATED, "sessionStatus": word})).session_id == "s-1"
     with pytest.raises(OutcomeUnknown):
         PLACE.read(answer(429, {**CREATED, "sessionStatus": word}))
+
+
+def test_the_codes_of_webhooks_are_zero_for_success_and_a_text_in_a_refusal() -> None:
+    """Where a callflow has 1, and a number."""
+    setting = set_webhook("VCA", "https://example.com/webhooks/VCA")
+    hook = {"type": "VCA", "url": "https://example.com/webhooks/VCA", "enabled": True}
+    [read] = setting.read(answer(200, {"statusCode": 0, "statusMessage": "OK", "webhooks": [hook]}))
+    assert (read.type, read.url) == ("VCA", hook["url"])
+    with pytest.raises(Refused) as caught:
+        setting.read(answer(422, {"statusCode": "1001", "statusMessage": "Invalid url"}))
+    assert caught.value.status_code == 1001
+
+
+def test_the_whole_log_is_asked_for_with_limit_0_and_8x8s_own_times() -> None:
+    """``from`` is seven days ago and ``to`` now where they are not sent."""
+    assert start_log_export().body == {"limit": 0}

@@ -47,6 +47,19 @@ def test_a_question_is_the_last_action_since_a_hangup_behind_it_makes_8x8_ignore
 
 
 @pytest.mark.parametrize(
+    "capture",
+    [Capture(), Capture(least=4, most=8, hash_ends=True), Capture(patience=timedelta(milliseconds=1500))],
+)
+def test_a_question_leaves_nothing_to_8x8s_defaults_which_differ_between_its_pages(capture: Capture) -> None:
+    request = voice_message(TO, "Press 1", source=SOURCE, capture=capture)
+    params = request.callflow[-1]["params"]
+    assert isinstance(params, dict)
+    names = "promptMessage voiceProfile speed repetition minDigits maxDigits digitTimeout overallTimeout"
+    assert params.keys() == {*names.split(), "completeOnHash", "noOfTries"}
+    assert 0 < params["digitTimeout"] < params["overallTimeout"]
+
+
+@pytest.mark.parametrize(
     ("text", "spoken"),
     [
         ("code 123456", "code 1 2 3 4 5 6"),

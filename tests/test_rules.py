@@ -77,6 +77,11 @@ def test_what_8x8_takes_has_no_problems(callflow: object) -> None:
     assert list(problems(callflow)) == []
 
 
+def test_a_question_may_have_as_many_characters_as_a_text() -> None:
+    assert list(problems([CALL, capture(promptMessage="x" * 3000)])) == []
+    assert [p.status_code for p in problems([CALL, capture(promptMessage="x" * 3001)])] == [-1009]
+
+
 def test_a_reply_in_a_call_may_be_empty_and_need_not_make_a_call() -> None:
     assert list(problems([], in_call=True)) == []
     assert list(problems([say(), HANGUP], in_call=True)) == []

@@ -271,6 +271,23 @@ def test_of_several_summaries_the_one_that_ended_last_counts(
         assert Session.of(None, arriving).outcome == outcome
 
 
+@pytest.mark.parametrize("extra", [{"SourceRefId": "null"}, {"sipCode": 200}, {"nobodyListedThis": [1]}])
+def test_a_leg_is_read_by_its_status_whatever_else_is_in_it(extra: dict[str, object]) -> None:
+    """8x8's samples have a SourceRefId with a capital and the text null; a sipCode is told to be 200 for
+    connected calls only typically."""
+    leg = {"callStatus": "NO ANSWER", "source": SOURCE, "destination": NUMBER, **extra}
+    summary = event("VSS", "COMPLETED", sessionStatus="FAILED", details={"CallA": leg}, **extra)
+    session = Session.of(None, received(summary))
+    assert (session.outcome, session.source, session.destination) == ("NO_ANSWER", SOURCE, NUMBER)
+
+
+@pytest.mark.parametrize("last_action", ["PLAY_TTS", "SAY", "NOBODY_LISTED_THIS", None])
+def test_the_last_action_says_nothing_of_how_it_ended(last_action: str | None) -> None:
+    summary = event("VSS", "COMPLETED", lastAction=last_action, clientRequestId=None)
+    session = Session.of(placed(), received(summary))
+    assert (session.outcome, session.id) == ("COMPLETED", SESSION)
+
+
 def test_a_summary_with_an_end_counts_before_one_without() -> None:
     without = event("VSS", "COMPLETED")
     del without["payload"]["endTime"]
