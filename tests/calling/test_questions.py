@@ -175,3 +175,21 @@ def test_api_sends_what_it_is_given_and_warns_of_digits_that_are_ignored(
     assert done.code == 0
     assert "Warning: 8x8 ignores what is pressed where a hangup stands right behind" in done.err
     assert kinds(own_sandbox) == [["makeCall", "sayAndCapture", "hangup"]]
+
+
+def test_a_broadcast_looks_too_whether_keys_could_arrive(
+    run: Program, own_sandbox: RunningSandbox, flow: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    people.write_text(f"{PRESSES_1}\n")
+    send = ("broadcast", str(people), "--callflow", str(flow), "--yes")
+    done = run(*send, env=own_sandbox.environment)
+    assert done.code == 3, done
+    assert "No key that is pressed could arrive" in done.err
+    with server(lambda connection: connection.sendall(document({"callflow": [HANGUP]}))) as (url, _):
+        set_webhook(own_sandbox, "VCA", f"{url}/vca")
+        done = run(*send, env=own_sandbox.environment)
+        assert done.code == 3, done
+        assert kinds(own_sandbox) == []
+        assert run(*send, "--vca-elsewhere", env=own_sandbox.environment).code == 0
+    assert kinds(own_sandbox) == [["makeCall", "sayAndCapture"]]

@@ -98,6 +98,19 @@ async def test_while_an_answer_is_outstanding_a_call_is_known_by_its_numbers(tmp
         }
 
 
+@pytest.mark.parametrize(("action", "named"), [(None, "a-1"), (None, None), ("a-1", "a-1"), ("a-2", "a-1")])
+async def test_requests_that_can_have_no_answer_any_more_are_not_this_call(
+    tmp_path: Path, action: str | None, named: str | None
+) -> None:
+    """A process that was killed while it sent; and one that has sent another clientActionId just now."""
+    placed(tmp_path, action=action)
+    with Store(tmp_path) as store, store.change() as change:
+        if action != "a-2":
+            change("UPDATE calls SET placed = placed - 5 * 3600000000")
+    event = vca("s-1", **PARTIES, **({} if named is None else {"clientActionId": named}))
+    assert await answer_to(tmp_path, event) == OTHER
+
+
 async def test_a_call_that_asks_nothing_gets_nothing_added(tmp_path: Path) -> None:
     placed(tmp_path, (CALL, SAY, HANGUP), session="s-1", asks=None)
     assert await answer_to(tmp_path, vca("s-1", eventData=None)) == []

@@ -284,7 +284,7 @@ def test_beside_one_that_is_registered_another_says_nothing_of_it(
         assert other.url
         assert other.stop() == 0
         assert other.of("note") == []
-        assert set(webhooks(own_sandbox)) == {"VCA", "VSS"}
+        assert set(webhooks(own_sandbox)) == {"VCA", "VCS", "VSS"}
 
 
 def test_without_authentication_a_webhook_that_leads_here_with_a_header_stays(
@@ -322,7 +322,7 @@ def test_what_is_set_after_a_kill_stays(tmp_path: Path, own_sandbox: RunningSand
         assert listener.url
         listener.stop(signal.SIGKILL)
     assert run("webhooks", "set", "vss", f"{url}/api/webhooks/vss", "--no-auth", env=env).code == 0
-    assert run("webhooks", "restore", env=env).out == "Put back: VCA\n"
+    assert run("webhooks", "restore", env=env).out == "Put back: VCA, VCS\n"
     assert webhooks(own_sandbox) == {"VSS": f"{url}/api/webhooks/vss"}
 
 
@@ -550,14 +550,14 @@ def test_after_a_kill_webhooks_are_put_back_by_the_next_start_or_by_hand(
         arguments = ["--port", str(port), "--public-url", url, "--register"]
         with listening(tmp_path / "home", *arguments, env=env) as listener:
             assert listener.url
-            assert set(webhooks(own_sandbox)) == {"VCA", "VSS"}
+            assert set(webhooks(own_sandbox)) == {"VCA", "VCS", "VSS"}
             listener.stop(signal.SIGKILL)
-        assert set(webhooks(own_sandbox)) == {"VCA", "VSS"}
+        assert set(webhooks(own_sandbox)) == {"VCA", "VCS", "VSS"}
         if restore == "start":
             with listening(tmp_path / "home", "--no-tunnel", env=env) as listener:
                 assert listener.url
         else:
-            assert run("webhooks", "restore", env=env).out == "Put back: VCA, VSS\n"
+            assert run("webhooks", "restore", env=env).out == "Put back: VCA, VCS, VSS\n"
         assert webhooks(own_sandbox) == {}
 
 

@@ -41,6 +41,7 @@ class Asked(NamedTuple):
     do_not_call: str | None = None
     call_unsubscribed: bool = False
     any_number: bool = False
+    vca_elsewhere: bool = False
     retry: tuple[str, ...] = ()
     attempts: int = _USUAL.attempts
     every: float = _USUAL.every

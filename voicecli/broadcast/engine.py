@@ -75,8 +75,8 @@ class Engine:
     """Calls the rows of a journal that are planned. ``request`` makes the request for a row; ``hours`` are
     those of the people who are called, ``do_not_call`` has numbers that are not, and with
     ``spare_unsubscribed`` as well those that have unsubscribed. As long as ``why_wait`` gives a reason,
-    nobody is called. ``tell`` gets each row that has changed, once it is on the disk, and ``show`` how all of
-    it stands, every now and then.
+    nobody is called; with ``vca_elsewhere`` somebody else answers their questions. ``tell`` gets each row
+    that has changed, once it is on the disk, and ``show`` how all of it stands, every now and then.
 
     ``run`` it once; ``ended_by`` says why there may be rows left that were not called.
     """
@@ -93,6 +93,7 @@ class Engine:
         do_not_call: Collection[str] = frozenset(),
         spare_unsubscribed: bool = True,
         why_wait: Callable[[], str] = lambda: "",
+        vca_elsewhere: bool = False,
         tell: Callable[[Row], None] = lambda row: None,
         show: Callable[[Tally], None] = lambda tally: None,
     ) -> None:
@@ -109,6 +110,7 @@ class Engine:
         self._do_not_call = do_not_call
         self._spare_unsubscribed = spare_unsubscribed
         self._why_wait = why_wait
+        self._vca_elsewhere = vca_elsewhere
         self._unsubscribed: Collection[str] = frozenset()
         self._tell = tell
         self._show = show
@@ -385,7 +387,7 @@ class Engine:
 
     def _attempt(self, request: CallRequest, line: int) -> tuple[object, ...]:
         """The row of store.attempts for a request that is about to leave."""
-        has_question = questions.asks(request)
+        has_question = questions.asks(request) and not self._vca_elsewhere
         return self._attempts.row(
             request,
             asks=self._asks if self._asks is not None or not has_question else "",

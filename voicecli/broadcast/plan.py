@@ -53,6 +53,8 @@ class Plan:
         form = None if callflow is None else Form(callflow)
         self.asks = script.captures or "sayAndCapture" in json.dumps(callflow)
         """Whether people are asked something, as far as that is known without the rows."""
+        self.continues = script.captures or _continues(callflow)
+        """Whether it says what follows the first question."""
         names = [*(template.names if template else ()), *(form.names if form else ())]
         self._used = [column(columns, name) for name in names]
         others = {i: name for i, name in enumerate(columns) if i != self._to and i not in self._used}
@@ -137,6 +139,16 @@ class Plan:
         script = with_cells(self._script, dict(zip(self._options, cells, strict=True)))
         script.check()
         return script
+
+
+def _continues(document: object) -> bool:
+    """Whether something stands behind the first question of a callflow of somebody's own."""
+    from voicecli.voice_api.continuation import split
+
+    actions = document.get("callflow") if isinstance(document, dict) else document
+    if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
+        return False
+    return bool(split(actions)[1])
 
 
 class Problem(NamedTuple):

@@ -82,7 +82,8 @@ async def _attempt_of(store: Store, event: Event) -> Attempt | None:
         alike = open_without_session(store, client_action_id=action_id) if action_id else []
         if len(alike) == 1:
             return alike[0]
-        waiting = outstanding(store, source=event.source, destination=event.destination)
+        between = outstanding(store, source=event.source, destination=event.destination)
+        waiting = [one for one in between if None in (action_id, one.client_action_id)]
         if not waiting:
             return None
         if time.monotonic() > end:

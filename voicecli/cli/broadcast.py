@@ -108,6 +108,7 @@ def send(
             "--any-number", help="Call numbers of the right length in ranges that are not known.", **_WHO
         ),
     ] = False,
+    vca_elsewhere: script_options.VcaElsewhere = False,
     again: Annotated[
         bool, typer.Option("--again", help="This list was sent before: send it once more.", **_WHO)
     ] = False,
@@ -255,6 +256,7 @@ def send(
         do_not_call=do_not_call,
         call_unsubscribed=call_unsubscribed,
         any_number=any_number,
+        vca_elsewhere=vca_elsewhere,
         retry=_outcomes(retry),
         attempts=attempts or (2 if retry else 1),
         every=every.total_seconds() if every else DEFAULTS.every,

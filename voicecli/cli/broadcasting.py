@@ -116,6 +116,10 @@ def send(
         asked = asked._replace(do_not_call=str(Path(asked.do_not_call).resolve()))
     content = _list(context, people)
     plan = _plan(content, asked, said)
+    if asked.vca_elsewhere:
+        refuse_beside("--vca-elsewhere", {"--confirm": asked.confirm, "--digits": asked.digits})
+        if not plan.asks:
+            raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
     with Store(contexts.home(settings)) as store:
         mark = keys.fingerprint(store, content)
         of = _List(account=contexts.account(settings).identity, fingerprint=mark, shard=wishes.shard)
@@ -294,6 +298,14 @@ def _carry_out(
 ) -> ExitCode:
     """Call those who are left, show it, and tell how it ended."""
     home = contexts.home(settings)
+    elsewhere = asked.vca_elsewhere
+    if plan.asks and not asked.captures and not elsewhere:
+        from voicecli.cli.question_receivers import application_answers
+
+        with contexts.subaccount_client(context, settings) as asking:
+            elsewhere = application_answers(
+                context, settings, asking, continues=plan.continues, waits=asked.waits
+            )
     pace = Pace(home / PACE, asked.calls_per_second())
     client = AsyncClient(
         **settings.require(*CONNECTION),
@@ -305,7 +317,7 @@ def _carry_out(
     reports: Reports | None = None
 
     def why_wait() -> str:
-        if reports is None or not plan.asks or not reports.receiver.is_nobody:
+        if reports is None or not plan.asks or elsewhere or not reports.receiver.is_nobody:
             return ""
         return f"Nobody receives what people press. {reports.receiver.words}"
 
@@ -319,6 +331,7 @@ def _carry_out(
         do_not_call=do_not_call,
         spare_unsubscribed=not asked.call_unsubscribed,
         why_wait=why_wait,
+        vca_elsewhere=elsewhere,
         tell=view.tell,
         show=view.show,
     )
@@ -344,7 +357,7 @@ def _carry_out(
                 way, force = reception.way, reception.force
                 listening = listening_plan(context, settings, way, register=True, force=force)
                 reports = contexts.reports(
-                    context, settings, listening, digits=asked.captures, requests=requests
+                    context, settings, listening, digits=plan.asks and not elsewhere, requests=requests
                 )
                 await stack.enter_async_context(reports)
             await stack.enter_async_context(client)

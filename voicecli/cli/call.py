@@ -227,7 +227,10 @@ def call(
     )
     with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
         if asks and not script.captures and not vca_elsewhere:
-            vca_elsewhere = _is_for_application(context, settings, client, requests[0], waits=waits)
+            from voicecli.cli.question_receivers import application_answers
+
+            continues = bool(questions.following(requests[0]))
+            vca_elsewhere = application_answers(context, settings, client, continues=continues, waits=waits)
         caller = Caller(context, settings, client, script, vca_elsewhere=vca_elsewhere)
         if not waits:
             return _place(context, caller.placing(guard), requests)
@@ -275,35 +278,6 @@ class Caller(NamedTuple):
             keys=",".join(sorted(self.script.confirming())),
             vca_elsewhere=self.vca_elsewhere,
         )
-
-
-def _is_for_application(
-    context: Context, settings: Settings, client: "Client", request: CallRequest, *, waits: bool
-) -> bool:
-    """Whether an application of the user's gets the VCAs of a callflow of the user's own. Raises
-    ConfigurationError where nobody could answer its question as it should be; but a command that waits can
-    become the listener."""
-    from voicecli.listener.receiving import ReceiverKind, look_up_receiver
-
-    receiver = look_up_receiver(client, contexts.home(settings))
-    if receiver.kind is ReceiverKind.APPLICATION:
-        if questions.following(request):
-            raise ConfigurationError(
-                f"{receiver.words} What follows the question would have to come from there. "
-                "Nothing was sent.",
-                hint="If the application knows what follows: --vca-elsewhere. Else put it behind a listener: "
-                "voicecli listen --register --forward-to URL.",
-            )
-        context.output.note(f"{receiver.words} It says how the call goes on.")
-        return True
-    if receiver.is_nobody and not waits:
-        raise ConfigurationError(
-            f"No key that is pressed could arrive. {receiver.words} Nothing was sent.",
-            hint=f"{receiver.advice}. Or wait for the call, with --wait.",
-        )
-    if receiver.kind is ReceiverKind.UNKNOWN and not waits:
-        context.output.warning(receiver.words)
-    return False
 
 
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:

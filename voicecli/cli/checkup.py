@@ -256,7 +256,7 @@ class Checkup:
             words = f"{receiver.type} leads to the voicecli listen that runs here."
             self._found(check, State.OK, words)
             return
-        advice = f"{what} would not work: start it with --register --events vca,vss."
+        advice = f"{what} would not work: start it with --register."
         self._found(check, State.WARNING, receiver.words, advice)
 
     def _taken(self, webhook: Webhook | None, receiver: "Receiver", what: str, *, url: str) -> None:

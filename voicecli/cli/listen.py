@@ -65,7 +65,7 @@ def listen(
     ] = False,
     events: Annotated[
         str, typer.Option(metavar="TYPES", help="The types to register for.", **_AT_8X8)
-    ] = "vca,vss",
+    ] = "vca,vss,vcs",
     force: way_in.Force = False,
     reply: Annotated[
         str,

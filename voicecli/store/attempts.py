@@ -259,9 +259,10 @@ def record_session(store: Store, broadcast: int, client_request_id: str, session
 
 
 def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:
-    """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later."""
-    which = "WHERE session IS NULL AND client_action_id = ?"
-    return list(attempts_where(store, which, (client_action_id,)))
+    """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later, and
+    which can still go on."""
+    which = "WHERE session IS NULL AND client_action_id = ? AND coalesce(valid_until, placed) > ?"
+    return list(attempts_where(store, which, (client_action_id, now() - FLOW_OUTLIVES)))
 
 
 def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]:
