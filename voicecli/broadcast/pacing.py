@@ -33,6 +33,7 @@ AT_WORK = 2.0  # seconds after a call that its broadcast is taken to go on
 FORGOTTEN = 60.0  # seconds without any call, after which a learned limit is no longer true
 WINDOW = 2.0  # seconds; answers are counted over one to two of these
 NOTE_EVERY = 0.02  # seconds between two writings of the answers
+ASK_EVERY = 0.005  # seconds between two readings, where nothing holds calls up
 
 
 class _State(NamedTuple):
@@ -118,11 +119,14 @@ class Pace:
         self._last = -LONGEST  # the slot of the last call of our own
         self._clock = clock
         self._answers = 0  # that are not in the file yet
+        self._free_until = -LONGEST  # when nothing held calls up, the file need not be asked again so soon
         self._noted = clock() - NOTE_EVERY
         self._file = _File(path)
 
     def take(self) -> float | None:
         """A call may leave now: None. Else the seconds until it is worth asking again; nothing is taken."""
+        if self._clock() < self._free_until:
+            return None
         with self._file as file:
             now = self._clock()
             state = file.read(now)
@@ -134,11 +138,14 @@ class Pace:
                 return due - now
             if interval:
                 file.write(state.taken(slot, self._rate, now), now)
+            elif not self._interval:
+                self._free_until = now + ASK_EVERY
             self._last = own
             return None
 
     def too_many(self, retry_after: float | None) -> None:
         """8x8 said 429: everybody waits for so many seconds, and goes slower then."""
+        self._free_until = -LONGEST
         pause = DEFAULT_PAUSE if retry_after is None else min(max(0.0, retry_after), LONGEST)
         with self._file as file:
             now = self._clock()

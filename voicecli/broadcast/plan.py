@@ -3,7 +3,7 @@
 import json
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -106,7 +106,7 @@ class Plan:
         script, text = self._heard(record)
         if self._fill is not None:
             return self._filled(script, record, row.destination, request_id)
-        return replace(script, text=text).request(row.destination, message_id=request_id)
+        return script.request(row.destination, text=text, message_id=request_id)
 
     def _heard(self, record: Record) -> tuple[Script, str | None]:
         """How that person is called, and the text, None where it is no text. Raises InvalidInput."""

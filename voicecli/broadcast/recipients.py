@@ -49,6 +49,7 @@ class Recipients:
         self._format = form
         self._start = start
         self._index: _Index | None = None
+        self._next: tuple[int, Iterator[Record]] = -1, iter(())  # in the index: who reads it in order goes on
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -69,8 +70,11 @@ class Recipients:
         place = bisect_left(index.lines, line)
         if place == len(index.lines) or index.lines[place] != line:
             raise LookupError(f"no record begins at line {line}")
-        start, end = (*index.offsets[place : place + 2], len(self._content))[:2]
-        return next(self._records(Lines(self._content[start:end], (0, line))))
+        expected, records = self._next
+        if place != expected:
+            records = self._records(Lines(self._content, (index.offsets[place], line)))
+        self._next = place + 1, records
+        return next(records)
 
     def _whole_index(self) -> "_Index":
         if self._index is None:

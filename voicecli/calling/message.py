@@ -76,9 +76,12 @@ class Script:
         """How long it takes to say this, roughly."""
         return len(text) * (self.repeat or 1) / (self.speed or 1.0) / CHARACTERS_PER_SECOND
 
-    def request(self, number: PhoneNumber | str, *, message_id: str | None = None) -> CallRequest:
+    def request(
+        self, number: PhoneNumber | str, *, text: str | None = None, message_id: str | None = None
+    ) -> CallRequest:
         """The request for a call to ``number``, which as a text is E.164 that was checked before: all that
-        happens in the call, also what follows a question. Raises InvalidInput."""
+        happens in the call, also what follows a question. ``text`` is said in place of the script's. Raises
+        InvalidInput."""
         to = number if isinstance(number, PhoneNumber) else PhoneNumber(number, "")
         repeat = 1 if self.repeat is None else self.repeat
         validity = callflow.DEFAULT_VALIDITY if self.valid_for is None else self.valid_for
@@ -88,7 +91,7 @@ class Script:
             )
         request = callflow.voice_message(
             to,
-            self.text or "",
+            (self.text if text is None else text) or "",
             source=self.source,
             repeat=repeat,
             voice_profile=account.DEFAULT_VOICE if self.voice is None else self.voice,
