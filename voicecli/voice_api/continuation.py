@@ -16,10 +16,9 @@ from voicecli.events import Event, Received
 from voicecli.rules import Action
 from voicecli.untrusted import whole
 from voicecli.voice_api.replies import NOTHING, Reply
+from voicecli.voice_api.timing import RINGING, longest_spoken
 
-RINGING = 60.0  # seconds that it rings at most
-FASTEST, SLOWEST = 25, 10  # characters a second that are spoken, at speed 1
-LONG_CHARACTERS = 5  # for how many a digit counts at the slowest, or a character that is a syllable or a word
+FASTEST = 25  # characters a second that are spoken, at speed 1
 SHORTEST_FILE = 2.0  # seconds
 TRIES, TIMEOUT = 1, 5_000  # the least of 8x8's defaults for sayAndCapture (milliseconds)
 TOLERANCE = 1.0  # seconds by which times that are told in whole seconds can be wrong
@@ -225,10 +224,7 @@ def _slowest_of(action: Action) -> float:
     if _kind(action) in ("playFile", "makeCall"):
         return math.inf
     params = _params(action)
-    characters = sum(
-        LONG_CHARACTERS if c.isdigit() or c >= "\u1100" else 1 for c in str(params.get("text") or "")
-    )
-    return characters * _repetition(params) / SLOWEST / min(1.0, _speed(params))
+    return _repetition(params) * longest_spoken("text", params)
 
 
 def _repetition(params: Mapping[str, object]) -> int:

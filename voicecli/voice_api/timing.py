@@ -34,14 +34,14 @@ def _longest(action: Action) -> float:
         case "sayAndCapture":
             tries = whole(params.get("noOfTries")) or TRIES
             timeout = whole(params.get("overallTimeout")) or TIMEOUT
-            prompt = repetition * _spoken("promptMessage", params)
-            after = _spoken("successMessage", params) + _spoken("failureMessage", params)
+            prompt = repetition * longest_spoken("promptMessage", params)
+            after = longest_spoken("successMessage", params) + longest_spoken("failureMessage", params)
             return tries * (prompt + timeout / 1000 + after)
         case _:
-            return repetition * _spoken("text", params)
+            return repetition * longest_spoken("text", params)
 
 
-def _spoken(name: str, params: Mapping[str, object]) -> float:
+def longest_spoken(name: str, params: Mapping[str, object]) -> float:
     """Seconds that a text of an action lasts, at most."""
     characters = sum(SPOKEN_LONG if c.isdigit() or c >= "\u1100" else 1 for c in str(params.get(name) or ""))
     speed = params.get("speed")
