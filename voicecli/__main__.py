@@ -11,15 +11,17 @@ def main() -> None:
 
             show_version()
             sys.exit()
+        from voicecli.cli import interrupts
+
+        interrupts.listen()  # an exception in the midst of an import may get lost
         gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
         from voicecli.cli.app import run
-        from voicecli.cli.interrupts import ignore
 
         code = run(sys.argv[1:])
-        ignore()  # the answer is out: nothing is left to interrupt
+        interrupts.ignore()  # the answer is out: nothing is left to interrupt
         gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
         sys.exit(code)
-    except KeyboardInterrupt:  # while loading; ``run`` sees to its own
+    except KeyboardInterrupt:  # before anything was loaded; ``run`` sees to its own
         sys.exit(130)
 
 
