@@ -7,14 +7,17 @@ noted. It takes effect, as KeyboardInterrupt, where the program waits (``waiting
 in other programs that use this package, none of this does anything.
 """
 
-import threading
+# Nothing that takes time to load: until handlers are set, Python's own raises KeyboardInterrupt anywhere.
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from queue import SimpleQueue
-from typing import TypeVar
+from _thread import get_ident
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 IMPATIENCE = 1.0  # seconds
 
@@ -23,6 +26,7 @@ class _Signals:
     """``noted`` is the number of a signal that has not taken effect yet."""
 
     def __init__(self) -> None:
+        self.thread = get_ident()  # the main one: it imports this first
         self.noted: int | None = None
         self.last = -IMPATIENCE  # monotonic seconds, when one was noted or took effect
         self.is_waiting = False
@@ -69,21 +73,28 @@ def check() -> None:
         raise KeyboardInterrupt(taken())
 
 
-@contextmanager
-def waiting(*, noted: bool = True) -> Iterator[None]:
+class waiting:  # noqa: N801 - it reads as contextlib's do
     """Inside, a signal raises KeyboardInterrupt, and with ``noted`` one that came before does. Nothing may
     stand inside but a call that waits and that loses nothing by it: no code of a library's. Threads other
     than the main one just wait."""
-    if not _is_main_thread():
-        yield
-        return
-    _signals.is_waiting = True
-    try:
-        if noted:
-            check()
-        yield
-    finally:
-        _signals.is_waiting = False
+
+    def __init__(self, *, noted: bool = True) -> None:
+        self._noted = noted
+
+    def __enter__(self) -> None:
+        if _is_main_thread():
+            _signals.is_waiting = True
+            if self._noted:
+                check()
+
+    def __exit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: "BaseException | None",
+        trace: "TracebackType | None",
+    ) -> None:
+        if _is_main_thread():
+            _signals.is_waiting = False
 
 
 def sleep(seconds: float) -> None:
@@ -91,9 +102,12 @@ def sleep(seconds: float) -> None:
         time.sleep(seconds)
 
 
-def in_thread(work: Callable[[], T]) -> T:
+def in_thread(work: "Callable[[], T]") -> "T":
     """Do this in a thread of its own, and give its result. A signal ends the waiting for it, whatever the
     work is at; it goes on by itself then, and keeps no process from ending."""
+    from queue import SimpleQueue
+    from threading import Thread
+
     outcome: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
 
     def run() -> None:
@@ -102,7 +116,7 @@ def in_thread(work: Callable[[], T]) -> T:
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             outcome.put((None, error))
 
-    threading.Thread(target=run, daemon=True).start()
+    Thread(target=run, daemon=True).start()
     with waiting():
         result, error = outcome.get()
     if error is not None:
@@ -111,4 +125,4 @@ def in_thread(work: Callable[[], T]) -> T:
 
 
 def _is_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
+    return get_ident() == _signals.thread

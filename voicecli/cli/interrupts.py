@@ -1,7 +1,5 @@
-"""Ctrl-C, SIGTERM (timeout, systemd, CI) and SIGHUP: after each, the program says what it leaves behind.
-
-The one place that sets signal handlers. What they lead to is in ``voicecli.interrupts``.
-"""
+"""Ctrl-C, SIGTERM (timeout, systemd, CI) and SIGHUP while an event loop runs, and once all is done. At other
+times they take effect as ``voicecli.interrupts`` says."""
 
 import signal
 from collections.abc import Coroutine
@@ -18,18 +16,6 @@ T = TypeVar("T")
 
 HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, HANGUP)
-
-
-def listen() -> None:
-    """Note each of these signals from now on, where nobody has other plans for it."""
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        interrupts.note(number)
-
-    for number in SIGNALS:
-        with suppress(ValueError):  # not in the main thread: then signals are somebody else's business
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                signal.signal(number, note)
 
 
 def ignore() -> None:
