@@ -159,11 +159,12 @@ class Store:
                 f"Events can't be kept: {error}.", hint=f"Look at the disk of {self.path}."
             ) from error
 
-    def replied(self, replies: Sequence[tuple[str, int]]) -> None:
-        """Note what events were answered: pairs of words and the event's number. Raises StoreFailed."""
+    def replied(self, replies: Sequence[tuple[str, str | None, int]]) -> None:
+        """Note what events were answered: in words, with a remark on it, and the event's number. Raises
+        StoreFailed."""
         try:
             with self._transaction():
-                self._db.executemany("UPDATE events SET reply = ? WHERE id = ?", replies)
+                self._db.executemany("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)
         except sqlite3.Error as error:
             raise StoreFailed(f"A reply can't be noted: {error}.") from error
 
