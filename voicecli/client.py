@@ -183,7 +183,7 @@ class Client(Operations):
             answer = self._carry(request, deadline)
             if deadline.passed and not answer.complete:
                 raise operation.lost(f"8x8's answer took longer than {self._request_timeout:g} s")
-            return operation.read(answer)
+            return operation.read(answer, api_key=self._account.api_key)
         except VoicecliError as error:
             if isinstance(error, Refused):
                 self.in_doubt = None
