@@ -4,7 +4,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from conftest import DEADLINE, Finished, RunningSandbox
+from forked import Forked
 
 from voicecli.sandbox.numbers import Fault, fate
 
@@ -45,8 +45,8 @@ class Machine:
     @contextmanager
     def started(self, *arguments: str, env: Mapping[str, str] = {}) -> Iterator["subprocess.Popen[str]"]:
         """``voicecli broadcast`` with these arguments; killed in the end if it still runs."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "voicecli", "broadcast", *arguments],
+        with Forked(
+            ["broadcast", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import forked
 import pytest
 
 from voicecli.sandbox import Sandbox, environment
@@ -125,14 +126,12 @@ def run(tmp_path: Path) -> Program:
     """Runs ``voicecli`` with arguments, input and variables, in an environment without settings."""
 
     def program(*arguments: str, stdin: str | bytes | None = "", env: Mapping[str, str] = {}) -> Finished:
-        done = subprocess.run(
-            [sys.executable, "-m", "voicecli", *arguments],
+        done = forked.run(
+            arguments,
+            DEADLINE,
             input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
             env={**os.environ, **env},
             cwd=tmp_path,
-            timeout=DEADLINE,
-            check=False,
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 

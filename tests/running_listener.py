@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import DEADLINE, RunningSandbox, wait_until
+from forked import Forked
 
 from voicecli import api
 from voicecli.client import Client
@@ -78,8 +78,8 @@ def started(
     home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN
 ) -> Iterator["subprocess.Popen[str]"]:
     """``voicecli listen`` with these arguments, its output in pipes; killed in the end if it still runs."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "listen", "--port", "0", *arguments],
+    with Forked(
+        ["listen", "--port", "0", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

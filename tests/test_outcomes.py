@@ -3,14 +3,13 @@ the exit code and the printed outcome are right."""
 
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import forked
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox
 from running_listener import listening, registering
@@ -62,14 +61,11 @@ def every_number() -> Iterator[str]:
 
 
 def place(run: Run, home: Path, sandbox: RunningSandbox, way_in: Sequence[str]) -> Finished:
-    done = subprocess.run(
-        [sys.executable, "-m", "voicecli", "call", *run.arguments(), *PATIENCE, *way_in],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+    done = forked.run(
+        ["call", *run.arguments(), *PATIENCE, *way_in],
+        DEADLINE,
         text=True,
         env={**os.environ, **sandbox.environment, "VOICECLI_HOME": str(home)},
-        timeout=DEADLINE,
-        check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
 

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
+from forked import Forked
 from running_listener import TOKEN, RunningListener, listening, registering, webhooks
 from test_outcomes import LOST_FOR_GOOD, PREFIX, Run, every_number
 
@@ -254,8 +254,8 @@ class Harness:
         return Finished(process.returncode, out, err)
 
     def _started(self, arguments: Sequence[str]) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "voicecli", *arguments],
+        return Forked(
+            arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -3,13 +3,14 @@
 import io
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+import forked
 from conftest import Finished, RunningSandbox
+from forked import Forked
 
 from voicecli.cli.app import run
 from voicecli.cli.context import Context
@@ -40,13 +41,11 @@ class Broadcast:
         self.environment = {**os.environ, **sandbox.environment}
 
     def __call__(self, *arguments: str, stdin: str | bytes = "", **env: str) -> Finished:
-        done = subprocess.run(
-            [sys.executable, "-m", "voicecli", "broadcast", *arguments],
+        done = forked.run(
+            ["broadcast", *arguments],
+            30,
             input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
             env={**self.environment, **env},
-            timeout=30,
-            check=False,
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -68,8 +67,8 @@ class Broadcast:
     def under_way(
         self, *arguments: str, stdin: int = subprocess.DEVNULL
     ) -> Iterator["subprocess.Popen[str]"]:
-        with subprocess.Popen(
-            [sys.executable, "-m", "voicecli", "broadcast", *arguments],
+        with Forked(
+            ["broadcast", *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

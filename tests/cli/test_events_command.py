@@ -4,13 +4,13 @@ import json
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, Finished, Program, wait_until
+from forked import Forked
 from past import OTHER, SESSION, event, keep, keep_a_call
 from test_terminal import ESCAPE, Terminal, on_terminal, plain
 
@@ -28,8 +28,8 @@ def lines(done: Finished) -> list[str]:
 @contextmanager
 def following(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """``voicecli events -f``, its output in a pipe."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "events", "-f", *arguments],
+    with Forked(
+        ["events", "-f", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
+from forked import Forked
 
 REFUSED, CUT, SILENT = "+33199001014", "+33199005050", "+33199005040"
 
@@ -30,8 +31,8 @@ def spellings(url: str) -> list[str]:
 def together(sandbox: RunningSandbox, *arguments: str) -> list[int]:
     """The exit codes of twenty calls, started together, each with another spelling of the base URL."""
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "voicecli", "call", NUMBER, "Hello", "--once", *arguments],
+        Forked(
+            ["call", NUMBER, "Hello", "--once", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
+from forked import Forked
 from running_listener import listening, registering, set_webhook, webhooks
 
 from voicecli.callflow import HANGUP
@@ -41,8 +41,8 @@ class Caller:
 
     @contextmanager
     def under_way(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-        with subprocess.Popen(
-            [sys.executable, "-m", "voicecli", "call", *arguments, *self.way_in],
+        with Forked(
+            ["call", *arguments, *self.way_in],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

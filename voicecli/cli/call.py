@@ -347,7 +347,6 @@ def _place_and_wait(
     context, script = caller.context, caller.script
     if until_confirmed or len(requests) == 1:
         placing.refuse(requests)
-    flows = {} if caller.vca_elsewhere else {one.client_request_id: one.callflow for one in requests}
     ends = EndRequests()
     reports = contexts.reports(
         context,
@@ -355,7 +354,7 @@ def _place_and_wait(
         plan,
         digits=asks,
         requests=ends,
-        flows=flows,
+        answered=() if caller.vca_elsewhere else requests,
         tell_anyway=tell_anyway,
     )
 

@@ -1,0 +1,177 @@
+"""``voicecli`` as a process of its own, in a fraction of the time: forked from one that has loaded it.
+
+For all that a command does once it is loaded. What start-up itself does (imports, locale, signals while
+loading, closed streams) needs ``python -m voicecli``.
+"""
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+LONGEST = 100_000  # bytes of a request; longer ones are started in the ordinary way
+
+
+class Forked(subprocess.Popen[Any]):
+    """``python -m voicecli`` with these arguments: a Popen in all else."""
+
+    def __init__(self, arguments: Sequence[str], **options: Any) -> None:
+        self._ended: socket.socket | None = None
+        super().__init__([sys.executable, "-m", "voicecli", *arguments], **options)
+
+    def _execute_child(self, args: list[str], *rest: Any) -> None:
+        cwd, env = rest[4], rest[5]
+        p2cread, _, _, c2pwrite, _, errwrite = rest[9:15]
+        env = dict(os.environ if env is None else env)
+        what = {"arguments": args[3:], "cwd": str(cwd or Path.cwd()), "env": env}
+        request = json.dumps(what).encode()
+        if not _starts_alike(env) or len(request) > LONGEST:
+            super()._execute_child(args, *rest)  # type: ignore[misc]
+            return
+        self._ended, theirs = socket.socketpair()
+        streams = [own if fd == -1 else fd for own, fd in enumerate((p2cread, c2pwrite, errwrite))]
+        with theirs:
+            socket.send_fds(_server(), [request], [theirs.fileno(), *streams])
+        self.pid = int.from_bytes(self._ended.recv(4), "big")
+        self._child_created = True
+        self._close_pipe_fds(*rest[9:15])  # type: ignore[attr-defined]
+
+    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        if self._ended is None:
+            return super()._try_wait(wait_flags)  # type: ignore[misc, no-any-return]
+        self._ended.setblocking(not wait_flags)
+        try:
+            status = int.from_bytes(self._ended.recv(4), "big")
+        except BlockingIOError:
+            return 0, 0
+        self._ended.close()
+        return self.pid, status
+
+    def _internal_poll(self, *rest: Any, **options: Any) -> int | None:
+        if self._ended is None:
+            return super()._internal_poll(*rest, **options)  # type: ignore[misc, no-any-return]
+        if self.returncode is None and self._waitpid_lock.acquire(blocking=False):  # type: ignore[attr-defined]
+            try:
+                if self.returncode is None:
+                    pid, status = self._try_wait(os.WNOHANG)
+                    if pid:
+                        self.returncode = os.waitstatus_to_exitcode(status)
+            finally:
+                self._waitpid_lock.release()  # type: ignore[attr-defined]
+        return self.returncode
+
+
+def run(arguments: Sequence[str], timeout: float, **options: Any) -> "subprocess.CompletedProcess[Any]":
+    """``subprocess.run`` of the program, its output captured."""
+    data = options.pop("input", None)
+    stdin = subprocess.DEVNULL if data is None else subprocess.PIPE
+    pipe = subprocess.PIPE
+    with Forked(arguments, stdin=stdin, stdout=pipe, stderr=pipe, **options) as process:
+        try:
+            out, err = process.communicate(data, timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def _starts_alike(env: Mapping[str, str]) -> bool:
+    """Whether Python starts in this environment as it did in the server's."""
+    return all(env.get(name) == os.environ.get(name) for name in {*env, *os.environ} if _matters(name))
+
+
+def _matters(name: str) -> bool:
+    return name.startswith(("LC_", "LANG", "PYTHON")) and name != "PYTHONHASHSEED"
+
+
+def _server() -> socket.socket:
+    """Where requests go: to a process that is started with the first of them, and ends with this one."""
+    global _requests
+    if _requests is None:
+        _requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        atexit.register(_requests.close)
+        with theirs:
+            os.set_inheritable(theirs.fileno(), True)
+            os.posix_spawn(sys.executable, [sys.executable, __file__, str(theirs.fileno())], os.environ)
+    return _requests
+
+
+_requests: socket.socket | None = None
+
+
+# -- the server ------------------------------------------------------------------------------------------
+
+
+def serve(requests: socket.socket) -> bool:
+    """True in a process that is to run the program, False once nobody can ask any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        request, fds, *_ = socket.recv_fds(requests, 2 * LONGEST, 4)
+        if not request:
+            return False
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            pid = os.fork()
+            if pid == 0:
+                requests.detach()
+                _become(fds[1:], **json.loads(request))
+                return True
+            with socket.socket(fileno=fds[0]) as ended:
+                for fd in fds[1:]:
+                    os.close(fd)
+                ended.send(pid.to_bytes(4, "big"))
+                _, status = os.waitpid(pid, 0)
+                ended.send(status.to_bytes(4, "big"))
+            os._exit(0)
+        for fd in fds:
+            os.close(fd)
+
+
+def _become(streams: list[int], arguments: list[str], cwd: str, env: dict[str, str]) -> None:
+    """Make this process what ``python -m voicecli`` is when it begins."""
+    for fd, stream in enumerate(streams):
+        os.dup2(stream, fd)
+    os.closerange(3, 1024)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv = ["voicecli", *arguments]
+    sys.stdin = sys.__stdin__ = _opened(0, "r", sys.stdin)
+    sys.stdout = sys.__stdout__ = _opened(1, "w", sys.stdout)
+    sys.stderr = sys.__stderr__ = _opened(2, "w", sys.stderr)
+
+
+def _opened(fd: int, mode: str, like: TextIO) -> TextIO:
+    buffering = 1 if fd == 2 or os.isatty(fd) else -1
+    return cast("TextIO", os.fdopen(fd, mode, buffering, encoding=like.encoding, errors=like.errors))
+
+
+def _load() -> None:
+    """Load all that a command may load; a thread or an open file would not survive the fork."""
+    import importlib
+    import pkgutil
+
+    import voicecli
+
+    for module in pkgutil.walk_packages(voicecli.__path__, "voicecli."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+if __name__ == "__main__":
+    import gc
+
+    from voicecli.__main__ import main
+
+    _load()
+    gc.freeze()
+    if serve(socket.socket(fileno=int(sys.argv[1]))):
+        main()
