@@ -51,7 +51,8 @@ class Plan:
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
     is passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it
     nothing is. ``check_every`` is in seconds, between two looks at the webhooks;
-    ``tunnel_limits`` says when the tunnel's agent is started anew.
+    ``tunnel_limits`` says when the tunnel's agent is started anew. Without a token, ``names`` are the hosts
+    that requests may be for, beside this machine and the public URL.
     """
 
     home: Path
@@ -72,6 +73,7 @@ class Plan:
     forget: Forget | None = None
     check_every: float = CHECK_EVERY
     tunnel_limits: Limits = LIMITS
+    names: tuple[str, ...] = ()
 
 
 class Service:
@@ -117,7 +119,10 @@ class Service:
             forwarder=self._forwarder,
             make_call=make_call,
             only_8x8=plan.only_8x8,
+            names=plan.names,
         )
+        if plan.public_url is not None:
+            self._listener.add_name(plan.public_url)
         self._ngrok: Ngrok | None = None
         self._jumps = ClockJumps() if clock_jumps is None else clock_jumps
         self._undo = AsyncExitStack()
@@ -203,6 +208,7 @@ class Service:
             limits=self._plan.tunnel_limits,
         )
         self.public_url = await self._ngrok.start()
+        self._listener.add_name(self.public_url)
         self.tunnel_is_up = True
         self._tell(f"The tunnel is up: {self.public_url}", self._tunnel_record())
         if self.inspector is not None:
@@ -218,6 +224,8 @@ class Service:
         if change.up:
             if change.url != self.public_url:
                 self.public_url = change.url
+                if change.url is not None:
+                    self._listener.add_name(change.url)
                 if self._watch is not None:
                     self._watch.look_soon()
             self._tell(f"The tunnel is up again: {change.url}", self._tunnel_record())
