@@ -110,13 +110,13 @@ class Waiting:
             try:
                 calls.append(await self._place(request))
             except VoicecliError as error:
-                yield failed(request, error)
+                yield self._told(failed(request, error))
         async for result in self._outcomes(calls):
-            yield result
+            yield self._told(result)
 
     async def until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
-        """One call after the other, until somebody confirms; who was called before can still do so. They are
-        one alert: it was placed before if the first call that would be placed was (PlacedBefore)."""
+        """One call after the other, until somebody confirms; who was called before can still do so. It ends
+        as well where another process has taken it over: PlacedBefore, where nobody was called."""
         earlier: list[_Call] = []
         for request in requests:
             calls: list[_Call] = []
@@ -128,13 +128,20 @@ class Waiting:
                 if isinstance(error, PlacedBefore) and not earlier:
                     raise
                 if not _confirmed(earlier):
-                    yield failed(request, error)
+                    yield self._told(failed(request, error))
+                    if isinstance(error, PlacedBefore):
+                        return
             result = None
             async for result in self._outcomes(calls, earlier):
-                yield result
+                yield self._told(result)
             if result is not None and result.ending is Ending.DONE:
                 return
             earlier += calls
+
+    def _told(self, result: Result) -> Result:
+        """It, after an interrupt was made to know of it."""
+        self._placing.ledger.ended.append(result)
+        return result
 
     # -- one call ------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from voicecli.client import Client
     from voicecli.listener.reports import Reports
     from voicecli.listener.service import Plan
+    from voicecli.store.guards import Once
 
 EXAMPLES = """Examples:
   voicecli call +33199001234 "Your account has been updated" --repeat 2
@@ -218,10 +220,10 @@ def call(
                 settings, api.send_callflow(questions.sent(request)), reply=questions.following(request)
             )
         return ExitCode.DONE
-    from voicecli.calling.placing import Guard, Once
+    from voicecli.calling.placing import Guard
 
     guard = Guard(
-        Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None,
+        _once(within, named=message_id is not None) if once else None,
         call_unsubscribed=call_unsubscribed,
         needs_store=waits,
     )
@@ -251,7 +253,14 @@ def call(
         except VoicecliError as error:  # so nothing was placed
             if not tell_anyway:
                 raise
-            return _tell(context, caller.placing(replace(guard, needs_store=False)), requests, error.message)
+            placing = caller.placing(replace(guard, needs_store=False), told=True)
+            return _tell(context, placing, requests, error.message, joint=until_confirmed)
+
+
+def _once(within: timedelta | None, *, named: bool) -> "Once":
+    from voicecli.store.guards import Once
+
+    return Once(within or DEFAULT_WITHIN, named=named)
 
 
 class Caller(NamedTuple):
@@ -263,7 +272,7 @@ class Caller(NamedTuple):
     script: Script
     vca_elsewhere: bool
 
-    def placing(self, guard: "Guard") -> "Placing":
+    def placing(self, guard: "Guard", *, told: bool = False) -> "Placing":
         from voicecli.calling.placing import Ledger, Placing
 
         context = self.context
@@ -277,6 +286,7 @@ class Caller(NamedTuple):
             warn=context.output.warning,
             keys=",".join(sorted(self.script.confirming())),
             vca_elsewhere=self.vca_elsewhere,
+            told=told,
         )
 
 
@@ -291,14 +301,17 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
     return overall(_place_all(context, placing, requests, accept))
 
 
-def _tell(context: Context, placing: "Placing", requests: Sequence[CallRequest], why: str) -> ExitCode:
+def _tell(
+    context: Context, placing: "Placing", requests: Sequence[CallRequest], why: str, *, joint: bool
+) -> ExitCode:
     """Place calls that say what was to be confirmed. It is not, whatever becomes of them."""
     from voicecli.calling.results import told
     from voicecli.cli.call_show import overall
 
-    context.output.warning(f"Nobody can confirm. All are told, all the same. {why}")
     spoken = [questions.without_questions(request) for request in requests]
-    results = _place_all(context, placing, spoken, told)
+    with placing.run(spoken, joint=True) if joint else nullcontext():
+        context.output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+        results = _place_all(context, placing, spoken, told)
     return ExitCode.NOT_CONFIRMED if any(result.placed for result in results) else overall(results)
 
 
@@ -345,8 +358,6 @@ def _place_and_wait(
     from voicecli.store.sqlite import Store
 
     context, script = caller.context, caller.script
-    if until_confirmed or len(requests) == 1:
-        placing.refuse(requests)
     flows = {} if caller.vca_elsewhere else {one.client_request_id: one.callflow for one in requests}
     ends = EndRequests()
     reports = contexts.reports(
@@ -359,7 +370,8 @@ def _place_and_wait(
         tell_anyway=tell_anyway,
     )
 
-    with Store(plan.home) as store:
+    joint = until_confirmed or len(requests) == 1
+    with placing.run(requests, joint=joint), Store(plan.home) as store:
         waiting = Waiting(
             placing,
             store,
@@ -369,7 +381,13 @@ def _place_and_wait(
             confirming=script.confirming(),
         )
         work = _wait(
-            context, reports, waiting, requests, until_confirmed=until_confirmed, tell_anyway=tell_anyway
+            context,
+            reports,
+            waiting,
+            requests,
+            end_run=placing.end_run,
+            until_confirmed=until_confirmed,
+            tell_anyway=tell_anyway,
         )
         return interrupts.run(work, ends)
 
@@ -380,6 +398,7 @@ async def _wait(
     waiting: "Waiting",
     requests: Sequence[CallRequest],
     *,
+    end_run: Callable[[], None],
     until_confirmed: bool,
     tell_anyway: bool,
 ) -> ExitCode:
@@ -400,6 +419,8 @@ async def _wait(
             raise
         except VoicecliError as error:
             return fail(context, error)
+        finally:
+            end_run()
 
 
 async def _show_all(
