@@ -1,7 +1,7 @@
 """``voicecli`` as a process of its own, in a fraction of the time: forked from one that has loaded it.
 
 For all that a command does once it is loaded. What start-up itself does (imports, locale, signals while
-loading, closed streams) needs ``python -m voicecli``.
+loading, closed streams, limits of the process, its name) needs ``python -m voicecli``.
 """
 
 import atexit
@@ -19,9 +19,10 @@ LONGEST = 100_000  # bytes of a request; longer ones are started in the ordinary
 
 
 class Forked(subprocess.Popen[Any]):
-    """``python -m voicecli`` with these arguments: a Popen in all else."""
+    """``python -m voicecli`` with these arguments: a Popen in all else. Started anew if not ``forked``."""
 
-    def __init__(self, arguments: Sequence[str], **options: Any) -> None:
+    def __init__(self, arguments: Sequence[str], *, forked: bool = True, **options: Any) -> None:
+        self._forked = forked
         self._ended: socket.socket | None = None
         super().__init__([sys.executable, "-m", "voicecli", *arguments], **options)
 
@@ -31,7 +32,7 @@ class Forked(subprocess.Popen[Any]):
         env = dict(os.environ if env is None else env)
         what = {"arguments": args[3:], "cwd": str(cwd or Path.cwd()), "env": env}
         request = json.dumps(what).encode()
-        if not _starts_alike(env) or len(request) > LONGEST:
+        if not self._forked or not _starts_alike(env) or len(request) > LONGEST:
             super()._execute_child(args, *rest)  # type: ignore[misc]
             return
         self._ended, theirs = socket.socketpair()

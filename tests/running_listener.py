@@ -75,11 +75,12 @@ class RunningListener:
 
 @contextmanager
 def started(
-    home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN
+    home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN, forked: bool = True
 ) -> Iterator["subprocess.Popen[str]"]:
     """``voicecli listen`` with these arguments, its output in pipes; killed in the end if it still runs."""
     with Forked(
         ["listen", "--port", "0", *arguments],
+        forked=forked,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -101,10 +102,10 @@ def started(
 
 @contextmanager
 def listening(
-    home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN
+    home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN, forked: bool = True
 ) -> Iterator[RunningListener]:
     """``voicecli listen --json`` with these arguments, and what it prints."""
-    with started(home, "--json", *arguments, env=env, token=token) as process:
+    with started(home, "--json", *arguments, env=env, token=token, forked=forked) as process:
         listener = RunningListener(process, home)
         try:
             yield listener

@@ -184,8 +184,8 @@ class Leg:
 
 
 class Received(NamedTuple):
-    """An event that is on disk. ``times`` is how often it came, and ``again`` whether it was shown before;
-    ``remarks`` say what was unusual about it."""
+    """An event that is on disk under the number ``id``; 0 is for a VCA that can't be kept yet. ``times``
+    is how often it came, ``again`` whether it was shown before; ``remarks`` say what was unusual about it."""
 
     id: int
     received: int  # microseconds since 1970, UTC

@@ -105,7 +105,7 @@ def test_count_and_for_end_it(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_told_with_its_owner(tmp_path: Path, run: Program) -> None:
-    with listening(tmp_path / "home", "--no-tunnel") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", forked=False) as listener:
         port = listener.url.rpartition(":")[2]
         done = run("listen", "--no-tunnel", "--port", port, env={"VOICECLI_HOME": str(tmp_path / "other")})
         assert done.code == 3
@@ -119,7 +119,7 @@ def test_a_full_disk_is_answered_503_and_told(tmp_path: Path) -> None:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limit[1]))  # for the listener, which inherits it
     try:
-        with listening(tmp_path / "home", "--no-tunnel") as listener:
+        with listening(tmp_path / "home", "--no-tunnel", forked=False) as listener:
             url = f"{listener.url}/api/webhooks/vss"
             statuses = [post(url, vss(f"s-{number}", filler="x" * 5_000))[0] for number in range(100)]
             assert listener.stop() == 0
@@ -302,7 +302,7 @@ def test_without_authentication_a_webhook_that_leads_here_with_a_header_stays(
 def test_nohup_is_respected(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for the listener, which inherits it
     try:
-        with listening(tmp_path / "home", "--no-tunnel") as listener:
+        with listening(tmp_path / "home", "--no-tunnel", forked=False) as listener:
             assert listener.url
             listener.process.send_signal(signal.SIGHUP)
             report(listener, vss("s-1"))
@@ -446,7 +446,7 @@ def test_without_a_terminal_an_event_is_one_plain_line(tmp_path: Path) -> None:
 @contextmanager
 def piped(home: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A listener whose JSON Lines the test reads itself, or not; and where webhooks go."""
-    with started(home, "--no-tunnel", "--json", token=None) as process:
+    with started(home, "--no-tunnel", "--json", token=None, forked=False) as process:
         assert process.stdout is not None
         yield process, f"{json.loads(process.stdout.readline())['url']}/api/webhooks/vss"
         process.terminate()

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
+from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.errors import VoicecliError
 from voicecli.events import Event, Received
+from voicecli.listener.repliers import MAX_CALLS, CallHistory
 from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.rules import Action
 from voicecli.sessions.attempts import Attempt
@@ -18,24 +22,37 @@ from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
 from voicecli.untrusted import text
 from voicecli.voice_api.continuation import asks, continue_call
-from voicecli.voice_api.replies import HANG_UP, NOTHING
+from voicecli.voice_api.replies import HANG_UP, NOTHING, reply_without_callflow
 
 PATIENCE = 1.0  # seconds for the answer to a request, which tells the session
 LOOK_EVERY = 0.05  # seconds
 
-Flows = Mapping[str, Sequence[Action]]
-"""Whole callflows by clientRequestId, of the calls that this process has placed."""
+
+class _Call(NamedTuple):
+    """A call of ours that asks something: its whole callflow, and when 8x8 took its request, if known."""
+
+    flow: Sequence[Action]
+    accepted: int | None
 
 
 class CallReplier:
-    """A ``Replier``. ``flows`` are at hand; those of other processes are in the store for as long as a call
-    asks something. ``other`` answers VCAs of calls that were not placed from this store, and what follows a
-    callflow that ends in its question, which is for whoever wrote it to say."""
+    """A ``Replier``. ``requests`` are those of this process, whose callflows are at hand; those of other
+    processes are in the store for as long as a call asks something. ``other`` answers VCAs of calls that were
+    not placed from this store, and what follows a callflow that ends in its question, which is for whoever
+    wrote it to say.
 
-    def __init__(self, home: Path, other: Replier, *, flows: Flows | None = None) -> None:
+    Where the store or its key can't be read, calls go on by what is at hand: the callflows of ``requests``,
+    those that were read before, and the VCAs that were answered here. Of other calls, one that is known to be
+    from here gets ``reply_without_callflow``. So does one of which nobody can tell whose it is, if ``other``
+    would hang it up without having been told to.
+    """
+
+    def __init__(self, home: Path, other: Replier, *, requests: Sequence[CallRequest] = ()) -> None:
         self._home = home
         self._other = other
-        self._flows = {} if flows is None else flows
+        self._requests = {one.client_request_id: one for one in requests}
+        self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
+        self._history = CallHistory()
         self._store: Store | None = None
         self._undo = AsyncExitStack()
 
@@ -50,24 +67,69 @@ class CallReplier:
         await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
-        store = self._store
+        event, store = received.event, self._store
         if store is None:
             raise RuntimeError("the replier was not entered")
+        attempt = None
         try:
-            attempt = await _attempt_of(store, received.event)
+            attempt = await _attempt_of(store, event)
             if attempt is None:
                 return await self._other(received, headers)
-            flow = self._flows.get(attempt.client_request_id) or sealed_flow(store, attempt)
-            earlier = [one for one in events_of_one(store, received.event.session_id) if one.id < received.id]
+            call = self._call(store, attempt)
         except VoicecliError as error:
-            return Answered(HANG_UP, error.message)
-        if flow is None:  # it asks nothing, or is over
+            call = self._calls.get(event.session_id) or self._at_hand(event)
+            if call is None and attempt is None:
+                return await self._answer_of_other(received, headers, error)
+            if call is None:
+                return Answered(reply_without_callflow(event), error.message)
+        if call is None:  # it asks nothing, or is over
             return Answered(NOTHING)
-        reply = continue_call(flow, accepted=attempt.placed, earlier=earlier, event=received)
+        self._remember(event.session_id, call)
+        earlier = self._history.before(received, partial(events_of_one, store, event.session_id))
+        reply = continue_call(call.flow, accepted=call.accepted, earlier=earlier, event=received)
         if reply is None:
-            ends_in_question = asks(flow[-1:])
+            ends_in_question = asks(call.flow[-1:])
             return await self._other(received, headers) if ends_in_question else Answered(HANG_UP)
         return Answered(reply)
+
+    def _call(self, store: Store, attempt: Attempt) -> _Call | None:
+        """Raises StoreFailed, and ConfigurationError where its callflow can't be unsealed."""
+        own = self._requests.get(attempt.client_request_id)
+        flow = sealed_flow(store, attempt) if own is None else own.callflow
+        return None if flow is None else _Call(flow, attempt.placed)
+
+    def _at_hand(self, event: Event) -> _Call | None:
+        """The call of this process that a VCA can be about, by its clientActionId, else by its numbers."""
+        action_id = text(event.payload.get("clientActionId"))
+        named = [one for one in self._requests.values() if action_id and one.client_action_id == action_id]
+        between = [
+            one
+            for one in self._requests.values()
+            if None in (action_id, one.client_action_id)
+            and event.source.lstrip("+") in _numbers(sources(one.callflow))[:1]
+            and event.destination.lstrip("+") in _numbers(destinations(one.callflow))[:1]
+        ]
+        found = named or between
+        return _Call(found[0].callflow, None) if len(found) == 1 else None
+
+    async def _answer_of_other(
+        self, received: Received, headers: Mapping[str, str], error: VoicecliError
+    ) -> Answered:
+        """The call may be ours for all that is known."""
+        answered = await self._other(received, headers)
+        reply = reply_without_callflow(received.event) if answered.reply is HANG_UP else answered.reply
+        return answered._replace(reply=reply, remark=answered.remark or error.message)
+
+    def _remember(self, session_id: str, call: _Call) -> None:
+        if session_id:
+            self._calls[session_id] = call
+            self._calls.move_to_end(session_id)
+        if len(self._calls) > MAX_CALLS:
+            self._calls.popitem(last=False)
+
+
+def _numbers(numbers: Iterable[str]) -> list[str]:
+    return [number.lstrip("+") for number in numbers]
 
 
 async def _attempt_of(store: Store, event: Event) -> Attempt | None:

@@ -358,7 +358,6 @@ def _place_and_wait(
     from voicecli.store.sqlite import Store
 
     context, script = caller.context, caller.script
-    flows = {} if caller.vca_elsewhere else {one.client_request_id: one.callflow for one in requests}
     ends = EndRequests()
     reports = contexts.reports(
         context,
@@ -366,7 +365,7 @@ def _place_and_wait(
         plan,
         digits=asks,
         requests=ends,
-        flows=flows,
+        answered=() if caller.vca_elsewhere else requests,
         tell_anyway=tell_anyway,
     )
 

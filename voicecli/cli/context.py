@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from voicecli.api import Operation, Session
     from voicecli.callflow import CallRequest
     from voicecli.calling.placing import Ledger
-    from voicecli.calling.replier import Flows
     from voicecli.client import Client
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
@@ -248,11 +247,11 @@ def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
     return FormerReceiver(plan.home, own, timeout=plan.forward_timeout)
 
 
-def call_replier(plan: "Plan", other: "Replier", flows: "Flows | None" = None) -> "Replier":
+def call_replier(plan: "Plan", other: "Replier", answered: "Sequence[CallRequest]" = ()) -> "Replier":
     """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
     from voicecli.calling.replier import CallReplier
 
-    return CallReplier(plan.home, other, flows=flows)
+    return CallReplier(plan.home, other, requests=answered)
 
 
 def reports(
@@ -262,19 +261,19 @@ def reports(
     *,
     digits: bool,
     requests: "EndRequests",
-    flows: "Flows | None" = None,
+    answered: "Sequence[CallRequest]" = (),
     tell_anyway: bool = False,
 ) -> "Reports":
     """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
-    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``flows`` the
-    callflows of calls that this process places."""
+    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``answered``
+    the calls of this process whose VCAs it answers."""
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import Stay
 
     output = context.output
     vca = ("VCA",) if digits else ()
     needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
-    replier = call_replier(plan, former_receiver(settings, plan), flows)
+    replier = call_replier(plan, former_receiver(settings, plan), answered)
     return Reports(
         replace(plan, replier=replier),
         registration(context, settings, tell=output.warning),

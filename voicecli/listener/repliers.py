@@ -1,7 +1,8 @@
 """Who answers VCA webhooks of calls that were not placed from this store: always the same reply, a callflow
 of the user's own, the user's application, or the receiver that 8x8 reported to before us."""
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +16,13 @@ from voicecli.rules import Action
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.continuation import continue_call
-from voicecli.voice_api.replies import HANG_UP, Reply, read
+from voicecli.voice_api.replies import HANG_UP, Reply, read, reply_without_callflow
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
 
 PASSED_ON = "Voicecli-Passed-On"  # a header: who gets it back asks nobody else, or it would go on for ever
+MAX_CALLS = 1_000  # whose VCAs are remembered
 _PLACED: Action = {"action": "makeCall"}  # stands for how the call came about
 
 
@@ -33,6 +35,29 @@ def always(reply: Reply) -> Replier:
     return answer
 
 
+class CallHistory:
+    """What came of each call before a VCA: what the store has; and the VCAs that were asked about here, for
+    when the store can't be read, or could not be written."""
+
+    def __init__(self) -> None:
+        self._asked: OrderedDict[str, list[Received]] = OrderedDict()  # by session
+
+    def before(self, received: Received, kept: Callable[[], Iterable[Received]]) -> list[Received]:
+        """In the order in which they came. ``kept`` reads the session's events in the store."""
+        number, session = received.id, received.event.session_id
+        try:
+            stored = [one for one in kept() if number == 0 or one.id < number]
+        except VoicecliError:
+            stored = []
+        asked = self._asked.setdefault(session, []) if session else []
+        known = {(one.received, one.body) for one in stored} | {one.id for one in stored}
+        unknown = [one for one in asked if one.id not in known and (one.received, one.body) not in known]
+        asked.append(received)
+        if len(self._asked) > MAX_CALLS:
+            self._asked.popitem(last=False)
+        return sorted([*stored, *unknown], key=lambda one: (one.received, one.id))
+
+
 class OwnCallflow:
     """Answers the first VCA of each call with a callflow of the user's own, up to its first question, and
     those that follow with what is left of it."""
@@ -41,14 +66,18 @@ class OwnCallflow:
         self._home = home
         self._flow = [_PLACED, *reply.callflow]
         self._action_id = reply.client_action_id
+        self._history = CallHistory()
 
     async def __call__(self, received: Received, _headers: Mapping[str, str]) -> Answered:
-        with Store(self._home) as store:
-            of_session = events_of_one(store, received.event.session_id)
-        earlier = [one for one in of_session if one.id < received.id and one.event.type in ("VCA", "VCS")]
-        first = next((one for one in earlier if one.event.type == "VCA"), received)
-        since = [one for one in earlier if one.id > first.id]
-        flow = continue_call(self._flow, started=first, earlier=since, event=received)
+        def kept() -> list[Received]:
+            with Store(self._home) as store:
+                return events_of_one(store, received.event.session_id)
+
+        of_session = self._history.before(received, kept)
+        earlier = [one for one in of_session if one.event.type in ("VCA", "VCS")]
+        first = next((index for index, one in enumerate(earlier) if one.event.type == "VCA"), len(earlier))
+        started, *since = earlier[first:] or [received]
+        flow = continue_call(self._flow, started=started, earlier=since, event=received)
         return Answered(HANG_UP if flow is None else Reply(flow.callflow, self._action_id))
 
 
@@ -80,15 +109,23 @@ class Application:
 
 class FormerReceiver:
     """The receiver that 8x8 reported VCAs to before they came here: its calls go on as if nothing had
-    changed. Where there is none, or it gives no valid reply, the call is hung up."""
+    changed. Where there is none, or it gives no valid reply, the call is hung up. It is not
+    shortened where nobody can tell whether there is one, since the store can't be read."""
 
     def __init__(self, home: Path, account: "AccountId | None", *, timeout: float) -> None:
         self._home = home
         self._account = account
         self._timeout = timeout
+        self._known = False  # from the store, at some time
+        self._url: str | None = None
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
-        url = None if PASSED_ON in headers else self._url()
+        try:
+            self._url, self._known = self._read(), True
+        except VoicecliError as error:  # where it was before it hardly changes
+            if not self._known:
+                return Answered(reply_without_callflow(received.event), error.message)
+        url = None if PASSED_ON in headers else self._url
         if url is None:
             return Answered(HANG_UP)
         own = {name: value for name, value in headers.items() if name.lower() != "authorization"}
@@ -98,14 +135,12 @@ class FormerReceiver:
             return Answered(HANG_UP, f"not placed from here; the receiver before us {remark}")
         return Answered(reply, "not placed from here: as the receiver before us says")
 
-    def _url(self) -> str | None:
+    def _read(self) -> str | None:
+        """Where they went; None where nobody got them. Raises ConfigurationError and StoreFailed."""
         if self._account is None:
             return None
-        try:
-            with Store(self._home) as store:
-                replaced = store.replaced_webhooks(self._account)
-        except VoicecliError:
-            return None
+        with Store(self._home) as store:
+            replaced = store.replaced_webhooks(self._account)
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
 

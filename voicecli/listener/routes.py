@@ -22,8 +22,9 @@ class Answered(NamedTuple):
 
 
 Replier = Callable[[Received, Mapping[str, str]], Awaitable[Answered]]
-"""Answers a VCA, which is on disk by then, with the headers that it came with. One that is an async context
-manager as well is entered before the first VCA and left after the last."""
+"""Answers a VCA, which is on disk by then if it can be kept, with the headers that it came with. It raises
+nothing, since without an answer 8x8 ends the call as ERROR; and by itself it shortens no call. One that is an
+async context manager as well is entered before the first VCA and left after the last."""
 
 
 def entered(replier: Replier) -> AbstractAsyncContextManager[object]:

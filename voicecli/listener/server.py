@@ -23,13 +23,16 @@ from voicecli.errors import StoreFailed
 from voicecli.events import Event, Received
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
-from voicecli.listener.routes import Replier, Route, failure
+from voicecli.listener.routes import Answered, Replier, Route, failure
 from voicecli.store.sqlite import KeptEvent, Recorded
 from voicecli.untrusted import json_object
-from voicecli.voice_api.replies import Reply
+from voicecli.voice_api.replies import Reply, reply_without_callflow
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
+VCA_PATIENCE = 3.0  # seconds that a call waits for the disk before its VCA is answered
+KEEP_AGAIN_AFTER = 1.0  # seconds
+MAX_LATE = 1_000  # VCAs that are answered and wait for the disk
 FINISH_TIMEOUT = 60.0  # seconds at the end for what is in flight: a call that is being placed, say
 REMEMBERED = 10_000  # events that were shown, and replies of the application, for when they come again
 USER = "admin"  # of Basic authentication, as the example project has it
@@ -93,6 +96,7 @@ class Listener:
         self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = (
             OrderedDict()
         )  # by the event that is answered
+        self._late: set[asyncio.Task[None]] = set()  # keep VCAs that are answered already
         self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
         self._first = 0  # the lowest number that was new to this run, once there is one
         self._forgotten = 0  # the highest number that is not among the known ones any more
@@ -127,6 +131,12 @@ class Listener:
         """Take no more, and finish what is in flight."""
         if self._runner is not None:
             await self._runner.cleanup()
+        if late := [*self._late]:
+            plural = " that was" if len(late) == 1 else "s that were"
+            self._trouble(f"{len(late):,} VCA event{plural} answered could not be kept.")
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late)
 
     # -- requests ------------------------------------------------------------------------------------
 
@@ -142,14 +152,12 @@ class Listener:
             response.force_close()
             return response
         except StoreFailed as error:
-            if not self._failing:
-                self._failing = True
-                self._trouble(f"{error.message} Events are answered 503, so that 8x8 can send them again.")
+            self._tell(error)
             return self._refuse(503, "not kept")
         except ConnectionError:  # the sender has gone
             return self._refuse(400, "broke off")
         except Exception as error:  # noqa: BLE001 - a fault of ours: the event may come again, and be kept then
-            self._trouble(f"voicecli met an error of its own ({type(error).__name__}: {error}).")
+            self._tell(error)
             return self._refuse(503, "a fault of voicecli's")
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -192,10 +200,22 @@ class Listener:
     def _count(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
+    def _tell(self, error: Exception) -> None:
+        """Say what went wrong; that events can't be kept is said once."""
+        if not isinstance(error, StoreFailed):
+            self._trouble(f"voicecli met an error of its own ({type(error).__name__}: {error}).")
+        elif not self._failing:
+            self._failing = True
+            self._trouble(
+                f"{error.message} Events are answered 503, so that 8x8 can send them again; VCA events get "
+                "their replies, so that calls go on, and are kept as soon as that can be done."
+            )
+
     # -- events --------------------------------------------------------------------------------------
 
     async def _webhook(self, arrival: _Arrival) -> bytes:
-        """Keep an event, show it, and give the answer's body. Raises StoreFailed."""
+        """Keep an event, show it, and give the answer's body. Raises StoreFailed; but never for a VCA, since
+        8x8 ends the call as ERROR where that gets no reply."""
         if arrival.event.type != "VCA":
             again = await self._keep(arrival, None)
             if not again:
@@ -203,29 +223,68 @@ class Listener:
             return b"{}"
         if (replying := self._replies.get(arrival.key)) is not None:  # it comes again
             reply = await asyncio.shield(replying)
-            await self._keep(arrival, reply.words())
+            try:
+                await self._keep(arrival, reply.words())
+            except Exception as error:  # noqa: BLE001 - the reply is known
+                self._tell(error)
         else:
             replying = self._replies[arrival.key] = asyncio.create_task(self._reply(arrival))
             reply = await asyncio.shield(replying)
         return reply.body(arrival.event)
 
     async def _reply(self, arrival: _Arrival) -> Reply:
-        """The event is on disk before anybody acts on it, and shown when the reply is known."""
+        """The event is on disk before anybody acts on it, and shown when the reply is known. What can't be
+        kept in time is answered all the same, and kept and shown later."""
         try:
-            recorded = await self._recorder.record(arrival.kept(None))
-            received = Received(recorded.id, arrival.received, arrival.event, arrival.body, recorded.times)
-            reply, remark, passed_on = await self._replier(received, arrival.headers)
-            self._recorder.replied(recorded.id, reply.words())
-            remarks = (*arrival.remarks, remark) if remark else arrival.remarks
-            self._show(arrival, recorded, reply.words(), remarks)
-            if not passed_on and recorded.times == 1:
-                self._pass_on(arrival)
+            keeping = self._recorder.record(arrival.kept(None))
+            await asyncio.wait({keeping}, timeout=VCA_PATIENCE)
+            recorded = keeping.result() if keeping.done() and keeping.exception() is None else None
+            number, times = recorded or (0, 1)
+            received = Received(number, arrival.received, arrival.event, arrival.body, times)
+            try:
+                answered = await self._replier(received, arrival.headers)
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the call
+                self._tell(error)
+                answered = Answered(reply_without_callflow(arrival.event), "an error of voicecli's own")
         except BaseException:
             self._replies.pop(arrival.key, None)
             raise
         if len(self._replies) > REMEMBERED:
             self._replies.popitem(last=False)
-        return reply
+        if recorded is None:
+            late = asyncio.create_task(self._keep_late(arrival, answered, keeping))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
+        else:
+            self._show_answered(arrival, answered, recorded)
+        return answered.reply
+
+    async def _keep_late(
+        self, arrival: _Arrival, answered: Answered, keeping: "asyncio.Future[Recorded]"
+    ) -> None:
+        """Keep a VCA that was answered before it was on disk."""
+        while True:
+            try:
+                recorded = await keeping
+                break
+            except StoreFailed as error:
+                self._tell(error)
+                if len(self._late) > MAX_LATE:
+                    return
+            await asyncio.sleep(KEEP_AGAIN_AFTER)
+            keeping = self._recorder.record(arrival.kept(answered.reply.words()))
+        self._show_answered(arrival, answered, recorded)
+
+    def _show_answered(self, arrival: _Arrival, answered: Answered, recorded: Recorded) -> None:
+        reply, remark, passed_on = answered
+        self._recorder.replied(recorded.id, reply.words())
+        remarks = (*arrival.remarks, remark) if remark else arrival.remarks
+        try:
+            self._show(arrival, recorded, reply.words(), remarks)
+        except Exception as error:  # noqa: BLE001 - the reply is known
+            self._tell(error)
+        if not passed_on and recorded.times == 1:
+            self._pass_on(arrival)
 
     def _pass_on(self, arrival: _Arrival) -> None:
         if self._forwarder is not None:

@@ -68,7 +68,7 @@ class Stay:
         self._requests = requests
 
     def open_questions(self) -> int:
-        """How many there are; none where the store can't be read: then none can be answered, either."""
+        """How many there are; none where the store can't be read: then nobody here learns what is pressed."""
         try:
             with Store(self._home) as store:
                 return len(open_questions(store, now(), account=self._account))

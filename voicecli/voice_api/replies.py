@@ -36,6 +36,13 @@ HANG_UP = Reply((HANGUP,))
 NOTHING = Reply(())
 
 
+def reply_without_callflow(event: Event) -> Reply:
+    """To a VCA of a call of which nobody can tell how it goes on, since the store can't be read. Once keys
+    were pressed 8x8 has nothing left to do, so that it can be hung up. Before that nothing is added: a hangup
+    would shorten the call if 8x8 sends a VCA for each action, or upon connecting."""
+    return NOTHING if event.digits is None else HANG_UP
+
+
 def from_json(document: object) -> Reply:
     """A reply out of somebody's own JSON, checked by 8x8's rules. Raises InvalidInput."""
     body = document if isinstance(document, dict) else {"callflow": document}

@@ -1,0 +1,186 @@
+"""What a VCA is answered where the store, or its key, can't be read or written: calls go on all the same."""
+
+import signal
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from placed_calls import ACCOUNT, ASK, CALL, FLOW, PARTIES, SAY, other, placed
+from receiver_world import World, receiving, vca, vss
+
+from voicecli.callflow import HANGUP, CallRequest
+from voicecli.calling.replier import CallReplier
+from voicecli.events import Received
+from voicecli.listener import server
+from voicecli.listener.repliers import FormerReceiver, OwnCallflow, always
+from voicecli.listener.routes import Answered, Replier
+from voicecli.voice_api.replies import HANG_UP, Reply
+
+OUR_CALL = CallRequest(FLOW, "r-1", "a-1")
+TWO_QUESTIONS = (CALL, ASK, SAY, ASK, SAY, HANGUP)
+SILENCE, PRESSED = {"eventData": None}, {"eventData": {"dtmf": "1"}}
+ALL = ["calls", "events", "replaced_webhooks"]
+
+
+def take_away(home: Path, tables: Sequence[str], *, back: bool = False) -> None:
+    """Make tables of the store unreadable, or readable again."""
+    with closing(sqlite3.connect(home / "voicecli.sqlite3", isolation_level=None)) as database:
+        for table in tables:
+            names = (f"gone_{table}", table) if back else (table, f"gone_{table}")
+            database.execute("ALTER TABLE {} RENAME TO {}".format(*names))
+
+
+async def reply_to(world: World, event: dict[str, object]) -> list[object]:
+    status, answer = await world.event(event)
+    assert status == 200
+    return [action["action"] for action in answer["callflow"]]
+
+
+@pytest.mark.parametrize("tables", [["calls"], ALL])
+@pytest.mark.parametrize(
+    ("of_the_call", "pressed", "reply"),
+    [
+        ({"clientActionId": "a-1"}, PRESSED, ["say", "hangup"]),
+        ({"clientActionId": "a-1"}, SILENCE, ["sayAndCapture"]),
+        (PARTIES, PRESSED, ["say", "hangup"]),
+        ({"clientActionId": "a-2", **PARTIES}, SILENCE, []),
+        ({"clientActionId": "a-2"}, PRESSED, ["hangup"]),
+        ({"source": "33199000000", "destination": "33199009999"}, SILENCE, []),
+    ],
+)
+async def test_a_call_of_this_process_goes_on_by_what_is_at_hand(
+    tmp_path: Path,
+    tables: Sequence[str],
+    of_the_call: dict[str, str],
+    pressed: dict[str, object],
+    reply: list[str],
+) -> None:
+    placed(tmp_path, session="s-1")
+    replier = CallReplier(tmp_path, always(HANG_UP), requests=[OUR_CALL])
+    async with receiving(tmp_path, replier=replier) as world:
+        take_away(tmp_path, tables)
+        assert await reply_to(world, vca("s-1", **of_the_call, **pressed)) == reply
+        take_away(tmp_path, tables, back=True)
+
+
+@pytest.mark.parametrize(("pressed", "reply"), [(PRESSED, ["hangup"]), (SILENCE, [])])
+@pytest.mark.parametrize("what", ["key", "calls"])
+async def test_a_call_of_another_process_is_not_shortened(
+    tmp_path: Path, what: str, pressed: dict[str, object], reply: list[str]
+) -> None:
+    placed(tmp_path, session="s-1")
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(HANG_UP))) as world:
+        if what == "key":
+            (tmp_path / "seal.key").write_bytes(bytes(32))
+        else:
+            take_away(tmp_path, ["calls"])
+        assert await reply_to(world, vca("s-1", **pressed)) == reply
+    assert "can't be read" in world.shown[0].remarks[0]
+
+
+async def test_an_application_is_asked_where_nobody_can_tell_whose_call_it_is(tmp_path: Path) -> None:
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+        take_away(tmp_path, ["calls"])
+        assert await reply_to(world, vca("s-1", **SILENCE)) == ["say"]
+
+
+def own_callflow(home: Path) -> Replier:
+    return CallReplier(home, OwnCallflow(home, Reply(TWO_QUESTIONS[1:])))
+
+
+def of_this_process(home: Path) -> Replier:
+    return CallReplier(home, other, requests=[CallRequest(TWO_QUESTIONS, "r-1", "a-1")])
+
+
+def of_another_process(home: Path) -> Replier:
+    placed(home, TWO_QUESTIONS, session="s-1")
+    return CallReplier(home, other)
+
+
+STEPS = ["sayAndCapture"], ["say", "sayAndCapture"], ["say", "hangup"]
+
+
+@pytest.mark.parametrize(
+    ("replier", "first", "readable"),
+    [(own_callflow, 0, 0), (of_this_process, 1, 0), (of_another_process, 1, 1)],
+)
+async def test_what_was_answered_counts_though_it_is_not_kept(
+    tmp_path: Path, replier: Callable[[Path], Replier], first: int, readable: int
+) -> None:
+    """``readable`` VCAs come before the store can't be used any more."""
+    async with receiving(tmp_path, replier=replier(tmp_path)) as world:
+        for number, reply in enumerate(STEPS[first:]):
+            if number == readable:
+                take_away(tmp_path, ALL)
+            event = vca("s-1", f"e-{number}", clientActionId="a-1")
+            assert [await reply_to(world, event) for _ in range(2)] == [reply] * 2
+
+
+@pytest.mark.parametrize(("pressed", "reply"), [(PRESSED, ["hangup"]), (SILENCE, [])])
+async def test_where_vcas_went_before_is_not_known(
+    tmp_path: Path, pressed: dict[str, object], reply: list[str]
+) -> None:
+    async with receiving(tmp_path, replier=FormerReceiver(tmp_path, ACCOUNT, timeout=5.0)) as world:
+        take_away(tmp_path, ["replaced_webhooks"])
+        assert await reply_to(world, vca("s-9", "e-1", **pressed)) == reply
+        take_away(tmp_path, ["replaced_webhooks"], back=True)
+        assert await reply_to(world, vca("s-9", "e-2", **SILENCE)) == ["hangup"]  # they went nowhere
+        take_away(tmp_path, ["replaced_webhooks"])
+        assert await reply_to(world, vca("s-9", "e-3", **SILENCE)) == ["hangup"]
+
+
+async def test_a_vca_that_can_not_be_kept_is_answered_and_kept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_AGAIN_AFTER", 0.01)
+    placed(tmp_path, session="s-1")
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+        take_away(tmp_path, ["events"])
+        assert (await world.event(vss()))[0] == 503
+        assert await reply_to(world, vca("s-1")) == ["say", "hangup"]
+        assert world.shown == []
+        take_away(tmp_path, ["events"], back=True)
+        await world.until(lambda: world.shown)
+        assert world.kept("type, reply, times") == [("VCA", "say, hangup", 1)]
+    assert world.shown[0].reply == "say, hangup"
+    assert [told for told in world.told if "kept" in told] == [
+        "Events can't be kept: no such table: events. Events are answered 503, so that 8x8 can send them "
+        "again; VCA events get their replies, so that calls go on, and are kept as soon as that can be done.",
+        "Events are kept again.",
+    ]
+
+
+async def test_a_vca_does_not_wait_for_a_disk_that_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "VCA_PATIENCE", 0.05)
+    placed(tmp_path, session="s-1")
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+        process = world.service._recorder._process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        assert await reply_to(world, vca("s-1")) == ["say", "hangup"]
+        process.send_signal(signal.SIGCONT)
+        await world.until(lambda: world.shown)
+        assert world.kept("type, times") == [("VCA", 1)]
+
+
+async def test_what_is_never_kept_is_told_at_the_end(tmp_path: Path) -> None:
+    async with receiving(tmp_path, replier=always(HANG_UP)) as world:
+        take_away(tmp_path, ["events"])
+        await reply_to(world, vca("s-1"))
+    assert "1 VCA event that was answered could not be kept." in world.told
+
+
+@pytest.mark.parametrize(("pressed", "reply"), [(PRESSED, ["hangup"]), (SILENCE, [])])
+async def test_a_fault_of_ours_does_not_end_a_call(
+    tmp_path: Path, pressed: dict[str, object], reply: list[str]
+) -> None:
+    async def fail(_received: Received, _headers: Mapping[str, str]) -> Answered:
+        raise ZeroDivisionError("a fault")
+
+    async with receiving(tmp_path, replier=fail) as world:
+        assert await reply_to(world, vca("s-1", **pressed)) == reply
+    assert "voicecli met an error of its own (ZeroDivisionError: a fault)." in world.told
