@@ -1,6 +1,7 @@
 """What time it is, and moments in words."""
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 
 
@@ -28,3 +29,19 @@ def _second(seconds: int) -> str:
     from datetime import UTC, datetime
 
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+class ClockJumps:
+    """Notices that the wall clock went on by itself: the machine has slept, or its clock was set. Both clocks
+    are in seconds; the steady one stands still while the machine sleeps."""
+
+    def __init__(
+        self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall, self._steady = wall, steady
+        self._offset = wall() - steady()
+
+    def seconds(self) -> float:
+        """By how much since the last time this was asked; less than 0 where it was set back."""
+        before, self._offset = self._offset, self._wall() - self._steady()
+        return self._offset - before

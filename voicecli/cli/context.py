@@ -280,6 +280,7 @@ def reports(
         needed,
         wanted=wanted,
         tell=output.note,
+        warn=output.warning,
         failed=output.error,
         stay=Stay(
             plan.home,

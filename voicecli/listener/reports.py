@@ -41,7 +41,8 @@ class Reports:
     ``Service`` raises, and ConfigurationError where a listener of this machine gets only some of the types,
     all of that before anything is inside. When a listener that was relied upon ends, this process becomes
     one. At the end it raises nothing, since what became of the calls counts for more: ``failed`` gets what
-    went wrong. ``stay`` says how long this process stays a listener at least.
+    went wrong, and ``warn`` what may keep reports from arriving. ``stay`` says how long this process stays a
+    listener at least.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Reports:
         *,
         wanted: Sequence[str] = (),
         tell: Callable[[str], None],
+        warn: Callable[[str], None],
         failed: Callable[[VoicecliError], None],
         stay: Stay | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class Reports:
         self._wanted = tuple(wanted)
         self._receiver = nobody(VCA, "Nobody receives what people press.")
         self._tell = tell
+        self._warn = warn
         self._failed = failed
         self._stay = stay
         self._guest: Guest | None = None
@@ -146,8 +149,12 @@ class Reports:
             await asyncio.sleep(0.05)
         return lock
 
-    def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
-        self._tell(text)
+    def _told(self, text: str, record: Mapping[str, object] | None) -> None:
+        """What the listener in this process tells: that reports do not come any more is a warning."""
+        if record is not None and record["record"] == "webhook":
+            self._warn(str(record["text"]))
+        else:
+            self._tell(text)
 
     async def _look(self) -> None:
         """See that there is a listener until the end."""

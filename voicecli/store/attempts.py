@@ -5,10 +5,9 @@ until the call is over.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from sqlite3 import Cursor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
 from voicecli.clock import now
@@ -16,7 +15,7 @@ from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.keys import fingerprint
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import Change, Store
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
@@ -59,7 +58,7 @@ class Attempts:
                 raise PlacedBefore(
                     "Another voicecli has taken this over, as this one seemed to be over: nothing was sent."
                 )
-            return change(_INSERT, row).lastrowid or 0
+            return change(_INSERT, row).number
 
     def record_answer(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
         """What became of a request: None for one that was certainly not carried out. A session that is known
@@ -121,11 +120,11 @@ class Attempts:
 def insert(store: Store, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
     """Write down, within a ``store.change()``, requests that are about to leave; their numbers."""
     store.each(_INSERT, rows)
-    [(last,)] = store.rows("SELECT last_insert_rowid()")
+    last = store.number("SELECT last_insert_rowid()")
     return range(last - len(rows) + 1, last + 1)
 
 
-def record_answers(store: Store, change: Callable[..., Cursor], answers: Iterable[Answer]) -> int | None:
+def record_answers(store: Store, change: Change, answers: Iterable[Answer]) -> int | None:
     """``Attempts.record_answer`` for many, within a ``store.change()``. Where summaries were quicker than
     answers, gives the number of the first of these events: they are to be read once more, now that it is
     known whose sessions they are about."""
@@ -142,15 +141,15 @@ def record_answers(store: Store, change: Callable[..., Cursor], answers: Iterabl
         return None
     store.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
     among = ", ".join("?" * len(accepted))
-    [(first,)] = store.rows(
-        f"SELECT min(id) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
+    first = store.number(
+        f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
         [session_id for _, session_id, _ in accepted],
     )
-    if first is None:
+    if not first:
         return None
     again = "UPDATE seen_events SET event = ? WHERE reader = ? AND event > ?"
     change(again, (first - 1, OUTCOME_READER, first - 1))
-    return int(first)
+    return first
 
 
 OUTCOME_READER = "outcomes"  # in seen_events
@@ -184,8 +183,12 @@ def _identity(placed: int, service: str, subaccount: str, client_request_id: str
 
 def attempts_where(store: Store, which: str, parameters: Sequence[object] = ()) -> Iterator[Attempt]:
     """Those that a WHERE of ours chooses."""
-    for number, placed, state, *rest in store.rows(f"SELECT {_COLUMNS} FROM calls {which}", parameters):  # noqa: S608
-        yield Attempt(number, placed, AttemptState(state), *rest)
+    return store.read(_attempt, f"SELECT {_COLUMNS} FROM calls {which}", parameters)  # noqa: S608
+
+
+def _attempt(*columns: Any) -> Attempt:
+    attempt = Attempt(*columns)
+    return attempt._replace(state=AttemptState(attempt.state))
 
 
 def attempt_of_session(store: Store, session_id: str) -> Attempt | None:

@@ -20,7 +20,7 @@ from voicecli.store.attempts import Attempts, attempts_where, forget_late_flows,
 from voicecli.store.events import events_of_one
 from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.runs import Run
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import Change, Store
 from voicecli.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Guards:
     # -- who holds a call ----------------------------------------------------------------------------
 
     def _refuse_held(
-        self, change: runs.Change, request: CallRequest, fingerprints: Sequence[bytes], once: Once
+        self, change: Change, request: CallRequest, fingerprints: Sequence[bytes], once: Once
     ) -> None:
         """Within a ``store.change()``. Raises PlacedBefore where the call is held. A run whose lease is over
         gives up what it held: it can't go on, should it still live."""
@@ -132,7 +132,7 @@ class Guards:
             "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
-        joint = [Run(*row) for row in self._store.rows(query, of)]
+        joint = list(self._store.read(Run, query, of))
         for run in joint:
             which = "WHERE run = ? ORDER BY placed DESC"
             self._refuse_where_held(attempts_where(self._store, which, (run.id,)), run, once, joint=True)

@@ -14,11 +14,11 @@ STEP = 500  # rows that are deleted in one commit, some milliseconds
 def older(store: Store, before: int) -> tuple[int, int]:
     """How many events and how many calls ``prune`` deletes that are older than that moment (microseconds
     since 1970)."""
-    counts = []
-    for table, moment, free in _deleted():
-        [(count,)] = store.rows(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (before,))  # noqa: S608
-        counts.append(int(count))
-    return counts[0], counts[1]
+    events_, calls = (
+        store.number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (before,))  # noqa: S608
+        for table, moment, free in _deleted()
+    )
+    return events_, calls
 
 
 def _deleted() -> tuple[tuple[str, str, str], ...]:
@@ -59,7 +59,7 @@ def prune(
         while deleted == STEP:
             start = time.monotonic()
             with store.change() as change:
-                deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).rowcount  # noqa: S608
+                deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).changed  # noqa: S608
             yield (deleted, 0) if table == "events" else (0, deleted)
             rest(time.monotonic() - start)
     runs.delete(store, before)

@@ -1,15 +1,11 @@
 """Runs: commands that place calls and wait for them. Each has a lease, which it renews for as long as it
 lives: so that others can tell, and one that was killed holds nothing up for long."""
 
-from collections.abc import Callable
-from sqlite3 import Cursor
 from typing import NamedTuple
 
 from voicecli.clock import now
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import Change, Store
 
-Change = Callable[..., Cursor]
-"""What ``store.change()`` gives."""
 LEASE = 30.0  # seconds
 RENEW_EVERY = 5.0  # seconds: several renewals may fail on a machine that is busy
 ENDED = 0  # as the end of a lease
@@ -31,14 +27,14 @@ class Run(NamedTuple):
 def begin(change: Change, process: int) -> int:
     """Within a ``store.change()``: a new one with its lease; its number."""
     insert = "INSERT INTO runs (process, began, lease_until) VALUES (?, ?, ?)"
-    return change(insert, (process, now(), _end_of_lease())).lastrowid or 0
+    return change(insert, (process, now(), _end_of_lease())).number
 
 
 def renew(change: Change, run: int) -> bool:
     """Within a ``store.change()``; False where the run has ended, by itself or by another that took what it
     held, since its lease was over."""
     update = "UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?"
-    return change(update, (_end_of_lease(), run, ENDED)).rowcount == 1
+    return change(update, (_end_of_lease(), run, ENDED)).changed == 1
 
 
 def end(change: Change, run: int) -> None:
@@ -48,8 +44,8 @@ def end(change: Change, run: int) -> None:
 
 def find(store: Store, run: int) -> Run | None:
     """Raises StoreFailed."""
-    rows = store.rows("SELECT id, process, began, lease_until FROM runs WHERE id = ?", (run,))
-    return next((Run(*row) for row in rows), None)
+    query = "SELECT id, process, began, lease_until FROM runs WHERE id = ?"
+    return next(store.read(Run, query, (run,)), None)
 
 
 def delete(store: Store, before: int) -> None:
