@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -113,8 +114,7 @@ class Placing:
     """Places calls with one client. Each is in the store before its request leaves, and its session before
     anybody is told of it. Of a callflow that asks something, what leaves is its beginning up to the question;
     the whole is kept for who answers. ``keys`` are those that confirm, with commas between them; with
-    ``vca_elsewhere`` somebody else answers, by what he knows; with ``told`` everybody is told, for keys can't
-    arrive. ``warn`` is told what could not be kept."""
+    ``vca_elsewhere`` somebody else answers, by what he knows. ``warn`` is told what could not be kept."""
 
     def __init__(
         self,
@@ -127,12 +127,11 @@ class Placing:
         warn: Callable[[str], None],
         keys: str = "",
         vca_elsewhere: bool = False,
-        told: bool = False,
     ) -> None:
         self.ledger = ledger
         self._keys = keys
         self._vca_elsewhere = vca_elsewhere
-        self._told = told
+        self._tells = False
         self._client = client
         self._account = account
         self._home = home
@@ -140,6 +139,14 @@ class Placing:
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
         self._run: Run | None = None
+
+    def telling(self) -> "Placing":
+        """The same, of the same run, for those who are told without the question, since no key can arrive:
+        they have not confirmed, and it goes on where the store can't be used."""
+        telling = copy(self)
+        telling._tells = True  # noqa: SLF001 - one of ours
+        telling._guard = replace(self._guard, needs_store=False)  # noqa: SLF001
+        return telling
 
     def place(self, request: CallRequest) -> Session:
         """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
@@ -192,7 +199,7 @@ class Placing:
 
     def asks(self, request: CallRequest) -> str | None:
         """As in ``Attempt``: None also where nobody here gets the answer. Who is only told was to confirm."""
-        if self._told:
+        if self._tells:
             return self._keys
         return self._keys if questions.asks(request) and not self._vca_elsewhere else None
 
@@ -240,8 +247,9 @@ class Placing:
 
     def end_run(self) -> None:
         """Nothing more is placed, or waited for, by this run."""
-        if self._run is not None:
-            self._run.end()
+        run, self._run = self._run, None
+        if run is not None:
+            run.end()
 
     # -- the store -----------------------------------------------------------------------------------
 
@@ -262,7 +270,7 @@ class Placing:
                 self._refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
                 attempts, asks = self._attempts(store), self.asks(request)
-                flow = None if asks is None or self._told else request.callflow
+                flow = None if asks is None or self._tells else request.callflow
                 of_run = None if run is None else run.number
                 if once is None or (run is not None and run.joint):
                     guarded = 0 if once is None else now() + once.microseconds
@@ -282,7 +290,8 @@ class Placing:
 
     @property
     def _needs_store(self) -> bool:
-        return self._guard.needs_store or self._guard.once is not None
+        claimed = self._run is not None and self._run.joint
+        return self._guard.needs_store or (self._guard.once is not None and not claimed)
 
     def _refuse_unsubscribed(self, store: Store, request: CallRequest) -> None:
         if not self._guard.call_unsubscribed:

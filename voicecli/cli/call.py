@@ -3,7 +3,6 @@
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -236,11 +235,12 @@ def call(
         caller = Caller(context, settings, client, script, vca_elsewhere=vca_elsewhere)
         if not waits:
             return _place(context, caller.placing(guard), requests)
+        placing = caller.placing(guard)
         try:
             plan = way_in.listening_plan(context, settings, way, register=True, force=force)
             return _place_and_wait(
                 caller,
-                caller.placing(guard),
+                placing,
                 plan,
                 requests,
                 timeout=timeout or DEFAULT_TIMEOUT,
@@ -253,8 +253,7 @@ def call(
         except VoicecliError as error:  # so nothing was placed
             if not tell_anyway:
                 raise
-            placing = caller.placing(replace(guard, needs_store=False), told=True)
-            return _tell(context, placing, requests, error.message, joint=until_confirmed)
+            return _tell(context, placing.telling(), requests, error.message, joint=until_confirmed)
 
 
 def _once(within: timedelta | None, *, named: bool) -> "Once":
@@ -272,11 +271,12 @@ class Caller(NamedTuple):
     script: Script
     vca_elsewhere: bool
 
-    def placing(self, guard: "Guard", *, told: bool = False) -> "Placing":
+    def placing(self, guard: "Guard") -> "Placing":
         from voicecli.calling.placing import Ledger, Placing
 
         context = self.context
-        context.ledger = Ledger()
+        if context.ledger is None:
+            context.ledger = Ledger()
         return Placing(
             self.client,
             contexts.account(self.settings),
@@ -286,7 +286,6 @@ class Caller(NamedTuple):
             warn=context.output.warning,
             keys=",".join(sorted(self.script.confirming())),
             vca_elsewhere=self.vca_elsewhere,
-            told=told,
         )
 
 
@@ -352,7 +351,7 @@ def _place_and_wait(
     tell_anyway: bool,
 ) -> ExitCode:
     """Raises only what came before anything was placed."""
-    from voicecli.calling.waiting import Waiting
+    from voicecli.calling.waiting import Telling, Waiting
     from voicecli.cli.call_show import show_event
     from voicecli.listener.staying import EndRequests
     from voicecli.store.sqlite import Store
@@ -369,6 +368,10 @@ def _place_and_wait(
         tell_anyway=tell_anyway,
     )
 
+    async def trouble() -> str | None:
+        receiver = await reports.look_again()
+        return None if receiver.is_here else receiver.words
+
     joint = until_confirmed or len(requests) == 1
     with placing.run(requests, joint=joint), Store(plan.home) as store:
         waiting = Waiting(
@@ -378,6 +381,7 @@ def _place_and_wait(
             on_event=partial(show_event, context),
             digits=script.captures,
             confirming=script.confirming(),
+            telling=Telling(placing.telling(), trouble) if tell_anyway else None,
         )
         work = _wait(
             context,

@@ -25,6 +25,7 @@ from voicecli.locks import Lock
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there
+TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
 VCA = "VCA"
 SPARE = ("VCS", VCA)
@@ -69,6 +70,7 @@ class Reports:
         self._guest: Guest | None = None
         self._service: Service | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._in_vain = False  # it took too long to become the listener
 
     @property
     def receiver(self) -> Receiver:
@@ -81,6 +83,24 @@ class Reports:
             if self._service.tunnel_is_up is False:
                 return nobody(VCA, "The tunnel is down.", advice="")
         return self._receiver
+
+    async def look_again(self) -> Receiver:
+        """Who gets VCAs by what 8x8 says now, or, where it can't be asked, by what was known before. Where
+        the listener that was relied upon has ended, this process first has TAKE_OVER to become one, once."""
+        end = time.monotonic() + TAKE_OVER
+        while not self._has_listener() and not self._in_vain:
+            self._in_vain = time.monotonic() > end
+            await asyncio.sleep(LOOK_EVERY / 6)
+        self._in_vain = not self._has_listener()
+        known, ask = self.receiver, self._registration.set_now
+        try:
+            webhooks = await (in_daemon_thread(ask) if self._service is None else self._service.in_turn(ask))
+        except VoicecliError:
+            return known
+        return await self._found(webhooks)
+
+    def _has_listener(self) -> bool:
+        return self._service is not None or (self._guest is not None and self._guest.is_there())
 
     async def __aenter__(self) -> Self:
         await self._begin()
@@ -119,9 +139,9 @@ class Reports:
             )
             if self._guest is not None:
                 self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
-                self._receiver = await self._found(webhooks)
+                self._receiver = here(VCA) if VCA in self._needed else await self._found(webhooks)
                 return
-            others = await self._found(webhooks)
+            others = here(VCA) if VCA in self._needed else await self._found(webhooks)
             plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()
@@ -131,9 +151,7 @@ class Reports:
             gate.close()
 
     async def _found(self, webhooks: Mapping[str, Webhook]) -> Receiver:
-        """Who gets VCAs, by the webhooks that were set at the beginning."""
-        if VCA in self._needed:
-            return here(VCA)
+        """Who gets VCAs, by the webhooks that are set."""
         [receiver] = await in_daemon_thread(partial(find_receivers, self._plan.home, webhooks.values(), VCA))
         return receiver
 

@@ -254,7 +254,7 @@ class Service:
         undo.push_async_callback(self._give_back, registration)
         take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
         take = partial(take, new_token=plan.token_is_new, wanted=plan.wanted, spare=plan.spare)
-        taken = await self._in_turn(take)
+        taken = await self.in_turn(take)
         if taken:
             self._warn(f"Registered with 8x8 for {', '.join(taken)}.")
         self._keep_watch(registration, undo)
@@ -265,7 +265,7 @@ class Service:
             receiver=lambda: self.public_url,
             token=self._plan.token,
             moves=bool(self._plan.register),
-            in_turn=self._in_turn,
+            in_turn=self.in_turn,
             tell=self._tell,
             every=self._plan.check_every,
         )
@@ -292,7 +292,7 @@ class Service:
 
     async def _give_back(self, registration: Registration) -> None:
         try:
-            done = await self._in_turn(registration.put_back)
+            done = await self.in_turn(registration.put_back)
         except InUse:
             raise
         except VoicecliError as error:
@@ -302,7 +302,7 @@ class Service:
         if done:
             self._warn(f"Put back what was at 8x8: {', '.join(done)}.")
 
-    async def _in_turn(self, work: Callable[[], T]) -> T:
+    async def in_turn(self, work: Callable[[], T]) -> T:
         """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be
         known before that can be put back."""
         async with self._at_8x8:

@@ -45,6 +45,7 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
     "reader": (str,),
     "reason": (str, _NONE),
     "received": (int,),
+    "remark": (str, _NONE),
     "reply": (str, _NONE),
     "run": (int, _NONE),
     "sealed": (bytes, _NONE),

@@ -214,6 +214,10 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     WHERE session IS NOT NULL AND session NOT IN (SELECT session FROM calls WHERE session IS NOT NULL);
     """,
     """
+    -- What there is to say of the reply to a VCA: why an application's was rejected, say.
+    ALTER TABLE events ADD COLUMN remark TEXT;
+    """,
+    """
     -- A command that places calls and waits for them; guards: what nobody else may place meanwhile.
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
