@@ -105,19 +105,26 @@ class Client(Operations):
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
         return connection.request(self._account, operation)
 
-    def send(self, operation: Operation[T], *, took_place: Callable[[], bool] | None = None) -> T:
+    def send(
+        self,
+        operation: Operation[T],
+        *,
+        took_place: Callable[[], bool] | None = None,
+        retries: int | None = None,
+    ) -> T:
         """Carry out any operation of ``voicecli.api``. After a 429, ``took_place`` says whether 8x8 is known
-        to have carried it out all the same: then it is not sent again. Raises Refused, RateLimited,
-        Unreachable, OutcomeUnknown or InvalidInput."""
+        to have carried it out all the same: then it is not sent again. ``retries`` goes before the client's.
+        Raises Refused, RateLimited, Unreachable, OutcomeUnknown or InvalidInput."""
+        retries = self._retries if retries is None else retries
         if self._http.is_closed:
             raise ConfigurationError("The client is closed.")
         request = self.request(operation)
         if self._trace is None:
-            return self._send(request, operation, took_place)
+            return self._send(request, operation, took_place, retries)
         self._trace(f"> {operation.name}: {request.method} {request.url} ({len(request.body or b'')} bytes)")
         start, ending = time.monotonic(), "accepted"
         try:
-            return self._send(request, operation, took_place)
+            return self._send(request, operation, took_place, retries)
         except VoicecliError as error:
             ending = error.code
             raise
@@ -125,7 +132,11 @@ class Client(Operations):
             self._trace(f"< {ending} after {time.monotonic() - start:.3f} s")
 
     def _send(
-        self, request: HttpRequest, operation: Operation[T], took_place: Callable[[], bool] | None
+        self,
+        request: HttpRequest,
+        operation: Operation[T],
+        took_place: Callable[[], bool] | None,
+        retries: int,
     ) -> T:
         """Send it, and again what provably never happened."""
 
@@ -146,14 +157,14 @@ class Client(Operations):
                 if error.retry_after is not None:
                     error.hint = f"8x8 asks to wait {error.retry_after:.0f} s. {error.hint}"
                     pause = max(0.5, error.retry_after)
-                if attempt == self._retries or pause > MAX_WAIT:
+                if attempt == retries or pause > MAX_WAIT:
                     see_that_nothing_happened()
                     raise
                 reason = "8x8 has too many requests at once"
             except _NeverLeft as error:
                 if self._stopped.is_set():
                     raise Unreachable("The request was stopped before it left.") from error
-                if attempt == self._retries:
+                if attempt == retries:
                     raise connection.unreachable(self._account, str(error)) from error.__cause__
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:

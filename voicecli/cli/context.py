@@ -274,6 +274,7 @@ def reports(
         needed,
         wanted=wanted,
         tell=output.note,
+        warn=output.warning,
         failed=output.error,
         stay=Stay(
             plan.home,

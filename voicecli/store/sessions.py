@@ -117,7 +117,7 @@ def _first_heard_of(store: Store, since: int) -> Iterator["_Entry"]:
         for received, number, session_id in store.rows(query, (*last, since, PAGE)):
             yield _Entry(received, number, session_id, None)
 
-    return in_pages(read, LAST, lambda entry: entry.place)
+    return in_pages(store, read, LAST, lambda entry: entry.place)
 
 
 def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
@@ -128,7 +128,7 @@ def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
         for call in attempts_where(store, which, (*last, since, PAGE)):
             yield _Entry(call.placed, call.id, call.session_id or "", call)
 
-    return in_pages(read, LAST, lambda entry: entry.place)
+    return in_pages(store, read, LAST, lambda entry: entry.place)
 
 
 class _Entry(NamedTuple):
@@ -169,18 +169,18 @@ def statistics(store: Store, since: int) -> Statistics:
             several.add(kept.event.session_id)
     for session_id in several:  # it counts once, as it ended
         figures.add(Session.of(None, events_of_one(store, session_id, kind="VSS")))
-    [(heard_of,)] = store.rows(
+    heard_of = store.number(
         "SELECT count(DISTINCT session) FROM events AS one"
         " WHERE received >= ? AND session != '' AND type IN ('VCA', 'VCS')"
         " AND NOT EXISTS (SELECT 1 FROM events WHERE session = one.session AND type = 'VSS')",
         (since,),
     )
-    [(silent,)] = store.rows(
+    silent = store.number(
         "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM events WHERE session = calls.session)",
         (since,),
     )
     figures.open = heard_of + silent
     in_doubt = "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NULL"
-    [(figures.in_doubt,)] = store.rows(in_doubt, (since,))
+    figures.in_doubt = store.number(in_doubt, (since,))
     return figures
