@@ -14,7 +14,8 @@ VoicecliError
 ├── OutOfTime              what was waited for did not happen in the time that it was given
 ├── Interrupted            the user stopped it; the message says what may have happened
 ├── OutputFailed           what happened could not be written to standard output
-└── StoreFailed            what happened could not be written to the store
+└── StoreFailed            the store could not be read or written
+    └── StoreBusy          another process holds it; a little later it may be free
 """
 
 from collections.abc import Mapping
@@ -177,3 +178,7 @@ class OutputFailed(VoicecliError):
 
 class StoreFailed(VoicecliError):
     code = "store"
+
+
+class StoreBusy(StoreFailed):
+    """Another process held the store for longer than was waited for it."""

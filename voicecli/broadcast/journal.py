@@ -6,13 +6,14 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from voicecli.account import AccountId
 from voicecli.clock import now
@@ -338,8 +339,7 @@ class Journal:
     def attempts(self) -> int:
         """How many calls were made, or may have been."""
         query = "SELECT coalesce(sum(attempts), 0) FROM broadcast_rows WHERE broadcast = ?"
-        [(made,)] = self.store.rows(query, (self.broadcast.number,))
-        return int(made)
+        return self.store.number(query, (self.broadcast.number,))
 
     @property
     def is_finished(self) -> bool:
@@ -348,16 +348,15 @@ class Journal:
 
     def _has(self, which: str) -> bool:
         query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
-        [(there,)] = self.store.rows(query, (self.broadcast.number,))
-        return bool(there)
+        return bool(self.store.number(query, (self.broadcast.number,)))
 
     @property
     def state(self) -> State:
         """As it stands: another process may have stopped the broadcast."""
-        [(state,)] = self.store.rows(
-            "SELECT state FROM broadcasts WHERE number = ?", (self.broadcast.number,)
-        )
-        return State(state)
+        query = "SELECT state FROM broadcasts WHERE number = ?"
+        for state in self.store.read(State, query, (self.broadcast.number,)):
+            return state
+        raise self.store.damaged(f"broadcast {self.broadcast.id} is missing")
 
     def becomes(self, state: State) -> None:
         set_state(self.store, self.broadcast, state)
@@ -365,8 +364,8 @@ class Journal:
     @property
     def seen(self) -> int:
         """The number of the newest event that was taken in."""
-        [(seen,)] = self.store.rows("SELECT seen FROM broadcasts WHERE number = ?", (self.broadcast.number,))
-        return int(seen)
+        query = "SELECT seen FROM broadcasts WHERE number = ?"
+        return self.store.number(query, (self.broadcast.number,))
 
 
 def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
@@ -381,6 +380,8 @@ def rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[Row]
     last = 0
     while page := list(_select(store, broadcast, which, (last, *states))):
         yield from page
+        if page[-1].line <= last:
+            raise store.damaged("its rows are not in order")
         last = page[-1].line
 
 
@@ -397,14 +398,18 @@ class Count(NamedTuple):
 def counts(store: Store, broadcast: Broadcast) -> list[Count]:
     """How many rows are alike. Codes that people typed, and why a row was skipped, make no difference."""
     alike = (
-        "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS key,"
+        "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS pressed,"
         " CASE WHEN state != 'skipped' THEN reason END AS why"
     )
     query = (
         f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
-        " GROUP BY state, outcome, key, why"
+        " GROUP BY state, outcome, pressed, why"
     )
-    return [Count(RowState(state), *rest) for state, *rest in store.rows(query, (broadcast.number,))]
+
+    def count(state: str, *rest: Any) -> Count:
+        return Count(RowState(state), *rest)
+
+    return list(store.read(count, query, (broadcast.number,)))
 
 
 def delete(store: Store, broadcast: Broadcast) -> None:
@@ -417,7 +422,7 @@ def delete(store: Store, broadcast: Broadcast) -> None:
             deleted = change(
                 f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})",  # noqa: S608
                 (broadcast.number, broadcast.number, STEP),
-            ).rowcount
+            ).changed
     pad(store, broadcast).unlink(missing_ok=True)
     with store.change() as change:
         change("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
@@ -452,12 +457,23 @@ _PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?
 
 def _select(store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]) -> Iterator[Row]:
     query = f"SELECT {_COLUMNS} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
-    for line, destination, state, *rest in store.rows(query, (broadcast.number, *parameters)):
-        yield Row(line, destination, RowState(state), *rest)
+    return store.read(_row, query, (broadcast.number, *parameters))
+
+
+def _row(*columns: Any) -> Row:
+    row = Row(*columns)
+    return row._replace(state=RowState(row.state))
 
 
 def _broadcasts(store: Store, which: str, parameters: Sequence[object]) -> Iterator[Broadcast]:
     query = f"SELECT number, {_OF} FROM broadcasts {which}"  # noqa: S608
-    for row in store.rows(query, parameters):
-        broadcast = Broadcast(*row)
-        yield broadcast._replace(options=json.loads(row[-3]), state=State(broadcast.state))
+    return store.read(_broadcast, query, parameters)
+
+
+def _broadcast(*columns: Any) -> Broadcast:
+    """Raises ValueError."""
+    broadcast = Broadcast(*columns)
+    options = json.loads(columns[-3])
+    if not isinstance(options, dict) or re.fullmatch("b[0-9a-f]{10}", broadcast.id) is None:
+        raise ValueError("this is no broadcast")  # its id becomes the name of a file
+    return broadcast._replace(options=options, state=State(broadcast.state))

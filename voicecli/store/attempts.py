@@ -6,17 +6,16 @@ until the call is over.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from sqlite3 import Cursor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
 from voicecli.clock import now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store.keys import fingerprint
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import Change, Store
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
@@ -51,7 +50,7 @@ class Attempts:
         forget_late_flows(self._store)
         row = self.row(request, asks=asks, flow=flow, broadcast=broadcast, line=line)
         with self._store.change() as change:
-            return change(_INSERT, row).lastrowid or 0
+            return change(_INSERT, row).number
 
     def claim(
         self,
@@ -73,7 +72,7 @@ class Attempts:
         with self._store.change() as change:
             before = self._same(request, fingerprints, within)
             if before is None:
-                return change(_INSERT, row).lastrowid or 0
+                return change(_INSERT, row).number
         raise _placed_before(before)
 
     def refuse_repetition(self, request: CallRequest, *, named: bool, within: timedelta) -> None:
@@ -151,11 +150,11 @@ class Attempts:
 def insert(store: Store, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
     """Write down, within a ``store.change()``, requests that are about to leave; their numbers."""
     store.each(_INSERT, rows)
-    [(last,)] = store.rows("SELECT last_insert_rowid()")
+    last = store.number("SELECT last_insert_rowid()")
     return range(last - len(rows) + 1, last + 1)
 
 
-def record_answers(store: Store, change: Callable[..., Cursor], answers: Iterable[Answer]) -> int | None:
+def record_answers(store: Store, change: Change, answers: Iterable[Answer]) -> int | None:
     """``Attempts.record_answer`` for many, within a ``store.change()``. Where summaries were quicker than
     answers, gives the number of the first of these events: they are to be read once more, now that it is
     known whose sessions they are about."""
@@ -172,15 +171,15 @@ def record_answers(store: Store, change: Callable[..., Cursor], answers: Iterabl
         return None
     store.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
     among = ", ".join("?" * len(accepted))
-    [(first,)] = store.rows(
-        f"SELECT min(id) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
+    first = store.number(
+        f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
         [session_id for _, session_id, _ in accepted],
     )
-    if first is None:
+    if not first:
         return None
     again = "UPDATE seen_events SET event = ? WHERE reader = ? AND event > ?"
     change(again, (first - 1, OUTCOME_READER, first - 1))
-    return int(first)
+    return first
 
 
 OUTCOME_READER = "outcomes"  # in seen_events
@@ -232,8 +231,12 @@ def _identity(placed: int, service: str, subaccount: str, client_request_id: str
 
 def attempts_where(store: Store, which: str, parameters: Sequence[object] = ()) -> Iterator[Attempt]:
     """Those that a WHERE of ours chooses."""
-    for number, placed, state, *rest in store.rows(f"SELECT {_COLUMNS} FROM calls {which}", parameters):  # noqa: S608
-        yield Attempt(number, placed, AttemptState(state), *rest)
+    return store.read(_attempt, f"SELECT {_COLUMNS} FROM calls {which}", parameters)  # noqa: S608
+
+
+def _attempt(*columns: Any) -> Attempt:
+    attempt = Attempt(*columns)
+    return attempt._replace(state=AttemptState(attempt.state))
 
 
 def attempt_of_session(store: Store, session_id: str) -> Attempt | None:

@@ -1,20 +1,15 @@
 """How far each reader of the events has come. Several processes may read at once: one of them gets on, and
 the others see that."""
 
-from collections.abc import Callable
-from sqlite3 import Cursor
-
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import Change, Store
 
 
 def position(store: Store, reader: str) -> int:
     """The number of the newest event that this reader has taken in. Raises StoreFailed."""
-    query = "SELECT coalesce(max(event), 0) FROM seen_events WHERE reader = ?"
-    [(number,)] = store.rows(query, (reader,))
-    return int(number)
+    return store.number("SELECT coalesce(max(event), 0) FROM seen_events WHERE reader = ?", (reader,))
 
 
-def advance(store: Store, change: Callable[..., Cursor], reader: str, start: int, end: int) -> bool:
+def advance(store: Store, change: Change, reader: str, start: int, end: int) -> bool:
     """Note, within a ``store.change()``, that the events up to ``end`` were taken in; False, and nothing is
     noted, where the reader is not at ``start`` any more: then what was read from there is not to be written.
     Raises StoreFailed."""

@@ -18,14 +18,15 @@ LAST_CHARACTER = "\U0010ffff"
 
 def last_event(store: Store) -> int:
     """The number of the newest event, 0 where there is none. Raises StoreFailed."""
-    [(number,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
-    return int(number)
+    return store.number("SELECT coalesce(max(id), 0) FROM events")
 
 
 def events_after(store: Store, number: int) -> Iterator[Received]:
     """The events that are newer than that one, in the order in which they came."""
     which = "WHERE id > ? ORDER BY id LIMIT ?"
-    return in_pages(lambda last: _received(store, which, (last[1], PAGE)), (0, number), _place)
+    return in_pages(
+        store, lambda last: _received(store, which, (last[1], PAGE)), (0, number), lambda kept: (0, kept.id)
+    )
 
 
 def sessions_of_broadcast(
@@ -41,6 +42,8 @@ def sessions_of_broadcast(
     )
     while page := list(store.rows(query, (broadcast, number, last, *kinds, naming.encode(), PAGE))):
         yield from {session_id: line for _, session_id, line in page}.items()
+        if page[-1][0] <= number:
+            raise store.damaged("an index is not in order")
         number = page[-1][0]
 
 
@@ -55,13 +58,13 @@ def events_since(store: Store, since: int, *, kind: str = "") -> Iterator[Receiv
     """The events from that moment on (microseconds since 1970), in the order in which they came; with
     ``kind`` those of one type."""
     which = "WHERE (received, id) > (?, ?) AND ? IN (type, '') ORDER BY received, id LIMIT ?"
-    return in_pages(lambda last: _received(store, which, (*last, kind, PAGE)), (since, 0), _place)
+    return in_pages(store, lambda last: _received(store, which, (*last, kind, PAGE)), (since, 0), _place)
 
 
 def newest_events(store: Store) -> Iterator[Received]:
     """All events, newest first."""
     which = "WHERE (received, id) < (?, ?) ORDER BY received DESC, id DESC LIMIT ?"
-    return in_pages(lambda last: _received(store, which, (*last, PAGE)), LAST, _place)
+    return in_pages(store, lambda last: _received(store, which, (*last, PAGE)), LAST, _place)
 
 
 def events_of(store: Store, beginning: str) -> list[Received]:
@@ -92,7 +95,7 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
     """The summaries (VSS) from that moment on (microseconds since 1970), and whether each is the only one of
     its session."""
     query = (
-        "SELECT id, received, type, times, reply, body, session != '' AND EXISTS (SELECT 1"
+        "SELECT id, received, type, times, reply, remark, body, session != '' AND EXISTS (SELECT 1"
         " FROM events AS other WHERE other.session = events.session AND other.type = 'VSS'"
         " AND other.id != events.id) FROM events"
         " WHERE (received, id) > (?, ?) AND type = 'VSS' ORDER BY received, id LIMIT ?"
@@ -102,7 +105,7 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
         for *columns, has_others in store.rows(query, (*last, PAGE)):
             yield _read(*columns), not has_others
 
-    return in_pages(read, (since, 0), lambda found: _place(found[0]))
+    return in_pages(store, read, (since, 0), lambda found: _place(found[0]))
 
 
 def session_of_request(store: Store, client_request_id: str, *, since: int) -> str | None:
@@ -111,7 +114,9 @@ def session_of_request(store: Store, client_request_id: str, *, since: int) -> s
     its own answer says: a 429, too, may be a proxy's."""
     which = "WHERE (received, id) > (?, ?) AND type = 'VSS' AND instr(body, ?) ORDER BY received, id LIMIT ?"
     name = client_request_id.encode(errors="replace")
-    for kept in in_pages(lambda last: _received(store, which, (*last, name, PAGE)), (since, 0), _place):
+    for kept in in_pages(
+        store, lambda last: _received(store, which, (*last, name, PAGE)), (since, 0), _place
+    ):
         if kept.event.client_request_id == client_request_id:
             return kept.event.session_id
     return None
@@ -120,31 +125,37 @@ def session_of_request(store: Store, client_request_id: str, *, since: int) -> s
 def knew_session(store: Store, session_id: str, number: int) -> bool:
     """Whether anything was known of a session when that was the newest event."""
     query = "SELECT EXISTS (SELECT 1 FROM events WHERE session = ? AND id <= ?)"
-    [(known,)] = store.rows(query, (session_id, number))
-    return bool(known)
+    return bool(store.number(query, (session_id, number)))
 
 
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
-    query = f"SELECT id, received, type, times, reply, body FROM events {which}"  # noqa: S608 - words of ours
-    for columns in store.rows(query, parameters):
-        yield _read(*columns)
+    query = f"SELECT id, received, type, times, reply, remark, body FROM events {which}"  # noqa: S608 - words of ours
+    return store.read(_read, query, parameters)
 
 
-def _read(number: int, received: int, kind: str, times: int, reply: str | None, body: bytes) -> Received:
+def _read(
+    number: int, received: int, kind: str, times: int, reply: str | None, remark: str | None, body: bytes
+) -> Received:
     event = events.parse(body) or Event(kind, {})  # it could be read when it was kept
-    return Received(number, received, event, body, times, reply=reply)
+    remarks = () if remark is None else (remark,)
+    return Received(number, received, event, body, times, reply=reply, remarks=remarks)
 
 
 def _place(kept: Received) -> Place:
     return kept.received, kept.id
 
 
-def in_pages(read: Callable[[Place], Iterator[T]], last: Place, place: Callable[[T], Place]) -> Iterator[T]:
+def in_pages(
+    store: Store, read: Callable[[Place], Iterator[T]], start: Place, place: Callable[[T], Place]
+) -> Iterator[T]:
     """All that ``read`` finds behind one place, then behind the last of these, and so on: nobody who looks
-    at it slowly holds up those who write."""
+    at it slowly holds up those who write. It reads backwards where it starts at LAST."""
+    last = start
     while page := list(read(last)):
         yield from page
-        last = place(page[-1])
+        before, last = last, place(page[-1])
+        if not (last < before if start == LAST else last > before):
+            raise store.damaged("an index is not in order")
 
 
 def beginning_with(beginning: str) -> tuple[str, str]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import groupby
 
-from voicecli import events
 from voicecli.errors import StoreFailed
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store import cursors
 from voicecli.store.attempts import OUTCOME_READER, attempts_where, forget_late_flows
+from voicecli.store.events import event as stored_event
 from voicecli.store.events import last_event, summaries_of
 from voicecli.store.sqlite import Store
 
@@ -47,6 +47,8 @@ def _taken_in(store: Store) -> bool:
     )
     new = list(store.rows(query, (seen, newest, _PAGE)))
     upto = int(new[-1][0]) if len(new) == _PAGE else newest
+    if upto <= seen:
+        raise store.damaged("an index is not in order")
     known = {str(session) for *_, session, is_known in new if is_known}
     ended = list(_ended(store, known))
     lost = _lost(store, [(number, received) for number, received, _, is_known in new if not is_known])
@@ -68,9 +70,9 @@ def _ended(store: Store, sessions: Iterable[str]) -> Iterator[tuple[Attempt, Ses
     among = f"WHERE session IN ({', '.join('?' * len(sessions))})"
     attempts = {attempt.session_id: attempt for attempt in attempts_where(store, among, sessions)}
     for session_id, told in groupby(summaries_of(store, sessions), lambda kept: kept.event.session_id):
-        session = Session.of(attempts[session_id], told)
-        if session.outcome is not None:
-            yield attempts[session_id], session
+        attempt = attempts.get(session_id)  # None where an index is damaged
+        if attempt is not None and (session := Session.of(attempt, told)).outcome is not None:
+            yield attempt, session
 
 
 def _lost(store: Store, summaries: Iterable[tuple[int, int]]) -> Iterator[tuple[str, Attempt]]:
@@ -81,8 +83,8 @@ def _lost(store: Store, summaries: Iterable[tuple[int, int]]) -> Iterator[tuple[
     taken: dict[int, str] = {}  # by attempt
     which = "WHERE client_request_id = ? AND session IS NULL AND placed <= ? ORDER BY placed DESC"
     for number, received in summaries:
-        [(body,)] = store.rows("SELECT body FROM events WHERE id = ?", (number,))
-        event = events.parse(body)
+        kept = stored_event(store, number)
+        event = None if kept is None else kept.event
         if event is None or event.outcome is None or not event.client_request_id:
             continue
         for attempt in attempts_where(store, which, (event.client_request_id, received)):

@@ -13,10 +13,8 @@ STEP = 500  # rows that are deleted in one commit, some milliseconds
 
 def older(store: Store, before: int) -> tuple[int, int]:
     """How many events and how many calls are older than that moment (microseconds since 1970)."""
-    [(events_,)] = store.rows("SELECT count(*) FROM events WHERE received < ?", (before,))
-    [(calls,)] = store.rows(
-        "SELECT count(*) FROM calls WHERE placed < ? AND guarded < ?", (before, clock.now())
-    )
+    events_ = store.number("SELECT count(*) FROM events WHERE received < ?", (before,))
+    calls = store.number("SELECT count(*) FROM calls WHERE placed < ? AND guarded < ?", (before, clock.now()))
     return events_, calls
 
 
@@ -49,7 +47,7 @@ def prune(
         while deleted == STEP:
             start = time.monotonic()
             with store.change() as change:
-                deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).rowcount  # noqa: S608
+                deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).changed  # noqa: S608
             yield (deleted, 0) if table == "events" else (0, deleted)
             rest(time.monotonic() - start)
     store.empty_log()

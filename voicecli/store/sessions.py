@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import NamedTuple
 
+from voicecli import interrupts
 from voicecli.errors import InvalidInput, quoted
 from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt
@@ -38,6 +39,7 @@ def sessions(store: Store, *, since: int = 0) -> Iterator[SessionRecord]:
     for _, _, session_id, call in merge(*streams, key=lambda entry: entry.place, reverse=True):
         if call is not None and (call.id in calls or session_id in ids):
             continue
+        interrupts.check()
         found = events_of_one(store, session_id)
         if call is not None:
             calls.add(call.id)
@@ -117,7 +119,7 @@ def _first_heard_of(store: Store, since: int) -> Iterator["_Entry"]:
         for received, number, session_id in store.rows(query, (*last, since, PAGE)):
             yield _Entry(received, number, session_id, None)
 
-    return in_pages(read, LAST, lambda entry: entry.place)
+    return in_pages(store, read, LAST, lambda entry: entry.place)
 
 
 def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
@@ -128,7 +130,7 @@ def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
         for call in attempts_where(store, which, (*last, since, PAGE)):
             yield _Entry(call.placed, call.id, call.session_id or "", call)
 
-    return in_pages(read, LAST, lambda entry: entry.place)
+    return in_pages(store, read, LAST, lambda entry: entry.place)
 
 
 class _Entry(NamedTuple):
@@ -163,24 +165,25 @@ def statistics(store: Store, since: int) -> Statistics:
     figures = Statistics()
     several: set[str] = set()
     for kept, is_only in summaries_since(store, since):
+        interrupts.check()
         if is_only:
             figures.add(Session.of(None, [kept]))
         else:
             several.add(kept.event.session_id)
     for session_id in several:  # it counts once, as it ended
         figures.add(Session.of(None, events_of_one(store, session_id, kind="VSS")))
-    [(heard_of,)] = store.rows(
+    heard_of = store.number(
         "SELECT count(DISTINCT session) FROM events AS one"
         " WHERE received >= ? AND session != '' AND type IN ('VCA', 'VCS')"
         " AND NOT EXISTS (SELECT 1 FROM events WHERE session = one.session AND type = 'VSS')",
         (since,),
     )
-    [(silent,)] = store.rows(
+    silent = store.number(
         "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM events WHERE session = calls.session)",
         (since,),
     )
     figures.open = heard_of + silent
     in_doubt = "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NULL"
-    [(figures.in_doubt,)] = store.rows(in_doubt, (since,))
+    figures.in_doubt = store.number(in_doubt, (since,))
     return figures

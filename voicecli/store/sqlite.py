@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from voicecli.errors import ConfigurationError, StoreFailed
+from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
+from voicecli.store import columns
 from voicecli.store.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId  # the listener's writer can do without
 
+T = TypeVar("T")
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
 MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
 SHORT_PATIENCE = 0.1  # seconds that we may hold up others
@@ -59,8 +61,25 @@ class ReplacedWebhook(NamedTuple):
     had_authorization: bool
 
 
+class Done(NamedTuple):
+    """What a statement has done: the rows that it returns, how many it changed, and the number of the last
+    one that it put in."""
+
+    rows: list[tuple[Any, ...]]
+    changed: int
+    number: int
+
+
+Change = Callable[..., Done]
+"""Carries out a statement, with its parameters, inside ``Store.change``."""
+
+
 class Store:
-    """The open file; use it in a ``with``. Raises ConfigurationError for one that can't be used."""
+    """The open file; use it in a ``with``. Raises ConfigurationError for one that can't be used.
+
+    SQLite raises more than its own errors for a damaged file (UnicodeDecodeError, MemoryError, …). What it
+    raises becomes StoreFailed here, whatever it is, and nothing else is caught with it.
+    """
 
     def __init__(self, home: Path) -> None:
         self.path = home / "voicecli.sqlite3"
@@ -70,8 +89,10 @@ class Store:
             self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
             self._inode = self.path.stat().st_ino
             self._prepare()
-        except (OSError, sqlite3.Error) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+        except VoicecliError:
+            raise
+        except Exception as error:
+            reason = error.strerror if isinstance(error, OSError) else _reason(error)
             raise ConfigurationError(
                 f"The store {self.path} can't be used: {reason}.",
                 hint="Set VOICECLI_HOME to a folder of yours that can be written, on a local disk.",
@@ -124,7 +145,8 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        self._db.close()
+        with suppress(Exception):  # all that was to be kept is in the file or its log
+            self._db.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -133,7 +155,12 @@ class Store:
             yield
             self._db.execute("COMMIT")
         finally:
-            if self._db.in_transaction:  # something failed, the COMMIT perhaps
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        """Where something failed, the COMMIT perhaps, nothing of it is left."""
+        with suppress(Exception):  # what failed before is told
+            if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
     # -- events --------------------------------------------------------------------------------------
@@ -154,55 +181,91 @@ class Store:
                 count = "ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
                 each = insert.replace(" OR IGNORE", "") + count
                 return [Recorded(*self._db.execute(each, event).fetchall()[0]) for event in events]
-        except sqlite3.Error as error:
-            raise StoreFailed(
-                f"Events can't be kept: {error}.", hint=f"Look at the disk of {self.path}."
-            ) from error
+        except Exception as error:
+            hint = f"Look at the disk of {self.path}."
+            raise _failure(error)(f"Events can't be kept: {_reason(error)}.", hint=hint) from error
 
-    def replied(self, replies: Sequence[tuple[str, int]]) -> None:
-        """Note what events were answered: pairs of words and the event's number. Raises StoreFailed."""
-        try:
-            with self._transaction():
-                self._db.executemany("UPDATE events SET reply = ? WHERE id = ?", replies)
-        except sqlite3.Error as error:
-            raise StoreFailed(f"A reply can't be noted: {error}.") from error
+    def replied(self, replies: Sequence[tuple[str, str | None, int]]) -> None:
+        """Note what events were answered: in words, with a remark on it, and the event's number. Raises
+        StoreFailed."""
+        self.change_many("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)
 
     # -- anything ------------------------------------------------------------------------------------
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        """What a SELECT finds, as it is found. Raises StoreFailed."""
+        """What a SELECT finds, as it is found. Raises StoreFailed, also for a value that is not of its
+        column's kind."""
         try:
-            yield from self._db.execute(query, parameters)
-        except sqlite3.Error as error:
-            raise StoreFailed(f"The store {self.path} can't be read: {error}.") from error
+            cursor = self._db.execute(query, parameters)
+            check = columns.Check([name for name, *_ in cursor.description or ()])
+            for row in cursor:
+                if (wrong := check.wrong(row)) is not None:
+                    raise self.damaged(f"{wrong} has no value of its kind")
+                yield row
+        except VoicecliError:
+            raise
+        except Exception as error:
+            raise _failure(error)(
+                f"The store {self.path} can't be read: {_reason(error)}.", hint=_DAMAGED_HINT
+            ) from error
+
+    def read(self, make: Callable[..., T], query: str, parameters: Sequence[object] = ()) -> Iterator[T]:
+        """What ``make`` makes of each row's columns. Raises StoreFailed, also where it can't be made."""
+        for row in self.rows(query, parameters):
+            try:
+                made = make(*row)
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                raise self.damaged(_reason(error)) from error
+            yield made
+
+    def number(self, query: str, parameters: Sequence[object] = ()) -> int:
+        """The one number that a SELECT finds. Raises StoreFailed."""
+        for row in self.rows(query, parameters):
+            if isinstance(row[0], int):
+                return row[0]
+        raise self.damaged("a number is missing")
+
+    def damaged(self, what: str) -> StoreFailed:
+        """The error for a file in which this, a clause, should not be."""
+        return StoreFailed(f"The store {self.path} is damaged: {what}.", hint=_DAMAGED_HINT)
 
     @contextmanager
-    def change(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+    def change(self) -> Iterator[Change]:
         """Statements, by the function that is given, that take place all together or not at all; nobody else
         writes meanwhile. Raises StoreFailed."""
+        with self._writing():
+            self._db.execute("BEGIN IMMEDIATE")
         try:
-            with self._transaction():
-                yield self._db.execute
-        except sqlite3.Error as error:
-            raise self._not_written(error) from error
+            yield self._do
+            with self._writing():
+                self._db.execute("COMMIT")
+        finally:
+            self._roll_back()
+
+    def _do(self, statement: str, parameters: Sequence[object] = ()) -> Done:
+        with self._writing():
+            cursor = self._db.execute(statement, parameters)
+            return Done(cursor.fetchall(), cursor.rowcount, cursor.lastrowid or 0)
 
     def each(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
         """Within ``change``, the same statement for many rows; how many it changed. Raises StoreFailed."""
-        try:
+        with self._writing():
             return self._db.executemany(statement, rows).rowcount
-        except sqlite3.Error as error:
-            raise self._not_written(error) from error
 
     def change_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """The same statement for many rows, all in one commit. Raises what ``change`` raises."""
-        try:
-            with self._transaction():
-                self._db.executemany(statement, rows)
-        except sqlite3.Error as error:
-            raise self._not_written(error) from error
+        """The same statement for many rows, all in one commit. Raises StoreFailed."""
+        with self._writing(), self._transaction():
+            self._db.executemany(statement, rows)
 
-    def _not_written(self, error: sqlite3.Error) -> StoreFailed:
-        return StoreFailed(f"The store {self.path} can't be written: {error}.", hint="Look at its disk.")
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """For SQLite's own work and no other."""
+        try:
+            yield
+        except Exception as error:
+            raise _failure(error)(
+                f"The store {self.path} can't be written: {_reason(error)}.", hint="Look at its disk."
+            ) from error
 
     def overwrite(self) -> None:
         """From now on, what is deleted is overwritten. Raises StoreFailed."""
@@ -217,12 +280,12 @@ class Store:
                 return str(verdict)
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise StoreFailed(
+        except Exception as error:
+            if _failure(error) is StoreBusy:
+                raise StoreBusy(
                     f"The store {self.path} is held by another process.", hint="Try again a little later."
                 ) from error
-            return str(error)
+            return _reason(error)
         return None
 
     def is_there(self) -> bool:
@@ -234,71 +297,77 @@ class Store:
 
     def tidy(self) -> None:
         """Carry the log into the file, as far as nobody is held up by that."""
-        with suppress(sqlite3.Error):  # it can be done later
+        with suppress(Exception):  # it can be done later
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def empty_log(self) -> None:
         """Carry the whole log into the file and empty it, so that what was deleted is in neither; but hold
         nobody up for long."""
         self.tidy()
-        try:
+        with suppress(Exception):  # somebody reads or writes: then the log is used again from its start
             self._db.execute(f"PRAGMA busy_timeout = {int(SHORT_PATIENCE * 1000)}")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error:
-            pass  # somebody reads or writes: then the log is used again from its start
-        finally:
+        with suppress(Exception):
             self._db.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE * 1000)}")
 
     # -- webhooks that are to be put back ------------------------------------------------------------
 
     def replaced_webhooks(self, account: "AccountId") -> list[ReplacedWebhook]:
         """What is to be put back. Raises StoreFailed."""
-        try:
-            rows = self._db.execute(
-                "SELECT type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
-                " WHERE base_url = ? AND subaccount = ? ORDER BY type",
-                account,
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise StoreFailed(f"What is to be put back can't be read: {error}.") from error
-        return [
-            ReplacedWebhook(kind, tuple(own_url.split()), url, bool(enabled), bool(had_authorization))
-            for kind, own_url, url, enabled, had_authorization in rows
-        ]
+
+        def replaced(
+            kind: str, own_url: str, url: str | None, enabled: int, had_authorization: int
+        ) -> ReplacedWebhook:
+            return ReplacedWebhook(kind, tuple(own_url.split()), url, bool(enabled), bool(had_authorization))
+
+        query = (
+            "SELECT type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
+            " WHERE base_url = ? AND subaccount = ? ORDER BY type"
+        )
+        return list(self.read(replaced, query, account))
 
     def forget_dropped_webhooks(self, account: "AccountId") -> list[tuple[str, str | None]]:
         """Where webhooks pointed, by type, that will not be put back, since others of the same type are. Each
         is given once. Raises StoreFailed."""
         with self.change() as change:
             dropped = "DELETE FROM dropped_webhooks WHERE base_url = ? AND subaccount = ? RETURNING type, url"
-            return [(str(kind), url) for kind, url in change(dropped, account).fetchall()]
+            return [(str(kind), url and str(url)) for kind, url in change(dropped, account).rows]
 
     def remember_webhook(self, account: "AccountId", webhook: ReplacedWebhook) -> None:
-        """Keep what has to be put back: on disk before it is changed. Raises StoreFailed."""
-        try:
-            self._db.execute(
-                "INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *account,
-                    webhook.type,
-                    " ".join(webhook.own_urls),
-                    webhook.url,
-                    webhook.enabled,
-                    webhook.had_authorization,
-                ),
-            )
-        except sqlite3.Error as error:
-            raise StoreFailed(
-                f"What is at 8x8 now can't be kept: {error}.",
-                hint="Without that it could not be put back.",
-            ) from error
+        """Keep what has to be put back, without which that could not be: on disk before it is changed. Raises
+        StoreFailed."""
+        row = (
+            *account,
+            webhook.type,
+            " ".join(webhook.own_urls),
+            webhook.url,
+            webhook.enabled,
+            webhook.had_authorization,
+        )
+        self.change_many("INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
 
     def forget_webhook(self, account: "AccountId", kind: str) -> None:
         """It has been put back. Raises StoreFailed."""
-        try:
-            self._db.execute(
-                "DELETE FROM replaced_webhooks WHERE base_url = ? AND subaccount = ? AND type = ?",
-                (*account, kind),
-            )
-        except sqlite3.Error as error:
-            raise StoreFailed(f"A webhook that was put back can't be forgotten: {error}.") from error
+        which = "base_url = ? AND subaccount = ? AND type = ?"
+        self.change_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
+
+
+def _failure(error: Exception) -> type[StoreFailed]:
+    """What the store raises in place of something that SQLite raised."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # of an extended code, what it is in general
+    return StoreBusy if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else StoreFailed
+
+
+def _reason(error: Exception) -> str:
+    """As a clause; never with what the file has in it."""
+    words = str(error)
+    if isinstance(error, UnicodeError) or words.startswith("Could not decode"):
+        return "it has text that is no UTF-8"
+    return (
+        words if isinstance(error, sqlite3.Error) else f"what it has makes no sense ({type(error).__name__})"
+    )
+
+
+_DAMAGED_HINT = (
+    "voicecli doctor looks at it. Moved away, a new one is made; sqlite3's .recover may save what is in it."
+)

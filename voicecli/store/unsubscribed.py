@@ -29,7 +29,8 @@ def take_in(store: Store) -> None:
 def numbers(store: Store) -> set[str]:
     """All who are not to be called (E.164)."""
     take_in(store)
-    return {number for (number,) in store.rows("SELECT destination FROM unsubscribed") if number[0] == "+"}
+    everybody = store.rows("SELECT destination FROM unsubscribed")
+    return {number for (number,) in everybody if number.startswith("+")}
 
 
 def among(store: Store, people: Iterable[str]) -> str | None:
@@ -38,8 +39,7 @@ def among(store: Store, people: Iterable[str]) -> str | None:
     take_in(store)
     query = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"
     for number in filter(None, map(_e164, people)):
-        [(found,)] = store.rows(query, (number,))
-        if found:
+        if store.number(query, (number,)):
             return number
     return None
 
@@ -56,7 +56,7 @@ def allow(store: Store, number: str) -> bool:
     brings it back."""
     take_in(store)
     with store.change() as change:
-        return change("DELETE FROM unsubscribed WHERE destination = ?", (_e164(number),)).rowcount > 0
+        return change("DELETE FROM unsubscribed WHERE destination = ?", (_e164(number),)).changed > 0
 
 
 class _Found(NamedTuple):
@@ -72,7 +72,7 @@ def _taken_in(store: Store) -> bool:
     """Take in what there is; False where another process did so meanwhile, for then a person may have allowed
     some of it again."""
     seen = cursors.position(store, _READER)
-    [(last,)] = store.rows("SELECT coalesce(max(id), 0) FROM events")
+    last = store.number("SELECT coalesce(max(id), 0) FROM events")
     new = list(_found(store, "id > ? AND id <= ?", (seen, last))) if last > seen else []
     waiting = (
         "SELECT CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'"
@@ -86,7 +86,7 @@ def _taken_in(store: Store) -> bool:
             return False
         for one in known_now:
             key = _WAITING.format(one.event)
-            if not change("DELETE FROM unsubscribed WHERE destination = ?", (key,)).rowcount:
+            if not change("DELETE FROM unsubscribed WHERE destination = ?", (key,)).changed:
                 one.people.clear()  # somebody else has done it
         for one in new:
             one.people.update(() if one.people else [_WAITING.format(one.event)])
