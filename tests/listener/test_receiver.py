@@ -357,7 +357,9 @@ async def test_the_same_content_in_another_order_is_the_same_event(tmp_path: Pat
     assert [received.times for received in world.shown] == [1, 2, 3, 1]
 
 
-async def test_what_a_fault_of_ours_keeps_from_the_screen_is_told_and_news_when_it_comes_again(tmp_path: Path) -> None:
+async def test_what_a_fault_of_ours_keeps_from_the_screen_is_told_and_news_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
     async with receiving(tmp_path) as world:
 
         def fail(_: object) -> None:
