@@ -24,7 +24,17 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-@pytest.mark.parametrize("token", [TOKEN, f"Bearer {TOKEN}", basic("admin", TOKEN)])
+@pytest.mark.parametrize(
+    "token",
+    [
+        TOKEN,
+        f"Bearer {TOKEN}",
+        f"bearer {TOKEN}",
+        f"BEARER  {TOKEN}",
+        basic("admin", TOKEN),
+        basic("admin", TOKEN).replace("Basic", "bASIC"),
+    ],
+)
 async def test_the_token_is_taken_in_three_forms(tmp_path: Path, token: str) -> None:
     async with receiving(tmp_path) as world:
         status, answer = await world.post("/api/webhooks/vss", vss(), token=token)
@@ -33,7 +43,19 @@ async def test_the_token_is_taken_in_three_forms(tmp_path: Path, token: str) -> 
 
 
 @pytest.mark.parametrize(
-    "token", [None, "wrong", TOKEN[:-1], f"bearer {TOKEN}", basic("root", TOKEN), basic("admin", "x"), "é"]
+    "token",
+    [
+        None,
+        "wrong",
+        TOKEN[:-1],
+        TOKEN.upper(),
+        f"Bearer {TOKEN.upper()}",
+        f"bearer{TOKEN}",
+        "bearer",
+        basic("root", TOKEN),
+        basic("admin", "x"),
+        "é",
+    ],
 )
 async def test_anything_else_is_refused_and_counted(tmp_path: Path, token: str | None) -> None:
     async with receiving(tmp_path) as world:

@@ -135,13 +135,11 @@ class Context:
     ) -> None:
         """The request that would be sent, as the answer of a command; without the key. ``reply`` is what
         follows its question: the answer to the VCA webhook."""
-        import json
-
         http = operation.request(**settings.require(*CONNECTION))
         headers = http.masked_headers()
         words = [f"{http.method} {http.url}", *(f"{name}: {text}" for name, text in headers.items())]
         if operation.body is not None:
-            words += ["", json.dumps(operation.body, indent=2, ensure_ascii=False)]
+            words += ["", self.output.json_for_people(operation.body)]
         data: dict[str, object] = {
             "method": http.method,
             "url": http.url,
@@ -151,7 +149,7 @@ class Context:
         if reply:
             following = {"callflow": list(reply)}
             words += ["", "When the question is answered, the reply to the VCA webhook:"]
-            words += ["", json.dumps(following, indent=2, ensure_ascii=False)]
+            words += ["", self.output.json_for_people(following)]
             data["reply"] = following
         self.output.result("\n".join(words), data)
 
