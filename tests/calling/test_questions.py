@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import NUMBER, Finished, Program, RunningSandbox, wait_until
+from past import event, keep
 from raw_server import document, server
 from running_listener import listening, registering, set_webhook, webhooks
 
@@ -180,6 +181,22 @@ def test_an_alert_goes_out_even_if_nobody_can_confirm_it(
     assert [line.partition(":")[0] for line in done.out.splitlines()] == [*numbers]
     assert "Nobody can confirm" in done.err
     assert kinds(own_sandbox) == [["makeCall", "say", "hangup"]] * 2
+
+
+def test_who_was_only_told_has_not_confirmed(
+    run: Program, own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """So the alert is told again: when its calls have ended, and not before."""
+    options = ("Fire. Press 1", "--confirm", "1", "--tell-anyway", "--once", "--until-confirmed")
+    command = ("call", PRESSES_1, PRESSES_1_TOO, *options, "--public-url", NOWHERE, "--port", "0")
+    assert run(*command, env=own_sandbox.environment).code == 16
+    again = run(*command, env=own_sandbox.environment)
+    assert again.code == 9
+    assert "nobody knows how it ended" in again.err
+    for session in own_sandbox.sandbox.sessions:
+        keep(tmp_path / "home", event("VSS", "COMPLETED", session.session_id), ago=6.0)
+    assert run(*command, env=own_sandbox.environment).code == 16
+    assert len(own_sandbox.sandbox.sessions) == 4
 
 
 def test_an_alert_is_told_where_nothing_can_be_kept(
