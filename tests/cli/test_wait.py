@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -114,6 +114,19 @@ def test_programs_get_one_document(caller: Caller) -> None:
     assert (fields["digits"], fields["confirmed"], fields["exitCode"]) == ("1", True, 0)
     assert fields["sessionId"] == caller.sandbox.sandbox.sessions[0].session_id
     assert fields["destination"] == PRESSES_1
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_of_a_question_nothing_is_left_on_disk_when_the_call_is_over(
+    caller: Caller, home: Path, beside: bool
+) -> None:
+    with ExitStack() as stack:
+        if beside:
+            stack.enter_context(listening(home, *registering(), env=caller.sandbox.environment))
+            wait_until(lambda: len(webhooks(caller.sandbox)) == 3)
+        assert caller(PRESSES_1, "Press 1", "--confirm", "1").code == 0
+        assert (home / "seal.key").exists()
+        assert not [path for path in home.iterdir() if b"voicecli sealed" in path.read_bytes()]
 
 
 def test_quiet_prints_the_session_alone(caller: Caller) -> None:

@@ -168,13 +168,13 @@ class Placing:
         return self._place(request, place, lambda session: session.session_id)
 
     def send(self, request: CallRequest, operation: Operation[T], session_id: Callable[[T], str | None]) -> T:
-        """The same for an operation that carries the request in another way; ``session_id`` finds the session
-        in its result."""
+        """The same for an operation that carries the whole request in another way; ``session_id`` finds the
+        session in its result."""
 
         def send(took_place: TookPlace) -> T:
             return self._client.send(operation, took_place=took_place)
 
-        return self._place(request, send, session_id)
+        return self._place(questions.ending_in_hangup(request), send, session_id)
 
     def _place(
         self,

@@ -355,6 +355,7 @@ def _place_and_wait(
     from voicecli.calling.waiting import Telling, Waiting
     from voicecli.cli.call_show import show_event
     from voicecli.listener.staying import EndRequests
+    from voicecli.store.outcomes import take_in_if_possible
     from voicecli.store.sqlite import Store
 
     context, script = caller.context, caller.script
@@ -365,7 +366,7 @@ def _place_and_wait(
         plan,
         digits=asks,
         requests=ends,
-        answered=() if caller.vca_elsewhere else requests,
+        answered=requests,
         tell_anyway=tell_anyway,
     )
 
@@ -393,7 +394,10 @@ def _place_and_wait(
             until_confirmed=until_confirmed,
             tell_anyway=tell_anyway,
         )
-        return interrupts.run(work, ends)
+        try:
+            return interrupts.run(work, ends)
+        finally:
+            take_in_if_possible(store)  # the callflows that are sealed in it are not needed any more
 
 
 async def _wait(

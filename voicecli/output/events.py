@@ -56,10 +56,10 @@ class EventRow:
 
     def cells(self, *, narrow: bool) -> Sequence[str]:
         kept, event = self.kept, self.kept.event
-        where = self._shown(event.destination)
-        if not narrow:
-            where = way(self._shown(event.source), where)
-        last = self._shown(words(kept))
+        source, destination, last = event.source, event.destination, words(kept)
+        if self.masked:
+            source, destination, last = map(phone.masked, (source, destination, last))
+        where = destination if narrow else way(source, destination)
         if not self.dated:
             return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, last)
         time = moment(kept.received)
@@ -93,9 +93,6 @@ class EventRow:
             "payload": event.payload,
         }
         return masked_data(data) if self.masked else data
-
-    def _shown(self, text: str) -> str:
-        return phone.masked(text) if self.masked else text
 
 
 @dataclass(frozen=True, slots=True)
