@@ -54,6 +54,7 @@ class CallReplier:
         self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
         self._history = CallHistory()
         self._store: Store | None = None
+        self._removed: Store | None = None  # what it was before, with the calls that were placed until then
         self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -67,12 +68,13 @@ class CallReplier:
         await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
-        event, store = received.event, self._store
-        if store is None:
-            raise RuntimeError("the replier was not entered")
-        attempt = None
+        event, attempt = received.event, None
         try:
+            store = self._store_that_is_there()
             attempt = await _attempt_of(store, event)
+            if attempt is None and self._removed is not None:
+                store = self._removed
+                attempt = await _attempt_of(store, event)
             if attempt is None:
                 return await self._other(received, headers)
             call = self._call(store, attempt)
@@ -91,6 +93,15 @@ class CallReplier:
             ends_in_question = asks(call.flow[-1:])
             return await self._other(received, headers) if ends_in_question else Answered(HANG_UP)
         return Answered(reply)
+
+    def _store_that_is_there(self) -> Store:
+        """Another one than before, where that was removed or replaced. Raises ConfigurationError."""
+        if self._store is None:
+            raise RuntimeError("the replier was not entered")
+        if not self._store.is_there():
+            now = self._undo.enter_context(Store(self._home))
+            self._store, self._removed = now, self._store
+        return self._store
 
     def _call(self, store: Store, attempt: Attempt) -> _Call | None:
         """Raises StoreFailed, and ConfigurationError where its callflow can't be unsealed."""
