@@ -122,7 +122,13 @@ class World:
             self.told.append(str(error))
 
         return Reports(
-            self.plan(), self.registration(), needed, wanted=wanted, tell=self.told.append, failed=failed
+            self.plan(),
+            self.registration(),
+            needed,
+            wanted=wanted,
+            tell=self.told.append,
+            warn=self.told.append,
+            failed=failed,
         )
 
     def listen(self) -> Service:
@@ -172,7 +178,8 @@ async def test_types_that_are_wanted_are_taken_unless_something_is_lost(world: W
 
 async def test_one_who_has_lost_the_webhook_gets_nothing_more(world: World) -> None:
     async with asyncio.timeout(DEADLINE), world.reports("VSS", "VCA") as reports:
-        await asyncio.to_thread(world.client.send, api.delete_webhook("VCA"))
+        elsewhere = api.set_webhook("VCA", "https://example.com/vca")
+        await asyncio.to_thread(world.client.send, elsewhere)
         await asyncio.to_thread(reports._registration.check)
         assert reports.receiver.is_nobody
 

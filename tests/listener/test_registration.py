@@ -83,17 +83,17 @@ def stop_at(
     """Let the next operation of this name fail once one of the other name was carried out."""
     send, seen = world.client.send, []
 
-    def fail(operation: Operation[Any]) -> Any:
+    def fail(operation: Operation[Any], **options: Any) -> Any:
         if operation.name == name and after in seen:
             monkeypatch.undo()
             raise error
         seen.append(operation.name)
-        return send(operation)
+        return send(operation, **options)
 
     monkeypatch.setattr(world.client, "send", fail)
 
 
-SET, DELETE = api.set_webhook("VSS", "").name, api.delete_webhook("VSS").name
+SET, DELETE, LIST = api.set_webhook("VSS", "").name, api.delete_webhook("VSS").name, api.list_webhooks().name
 
 
 def test_what_was_there_is_put_back(world: World) -> None:
@@ -148,23 +148,139 @@ def test_two_on_one_machine_notice_each_other(world: World) -> None:
     assert second.put_back() == ["VSS"]
 
 
-def test_who_loses_a_webhook_says_so_once_and_leaves_it_alone(world: World) -> None:
+def texts(registration: Registration) -> list[str]:
+    return [news.text for news in registration.check()]
+
+
+def test_a_webhook_that_somebody_has_moved_is_told_once_and_left_alone(world: World) -> None:
     registration = world.registration()
     registration.take(["VCA", "VSS"], OURS, token="a-token")
-    registration.check()
-    assert world.told == []
+    assert texts(registration) == []
     world.put("VSS", "https://example.com/other")
-    world.client.send(api.delete_webhook("VCA"))
-    registration.check()
-    registration.check()
-    assert sorted(world.told) == [
-        "The VCA webhook was deleted: its events do not come here any more.",
-        "The VSS webhook now points to https://example.com/other: its events do not come here any more.",
+    assert texts(registration) == [
+        "The VSS webhook points to https://example.com/other: its events do not come here. "
+        "Somebody has moved it: it is left alone."
     ]
-    registration.put_back()
-    registration.close()
+    assert texts(registration) == []
+    assert not registration.leads_here("VSS")
+    assert world.webhooks()["VSS"].url == "https://example.com/other"
+    assert registration.put_back() == ["VCA"]
     assert list(world.webhooks()) == ["VSS"]
     assert world.webhooks()["VSS"].url == "https://example.com/other"
+
+
+def take_away(world: World, kind: str) -> None:
+    world.client.send(api.delete_webhook(kind))
+
+
+def disable(world: World, kind: str) -> None:
+    world.put(kind, world.webhooks()[kind].url, enabled=False, authorization="a-token")
+
+
+def lose_token(world: World, kind: str) -> None:
+    world.put(kind, world.webhooks()[kind].url)
+
+
+LOSSES = {
+    "is not set: its events do not come here": take_away,
+    "is disabled: its events do not come here": disable,
+    "has no token: its events are refused here": lose_token,
+}
+
+
+@pytest.mark.parametrize("led_here", [False, True], ids=["taken", "led here before"])
+@pytest.mark.parametrize("what", LOSSES)
+def test_a_webhook_that_is_not_as_it_was_set_is_set_again(world: World, what: str, led_here: bool) -> None:
+    if led_here:
+        world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token"))
+    before = world.webhooks()
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    ours = world.webhooks()
+    for _ in range(2):  # each time is news
+        LOSSES[what](world, "VSS")
+        assert texts(registration) == [f"The VSS webhook {what}. It is set again."]
+        assert (world.webhooks(), texts(registration)) == (ours, [])
+        assert registration.leads_here("VSS")
+    registration.put_back()
+    registration.close()
+    assert world.webhooks() == before
+
+
+@pytest.mark.parametrize("what", LOSSES)
+def test_where_nothing_is_registered_it_is_told_and_left(world: World, what: str) -> None:
+    world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token"))
+    registration = world.registration()
+    registration.observe(OURS, token="a-token")
+    assert (texts(registration), registration.leads_here("VSS")) == ([], True)
+    LOSSES[what](world, "VSS")
+    now = world.webhooks()
+    assert texts(registration) == [
+        f"The VSS webhook {what}. To set it again: voicecli webhooks set vss {OURS}/api/webhooks/vss"
+    ]
+    assert (world.webhooks(), texts(registration), registration.leads_here("VSS")) == (now, [], False)
+    world.put("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token")
+    assert texts(registration) == ["The VSS webhook leads here again."]
+    assert texts(registration) == []
+
+
+def test_without_a_token_none_is_missed(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token=None)
+    assert texts(registration) == []
+    registration.put_back()
+
+
+def test_a_listing_that_fails_proves_nothing(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    with world.refused(registration), pytest.raises(VoicecliError):
+        registration.check()
+    assert (texts(registration), registration.leads_here("VSS")) == ([], True)
+    registration.put_back()
+
+
+def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    take_away(world, "VSS")
+    for told in (
+        [
+            "The VSS webhook is not set: its events do not come here. It can't be set again now, "
+            "and is tried again later. 8x8 is away."
+        ],
+        [],
+    ):
+        with monkeypatch.context() as broken:
+            stop_at(world, broken, SET, Unreachable("8x8 is away."), after=LIST)
+            assert texts(registration) == told
+    [text] = texts(registration)
+    assert text.endswith("It is set again.")
+    registration.put_back()
+
+
+def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_tried_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    take_away(world, "VSS")
+    send, sets = world.client.send, []
+
+    def ignore(operation: Operation[Any], **options: Any) -> Any:
+        if operation.name == SET:
+            sets.append(operation)
+            return ()
+        return send(operation, **options)
+
+    monkeypatch.setattr(world.client, "send", ignore)
+    [text] = texts(registration)
+    assert text.endswith("8x8 accepts that it is set again, and yet does not list it so.")
+    assert (texts(registration), len(sets), registration.leads_here("VSS")) == ([], 1, False)
+    monkeypatch.undo()
+    registration.put_back()
 
 
 def test_a_new_address_is_told_to_8x8_and_still_put_back(world: World) -> None:

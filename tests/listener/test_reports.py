@@ -11,7 +11,7 @@ from conftest import DEADLINE
 from voicecli.api import Webhook
 from voicecli.errors import InUse, Unreachable
 from voicecli.listener import reports as reports_module
-from voicecli.listener.registration import Registration
+from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
 from voicecli.locks import Lock
@@ -35,8 +35,8 @@ class At8x8:
     def leads_here(self, kind: str) -> bool:
         return kind in self.taken
 
-    def check(self) -> None:
-        pass
+    def check(self) -> list[WebhookNews]:
+        return []
 
     def hurried(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -55,6 +55,7 @@ def reports(home: Path, at_8x8: At8x8, told: list[str]) -> Reports:
         cast("Registration", at_8x8),
         ("VSS",),
         tell=told.append,
+        warn=told.append,
         failed=lambda error: told.append(f"{error.message} {error.hint}"),
     )
 

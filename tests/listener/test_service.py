@@ -11,8 +11,7 @@ import pytest
 from conftest import DEADLINE
 
 from voicecli.errors import Unreachable
-from voicecli.listener import service as service_module
-from voicecli.listener.registration import Registration
+from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.service import Plan, Service
 
 
@@ -27,7 +26,7 @@ class At8x8:
         self.done.append("take")
         return ["VSS"]
 
-    def check(self) -> None:
+    def check(self) -> list[WebhookNews]:
         self.looking.set()
         self.go.wait(DEADLINE)
         self.done.append("check")
@@ -47,20 +46,27 @@ class At8x8:
         self.done.append("close")
 
 
-def served(home: Path, registration: At8x8, tell: Callable[[str, Any], None] = lambda *_: None) -> Service:
+def served(
+    home: Path, registration: At8x8, tell: Callable[[str, Any], None] = lambda *_: None, every: float = 60
+) -> Service:
     plan = Plan(
-        home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", register=("VSS",), force=True
+        home,
+        0,
+        token="a-token-of-these",
+        public_url="http://127.0.0.1:9",
+        register=("VSS",),
+        force=True,
+        check_every=every,
     )
     return Service(plan, shown=lambda _: None, tell=tell, registration=cast("Registration", registration))
 
 
 async def test_ended_while_a_look_at_the_webhooks_fails_it_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(service_module, "CHECK_EVERY", 0.01)
     at_8x8 = At8x8()
     async with asyncio.timeout(DEADLINE):
-        async with served(tmp_path, at_8x8):
+        async with served(tmp_path, at_8x8, every=0.01):
             await asyncio.to_thread(at_8x8.looking.wait, DEADLINE)
             asyncio.get_running_loop().call_later(0.05, at_8x8.go.set)
     assert at_8x8.done == ["take", "check", "put back", "close"]
@@ -72,7 +78,8 @@ async def test_ended_as_the_tunnel_comes_back_it_ends(tmp_path: Path, ticks: int
     async with asyncio.timeout(DEADLINE):
         async with served(tmp_path, at_8x8) as service:
             service.public_url = "http://127.0.0.1:10"
-            service._moved.set()
+            assert service._watch is not None
+            service._watch.look_soon()
             for _ in range(ticks):
                 await asyncio.sleep(0)
     assert at_8x8.done[-2:] == ["put back", "close"]

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -10,9 +11,10 @@ from typing import NamedTuple
 
 from voicecli.api import Session
 from voicecli.callflow import CallRequest
+from voicecli.calling import questions
 from voicecli.calling.placing import Placing, attempt_of
-from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed
-from voicecli.errors import OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
+from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
+from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.events import Received
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
@@ -49,6 +51,13 @@ class NotWaitedFor(NamedTuple):
     destination: str
 
 
+class NobodyCanConfirm(NamedTuple):
+    """No key could arrive now, as the sentence ``why`` says: this one is told without the question."""
+
+    destination: str
+    why: str
+
+
 class Progress(NamedTuple):
     """How many calls are open, for how many seconds, and what was last heard of the first of them."""
 
@@ -58,7 +67,7 @@ class Progress(NamedTuple):
     words: str = ""
 
 
-CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | Progress
+CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | NobodyCanConfirm | Progress
 """What happens while calls are waited for; Progress comes ten times a second."""
 
 
@@ -80,10 +89,19 @@ class _Call:
         return destination(self.request)
 
 
+class Telling(NamedTuple):
+    """What goes on with an alert where nobody can confirm it: calls without the question, by ``placing``,
+    which needs no store. ``trouble`` looks before each call why no key could arrive; None where it could."""
+
+    placing: Placing
+    trouble: Callable[[], Awaitable[str | None]]
+
+
 class Waiting:
     """Places calls and waits for their outcomes, for at most ``timeout`` each, while 8x8's reports get into
     the store. ``digits`` is whether the calls ask for some, and ``confirming`` has those that confirm.
-    Raises StoreFailed where the store can't be read."""
+    With ``telling``, who can't confirm is told all the same. Raises StoreFailed where the store can't be
+    read; with ``telling`` after those who were not called yet are told."""
 
     def __init__(
         self,
@@ -94,6 +112,7 @@ class Waiting:
         on_event: Callable[[CallEvent], None],
         digits: bool = False,
         confirming: frozenset[str] = frozenset(),
+        telling: Telling | None = None,
     ) -> None:
         self._placing = placing
         self._store = store
@@ -101,27 +120,48 @@ class Waiting:
         self._on_event = on_event
         self._digits = digits
         self._confirming = confirming
+        self._telling = telling
+        self._called: set[str] = set()  # or tried to, by clientRequestId
         self._newest = stored_events.last_event(store)
 
     async def together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """All are placed, and then there is a result for each, as soon as it is known."""
+        async with aclosing(self._told_in_any_case(requests, self._together(requests))) as results:
+            async for result in results:
+                yield result
+
+    async def _together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         calls = []
         for request in requests:
             try:
-                calls.append(await self._place(request))
+                call = await self._place_or_tell(request)
             except VoicecliError as error:
                 yield failed(request, error)
+                continue
+            if isinstance(call, Result):
+                yield call
+            else:
+                calls.append(call)
         async for result in self._outcomes(calls):
             yield result
 
     async def until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """One call after the other, until somebody confirms; who was called before can still do so. They are
         one alert: it was placed before if the first call that would be placed was (PlacedBefore)."""
+        async with aclosing(self._told_in_any_case(requests, self._until_confirmed(requests))) as results:
+            async for result in results:
+                yield result
+
+    async def _until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         earlier: list[_Call] = []
         for request in requests:
             calls: list[_Call] = []
             try:
-                calls.append(await self._place(request, earlier))
+                call = await self._place_or_tell(request, earlier)
+                if isinstance(call, Result):
+                    yield call
+                else:
+                    calls.append(call)
             except StoreFailed:
                 raise
             except VoicecliError as error:
@@ -136,6 +176,23 @@ class Waiting:
                 return
             earlier += calls
 
+    async def _told_in_any_case(
+        self, requests: Sequence[CallRequest], results: AsyncGenerator[Result, None]
+    ) -> AsyncGenerator[Result, None]:
+        """These results. Where the store fails, an alert goes on to those who were not called yet."""
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    yield result
+        except StoreFailed as error:
+            for request in requests:
+                if self._telling is not None and request.client_request_id not in self._called:
+                    try:
+                        yield await self._tell(self._telling.placing, request, error.message)
+                    except VoicecliError as why:
+                        yield failed(request, why)
+            raise
+
     # -- one call ------------------------------------------------------------------------------------
 
     async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
@@ -143,20 +200,8 @@ class Waiting:
         lost is not the end. Raises what kept it from being placed."""
         pending = PendingCall(attempt_of(request, self._placing.asks(request) if self._digits else None))
         call = _Call(request, pending, before=stored_events.last_event(self._store))
-        placing = in_daemon_thread(partial(self._placing.place, request))
-        placing.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
-            while not placing.done():
-                await asyncio.wait({placing}, timeout=LOOK_EVERY if earlier else None)
-                if earlier:
-                    self._look(earlier)
-                if _confirmed(earlier):
-                    self._placing.stop()
-            call.session = placing.result()
-        except asyncio.CancelledError:
-            self._placing.stop()
-            await asyncio.wait({placing}, timeout=STOP_PATIENCE)
-            raise
+            call.session = await self._send(self._placing, request, earlier)
         except OutcomeUnknown as error:
             call.lost = error
             self._placing.lost(request, error)
@@ -167,6 +212,51 @@ class Waiting:
         call.start = time.monotonic()
         self._look([call], since=call.before)
         return call
+
+    async def _place_or_tell(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> "_Call | Result":
+        """Place a call; or, where it is an alert that nobody could confirm, say what became of telling it.
+        Raises what kept it from being placed."""
+        if self._telling is None:
+            return await self._place(request, earlier)
+        why = await self._telling.trouble()
+        if why is None:
+            try:
+                return await self._place(request, earlier)
+            except ConfigurationError as error:  # it can't be kept, so nothing was sent
+                why = error.message
+        return await self._tell(self._telling.placing, request, why, earlier)
+
+    async def _tell(
+        self, placing: Placing, request: CallRequest, why: str, earlier: Sequence[_Call] = ()
+    ) -> Result:
+        """Place a call without its question. Raises what kept it from being placed, certainly or perhaps."""
+        self._on_event(NobodyCanConfirm(destination(request), why))
+        spoken = questions.without_questions(request)
+        try:
+            session = await self._send(placing, spoken, earlier)
+        except OutcomeUnknown as error:
+            placing.lost(spoken, error)
+            raise
+        placing.ledger.report(spoken)
+        return told(spoken, session)
+
+    async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
+        """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does."""
+        self._called.add(request.client_request_id)
+        sending = in_daemon_thread(partial(placing.place, request))
+        sending.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
+        try:
+            while not sending.done():
+                await asyncio.wait({sending}, timeout=LOOK_EVERY if earlier else None)
+                if earlier:
+                    self._look(earlier)
+                if _confirmed(earlier):
+                    placing.stop()
+            return sending.result()
+        except asyncio.CancelledError:
+            placing.stop()
+            await asyncio.wait({sending}, timeout=STOP_PATIENCE)
+            raise
 
     async def _outcomes(
         self, calls: Sequence[_Call], earlier: Sequence[_Call] = ()

@@ -238,7 +238,7 @@ def call(
             plan = way_in.listening_plan(context, settings, way, register=True, force=force)
             return _place_and_wait(
                 caller,
-                caller.placing(guard),
+                guard,
                 plan,
                 requests,
                 timeout=timeout or DEFAULT_TIMEOUT,
@@ -267,7 +267,8 @@ class Caller(NamedTuple):
         from voicecli.calling.placing import Ledger, Placing
 
         context = self.context
-        context.ledger = Ledger()
+        if context.ledger is None:
+            context.ledger = Ledger()
         return Placing(
             self.client,
             contexts.account(self.settings),
@@ -329,7 +330,7 @@ def _place_all(
 
 def _place_and_wait(
     caller: Caller,
-    placing: "Placing",
+    guard: "Guard",
     plan: "Plan",
     requests: Sequence[CallRequest],
     *,
@@ -339,12 +340,12 @@ def _place_and_wait(
     tell_anyway: bool,
 ) -> ExitCode:
     """Raises only what came before anything was placed."""
-    from voicecli.calling.waiting import Waiting
+    from voicecli.calling.waiting import Telling, Waiting
     from voicecli.cli.call_show import show_event
     from voicecli.listener.staying import EndRequests
     from voicecli.store.sqlite import Store
 
-    context, script = caller.context, caller.script
+    context, script, placing = caller.context, caller.script, caller.placing(guard)
     if until_confirmed or len(requests) == 1:
         placing.refuse(requests)
     ends = EndRequests()
@@ -358,6 +359,11 @@ def _place_and_wait(
         tell_anyway=tell_anyway,
     )
 
+    async def trouble() -> str | None:
+        receiver = await reports.look_again()
+        return None if receiver.is_here else receiver.words
+
+    telling = Telling(caller.placing(replace(guard, needs_store=False)), trouble)
     with Store(plan.home) as store:
         waiting = Waiting(
             placing,
@@ -366,6 +372,7 @@ def _place_and_wait(
             on_event=partial(show_event, context),
             digits=script.captures,
             confirming=script.confirming(),
+            telling=telling if tell_anyway else None,
         )
         work = _wait(
             context, reports, waiting, requests, until_confirmed=until_confirmed, tell_anyway=tell_anyway

@@ -39,6 +39,8 @@ def show_event(context: Context, event: "CallEvent") -> None:
             output.note(f"{destination}: {words}")
         case waiting.NotWaitedFor(destination):
             output.note(f"{destination}: goes on, and is not waited for")
+        case waiting.NobodyCanConfirm(destination, why):
+            output.warning(f"Nobody can confirm. {destination} is told, all the same. {why}")
         case waiting.Progress(0):
             output.progress("")
         case waiting.Progress(1, seconds, destination, words):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
+from voicecli import interrupts
 from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
@@ -158,11 +159,12 @@ class Context:
         """A file, or standard input for ``-``: at most ``limit`` bytes. Raises InvalidInput."""
         where = _place(path)
         try:
-            if path == "-":
-                content = b"" if self.stdin is None else self.stdin.buffer.read(limit + 1)
-            else:
-                with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
-                    content = file.read(limit + 1)
+            with interrupts.waiting():
+                if path == "-":
+                    content = b"" if self.stdin is None else self.stdin.buffer.read(limit + 1)
+                else:
+                    with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
+                        content = file.read(limit + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "that is no file name"
             raise InvalidInput(f"{where} can't be read: {reason}.") from error
@@ -274,6 +276,7 @@ def reports(
         needed,
         wanted=wanted,
         tell=output.note,
+        warn=output.warning,
         failed=output.error,
         stay=Stay(
             plan.home,

@@ -18,8 +18,9 @@ from voicecli.sessions.session import Session
 
 if TYPE_CHECKING:
     from voicecli.events import Received
-    from voicecli.listener.service import Service, Tell
+    from voicecli.listener.service import Service
     from voicecli.listener.staying import Stay
+    from voicecli.listener.watching import Tell
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
@@ -164,8 +165,12 @@ class Watch:
             where.append(f"inspector {service.inspector}")
         footer = [
             (" · ".join(where), "bold red" if service.tunnel_is_up is False else "bold"),
-            (f"calls: {self._counts()}{_refused(service)}", ""),
+            (f"calls: {self._counts()}", ""),
         ]
+        if wrong := [f"{one.type} {one.state}" for one in service.webhooks if not one.is_ok]:
+            footer.append((f"webhooks at 8x8: {', '.join(wrong)}", "bold red"))
+        if service.refused:
+            footer.append((_refused(service), "bold red"))
         rows = []
         if self._view is View.CALLS:
             wall = time.time()
@@ -190,7 +195,9 @@ class Watch:
             "refused": dict(service.refused),
         }
         plural = "" if self._events == 1 else "s"
-        text = f"Stopped after {self._events:,} event{plural}. Calls: {self._counts()}{_refused(service)}"
+        text = f"Stopped after {self._events:,} event{plural}. Calls: {self._counts()}"
+        if service.refused:
+            text += f" · {_refused(service)}"
         return text, record
 
 
@@ -202,7 +209,5 @@ def _way_in(service: "Service") -> str:
 
 def _refused(service: "Service") -> str:
     """How many requests were turned away, in words of ours."""
-    if not service.refused:
-        return ""
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in service.refused.items())
-    return f" · refused requests: {reasons}"
+    return f"refused requests: {reasons}"

@@ -6,10 +6,11 @@ refuses to set a webhook because one is set, that one is deleted first.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
+from typing import NamedTuple
 
 from voicecli import api
 from voicecli.account import AccountId
@@ -18,6 +19,7 @@ from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, VoicecliError
 from voicecli.events import webhook_url
 from voicecli.listener import health
+from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
 from voicecli.locks import Lock
 from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
 
@@ -33,6 +35,25 @@ class Deletion(Enum):
     DELETED = auto()
     NOT_SET = auto()
     DISABLED = auto()  # since 8x8 can't delete one of this type
+
+
+class WebhookNews(NamedTuple):
+    """What is new about a webhook: how it was found, and whether it is set again."""
+
+    check: WebhookCheck
+    set_again: bool
+    text: str
+
+    def record(self) -> Mapping[str, object]:
+        """For programs."""
+        return {
+            "record": "webhook",
+            "type": self.check.type,
+            "state": self.check.state,
+            "url": self.check.url,
+            "setAgain": self.set_again,
+            "text": self.text,
+        }
 
 
 class Registration:
@@ -52,8 +73,11 @@ class Registration:
         self._tell = tell
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
-        self._leading_here: set[str] = set()
-        self._told: set[str] = set()  # of which it was told that they do not lead here any more
+        self._left: dict[str, str] = {}  # the URLs of those that led here already, by type
+        self._observed: str | None = None  # the receiver, where none is taken
+        self._token: str | None = None  # that a webhook has to carry
+        self._troubles: dict[str, WebhookCheck] = {}  # what was told of those that are not right, by type
+        self._in_vain: dict[str, WebhookCheck] = {}  # setting these again changed nothing
 
     def set_now(self) -> dict[str, Webhook]:
         """The webhooks at 8x8, by type. Raises what the client raises."""
@@ -102,16 +126,31 @@ class Registration:
                 f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
                 "If its events are refused, set it again with voicecli webhooks set."
             )
-        self._leading_here = {*kinds, *there}
+            self._left[kind] = webhook_url(receiver, kind)
+        self._token = token
         return kinds
+
+    def observe(self, receiver: str, *, token: str | None) -> None:
+        """From now on ``check`` sees whether the webhooks that lead to ``receiver`` stay as they are; none
+        is changed."""
+        self._observed, self._token = receiver, token
+        self._left = {kind: webhook_url(receiver, kind) for kind in self._left}
 
     def leads_here(self, kind: str) -> bool:
         """Whether events of this type come to where it was pointed last, as far as that is known."""
-        return kind in self._leading_here and kind not in self._told
+        return kind in self._wanted() and kind not in self._troubles
+
+    def checks(self) -> list[WebhookCheck]:
+        """How the webhooks that are to lead here were found last."""
+        return [
+            self._troubles.get(kind) or WebhookCheck(kind, WebhookState.OK, urls[-1])
+            for kind, urls in self._wanted().items()
+        ]
 
     def move(self, receiver: str, *, token: str | None) -> None:
         """Point what is ours at a new address. Raises StoreFailed, and what the client raises; then it can be
         tried again."""
+        self._token = token
         for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
             if taken.own_urls != (url,):
@@ -192,17 +231,92 @@ class Registration:
         with Store(self._home) as store:
             store.forget_webhook(self._account, kind)
 
-    def check(self) -> None:
-        """See whether the webhooks are still ours, and tell once of each that is not."""
-        now = self.set_now()
-        for kind, taken in self._taken.items():
-            url = now[kind].url if kind in now else None
-            if url in taken.own_urls:
-                self._told.discard(kind)
-            elif kind not in self._told:
-                self._told.add(kind)
-                where = "was deleted" if url is None else f"now points to {url}"
-                self._tell(f"The {kind} webhook {where}: its events do not come here any more.")
+    def check(self) -> list[WebhookNews]:
+        """Compare the webhooks at 8x8 with what they should be; what is new. Of those that were taken, one
+        that has no token, is disabled or is not set is set again; one that points elsewhere was moved by
+        somebody, and is left alone. Raises what the client raises where nothing could be found out."""
+        now = self._list()
+        if self._observed is not None:
+            for kind, webhook in now.items():
+                if webhook.url == webhook_url(self._observed, kind):
+                    self._left[kind] = webhook.url
+        found = {kind: self._compare(kind, now) for kind in self._wanted()}
+        failures = {} if self._observed is not None else self._set_again(found)
+        after = found
+        if None in failures.values():  # accepted: see whether 8x8 does as it says
+            with suppress(VoicecliError):
+                now = self._list()
+                after = {kind: self._compare(kind, now) for kind in found}
+        return [
+            news for kind in found if (news := self._news(found[kind], after[kind], failures)) is not None
+        ]
+
+    def _list(self) -> dict[str, Webhook]:
+        """As ``set_now``, in one attempt: who looks often need not try again at once."""
+        return {webhook.type: webhook for webhook in self._client.send(api.list_webhooks(), retries=0)}
+
+    def _wanted(self) -> dict[str, list[str]]:
+        """Where the webhooks should point that are to lead here, by type; the newest URL comes last."""
+        left, taken = [*self._left.items()], [*self._taken.values()]  # another thread may change them
+        own = {one.type: [url for url in one.own_urls if url != DELETED] for one in taken}
+        return {kind: [url] for kind, url in left} | own
+
+    def _compare(self, kind: str, now: Mapping[str, Webhook]) -> WebhookCheck:
+        return check_webhook(kind, now.get(kind), self._wanted()[kind], needs_token=self._token is not None)
+
+    def _set_again(self, found: Mapping[str, WebhookCheck]) -> dict[str, VoicecliError | None]:
+        """Set those again that nobody has moved; by type why that failed, or None where 8x8 accepted it."""
+        failures: dict[str, VoicecliError | None] = {}
+        for kind, check in found.items():
+            if check.state in (WebhookState.OK, WebhookState.MOVED) or self._in_vain.get(kind) == check:
+                continue
+            url, is_set = self._wanted()[kind][-1], check.url is not None
+            try:
+                if (taken := self._taken.get(kind)) is not None:
+                    self._set(taken, url, token=self._token, is_set=is_set)
+                    if DELETED in taken.own_urls:
+                        self._remember(taken._replace(own_urls=(url,)))
+                else:  # it led here before, and is to do so afterwards
+                    before = ReplacedWebhook(kind, (url,), url, enabled=True, had_authorization=True)
+                    self._set(before, url, token=self._token, is_set=is_set, needs_store=False)
+                    if kind in self._taken:
+                        self.forget(kind)
+                failures[kind] = None
+            except VoicecliError as error:
+                failures[kind] = error
+        return failures
+
+    def _news(
+        self, found: WebhookCheck, after: WebhookCheck, failures: Mapping[str, VoicecliError | None]
+    ) -> WebhookNews | None:
+        """What to tell of a webhook that was ``found`` so, and is so ``after`` setting it again, unless that
+        was told before."""
+        kind = found.type
+        told = self._troubles.pop(kind, None)
+        accepted = kind in failures and failures[kind] is None
+        if accepted and (after.is_ok or after is found):  # the latter: 8x8 could not be asked again
+            return WebhookNews(found, True, f"{found.words} It is set again.")
+        if after.is_ok:
+            self._in_vain.pop(kind, None)
+            return (
+                None if told is None else WebhookNews(after, False, f"The {kind} webhook leads here again.")
+            )
+        self._troubles[kind] = after
+        if accepted:
+            self._in_vain[kind] = after
+        if told == after:
+            return None
+        return WebhookNews(after, False, f"{after.words} {self._remedy(after, failures)}")
+
+    def _remedy(self, check: WebhookCheck, failures: Mapping[str, VoicecliError | None]) -> str:
+        kind = check.type
+        if self._observed is not None:
+            return f"To set it again: voicecli webhooks set {kind.lower()} {self._wanted()[kind][-1]}"
+        if check.state is WebhookState.MOVED:
+            return "Somebody has moved it: it is left alone."
+        if (failure := failures.get(kind)) is not None:
+            return f"It can't be set again now, and is tried again later. {failure.message}"
+        return "8x8 accepts that it is set again, and yet does not list it so."
 
     def see_that_nobody_has_them(self) -> None:
         """Raises InUse where another process of this machine has taken webhooks of the subaccount."""

@@ -25,6 +25,7 @@ from voicecli.locks import Lock
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there
+TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
 VCA = "VCA"
 SPARE = ("VCS", VCA)
@@ -41,7 +42,8 @@ class Reports:
     ``Service`` raises, and ConfigurationError where a listener of this machine gets only some of the types,
     all of that before anything is inside. When a listener that was relied upon ends, this process becomes
     one. At the end it raises nothing, since what became of the calls counts for more: ``failed`` gets what
-    went wrong. ``stay`` says how long this process stays a listener at least.
+    went wrong, and ``warn`` what may keep reports from arriving. ``stay`` says how long this process stays a
+    listener at least.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Reports:
         *,
         wanted: Sequence[str] = (),
         tell: Callable[[str], None],
+        warn: Callable[[str], None],
         failed: Callable[[VoicecliError], None],
         stay: Stay | None = None,
     ) -> None:
@@ -61,11 +64,13 @@ class Reports:
         self._wanted = tuple(wanted)
         self._receiver = nobody(VCA, "Nobody receives what people press.")
         self._tell = tell
+        self._warn = warn
         self._failed = failed
         self._stay = stay
         self._guest: Guest | None = None
         self._service: Service | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._in_vain = False  # it took too long to become the listener
 
     @property
     def receiver(self) -> Receiver:
@@ -78,6 +83,24 @@ class Reports:
             if self._service.tunnel_is_up is False:
                 return nobody(VCA, "The tunnel is down.", advice="")
         return self._receiver
+
+    async def look_again(self) -> Receiver:
+        """Who gets VCAs by what 8x8 says now, or, where it can't be asked, by what was known before. Where
+        the listener that was relied upon has ended, this process first has TAKE_OVER to become one, once."""
+        end = time.monotonic() + TAKE_OVER
+        while not self._has_listener() and not self._in_vain:
+            self._in_vain = time.monotonic() > end
+            await asyncio.sleep(LOOK_EVERY / 6)
+        self._in_vain = not self._has_listener()
+        known, ask = self.receiver, self._registration.set_now
+        try:
+            webhooks = await (in_daemon_thread(ask) if self._service is None else self._service.in_turn(ask))
+        except VoicecliError:
+            return known
+        return await self._found(webhooks)
+
+    def _has_listener(self) -> bool:
+        return self._service is not None or (self._guest is not None and self._guest.is_there())
 
     async def __aenter__(self) -> Self:
         await self._begin()
@@ -116,9 +139,9 @@ class Reports:
             )
             if self._guest is not None:
                 self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
-                self._receiver = await self._found(webhooks)
+                self._receiver = here(VCA) if VCA in self._needed else await self._found(webhooks)
                 return
-            others = await self._found(webhooks)
+            others = here(VCA) if VCA in self._needed else await self._found(webhooks)
             plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()
@@ -128,9 +151,7 @@ class Reports:
             gate.close()
 
     async def _found(self, webhooks: Mapping[str, Webhook]) -> Receiver:
-        """Who gets VCAs, by the webhooks that were set at the beginning."""
-        if VCA in self._needed:
-            return here(VCA)
+        """Who gets VCAs, by the webhooks that are set."""
         [receiver] = await in_daemon_thread(partial(find_receivers, self._plan.home, webhooks.values(), VCA))
         return receiver
 
@@ -146,8 +167,12 @@ class Reports:
             await asyncio.sleep(0.05)
         return lock
 
-    def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
-        self._tell(text)
+    def _told(self, text: str, record: Mapping[str, object] | None) -> None:
+        """What the listener in this process tells: that reports do not come any more is a warning."""
+        if record is not None and record["record"] == "webhook":
+            self._warn(str(record["text"]))
+        else:
+            self._tell(text)
 
     async def _look(self) -> None:
         """See that there is a listener until the end."""

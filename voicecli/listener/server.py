@@ -277,7 +277,7 @@ class Listener:
 
     def _show_answered(self, arrival: _Arrival, answered: Answered, recorded: Recorded) -> None:
         reply, remark, passed_on = answered
-        self._recorder.replied(recorded.id, reply.words())
+        self._recorder.replied(recorded.id, reply.words(), remark)
         remarks = (*arrival.remarks, remark) if remark else arrival.remarks
         try:
             self._show(arrival, recorded, reply.words(), remarks)

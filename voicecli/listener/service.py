@@ -6,7 +6,7 @@ application, the disk.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, nullcontext, suppress
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from voicecli import settings
+from voicecli.clock import ClockJumps
 from voicecli.errors import InUse, Unreachable, VoicecliError
 from voicecli.events import Received
 from voicecli.listener import health, ports, retention
@@ -25,6 +26,8 @@ from voicecli.listener.repliers import always
 from voicecli.listener.retention import Forget
 from voicecli.listener.routes import Replier, Route, entered
 from voicecli.listener.server import Listener
+from voicecli.listener.watching import CHECK_EVERY, Tell, WebhookWatch
+from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
@@ -33,10 +36,8 @@ from voicecli.voice_api.replies import HANG_UP
 
 T = TypeVar("T")
 
-CHECK_EVERY = 30.0  # seconds between two looks at whether the webhooks are still ours
-
-Tell = Callable[[str, Mapping[str, object] | None], None]
-"""Gets what people should know, and the record of it that programs get, where they get one."""
+CLOCK_EVERY = 1.0  # seconds between two looks at the clock
+CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Plan:
     nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
     is passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it
-    nothing is.
+    nothing is. ``check_every`` is in seconds, between two looks at the webhooks.
     """
 
     home: Path
@@ -67,6 +68,7 @@ class Plan:
     spare: tuple[str, ...] = ()
     force: bool = False
     forget: Forget | None = None
+    check_every: float = CHECK_EVERY
 
 
 class Service:
@@ -82,6 +84,7 @@ class Service:
         tell: Tell,
         make_call: Route | None = None,
         registration: Registration | None = None,
+        clock_jumps: ClockJumps | None = None,
     ) -> None:
         self.url = ""
         self.public_url: str | None = plan.public_url
@@ -97,7 +100,7 @@ class Service:
         self._tell = tell
         self._registration = registration
         self._at_8x8 = asyncio.Lock()  # one thing at a time
-        self._moved = asyncio.Event()
+        self._watch: WebhookWatch | None = None
         self._recorder = Recorder(plan.home)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
@@ -113,12 +116,18 @@ class Service:
             only_8x8=plan.only_8x8,
         )
         self._ngrok: Ngrok | None = None
+        self._jumps = ClockJumps() if clock_jumps is None else clock_jumps
         self._undo = AsyncExitStack()
 
     @property
     def refused(self) -> Mapping[str, int]:
         """How many requests were turned away, by reason."""
         return self._listener.refused
+
+    @property
+    def webhooks(self) -> list[WebhookCheck]:
+        """How the webhooks that are to lead here were found last."""
+        return [] if self._registration is None else self._registration.checks()
 
     @property
     def inspector(self) -> str | None:
@@ -163,6 +172,7 @@ class Service:
             await self._open_tunnel(plan.tunnel(port))
         if self.public_url is not None:
             await self._probe(self.public_url)
+        undo.push_async_callback(_end, self._in_background(self._watch_clock(self._jumps)))
         if self._registration is not None:
             await self._register(self._registration, undo)
         self.presence = Presence(plan.home, self._listener.instance)
@@ -199,7 +209,8 @@ class Service:
         if change.up:
             if change.url != self.public_url:
                 self.public_url = change.url
-                self._moved.set()
+                if self._watch is not None:
+                    self._watch.look_soon()
             self._tell(f"The tunnel is up again: {change.url}", self._tunnel_record())
         else:
             again = "" if change.retry_in is None else f"; trying again in {change.retry_in:.0f} s"
@@ -236,40 +247,52 @@ class Service:
                 pass  # the one that has them is alive
             except VoicecliError as error:
                 self._warn(f"{error.message} {error.hint}")
+            if receiver is not None:
+                registration.observe(receiver, token=plan.token)
+                self._keep_watch(registration, undo).look_soon()
             return
         undo.push_async_callback(self._give_back, registration)
         take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
         take = partial(take, new_token=plan.token_is_new, wanted=plan.wanted, spare=plan.spare)
-        taken = await self._in_turn(take)
+        taken = await self.in_turn(take)
         if taken:
             self._warn(f"Registered with 8x8 for {', '.join(taken)}.")
-        watching = asyncio.create_task(self._watch(registration, receiver))
-        undo.push_async_callback(_end, watching)
+        self._keep_watch(registration, undo)
 
-    async def _watch(self, registration: Registration, known: str) -> None:
-        """See that the webhooks stay ours, and tell 8x8 where the tunnel leads when that changes."""
+    def _keep_watch(self, registration: Registration, undo: AsyncExitStack) -> WebhookWatch:
+        watch = self._watch = WebhookWatch(
+            registration,
+            receiver=lambda: self.public_url,
+            token=self._plan.token,
+            moves=bool(self._plan.register),
+            in_turn=self.in_turn,
+            tell=self._tell,
+            every=self._plan.check_every,
+        )
+        undo.push_async_callback(_end, self._in_background(watch.run()))
+        return watch
+
+    async def _watch_clock(self, jumps: ClockJumps) -> None:
+        """A machine that slept may have missed much."""
         while True:
-            with suppress(TimeoutError):  # not by wait_for, which can lose a cancellation
-                async with asyncio.timeout(CHECK_EVERY):
-                    await self._moved.wait()
-            self._moved.clear()
-            receiver = self.public_url
-            if receiver is None or receiver == known:
-                with suppress(VoicecliError):  # the next look may have more luck
-                    await self._in_turn(registration.check)
-                continue
-            try:
-                await self._in_turn(partial(registration.move, receiver, token=self._plan.token))
-                known = receiver
-                self._warn(f"8x8 reports to {receiver} from now on.")
-            except VoicecliError as error:
-                known = ""  # wherever they point now
-                again = f"Trying again in {CHECK_EVERY:.0f} s."
-                self._warn(f"8x8 can't be told the new address. {error.message} {again}")
+            await asyncio.sleep(CLOCK_EVERY)
+            if abs(jumps.seconds()) > CLOCK_JUMP and self._watch is not None:
+                self._watch.look_soon()
+
+    def _in_background(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
+        """Nobody waits for it: what goes wrong in it is told."""
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._warn(f"voicecli met an error of its own ({type(error).__name__}: {error}).")
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(ended)
+        return task
 
     async def _give_back(self, registration: Registration) -> None:
         try:
-            done = await self._in_turn(registration.put_back)
+            done = await self.in_turn(registration.put_back)
         except InUse:
             raise
         except VoicecliError as error:
@@ -279,7 +302,7 @@ class Service:
         if done:
             self._warn(f"Put back what was at 8x8: {', '.join(done)}.")
 
-    async def _in_turn(self, work: Callable[[], T]) -> T:
+    async def in_turn(self, work: Callable[[], T]) -> T:
         """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be
         known before that can be put back."""
         async with self._at_8x8:

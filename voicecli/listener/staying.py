@@ -15,7 +15,7 @@ from voicecli.store.attempts import open_questions
 from voicecli.store.sqlite import Store
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import Tell
+    from voicecli.listener.watching import Tell
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether questions are open
 TERMINATION = 80.0  # seconds that open questions have after SIGTERM; systemd kills after 90

@@ -42,6 +42,7 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
     "reader": (str,),
     "reason": (str, _NONE),
     "received": (int,),
+    "remark": (str, _NONE),
     "reply": (str, _NONE),
     "sealed": (bytes, _NONE),
     "seconds": (float, int, _NONE),

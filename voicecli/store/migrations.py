@@ -213,4 +213,8 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     FROM broadcast_rows JOIN broadcasts ON number = broadcast
     WHERE session IS NOT NULL AND session NOT IN (SELECT session FROM calls WHERE session IS NOT NULL);
     """,
+    """
+    -- What there is to say of the reply to a VCA: why an application's was rejected, say.
+    ALTER TABLE events ADD COLUMN remark TEXT;
+    """,
 )

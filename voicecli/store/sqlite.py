@@ -200,9 +200,10 @@ class Store:
         each = insert.replace(" OR IGNORE", "") + count
         return [Recorded(*self._db.execute(each, event).fetchall()[0]) for event in events]
 
-    def replied(self, replies: Sequence[tuple[str, int]]) -> None:
-        """Note what events were answered: pairs of words and the event's number. Raises StoreFailed."""
-        self.change_many("UPDATE events SET reply = ? WHERE id = ?", replies)
+    def replied(self, replies: Sequence[tuple[str, str | None, int]]) -> None:
+        """Note what events were answered: in words, with a remark on it, and the event's number. Raises
+        StoreFailed."""
+        self.change_many("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)
 
     # -- anything ------------------------------------------------------------------------------------
 

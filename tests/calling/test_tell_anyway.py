@@ -1,0 +1,152 @@
+"""``--tell-anyway``: an alert goes out even where, from some moment on, nobody can confirm it."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE, Finished, RunningSandbox, wait_until
+from forked import Forked
+from running_listener import listening, registering, set_webhook
+
+NO_ANSWER, PRESSES_1, PRESSES_1_TOO, SILENT = "+33199000480", "+33199007103", "+33199007104", "+33199005040"
+NOWHERE = ("--public-url", "http://127.0.0.1:9", "--port", "0")
+ASKED, TOLD = ["makeCall", "sayAndCapture"], ["makeCall", "say", "hangup"]
+ALERT = ("Fire. Press 1", "--confirm", "1", "--tell-anyway")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[RunningSandbox]:
+    with RunningSandbox(time_scale=20, seed=1) as sandbox:
+        yield sandbox
+
+
+def way_in() -> list[str]:
+    return [option for option in registering() if option != "--register"]
+
+
+@contextmanager
+def alerting(sandbox: RunningSandbox, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    with Forked(
+        ["call", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **sandbox.environment},
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def finished(process: "subprocess.Popen[str]") -> Finished:
+    out, err = process.communicate(timeout=DEADLINE)
+    return Finished(process.returncode, out, err)
+
+
+def sent(sandbox: RunningSandbox) -> list[tuple[str, list[str]]]:
+    """Whom each request calls, and its actions."""
+    found = []
+    for body in sandbox.sandbox.requested:
+        actions = body["callflow"]
+        assert isinstance(actions, list)
+        found.append((actions[0]["params"]["destination"], [action["action"] for action in actions]))
+    return found
+
+
+def placed(sandbox: RunningSandbox, count: int) -> None:
+    wait_until(lambda: len(sandbox.sandbox.sessions) == count)
+
+
+def take_away_vca(sandbox: RunningSandbox, _home: Path) -> None:
+    set_webhook(sandbox, "VCA", "https://example.com/vca")
+
+
+def break_store(_sandbox: RunningSandbox, home: Path) -> None:
+    with closing(sqlite3.connect(home / "voicecli.sqlite3")) as database:
+        database.execute("ALTER TABLE events RENAME TO gone")
+
+
+def lock_out_calls(_sandbox: RunningSandbox, home: Path) -> None:
+    with closing(sqlite3.connect(home / "voicecli.sqlite3")) as database:
+        database.execute("ALTER TABLE calls RENAME TO gone")
+
+
+@pytest.mark.parametrize(
+    ("happens", "code", "why"),
+    [
+        (take_away_vca, 16, "The VCA webhook points to an application"),
+        (break_store, 1, "no such table: events"),
+        (lock_out_calls, 16, "no such table: calls"),
+    ],
+)
+def test_an_escalation_tells_the_rest_once_nobody_can_confirm(
+    sandbox: RunningSandbox, tmp_path: Path, happens: object, code: int, why: str
+) -> None:
+    assert callable(happens)
+    numbers = (NO_ANSWER, PRESSES_1, PRESSES_1_TOO)
+    with alerting(sandbox, *numbers, *ALERT, "--until-confirmed", *way_in()) as process:
+        placed(sandbox, 1)
+        happens(sandbox, tmp_path / "home")
+        done = finished(process)
+    assert done.code == code, done
+    assert sent(sandbox) == [(NO_ANSWER, ASKED), (PRESSES_1, TOLD), (PRESSES_1_TOO, TOLD)]
+    assert f"Nobody can confirm. {PRESSES_1} is told, all the same." in done.err
+    assert why in done.err
+    assert [line for line in done.out.splitlines() if "is told, and nobody can confirm" in line] == [
+        f"{number}: accepted; it is told, and nobody can confirm" for number in numbers[1:]
+    ]
+
+
+def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """This process can't take its place, since 8x8 would not get through."""
+    slow = ("--request-timeout", "3", "--timeout", "1s")
+    with listening(tmp_path / "home", *registering(), env=sandbox.environment) as listener:
+        assert listener.url
+        with alerting(sandbox, SILENT, PRESSES_1, *ALERT, *slow, *NOWHERE) as process:
+            wait_until(lambda: sent(sandbox))
+            listener.stop(signal.SIGKILL)
+            done = finished(process)
+    assert done.code == 7, done
+    assert sent(sandbox) == [(SILENT, ASKED), (PRESSES_1, TOLD)]
+    assert "where no listener answers" in done.err
+
+
+def test_where_this_process_becomes_the_listener_the_next_one_is_asked(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    options = ("--until-confirmed", "--timeout", "5s", *way_in())
+    with listening(tmp_path / "home", *registering(), env=sandbox.environment) as listener:
+        assert listener.url
+        with alerting(sandbox, NO_ANSWER, PRESSES_1, *ALERT, *options) as process:
+            placed(sandbox, 1)
+            listener.stop(signal.SIGKILL)
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(2)]
+    assert lines[0].startswith(f"{NO_ANSWER}: no ")  # answer, or summary in time: its listener was killed
+    assert lines[1].startswith(f"{PRESSES_1}: confirmed with 1")
+    assert sent(sandbox) == [(NO_ANSWER, ASKED), (PRESSES_1, ASKED)]
+
+
+def test_an_interrupt_leaves_told_who_was_told(sandbox: RunningSandbox) -> None:
+    numbers = (NO_ANSWER, PRESSES_1, SILENT, PRESSES_1_TOO)
+    options = ("--until-confirmed", "--message-id", "m-1", *way_in())
+    with alerting(sandbox, *numbers, *ALERT, *options) as process:
+        placed(sandbox, 1)
+        set_webhook(sandbox, "VCA", "https://example.com/vca")
+        wait_until(lambda: sandbox.sandbox.requested and sent(sandbox)[-1][0] == SILENT)
+        process.send_signal(signal.SIGINT)
+        done = finished(process)
+    assert done.code == 130, done
+    assert [line.partition(":")[0] for line in done.out.splitlines()] == [NO_ANSWER, PRESSES_1]
+    assert f"Look for clientRequestId m-1-{SILENT[1:]}" in done.err
+    assert sent(sandbox)[-1] == (SILENT, TOLD)

@@ -1,0 +1,107 @@
+"""Keeps 8x8 reporting to a listener: looks at the webhooks every so often, and tells 8x8 a new address."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+
+from voicecli.errors import VoicecliError
+from voicecli.listener.registration import Registration, WebhookNews
+
+CHECK_EVERY = 60.0  # seconds between two looks
+LOOK_AGAIN_AFTER = 5.0  # seconds at least, where somebody else's request is the reason to look
+LASTING = 3  # looks in a row that failed: then that is told
+
+Tell = Callable[[str, Mapping[str, object] | None], None]
+"""Gets what people should know, and the record of it that programs get, where they get one."""
+InTurn = Callable[[Callable[[], object]], Awaitable[object]]
+"""Does blocking work with the registration, one thing at a time."""
+
+
+class WebhookWatch:
+    """``run`` it as a task. ``receiver`` says the listener's public address, ``token`` what webhooks have to
+    carry, ``moves`` whether webhooks follow the address; ``every`` is in seconds."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        *,
+        receiver: Callable[[], str | None],
+        token: str | None,
+        moves: bool,
+        in_turn: InTurn,
+        tell: Tell,
+        every: float = CHECK_EVERY,
+    ) -> None:
+        self._registration = registration
+        self._receiver = receiver
+        self._known = receiver()
+        self._token = token
+        self._moves = moves
+        self._in_turn = in_turn
+        self._tell = tell
+        self._every = every
+        self._soon = asyncio.Event()
+        self._looked = 0.0  # the loop's time
+        self._looking = asyncio.Lock()
+        self._failures = 0  # in a row
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            with suppress(TimeoutError):  # not by wait_for, which can lose a cancellation
+                async with asyncio.timeout(self._every):
+                    await self._soon.wait()
+            self._soon.clear()
+            await self.look()
+
+    def look_soon(self) -> None:
+        """There is a reason to look now: the machine has slept, or the address is another one."""
+        self._soon.set()
+
+    def doubt(self) -> None:
+        """The same where anybody may have given the reason: a request without the token, say."""
+        if asyncio.get_running_loop().time() - self._looked > LOOK_AGAIN_AFTER:
+            self._soon.set()
+
+    async def look(self) -> None:
+        """See that the webhooks lead here, and tell what is new."""
+        async with self._looking:
+            receiver = self._receiver()
+            if receiver is not None and receiver != self._known:
+                await self._follow(receiver)
+            else:
+                await self._check()
+            self._looked = asyncio.get_running_loop().time()
+
+    async def _follow(self, receiver: str) -> None:
+        if not self._moves:
+            self._registration.observe(receiver, token=self._token)
+            self._known = receiver
+            await self._check()
+            return
+        try:
+            await self._in_turn(partial(self._registration.move, receiver, token=self._token))
+            self._known = receiver
+            self._tell(f"8x8 reports to {receiver} from now on.", None)
+        except VoicecliError as error:
+            self._known = None  # wherever they point now
+            again = f"Trying again in {self._every:.0f} s."
+            self._tell(f"8x8 can't be told the new address. {error.message} {again}", None)
+
+    async def _check(self) -> None:
+        try:
+            news: list[WebhookNews] = []
+            await self._in_turn(lambda: news.extend(self._registration.check()))
+        except VoicecliError as error:  # no proof of anything
+            self._failures += 1
+            if self._failures == LASTING:
+                what = "Warning: whether 8x8's webhooks lead here can't be found out."
+                self._tell(f"{what} {error.message}", None)
+            return
+        if self._failures >= LASTING:
+            self._tell("8x8 tells again where its webhooks lead.", None)
+        self._failures = 0
+        for one in news:
+            warning = "" if one.check.is_ok else "Warning: "
+            self._tell(warning + one.text, one.record())
