@@ -259,6 +259,7 @@ class Journal:
         store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
         nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
         calling the same people."""
+        self.store.see_that_it_is_there()
         number = self.broadcast.number
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()

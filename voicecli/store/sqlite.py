@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
+from voicecli import locks
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.store import columns
 from voicecli.store.migrations import MIGRATIONS
@@ -100,12 +101,22 @@ class Store:
     def _connect(self) -> None:
         """Open the file, and know which one that is."""
         while True:
-            self.path.touch(mode=0o600)
+            if not self.path.exists():
+                self._make_file()
             self._file = self.path.stat()
             self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
             if self.is_there():
                 return
             self._db.close()  # it was replaced just then
+
+    def _make_file(self) -> None:
+        """An empty one. Where another was removed, those who still have it open share its log's index
+        (-shm): a new file would be damaged by that, and gets its own."""
+        with locks.folder_locked(self.path.parent):
+            if not self.path.exists():
+                for end in ("-wal", "-shm"):
+                    self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+                self.path.touch(mode=0o600)
 
     def _prepare(self) -> None:
         self._make_wal()
