@@ -13,6 +13,7 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
     "attempts": (int,),
     "base_url": (str,),
     "body": (bytes,),
+    "bridge": (str, _NONE),
     "broadcast": (int, _NONE),
     "changed": (int,),
     "client_action_id": (str, _NONE),

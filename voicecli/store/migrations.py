@@ -217,4 +217,5 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     -- What there is to say of the reply to a VCA: why an application's was rejected, say.
     ALTER TABLE events ADD COLUMN remark TEXT;
     """,
+    "ALTER TABLE broadcast_rows ADD COLUMN bridge TEXT",  # what became of the second leg
 )
