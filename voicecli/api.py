@@ -89,8 +89,9 @@ class Operation(Generic[T]):
         path = self.path if self.path.startswith("/api/") else subaccount + self.path
         return HttpRequest(self.method, base_url.rstrip("/") + path, headers, body)
 
-    def read(self, answer: Answer) -> T:
-        """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable.
+    def read(self, answer: Answer, *, api_key: str = "") -> T:
+        """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable; none of them
+        quotes the key, should it be echoed.
 
         Only what proves that nothing happened is a refusal: 8x8's word (NOT_CREATED), or an HTTP status
         that is given before a request is carried out. All else leaves the outcome unknown.
@@ -107,9 +108,9 @@ class Operation(Generic[T]):
                 retry_after=_seconds(answer.headers.get("retry-after", "")),
             )
         if document is not None and status == "NOT_CREATED":
-            raise _refused(answer, document, self.private)
+            raise _refused(answer, document, self.private, api_key)
         if answer.status in _REFUSALS | self.refusals:
-            raise _refused(answer, document or {}, self.private)
+            raise _refused(answer, document or {}, self.private, api_key)
         if answer.status in _REDIRECTS:
             raise Refused(
                 f"The server says that the API is elsewhere (HTTP {answer.status}).",
@@ -169,7 +170,7 @@ def _code(document: Json) -> int | None:
     return vocabulary.code(document.get("statusCode", document.get("code")))
 
 
-def _refused(answer: Answer, document: Json, private: Sequence[str]) -> Refused:
+def _refused(answer: Answer, document: Json, private: Sequence[str], api_key: str) -> Refused:
     code = _code(document)
     if code is None or code in (0, 1):
         code = answer.status
@@ -180,7 +181,7 @@ def _refused(answer: Answer, document: Json, private: Sequence[str]) -> Refused:
     own_words = document.get("statusMessage", document.get("message"))
     # Whole or not at all: a secret that is echoed and cut off could not be masked any more.
     quotable = isinstance(own_words, str) and 0 < len(own_words) <= MAX_QUOTE
-    if isinstance(own_words, str) and any(secret in own_words for secret in _telling(private)):
+    if isinstance(own_words, str) and any(secret in own_words for secret in _telling(private, api_key)):
         quotable = False
     quoted = f", in its words: {own_words}" if quotable else ""
     source = "8x8 refused" if document else f"The server refused with {_nature(answer)}"
@@ -193,8 +194,10 @@ def _refused(answer: Answer, document: Json, private: Sequence[str]) -> Refused:
     )
 
 
-def _telling(texts: Sequence[str]) -> Iterator[str]:
-    """What would give a message away: the whole of it, and the codes in it."""
+def _telling(texts: Sequence[str], api_key: str) -> Iterator[str]:
+    """The key, and what would give a message away: the whole of it, and the codes in it."""
+    if api_key:
+        yield api_key
     for text in texts:
         yield text
         yield from (word for word in re.findall(r"\w*\d\w*", text) if len(word) > 2)

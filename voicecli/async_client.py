@@ -100,7 +100,8 @@ class AsyncClient:
         async with self._turns:
             if self._http is None:
                 raise ConfigurationError("The client is not open.", hint="Use it in an async with.")
-            return operation.read(await self._exchange(self._http, request, operation))
+            answer = await self._exchange(self._http, request, operation)
+            return operation.read(answer, api_key=self._account.api_key)
 
     async def _exchange(
         self, http: aiohttp.ClientSession, request: HttpRequest, operation: Operation[T]

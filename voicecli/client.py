@@ -212,7 +212,7 @@ class Client(Operations):
             answer = exchange.answer()
             if not (in_time or answer.complete):
                 raise operation.lost(f"8x8's answer took longer than {self._request_timeout:g} s")
-            return operation.read(answer)
+            return operation.read(answer, api_key=self._account.api_key)
         except VoicecliError as error:
             if isinstance(error, Refused):
                 self.in_doubt = None

@@ -1,7 +1,9 @@
-"""Addresses: which of them are this machine."""
+"""Addresses: which of them are this machine; and requests that a web page makes somebody's browser send."""
 
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -11,3 +13,34 @@ def is_loopback(host: str) -> bool:
     with suppress(ValueError):
         return ip_address(host).is_loopback
     return host == "localhost"
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, or of a domain without https://, in lower case; nothing where there is none."""
+    with suppress(ValueError):
+        return (urlsplit(url if "://" in url else f"https://{url}").hostname or "").removesuffix(".")
+    return ""
+
+
+def is_from_web_page(headers: Mapping[str, str]) -> bool:
+    """Whether a browser sent it for a web page. Browsers put Origin into whatever is no plain GET, and
+    Sec-Fetch-Site into all that they send to this machine; a page can suppress neither (Fetch Standard,
+    3.2; Fetch Metadata, 2.3). Nothing else sends them."""
+    return "Origin" in headers or "Sec-Fetch-Site" in headers
+
+
+def is_own_host(host_header: str | None, names: Container[str]) -> bool:
+    """Whether a Host header means this machine: by an address, as localhost, or by one of ``names`` (in lower
+    case). Any other name can be that of a web page's own server, which was told to be this machine once the
+    page was loaded (DNS rebinding); then the browser takes a request to it for one of the same origin. An
+    address can't be, and browsers never leave Host out."""
+    if host_header is None:
+        return True
+    host = host_header.strip().lower()
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    name = name.removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost") or name in names:
+        return True
+    with suppress(ValueError):
+        return bool(ip_address(name))
+    return False

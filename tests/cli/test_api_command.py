@@ -146,3 +146,22 @@ def test_numbers_that_json_does_not_have_are_null(run: Program) -> None:
     with server(answering(http("200 OK", b'{"a": NaN, "b": [1e999]}'))) as (url, _):
         done = run("api", "GET", "/numbers", "--json", env=environment(url))
     assert done.out == '{"a": null, "b": [null]}\n'
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_dry_run_hides_what_is_named_as_a_secret_at_any_depth(run: Program, flags: list[str]) -> None:
+    body = {"Password": 'p"wörd\\', "nested": [{"client_SECRET": 'p"wörd\\2', "note": 'is p"wörd\\2'}]}
+    done = run(
+        "api",
+        "POST",
+        "/x",
+        "--data",
+        json.dumps(body),
+        "--dry-run",
+        *flags,
+        env=environment("http://[::1]:9"),
+    )
+    assert done.code == 0
+    assert "rd\\" not in done.out
+    document = done.json["body"] if flags else json.loads(done.out.partition("\n\n")[2])
+    assert document == {"Password": "***", "nested": [{"client_SECRET": "***", "note": "is ***"}]}

@@ -1,8 +1,8 @@
 """``voicecli api``: any request of the Voice API, for what has no command."""
 
-import json
 import re
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote
 
 import typer
 
@@ -13,6 +13,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
+from voicecli.output.secrets import secret_values
 from voicecli.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ EXAMPLES = """Examples:
   voicecli api POST /callflows --data @callflow.json --dry-run"""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATH = re.compile(r"/(?!/)[!-~]*", re.ASCII)  # from a slash on, so that no other host can be meant
-_SECRET = ("password", "httpAuthHeader")  # fields of 8x8's requests
 
 
 def api(
@@ -61,7 +61,7 @@ def api(
     body = None if data is None else _body(context, data)
     if body is not None and verb == "GET":
         raise InvalidInput("A GET has no --data.", hint="Put it into PATH, after a question mark.")
-    secrets = [text for name in _SECRET if (text := untrusted.text((body or {}).get(name)))]
+    secrets = [*secret_values(body)]
     for secret in secrets:
         context.output.hide(secret)
     operation = _operation(verb, path, body, private=(*secrets, *_said(body or {})))
@@ -83,13 +83,12 @@ def api(
             answer = _place(
                 context, settings, client, request, operation, call_unsubscribed=call_unsubscribed
             )
-    words = json.dumps(answer, indent=2, ensure_ascii=False)
-    context.output.result(words, answer, happened=operation.changes)
+    context.output.result(context.output.json_for_people(answer), answer, happened=operation.changes)
 
 
 def _call(method: str, path: str, body: Json) -> CallRequest | None:
     """The call that a request places, as far as it can be read; None where it places none."""
-    place = path.partition("?")[0].rstrip("/")
+    place = unquote(path.partition("?")[0]).rstrip("/")
     if method != "POST" or not place.endswith("/callflows"):
         return None
     actions = body.get("callflow")

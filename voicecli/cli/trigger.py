@@ -117,7 +117,7 @@ def trigger(
     made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
     url = None if to is None else receiver_url(options.web_url(to, "--to"), made.type)
     if dry_run:
-        context.output.result(json.dumps(made.event, indent=2), made.event)
+        context.output.result(context.output.json_for_people(made.event), made.event)
         return
     if url is None:
         example = f"voicecli trigger {made.type.lower()} --to http://127.0.0.1:5678"

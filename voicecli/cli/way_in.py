@@ -99,7 +99,14 @@ def listening_plan(
         public_url=public_url,
         tunnel=_tunnel(settings, way_in) if tunnelled else None,
         force=force,
+        names=_names(settings),
     )
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """By which hosts it may be reached, whatever brings requests here."""
+    url = settings.get("public_url")
+    return () if url is None else (urls.host_of(url),)
 
 
 def _is_bare(way_in: WayIn, settings: Settings) -> bool:

@@ -7,18 +7,19 @@ import ipaddress
 import json
 import logging
 import secrets
+import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import orjson
 from aiohttp import HttpVersion11, web
 from aiohttp.http import HttpProcessingError
 
-from voicecli import api, events
+from voicecli import api, events, urls
 from voicecli.errors import StoreFailed
 from voicecli.events import Event, Received
 from voicecli.listener.forward import Forwarder
@@ -66,8 +67,11 @@ class _Arrival(NamedTuple):
 class Listener:
     """The receiver. ``shown`` gets each event once it is on disk; ``trouble`` gets what a person must know.
 
-    Without ``token`` everybody may report events. ``only_8x8`` refuses those that a proxy says came from
-    elsewhere. ``refused`` counts the requests that were turned away, by reason.
+    Without ``token`` everybody may report events who gets here, but no web page that is open on this machine:
+    then whatever a browser sends for a page is refused, and a Host that is neither this machine nor one of
+    ``names``, the hosts of its public URLs. With a token neither is looked at: a page does not know it, and a
+    proxy may have put in any Host. ``only_8x8`` refuses events that a proxy says came from elsewhere.
+    ``refused`` counts the requests that were turned away, by reason.
     """
 
     def __init__(
@@ -81,11 +85,14 @@ class Listener:
         forwarder: Forwarder | None = None,
         make_call: Route | None = None,
         only_8x8: bool = False,
+        names: Iterable[str] = (),
     ) -> None:
         self.refused: dict[str, int] = {}
         self.instance = secrets.token_hex(8)  # by which /health can be told to be this one's
         self._recorder = recorder
         self._credentials = _credentials(token)
+        self._names = {*names, *_names_of_this_machine()}
+        self._advised: set[str] = set()  # reasons for a refusal that were explained
         self._shown = shown
         self._trouble = trouble
         self._replier = replier
@@ -97,6 +104,7 @@ class Listener:
             OrderedDict()
         )  # by the event that is answered
         self._late: set[asyncio.Task[None]] = set()  # keep VCAs that are answered already
+        self._unshown: list[Received] = []
         self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
         self._first = 0  # the lowest number that was new to this run, once there is one
         self._forgotten = 0  # the highest number that is not among the known ones any more
@@ -116,6 +124,7 @@ class Listener:
                 keepalive_timeout=IDLE_TIMEOUT,
                 lingering_time=1.0,
                 auto_decompress=False,
+                request_factory=partial(_Request, loop=asyncio.get_running_loop()),
             ),
             shutdown_timeout=FINISH_TIMEOUT,
         )
@@ -137,6 +146,10 @@ class Listener:
             for task in late:
                 task.cancel()
             await asyncio.wait(late)
+
+    def add_name(self, public_url: str) -> None:
+        """It is reached at this URL from now on, too."""
+        self._names.add(urls.host_of(public_url))
 
     # -- requests ------------------------------------------------------------------------------------
 
@@ -162,6 +175,8 @@ class Listener:
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
+        if self._credentials is None and (reason := self._not_local(request.headers, path)):
+            return self._refuse(403, reason)
         if path == "/health":
             return _json({"status": "ok", "service": "voicecli", "instance": self.instance})
         if not self._authorised(request.headers.get("Authorization", "")):
@@ -187,11 +202,35 @@ class Listener:
     def _authorised(self, given: str) -> bool:
         if self._credentials is None:
             return True
-        proof = given.encode(errors="replace")
+        scheme, blank, rest = given.strip().partition(" ")
+        known = (
+            f"{scheme.lower()} {rest.lstrip()}" if blank else scheme
+        )  # a scheme has any case (RFC 9110, 11.1)
+        proof = known.encode(errors="replace")
         fits = False
         for credential in self._credentials:  # all are compared, so that the time taken tells nothing
             fits |= hmac.compare_digest(proof, credential)
         return fits
+
+    def _not_local(self, headers: Mapping[str, str], path: str) -> str:
+        """Why a request without a token is refused; nothing where it is fine. A page may ask for /health: it
+        can't read the answer."""
+        host = headers.get("Host")
+        if not urls.is_own_host(host, self._names):
+            reason = "not for this machine"
+            advice = (
+                f"A request for the host {host} was refused. Without a token only names of this machine and "
+                "the host of its public URL are taken: give --public-url, or set WEBHOOK_AUTH_TOKEN."
+            )
+        elif path != "/health" and urls.is_from_web_page(headers):
+            reason = "from a web page"
+            advice = f"A web page was refused that tried to report an event ({headers.get('Origin', '?')})."
+        else:
+            return ""
+        if reason not in self._advised:
+            self._advised.add(reason)
+            self._trouble(advice)
+        return reason
 
     def _refuse(self, status: int, reason: str, headers: Mapping[str, str] = {}) -> web.Response:
         self._count(reason)
@@ -304,7 +343,9 @@ class Listener:
         number, times = recorded
         # What came before, but to another run, or without an answer, is news here.
         again = times > 1 and (number in self._known or 0 < self._first <= number <= self._forgotten)
-        self._shown(
+        if not self._unshown:
+            asyncio.get_running_loop().call_soon(self._show_all)
+        self._unshown.append(
             Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
         )
         if times == 1:
@@ -314,6 +355,17 @@ class Listener:
             if len(self._known) > REMEMBERED:
                 self._forgotten = max(self._forgotten, self._known.popitem(last=False)[0])
         return again
+
+    def _show_all(self) -> None:
+        """Those that one commit has kept are answered first, and then shown together: one by one, in between
+        the answers, takes twice as long."""
+        unshown, self._unshown = self._unshown, []
+        for received in unshown:
+            try:
+                self._shown(received)
+            except Exception as error:  # noqa: BLE001 - it is kept, and answered
+                self._known.pop(received.id, None)  # it is news when it comes again
+                self._tell(error)
 
     # -- calls ---------------------------------------------------------------------------------------
 
@@ -384,6 +436,13 @@ def _head(_second: int) -> bytes:
     return "\r\n".join((*head, "Content-Length: ")).encode()
 
 
+class _Request(web.BaseRequest):
+    """A request whose answer does not say which software, in which version, it comes from."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
+
+
 class _NoHttp(logging.Handler):
     """Of what aiohttp refuses by itself, it tells nobody but its log."""
 
@@ -397,11 +456,17 @@ class _NoHttp(logging.Handler):
 
 
 def _credentials(token: str | None) -> list[bytes] | None:
-    """All that the Authorization header may say."""
+    """All that the Authorization header may say, the scheme in lower case."""
     if token is None:
         return None
     basic = base64.b64encode(f"{USER}:{token}".encode()).decode()
-    return [text.encode() for text in (token, f"Bearer {token}", f"Basic {basic}")]
+    return [text.encode() for text in (token, f"bearer {token}", f"basic {basic}")]
+
+
+def _names_of_this_machine() -> set[str]:
+    name = socket.gethostname().lower()
+    short = name.partition(".")[0]
+    return {name, short, f"{short}.local"} - {""}
 
 
 def _sender(request: web.BaseRequest) -> str:

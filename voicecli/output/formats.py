@@ -1,7 +1,6 @@
 """The formats: for people, as JSON, and quiet. stdout is the answer, stderr is the talk."""
 
 import codecs
-import json
 import os
 import shutil
 import textwrap
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from voicecli import interrupts
 from voicecli.errors import OutputFailed, VoicecliError
+from voicecli.output import documents
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 from voicecli.output.safe import visible
+from voicecli.output.secrets import Secrets
 
 if TYPE_CHECKING:
     from voicecli.output.stream import Stream
-
-MIN_SECRET = 4  # characters: to mask less would garble words and hide nothing
 
 
 class Output:
@@ -34,7 +33,7 @@ class Output:
         self._err = err
         self._colours = colours
         self._live = live
-        self._secrets: set[str] = set()
+        self._secrets = Secrets()
         self._painters: dict[TextIO, Painter] = {}
         self._progress: Sequence[str] = ()  # its lines on the screen
 
@@ -44,13 +43,16 @@ class Output:
             _give_up_on(self._out)
 
     def hide(self, secret: str) -> None:
-        """From now on show *** for this text, wherever it comes from, and as JSON writes it, too."""
-        if len(secret) >= MIN_SECRET:
-            self._secrets |= {secret, json.dumps(secret)[1:-1]}
+        """From now on show *** for this text, wherever it comes from and however it is written."""
+        self._secrets.add(secret)
 
     def hide_nothing(self) -> None:
         """For what is nobody's secret, and must be right to the letter: the sandbox's variables."""
-        self._secrets.clear()
+        self._secrets.show_all()
+
+    def json_for_people(self, document: object) -> str:
+        """JSON for the text of a ``result``, without its secrets."""
+        return documents.for_people(self._secrets.masked_document(document))
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
@@ -183,7 +185,7 @@ class Output:
     def error(self, error: VoicecliError) -> None:
         for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
             if text:
-                line = self._wrapped(f"{word} {visible(text)}")
+                line = self._wrapped(f"{word} {visible(self._masked(text))}")  # a secret may have blanks
                 self._talk(self._coloured(word, style) + line.removeprefix(word))
 
     def traceback(self, error: BaseException) -> None:
@@ -199,7 +201,7 @@ class Output:
             from rich.console import Console
 
             console = Console(file=stream, highlight=False, markup=False, emoji=False)
-            self._painters[stream] = Painter(console)
+            self._painters[stream] = Painter(console, mask=self._masked)
         return self._painters[stream]
 
     def _row(self, line: str) -> None:
@@ -266,9 +268,7 @@ class Output:
             _give_up_on(self._err)
 
     def _masked(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self._secrets.masked(text)
 
     def _wrapped(self, line: str) -> str:
         """One line in a pipe; on a terminal, broken between words."""
@@ -320,10 +320,10 @@ class Json(Output):
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
-        self._answer(_document(data), text if happened else "")
+        self._answer(documents.for_programs(data), text if happened else "")
 
     def row(self, row: Row) -> None:
-        self._row(_document(row.data()))
+        self._row(documents.for_programs(row.data()))
 
     def _heading(self, row: Row) -> None:
         """Nothing."""
@@ -334,10 +334,10 @@ class Json(Output):
     def figure(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
-        self._row(_document(data))
+        self._row(documents.for_programs(data))
 
     def warning(self, text: str) -> None:
-        self._talk(json.dumps({"warning": {"message": text}}))
+        self._talk(documents.for_programs({"warning": {"message": text}}))
 
     def note(self, text: str) -> None:
         """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
@@ -347,17 +347,13 @@ class Json(Output):
         return False
 
     def error(self, error: VoicecliError) -> None:
-        self._talk(json.dumps({"error": error.data()}))
+        self._talk(documents.for_programs({"error": error.data()}))
+
+    def _masked(self, text: str) -> str:
+        return self._secrets.masked_lines(text)
 
 
 FORMATS = {"people": Output, "json": Json, "quiet": Quiet}
-
-
-def _document(data: Mapping[str, object]) -> str:
-    try:
-        return json.dumps(data, allow_nan=False)
-    except ValueError:  # NaN is no JSON, yet what came from outside may have it
-        return json.dumps(json.loads(json.dumps(data), parse_constant=lambda _: None))
 
 
 def _give_up_on(stream: TextIO) -> None:

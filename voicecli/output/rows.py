@@ -80,10 +80,15 @@ def _aligned(columns: Sequence[Column], cells: Sequence[str]) -> str:
 
 
 class Painter:
-    """Paints rows for a terminal, some ten times faster than a rich table: thousands can come in a second."""
+    """Paints rows for a terminal, some ten times faster than a rich table: thousands can come in a second.
 
-    def __init__(self, console: "Console") -> None:
+    ``mask`` hides the secrets in a text: before it is cut or broken into lines, since a part of one could not
+    be found any more.
+    """
+
+    def __init__(self, console: "Console", mask: Callable[[str], str] = str) -> None:
         self._console = console
+        self._mask = mask
         self._paint = cache(self._brush)
 
     def painted(self, row: Row, width: int) -> str:
@@ -103,7 +108,7 @@ class Painter:
         from rich.cells import cell_len, set_cell_size
 
         start = sum(column.width + 2 for column in columns[:-1])
-        *first, last = (visible(cell) for cell in cells)
+        *first, last = (self._shown(cell) for cell in cells)
         painted = ""
         for column, text, style in zip(columns, first, styles, strict=False):
             fits = text if cell_len(text) <= column.width else set_cell_size(text, column.width - 1) + "…"
@@ -115,19 +120,22 @@ class Painter:
 
     def lines(self, text: str, style: str, width: int) -> list[str]:
         """Text on as many lines as it takes, broken between words."""
-        return [self._paint(style)(line) for line in self._wrapped(visible(text), width)]
+        return [self._paint(style)(line) for line in self._wrapped(self._shown(text), width)]
 
     def line(self, text: str, style: str, width: int) -> str:
         """One line that ends where the terminal does."""
         from rich.cells import cell_len, set_cell_size
 
-        text = visible(text)
+        text = self._shown(text)
         return self._paint(style)(text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…")
 
     def _wrapped(self, text: str, width: int) -> list[str]:
         from rich.text import Text
 
         return [line.plain.rstrip() for line in Text(text).wrap(self._console, width)]
+
+    def _shown(self, text: str) -> str:
+        return visible(self._mask(text))
 
     def _brush(self, style: str) -> Callable[[str], str]:
         """What the console puts around a text of this style: colours, or nothing where none are wanted."""

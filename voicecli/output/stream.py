@@ -3,7 +3,6 @@
 Writing has a thread of its own: whoever stops their terminal or pipe stops the screen, not the listener.
 """
 
-import json
 import shutil
 import threading
 from collections import deque
@@ -12,6 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from voicecli.errors import OutputFailed
+from voicecli.output.documents import for_streams
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 
 INTERVAL = 0.05  # seconds between two writes
@@ -137,10 +137,10 @@ class JsonStream(Stream):
     """JSON Lines."""
 
     def add(self, row: Row) -> None:
-        self._put(_json(row.data()), is_row=True)
+        self._put(for_streams(row.data()), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
-        self._put(_json(record or {"record": "note", "text": text}), is_row=False)
+        self._put(for_streams(record or {"record": "note", "text": text}), is_row=False)
 
 
 class LiveStream(Stream):
@@ -200,17 +200,3 @@ class LiveStream(Stream):
             hidden += 1
         more = [self._painter.line(f"… and {hidden:,} more", "dim", width - 1)] if hidden and room else []
         return more + [line for lines in painted for line in lines]
-
-
-def _json(data: Mapping[str, object]) -> str:
-    """In ASCII, which no terminal obeys."""
-    import orjson
-
-    try:
-        text = orjson.dumps(data).decode()
-        if text.isascii():
-            return text
-    except orjson.JSONEncodeError:  # for halves of characters, and numbers of over 64 bits
-        text = json.dumps(data)
-    plain = json.loads(text, parse_constant=lambda _: None)  # NaN is no JSON
-    return json.dumps(plain, separators=(",", ":"))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from voicecli import callflow, rules
+from voicecli import callflow, rules, urls
 from voicecli.api import WEBHOOK_TYPES
 from voicecli.rules import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
@@ -156,6 +156,8 @@ class Sandbox:
         return response
 
     def _turned_away(self, request: web.Request) -> web.Response | None:
+        if urls.is_from_web_page(request.headers) or not urls.is_own_host(request.headers.get("Host"), ()):
+            return failure(403, "The sandbox is for this machine, and for no web page")
         if request.headers.get("Authorization") != f"Bearer {API_KEY}":
             return failure(401, "Authentication header not found or token invalid")
         subaccount = request.match_info.get("subaccount")
