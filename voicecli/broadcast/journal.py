@@ -54,7 +54,7 @@ class RowState(StrEnum):
 
 class Row(NamedTuple):
     """A row of a list. What is below ``attempts`` is about the last attempt. Times are in microseconds since
-    1970, UTC; ``seconds`` is how long the call was talked on."""
+    1970, UTC; ``seconds`` is how long the call was talked on, ``bridge`` what became of a second leg."""
 
     line: int
     destination: str
@@ -66,6 +66,7 @@ class Row(NamedTuple):
     digits: str | None = None
     seconds: float | None = None
     reason: str | None = None
+    bridge: str | None = None
 
 
 class Broadcast(NamedTuple):
@@ -404,6 +405,12 @@ def counts(store: Store, broadcast: Broadcast) -> list[Count]:
     return list(store.read(count, query, (broadcast.number,)))
 
 
+def bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
+    """What became of second legs, and how often."""
+    which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
+    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
+
+
 def delete(store: Store, broadcast: Broadcast) -> None:
     """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
     deleted = STEP
@@ -439,12 +446,12 @@ def _locked(store: Store, broadcast_id: str) -> Lock:
 
 
 _OF = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"
-_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason"
+_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
 _REPLACE = (
     "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
-    " seconds = ?, reason = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
+    " seconds = ?, reason = ?, bridge = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
 )
-_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 10})"  # noqa: S608
+_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
 
 
 def _select(store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]) -> Iterator[Row]:
