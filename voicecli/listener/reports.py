@@ -18,7 +18,7 @@ from voicecli.errors import ConfigurationError, InUse, VoicecliError
 from voicecli.listener import health
 from voicecli.listener.presence import Guest
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
-from voicecli.listener.registration import Registration
+from voicecli.listener.registration import IGNORED, Registration
 from voicecli.listener.service import Plan, Service, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.locks import Lock
@@ -145,6 +145,11 @@ class Reports:
             plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()
+            for check in self._registration.checks():
+                if check.type in self._needed and not check.is_ok:
+                    await to_its_end(service.__aexit__(None, None, None))
+                    advice = "Set it in 8x8 Connect, or ask 8x8 why it is ignored."
+                    raise ConfigurationError(f"{check.words} {IGNORED}", hint=advice)
             self._service = service
             self._receiver = here(VCA) if self._registration.leads_here(VCA) else others
         finally:
