@@ -260,7 +260,7 @@ class Journal:
         store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
         nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
         calling the same people."""
-        self.see_that_it_is_there()
+        self.store.see_that_it_is_there()
         number = self.broadcast.number
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
@@ -279,14 +279,6 @@ class Journal:
                 earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
                 change(earlier, (first - 1, number, first - 1))
         return numbers
-
-    def see_that_it_is_there(self) -> None:
-        """Raises StoreFailed where what is written could not be found later."""
-        if not self.store.is_there():
-            raise StoreFailed(
-                f"The store {self.store.path} was removed or replaced.",
-                hint="Who was called since nobody can tell from it.",
-            )
 
     def row(self, line: int) -> Row | None:
         """As it stands."""
