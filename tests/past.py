@@ -46,7 +46,9 @@ def event(
     return {**document, "payload": {**payload, **fields}}
 
 
-def keep(home: Path, document: object, *, ago: float = 0, reply: str | None = None) -> int:
+def keep(
+    home: Path, document: object, *, ago: float = 0, reply: str | None = None, remark: str | None = None
+) -> int:
     """Keep an event that came so many seconds ago; its number. Bytes are kept as they are."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     read = events.parse(body)
@@ -54,7 +56,10 @@ def keep(home: Path, document: object, *, ago: float = 0, reply: str | None = No
     received = time.time_ns() // 1000 - int(ago * 1e6)
     kept = KeptEvent(received, read.type, read.session_id, read.identity(lambda: body), reply, body)
     with Store(home) as store:
-        return store.record([kept])[0].id
+        number = store.record([kept])[0].id
+        if reply is not None:
+            store.replied([(reply, remark, number)])
+        return number
 
 
 def keep_a_call(

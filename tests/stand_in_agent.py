@@ -54,6 +54,8 @@ class Faults:
     dies_once_after: float | None = None  # the first run only
     loses_session_after: float | None = None  # from its first endpoint on
     regains_session_after: float = 0.1
+    loses_session_for_ever_after: float | None = None  # the first run only: ngrok takes its URL for another's
+    deaf_after: float | None = None  # the first run only: its URLs are offline, and it does not notice
     hangs_on_delete: bool = False
     chatter: int = 0  # bytes that it logs for each request, before it answers
     babble: bool = False  # odd lines in its log
@@ -114,6 +116,7 @@ class Agent:
         self.endpoints: dict[str, dict[str, Any]] = {}
         self.upstreams: dict[str, tuple[ThreadingHTTPServer, int | None]] = {}
         self.timers_started = False
+        self.offline = False  # ngrok does not lead its URLs here
         self.lock = threading.Lock()
 
     @staticmethod
@@ -208,12 +211,29 @@ class Agent:
             threading.Timer(after, os._exit, [1]).start()
         if self.faults.loses_session_after is not None:
             threading.Timer(self.faults.loses_session_after, self.lose_session).start()
+        if self.first_run and self.faults.loses_session_for_ever_after is not None:
+            threading.Timer(self.faults.loses_session_for_ever_after, self.lose_session_for_ever).start()
+        if self.first_run and self.faults.deaf_after is not None:
+            threading.Timer(self.faults.deaf_after, self.go_offline).start()
 
     def lose_session(self) -> None:
         gone = "session closed, starting reconnect loop"
         self.log("eror", gone, obj="tunnels.session", err="read EOF from remote peer")
         time.sleep(self.faults.regains_session_after)
         self.start_session()
+
+    def lose_session_for_ever(self) -> None:
+        """As after the machine has slept."""
+        self.go_offline()
+        gone = "session closed, starting reconnect loop"
+        self.log("eror", gone, obj="tunnels.session", err="read EOF from remote peer")
+        bound = "failed to start tunnel: the URL is already bound to another tunnel session ERR_NGROK_334"
+        while True:
+            time.sleep(0.05)
+            self.log("eror", "failed to reconnect session", obj="tunnels.session", err=bound)
+
+    def go_offline(self) -> None:
+        self.offline = True
 
     def open_endpoint(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """What POST does: the status and the answer."""
@@ -337,6 +357,9 @@ class Proxy(Answering):
     def do_GET(self) -> None:
         host, port = self.arguments
         faults = self.agent.faults
+        if self.agent.offline:
+            self.answer(404, b"ERR_NGROK_3200", [("Ngrok-Error-Code", "ERR_NGROK_3200")])
+            return
         for _ in range(-(-faults.chatter // 200)):
             self.agent.log("info", "join connections", obj="join", id="x" * 150)
         self.agent.log("info", "join connections", obj="join", l=f"{host}:{port}")

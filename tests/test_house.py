@@ -37,6 +37,7 @@ FLOORS = (
         "clock",
         "connection",
         "download",
+        "interrupts",
         "locks",
         "operations",
         "output",

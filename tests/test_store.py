@@ -61,9 +61,8 @@ def test_a_store_of_the_first_kind_keeps_its_events(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as older:
         older.setattr(store, "MIGRATIONS", MIGRATIONS[:1])
         with Store(tmp_path) as kept:
-            kept.record([event(1), event(2)])
+            kept.record([event(1), event(2)._replace(reply="hangup")])
             kept.record([event(1)])
-            kept.replied([("hangup", 2)])
     with Store(tmp_path) as kept:
         assert kept.record([event(2), event(3)])[0] == Recorded(2, 2)
     assert rows(tmp_path, "id, times, reply")[:2] == [(1, 2, None), (2, 2, "hangup")]
@@ -73,7 +72,7 @@ def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:
     body = bytes(range(256))
     with Store(tmp_path) as kept:
         kept.record([KeptEvent(1, "VCA", "", b"k" * 16, "hangup", body)])
-        kept.replied([("say, hangup", 1)])
+        kept.replied([("say, hangup", None, 1)])
     assert rows(tmp_path, "body, reply") == [(body, "say, hangup")]
 
 

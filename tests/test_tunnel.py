@@ -31,6 +31,7 @@ from voicecli.tunnel import ngrok as ngrok_module
 from voicecli.tunnel.advice import advice
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
+from voicecli.tunnel.supervision import LIMITS, Limits, Probe, Supervisor
 
 REAL_TOKEN = os.environ.get("NGROK_AUTHTOKEN")  # before the fixture that clears the environment
 REAL_PATH = os.environ["PATH"]
@@ -130,7 +131,14 @@ async def subject(folder: Path) -> AsyncIterator[Subjects]:
     """Makes tunnels to the stand-in agent, with the faults given in a dictionary."""
     made: list[Subject] = []
 
-    def make(faults: dict[str, Any] | None = None, *, deadline: float = DEADLINE, **options: Any) -> Subject:
+    def make(
+        faults: dict[str, Any] | None = None,
+        *,
+        deadline: float = DEADLINE,
+        limits: Limits = LIMITS,
+        probe: Probe | None = None,
+        **options: Any,
+    ) -> Subject:
         options.setdefault("agent_path", folder / "ngrok")
         if faults is not None or not (folder / "ngrok").exists():
             write_agent(folder, **(faults or {}))
@@ -141,6 +149,8 @@ async def subject(folder: Path) -> AsyncIterator[Subjects]:
             deadline=deadline,
             on_change=changes.put_nowait,
             on_note=notes.append,
+            probe=probe,
+            limits=limits,
         )
         made.append(Subject(ngrok, changes, notes))
         return made[-1]
@@ -853,6 +863,93 @@ async def test_an_agent_that_loses_its_way_to_ngrok_and_finds_it_again_is_told(
     assert await one.change() == Change(True, url, "", None)
     assert one.ngrok.url == url
     assert len(pids(folder)) == 1
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_agent_that_never_gets_its_session_back_is_started_anew(
+    subject: Subjects, folder: Path, listener: int
+) -> None:
+    one = subject({"loses_session_for_ever_after": 0.05}, port=listener, limits=Limits(without_session=0.3))
+    old = await one.ngrok.start()
+    reasons = []
+    while not (change := await one.change()).up:
+        reasons.append(change.reason)
+        assert change.url == old
+    assert reasons[0].startswith("The ngrok agent has lost its way to ngrok")
+    assert reasons[-1] == "The ngrok agent had no session for 0.3 s, and is started anew."
+    assert (await post(f"{change.url}/x"))["path"] == "/x"
+    assert [is_alive(pid) for pid in pids(folder)] == [False, True]
+    assert one.changes.empty()
+
+
+async def leads_here(url: str) -> str | None:
+    """Whether a URL is answered by the listener of these tests."""
+    async with aiohttp.ClientSession() as http, http.get(url) as response:
+        return None if response.status == 201 else f"HTTP {response.status}"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_anew(
+    subject: Subjects, folder: Path, listener: int
+) -> None:
+    limits = Limits(probe_every=0.05, probe_again_after=0.02)
+    one = subject({"deaf_after": 0.1}, port=listener, limits=limits, probe=leads_here)
+    old = await one.ngrok.start()
+    down, up = await one.change(), await one.change()
+    assert down.reason == f"{old} does not lead here any more (HTTP 404): the ngrok agent is started anew."
+    assert (down.up, up.up, up.url) == (False, True, one.ngrok.url)
+    assert [is_alive(pid) for pid in pids(folder)] == [False, True]
+
+
+async def test_a_machine_that_has_slept_has_its_url_probed_at_once(
+    subject: Subjects, folder: Path, listener: int
+) -> None:
+    limits = Limits(probe_every=3600, probe_again_after=0.02)
+    one = subject({"deaf_after": 0}, port=listener, limits=limits, probe=leads_here)
+    url = await one.ngrok.start()
+    await until(lambda: asyncio.run(leads_here(url)))
+    one.ngrok.look()
+    assert not (await one.change()).up
+    assert (await one.change()).up
+
+
+@pytest.mark.usefixtures("quick")
+async def test_agents_that_do_not_work_are_started_further_and_further_apart(
+    subject: Subjects, folder: Path
+) -> None:
+    async def fail(_url: str) -> str | None:
+        return "there was no answer"
+
+    one = subject(limits=Limits(probe_every=0.01, probe_again_after=0.01), probe=fail)
+    await one.ngrok.start()
+    pauses: list[float | None] = []
+    while len(pauses) < 4:
+        if not (change := await one.change()).up:
+            pauses.append(change.retry_in)
+    assert pauses == [0.01, 0.02, 0.04, 0.04]
+
+
+async def test_a_supervisor_takes_one_failure_for_a_chance(listener: int) -> None:
+    answers = iter(["x", "x", None, "x", None, "x", "x", "y"])
+
+    async def probe(_url: str) -> str | None:
+        return next(answers)
+
+    supervisor = Supervisor("u", probe, Limits(probe_every=0, probe_again_after=0), probe_now=True)
+    reason = await asyncio.wait_for(supervisor.until_unfit(), DEADLINE)
+    assert reason == "u does not lead here any more (y): the ngrok agent is started anew."
+    assert [*answers] == []
+
+
+async def test_a_session_that_comes_back_in_time_is_waited_for() -> None:
+    supervisor = Supervisor("u", None, Limits(without_session=0.2), probe_now=False)
+    waiting = asyncio.create_task(supervisor.until_unfit())
+    supervisor.session(is_there=False)
+    await asyncio.sleep(0)
+    supervisor.session(is_there=True)
+    assert (await asyncio.wait({waiting}, timeout=0.4))[0] == set()
+    supervisor.session(is_there=False)
+    assert "had no session" in await asyncio.wait_for(waiting, DEADLINE)
 
 
 async def test_stop_ends_the_wait_for_the_next_attempt(subject: Subjects, folder: Path) -> None:

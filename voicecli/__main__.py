@@ -1,5 +1,7 @@
 """The program's entry: ``voicecli`` and ``python -m voicecli``."""
 
+# Not signal: that loads as much as takes 5 ms, in which Python's own handler may raise anywhere.
+import _signal  # type: ignore[import-not-found]
 import gc
 import sys
 
@@ -11,6 +13,7 @@ def main() -> None:
 
             show_version()
             sys.exit()
+        _note_signals()
         gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
         from voicecli.cli.app import run
         from voicecli.cli.interrupts import ignore
@@ -19,8 +22,19 @@ def main() -> None:
         ignore()  # the answer is out: nothing is left to interrupt
         gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
         sys.exit(code)
-    except KeyboardInterrupt:  # while loading; ``run`` sees to its own
+    except KeyboardInterrupt:  # before signals are noted; ``run`` sees to all others
         sys.exit(130)
+
+
+def _note_signals() -> None:
+    """From now on Ctrl-C, SIGTERM and SIGHUP take effect where ``interrupts`` lets them, where nobody has
+    other plans for them, such as nohup."""
+    from voicecli import interrupts
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(_signal, name, None)  # Windows has no SIGHUP
+        if number is not None and _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
+            _signal.signal(number, lambda number, _frame: interrupts.note(number))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
 
-from voicecli import account, api, connection
+from voicecli import account, api, connection, interrupts
 from voicecli.account import Account
 from voicecli.api import Answer, HttpRequest, Operation
 from voicecli.errors import (
@@ -27,6 +29,7 @@ from voicecli.operations import Operations
 
 T = TypeVar("T")
 
+ENDING = 1.0  # seconds that an exchange may take to end when its connection is closed
 MAX_WAIT = 60.0  # seconds; a Retry-After beyond it is told to the user instead of waited for
 
 OnRetry = Callable[[str, float], None]
@@ -65,7 +68,8 @@ class Client(Operations):
             raise account.unfit(complaint)
         if retries < 0:
             raise account.unfit("retries are out of range")
-        self._stopped = threading.Event()
+        self._is_stopped = False
+        self._stopping: SimpleQueue[None] = SimpleQueue()  # has something while it is stopped
         self._request_timeout = request_timeout
         self._retries = retries
         self._on_retry = on_retry
@@ -95,11 +99,15 @@ class Client(Operations):
 
     def stop(self) -> None:
         """Let nothing leave from now on, whatever other threads are about to send: that is Unreachable."""
-        self._stopped.set()
+        self._is_stopped = True
+        self._stopping.put(None)
 
     def go_on(self) -> None:
         """What is sent from now on may leave again."""
-        self._stopped.clear()
+        self._is_stopped = False
+        with suppress(Empty):
+            while True:
+                self._stopping.get_nowait()
 
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
@@ -162,15 +170,20 @@ class Client(Operations):
                     raise
                 reason = "8x8 has too many requests at once"
             except _NeverLeft as error:
-                if self._stopped.is_set():
+                if self._is_stopped:
                     raise Unreachable("The request was stopped before it left.") from error
                 if attempt == retries:
                     raise connection.unreachable(self._account, str(error)) from error.__cause__
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:
                 self._on_retry(reason, pause)
-            self._stopped.wait(pause)
+            self._wait(pause)
             attempt += 1
+
+    def _wait(self, seconds: float) -> None:
+        """Until then, or until it is stopped."""
+        with suppress(Empty), interrupts.waiting():
+            self._stopping.put(self._stopping.get(timeout=seconds))  # others may wait for it, too
 
     def download(self, link: str) -> Iterator[bytes]:
         """A file that an answer links to, in pieces. The link may lead anywhere; the API key goes along only
@@ -178,21 +191,26 @@ class Client(Operations):
         from voicecli import download
 
         account = self._account
-        return download.pieces(self._http, link, base_url=account.base_url, api_key=account.api_key)
+        pieces = download.pieces(self._http, link, base_url=account.base_url, api_key=account.api_key)
+        while (piece := interrupts.in_thread(partial(next, pieces, None))) is not None:
+            yield piece
 
     def _exchange(self, request: HttpRequest, operation: Operation[T]) -> T:
         """Send once, and read the answer. Raises _NeverLeft where nothing was sent."""
 
-        def leaving() -> None:
-            if self._stopped.is_set():
+        def leave() -> None:
+            if self._is_stopped or interrupts.is_noted():
                 raise _NeverLeft("it was stopped")
             self.in_doubt = operation.lost("Interrupted before 8x8 had answered")
 
         self.in_doubt = None
-        deadline = _Deadline(self._request_timeout, leaving)
+        interrupts.check()
+        exchange = _Exchange(partial(self._carry, request), leave)
+        in_time = True
         try:
-            answer = self._carry(request, deadline)
-            if deadline.passed and not answer.complete:
+            in_time = exchange.run(self._request_timeout)
+            answer = exchange.answer()
+            if not (in_time or answer.complete):
                 raise operation.lost(f"8x8's answer took longer than {self._request_timeout:g} s")
             return operation.read(answer, api_key=self._account.api_key)
         except VoicecliError as error:
@@ -200,17 +218,15 @@ class Client(Operations):
                 self.in_doubt = None
             raise
         except Exception as error:  # whatever it is: what matters is whether the request had left
-            if not deadline.sending:
+            if not exchange.has_left:
                 raise _NeverLeft(_reason(error)) from error
-            late = deadline.passed or isinstance(error, httpx.TimeoutException)
+            late = not in_time or isinstance(error, httpx.TimeoutException)
             what = "The connection broke before 8x8 had answered"
             raise operation.lost(
                 f"8x8 did not answer within {self._request_timeout:g} s" if late else what
             ) from error
-        finally:
-            deadline.cancel()
 
-    def _carry(self, request: HttpRequest, deadline: "_Deadline") -> Answer:
+    def _carry(self, request: HttpRequest, watch: "_Watch") -> Answer:
         # Asked for as it is: a compressed answer could be a bomb, and 8x8's are small.
         headers = {**request.headers, "Accept-Encoding": "identity"}
         with self._http.stream(
@@ -218,7 +234,7 @@ class Client(Operations):
             request.url,
             headers=headers,
             content=request.body,
-            extensions={"trace": deadline.watch},
+            extensions={"trace": watch},
         ) as response:
             body, complete = bytearray(), False
             with suppress(httpx.HTTPError):
@@ -234,38 +250,82 @@ class Client(Operations):
             return Answer(response.status_code, names, bytes(body), complete)
 
 
-class _Deadline:
-    """Ends an exchange that takes too long as a whole: httpx's own time-outs begin anew with every byte.
+_Watch = Callable[[str, Mapping[str, object]], None]
+"""httpcore's trace extension, which httpx documents: gets each step of an exchange."""
 
-    It follows the exchange through httpcore's trace extension, which httpx documents, and closes the
-    socket when the time since sending is up. ``leaving`` is called when the request begins to leave.
-    """
 
-    def __init__(self, seconds: float, leaving: Callable[[], None]) -> None:
-        self.sending = False
-        self._leaving = leaving
-        self.passed = False
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
+class _Exchange:
+    """A request and its answer, carried in a thread of its own. So who waits for it can give it up, whatever
+    it is at: when it takes too long as a whole (httpx's own time-outs begin anew with every byte), or at a
+    signal. ``leave`` is called when the request is about to leave, and may raise, so that it does not."""
+
+    def __init__(self, carry: Callable[[_Watch], Answer], leave: Callable[[], None]) -> None:
+        self.has_left = False
+        """Whether it may have begun to leave; once ``run`` has ended, whether it ever will."""
+        self._carry = carry
+        self._leave = leave
+        self._leaving = threading.Lock()
+        self._is_given_up = False
+        self._news: SimpleQueue[bool] = SimpleQueue()  # False as it begins to send, True at the end
+        self._began = False
+        self._outcome: Answer | Exception | None = None
         self._socket: socket.socket | None = None
 
-    def watch(self, event: str, info: Mapping[str, object]) -> None:
+    def run(self, seconds: float) -> bool:
+        """Until there is an answer; whether it took no longer than ``seconds`` from sending. An answer that
+        is there when a signal comes is not thrown away: the signal takes effect a little later."""
+        try:
+            threading.Thread(target=self._work, daemon=True).start()
+            with interrupts.waiting():
+                if self._news.get() or self._news.get(timeout=seconds):
+                    return True
+        except Empty:
+            self._give_up()
+            with suppress(Empty):
+                self._news.get(timeout=ENDING)
+            return False
+        except KeyboardInterrupt as interrupt:
+            if self._outcome is None or not interrupt.args:
+                self._give_up()
+                raise
+            interrupts.put_off(*interrupt.args)
+        return True
+
+    def answer(self) -> Answer:
+        """Raises what went wrong."""
+        if self._outcome is None:
+            raise TimeoutError
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def _work(self) -> None:
+        try:
+            self._outcome = self._carry(self._watch)
+        except Exception as error:  # noqa: BLE001 - told by ``answer``
+            self._outcome = error
+        self._news.put(True)
+
+    def _watch(self, event: str, info: Mapping[str, object]) -> None:
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             stream = info["return_value"]
             self._socket = stream.get_extra_info("socket")  # type: ignore[attr-defined]
         elif event.endswith(".send_request_headers.started"):
-            if self._timer.ident is None:
-                self._timer.start()
             # A CONNECT is only for the proxy.
             if info["request"].method != b"CONNECT":  # type: ignore[attr-defined]
-                self._leaving()
-                self.sending = True
+                with self._leaving:
+                    if self._is_given_up:
+                        raise _NeverLeft("it was given up")
+                    self._leave()
+                    self.has_left = True
+            if not self._began:
+                self._began = True
+                self._news.put(False)
 
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-    def _end(self) -> None:
-        self.passed = True
+    def _give_up(self) -> None:
+        """From now on it does not leave, if it has not yet."""
+        with self._leaving:
+            self._is_given_up = True
         if self._socket is not None:
             with suppress(OSError):  # it may be gone by itself; of a TLS socket, the one below is meant
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

@@ -32,7 +32,7 @@ class Event:
     type: str
     payload: Json
     session_id: str = field(init=False, repr=False, compare=False)
-    legs: Sequence[Json] = field(init=False, repr=False, compare=False)
+    legs: "Sequence[Leg]" = field(init=False, repr=False, compare=False)
     outcome: str | None = field(init=False, repr=False, compare=False)
     source: str = field(init=False, repr=False, compare=False)
     destination: str = field(init=False, repr=False, compare=False)
@@ -43,8 +43,8 @@ class Event:
         keep, payload, outcome = object.__setattr__, self.payload, None
         legs = _legs(payload) if self.type == "VSS" else ()
         if self.type == "VSS" and (status := _text(payload, "sessionStatus")):
-            outcome = _outcome(str(vocabulary.outcome(status)), [Leg(leg) for leg in legs])
-        parties = legs[0] if legs else payload
+            outcome = _outcome(str(vocabulary.outcome(status)), legs)
+        parties = legs[0].payload if legs else payload
         keep(self, "session_id", _text(payload, "sessionId"))
         keep(self, "legs", legs)
         keep(self, "outcome", outcome)
@@ -83,9 +83,7 @@ class Event:
     @property
     def bridge(self) -> str | None:
         """What became of the second leg, of a VSS; None without one."""
-        for leg in map(Leg, self.legs[1:2]):
-            return leg.outcome or "UNKNOWN"
-        return None
+        return (self.legs[1].outcome or "UNKNOWN") if len(self.legs) > 1 else None
 
     @property
     def client_request_id(self) -> str:
@@ -95,11 +93,14 @@ class Event:
     @property
     def error_code(self) -> int | None:
         """The errorCode of a VSS, None where it has none."""
-        return vocabulary.code(_fields(self.payload, "errorDetails").get("errorCode"))
+        details = _fields(self.payload, "errorDetails")
+        return vocabulary.code(details.get("errorCode")) if details else None
 
     @property
     def error(self) -> str:
         """The error of a VSS in words and with its code; nothing where it has none."""
+        if "errorDetails" not in self.payload:
+            return ""
         code = self.error_code
         if code is None:
             return _text(_fields(self.payload, "errorDetails"), "errorMsg")
@@ -121,9 +122,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One call of a session, as its VSS tells it."""
+    """One call of a session, as its VSS tells it. ``seconds`` is how long it was talked on (0 where it was
+    not, or nobody knows), and ``connected`` whether it was answered."""
 
     payload: Json
+    seconds: float = field(init=False, repr=False, compare=False)
+    connected: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        seconds = _number(self.payload, "callDuration") or 0
+        object.__setattr__(self, "seconds", seconds if seconds > 0 else 0)
+        object.__setattr__(self, "connected", seconds > 0 or "connectedTimestamp" in self.payload)
 
     @property
     def source(self) -> str:
@@ -142,17 +151,6 @@ class Leg:
     def outcome(self) -> str:
         """How it ended, in one spelling; nothing where that is not said."""
         return str(vocabulary.outcome(_text(self.payload, "callStatus")))
-
-    @property
-    def seconds(self) -> float:
-        """How long it was talked on; 0 where it was not, or nobody knows."""
-        seconds = _number(self.payload, "callDuration")
-        return 0 if seconds is None else max(0, seconds)
-
-    @property
-    def connected(self) -> bool:
-        """Whether it was answered."""
-        return self.seconds > 0 or "connectedTimestamp" in self.payload
 
     @property
     def ringing(self) -> float | None:
@@ -236,14 +234,13 @@ def _outcome(status: str, legs: Sequence[Leg]) -> str:
     covers busy and no answer (API introduction). ERROR that no leg explains is of the session: its callflow
     was not valid, say, and then it is told whatever became of its legs.
     """
-    first = next(iter(legs), None)
-    if first is None or first.inbound or vocabulary.is_unsubscribed(status):
+    theirs = legs[0].outcome if legs else status
+    if theirs == status or legs[0].inbound or vocabulary.is_unsubscribed(status):
         return status
-    theirs, known = first.outcome, first.outcome in vocabulary.OUTCOMES
     if status in (vocabulary.Outcome.FAILED, vocabulary.Outcome.ERROR) and theirs in vocabulary.NOT_REACHED:
         return theirs
     of_the_bridge = len(legs) > 1 and (status != vocabulary.Outcome.ERROR or legs[1].outcome == status)
-    return theirs if of_the_bridge and known else status
+    return theirs if of_the_bridge and theirs in vocabulary.OUTCOMES else status
 
 
 def _action_words(event: Event) -> str:
@@ -260,11 +257,11 @@ def _action_words(event: Event) -> str:
 
 def _summary_words(event: Event) -> str:
     words = vocabulary.outcome_words(event.outcome or "")
-    if event.payload.get("errorDetails") and (error := event.error):
+    if error := event.error:
         words += f": {error}"
-    for leg in map(Leg, event.legs[:1]):
-        if (seconds := leg.seconds) > 0:
-            words += f", {seconds:g} s"
+    for leg in event.legs[:1]:
+        if leg.seconds > 0:
+            words += f", {leg.seconds:g} s"
         elif not leg.connected and (ringing := leg.ringing) is not None:
             words += f" after {ringing:.0f} s"
         if (mos := leg.mos) is not None:
@@ -317,19 +314,19 @@ _WORDS = dict(_TYPES.values())
 
 def _seconds_between(source: Json, start: str, end: str) -> float | None:
     try:
-        moments = [datetime.fromisoformat(_text(source, name)) for name in (start, end)]
-        seconds = (moments[1] - moments[0]).total_seconds()
+        ended = datetime.fromisoformat(_text(source, end))
+        seconds = (ended - datetime.fromisoformat(_text(source, start))).total_seconds()
     except (ValueError, TypeError, OverflowError):  # no times, or one with a zone and one without
         return None
     return seconds if seconds >= 1 else None
 
 
-def _legs(payload: Json) -> list[Json]:
+def _legs(payload: Json) -> list[Leg]:
     """Their keys are callA or CallA, then callB."""
     details = payload.get("details")
     if not isinstance(details, dict):
         return []
-    return [leg for _, leg in sorted(details.items(), key=_leg_key) if isinstance(leg, dict)]
+    return [Leg(leg) for _, leg in sorted(details.items(), key=_leg_key) if isinstance(leg, dict)]
 
 
 def _leg_key(item: tuple[object, object]) -> str:
@@ -353,5 +350,5 @@ def _text(source: Json, name: str) -> str:
 
 def _number(source: Json, name: str) -> float | None:
     value = source.get(name)
-    fine = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    fine = isinstance(value, (int, float)) and value is not True and value is not False and abs(value) < 1e9
     return value if fine else None  # type: ignore[return-value]

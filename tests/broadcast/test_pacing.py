@@ -1,5 +1,6 @@
 """The pace: one limit for all that share a file, and what a 429 makes of it."""
 
+import fcntl
 import heapq
 import math
 import stat
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import wait_until
@@ -403,6 +405,53 @@ def test_what_is_in_a_damaged_file_is_forgotten(
     assert one.paused == 0.0
     assert taken(pace(5)) == 1
     assert one.limit == 5
+
+
+class Stopped:
+    """Somebody who was stopped while he had the file, in a process of his own for all that a lock knows."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("r+b")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def end(self) -> None:
+        self._file.close()
+
+
+def test_a_file_that_a_stopped_process_has_holds_up_nobody(pace: Callable[..., Pace], clock: Clock) -> None:
+    one, other = pace(5), pace(5)
+    assert one.take() is None
+    path = one._file._path
+    stopped = Stopped(path)
+    assert one.take() == pacing.BUSY
+    one.too_many(3)
+    assert one.paused == pytest.approx(3), "what 8x8 said meanwhile is not forgotten"
+    wait_until(lambda: one.take() != pacing.BUSY)
+    assert one.take() == pytest.approx(3)
+    wait_until(lambda: other.take() != pacing.BUSY)
+    assert other.take() == pytest.approx(3), "the other has come over to the copy"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    stopped.end()
+    clock.now += 3.1
+    assert taken(one) + taken(other) == 1
+
+
+def test_who_was_stopped_takes_no_slot_that_others_do_not_see(
+    pace: Callable[..., Pace], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped, other = pace(5), pace(5)
+    write = pacing._File.write
+
+    def stop(file: pacing._File, *arguments: Any) -> None:
+        monkeypatch.undo()
+        wait_until(lambda: other.take() is None)
+        write(file, *arguments)
+
+    monkeypatch.setattr(pacing._File, "write", stop)
+    assert stopped.take() == pacing.BUSY
+    assert other.take() == pytest.approx(0.2)
+    wait_until(lambda: stopped.take() != pacing.BUSY)
+    assert stopped.take() == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("up", [1.0, 60.0, START - 1])

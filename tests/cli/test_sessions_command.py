@@ -160,6 +160,16 @@ def test_one_call_as_json_has_all_events_and_legs(run: Program, home: Path) -> N
     assert lines(run("sessions", SESSION[:30], "-q")) == [SESSION]
 
 
+def test_why_an_applications_answer_was_rejected_is_told_afterwards(run: Program, home: Path) -> None:
+    remark = "the application answered HTTP 500"
+    digits = event("VCA", "ACTION_COMPLETED", SESSION, digits={"dtmf": "1"})
+    keep(home, digits, ago=5, reply="hangup", remark=remark)
+    assert f"digit 1; our reply: hangup ({remark})" in run("sessions", SESSION).out
+    assert f"digit 1; our reply: hangup ({remark})" in run("events").out
+    assert json.loads(run("events", "--json").out)["remarks"] == [remark]
+    assert run("sessions", SESSION, "--json").json["events"][0]["remarks"] == [remark]
+
+
 def test_an_ambiguous_beginning_lists_the_candidates(run: Program, home: Path) -> None:
     keep_a_call(home, SESSION, ago=10)
     keep_a_call(home, OTHER, ago=10)

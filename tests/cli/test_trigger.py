@@ -248,7 +248,7 @@ def test_digits_are_where_a_handler_looks_for_them() -> None:
 
 def test_session_and_numbers_are_those_that_were_asked_for() -> None:
     event = made("vss", session="session-1", source="+33 1 99 00 56 78", number="33199004321")
-    assert (event.session_id, event.legs[0]["source"]) == ("session-1", "+33199005678")
+    assert (event.session_id, event.legs[0].source) == ("session-1", "+33199005678")
     assert event.destination == "+33199004321"
     [changed] = made("vnu", number="+33199004321").payload["virtualNumbers"]  # type: ignore[misc]
     assert changed["msisdn"] == "+33199004321"

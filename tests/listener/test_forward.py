@@ -14,6 +14,8 @@ from receiver_world import TOKEN, World, receiving, vca, vss
 from voicecli.callflow import HANGUP
 from voicecli.listener import forward
 from voicecli.listener.repliers import Application, always
+from voicecli.store.events import events_of_one
+from voicecli.store.sqlite import Store
 from voicecli.voice_api.replies import HANG_UP
 
 SAY = {"action": "say", "params": {"text": "Your code is 482913", "voiceProfile": "en-GB-Emma"}}
@@ -112,6 +114,7 @@ async def test_a_vca_that_comes_again_gets_the_same_reply_and_is_not_asked_twice
             "the application answered no valid callflow: $.callflow[0].action should be one of: ",
         ),
         (b"[" * 60_000, 200, "the application answered no valid callflow: it is not a JSON object"),
+        (b" <html>", 200, "the application answered no valid callflow: it is HTML"),
         (b'{"callflow": []}', 500, "the application answered HTTP 500"),
         (b" " * 70_000, 200, "the application answered too much"),
     ],
@@ -124,6 +127,9 @@ async def test_an_answer_that_is_no_reply_is_replaced_and_told(
         assert await world.event(vca()) == (200, {"callflow": [HANGUP]})
     [told] = world.shown[0].remarks
     assert (world.shown[0].reply, told[: len(remark)]) == ("hangup", remark)
+    with Store(world.home) as store:  # for whoever asks later
+        [kept] = events_of_one(store, "s-1")
+    assert (kept.reply, kept.remarks) == ("hangup", (told,))
 
 
 async def test_an_application_that_is_slow_or_away_does_not_hold_up_the_call(tmp_path: Path) -> None:

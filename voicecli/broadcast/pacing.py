@@ -4,6 +4,9 @@ A call takes its slot in one queue of moments (GCRA), which are as far apart as 
 them, and in one of its own broadcast. When 8x8 says "too many requests" (429), everybody
 waits, and then a learned limit holds: it is lowered at once, rises slowly while answers come (AIMD), and is
 forgotten when it lies far above what was ever reached.
+
+Nothing here blocks: it is called by event loops. A process that is stopped (Ctrl-Z) while it has the file's
+lock keeps that, so the others go on with a copy of the file.
 """
 
 import fcntl
@@ -17,6 +20,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from voicecli.errors import StoreFailed
+from voicecli.locks import Lock
 
 CATCH_UP = 0.05  # seconds that a caller who slept too long may make up for: sleeps are that coarse
 DEFAULT_PAUSE = 1.0  # seconds, where a 429 names no time
@@ -34,6 +38,9 @@ FORGOTTEN = 60.0  # seconds without any call, after which a learned limit is no 
 WINDOW = 2.0  # seconds; answers are counted over one to two of these
 NOTE_EVERY = 0.02  # seconds between two writings of the answers
 ASK_EVERY = 0.005  # seconds between two readings, where nothing holds calls up
+BUSY = 0.002  # seconds until it is worth asking again for a file that somebody else has
+TRIES = (0.00002, 0.0001, 0.0003)  # seconds between tries to get it at once; one has it for less than 0.0001
+STOPPED_AFTER = CATCH_UP  # seconds after which who has it is taken to have been stopped
 
 
 class _State(NamedTuple):
@@ -102,6 +109,7 @@ class _State(NamedTuple):
 _BODY = struct.Struct(f"<16s{len(_State._fields)}d")
 _WHOLE = struct.Struct(_BODY.format + "I")  # with a check sum
 _MAGIC = b"voicecli pace 2\n"
+_MARK = b"replaced"  # behind what a file holds that has been replaced by a copy
 
 
 class Pace:
@@ -119,6 +127,7 @@ class Pace:
         self._last = -LONGEST  # the slot of the last call of our own
         self._clock = clock
         self._answers = 0  # that are not in the file yet
+        self._refused_until: float | None = None  # when the pause of 429s ends that are not there yet
         self._free_until = -LONGEST  # when nothing held calls up, the file need not be asked again so soon
         self._noted = clock() - NOTE_EVERY
         self._file = _File(path)
@@ -128,8 +137,13 @@ class Pace:
         if self._clock() < self._free_until:
             return None
         with self._file as file:
+            if file is None:
+                return BUSY
             now = self._clock()
             state = file.read(now)
+            if self._refused_until is not None:
+                state = self._with_news(state, now)
+                file.write(state, now)
             interval = state.interval_for(self._rate, now)
             slot = _after(state.last + interval, now, state.paused)
             own = _after(self._last + self._interval, now, state.paused)
@@ -140,6 +154,8 @@ class Pace:
                 file.write(state.taken(slot, self._rate, now), now)
             elif not self._interval:
                 self._free_until = now + ASK_EVERY
+            if file.was_left_behind():  # who was stopped just here has taken a slot of nobody's
+                return BUSY
             self._last = own
             return None
 
@@ -147,11 +163,8 @@ class Pace:
         """8x8 said 429: everybody waits for so many seconds, and goes slower then."""
         self._free_until = -LONGEST
         pause = DEFAULT_PAUSE if retry_after is None else min(max(0.0, retry_after), LONGEST)
-        with self._file as file:
-            now = self._clock()
-            state = file.read(now).counted(self._answers, now)
-            self._answers = 0
-            file.write(state.refused(pause, now, self._rate), now)
+        self._refused_until = max(self._clock() + pause, self._refused_until or -LONGEST)
+        self._note()
 
     def answered(self) -> None:
         """8x8 took a call: after a while of these everybody may go faster."""
@@ -160,25 +173,31 @@ class Pace:
             self._note()
 
     def _note(self) -> None:
+        """Write down what 8x8 has answered; where somebody else has the file, with what comes next."""
         with self._file as file:
             now = self._noted = self._clock()
-            file.write(file.read(now).counted(self._answers, now), now)
-            self._answers = 0
+            if file is not None:
+                file.write(self._with_news(file.read(now), now), now)
+
+    def _with_news(self, state: _State, now: float) -> _State:
+        state, self._answers = state.counted(self._answers, now), 0
+        if self._refused_until is not None:
+            state = state.refused(max(0.0, self._refused_until - now), now, self._rate)
+            self._refused_until = None
+        return state
 
     @property
     def limit(self) -> float | None:
         """What holds now, in calls per second over all broadcasts; None for no limit."""
-        with self._file as file:
-            now = self._clock()
-            interval = file.read(now).interval_for(self._rate, now)
+        now = self._clock()
+        interval = self._file.glance(now).interval_for(self._rate, now)
         return 1 / interval if interval else None
 
     @property
     def paused(self) -> float:
         """Seconds that everybody still waits because of a 429, 0.0 for none."""
-        with self._file as file:
-            now = self._clock()
-            return max(0.0, file.read(now).paused - now)
+        now = self._clock()
+        return max(0.0, self._file.glance(now).paused - now, (self._refused_until or 0.0) - now)
 
     def close(self) -> None:
         try:
@@ -195,23 +214,34 @@ def _after(slot: float, now: float, paused: float) -> float:
 
 
 class _File:
-    """The file, to be read and written in a ``with``: others wait meanwhile. Raises StoreFailed.
+    """The file, to be read and written in a ``with``, which gives None where somebody else has it. Raises
+    StoreFailed.
 
     It is never synced, since it need not outlive the machine's run, and it is written at one stroke, so that
-    whoever is killed leaves it whole.
+    whoever is killed leaves it whole. Where the lock stays with a process that was stopped, a copy takes its
+    place, and the old file gets a mark for those who have it open.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._data = b""
+        self._busy = (0.0, 0.0)  # since when others had it at each try, and the last of these (monotonic)
+        self._since = 0.0  # when the lock was got (monotonic)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = self._open()
         except OSError as error:
             raise self._failed(error) from error
 
-    def __enter__(self) -> "_File":
+    def __enter__(self) -> "_File | None":
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            if not self._lock():
+                return None
+            self._since = time.monotonic()
+            self._data = os.pread(self._file, _WHOLE.size + len(_MARK), 0)
+            if self._data.endswith(_MARK) and not self._is_current():
+                self._reopen()  # which lets go of the lock
+                return None
         except OSError as error:
             raise self._failed(error) from error
         return self
@@ -224,28 +254,92 @@ class _File:
             raise self._failed(error) from error
 
     def read(self, now: float) -> _State:
-        """A new state where the file has none: it is new, damaged, or from before the machine was started."""
-        data = os.pread(self._file, _WHOLE.size, 0)
-        if len(data) < _WHOLE.size:
-            return _State()
-        magic, *values, check = _WHOLE.unpack(data)
-        if magic != _MAGIC or check != crc32(data[: _BODY.size]):
-            return _State()
-        state = _State(*values)
-        latest = now + LONGEST
-        if state.written > now or state.last > latest or state.paused > latest:
-            return _State()
-        idle = now - max(state.written, state.paused) > FORGOTTEN + state.interval
-        return _State(last=state.last, paused=state.paused) if idle else state
+        """What it holds since the ``with`` began."""
+        return _state(self._data, now)
+
+    def glance(self, now: float) -> _State:
+        """What it holds, also while somebody else has it."""
+        try:
+            data = os.pread(self._file, _WHOLE.size, 0)
+        except OSError as error:
+            raise self._failed(error) from error
+        return _state(data, now)
 
     def write(self, state: _State, now: float, **changes: float) -> None:
         body = _BODY.pack(_MAGIC, *state._replace(written=now, **changes))
         os.pwrite(self._file, body + crc32(body).to_bytes(4, "little"), 0)
 
+    def was_left_behind(self) -> bool:
+        """Whether the others have meanwhile gone on with a copy."""
+        return time.monotonic() - self._since > STOPPED_AFTER / 2 and not self._is_current()
+
     def close(self) -> None:
         os.close(self._file)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _reopen(self) -> None:
+        os.close(self._file)
+        self._file = self._open()
+
+    def _is_current(self) -> bool:
+        """Whether it is the file that others find."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _lock(self) -> bool:
+        """Without waiting for longer than a process takes that runs."""
+        for pause in (*TRIES, 0.0):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(pause)
+            else:
+                self._busy = (0.0, 0.0)
+                return True
+        now, (since, last) = time.monotonic(), self._busy
+        self._busy = (since if now - last < 10 * STOPPED_AFTER else now, now)
+        if now - self._busy[0] > STOPPED_AFTER:
+            self._go_on_with_a_copy()
+        return False
+
+    def _go_on_with_a_copy(self) -> None:
+        """Unless another process does so now, or has done so."""
+        lock = Lock.take(self._path.with_name(f"{self._path.name}.lock"))
+        if lock is None:
+            return
+        try:
+            if self._is_current():
+                copy = self._path.with_name(f"{self._path.name}.copy")
+                copy.write_bytes(os.pread(self._file, _WHOLE.size, 0))
+                copy.chmod(0o600)
+                copy.replace(self._path)
+                os.pwrite(self._file, _MARK, _WHOLE.size)
+            self._reopen()
+            self._busy = (0.0, 0.0)
+        finally:
+            lock.close()
 
     def _failed(self, error: OSError) -> StoreFailed:
         return StoreFailed(
             f"The file {self._path} can't be used: {error.strerror}.", hint="Look at its disk."
         )
+
+
+def _state(data: bytes, now: float) -> _State:
+    """A new state where the file has none: it is new, damaged, or from before the machine was started."""
+    data = data[: _WHOLE.size]
+    if len(data) < _WHOLE.size:
+        return _State()
+    magic, *values, check = _WHOLE.unpack(data)
+    if magic != _MAGIC or check != crc32(data[: _BODY.size]):
+        return _State()
+    state = _State(*values)
+    latest = now + LONGEST
+    if state.written > now or state.last > latest or state.paused > latest:
+        return _State()
+    idle = now - max(state.written, state.paused) > FORGOTTEN + state.interval
+    return _State(last=state.last, paused=state.paused) if idle else state

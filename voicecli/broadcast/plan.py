@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from voicecli import phone
+from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
 from voicecli.broadcast.journal import Row, RowState
 from voicecli.broadcast.recipients import Recipients, Record, column
@@ -196,6 +196,7 @@ class Checked:
         for line, (destination, reason) in self.skipped.items():
             yield Row(line, destination, RowState.SKIPPED, reason=reason)
         for line, number in zip(self._lines, self._numbers, strict=True):
+            interrupts.check()
             yield Row(line, f"+{number}", RowState.PLANNED)
 
 
@@ -222,6 +223,7 @@ def check(
             found.skipped[record.line] = ("", f"invalid: {words}")
 
     for record in plan.recipients:
+        interrupts.check()
         if record.problem:
             bad(record, record.problem)
             continue
@@ -292,6 +294,7 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
     to = 0 if len(recipients.columns) == 1 else column(recipients.columns, PHONE)
     numbers = set()
     for record in recipients:
+        interrupts.check()
         try:
             if record.problem:
                 raise InvalidInput(record.problem)

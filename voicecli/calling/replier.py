@@ -38,8 +38,8 @@ class _Call(NamedTuple):
 class CallReplier:
     """A ``Replier``. ``requests`` are those of this process, whose callflows are at hand; those of other
     processes are in the store for as long as a call asks something. ``other`` answers VCAs of calls that were
-    not placed from this store, and what follows a callflow that ends in its question, which is for whoever
-    wrote it to say.
+    not placed from this store, of those of which somebody else knows what follows, and what follows a
+    callflow that ends in its question, which is for whoever wrote it to say.
 
     Where the store or its key can't be read, calls go on by what is at hand: the callflows of ``requests``,
     those that were read before, and the VCAs that were answered here. Of other calls, one that is known to be
@@ -73,17 +73,17 @@ class CallReplier:
         attempt = None
         try:
             attempt = await _attempt_of(store, event)
-            if attempt is None:
+            call = attempt and self._call(store, attempt)
+            if attempt is None or (call is None and _is_answered_elsewhere(attempt)):
                 return await self._other(received, headers)
-            call = self._call(store, attempt)
         except VoicecliError as error:
             call = self._calls.get(event.session_id) or self._at_hand(event)
             if call is None and attempt is None:
                 return await self._answer_of_other(received, headers, error)
             if call is None:
                 return Answered(reply_without_callflow(event), error.message)
-        if call is None:  # it asks nothing, or is over
-            return Answered(NOTHING)
+        if call is None:
+            return Answered(NOTHING)  # it asks nothing, or is over
         self._remember(event.session_id, call)
         earlier = self._history.before(received, partial(events_of_one, store, event.session_id))
         reply = continue_call(call.flow, accepted=call.accepted, earlier=earlier, event=received)
@@ -130,6 +130,11 @@ class CallReplier:
 
 def _numbers(numbers: Iterable[str]) -> list[str]:
     return [number.lstrip("+") for number in numbers]
+
+
+def _is_answered_elsewhere(attempt: Attempt) -> bool:
+    """Whether it asks something of which somebody else knows what follows."""
+    return attempt.asks is None and attempt.answer_until is not None
 
 
 async def _attempt_of(store: Store, event: Event) -> Attempt | None:

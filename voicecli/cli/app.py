@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import interrupts
+from voicecli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.cli.version import show_version
@@ -45,11 +45,10 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # no character may stop a message
     context = context or Context()
-    interrupts.listen()
     try:
-        result = _application(arguments)(
-            list(arguments), prog_name="voicecli", standalone_mode=False, obj=context
-        )
+        application = _application(arguments)
+        interrupts.check()
+        result = application(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
         if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
             # So the parser answers a KeyboardInterrupt.
             return fail(context, context.interrupted())
@@ -68,8 +67,6 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         context.output.give_up()
         return fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
-        if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps one that meets a class being made
-            return fail(context, context.interrupted())
         kind = type(error).__name__
         fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
         return fail(context, fault, error)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import typer
 
-from voicecli import durations, phone
+from voicecli import durations, interrupts, phone
 from voicecli.broadcast.asked import Asked
 from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.plan import Checked, Plan
@@ -45,7 +45,9 @@ def agreed(context: Context, settings: Settings, checked: Checked, *, yes: bool)
             f"{question} There is no terminal to answer on.", hint="Give --yes, or look first: --dry-run."
         )
     context.output.progress("")
-    if not typer.confirm(question, err=True):
+    with interrupts.waiting():
+        is_agreed = typer.confirm(question, err=True)
+    if not is_agreed:
         raise InvalidInput("Nobody was called.")
 
 

@@ -13,10 +13,11 @@ from voicecli.broadcast.progress import Progress
 from voicecli.cli import context as contexts
 from voicecli.cli.broadcast_view import commands, in_lines
 from voicecli.cli.context import Context
+from voicecli.clock import iso
 from voicecli.errors import InUse
 from voicecli.output import Column, Record
 from voicecli.output.broadcast import summary
-from voicecli.output.events import iso, moment
+from voicecli.output.events import moment
 from voicecli.store import unsubscribed
 from voicecli.store.sqlite import Store
 from voicecli.tally import Tally

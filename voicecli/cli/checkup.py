@@ -1,10 +1,10 @@
 """The checks of ``voicecli doctor``, each with what to do about what it finds."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli import api, callflow, settings, untrusted
@@ -16,6 +16,7 @@ from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.errors import ConfigurationError, Refused, Unreachable, VoicecliError
 from voicecli.settings import Settings
 from voicecli.store.sqlite import Store
+from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Checkup:
         values = self._settings(flags)
         if values is None:
             return
-        webhooks = await asyncio.to_thread(self._account, values)
+        webhooks = await in_daemon_thread(partial(self._account, values))
         await self._check_way_in(values, webhooks)
         self._store(values)
 
@@ -197,11 +198,11 @@ class Checkup:
 
         try:
             plan = way_in.listening_plan(self._context, values, self._way, register=True)
-            guest = await asyncio.to_thread(find_listener, plan.home, webhooks or {}, (NEEDED,))
+            guest = await in_daemon_thread(partial(find_listener, plan.home, webhooks or {}, (NEEDED,)))
         except VoicecliError as error:
             self._failed("public URL", error)
             return
-        await asyncio.to_thread(self._webhooks, values, plan, webhooks, here=guest is not None)
+        await in_daemon_thread(partial(self._webhooks, values, plan, webhooks, here=guest is not None))
         self._token(values)
         if guest is not None:
             guest.close()
@@ -210,7 +211,7 @@ class Checkup:
             self._found("ngrok", State.SKIPPED, f"{used} tunnel.")
             self._found("public URL", State.OK, "8x8's webhook leads to the voicecli listen that runs here.")
             return
-        port_free, agent_there = self._port(plan), await asyncio.to_thread(self._ngrok, plan)
+        port_free, agent_there = self._port(plan), await in_daemon_thread(partial(self._ngrok, plan))
         if not (port_free and agent_there):
             self._found("public URL", State.SKIPPED, "There is no way in yet.")
             return

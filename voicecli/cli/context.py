@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
+from voicecli import interrupts
 from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
@@ -50,18 +51,24 @@ class Context:
     _other_end: str = field(default="8x8", init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
-        """What an interrupt leaves behind: accepted calls, some that may have been placed, or nothing."""
+        """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
+        placed, or nothing."""
         self.output.give_up()
         accepted = {} if self.ledger is None else self.ledger.accepted
+        ended = [] if self.ledger is None else self.ledger.ended
         doubts: list[VoicecliError] = [] if self.ledger is None else [*self.ledger.lost.values()]
         if self._client is not None and self._client.in_doubt is not None:
             doubts.append(self._client.in_doubt)
         words = [doubt.message for doubt in doubts]
         hints = [doubt.hint for doubt in doubts]
         details = dict(doubts[-1].details()) if doubts else {}
+        if ended:
+            details["ended"] = [dict(result.data) for result in ended]
+        if accepted or ended:
+            told = [result.words for result in ended]
+            told += [self._accepted(*call) for call in accepted.values()]
+            words.insert(0, f"Interrupted, after this: {'; '.join(told)}.")
         if accepted:
-            told = "; ".join(self._accepted(*call) for call in accepted.values())
-            words.insert(0, f"Interrupted, after this: {told}.")
             hints.insert(0, "A call that was accepted goes on: see voicecli sessions.")
             details["accepted"] = [
                 {"sessionId": call.session_id, "clientRequestId": request_id}
@@ -158,11 +165,12 @@ class Context:
         """A file, or standard input for ``-``: at most ``limit`` bytes. Raises InvalidInput."""
         where = _place(path)
         try:
-            if path == "-":
-                content = b"" if self.stdin is None else self.stdin.buffer.read(limit + 1)
-            else:
-                with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
-                    content = file.read(limit + 1)
+            with interrupts.waiting():
+                if path == "-":
+                    content = b"" if self.stdin is None else self.stdin.buffer.read(limit + 1)
+                else:
+                    with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
+                        content = file.read(limit + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "that is no file name"
             raise InvalidInput(f"{where} can't be read: {reason}.") from error

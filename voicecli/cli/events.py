@@ -1,12 +1,12 @@
 """``voicecli events``: what was reported, from the store; with ``-f`` also what is being reported."""
 
-import time
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, takewhile
 from typing import Annotated
 
 import typer
 
+from voicecli import interrupts
 from voicecli.cli import context as contexts
 from voicecli.cli import filters, options
 from voicecli.cli.filters import Filters
@@ -77,6 +77,7 @@ def _kept(
     With ``most`` they are the last ones."""
 
     def is_wanted(kept: Received) -> bool:
+        interrupts.check()
         return kept.received >= start and kept.id <= newest and chosen.event(kept)
 
     of_session = stored_events.events_of(store, chosen.session) if chosen.session else None
@@ -98,4 +99,4 @@ def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Itera
                 yield kept
         if not store.is_there():
             raise StoreFailed(f"The store {store.path} was removed.", hint="Start voicecli events again.")
-        time.sleep(POLL)
+        interrupts.sleep(POLL)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import api
+from voicecli import api, interrupts
 from voicecli.api import LogExport
 from voicecli.cli import context as contexts
 from voicecli.cli import files, options
@@ -191,7 +191,7 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
         if not context.output.progress(f"{words} ({waited:.0f} s so far)") and words != told:
             context.output.note(words)
         told = words
-        time.sleep(min(pause, max(0.0, timeout.total_seconds() - waited)))
+        interrupts.sleep(min(pause, max(0.0, timeout.total_seconds() - waited)))
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 

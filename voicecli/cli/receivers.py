@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from voicecli import api, urls
+from voicecli import api, interrupts, urls
 from voicecli.api import Answer
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
@@ -138,7 +138,8 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
 
     Thread(target=work, daemon=True).start()
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
-        ended = outcome.get(timeout=seconds)
+        with interrupts.waiting():
+            ended = outcome.get(timeout=seconds)
     except Empty:
         ended = httpx.ReadTimeout("there was no connection in time")
     if not isinstance(ended, Exception):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
+from voicecli import api, interrupts
 from voicecli.api import Json
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
@@ -115,7 +115,8 @@ def _password(context: Context, settings: Settings, *, from_stdin: bool) -> str:
     elif context.stdin is not None and context.stdin.isatty():
         import getpass
 
-        password = getpass.getpass("Password: ", context.stderr)
+        with interrupts.waiting():
+            password = getpass.getpass("Password: ", context.stderr)
     else:
         raise ConfigurationError(
             "The password is missing.",

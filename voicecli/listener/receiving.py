@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from voicecli import api
+from voicecli import api, interrupts
 from voicecli.api import Webhook
 from voicecli.client import Client
 from voicecli.errors import VoicecliError
@@ -64,7 +64,7 @@ def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list
 
     @cache
     def ask(listener: str) -> health.Health:
-        return health.ask(listener, timeout=HEALTH_TIMEOUT)
+        return interrupts.in_thread(partial(health.ask, listener, timeout=HEALTH_TIMEOUT))
 
     def receiver(type_: str) -> Receiver:
         webhook = set_now.get(type_)

@@ -26,7 +26,7 @@ class Recorder:
         self._home = home
         # To be sent at the end of this turn.
         self._events: list[tuple[object, ...]] = []
-        self._replies: list[tuple[str, int]] = []
+        self._replies: list[tuple[str, str | None, int]] = []
         # Who waits for which event, in order, and its bytes.
         self._waiting: deque[tuple[asyncio.Future[Recorded], int]] = deque()
         self._size = 0  # bytes of all of these
@@ -127,11 +127,11 @@ class Recorder:
         self._size += len(event.body)
         return done
 
-    def replied(self, number: int, words: str) -> None:
-        """Note what an event that is kept was answered; nobody waits for that."""
+    def replied(self, number: int, words: str, remark: str = "") -> None:
+        """Note what an event that is kept was answered, and a remark on that; nobody waits for it."""
         if self._up:
             self._flush_soon()
-            self._replies.append((words, number))
+            self._replies.append((words, remark or None, number))
 
     def _flush_soon(self) -> None:
         if not self._events and not self._replies:

@@ -104,6 +104,7 @@ class Listener:
             OrderedDict()
         )  # by the event that is answered
         self._late: set[asyncio.Task[None]] = set()  # keep VCAs that are answered already
+        self._unshown: list[Received] = []
         self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
         self._first = 0  # the lowest number that was new to this run, once there is one
         self._forgotten = 0  # the highest number that is not among the known ones any more
@@ -315,7 +316,7 @@ class Listener:
 
     def _show_answered(self, arrival: _Arrival, answered: Answered, recorded: Recorded) -> None:
         reply, remark, passed_on = answered
-        self._recorder.replied(recorded.id, reply.words())
+        self._recorder.replied(recorded.id, reply.words(), remark)
         remarks = (*arrival.remarks, remark) if remark else arrival.remarks
         try:
             self._show(arrival, recorded, reply.words(), remarks)
@@ -342,7 +343,9 @@ class Listener:
         number, times = recorded
         # What came before, but to another run, or without an answer, is news here.
         again = times > 1 and (number in self._known or 0 < self._first <= number <= self._forgotten)
-        self._shown(
+        if not self._unshown:
+            asyncio.get_running_loop().call_soon(self._show_all)
+        self._unshown.append(
             Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
         )
         if times == 1:
@@ -352,6 +355,17 @@ class Listener:
             if len(self._known) > REMEMBERED:
                 self._forgotten = max(self._forgotten, self._known.popitem(last=False)[0])
         return again
+
+    def _show_all(self) -> None:
+        """Those that one commit has kept are answered first, and then shown together: one by one, in between
+        the answers, takes twice as long."""
+        unshown, self._unshown = self._unshown, []
+        for received in unshown:
+            try:
+                self._shown(received)
+            except Exception as error:  # noqa: BLE001 - it is kept, and answered
+                self._known.pop(received.id, None)  # it is news when it comes again
+                self._tell(error)
 
     # -- calls ---------------------------------------------------------------------------------------
 

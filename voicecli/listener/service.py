@@ -32,6 +32,7 @@ from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
+from voicecli.tunnel.supervision import LIMITS, Limits
 from voicecli.voice_api.replies import HANG_UP
 
 T = TypeVar("T")
@@ -49,8 +50,9 @@ class Plan:
     nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
     is passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it
-    nothing is. ``check_every`` is in seconds, between two looks at the webhooks. Without a token, ``names``
-    are the hosts that requests may be for, beside this machine and the public URL.
+    nothing is. ``check_every`` is in seconds, between two looks at the webhooks;
+    ``tunnel_limits`` says when the tunnel's agent is started anew. Without a token, ``names`` are the hosts
+    that requests may be for, beside this machine and the public URL.
     """
 
     home: Path
@@ -70,6 +72,7 @@ class Plan:
     force: bool = False
     forget: Forget | None = None
     check_every: float = CHECK_EVERY
+    tunnel_limits: Limits = LIMITS
     names: tuple[str, ...] = ()
 
 
@@ -197,7 +200,13 @@ class Service:
     # -- the way in ----------------------------------------------------------------------------------
 
     async def _open_tunnel(self, tunnel: Tunnel) -> None:
-        self._ngrok = Ngrok(tunnel, on_change=self._changed, on_note=self._warn)
+        self._ngrok = Ngrok(
+            tunnel,
+            on_change=self._changed,
+            on_note=self._warn,
+            probe=self._leads_elsewhere,
+            limits=self._plan.tunnel_limits,
+        )
         self.public_url = await self._ngrok.start()
         self._listener.add_name(self.public_url)
         self.tunnel_is_up = True
@@ -227,6 +236,11 @@ class Service:
     def _tunnel_record(self) -> Mapping[str, object]:
         up, reason = self.tunnel_is_up, self.tunnel_trouble or None
         return {"record": "tunnel", "up": up, "publicUrl": self.public_url, "reason": reason}
+
+    async def _leads_elsewhere(self, public_url: str) -> str | None:
+        """Why the public address does not lead here; None where it does."""
+        found = await in_daemon_thread(partial(health.ask, public_url))
+        return found.not_here(self._listener.instance)
 
     async def _probe(self, public_url: str) -> None:
         """See whether the public address leads here, as 8x8 will see it."""
@@ -284,8 +298,11 @@ class Service:
         """A machine that slept may have missed much."""
         while True:
             await asyncio.sleep(CLOCK_EVERY)
-            if abs(jumps.seconds()) > CLOCK_JUMP and self._watch is not None:
-                self._watch.look_soon()
+            if abs(jumps.seconds()) > CLOCK_JUMP:
+                if self._ngrok is not None:
+                    self._ngrok.look()
+                if self._watch is not None:
+                    self._watch.look_soon()
 
     def _in_background(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
         """Nobody waits for it: what goes wrong in it is told."""

@@ -40,7 +40,7 @@ def main(home: str) -> None:
         while chunk := os.read(0, CHUNK):
             left += chunk
             events: list[KeptEvent] = []  # as mere tuples
-            replies: list[tuple[str, int]] = []
+            replies: list[tuple[str, str | None, int]] = []
             while len(left) >= HEADER and len(left) >= (end := HEADER + int.from_bytes(left[:HEADER], "big")):
                 received, noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
                 events += received

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from voicecli import phone
+from voicecli.clock import iso
 from voicecli.events import Received
 from voicecli.output.rows import Column
 from voicecli.sessions.open_calls import is_overdue, silent_for
@@ -55,10 +56,10 @@ class EventRow:
 
     def cells(self, *, narrow: bool) -> Sequence[str]:
         kept, event = self.kept, self.kept.event
-        where = self._shown(event.destination)
-        if not narrow:
-            where = way(self._shown(event.source), where)
-        last = self._shown(words(kept))
+        source, destination, last = event.source, event.destination, words(kept)
+        if self.masked:
+            source, destination, last = map(phone.masked, (source, destination, last))
+        where = destination if narrow else way(source, destination)
         if not self.dated:
             return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, last)
         time = moment(kept.received)
@@ -92,9 +93,6 @@ class EventRow:
             "payload": event.payload,
         }
         return masked_data(data) if self.masked else data
-
-    def _shown(self, text: str) -> str:
-        return phone.masked(text) if self.masked else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +178,6 @@ def _clock(seconds: int) -> str:
 @lru_cache(16)
 def _local(seconds: int, form: str) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime(form)
-
-
-def iso(microseconds: int) -> str:
-    """A moment for programs; in microseconds since 1970."""
-    return f"{_second(microseconds // 1_000_000)}.{microseconds // 1000 % 1000:03}Z"
-
-
-@lru_cache(16)
-def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def masked_data(data: Mapping[str, object]) -> Mapping[str, object]:

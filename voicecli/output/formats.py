@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from voicecli import interrupts
 from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import documents
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
@@ -222,12 +223,15 @@ class Output:
         if self._out is None:
             return
         self._erase()
+        if not isinstance(written, bytes):
+            written = self._masked(written)
         try:
-            if isinstance(written, bytes):  # a file, which is passed on as it is
-                self._out.buffer.write(written)
-            else:
-                self._out.write(self._masked(written))
-            self._out.flush()
+            with interrupts.waiting():
+                if isinstance(written, bytes):  # a file, which is passed on as it is
+                    self._out.buffer.write(written)
+                else:
+                    self._out.write(written)
+                self._out.flush()
         except OSError as error:
             _give_up_on(self._out)
             what = f"; it would have said: {happened}" if happened else ""
@@ -255,9 +259,11 @@ class Output:
     def _raw(self, text: str) -> None:
         if self._err is None:
             return
+        text = self._masked(text)
         try:
-            self._err.write(self._masked(text))
-            self._err.flush()
+            with interrupts.waiting(noted=False):  # it may be the very message on what has happened
+                self._err.write(text)
+                self._err.flush()
         except OSError:
             _give_up_on(self._err)
 

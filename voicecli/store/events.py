@@ -95,7 +95,7 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
     """The summaries (VSS) from that moment on (microseconds since 1970), and whether each is the only one of
     its session."""
     query = (
-        "SELECT id, received, type, times, reply, body, session != '' AND EXISTS (SELECT 1"
+        "SELECT id, received, type, times, reply, remark, body, session != '' AND EXISTS (SELECT 1"
         " FROM events AS other WHERE other.session = events.session AND other.type = 'VSS'"
         " AND other.id != events.id) FROM events"
         " WHERE (received, id) > (?, ?) AND type = 'VSS' ORDER BY received, id LIMIT ?"
@@ -129,13 +129,16 @@ def knew_session(store: Store, session_id: str, number: int) -> bool:
 
 
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
-    query = f"SELECT id, received, type, times, reply, body FROM events {which}"  # noqa: S608 - words of ours
+    query = f"SELECT id, received, type, times, reply, remark, body FROM events {which}"  # noqa: S608 - words of ours
     return store.read(_read, query, parameters)
 
 
-def _read(number: int, received: int, kind: str, times: int, reply: str | None, body: bytes) -> Received:
+def _read(
+    number: int, received: int, kind: str, times: int, reply: str | None, remark: str | None, body: bytes
+) -> Received:
     event = events.parse(body) or Event(kind, {})  # it could be read when it was kept
-    return Received(number, received, event, body, times, reply=reply)
+    remarks = () if remark is None else (remark,)
+    return Received(number, received, event, body, times, reply=reply, remarks=remarks)
 
 
 def _place(kept: Received) -> Place:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import NamedTuple
 
+from voicecli import interrupts
 from voicecli.errors import InvalidInput, quoted
 from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt
@@ -38,6 +39,7 @@ def sessions(store: Store, *, since: int = 0) -> Iterator[SessionRecord]:
     for _, _, session_id, call in merge(*streams, key=lambda entry: entry.place, reverse=True):
         if call is not None and (call.id in calls or session_id in ids):
             continue
+        interrupts.check()
         found = events_of_one(store, session_id)
         if call is not None:
             calls.add(call.id)
@@ -163,6 +165,7 @@ def statistics(store: Store, since: int) -> Statistics:
     figures = Statistics()
     several: set[str] = set()
     for kept, is_only in summaries_since(store, since):
+        interrupts.check()
         if is_only:
             figures.add(Session.of(None, [kept]))
         else:

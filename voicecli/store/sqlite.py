@@ -185,9 +185,10 @@ class Store:
             hint = f"Look at the disk of {self.path}."
             raise _failure(error)(f"Events can't be kept: {_reason(error)}.", hint=hint) from error
 
-    def replied(self, replies: Sequence[tuple[str, int]]) -> None:
-        """Note what events were answered: pairs of words and the event's number. Raises StoreFailed."""
-        self.change_many("UPDATE events SET reply = ? WHERE id = ?", replies)
+    def replied(self, replies: Sequence[tuple[str, str | None, int]]) -> None:
+        """Note what events were answered: in words, with a remark on it, and the event's number. Raises
+        StoreFailed."""
+        self.change_many("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)
 
     # -- anything ------------------------------------------------------------------------------------
 

@@ -114,10 +114,7 @@ def _people(store: Store, summary: "Event") -> set[str]:
 
     8x8 does not say who of two that were bridged unsubscribed: then neither is to be called.
     """
-    from voicecli.events import Leg
-
-    legs = map(Leg, summary.legs)
-    told = [leg.source if leg.inbound else leg.destination for leg in legs] or [summary.destination]
+    told = [leg.source if leg.inbound else leg.destination for leg in summary.legs] or [summary.destination]
     noted = store.rows(
         "SELECT destination FROM calls WHERE session = ? AND session != ''"
         " OR client_request_id = ? AND client_request_id != '' AND session IS NULL",

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from voicecli.threads import settle
 from voicecli.tunnel import configuration, program
 from voicecli.tunnel.agent import Agent, in_words
 from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.supervision import LIMITS, Limits, Probe, Supervisor
 
 FIRST_PAUSE = 1.0  # seconds before the first attempt to reconnect; each further one waits twice as long
 LONGEST_PAUSE = 30.0
@@ -36,7 +37,8 @@ class Change:
 class Ngrok:
     """A tunnel that is kept open from ``start`` to ``stop``; start it once.
 
-    ``deadline`` is in seconds, for the agent to open the tunnel, a download apart. ``on_change`` and
+    ``deadline`` is in seconds, for the agent to open the tunnel, a download apart. An agent that ends, is
+    without a session for too long, or whose URL fails the ``probe`` is replaced by another. ``on_change`` and
     ``on_note`` (a line for the user) are called on the event loop's thread; ``on_change`` only for what comes
     after ``start`` has returned and before ``stop`` is called.
     """
@@ -48,6 +50,8 @@ class Ngrok:
         deadline: float = 20.0,
         on_change: Callable[[Change], None],
         on_note: Callable[[str], None] = lambda note: None,
+        probe: Probe | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self.url: str | None = None
         """Where 8x8 reaches the listener; None while it does not."""
@@ -59,6 +63,9 @@ class Ngrok:
         self._on_note = on_note
         self._last_url: str | None = None
         self._lost = ""  # why the living agent has no way to ngrok
+        self._probe = probe
+        self._limits = limits
+        self._supervisor: Supervisor | None = None  # while an agent runs
         self._life: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -89,6 +96,11 @@ class Ngrok:
             await asyncio.wait({self._life})
         self._stopped = True
 
+    def look(self) -> None:
+        """See at once whether the tunnel still leads here: the machine has slept, say."""
+        if self._supervisor is not None:
+            self._supervisor.look()
+
     async def _live(self, opened: "asyncio.Future[str]") -> None:
         """Run one agent after the other."""
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
@@ -103,18 +115,21 @@ class Ngrok:
                     try:
                         self.url = self._last_url = url = await agent.open()
                         self.inspector, self._lost, since = agent.inspector, "", loop.time()
+                        supervisor = self._supervisor = Supervisor(
+                            url, self._probe, self._limits, probe_now=run > 0
+                        )
                         if opened.done():
                             self._tell(Change(True, url, "", None))
                         settle(opened, url)
-                        reason = await agent.ended()
-                        if loop.time() - since > LONGEST_PAUSE:  # else it may be ending at once for ever
-                            pause = FIRST_PAUSE
+                        reason = await _first(agent.ended(), supervisor.until_unfit())
+                        if (supervisor.trouble_since or loop.time()) - since > LONGEST_PAUSE:
+                            pause = FIRST_PAUSE  # it worked; else it may be failing at once for ever
                     except VoicecliError as error:
                         if not opened.done():
                             raise
                         reason = in_words(error)
                     finally:
-                        self.url = self.inspector = None
+                        self.url = self.inspector = self._supervisor = None
                         await agent.close()
                     self._tell(Change(False, self._last_url, reason, pause))
                     await asyncio.sleep(pause)
@@ -131,6 +146,8 @@ class Ngrok:
         """The agent lost its way to ngrok, or has it again (""): it mends that by itself."""
         if self.inspector is not None and lost != self._lost:
             self._lost, self.url = lost, None if lost else self._last_url
+            if self._supervisor is not None:
+                self._supervisor.session(is_there=not lost)
             self._tell(Change(not lost, self._last_url, lost, None))
 
     def _tell(self, change: Change) -> None:
@@ -139,3 +156,15 @@ class Ngrok:
                 self._on_change(change)
 
         asyncio.get_running_loop().call_soon(tell)  # not directly: an error in there must not end the tunnel
+
+
+async def _first(*waits: Coroutine[object, object, str]) -> str:
+    """What the first of them to end returns; the others are cancelled."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -61,6 +61,8 @@ def read(answer: bytes) -> Reply | str:
     pressed, what is wrong with it, as a clause."""
     document = json_object(answer)
     if document is None:
+        if answer.lstrip()[:1] == b"<":
+            return "it is HTML"
         return "it is not a JSON object" if answer.strip() else "it is empty"
     if problem := _problem(document.get("callflow")):
         return problem

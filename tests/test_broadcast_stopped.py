@@ -1,0 +1,105 @@
+"""A broadcast that is stopped (Ctrl-Z) while it has what others need: they go on, and obey Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import pytest
+from broadcast_machine import Machine, ended
+from conftest import RunningSandbox, wait_until
+
+RATE = 20  # calls per second, of each and of both together
+WATCHED = 1.0  # seconds that the second one is watched while the first is stopped
+ROUND = 20  # stops until the second one is interrupted
+FIRST, SECOND = "+3319900", "+3326191"  # whom they call
+STOPPING = """
+import fcntl, os, random, signal, sys, types
+dice, left = random.Random(int(sys.argv.pop(1))), 10
+
+def flock(file, operation):
+    global left
+    fcntl.flock(file, operation)
+    if operation & fcntl.LOCK_EX:
+        left -= 1
+        if left == 0:
+            left = dice.randint(1, 10)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+from voicecli.broadcast import pacing
+pacing.fcntl = types.SimpleNamespace(**{**vars(fcntl), "flock": flock})
+from voicecli.__main__ import main
+main()
+"""
+"""The program, which stops itself at every few times that it has the pace's lock."""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux to see who is stopped")
+@pytest.mark.parametrize("stops", [2, pytest.param(100, marks=pytest.mark.soak)])
+def test_one_that_is_stopped_with_the_pace_holds_up_nobody(tmp_path: Path, stops: int) -> None:
+    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
+        machine = Machine(tmp_path / "home", sandbox)
+        machine.write_list(f"{SECOND}{number}" for number in range(2_000, 9_000))
+        with _stopping(tmp_path, sandbox, seed=stops) as first:
+            shares: list[float] = []
+            known = ""
+            while (done := len(shares)) < stops:
+                command = ("resume", known) if known else machine.sending("--rate", f"{RATE}/s")
+                before = _calls(sandbox)
+                with machine.started(*command) as second:
+                    wait_until(lambda before=before: _calls(sandbox) > before)
+                    for _ in range(min(ROUND, stops - done)):
+                        if _is_stopped(first.pid):
+                            os.kill(first.pid, signal.SIGCONT)
+                        wait_until(lambda: _is_stopped(first.pid))
+                        shares.append(_share_of_the_pace(sandbox))
+                    start = time.monotonic()
+                    second.send_signal(signal.SIGINT)
+                    finished = ended(second)
+                    assert (finished.code, time.monotonic() - start < 5) == (130, True), finished
+                    known = finished.err.rpartition("resume ")[2].split()[0]
+    assert median(shares) > 0.75, shares
+    assert min(shares) > 0.25, shares
+    states = {row.state for row in machine.rows() if row.destination.startswith(SECOND)}
+    assert states == {"accepted", "planned"}, "calls have become unknown"
+    machine.check_never_twice()
+
+
+@contextmanager
+def _stopping(tmp_path: Path, sandbox: RunningSandbox, *, seed: int) -> Iterator["subprocess.Popen[bytes]"]:
+    people = tmp_path / "first.csv"
+    people.write_text("phone\n" + "".join(f"{FIRST}{number}\n" for number in range(2_000, 9_000)))
+    command = ["broadcast", str(people), "Hello", "--yes", "--rate", f"{RATE}/s"]
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPING, str(seed), *command],
+        env={**os.environ, **sandbox.environment, "VOICECLI_HOME": str(tmp_path / "home")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as first:
+        try:
+            yield first
+        finally:
+            first.kill()
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def _calls(sandbox: RunningSandbox) -> int:
+    """Of the second one."""
+    return sum(number.startswith(SECOND) for number, _ in [*sandbox.sandbox.arrivals])
+
+
+def _share_of_the_pace(sandbox: RunningSandbox) -> float:
+    """How much of what the pace allows the second one makes of it."""
+    before, start = _calls(sandbox), time.monotonic()
+    wait_until(lambda: time.monotonic() - start > WATCHED)
+    took = time.monotonic() - start
+    return (_calls(sandbox) - before) / (RATE * took)

@@ -1,0 +1,128 @@
+"""What the signals that ask the program to end lead to, wherever it is at that moment.
+
+A signal handler runs between any two instructions of the main thread: in the middle of an import, say, or of
+a library's own clean-up, where Python swallows an exception ("Exception ignored in …"). So a signal is only
+noted. It takes effect, as KeyboardInterrupt, where the program waits (``waiting``) and where it looks
+(``check``): before a request leaves, and for each row of what may take long. Where no handler calls ``note``,
+in other programs that use this package, none of this does anything.
+"""
+
+# Nothing that takes time to load: until handlers are set, Python's own raises KeyboardInterrupt anywhere.
+import time
+from _thread import get_ident
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+IMPATIENCE = 1.0  # seconds
+
+
+class _Signals:
+    """``noted`` is the number of a signal that has not taken effect yet."""
+
+    def __init__(self) -> None:
+        self.thread = get_ident()  # the main one: it imports this first
+        self.noted: int | None = None
+        self.last = -IMPATIENCE  # monotonic seconds, when one was noted or took effect
+        self.is_waiting = False
+
+
+_signals = _Signals()
+
+
+def note(number: int) -> None:
+    """For handlers, in the main thread: a signal has come. Raises KeyboardInterrupt where it waits.
+
+    What follows within a second is the same impatient person, and would cut off the message that the first
+    signal leads to.
+    """
+    now = time.monotonic()
+    if _signals.noted is None and now - _signals.last < IMPATIENCE:
+        return
+    _signals.noted, _signals.last = number, now
+    if _signals.is_waiting:
+        check()
+
+
+def is_noted() -> bool:
+    """Whether a signal has come that has not taken effect yet. For all threads."""
+    return _signals.noted is not None
+
+
+def taken() -> int | None:
+    """The signal that has come and not taken effect yet: from now on that is the caller's affair."""
+    number, _signals.noted = _signals.noted, None
+    return number
+
+
+def put_off(number: int) -> None:
+    """A signal that has taken effect is to do so at the next occasion instead."""
+    _signals.noted = number
+
+
+def check() -> None:
+    """Raises KeyboardInterrupt, with the signal's number, where one was noted."""
+    if _signals.noted is not None and _is_main_thread():
+        _signals.is_waiting = False  # the handler may have been called in the midst of ``waiting``
+        _signals.last = time.monotonic()
+        raise KeyboardInterrupt(taken())
+
+
+class waiting:  # noqa: N801 - it reads as contextlib's do
+    """Inside, a signal raises KeyboardInterrupt, and with ``noted`` one that came before does. Nothing may
+    stand inside but a call that waits and that loses nothing by it: no code of a library's. Threads other
+    than the main one just wait."""
+
+    def __init__(self, *, noted: bool = True) -> None:
+        self._noted = noted
+
+    def __enter__(self) -> None:
+        if _is_main_thread():
+            _signals.is_waiting = True
+            if self._noted:
+                check()
+
+    def __exit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: "BaseException | None",
+        trace: "TracebackType | None",
+    ) -> None:
+        if _is_main_thread():
+            _signals.is_waiting = False
+
+
+def sleep(seconds: float) -> None:
+    with waiting():
+        time.sleep(seconds)
+
+
+def in_thread(work: "Callable[[], T]") -> "T":
+    """Do this in a thread of its own, and give its result. A signal ends the waiting for it, whatever the
+    work is at; it goes on by itself then, and keeps no process from ending."""
+    from queue import SimpleQueue
+    from threading import Thread
+
+    outcome: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.put((work(), None))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            outcome.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    with waiting():
+        result, error = outcome.get()
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def _is_main_thread() -> bool:
+    return get_ident() == _signals.thread
