@@ -23,8 +23,8 @@ def host_of(url: str) -> str:
 
 
 def may_get_token(url: str, public_url: str | None) -> bool:
-    """Whether the token that webhooks carry may go along to this URL unasked: to this machine, or encrypted to
-    the host of the listener's own public URL."""
+    """Whether the token that webhooks carry may go along to this URL unasked: to this machine, or encrypted
+    to the host of the listener's own public URL."""
     target = urlsplit(url)
     same = public_url is not None and host_of(url) == host_of(public_url) != ""
     return target.hostname in LOOPBACK or (same and target.scheme == "https")

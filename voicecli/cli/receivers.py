@@ -56,8 +56,8 @@ def token_for(context: Context, settings: Settings, url: str, *, send_token: boo
 
 def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Callable[[str], None]) -> bool:
     """Whether the token goes along there: to this machine, to the host of WEBHOOK_BASE_URL, and with
-    ``send_token`` anywhere; but elsewhere only encrypted. Tells why not. Raises InvalidInput where it is wanted
-    all the same."""
+    ``send_token`` anywhere; but elsewhere only encrypted. Tells why not. Raises InvalidInput where it is
+    wanted all the same."""
     if send_token and urls.is_in_the_clear(url):
         raise InvalidInput(
             "--send-token would send the token in the clear.", hint="Give an https:// address."
@@ -70,8 +70,8 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
         tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} in the clear. Use https://.")
     else:
         tell(
-            f"WEBHOOK_AUTH_TOKEN is not sent: {host} is neither this machine nor the host of WEBHOOK_BASE_URL. "
-            "To send it there, too: --send-token."
+            f"WEBHOOK_AUTH_TOKEN is not sent: {host} is neither this machine nor the host of "
+            "WEBHOOK_BASE_URL. To send it there, too: --send-token."
         )
     return False
 

@@ -24,8 +24,8 @@ _HOP_BY_HOP = frozenset(
 
 
 class Receiver:
-    """An HTTP receiver that gets webhooks as they came, the Authorization header only ``with_token``; use it in
-    an ``async with``. ``timeout`` is in seconds."""
+    """An HTTP receiver that gets webhooks as they came, the Authorization header only ``with_token``; use
+    it in an ``async with``. ``timeout`` is in seconds."""
 
     def __init__(self, url: str, *, timeout: float, with_token: bool) -> None:
         self._url = url
