@@ -10,7 +10,20 @@ from itertools import islice
 from voicecli import phone
 from voicecli.broadcast.lines import Lines, Place, first_line
 from voicecli.errors import InvalidInput, quoted
+from voicecli.spreadsheets import unguarded
 
+RESULT_COLUMNS = (
+    "line",
+    "destination",
+    "status",
+    "outcome",
+    "digits",
+    "duration",
+    "attempts",
+    "session",
+    "reason",
+)
+"""What our own columns are called in a file of results; those of its list come behind them."""
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records that show which delimiter it is
 
@@ -20,7 +33,8 @@ class Separated:
 
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
         self._delimiter = delimiter
-        self.columns: Iterable[str] = columns
+        self._guarded = is_of_results(columns)
+        self.columns: Iterable[str] = tuple(map(unguarded, columns)) if self._guarded else columns
         self._width = len(columns)
 
     def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
@@ -39,6 +53,8 @@ class Separated:
         width = self._width
         for row in records:
             values = [*map(str.strip, row)]
+            if self._guarded:
+                values = [unguarded(value).strip() for value in values]
             if not any(values):
                 yield None
             elif len(values) == width:
@@ -49,6 +65,11 @@ class Separated:
                 most = len(_without_empty_end(values))
                 problem = f"has {most} columns, the heading {width}" if most > width else ""
                 yield values[:width], problem
+
+
+def is_of_results(columns: Sequence[str]) -> bool:
+    """Whether a heading is that of results that were written here, with guarded cells."""
+    return tuple(columns[: len(RESULT_COLUMNS)]) == RESULT_COLUMNS
 
 
 def separated(content: bytes, start: Place) -> tuple[Separated, Place]:
