@@ -17,6 +17,7 @@ RESULT_COLUMNS = (
     "destination",
     "status",
     "outcome",
+    "bridge",
     "digits",
     "duration",
     "attempts",
@@ -24,6 +25,8 @@ RESULT_COLUMNS = (
     "reason",
 )
 """What our own columns are called in a file of results; those of its list come behind them."""
+ADDED_RESULT_COLUMNS = ("bridge",)
+"""Those of them that files of earlier versions do not have."""
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records that show which delimiter it is
 
@@ -33,7 +36,7 @@ class Separated:
 
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
         self._delimiter = delimiter
-        self._guarded = is_of_results(columns)
+        self._guarded = own_columns(columns) > 0
         self.columns: Iterable[str] = tuple(map(unguarded, columns)) if self._guarded else columns
         self._width = len(columns)
 
@@ -67,9 +70,12 @@ class Separated:
                 yield values[:width], problem
 
 
-def is_of_results(columns: Sequence[str]) -> bool:
-    """Whether a heading is that of results that were written here, with guarded cells."""
-    return tuple(columns[: len(RESULT_COLUMNS)]) == RESULT_COLUMNS
+def own_columns(columns: Sequence[str]) -> int:
+    """How many of the columns are ours, in a file of results that was written here; 0 for any other list. Its
+    cells are guarded against spreadsheets."""
+    earlier = [name for name in RESULT_COLUMNS if name not in ADDED_RESULT_COLUMNS]
+    ours = (own for own in ([*RESULT_COLUMNS], earlier) if [*columns[: len(own)]] == own)
+    return len(next(ours, ()))
 
 
 def separated(content: bytes, start: Place) -> tuple[Separated, Place]:

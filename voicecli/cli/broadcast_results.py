@@ -14,7 +14,7 @@ from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.journal import Broadcast, Row, RowState
 from voicecli.broadcast.recipients import Recipients
-from voicecli.broadcast.separated import RESULT_COLUMNS, is_of_results
+from voicecli.broadcast.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
 from voicecli.cli import context as contexts
 from voicecli.cli import files, options
 from voicecli.cli.broadcast_look import settle_if_idle
@@ -160,14 +160,15 @@ def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
 
     def rows() -> Iterator[Cells]:
         for line in lines:
-            cells = dict(zip(columns, line, strict=False))
+            cells = {**dict.fromkeys(ADDED_RESULT_COLUMNS, ""), **dict(zip(columns, line, strict=False))}
             if len(line) != len(columns) or not all(map(_is_number, map(cells.get, _NUMBERS))):
                 raise no_results()
             yield {name: unguarded(cell) for name, cell in cells.items()}
 
-    if not is_of_results(columns):
+    own = own_columns(columns)
+    if not own:
         raise no_results()
-    return columns[len(OWN) :], rows()
+    return columns[own:], rows()
 
 
 def _is_number(cell: str | None) -> bool:
@@ -220,6 +221,8 @@ class _Line(NamedTuple):
     def cells(self, *, narrow: bool) -> Sequence[str]:
         session = self.row["session"]
         last = (session[:8] if narrow else session) or self.row["reason"]
+        if self.row["bridge"]:
+            last += f"; bridge: {vocabulary.outcome_words(self.row['bridge'])}"
         return [*(self.row[column.name] for column in self.columns(narrow=narrow)[:-1]), last]
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
