@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from conftest import DEADLINE
 
+from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.errors import InUse, Unreachable
 from voicecli.listener import reports as reports_module
@@ -22,6 +23,10 @@ class At8x8:
 
     def __init__(self) -> None:
         self.taken: list[str] = []
+
+    @property
+    def account(self) -> AccountId:
+        return AccountId("http://127.0.0.1:9", "nobody")
 
     def set_now(self) -> dict[str, Webhook]:
         return {}

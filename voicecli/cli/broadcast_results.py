@@ -24,10 +24,22 @@ from voicecli.output import Column
 from voicecli.store import keys
 from voicecli.store.sqlite import Store
 
-OWN = ("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason")
+OWN = (
+    "line",
+    "destination",
+    "status",
+    "outcome",
+    "bridge",
+    "digits",
+    "duration",
+    "attempts",
+    "session",
+    "reason",
+)
 """Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
 _NUMBERS = ("line", "attempts")
-_REPORTED = ("outcome", "digits", "session", "reason")
+_ADDED = ("bridge",)  # to those that files of earlier versions have
+_REPORTED = ("outcome", "bridge", "digits", "session", "reason")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     Column("line", 8),
@@ -153,14 +165,15 @@ def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
 
     def rows() -> Iterator[Cells]:
         for line in lines:
-            cells = dict(zip(columns, line, strict=False))
+            cells = {**dict.fromkeys(_ADDED, ""), **dict(zip(columns, line, strict=False))}
             if len(line) != len(columns) or not all(map(_is_number, map(cells.get, _NUMBERS))):
                 raise no_results()
             yield {**cells, **{name: _unguarded(cells[name]) for name in _REPORTED}}
 
-    if columns[: len(OWN)] != list(OWN):
-        raise no_results()
-    return columns[len(OWN) :], rows()
+    for own in (list(OWN), [name for name in OWN if name not in _ADDED]):
+        if columns[: len(own)] == own:
+            return columns[len(own) :], rows()
+    raise no_results()
 
 
 def _is_number(cell: str | None) -> bool:
@@ -221,6 +234,8 @@ class _Line(NamedTuple):
     def cells(self, *, narrow: bool) -> Sequence[str]:
         session = self.row["session"]
         last = (session[:8] if narrow else session) or self.row["reason"]
+        if self.row["bridge"]:
+            last += f"; bridge: {vocabulary.outcome_words(self.row['bridge'])}"
         return [*(self.row[column.name] for column in self.columns(narrow=narrow)[:-1]), last]
 
     def styles(self, *, narrow: bool) -> Sequence[str]:

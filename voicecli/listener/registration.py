@@ -136,6 +136,11 @@ class Registration:
         self._observed, self._token = receiver, token
         self._left = {kind: webhook_url(receiver, kind) for kind in self._left}
 
+    @property
+    def account(self) -> AccountId:
+        """Whose webhooks they are."""
+        return self._account
+
     def leads_here(self, kind: str) -> bool:
         """Whether events of this type come to where it was pointed last, as far as that is known."""
         return kind in self._wanted() and kind not in self._troubles
