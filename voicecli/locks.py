@@ -4,12 +4,15 @@ process ends.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
 from voicecli.errors import StoreFailed
+
+PATIENCE = 2.0  # seconds
 
 
 class Lock:
@@ -48,10 +51,20 @@ class Lock:
 
 @contextmanager
 def folder_locked(folder: Path) -> Iterator[None]:
-    """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError."""
+    """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError, also where somebody
+    has it for longer than PATIENCE: he may have been stopped."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    end = time.monotonic() + PATIENCE
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise OSError(error.errno, "another process has it") from error
+                time.sleep(0.01)
+            else:
+                break
         yield
     finally:
         os.close(descriptor)

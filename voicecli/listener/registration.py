@@ -6,14 +6,13 @@ refuses to set a webhook because one is set, that one is deleted first.
 
 import hashlib
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli import api
+from voicecli import api, interrupts
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
@@ -74,7 +73,7 @@ def ignored(
     try:
         if not wanted or not look():
             return []
-        time.sleep(LIST_AGAIN_AFTER)
+        interrupts.sleep(LIST_AGAIN_AFTER)
         return look()
     except VoicecliError:
         return []
