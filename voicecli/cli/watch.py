@@ -169,8 +169,9 @@ class Watch:
         where = [service.public_url or service.url, _way_in(service), f"{rate:.1f} events/s"]
         if service.inspector is not None:
             where.append(f"inspector {service.inspector}")
+        is_reached = service.tunnel_is_up is not False and service.unreachable is None
         footer = [
-            (" · ".join(where), "bold red" if service.tunnel_is_up is False else "bold"),
+            (" · ".join(where), "bold" if is_reached else "bold red"),
             (f"calls: {self._counts()}", ""),
         ]
         if wrong := [f"{one.type} {one.state}" for one in service.webhooks if not one.is_ok]:
@@ -208,6 +209,8 @@ class Watch:
 
 
 def _way_in(service: "Service") -> str:
+    if service.tunnel_is_up is None and service.unreachable is not None:
+        return f"does not lead here ({service.unreachable})"
     if service.tunnel_is_up is None:
         return "only this machine" if service.public_url is None else "no tunnel of ours"
     return "tunnel up" if service.tunnel_is_up else f"tunnel down ({service.tunnel_trouble})"
