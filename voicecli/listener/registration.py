@@ -276,7 +276,7 @@ class Registration:
         failures = {} if self._observed is not None else self._set_again(found)
         after, accepted = found, [kind for kind, failure in failures.items() if failure is None]
         for pause in (0.0, LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
-            time.sleep(pause)
+            interrupts.sleep(pause)
             with suppress(VoicecliError):
                 now = self._list()
                 after = {kind: self._compare(kind, now) for kind in found}
