@@ -41,6 +41,7 @@ FLOORS = (
         "locks",
         "operations",
         "output",
+        "private_files",
         "settings",
         "store",
         "threads",
