@@ -15,6 +15,7 @@ from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.locks import Lock
 from voicecli.store import keys
 from voicecli.store.sqlite import Store
+from voicecli.tunnel import program
 
 SOMEBODY = 12345  # an id without a name
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
@@ -148,3 +149,10 @@ def test_a_user_without_a_home_is_told_to_set_one(
     assert done.code == code, done
     assert words in " ".join(done.err.split()), done
     assert list(tmp_path.iterdir()) == [], "nothing is made in a folder that is called ~"
+
+
+@pytest.mark.usefixtures("nameless")
+async def test_the_agent_is_installed_into_no_folder_that_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="has no home folder"):
+        await program.install(lambda _: None)
+    assert list(tmp_path.iterdir()) == []

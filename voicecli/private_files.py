@@ -13,12 +13,17 @@ _MAX_LINKS = 40  # as in Linux
 def make_folder(path: Path) -> None:
     """Make it where it is not there. Raises ConfigurationError for one in a home folder that nobody knows,
     and OSError."""
+    refuse_unknown_home(path, hint="Set VOICECLI_HOME to a folder that can be written.")
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def refuse_unknown_home(path: Path, *, hint: str) -> None:
+    """Raises ConfigurationError for a path that begins with a ~ which stands for nothing: it would become a
+    folder of that name."""
     if path.parts[:1] and path.parts[0].startswith("~"):
         raise ConfigurationError(
-            f"This user (id {os.getuid()}) has no home folder that {path} could be in.",
-            hint="Set VOICECLI_HOME to a folder that can be written.",
+            f"This user (id {os.getuid()}) has no home folder that {path} could be in.", hint=hint
         )
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def make(path: Path) -> None:
