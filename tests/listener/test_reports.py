@@ -15,6 +15,7 @@ from voicecli.listener import reports as reports_module
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
+from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.locks import Lock
 
 
@@ -41,6 +42,9 @@ class At8x8:
         return kind in self.taken
 
     def check(self) -> list[WebhookNews]:
+        return []
+
+    def checks(self) -> list[WebhookCheck]:
         return []
 
     def hurried(self) -> AbstractContextManager[None]:

@@ -106,7 +106,9 @@ class Context:
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:
-            self.output.warning(warning)
+            if warning not in self.hinted:
+                self.hinted.add(warning)
+                self.output.warning(warning)
         self._other_end = loaded.other_end
         return loaded
 

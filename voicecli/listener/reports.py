@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Self
 
 from voicecli.api import Webhook
-from voicecli.errors import InUse, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, VoicecliError
 from voicecli.listener.presence import Guest
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
-from voicecli.listener.registration import Registration
+from voicecli.listener.registration import IGNORED, Registration
 from voicecli.listener.running import find_listener, why_nothing_comes
 from voicecli.listener.service import Plan, Service, to_its_end
 from voicecli.listener.staying import Stay
@@ -150,6 +150,11 @@ class Reports:
             plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()
+            for check in self._registration.checks():
+                if check.type in self._needed and not check.is_ok:
+                    await to_its_end(service.__aexit__(None, None, None))
+                    advice = "Set it in 8x8 Connect, or ask 8x8 why it is ignored."
+                    raise ConfigurationError(f"{check.words} {IGNORED}", hint=advice)
             self._service = service
             self._receiver = here(VCA) if self._registration.leads_here(VCA) else others
         finally:
