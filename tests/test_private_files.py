@@ -1,5 +1,6 @@
 """What voicecli keeps is its owner's alone, and it writes through no link that somebody else has made."""
 
+import asyncio
 import os
 import stat
 from collections.abc import Callable
@@ -151,8 +152,10 @@ def test_a_user_without_a_home_is_told_to_set_one(
     assert list(tmp_path.iterdir()) == [], "nothing is made in a folder that is called ~"
 
 
-@pytest.mark.usefixtures("nameless")
-async def test_the_agent_is_installed_into_no_folder_that_is_called_so(tmp_path: Path) -> None:
+def test_the_agent_is_installed_into_no_folder_that_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyngrok.conf.DEFAULT_NGROK_PATH", "~/.config/ngrok/ngrok")
     with pytest.raises(ConfigurationError, match="has no home folder"):
-        await program.install(lambda _: None)
+        asyncio.run(program.install(lambda _: None))
     assert list(tmp_path.iterdir()) == []

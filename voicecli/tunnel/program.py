@@ -57,7 +57,7 @@ def _is_pyngrok(program: Path) -> bool:
 
 
 async def install(on_note: Callable[[str], None]) -> Path:
-    """Download the agent to where pyngrok keeps it. Raises Unreachable, and ConfigurationError without a home folder."""
+    """Download the agent to where pyngrok keeps it. Raises Unreachable and ConfigurationError."""
     from pyngrok.conf import PyngrokConfig
 
     program = Path(PyngrokConfig().ngrok_path)
