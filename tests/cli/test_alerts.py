@@ -295,10 +295,8 @@ class Cron:
                 database.execute(statement)
 
     def _pass_time(self, microseconds: int) -> None:
-        for table, columns in (
-            ("calls", ("placed", "answer_until", "valid_until")),
-            ("events", ("received",)),
-        ):
+        moments = {"calls": ("placed", "answer_until", "valid_until"), "events": ("received",)}
+        for table, columns in moments.items():
             earlier = ", ".join(f"{column} = {column} - {microseconds}" for column in columns)
             self._change(f"UPDATE {table} SET {earlier}")
 
