@@ -109,8 +109,8 @@ class _Way(NamedTuple):
         listener = reached or next((one for one in states if one.public_url == address), None)
         if listener is None:
             return cls._lost(kind, webhook, states, account)
-        if (trouble := listener.tunnel_trouble) is not None:
-            return cls(kind, listener, f"Its tunnel is down: {trouble}.")
+        if listener.unreachable is not None:
+            return cls(kind, listener, listener.unreachable)
         if reached is None:
             return cls(kind, listener, f"{address} does not lead to it: {answer.trouble}.")
         check = check_webhook(kind, webhook, [webhook.url], needs_token=listener.needs_token)
