@@ -52,7 +52,7 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
             "the message comes second, in quotes.",
         )
     if not cleaned.startswith("+") and region is None:
-        with_plus = "+" + "".join(c for c in cleaned if c.isdigit())
+        with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
         raise InvalidInput(
             f"{quoted(shown)} has no + and country code.",
             hint=(f"If it has a country code: {with_plus}. " if _exists(with_plus) else "")

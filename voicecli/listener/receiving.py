@@ -14,7 +14,7 @@ from voicecli.listener import health
 from voicecli.listener.presence import runs_here
 
 HEALTH_TIMEOUT = 5.0  # seconds
-START_ONE = "Start one that does: voicecli listen --register"
+START_ONE = "Start a listener that gets them: voicecli listen --register"
 
 
 class ReceiverKind(StrEnum):
