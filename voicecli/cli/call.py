@@ -97,8 +97,8 @@ def call(
         bool,
         typer.Option(
             "--once",
-            help="Do not place the same call again: one with this message id; without one, the same text "
-            "to the same number.",
+            help="Do not place the same call again (one with this message id; without one, the same text "
+            "to the same number) while it is under way, nor once somebody took it.",
             **script_options.THE_CALL,
         ),
     ] = False,
@@ -153,7 +153,8 @@ def call(
 
     Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
     --digits it tells what became of the call. 8x8 has to report that: to a voicecli listen that runs on this
-    machine, or else to this command itself, which then needs a way in, as voicecli listen does.
+    machine, or else to this command itself, which then needs a way in, as voicecli listen does. Completed
+    means that a person or a mailbox answered: only a pressed key (--confirm) proves a person.
     """
     context = contexts.of(ctx)
     script = Script(
