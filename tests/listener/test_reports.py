@@ -17,6 +17,7 @@ from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
 from voicecli.listener.staying import EndRequests, Stay
+from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
@@ -27,6 +28,10 @@ class At8x8:
 
     def __init__(self) -> None:
         self.taken: list[str] = []
+
+    @property
+    def account(self) -> AccountId:
+        return AccountId("http://127.0.0.1:9", "nobody")
 
     def set_now(self) -> dict[str, Webhook]:
         return {}
@@ -41,6 +46,9 @@ class At8x8:
         return kind in self.taken
 
     def check(self) -> list[WebhookNews]:
+        return []
+
+    def checks(self) -> list[WebhookCheck]:
         return []
 
     def hurried(self) -> AbstractContextManager[None]:

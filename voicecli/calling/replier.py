@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from voicecli.callflow import CallRequest, destinations, sources
-from voicecli.errors import VoicecliError
+from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.events import Event, Received
 from voicecli.listener.repliers import MAX_CALLS, CallHistory
 from voicecli.listener.routes import Answered, Replier, entered
@@ -54,6 +54,7 @@ class CallReplier:
         self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
         self._history = CallHistory()
         self._store: Store | None = None
+        self._removed: Store | None = None  # what it was before, with the calls that were placed until then
         self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -67,12 +68,12 @@ class CallReplier:
         await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
-        event, store = received.event, self._store
-        if store is None:
-            raise RuntimeError("the replier was not entered")
-        attempt = None
+        event, store, attempt = received.event, self._store_that_is_there(), None
         try:
             attempt = await _attempt_of(store, event)
+            if attempt is None and self._removed is not None:
+                store = self._removed
+                attempt = await _attempt_of(store, event)
             call = attempt and self._call(store, attempt)
             if attempt is None or (call is None and _is_answered_elsewhere(attempt)):
                 return await self._other(received, headers)
@@ -91,6 +92,16 @@ class CallReplier:
             ends_in_question = asks(call.flow[-1:])
             return await self._other(received, headers) if ends_in_question else Answered(HANG_UP)
         return Answered(reply)
+
+    def _store_that_is_there(self) -> Store:
+        """Another one than before, where that was removed or replaced and another can be had."""
+        if self._store is None:
+            raise RuntimeError("the replier was not entered")
+        if not self._store.is_there():
+            with suppress(ConfigurationError):
+                now = self._undo.enter_context(Store(self._home))
+                self._store, self._removed = now, self._store
+        return self._store
 
     def _call(self, store: Store, attempt: Attempt) -> _Call | None:
         """Raises StoreFailed, and ConfigurationError where its callflow can't be unsealed."""

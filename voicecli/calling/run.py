@@ -30,5 +30,8 @@ class Run:
 
     def _renew(self) -> None:
         while not self._over.wait(runs.RENEW_EVERY):
-            with suppress(VoicecliError), Store(self._home) as store, store.change() as change:
-                runs.renew(change, self.number)
+            with suppress(VoicecliError), Store(self._home) as store:
+                while not self._over.is_set():
+                    with store.change() as change:
+                        runs.renew(change, self.number)
+                    self._over.wait(runs.RENEW_EVERY)

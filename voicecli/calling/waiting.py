@@ -296,8 +296,7 @@ class Waiting:
                     self._see(call, received)
             if since is None:
                 self._newest = newest
-            if not self._store.is_there():
-                raise StoreFailed(f"The store {self._store.path} was removed.")
+            self._store.see_that_it_is_there()
         except StoreFailed as error:
             ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)

@@ -14,6 +14,7 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
     "base_url": (str,),
     "began": (int,),
     "body": (bytes,),
+    "bridge": (str, _NONE),
     "broadcast": (int, _NONE),
     "changed": (int,),
     "client_action_id": (str, _NONE),

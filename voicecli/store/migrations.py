@@ -239,4 +239,5 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     CREATE INDEX calls_by_run ON calls (run) WHERE run IS NOT NULL;
     CREATE INDEX calls_guarded ON calls (guarded) WHERE guarded > 0;
     """,
+    "ALTER TABLE broadcast_rows ADD COLUMN bridge TEXT",  # what became of the second leg
 )
