@@ -96,7 +96,7 @@ async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> N
         question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
         Attempts(store, account).begin(question, asks="1", flow=question.callflow)
     stay = Stay(tmp_path, account, lambda words, _: told.append(words), requests=EndRequests())
-    assert stay.open_questions() == 1
+    assert len(stay.open_questions()) == 1
     async with asyncio.timeout(DEADLINE), reports(tmp_path, ElsewhereForVca(), told, stay):
         pass
     assert not [words for words in told if "it stays" in words]
