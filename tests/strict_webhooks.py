@@ -1,5 +1,6 @@
-"""A sandbox that refuses to set a webhook where one is set, and can't delete a VNU one: the other reading of
-8x8's documents."""
+"""Sandboxes that set webhooks otherwise than the usual one."""
+
+from typing import Any
 
 from aiohttp import web
 
@@ -8,19 +9,32 @@ from voicecli.sandbox.answers import failure, json_body
 
 
 class StrictSandbox(Sandbox):
-    """``words`` is what it says where one is set, unless it ``replaces`` that. It refuses "wrong" URLs."""
+    """One by the other reading of 8x8's documents (``delete_first``), unless it ``replaces`` what is set.
+    ``words`` is what it says where one is set. It refuses "wrong" URLs."""
 
     words = "Invalid request"
     replaces = False
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "delete_first": True})
+
     async def _set_webhook(self, request: web.Request) -> web.Response:
         body = await json_body(request) or {}
-        is_set = body.get("type") in self._courier.targets
-        if (is_set and not self.replaces) or "wrong" in str(body.get("url")):
+        kind = body.get("type")
+        if self.replaces and "wrong" not in str(body.get("url")):
+            self._courier.targets.pop(str(kind), None)
+        if kind in self._courier.targets or "wrong" in str(body.get("url")):
             return failure(422, self.words, 1001)
         return await super()._set_webhook(request)
 
-    async def _delete_webhook(self, request: web.Request) -> web.Response:
-        if request.match_info["type"] == "VNU":
-            return failure(404, "Resource not found")
-        return await super()._delete_webhook(request)
+
+class IgnoringSandbox(Sandbox):
+    """One that accepts that a webhook of an ``ignored`` type is set, and leaves all as it is."""
+
+    ignored = ("VSS",)
+
+    async def _set_webhook(self, request: web.Request) -> web.Response:
+        body = await json_body(request) or {}
+        if body.get("type") in self.ignored:
+            return await self._webhooks(request)
+        return await super()._set_webhook(request)

@@ -1,4 +1,4 @@
-"""The requests that place calls: what is kept of each, and the guard against the same one twice."""
+"""The requests that place calls: what is kept of each."""
 
 import json
 import stat
@@ -21,6 +21,7 @@ from voicecli.store.attempts import (
     outstanding,
     sealed_flow,
 )
+from voicecli.store.guards import Guards, Once
 from voicecli.store.keys import fingerprint
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
@@ -53,37 +54,15 @@ def test_a_call_is_kept_without_what_it_says(tmp_path: Path) -> None:
     assert all(b"482913" not in path.read_bytes() for path in tmp_path.iterdir())
 
 
-def test_a_claimed_call_is_settled_either_way(tmp_path: Path) -> None:
+def test_a_request_is_settled_either_way(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         ours = calls(store)
-        first = ours.claim(message("one"), named=False, within=HOUR)
+        first = ours.begin(message("one"))
         assert [call.state for call in kept(store)] == [AttemptState.SENDING]
         ours.record_answer(first, AttemptState.ACCEPTED, "s-1")
-        second = ours.claim(message("two"), named=False, within=HOUR)
+        second = ours.begin(message("two"))
         ours.record_answer(second, None)
         assert [call.session_id for call in kept(store)] == ["s-1"]
-
-
-def test_the_same_call_is_refused_and_another_is_not(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
-        ours = calls(store)
-        ours.record_answer(ours.claim(message(), named=False, within=HOUR), AttemptState.ACCEPTED, "s-1")
-        with pytest.raises(PlacedBefore, match="just now as session s-1"):
-            ours.claim(message(), named=False, within=HOUR)
-        ours.claim(message("Hello!"), named=False, within=HOUR)
-        ours.claim(message(number="+33199001235"), named=False, within=HOUR)
-        ours.claim(message(), named=False, within=timedelta(microseconds=1))
-        calls(store, "another_sub").claim(message(), named=False, within=HOUR)
-
-
-def test_of_named_calls_the_name_counts_and_nothing_else(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
-        ours = calls(store)
-        ours.claim(message("one", message_id="m-1"), named=True, within=HOUR)
-        with pytest.raises(PlacedBefore, match="may have been placed"):
-            ours.claim(message("two", message_id="m-1"), named=True, within=HOUR)
-        ours.claim(message("one", message_id="m-2"), named=True, within=HOUR)
-        ours.claim(message("one"), named=False, within=HOUR)
 
 
 def test_the_session_of_a_lost_call_becomes_known(tmp_path: Path) -> None:
@@ -103,8 +82,8 @@ def test_two_stores_have_two_keys(tmp_path: Path) -> None:
     prints = []
     for name in ("one", "two"):
         with Store(tmp_path / name) as store:
-            prints.append(calls(store)._fingerprints(message()))
-            assert calls(store)._fingerprints(message()) == prints[-1]
+            prints.append(calls(store).fingerprints(message()))
+            assert calls(store).fingerprints(message()) == prints[-1]
     assert prints[0] != prints[1]
 
 
@@ -184,10 +163,10 @@ def test_a_guard_of_before_holds_however_the_url_was_written(
                     (now(), written, f"m-{index}", fingerprint(store, content.encode()), now() + 1_000_000),
                 )
     with Store(tmp_path) as store:
-        ours = calls(store)
+        guards = Guards(store, AccountId("https://voice.8x8.com", "some_sub"))
         for index in range(len(spellings)):
             with pytest.raises(PlacedBefore):
-                ours.claim(message(f"text {index}"), named=False, within=HOUR)
+                guards.claim(message(f"text {index}"), Once(HOUR, named=False))
             with pytest.raises(PlacedBefore):
-                ours.claim(message(message_id=f"m-{index}"), named=True, within=HOUR)
-        ours.claim(message("another text"), named=False, within=HOUR)
+                guards.claim(message(message_id=f"m-{index}"), Once(HOUR, named=True))
+        guards.claim(message("another text"), Once(HOUR, named=False))

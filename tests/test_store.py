@@ -189,3 +189,18 @@ def test_webhooks_to_be_put_back_of_one_account_become_one(
 def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:
     assert folder(str(tmp_path)) == tmp_path
     assert folder(None).name == "voicecli"
+
+
+def test_a_new_file_is_not_damaged_by_who_still_has_one_that_was_removed(tmp_path: Path) -> None:
+    """Both had the same -shm, by its name."""
+    with Store(tmp_path) as removed:
+        removed.record([event(number) for number in range(50)])
+        removed.path.unlink()
+        with Store(tmp_path) as kept:
+            for number in range(20):
+                kept.record([event(number)])
+                with pytest.raises(StoreFailed, match="removed"):
+                    removed.record([event(100 + number)])
+            assert kept.trouble() is None
+            assert len(list(kept.rows("SELECT id FROM events"))) == 20
+            assert len(list(removed.rows("SELECT id FROM events"))) == 70

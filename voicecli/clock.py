@@ -1,12 +1,34 @@
-"""What time it is."""
+"""What time it is, and moments in words."""
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 
 def now() -> int:
     """Microseconds since 1970, UTC."""
     return time.time_ns() // 1000
+
+
+def in_words(microseconds: int) -> str:
+    """A moment since 1970 for people, where they are: the time of day, and the day unless it is today."""
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(microseconds / 1e6, UTC).astimezone()
+    today = moment.date() == datetime.now(UTC).astimezone().date()
+    return f"{moment:%H:%M:%S}" if today else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def iso(microseconds: int) -> str:
+    """A moment since 1970 for programs, in UTC to the millisecond."""
+    return f"{_second(microseconds // 1_000_000)}.{microseconds // 1000 % 1000:03}Z"
+
+
+@lru_cache(16)
+def _second(seconds: int) -> str:
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 class ClockJumps:

@@ -9,7 +9,7 @@ VoicecliError
 ├── Unreachable            8x8 could not be reached, or its answer to a mere question not be read;
 │                          no call was placed
 ├── OutcomeUnknown         the request left and no readable answer came; a call may have been placed
-├── PlacedBefore           the same call was placed a short while ago; nothing was sent
+├── PlacedBefore           the same call was placed a short while ago, or is being placed; nothing was sent
 ├── Unsubscribed           somebody whom it would call does not want to be called; nothing was sent
 ├── OutOfTime              what was waited for did not happen in the time that it was given
 ├── Interrupted            the user stopped it; the message says what may have happened
@@ -127,16 +127,20 @@ class OutcomeUnknown(VoicecliError):
 
 
 class PlacedBefore(VoicecliError):
-    """``session_id`` is that of the call before, as far as it is known."""
+    """``session_id`` is that of the call before, as far as it is known; ``details`` say how it stands."""
 
     code = "placed_before"
 
-    def __init__(self, message: str, *, hint: str = "", session_id: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        session_id: str | None = None,
+        details: Mapping[str, object] = {},
+    ) -> None:
+        super().__init__(message, hint=hint, details={"sessionId": session_id, **details})
         self.session_id = session_id
-
-    def details(self) -> dict[str, object]:
-        return {"sessionId": self.session_id}
 
 
 class Unsubscribed(VoicecliError):

@@ -4,7 +4,8 @@ process ends.
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -43,6 +44,17 @@ class Lock:
             with suppress(OSError):  # then somebody else clears up
                 self._path.unlink(missing_ok=True)
         self._file.close()
+
+
+@contextmanager
+def folder_locked(folder: Path) -> Iterator[None]:
+    """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_held(path: Path) -> bool:

@@ -134,6 +134,7 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.COMPLETED_UNSUB_ERROR: "completed, but unsubscribing went wrong",
     Outcome.UNSUBSCRIBED_CONTACT: "not called: unsubscribed before",
 }
+COMPLETED_MEANS = "Completed: a person or a mailbox answered. Only a pressed key proves a person."
 
 
 def spelled(status: str) -> str:

@@ -163,9 +163,9 @@ def unsubscribed(tmp_path: Path) -> str:
     return NUMBER
 
 
-def place_by_api(flow: Path, number: str) -> tuple[str, ...]:
+def place_by_api(flow: Path, number: str, path: str) -> tuple[str, ...]:
     flow.write_text(json.dumps({"callflow": [make_call(SOURCE, number), HANGUP]}))
-    return ("api", "POST", "/callflows", "--data", f"@{flow}")
+    return ("api", "POST", path, "--data", f"@{flow}")
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,15 @@ def place_by_api(flow: Path, number: str) -> tuple[str, ...]:
         ("call", NUMBER, "Hello", "--wait"),
         ("call", NUMBER, "Hello", "--once"),
         ("call", NUMBER, "Press 1", "--confirm", "1", "--until-confirmed"),
-        ("api",),
+        ("api", "/callflows"),
+        ("api", "/%63allflows?from=here"),
     ],
 )
 def test_every_command_leaves_them_out_in_the_same_words(
     run: Program, own_sandbox: RunningSandbox, unsubscribed: str, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    if arguments == ("api",):
-        arguments = place_by_api(tmp_path / "flow.json", unsubscribed)
+    if arguments[0] == "api":
+        arguments = place_by_api(tmp_path / "flow.json", unsubscribed, arguments[1])
     done = run(*arguments, "--json", env=own_sandbox.environment)
     assert done.code == 15, done
     assert done.error == {

@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import NUMBER, Finished, Program, RunningSandbox
+from conftest import NUMBER, Finished, Program, RunningSandbox, wait_until
+from past import event, keep
 from raw_server import document, server
-from running_listener import registering, set_webhook, webhooks
+from running_listener import listening, registering, set_webhook, webhooks
 
 from voicecli.callflow import HANGUP, Action, call_request, make_call
 from voicecli.calling.message import Script
-from voicecli.calling.questions import asks, following, sent, without_questions
+from voicecli.calling.questions import asks, ending_in_hangup, following, sent, without_questions
 
 SOURCE, OTHER, VOICE = "+33199000000", "+33199004321", "en-US-BenjaminRUS"
 PRESSES_1, PRESSES_1_TOO = "+33199007103", "+33199007104"
@@ -55,6 +56,23 @@ def test_where_nobody_can_answer_the_same_is_told() -> None:
     whole = Script(SOURCE, "Press 1", confirm="1", thanks="Thanks", repeat=2, speed=1.5).request(NUMBER)
     params = {"text": "Press 1", "voiceProfile": VOICE, "speed": 1.5, "repetition": 2}
     assert without_questions(whole).callflow == (CALL, {"action": "say", "params": params}, HANGUP)
+
+
+@pytest.mark.parametrize(
+    ("flow", "more"),
+    [
+        ([CALL, SAY], []),
+        ([CALL, ask()], []),
+        ([CALL, ask(), SAY, HANGUP], []),
+        ([CALL, ask(), SAY, {"action": "hangup", "params": {}}], []),
+        ([CALL, ask(), BRIDGE], [HANGUP]),
+        ([CALL, ask(), SAY, ask("Second")], [HANGUP]),
+    ],
+)
+def test_nobody_is_dialled_twice_where_8x8_has_got_what_follows_a_question(
+    flow: list[Action], more: list[Action]
+) -> None:
+    assert [*ending_in_hangup(call_request(flow)).callflow] == [*flow, *more]
 
 
 # -- the command -----------------------------------------------------------------------------------------
@@ -124,6 +142,16 @@ def test_beside_an_application_only_what_it_may_know_is_asked(
         assert webhooks(own_sandbox)["VCA"] == f"{url}/vca"
 
 
+def test_where_nobody_has_the_webhook_of_another_application_the_call_itself_goes_on(
+    run: Program, own_sandbox: RunningSandbox, flow: Path
+) -> None:
+    way_in = [option for option in registering() if option != "--register"]
+    arguments = ("--callflow", str(flow), "--vca-elsewhere", "--wait", "--timeout", "20s", *way_in)
+    assert run("call", PRESSES_1, *arguments, env=own_sandbox.environment).code == 0
+    [session] = own_sandbox.sandbox.sessions
+    assert [action["action"] for action in session.played] == ["makeCall", "sayAndCapture", "say", "hangup"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -155,6 +183,22 @@ def test_an_alert_goes_out_even_if_nobody_can_confirm_it(
     assert kinds(own_sandbox) == [["makeCall", "say", "hangup"]] * 2
 
 
+def test_who_was_only_told_has_not_confirmed(
+    run: Program, own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """So the alert is told again: when its calls have ended, and not before."""
+    options = ("Fire. Press 1", "--confirm", "1", "--tell-anyway", "--once", "--until-confirmed")
+    command = ("call", PRESSES_1, PRESSES_1_TOO, *options, "--public-url", NOWHERE, "--port", "0")
+    assert run(*command, env=own_sandbox.environment).code == 16
+    again = run(*command, env=own_sandbox.environment)
+    assert again.code == 9
+    assert "nobody knows how it ended" in again.err
+    for session in own_sandbox.sandbox.sessions:
+        keep(tmp_path / "home", event("VSS", "COMPLETED", session.session_id), ago=6.0)
+    assert run(*command, env=own_sandbox.environment).code == 16
+    assert len(own_sandbox.sandbox.sessions) == 4
+
+
 def test_an_alert_is_told_where_nothing_can_be_kept(
     run: Program, own_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
@@ -164,6 +208,19 @@ def test_an_alert_is_told_where_nothing_can_be_kept(
     assert done.code == 16
     assert (done.json["confirmed"], done.json["exitCode"]) == (False, 16)
     assert run("call", NUMBER, "Fire", "--confirm", "1", "--tell-anyway", "--once", env=broken).code == 3
+
+
+def test_api_dials_nobody_twice_where_what_follows_a_question_was_sent_with_it(
+    run: Program, own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    body = json.dumps({"callflow": [make_call(SOURCE, PRESSES_1), ask(), BRIDGE]})
+    with listening(tmp_path / "home", *registering(), env=own_sandbox.environment) as listener:
+        assert listener.url
+        assert run("api", "POST", "/callflows", "--data", body, env=own_sandbox.environment).code == 0
+        wait_until(lambda: listener.of("event", type="VSS"))
+    [session] = own_sandbox.sandbox.sessions
+    assert [leg.destination for leg in session.legs] == [PRESSES_1, OTHER]
+    assert session.status == "COMPLETED"
 
 
 def test_api_sends_what_it_is_given_and_warns_of_digits_that_are_ignored(

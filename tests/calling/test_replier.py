@@ -74,6 +74,11 @@ async def test_a_call_that_asks_nothing_gets_nothing_added(tmp_path: Path) -> No
     assert await answer_to(tmp_path, vca("s-1", eventData=None)) == []
 
 
+async def test_a_question_that_somebody_else_answers_is_for_others_to_go_on_from(tmp_path: Path) -> None:
+    placed(tmp_path, session="s-1", asks=None)
+    assert await answer_to(tmp_path, vca("s-1")) == OTHER
+
+
 async def test_what_follows_a_callflow_that_ends_in_its_question_is_for_others_to_say(tmp_path: Path) -> None:
     placed(tmp_path, (CALL, ASK), session="s-1")
     assert await answer_to(tmp_path, vca("s-1")) == OTHER

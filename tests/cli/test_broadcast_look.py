@@ -21,6 +21,7 @@ from test_terminal import on_terminal, plain
 
 from voicecli.locks import is_held
 
+OWN = "line,destination,status,outcome,bridge,digits,duration,attempts,session,reason"
 FAR = ("--rate", "1/h")  # the second call is an hour away
 
 
@@ -199,7 +200,7 @@ def test_results_have_the_list_s_own_columns(broadcast: Broadcast) -> None:
     assert (done.code, done.out, done.err) == (0, "out dir.csv has 2 rows\n", "")
     first, second = table("out dir.csv")
     assert list(first) == [
-        *("line", "destination", "status", "outcome", "digits", "duration", "attempts", "session", "reason"),
+        *OWN.split(","),
         *("phone", "input_line", "Ort"),
     ]
     assert (first["status"], first["input_line"], first["Ort"], first["attempts"]) == (
@@ -267,18 +268,15 @@ def test_the_same_row_twice_is_no_merger(broadcast: Broadcast) -> None:
     assert [path.name for path in Path().glob("*.part")] == []
 
 
-OWN = "line,destination,status,outcome,digits,duration,attempts,session,reason"
-
-
 @pytest.mark.parametrize(
     "content",
     [
         "a,b\n1,2\n",
         f"{OWN}\n2,x\n",
-        f"{OWN}\nx,,,,,,1,,\n",
-        f"{OWN}\n2,,,,,,,,\n",
-        f"{OWN}\n2,,,,,,1,,,more\n",
-        f"{OWN}\n{'9' * 5000},,,,,,1,,\n",
+        f"{OWN}\nx,,,,,,,1,,\n",
+        f"{OWN}\n2,,,,,,,,,\n",
+        f"{OWN}\n2,,,,,,,1,,,more\n",
+        f"{OWN}\n{'9' * 5000},,,,,,,1,,\n",
         "\0\xff",
     ],
 )
@@ -325,6 +323,36 @@ def test_outcomes_that_come_later_are_there(own_sandbox: RunningSandbox, home: P
     assert broadcast("show", of, "--json").json["unknown"] == 0, "its summary settles a lost answer"
     shown = broadcast("results", of, "--status", "BUSY", "--json").json
     assert (shown["destination"], shown["reason"]) == (BUSY, None)
+
+
+def test_what_became_of_a_bridge_is_told(broadcast: Broadcast, home: Path) -> None:
+    flow = [
+        {"action": "say", "params": {"text": "Hello", "voiceProfile": "en-US-BenjaminRUS"}},
+        {"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199005678"}},
+    ]
+    write("flow.json", json.dumps(flow))
+    of = broadcast.identifier(write("p.csv", people(ANN, BOB)), "--callflow", "flow.json", "--yes")
+    for number, line, theirs in ((ANN, 2, "NO_ANSWER"), (BOB, 3, "COMPLETED")):
+        legs = {
+            "CallA": {"destination": number[1:], "callStatus": "COMPLETED", "callDuration": 9},
+            "CallB": {"destination": "33199005678", "callStatus": theirs},
+        }
+        keep(home, event("VSS", theirs, f"s-{line}", clientRequestId=f"{of}-{line}-1", details=legs))
+    rows = [json.loads(line) for line in broadcast("results", of, "--json").out.splitlines()]
+    assert [(row["outcome"], row["bridge"]) for row in rows] == [
+        ("COMPLETED", "NO_ANSWER"),
+        ("COMPLETED", "COMPLETED"),
+    ]
+    assert broadcast("show", of, "--json").json["bridges"] == {"COMPLETED": 1, "NO_ANSWER": 1}
+    assert "Bridges: 1 completed, 1 no answer" in broadcast("show", of).out
+    assert broadcast("results", of).out.splitlines()[0].endswith("; bridge: no answer")
+
+
+def test_results_of_an_earlier_version_are_read(broadcast: Broadcast) -> None:
+    """They have no column for the bridge."""
+    write("old.csv", f"{OWN.replace(',bridge', '')},phone\n2,{ANN},accepted,BUSY,,,1,s-1,,{ANN}\n")
+    done = broadcast("results", "old.csv", "-o", "-")
+    assert done.out.splitlines() == [f"{OWN},phone", f"2,{ANN},accepted,BUSY,,,,1,s-1,,{ANN}"]
 
 
 def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> None:
@@ -396,6 +424,22 @@ def test_a_hostile_outcome_is_shown_and_not_obeyed(broadcast: Broadcast, home: P
     assert row["outcome"].startswith("'=cmd")
     assert row["session"].startswith("'=1")
     assert broadcast("results", "out.csv", "--json").json["outcome"].startswith("=cmd")
+    assert broadcast("results", of, "-o", "raw.csv", "--raw").code == 0
+    assert table("raw.csv")[0]["outcome"].startswith("=cmd")
+
+
+def test_formulas_of_the_list_are_guarded_and_the_file_can_be_sent_again(broadcast: Broadcast) -> None:
+    content = f"phone,=1+1,name\n{ANN},@SUM(1),-Ann\n{BOB},'=x,+5\n"
+    of = broadcast.identifier(write("p.csv", content), "Hello {name}, {=1+1}", "--yes")
+    assert broadcast("results", of, "-o", "out.csv").code == 0
+    first, second = table("out.csv")
+    assert [first["phone"], first["'=1+1"], first["name"]] == [ANN, "'@SUM(1)", "'-Ann"]
+    assert [second["phone"], second["'=1+1"], second["name"]] == [BOB, "''=x", "+5"]
+    preview = broadcast("send", "out.csv", "Hello {name}, {=1+1}", "--dry-run")
+    assert preview.code == 0, preview
+    again = broadcast.identifier("out.csv", "Hello {name}, {=1+1}", "--yes")
+    texts = [json.loads(line)["input"] for line in broadcast("results", again, "--json").out.splitlines()]
+    assert [(cells["=1+1"], cells["name"]) for cells in texts] == [("@SUM(1)", "-Ann"), ("'=x", "+5")]
 
 
 # -- what is old -------------------------------------------------------------------------------------

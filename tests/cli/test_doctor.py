@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import Finished, Program, RunningSandbox, wait_until
-from running_listener import TOKEN, listening, registering, webhooks
+from running_listener import TOKEN, listening, registering, set_webhook, webhooks
 from stand_in_agent import is_alive, pids, write_agent
 from test_terminal import on_terminal, plain
 
@@ -172,7 +172,26 @@ def test_webhooks_that_another_has_taken_are_in_the_way(doctor: Doctor, tmp_path
         assert listener.url
         done = doctor()
     assert done.code == 3
-    assert failure(done)["words"].startswith("Another voicecli listen on this machine has registered")
+    assert failure(done)["words"] == "The voicecli listen that runs here does not get VSS events."
+    assert failure(done)["advice"] == "Start it with --register --events vca,vss, or stop it."
+
+
+def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_taken(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    options = registering()
+    with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
+        assert listener.url
+        set_webhook(doctor.sandbox, "VSS", "https://example.com/somebody-else")
+        done = doctor(*options[:-1])
+        moved = listener.of("webhook", type="VSS")
+    assert done.code == 3
+    assert failure(done)["check"] == "VSS webhook"
+    assert failure(done)["words"] == (
+        "The voicecli listen that runs here does not get VSS events. The VSS webhook points to "
+        "https://example.com/somebody-else: its events do not come here."
+    )
+    assert [(one["state"], one["setAgain"]) for one in moved] == [("points elsewhere", False)]
 
 
 def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_path: Path) -> None:

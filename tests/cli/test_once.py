@@ -1,16 +1,21 @@
 """``voicecli call --once``: the same call is placed once, however many ask for it at the same instant."""
 
 import os
+import random
+import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
 from forked import Forked
+from running_listener import registering
 
+BUSY, PRESSES_1 = "+33199000486", "+33199007103"
 REFUSED, CUT, SILENT = "+33199001014", "+33199005050", "+33199005040"
 
 
@@ -63,6 +68,59 @@ def test_twenty_at_the_same_instant_place_one_call(own_sandbox: RunningSandbox) 
 @pytest.mark.soak
 def test_twenty_at_the_same_instant_place_one_call_fifty_times(own_sandbox: RunningSandbox) -> None:
     check(own_sandbox, 50)
+
+
+def check_alert(sandbox: RunningSandbox, processes: int) -> None:
+    """The same alert so many times at the same instant, its numbers in any order: one of them goes out."""
+    alert = ("Press 1", "--confirm", "1", "--until-confirmed", "--once", "--message-id", "disk-full")
+    started = []
+    for number in range(processes):
+        numbers = [BUSY, PRESSES_1, f"+3319900{7200 + number % 2}"]
+        way_in = [option for option in registering() if option != "--register"]
+        started.append(
+            Forked(
+                ["call", *numbers[number % 2 :], *alert, *way_in],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **sandbox.environment},
+            )
+        )
+    for process in started:
+        process.communicate(timeout=4 * DEADLINE)
+    assert sorted(process.returncode for process in started) == [0] + [9] * (processes - 1)
+    called = [session.destination for session in sandbox.sandbox.sessions]
+    assert called in ([BUSY, PRESSES_1], [PRESSES_1])
+
+
+def test_twenty_of_an_alert_at_the_same_instant_are_one(own_sandbox: RunningSandbox) -> None:
+    check_alert(own_sandbox, 20)
+
+
+@pytest.mark.soak
+def test_two_hundred_of_an_alert_at_the_same_instant_are_one(own_sandbox: RunningSandbox) -> None:
+    check_alert(own_sandbox, 200)
+
+
+def test_an_interrupt_takes_the_claim_back_unless_the_request_has_left(
+    call: Program, own_sandbox: RunningSandbox
+) -> None:
+    dice = random.Random(15)
+    for number in range(10):
+        name = f"interrupted-{number}"
+        command = (NUMBER, "Hello", "--once", "--message-id", name)
+        with Forked(
+            ["call", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **own_sandbox.environment},
+        ) as process:
+            time.sleep(dice.uniform(0, 0.3))  # the moment is the test's input, not a wait for something
+            process.send_signal(signal.SIGINT)
+        again = call(*command, env=own_sandbox.environment)
+        assert again.code in (0, 9)
+        assert len(own_sandbox.requested(name)) == 1, (process.returncode, again)
 
 
 def test_without_an_id_the_same_text_to_the_same_number_is_the_same_call(

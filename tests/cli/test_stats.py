@@ -32,7 +32,7 @@ def test_the_figures_are_drawn(run: Program, some_calls: None) -> None:
     done = run("stats")
     assert (done.code, done.err) == (0, "")
     shown = done.out.splitlines()
-    assert shown[:8] == [
+    assert shown[:9] == [
         "7 calls ended, 57.1 % answered",
         "1 call without a summary yet",
         "1 call that may or may not have been placed",
@@ -41,6 +41,7 @@ def test_the_figures_are_drawn(run: Program, some_calls: None) -> None:
         f"  completed  4   57.1 %  {'█' * 54}",
         f"  busy       2   28.6 %  {'█' * 27}",
         f"  error      1   14.3 %  {'█' * 13}▌",
+        "Completed: a person or a mailbox answered. Only a pressed key proves a person.",
     ]
     assert "Duration of answered calls: median 14 s" in shown
     assert any(line.startswith("  10 s to 30 s     4  100.0 %  ████") for line in shown)

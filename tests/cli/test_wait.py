@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -114,6 +114,19 @@ def test_programs_get_one_document(caller: Caller) -> None:
     assert (fields["digits"], fields["confirmed"], fields["exitCode"]) == ("1", True, 0)
     assert fields["sessionId"] == caller.sandbox.sandbox.sessions[0].session_id
     assert fields["destination"] == PRESSES_1
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_of_a_question_nothing_is_left_on_disk_when_the_call_is_over(
+    caller: Caller, home: Path, beside: bool
+) -> None:
+    with ExitStack() as stack:
+        if beside:
+            stack.enter_context(listening(home, *registering(), env=caller.sandbox.environment))
+            wait_until(lambda: len(webhooks(caller.sandbox)) == 3)
+        assert caller(PRESSES_1, "Press 1", "--confirm", "1").code == 0
+        assert (home / "seal.key").exists()
+        assert not [path for path in home.iterdir() if b"voicecli sealed" in path.read_bytes()]
 
 
 def test_quiet_prints_the_session_alone(caller: Caller) -> None:
@@ -245,6 +258,24 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert [event.event.type for event in events_of_one(store, session.session_id)].count("VCA") == 1
 
 
+def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:
+    with RunningSandbox(time_scale=5, seed=1) as sandbox:
+        options = ("--confirm", "1", "--timeout", "1s", "--json")
+        with Caller(sandbox).under_way("+33199007109", "Press 1", *options) as process:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["exitCode"] == 8
+            warning = json.loads(told(process, "it stays until").splitlines()[-1])["warning"]
+            assert re.match(r"1 question is open: it stays until \d\d:\d\d:\d\d at", warning["message"])
+            _, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, err) == (8, "")
+
+
+def test_quietly_nothing_is_said_of_it(home: Path) -> None:
+    with RunningSandbox(time_scale=5, seed=1) as sandbox:
+        done = Caller(sandbox)("+33199007109", "Press 1", "--confirm", "1", "--timeout", "1s", "-q")
+    assert (done.code, done.err) == (8, "")
+
+
 # -- several numbers ---------------------------------------------------------------------------------
 
 
@@ -338,6 +369,33 @@ def test_an_alert_of_which_the_first_call_was_refused_is_not_placed_again(caller
     assert caller(REFUSED, PRESSES_1, NUMBER, "Press 1", *options).code == 0
     assert caller(REFUSED, PRESSES_1, NUMBER, "Press 1", *options).code == 9
     assert caller.placed() == 1
+
+
+def test_an_alert_that_nobody_took_is_placed_again_and_one_that_somebody_took_is_not(caller: Caller) -> None:
+    options = ("Press 1", "--confirm", "1", "--until-confirmed", "--once", "--message-id", "disk-full")
+    for calls in (2, 4):
+        assert caller(NO_ANSWER, PRESSES_2, *options).code == 16
+        assert caller.placed() == calls
+    assert caller(NO_ANSWER, PRESSES_1, *options).code == 0
+    again = caller(NO_ANSWER, PRESSES_2, *options, "--json")
+    assert again.code == 9
+    assert (again.error["code"], again.error["earlier"]) == ("placed_before", "confirmed")
+    assert "was confirmed at" in again.error["message"]
+    assert "It can be placed again at" in again.error["message"]
+    assert caller.placed() == 6
+
+
+def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
+    with RunningSandbox(time_scale=0.1) as slow:
+        caller = Caller(slow)
+        options = ("Press 1", "--confirm", "1", "--until-confirmed", "--message-id", "disk-full")
+        with caller.under_way(NO_ANSWER, PRESSES_1, *options) as waiting:
+            told(waiting, "accepted session")
+            again = caller(PRESSES_1, BUSY, *options, "--once")
+            waiting.kill()
+        assert again.code == 9
+        assert f"is still running (process {waiting.pid} since" in again.err
+        assert caller.placed() == 1
 
 
 def test_all_of_several_placed_before_is_exit_9(caller: Caller) -> None:
@@ -465,6 +523,25 @@ def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: s
         session = slow.sandbox.sessions[0].session_id
         assert f"Interrupted, after this: Sandbox accepted session {session}" in err
         assert webhooks(slow) == {}
+
+
+def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path) -> None:
+    with RunningSandbox(time_scale=10) as sandbox:
+        caller = Caller(sandbox)
+        options = ("--confirm", "1", "--until-confirmed", "--json")
+        with caller.under_way(BUSY, REFUSED, NO_ANSWER, PRESSES_1, "Press 1", *options) as waiting:
+            wait_until(lambda: caller.placed() == 2)
+            waiting.send_signal(signal.SIGINT)
+            _, err = waiting.communicate(timeout=DEADLINE)
+    assert waiting.returncode == 130
+    error = json.loads(err.splitlines()[-1])["error"]
+    assert [one["destination"] for one in error["ended"]] == [BUSY, REFUSED]
+    assert error["ended"][0]["outcome"] == "BUSY"
+    assert error["ended"][1]["error"]["code"] == "refused"
+    assert len(error["accepted"]) == 1
+    assert f"{BUSY}: busy after 2 s; {REFUSED}: " in error["message"]
+    assert f"accepted session {error['accepted'][0]['sessionId']} to {NO_ANSWER}" in error["message"]
+    assert PRESSES_1 not in error["message"]
 
 
 def test_killed_its_webhooks_can_be_put_back(run: Program) -> None:

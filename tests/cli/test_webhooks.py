@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Finished, Program, RunningSandbox
-from strict_webhooks import StrictSandbox
+from running_listener import registering
+from strict_webhooks import IgnoringSandbox, StrictSandbox
 
 from voicecli.account import AccountId
 from voicecli.client import Client
@@ -54,6 +55,18 @@ def test_what_was_replaced_is_put_back_however_the_base_url_is_written(run: Prog
         done = run("webhooks", "restore", env={**environment, "EIGHT_X_EIGHT_BASE_URL": other})
         assert (done.code, done.out) == (0, "Put back: VSS\n")
         assert "https://example.com/" in run("webhooks", "list", env=environment).out
+
+
+def test_what_8x8_accepts_and_ignores_is_no_success(run: Program) -> None:
+    with RunningSandbox(IgnoringSandbox, time_scale=1000) as sandbox:
+        done = run("webhooks", "set", "vss", "https://example.com/", "--no-auth", env=sandbox.environment)
+        assert (done.code, done.out) == (4, "")
+        assert "8x8 accepted that it is set, and yet does not list it so." in done.err
+        wait = ("--wait", *registering()[:-1])
+        done = run("call", "+33199001234", "Hello", *wait, env=sandbox.environment)
+        assert (done.code, done.out) == (3, "")
+        assert "does not list it so" in done.err
+        assert len(sandbox.sandbox.sessions) == 0
 
 
 def test_the_token_is_not_shown(webhooks: Callable[..., Finished]) -> None:

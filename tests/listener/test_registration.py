@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from conftest import RunningSandbox
-from strict_webhooks import StrictSandbox
+from strict_webhooks import IgnoringSandbox, StrictSandbox
 
 from voicecli import api
 from voicecli.account import AccountId
 from voicecli.api import Operation, Webhook
 from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, Unreachable, VoicecliError
+from voicecli.listener import registration as registrations
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.store.sqlite import DELETED, Store
@@ -279,6 +280,50 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_trie
     [text] = texts(registration)
     assert text.endswith("8x8 accepts that it is set again, and yet does not list it so.")
     assert (texts(registration), len(sets), registration.leads_here("VSS")) == ([], 1, False)
+    monkeypatch.undo()
+    registration.put_back()
+
+
+@pytest.mark.parametrize("before", [None, "https://example.com/vss"])
+def test_what_8x8_accepts_and_ignores_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", 0.0)
+    with _world(tmp_path / "home", IgnoringSandbox) as world:
+        if before is not None:
+            with monkeypatch.context() as usual:
+                usual.setattr(IgnoringSandbox, "ignored", ())
+                world.put("VSS", before)
+        registration = world.registration()
+        registration.take(["VSS", "VCA"], OURS, token="a-token")
+        found = "is not set" if before is None else f"points to {before}"
+        assert world.told == [
+            f"The VSS webhook {found}: its events do not come here. "
+            "8x8 accepted that it is set, and yet does not list it so."
+        ]
+        assert (registration.leads_here("VSS"), registration.leads_here("VCA")) == (False, True)
+        registration.put_back()
+
+
+@pytest.mark.parametrize("listing", ["late", "refused"])
+def test_a_list_that_is_late_or_refused_says_nothing_against_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, listing: str
+) -> None:
+    monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", 0.0)
+    registration, send, after = world.registration(), world.client.send, []
+
+    def answer(operation: Operation[Any], **options: Any) -> Any:
+        after.extend([operation.name] if after or operation.name == SET else [])
+        if after[1:] == [LIST]:  # the first look after setting
+            if listing == "refused":
+                raise Refused("Resource not accessible.", status_code=403)
+            return ()
+        return send(operation, **options)
+
+    monkeypatch.setattr(world.client, "send", answer)
+    registration.take(["VSS"], OURS, token="a-token")
+    assert after == [SET, LIST, *([LIST] if listing == "late" else [])]
+    assert (world.told, registration.leads_here("VSS")) == ([], True)
     monkeypatch.undo()
     registration.put_back()
 

@@ -8,12 +8,14 @@ from typing import cast
 import pytest
 from conftest import DEADLINE
 
+from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.errors import InUse, Unreachable
 from voicecli.listener import reports as reports_module
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
+from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.locks import Lock
 
 
@@ -22,6 +24,10 @@ class At8x8:
 
     def __init__(self) -> None:
         self.taken: list[str] = []
+
+    @property
+    def account(self) -> AccountId:
+        return AccountId("http://127.0.0.1:9", "nobody")
 
     def set_now(self) -> dict[str, Webhook]:
         return {}
@@ -36,6 +42,9 @@ class At8x8:
         return kind in self.taken
 
     def check(self) -> list[WebhookNews]:
+        return []
+
+    def checks(self) -> list[WebhookCheck]:
         return []
 
     def hurried(self) -> AbstractContextManager[None]:

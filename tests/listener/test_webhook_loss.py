@@ -2,130 +2,30 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
-from conftest import RunningSandbox, wait_until
-from running_listener import free_port
-from strict_webhooks import StrictSandbox
+from conftest import RunningSandbox
+from registered_world import (
+    ELSEWHERE,
+    TOKEN,
+    TYPES,
+    CountingSandbox,
+    StrictCountingSandbox,
+    World,
+    disable,
+    lose_token,
+    move,
+    take_away,
+)
 
-from voicecli import api
-from voicecli.account import AccountId
-from voicecli.callflow import voice_message
-from voicecli.client import Client
 from voicecli.clock import ClockJumps
 from voicecli.events import webhook_url
 from voicecli.listener import service as service_module
 from voicecli.listener import watching
-from voicecli.listener.registration import Registration
-from voicecli.listener.service import Plan, Service
-from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.sandbox.delivery import Target
 
-TOKEN = "token-of-these-tests"
-TYPES = ("VCA", "VSS", "VCS")
-ELSEWHERE = "https://example.com/somebody-else"
 RUNS = 20  # of each way to lose one
-
-
-class CountingSandbox(Sandbox):
-    """``looks`` counts how often its webhooks were listed; ``away`` answers that with 503."""
-
-    looks = 0
-    away = False
-
-    async def _webhooks(self, request: web.Request) -> web.Response:
-        if request.method == "GET":
-            self.looks += 1
-            if self.away:
-                return web.json_response({}, status=503)
-        return await super()._webhooks(request)
-
-
-class StrictCountingSandbox(CountingSandbox, StrictSandbox):
-    """The same where a webhook has to be deleted first."""
-
-
-class World:
-    """A listener in the test's event loop, that a sandbox reports to. ``told`` is what it said with records,
-    ``news`` what it said of webhooks."""
-
-    def __init__(
-        self,
-        running: RunningSandbox,
-        home: Path,
-        *,
-        register: bool = True,
-        every: float = 0.05,
-        clock: ClockJumps | None = None,
-    ) -> None:
-        self.sandbox = running.sandbox
-        assert isinstance(self.sandbox, CountingSandbox)
-        self.client = Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=self.sandbox.url, retries=0)
-        self.told: list[tuple[str, Any]] = []
-        self.shown: list[str] = []
-        port = free_port()
-        self.receiver = f"http://127.0.0.1:{port}"
-        self.service = Service(
-            Plan(
-                home,
-                port,
-                token=TOKEN,
-                public_url=self.receiver,
-                register=TYPES if register else (),
-                check_every=every,
-            ),
-            shown=lambda received: self.shown.append(received.event.type),
-            tell=lambda text, record: self.told.append((text, record)),
-            registration=Registration(
-                self.client, home, AccountId(self.sandbox.url, SUBACCOUNT), tell=lambda text: None
-            ),
-            clock_jumps=clock,
-        )
-
-    @property
-    def targets(self) -> dict[str, Target]:
-        """The webhooks as 8x8 has them."""
-        return self.sandbox._courier.targets
-
-    @property
-    def looks(self) -> int:
-        assert isinstance(self.sandbox, CountingSandbox)
-        return self.sandbox.looks
-
-    def news(self) -> list[tuple[str, str, bool]]:
-        """What was told of webhooks: type, state, and whether it is set again."""
-        records = [record for _, record in self.told if record is not None and record["record"] == "webhook"]
-        return [(one["type"], one["state"], one["setAgain"]) for one in records]
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        await asyncio.to_thread(wait_until, condition)
-
-    async def report(self) -> None:
-        """Have a call reported by 8x8."""
-        request = voice_message("+33199001234", "Hello", source="+33199000000")
-        with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=self.sandbox.url) as client:
-            await asyncio.to_thread(client.send, api.send_callflow(request))
-
-
-def take_away(targets: dict[str, Target], kind: str) -> None:
-    del targets[kind]
-
-
-def disable(targets: dict[str, Target], kind: str) -> None:
-    targets[kind] = Target(kind, targets[kind].url, False, TOKEN)
-
-
-def move(targets: dict[str, Target], kind: str) -> None:
-    targets[kind] = Target(kind, ELSEWHERE, True, None)
-
-
-def lose_token(targets: dict[str, Target], kind: str) -> None:
-    targets[kind] = Target(kind, targets[kind].url, True, None)
-
 
 WAYS = {
     "not set": take_away,

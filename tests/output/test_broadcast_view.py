@@ -133,6 +133,7 @@ def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
         ("  120  no answer", "yellow"),
         ("   30  busy", "yellow"),
         ("    2  failed", "red"),
+        ("Completed: a person or a mailbox answered. Only a pressed key proves a person.", ""),
         ("", ""),
         ("Errors", "bold"),
         ("  29  8x8 does not take the destination for a phone number", "red"),

@@ -216,7 +216,7 @@ class Engine:
 
     def _look(self) -> None:
         """See what 8x8 has reported, whose night is over, and whether somebody has stopped the broadcast."""
-        self._journal.see_that_it_is_there()
+        self._journal.store.see_that_it_is_there()
         if self._journal.state is State.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
         news = self._take_in_reports()

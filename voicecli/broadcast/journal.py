@@ -54,7 +54,7 @@ class RowState(StrEnum):
 
 class Row(NamedTuple):
     """A row of a list. What is below ``attempts`` is about the last attempt. Times are in microseconds since
-    1970, UTC; ``seconds`` is how long the call was talked on."""
+    1970, UTC; ``seconds`` is how long the call was talked on, ``bridge`` what became of a second leg."""
 
     line: int
     destination: str
@@ -66,6 +66,7 @@ class Row(NamedTuple):
     digits: str | None = None
     seconds: float | None = None
     reason: str | None = None
+    bridge: str | None = None
 
 
 class Broadcast(NamedTuple):
@@ -259,7 +260,7 @@ class Journal:
         store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
         nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
         calling the same people."""
-        self.see_that_it_is_there()
+        self.store.see_that_it_is_there()
         number = self.broadcast.number
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
@@ -278,14 +279,6 @@ class Journal:
                 earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
                 change(earlier, (first - 1, number, first - 1))
         return numbers
-
-    def see_that_it_is_there(self) -> None:
-        """Raises StoreFailed where what is written could not be found later."""
-        if not self.store.is_there():
-            raise StoreFailed(
-                f"The store {self.store.path} was removed or replaced.",
-                hint="Who was called since nobody can tell from it.",
-            )
 
     def row(self, line: int) -> Row | None:
         """As it stands."""
@@ -412,6 +405,12 @@ def counts(store: Store, broadcast: Broadcast) -> list[Count]:
     return list(store.read(count, query, (broadcast.number,)))
 
 
+def bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
+    """What became of second legs, and how often."""
+    which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
+    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
+
+
 def delete(store: Store, broadcast: Broadcast) -> None:
     """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
     deleted = STEP
@@ -447,12 +446,12 @@ def _locked(store: Store, broadcast_id: str) -> Lock:
 
 
 _OF = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"
-_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason"
+_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
 _REPLACE = (
     "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
-    " seconds = ?, reason = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
+    " seconds = ?, reason = ?, bridge = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
 )
-_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 10})"  # noqa: S608
+_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
 
 
 def _select(store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]) -> Iterator[Row]:

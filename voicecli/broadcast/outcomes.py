@@ -18,7 +18,8 @@ from voicecli.vocabulary import is_unsubscribed
 
 class Report(NamedTuple):
     """What is known of a call to the row at ``line``. ``attempt`` is 0 where its summary does not name it:
-    then the session is that of the row. ``seconds`` is how long it was talked on. ``reached`` is whether
+    then the session is that of the row. ``seconds`` is how long it was talked on, ``bridge`` what became of a
+    second leg. ``reached`` is whether
     nobody is to be called again after it, and ``settled_at`` until when more may be told of it (seconds since
     1970): a summary may overtake the VCA that says what was pressed."""
 
@@ -31,6 +32,7 @@ class Report(NamedTuple):
     seconds: float | None
     reached: bool
     settled_at: float
+    bridge: str | None = None
 
     def applied(self, row: Row) -> Row:
         """The row, knowing this; as it was where it is about another call, or tells nothing new of one that
@@ -48,6 +50,7 @@ class Report(NamedTuple):
             digits=self.digits or (row.digits if self.session == row.session else None),
             seconds=self.seconds,
             reason=None,
+            bridge=self.bridge,
         )
         news = known != row._replace(state=RowState.ACCEPTED, reason=None)
         return known if news or row.state is not RowState.RETRY else row
@@ -92,6 +95,7 @@ def report_of(journal: Journal, session_id: str, line: int | None, conduct: Cond
         seconds=summary.seconds,
         reached=session.confirmed or summary.outcome not in conduct.retry,
         settled_at=settled_at(session) or 0.0,
+        bridge=summary.bridge,
     )
 
 

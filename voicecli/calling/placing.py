@@ -1,19 +1,20 @@
 """Places calls: nobody is called who should not be, and each request is in the store before it leaves."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from voicecli import api
 from voicecli.account import Account
 from voicecli.api import Operation, Session
 from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.calling import questions
-from voicecli.calling.results import destination
+from voicecli.calling.results import Result, destination
 from voicecli.calling.say_limit import SayLimit
 from voicecli.client import Client
 from voicecli.clock import now
@@ -30,16 +31,13 @@ from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.sqlite import Store
 
+if TYPE_CHECKING:
+    from voicecli.calling.run import Run
+    from voicecli.store.guards import Once
+
 T = TypeVar("T")
 TookPlace = Callable[[], bool] | None
 """Whether 8x8 is known to have carried a request out."""
-
-
-class Once(NamedTuple):
-    """Do not place the same call again within this time; ``named`` is whether its user gave it an id."""
-
-    within: timedelta
-    named: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Guard:
     """What keeps a call from being placed: that it was placed before, that somebody has unsubscribed and,
     where ``needs_store``, that it can't be kept."""
 
-    once: Once | None = None
+    once: "Once | None" = None
     call_unsubscribed: bool = False
     needs_store: bool = False
 
@@ -62,10 +60,11 @@ class Unreported(NamedTuple):
 @dataclass(slots=True)
 class Ledger:
     """What an interrupt has to tell of: calls that were accepted and that nobody has been told of, and those
-    whose answer was lost; both by clientRequestId."""
+    whose answer was lost, both by clientRequestId; and what became of those that were waited for."""
 
     accepted: dict[str, Unreported] = field(default_factory=dict)
     lost: dict[str, OutcomeUnknown] = field(default_factory=dict)
+    ended: list[Result] = field(default_factory=list)
 
     def report(self, request: CallRequest) -> None:
         """It has been told what became of this one."""
@@ -132,12 +131,22 @@ class Placing:
         self.ledger = ledger
         self._keys = keys
         self._vca_elsewhere = vca_elsewhere
+        self._tells = False
         self._client = client
         self._account = account
         self._home = home
         self._guard = guard
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
+        self._run: Run | None = None
+
+    def telling(self) -> "Placing":
+        """The same, of the same run, for those who are told without the question, since no key can arrive:
+        they have not confirmed, and it goes on where the store can't be used."""
+        telling = copy(self)
+        telling._tells = True  # noqa: SLF001 - one of ours
+        telling._guard = replace(self._guard, needs_store=False)  # noqa: SLF001
+        return telling
 
     def place(self, request: CallRequest) -> Session:
         """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
@@ -159,13 +168,13 @@ class Placing:
         return self._place(request, place, lambda session: session.session_id)
 
     def send(self, request: CallRequest, operation: Operation[T], session_id: Callable[[T], str | None]) -> T:
-        """The same for an operation that carries the request in another way; ``session_id`` finds the session
-        in its result."""
+        """The same for an operation that carries the whole request in another way; ``session_id`` finds the
+        session in its result."""
 
         def send(took_place: TookPlace) -> T:
             return self._client.send(operation, took_place=took_place)
 
-        return self._place(request, send, session_id)
+        return self._place(questions.ending_in_hangup(request), send, session_id)
 
     def _place(
         self,
@@ -189,7 +198,9 @@ class Placing:
                     self._end(kept, session, accepted=accepted)
 
     def asks(self, request: CallRequest) -> str | None:
-        """As in ``Attempt``: None also where nobody here gets the answer."""
+        """As in ``Attempt``: None also where nobody here gets the answer. Who is only told was to confirm."""
+        if self._tells:
+            return self._keys
         return self._keys if questions.asks(request) and not self._vca_elsewhere else None
 
     def record_answer(self, request: CallRequest, session_id: str) -> None:
@@ -211,18 +222,34 @@ class Placing:
         """Let no request leave from now on."""
         self._client.stop()
 
-    def refuse(self, requests: Sequence[CallRequest]) -> None:
-        """See beforehand, before anything is made ready for them, that these can be placed: that none was
-        placed before, and of a single one that nobody whom it calls has unsubscribed. Raises PlacedBefore,
-        Unsubscribed and ConfigurationError."""
-        with self._nothing_sent(), Store(self._home) as store:
-            if len(requests) == 1:
-                self._refuse_unsubscribed(store, requests[0])
-            if self._guard.once is not None:
-                within, named = self._guard.once
-                _learn_sessions(store)
-                for request in requests:
-                    self._attempts(store).refuse_repetition(request, named=named, within=within)
+    @contextmanager
+    def run(self, requests: Sequence[CallRequest], *, joint: bool) -> Iterator[None]:
+        """Inside, these are placed by one run that others see, until ``end_run`` at the latest. Where it is
+        ``joint``, the calls stand for each other, and all are claimed beforehand. Raises PlacedBefore; of a
+        single call, Unsubscribed; and ConfigurationError where the store can't be used, and has to be."""
+        from voicecli.calling.run import Run
+        from voicecli.store.guards import Guards
+
+        try:
+            try:
+                with self._nothing_sent(), Store(self._home) as store:
+                    if len(requests) == 1:
+                        self._refuse_unsubscribed(store, requests[0])
+                    guards = Guards(store, self._account.identity)
+                    number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._guard.once)
+                    self._run = Run(self._home, number, joint=joint)
+            except ConfigurationError:
+                if self._needs_store:
+                    raise
+            yield
+        finally:
+            self.end_run()
+
+    def end_run(self) -> None:
+        """Nothing more is placed, or waited for, by this run."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.end()
 
     # -- the store -----------------------------------------------------------------------------------
 
@@ -232,7 +259,7 @@ class Placing:
     def _begin(self, request: CallRequest, stack: ExitStack) -> _Kept | None:
         """Keep that it is about to leave, after nobody was found who has unsubscribed; None where the store
         can't be used, and need not be."""
-        once = self._guard.once
+        once, run = self._guard.once, self._run
         whom = " or ".join(destinations(request.callflow)) or "somebody"
         trouble = (
             f"it is not known whether {whom} has unsubscribed, and voicecli sessions will not know this call"
@@ -243,21 +270,28 @@ class Placing:
                 self._refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
                 attempts, asks = self._attempts(store), self.asks(request)
-                flow = None if asks is None else request.callflow
-                if once is None:
-                    number = attempts.begin(request, asks=asks, flow=flow)
+                flow = None if asks is None or self._tells else request.callflow
+                of_run = None if run is None else run.number
+                if once is None or (run is not None and run.joint):
+                    guarded = 0 if once is None else now() + once.microseconds
+                    number = attempts.begin(request, asks=asks, flow=flow, run=of_run, guarded=guarded)
                 else:
-                    _learn_sessions(store)
-                    number = attempts.claim(
-                        request, named=once.named, within=once.within, asks=asks, flow=flow
-                    )
+                    from voicecli.store.guards import Guards
+
+                    guards = Guards(store, self._account.identity)
+                    number = guards.claim(request, once, asks=asks, flow=flow, run=of_run)
         except ConfigurationError as error:
-            if self._guard.needs_store or once is not None:
+            if self._needs_store:
                 raise
             self._warn(f"{trouble}. {error.message.removesuffix(_NOTHING_SENT)}")
             return None
         self._numbers[request.client_request_id] = number
         return _Kept(store, attempts, number, request)
+
+    @property
+    def _needs_store(self) -> bool:
+        claimed = self._run is not None and self._run.joint
+        return self._guard.needs_store or (self._guard.once is not None and not claimed)
 
     def _refuse_unsubscribed(self, store: Store, request: CallRequest) -> None:
         if not self._guard.call_unsubscribed:
@@ -289,13 +323,6 @@ class Placing:
             yield
         except VoicecliError as error:
             self._warn(f"{trouble}. {error.message}")
-
-
-def _learn_sessions(store: Store) -> None:
-    """Those of calls whose answers were lost, as far as summaries have told them."""
-    from voicecli.store.outcomes import take_in_if_possible
-
-    take_in_if_possible(store)
 
 
 _NOTHING_SENT = " Nothing was sent."

@@ -35,6 +35,14 @@ def following(request: CallRequest) -> Sequence[Action]:
     return split(request.callflow)[1]
 
 
+def ending_in_hangup(request: CallRequest) -> CallRequest:
+    """As it is answered where 8x8 has got all of it: a reply holds what follows a question, and may come
+    before the same that 8x8 still has, which a hangup keeps from being carried out once more."""
+    rest = following(request)
+    left_open = bool(rest) and rest[-1].get("action") != "hangup"
+    return replace(request, callflow=(*request.callflow, HANGUP)) if left_open else request
+
+
 def without_questions(request: CallRequest) -> CallRequest:
     """The same told by ``say`` and hangup, where nobody could answer."""
     actions: list[Action] = []

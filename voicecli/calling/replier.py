@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from voicecli.callflow import CallRequest, destinations, sources
-from voicecli.errors import VoicecliError
+from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.events import Event, Received
 from voicecli.listener.repliers import MAX_CALLS, CallHistory
 from voicecli.listener.routes import Answered, Replier, entered
@@ -38,8 +38,8 @@ class _Call(NamedTuple):
 class CallReplier:
     """A ``Replier``. ``requests`` are those of this process, whose callflows are at hand; those of other
     processes are in the store for as long as a call asks something. ``other`` answers VCAs of calls that were
-    not placed from this store, and what follows a callflow that ends in its question, which is for whoever
-    wrote it to say.
+    not placed from this store, of those of which somebody else knows what follows, and what follows a
+    callflow that ends in its question, which is for whoever wrote it to say.
 
     Where the store or its key can't be read, calls go on by what is at hand: the callflows of ``requests``,
     those that were read before, and the VCAs that were answered here. Of other calls, one that is known to be
@@ -54,6 +54,7 @@ class CallReplier:
         self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
         self._history = CallHistory()
         self._store: Store | None = None
+        self._removed: Store | None = None  # what it was before, with the calls that were placed until then
         self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -67,23 +68,23 @@ class CallReplier:
         await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
-        event, store = received.event, self._store
-        if store is None:
-            raise RuntimeError("the replier was not entered")
-        attempt = None
+        event, store, attempt = received.event, self._store_that_is_there(), None
         try:
             attempt = await _attempt_of(store, event)
-            if attempt is None:
+            if attempt is None and self._removed is not None:
+                store = self._removed
+                attempt = await _attempt_of(store, event)
+            call = attempt and self._call(store, attempt)
+            if attempt is None or (call is None and _is_answered_elsewhere(attempt)):
                 return await self._other(received, headers)
-            call = self._call(store, attempt)
         except VoicecliError as error:
             call = self._calls.get(event.session_id) or self._at_hand(event)
             if call is None and attempt is None:
                 return await self._answer_of_other(received, headers, error)
             if call is None:
                 return Answered(reply_without_callflow(event), error.message)
-        if call is None:  # it asks nothing, or is over
-            return Answered(NOTHING)
+        if call is None:
+            return Answered(NOTHING)  # it asks nothing, or is over
         self._remember(event.session_id, call)
         earlier = self._history.before(received, partial(events_of_one, store, event.session_id))
         reply = continue_call(call.flow, accepted=call.accepted, earlier=earlier, event=received)
@@ -91,6 +92,16 @@ class CallReplier:
             ends_in_question = asks(call.flow[-1:])
             return await self._other(received, headers) if ends_in_question else Answered(HANG_UP)
         return Answered(reply)
+
+    def _store_that_is_there(self) -> Store:
+        """Another one than before, where that was removed or replaced and another can be had."""
+        if self._store is None:
+            raise RuntimeError("the replier was not entered")
+        if not self._store.is_there():
+            with suppress(ConfigurationError):
+                now = self._undo.enter_context(Store(self._home))
+                self._store, self._removed = now, self._store
+        return self._store
 
     def _call(self, store: Store, attempt: Attempt) -> _Call | None:
         """Raises StoreFailed, and ConfigurationError where its callflow can't be unsealed."""
@@ -130,6 +141,11 @@ class CallReplier:
 
 def _numbers(numbers: Iterable[str]) -> list[str]:
     return [number.lstrip("+") for number in numbers]
+
+
+def _is_answered_elsewhere(attempt: Attempt) -> bool:
+    """Whether it asks something of which somebody else knows what follows."""
+    return attempt.asks is None and attempt.answer_until is not None
 
 
 async def _attempt_of(store: Store, event: Event) -> Attempt | None:

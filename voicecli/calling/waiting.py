@@ -146,8 +146,8 @@ class Waiting:
             yield result
 
     async def until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
-        """One call after the other, until somebody confirms; who was called before can still do so. They are
-        one alert: it was placed before if the first call that would be placed was (PlacedBefore)."""
+        """One call after the other, until somebody confirms; who was called before can still do so. It ends
+        as well where another process has taken it over: PlacedBefore, where nobody was called."""
         async with aclosing(self._told_in_any_case(requests, self._until_confirmed(requests))) as results:
             async for result in results:
                 yield result
@@ -169,6 +169,8 @@ class Waiting:
                     raise
                 if not _confirmed(earlier):
                     yield failed(request, error)
+                    if isinstance(error, PlacedBefore):
+                        return
             result = None
             async for result in self._outcomes(calls, earlier):
                 yield result
@@ -179,10 +181,12 @@ class Waiting:
     async def _told_in_any_case(
         self, requests: Sequence[CallRequest], results: AsyncGenerator[Result, None]
     ) -> AsyncGenerator[Result, None]:
-        """These results. Where the store fails, an alert goes on to those who were not called yet."""
+        """These results, each once an interrupt would tell of it. Where the store fails, an alert goes on to
+        those who were not called yet."""
         try:
             async with aclosing(results):
                 async for result in results:
+                    self._placing.ledger.ended.append(result)
                     yield result
         except StoreFailed as error:
             for request in requests:
@@ -292,8 +296,7 @@ class Waiting:
                     self._see(call, received)
             if since is None:
                 self._newest = newest
-            if not self._store.is_there():
-                raise StoreFailed(f"The store {self._store.path} was removed.")
+            self._store.see_that_it_is_there()
         except StoreFailed as error:
             ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)

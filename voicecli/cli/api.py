@@ -2,6 +2,7 @@
 
 import re
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote
 
 import typer
 
@@ -87,7 +88,7 @@ def api(
 
 def _call(method: str, path: str, body: Json) -> CallRequest | None:
     """The call that a request places, as far as it can be read; None where it places none."""
-    place = path.partition("?")[0].rstrip("/")
+    place = unquote(path.partition("?")[0]).rstrip("/")
     if method != "POST" or not place.endswith("/callflows"):
         return None
     actions = body.get("callflow")

@@ -1,10 +1,10 @@
 """Looks at broadcasts, and stops one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
-from voicecli import phone
+from voicecli import phone, vocabulary
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.broadcast.asked import Asked
@@ -13,10 +13,13 @@ from voicecli.broadcast.progress import Progress
 from voicecli.cli import context as contexts
 from voicecli.cli.broadcast_view import commands, in_lines
 from voicecli.cli.context import Context
+from voicecli.clock import iso
 from voicecli.errors import InUse
 from voicecli.output import Column, Record
 from voicecli.output.broadcast import summary
-from voicecli.output.events import iso, moment
+from voicecli.output.events import moment
+from voicecli.output.rows import Line
+from voicecli.output.safe import visible
 from voicecli.store import unsubscribed
 from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
@@ -49,10 +52,12 @@ def show(context: Context, beginning: str) -> None:
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {begun}, {how}"
-        lines = [(head, "bold"), *summary(figures), *in_lines(left)]
+        bridges = journals.bridges(store, broadcast)
+        lines = [(head, "bold"), *summary(figures), *_bridges(bridges), *in_lines(left)]
         data = {
             **_data(broadcast, how),
             **figures.counts(),
+            "bridges": bridges,
             "options": {_camel(name): value for name, value in broadcast.options.items()},
             "commands": [command for command, _ in left],
         }
@@ -121,6 +126,13 @@ def _row(store: Store, broadcast: Broadcast) -> Record:
         where + shard,
     )
     return Record(_COLUMNS, texts, {**_data(broadcast, how), **figures.counts()})
+
+
+def _bridges(bridges: Mapping[str, int]) -> Iterator[Line]:
+    """What became of second legs."""
+    counts = [f"{count:,} {vocabulary.outcome_words(outcome)}" for outcome, count in bridges.items()]
+    if counts:
+        yield from (("", ""), (visible(f"Bridges: {', '.join(counts)}"), ""))
 
 
 def _camel(name: str) -> str:

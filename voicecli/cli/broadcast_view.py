@@ -133,6 +133,7 @@ def row_data(row: Row) -> dict[str, object]:
         "attempts": row.attempts,
         "session": row.session,
         "outcome": row.outcome,
+        "bridge": row.bridge,
         "digits": row.digits,
         "duration": row.seconds,
         "reason": row.reason,

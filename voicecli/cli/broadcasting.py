@@ -33,6 +33,7 @@ from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, Stor
 from voicecli.listener.staying import EndRequests
 from voicecli.settings import Settings
 from voicecli.store import keys, unsubscribed
+from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.sqlite import Store
 
 if TYPE_CHECKING:
@@ -379,6 +380,8 @@ def _carry_out(
     finally:
         with suppress(StoreFailed):  # what the last answers say of the pace matters to nobody now
             pace.close()
+        if plan.asks:
+            take_in_if_possible(journal.store)  # the callflows that are sealed in it are not needed any more
 
 
 def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from voicecli.client import Client
     from voicecli.listener.reports import Reports
     from voicecli.listener.service import Plan
+    from voicecli.store.guards import Once
 
 EXAMPLES = """Examples:
   voicecli call +33199001234 "Your account has been updated" --repeat 2
@@ -96,8 +97,8 @@ def call(
         bool,
         typer.Option(
             "--once",
-            help="Do not place the same call again: one with this message id; without one, the same text "
-            "to the same number.",
+            help="Do not place the same call again (one with this message id; without one, the same text "
+            "to the same number) while it is under way, nor once somebody took it.",
             **script_options.THE_CALL,
         ),
     ] = False,
@@ -152,7 +153,8 @@ def call(
 
     Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
     --digits it tells what became of the call. 8x8 has to report that: to a voicecli listen that runs on this
-    machine, or else to this command itself, which then needs a way in, as voicecli listen does.
+    machine, or else to this command itself, which then needs a way in, as voicecli listen does. Completed
+    means that a person or a mailbox answered: only a pressed key (--confirm) proves a person.
     """
     context = contexts.of(ctx)
     script = Script(
@@ -218,10 +220,10 @@ def call(
                 settings, api.send_callflow(questions.sent(request)), reply=questions.following(request)
             )
         return ExitCode.DONE
-    from voicecli.calling.placing import Guard, Once
+    from voicecli.calling.placing import Guard
 
     guard = Guard(
-        Once(within or DEFAULT_WITHIN, named=message_id is not None) if once else None,
+        _once(within, named=message_id is not None) if once else None,
         call_unsubscribed=call_unsubscribed,
         needs_store=waits,
     )
@@ -234,11 +236,12 @@ def call(
         caller = Caller(context, settings, client, script, vca_elsewhere=vca_elsewhere)
         if not waits:
             return _place(context, caller.placing(guard), requests)
+        placing = caller.placing(guard)
         try:
             plan = way_in.listening_plan(context, settings, way, register=True, force=force)
             return _place_and_wait(
                 caller,
-                guard,
+                placing,
                 plan,
                 requests,
                 timeout=timeout or DEFAULT_TIMEOUT,
@@ -251,7 +254,13 @@ def call(
         except VoicecliError as error:  # so nothing was placed
             if not tell_anyway:
                 raise
-            return _tell(context, caller.placing(replace(guard, needs_store=False)), requests, error.message)
+            return _tell(context, placing.telling(), requests, error.message, joint=until_confirmed)
+
+
+def _once(within: timedelta | None, *, named: bool) -> "Once":
+    from voicecli.store.guards import Once
+
+    return Once(within or DEFAULT_WITHIN, named=named)
 
 
 class Caller(NamedTuple):
@@ -292,14 +301,17 @@ def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]
     return overall(_place_all(context, placing, requests, accept))
 
 
-def _tell(context: Context, placing: "Placing", requests: Sequence[CallRequest], why: str) -> ExitCode:
+def _tell(
+    context: Context, placing: "Placing", requests: Sequence[CallRequest], why: str, *, joint: bool
+) -> ExitCode:
     """Place calls that say what was to be confirmed. It is not, whatever becomes of them."""
     from voicecli.calling.results import told
     from voicecli.cli.call_show import overall
 
-    context.output.warning(f"Nobody can confirm. All are told, all the same. {why}")
     spoken = [questions.without_questions(request) for request in requests]
-    results = _place_all(context, placing, spoken, told)
+    with placing.run(spoken, joint=True) if joint else nullcontext():
+        context.output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+        results = _place_all(context, placing, spoken, told)
     return ExitCode.NOT_CONFIRMED if any(result.placed for result in results) else overall(results)
 
 
@@ -330,7 +342,7 @@ def _place_all(
 
 def _place_and_wait(
     caller: Caller,
-    guard: "Guard",
+    placing: "Placing",
     plan: "Plan",
     requests: Sequence[CallRequest],
     *,
@@ -343,11 +355,10 @@ def _place_and_wait(
     from voicecli.calling.waiting import Telling, Waiting
     from voicecli.cli.call_show import show_event
     from voicecli.listener.staying import EndRequests
+    from voicecli.store.outcomes import take_in_if_possible
     from voicecli.store.sqlite import Store
 
-    context, script, placing = caller.context, caller.script, caller.placing(guard)
-    if until_confirmed or len(requests) == 1:
-        placing.refuse(requests)
+    context, script = caller.context, caller.script
     ends = EndRequests()
     reports = contexts.reports(
         context,
@@ -355,7 +366,7 @@ def _place_and_wait(
         plan,
         digits=asks,
         requests=ends,
-        answered=() if caller.vca_elsewhere else requests,
+        answered=requests,
         tell_anyway=tell_anyway,
     )
 
@@ -363,8 +374,8 @@ def _place_and_wait(
         receiver = await reports.look_again()
         return None if receiver.is_here else receiver.words
 
-    telling = Telling(caller.placing(replace(guard, needs_store=False)), trouble)
-    with Store(plan.home) as store:
+    joint = until_confirmed or len(requests) == 1
+    with placing.run(requests, joint=joint), Store(plan.home) as store:
         waiting = Waiting(
             placing,
             store,
@@ -372,12 +383,21 @@ def _place_and_wait(
             on_event=partial(show_event, context),
             digits=script.captures,
             confirming=script.confirming(),
-            telling=telling if tell_anyway else None,
+            telling=Telling(placing.telling(), trouble) if tell_anyway else None,
         )
         work = _wait(
-            context, reports, waiting, requests, until_confirmed=until_confirmed, tell_anyway=tell_anyway
+            context,
+            reports,
+            waiting,
+            requests,
+            end_run=placing.end_run,
+            until_confirmed=until_confirmed,
+            tell_anyway=tell_anyway,
         )
-        return interrupts.run(work, ends)
+        try:
+            return interrupts.run(work, ends)
+        finally:
+            take_in_if_possible(store)  # the callflows that are sealed in it are not needed any more
 
 
 async def _wait(
@@ -386,6 +406,7 @@ async def _wait(
     waiting: "Waiting",
     requests: Sequence[CallRequest],
     *,
+    end_run: Callable[[], None],
     until_confirmed: bool,
     tell_anyway: bool,
 ) -> ExitCode:
@@ -406,6 +427,8 @@ async def _wait(
             raise
         except VoicecliError as error:
             return fail(context, error)
+        finally:
+            end_run()
 
 
 async def _show_all(

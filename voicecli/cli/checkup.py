@@ -22,6 +22,7 @@ from voicecli.tunnel.advice import DOWNLOAD
 if TYPE_CHECKING:
     from voicecli.client import Client
     from voicecli.listener.receiving import Receiver
+    from voicecli.listener.running import Search
     from voicecli.listener.service import Plan
 
 NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm and --digits do, too
@@ -194,18 +195,25 @@ class Checkup:
 
     async def _check_way_in(self, values: Settings, webhooks: Mapping[str, Webhook] | None) -> None:
         """Where a listener runs, that is the way in; else one is opened for a moment."""
-        from voicecli.listener.reports import find_listener
-
         try:
             plan = way_in.listening_plan(self._context, values, self._way, register=True)
-            guest = await in_daemon_thread(partial(find_listener, plan.home, webhooks or {}, (NEEDED,)))
         except VoicecliError as error:
             self._failed("public URL", error)
             return
+        listener = None
+        if webhooks is not None:
+            try:
+                webhooks, listener = await in_daemon_thread(partial(self._listener, values, plan))
+            except VoicecliError as error:
+                self._failed(f"{NEEDED} webhook", error)
+                return
+        guest = None if listener is None else listener.guest
         await in_daemon_thread(partial(self._webhooks, values, plan, webhooks, here=guest is not None))
         self._token(values)
-        if guest is not None:
-            guest.close()
+        if listener is not None:
+            listener.guest.close()
+            if listener.doubt is not None:
+                self._found("listener", State.WARNING, listener.doubt)
             used = "The voicecli listen that runs here is used, with its own"
             self._found("port", State.SKIPPED, f"{used} port.")
             self._found("ngrok", State.SKIPPED, f"{used} tunnel.")
@@ -216,6 +224,14 @@ class Checkup:
             self._found("public URL", State.SKIPPED, "There is no way in yet.")
             return
         await self._public_url(plan)
+
+    def _listener(self, values: Settings, plan: "Plan") -> "Search":
+        """The listener that runs here and gets what 8x8 reports. Raises what is wrong with one."""
+        from voicecli.listener.running import find_listener
+
+        registration = contexts.registration(self._context, values, tell=self._context.output.note)
+        search = partial(find_listener, plan.home, registration.set_now, (NEEDED,))
+        return search(account=registration.account, port=plan.port)
 
     def _webhooks(
         self, values: Settings, plan: "Plan", webhooks: Mapping[str, Webhook] | None, *, here: bool

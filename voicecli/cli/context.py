@@ -51,18 +51,24 @@ class Context:
     _other_end: str = field(default="8x8", init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
-        """What an interrupt leaves behind: accepted calls, some that may have been placed, or nothing."""
+        """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
+        placed, or nothing."""
         self.output.give_up()
         accepted = {} if self.ledger is None else self.ledger.accepted
+        ended = [] if self.ledger is None else self.ledger.ended
         doubts: list[VoicecliError] = [] if self.ledger is None else [*self.ledger.lost.values()]
         if self._client is not None and self._client.in_doubt is not None:
             doubts.append(self._client.in_doubt)
         words = [doubt.message for doubt in doubts]
         hints = [doubt.hint for doubt in doubts]
         details = dict(doubts[-1].details()) if doubts else {}
+        if ended:
+            details["ended"] = [dict(result.data) for result in ended]
+        if accepted or ended:
+            told = [result.words for result in ended]
+            told += [self._accepted(*call) for call in accepted.values()]
+            words.insert(0, f"Interrupted, after this: {'; '.join(told)}.")
         if accepted:
-            told = "; ".join(self._accepted(*call) for call in accepted.values())
-            words.insert(0, f"Interrupted, after this: {told}.")
             hints.insert(0, "A call that was accepted goes on: see voicecli sessions.")
             details["accepted"] = [
                 {"sessionId": call.session_id, "clientRequestId": request_id}
@@ -100,7 +106,9 @@ class Context:
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:
-            self.output.warning(warning)
+            if warning not in self.hinted:
+                self.hinted.add(warning)
+                self.output.warning(warning)
         self._other_end = loaded.other_end
         return loaded
 
@@ -279,7 +287,8 @@ def reports(
         stay=Stay(
             plan.home,
             account(settings).identity,
-            lambda words, _: output.note(words),
+            # Programs want to know, too, why a command goes on whose result is out.
+            lambda words, _: (output.warning if context.format == "json" else output.note)(words),
             requests=requests,
         ),
     )

@@ -32,7 +32,7 @@ class ExitCode(IntEnum):
     UNKNOWN = 6, "the request left and no answer came: the call may have been placed"
     SOME_FAILED = 7, "of several calls, some failed or are left"
     OUT_OF_TIME = 8, "out of time: what was waited for, such as the outcome of a call, had not come yet"
-    PLACED_BEFORE = 9, "--once, or a list: it was sent before, so nothing was sent now"
+    PLACED_BEFORE = 9, "--once, or a list: it was sent before, or is under way, so nothing was sent now"
     NO_ANSWER = 10, "--wait: no answer"
     BUSY = 11, "--wait: busy"
     CANCELED = 12, "--wait: canceled"

@@ -8,7 +8,8 @@ import typer
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.cli import context as contexts
 from voicecli.cli import options
-from voicecli.output.events import iso, moment
+from voicecli.clock import iso
+from voicecli.output.events import moment
 from voicecli.store import retention
 
 EXAMPLES = """Examples:

@@ -8,7 +8,7 @@ import typer
 
 from voicecli.cli import context as contexts
 from voicecli.cli import options
-from voicecli.output.events import iso
+from voicecli.clock import iso
 from voicecli.output.stats import bars
 from voicecli.store import sessions as stored_sessions
 

@@ -86,6 +86,11 @@ def set_(
         except Refused as refusal:
             registration = contexts.registration(context, settings, tell=context.output.warning)
             registration.replace(kind, url, token=token, refusal=refusal)
+        from voicecli.listener.registration import IGNORED, ignored
+
+        if ignored(client, {kind: [url]}, needs_token=token is not None):
+            hint = "voicecli webhooks list shows how it is. Set it in 8x8 Connect, or ask 8x8."
+            raise Refused(f"The {kind} webhook is not set. {IGNORED}", hint=hint, status_code=200)
     how = "without a token" if token is None else "with the token"
     data = {"type": kind, "url": url, "hasAuthorization": token is not None}
     context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)

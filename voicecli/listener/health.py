@@ -1,13 +1,21 @@
 """Asks an address who answers there: this listener, another one of voicecli's, or something else."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from voicecli.account import AccountId
 from voicecli.events import webhook_url
+from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.untrusted import json_object, text
 
+if TYPE_CHECKING:
+    from voicecli.listener.presence import RunningListener
+
 TIMEOUT = 10.0  # seconds
+MAX_ANSWER = 10_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,80 @@ class Health:
         return self.trouble or "another voicecli listen answers there"
 
 
+@dataclass(frozen=True, slots=True)
+class ListenerState:
+    """What a listener says of itself to who has its key. ``webhooks`` are those that should lead to it, as it
+    found them last; ``refused`` is how many requests without its token came since the last event."""
+
+    instance: str
+    url: str | None = None  # on this machine
+    public_url: str | None = None
+    account: AccountId | None = None
+    registered: tuple[str, ...] = ()
+    webhooks: tuple[WebhookCheck, ...] = ()
+    needs_token: bool = False
+    tunnel_trouble: str | None = None
+    refused: int = 0
+    last_event: int | None = None  # microseconds since 1970
+
+    def document(self) -> Mapping[str, object]:
+        """As ``/health`` has it."""
+        return {
+            "publicUrl": self.public_url,
+            "account": None if self.account is None else list(self.account),
+            "registered": list(self.registered),
+            "webhooks": [{"type": one.type, "state": one.state, "url": one.url} for one in self.webhooks],
+            "authenticates": self.needs_token,
+            "tunnelTrouble": self.tunnel_trouble,
+            "refusedSinceLastEvent": self.refused,
+            "lastEvent": self.last_event,
+        }
+
+    @classmethod
+    def read(cls, document: Mapping[str, object], instance: str, url: str) -> "ListenerState":
+        """What ``document`` made. Raises ValueError, TypeError or KeyError for anything else."""
+        account, registered, webhooks = document["account"], document["registered"], document["webhooks"]
+        refused, last = document["refusedSinceLastEvent"], document["lastEvent"]
+        if not (isinstance(registered, list) and isinstance(webhooks, list) and isinstance(refused, int)):
+            raise TypeError("a listener's state")
+        return cls(
+            instance,
+            url,
+            text(document["publicUrl"]),
+            AccountId(*map(str, account)) if isinstance(account, list) else None,
+            tuple(map(str, registered)),
+            tuple(WebhookCheck(one["type"], WebhookState(one["state"]), one["url"]) for one in webhooks),
+            document["authenticates"] is True,
+            text(document["tunnelTrouble"]),
+            refused,
+            last if isinstance(last, int) else None,
+        )
+
+    def wants(self, type: str) -> bool:  # noqa: A002 - as 8x8 calls it
+        """Whether events of this type should come to it."""
+        return type in self.registered or any(one.type == type for one in self.webhooks)
+
+    def has_port(self, port: int) -> bool:
+        """Whether nobody else can listen there."""
+        return self.url is not None and urlsplit(self.url).port == port
+
+    def trouble(self, type: str) -> str | None:  # noqa: A002
+        """Why no events of this type come to it, as far as it knows."""
+        if self.tunnel_trouble is not None:
+            return f"Its tunnel is down: {self.tunnel_trouble}."
+        return next((one.words for one in self.webhooks if one.type == type and not one.is_ok), None)
+
+    def doubt(self) -> str | None:
+        """What may keep events from it, though the webhooks are as they should be."""
+        if not self.refused:
+            return None
+        plural = "" if self.refused == 1 else "s"
+        return (
+            f"The voicecli listen that runs here has refused {self.refused:,} request{plural} with a wrong "
+            "token, or none, and taken nothing since. If 8x8 sent them: set the webhooks again."
+        )
+
+
 def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
     """Who is at the public address of a listener. Blocks for at most about ``timeout`` seconds."""
     import httpx
@@ -44,7 +126,7 @@ def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
             body = b""
             for chunk in answer.iter_raw():
                 body += chunk
-                if len(body) > 10_000 or time.monotonic() - start > timeout:
+                if len(body) > MAX_ANSWER or time.monotonic() - start > timeout:
                     break
             document = json_object(body) or {}
             instance = text(document.get("instance"))
@@ -72,3 +154,23 @@ def is_listener(webhook: str) -> bool:
     """Whether a listener of voicecli's answers where a webhook leads."""
     listener = behind(webhook)
     return listener is not None and ask(listener, timeout=5.0).instance is not None
+
+
+def ask_listener(listener: "RunningListener", *, look: bool, timeout: float) -> ListenerState | None:
+    """What a listener of this machine says of itself; with ``look`` it looks at the webhooks first. None
+    where it does not answer, or is of another version. Blocks for at most about ``timeout`` seconds."""
+    import httpx
+
+    if not listener.url or not listener.key:
+        return None
+    try:
+        answer = httpx.get(
+            f"{listener.url}/health{'?look' if look else ''}",
+            headers={"Authorization": f"Bearer {listener.key}"},
+            timeout=timeout,
+            trust_env=False,  # it is on this machine: no proxy
+        )
+        document = json_object(answer.content) or {}
+        return ListenerState.read(document, listener.instance, listener.url)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,16 +1,19 @@
 """Who listens on this machine, and who relies on that.
 
-Both are known by locks on files beside the store, which the system frees however a process ends.
+Both are known by locks on files beside the store, which the system frees however a process ends. The
+listener's file has its address on this machine in it, and a key by which it says more of itself.
 """
 
+import json
 import re
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from voicecli.errors import StoreFailed
 from voicecli.locks import Lock, is_held
+from voicecli.untrusted import json_object, text
 
 _NAME = "listener-{}"
 _GUESTS = "guests-{}"
@@ -21,13 +24,37 @@ def runs_here(home: Path, instance: str) -> bool:
     return re.fullmatch("[0-9a-f]{1,64}", instance) is not None and is_held(home / _NAME.format(instance))
 
 
-class Presence:
-    """A listener's own: from now until ``close`` others of this machine can find it by its ``instance``."""
+class RunningListener(NamedTuple):
+    """A listener that runs here. Without ``url`` or ``key`` it is of an older version, or just starts."""
 
-    def __init__(self, home: Path, instance: str) -> None:
+    instance: str
+    url: str | None
+    key: str | None
+
+
+def running(home: Path) -> list[RunningListener]:
+    """The listeners that run on this machine with this store."""
+    found = []
+    for path in sorted(home.glob(_NAME.format("*"))):
+        instance = path.name.removeprefix(_NAME.format(""))
+        if runs_here(home, instance):
+            document = {}
+            with suppress(OSError):
+                document = json_object(path.read_bytes()) or {}
+            found.append(RunningListener(instance, text(document.get("url")), text(document.get("key"))))
+    return found
+
+
+class Presence:
+    """A listener's own: from now until ``close`` others of this machine can find it by its ``instance``, and
+    ask it at ``url`` with the key."""
+
+    def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
         while (alive := Lock.take(home / _NAME.format(instance))) is None:
             time.sleep(0.01)  # another one clears up, and looks whether this is left over
         self._alive = alive
+        with suppress(OSError):  # then it is found all the same, and not asked
+            (home / _NAME.format(instance)).write_text(json.dumps({"url": url, "key": key}))
         self._guests = home / _GUESTS.format(instance)
         self._closing: Lock | None = None
         for pattern in (_NAME, _GUESTS):  # what those that ended in a hurry have left

@@ -6,7 +6,8 @@ refuses to set a webhook because one is set, that one is deleted first.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
@@ -25,6 +26,8 @@ from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
 
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
 CONFLICT = 409  # HTTP
+LIST_AGAIN_AFTER = 1.0  # seconds: what was set just now may not be in the list yet
+IGNORED = "8x8 accepted that it is set, and yet does not list it so."
 ALREADY_SET = re.compile("already|exist|duplicate|delete", re.IGNORECASE)
 """In 8x8's own words, which are not documented."""
 
@@ -54,6 +57,27 @@ class WebhookNews(NamedTuple):
             "setAgain": self.set_again,
             "text": self.text,
         }
+
+
+def ignored(
+    client: Client, wanted: Mapping[str, Collection[str]], *, needs_token: bool
+) -> list[WebhookCheck]:
+    """Which of the webhooks that were just set, by type with the URLs that are right, 8x8 accepted and yet
+    does not list so. One request, and a second look only where something is wrong; none where 8x8 can't be
+    asked: then nobody knows."""
+
+    def look() -> list[WebhookCheck]:
+        now = {webhook.type: webhook for webhook in client.send(api.list_webhooks(), retries=0)}
+        found = [check_webhook(kind, now.get(kind), wanted[kind], needs_token=needs_token) for kind in wanted]
+        return [check for check in found if not check.is_ok]
+
+    try:
+        if not wanted or not look():
+            return []
+        time.sleep(LIST_AGAIN_AFTER)
+        return look()
+    except VoicecliError:
+        return []
 
 
 class Registration:
@@ -128,6 +152,10 @@ class Registration:
             )
             self._left[kind] = webhook_url(receiver, kind)
         self._token = token
+        urls = {kind: own for kind, own in self._wanted().items() if kind in kinds}
+        for check in ignored(self._client, urls, needs_token=token is not None):
+            self._troubles[check.type] = check
+            self._tell(f"{check.words} {IGNORED}")
         return kinds
 
     def observe(self, receiver: str, *, token: str | None) -> None:
@@ -135,6 +163,11 @@ class Registration:
         is changed."""
         self._observed, self._token = receiver, token
         self._left = {kind: webhook_url(receiver, kind) for kind in self._left}
+
+    @property
+    def account(self) -> AccountId:
+        """Whose webhooks they are."""
+        return self._account
 
     def leads_here(self, kind: str) -> bool:
         """Whether events of this type come to where it was pointed last, as far as that is known."""

@@ -9,22 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from voicecli.api import Webhook
 from voicecli.errors import ConfigurationError, InUse, VoicecliError
-from voicecli.listener import health
 from voicecli.listener.presence import Guest
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
-from voicecli.listener.registration import Registration
+from voicecli.listener.registration import IGNORED, Registration
+from voicecli.listener.running import find_listener, why_nothing_comes
 from voicecli.listener.service import Plan, Service, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.locks import Lock
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there
+ASK_EVERY = 10.0  # seconds until it is asked again whether it gets what 8x8 reports
 TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
 VCA = "VCA"
@@ -68,6 +68,7 @@ class Reports:
         self._failed = failed
         self._stay = stay
         self._guest: Guest | None = None
+        self._instance = ""  # of the listener that is relied upon
         self._service: Service | None = None
         self._looking: asyncio.Task[None] | None = None
         self._in_vain = False  # it took too long to become the listener
@@ -133,18 +134,27 @@ class Reports:
         """One process at a time: those that start together are to find the listener of the first."""
         gate = await self._gate()
         try:
-            webhooks = await in_daemon_thread(self._registration.set_now)
-            self._guest = await in_daemon_thread(
-                partial(find_listener, self._plan.home, webhooks, self._needed)
+            registration = self._registration
+            search = partial(find_listener, self._plan.home, registration.set_now, self._needed)
+            webhooks, found = await in_daemon_thread(
+                partial(search, account=registration.account, port=self._plan.port)
             )
-            if self._guest is not None:
+            if found is not None:
+                self._guest, self._instance = found.guest, found.instance
                 self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
+                if found.doubt is not None:
+                    self._warn(found.doubt)
                 self._receiver = here(VCA) if VCA in self._needed else await self._found(webhooks)
                 return
             others = here(VCA) if VCA in self._needed else await self._found(webhooks)
             plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
             service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
             await service.__aenter__()
+            for check in self._registration.checks():
+                if check.type in self._needed and not check.is_ok:
+                    await to_its_end(service.__aexit__(None, None, None))
+                    advice = "Set it in 8x8 Connect, or ask 8x8 why it is ignored."
+                    raise ConfigurationError(f"{check.words} {IGNORED}", hint=advice)
             self._service = service
             self._receiver = here(VCA) if self._registration.leads_here(VCA) else others
         finally:
@@ -176,9 +186,12 @@ class Reports:
 
     async def _look(self) -> None:
         """See that there is a listener until the end."""
+        asked, told = time.monotonic(), ""
         while self._guest is not None:
             await asyncio.sleep(LOOK_EVERY)
             if self._guest.is_there():
+                if time.monotonic() - asked > ASK_EVERY:
+                    told, asked = await self._ask(told), time.monotonic()
                 continue
             self._guest.close()
             self._guest = None
@@ -193,6 +206,15 @@ class Reports:
                         told = error.message
                         self._tell(f"What 8x8 reports can't be received now: {error.message}")
                     await asyncio.sleep(LOOK_EVERY)
+
+    async def _ask(self, told: str) -> str:
+        """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
+        it says now."""
+        ask = partial(why_nothing_comes, self._plan.home, self._instance, self._needed)
+        trouble = await in_daemon_thread(ask) or ""
+        if trouble not in ("", told):
+            self._warn(f"What 8x8 reports does not arrive now. {trouble}")
+        return trouble
 
     async def _answered(self) -> None:
         """Be there until nobody can answer a question any more, if this process is a listener."""
@@ -232,23 +254,3 @@ class Reports:
                 await self._service.__aexit__(None, None, None)
             except VoicecliError as trouble:
                 self._failed(trouble)
-
-
-def find_listener(home: Path, webhooks: Mapping[str, Webhook], needed: Sequence[str]) -> Guest | None:
-    """Rely on the listener with this store that 8x8 reports the ``needed`` types to, if there is one. Raises
-    ConfigurationError where it gets only some of them."""
-    set_now = [webhooks[kind] for kind in needed if kind in webhooks and webhooks[kind].enabled]
-    listeners = {webhook.type: health.behind(webhook.url) for webhook in set_now}
-    guests: dict[str, Guest | None] = {}  # by the listener's address
-    for listener in filter(None, listeners.values()):
-        if listener not in guests:
-            instance = health.ask(listener).instance
-            guests[listener] = None if instance is None else Guest.of(home, instance)
-    missing = [kind for kind in needed if guests.get(listeners.get(kind) or "") is None]
-    found = [guest for guest in guests.values() if guest is not None]
-    if not found or not missing:
-        return next(iter(found), None)
-    raise ConfigurationError(
-        f"The voicecli listen on this machine does not get {' and '.join(missing)} events.",
-        hint=f"Start it with --register --events {','.join(needed).lower()}, or stop it.",
-    )

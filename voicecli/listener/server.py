@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -64,6 +64,10 @@ class _Arrival(NamedTuple):
         return KeptEvent(self.received, self.event.type, self.event.session_id, self.key, reply, self.body)
 
 
+async def _no_details(_look: bool) -> Mapping[str, object]:
+    return {}
+
+
 class Listener:
     """The receiver. ``shown`` gets each event once it is on disk; ``trouble`` gets what a person must know.
 
@@ -86,9 +90,16 @@ class Listener:
         make_call: Route | None = None,
         only_8x8: bool = False,
         names: Iterable[str] = (),
+        details: Callable[[bool], Awaitable[Mapping[str, object]]] = _no_details,
+        doubt: Callable[[], None] = lambda: None,
     ) -> None:
         self.refused: dict[str, int] = {}
         self.instance = secrets.token_hex(8)  # by which /health can be told to be this one's
+        self.key = secrets.token_hex(16)  # for who may know more of it; it is told on this machine only
+        self.unauthorised = 0  # requests without the token since the last event
+        self.last_event: int | None = None  # when it came: microseconds since 1970
+        self._details = details
+        self._doubt = doubt
         self._recorder = recorder
         self._credentials = _credentials(token)
         self._names = {*names, *_names_of_this_machine()}
@@ -178,8 +189,10 @@ class Listener:
         if self._credentials is None and (reason := self._not_local(request.headers, path)):
             return self._refuse(403, reason)
         if path == "/health":
-            return _json({"status": "ok", "service": "voicecli", "instance": self.instance})
+            return _json(await self._health(request))
         if not self._authorised(request.headers.get("Authorization", "")):
+            self.unauthorised += 1
+            self._doubt()
             return self._refuse(401, "wrong or no token", {"WWW-Authenticate": 'Basic realm="voicecli"'})
         kind = path.removeprefix("/api/webhooks/").upper()
         if kind not in api.WEBHOOK_TYPES and path != "/api/make-call":
@@ -198,6 +211,15 @@ class Listener:
         key = event.identity(lambda: _content(event, body))
         arrival = _Arrival(event, kind, body, request.headers, key, time.time_ns() // 1000)
         return _answer(request, await self._webhook(arrival))
+
+    async def _health(self, request: web.BaseRequest) -> Mapping[str, object]:
+        """That it is this listener; and more for who has the token, or the key."""
+        who = {"status": "ok", "service": "voicecli", "instance": self.instance}
+        given = request.headers.get("Authorization", "")
+        has_key = hmac.compare_digest(given.encode(errors="replace"), f"Bearer {self.key}".encode())
+        if has_key or (self._credentials is not None and self._authorised(given)):
+            return {**who, **await self._details(request.query_string == "look")}
+        return who
 
     def _authorised(self, given: str) -> bool:
         if self._credentials is None:
@@ -348,6 +370,7 @@ class Listener:
         self._unshown.append(
             Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
         )
+        self.unauthorised, self.last_event = 0, arrival.received
         if times == 1:
             self._first = self._first or number
         if not again:

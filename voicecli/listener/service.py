@@ -49,10 +49,10 @@ class Plan:
     machine gets in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
     nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
-    is passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it
-    nothing is. ``check_every`` is in seconds, between two looks at the webhooks;
-    ``tunnel_limits`` says when the tunnel's agent is started anew. Without a token, ``names`` are the hosts
-    that requests may be for, beside this machine and the public URL.
+    is passed on there, as all other events are; their Authorization header only with ``forward_token``.
+    ``forget``, every hour, deletes what is old; without it nothing is. ``check_every`` is in seconds,
+    between two looks at the webhooks; ``tunnel_limits`` says when the tunnel's agent is started anew. Without
+    a token, ``names`` are the hosts that requests may be for, beside this machine and the public URL.
     """
 
     home: Path
@@ -64,6 +64,7 @@ class Plan:
     replier: Replier = field(default_factory=lambda: always(HANG_UP))
     forward_to: str | None = None
     forward_timeout: float = 5.0
+    forward_token: bool = False
     public_url: str | None = None
     tunnel: Callable[[int], Tunnel] | None = None
     register: tuple[str, ...] = ()
@@ -109,7 +110,12 @@ class Service:
         self._recorder = Recorder(plan.home)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
-            self._forwarder = Forwarder(plan.forward_to, timeout=plan.forward_timeout, tell=self._warn)
+            self._forwarder = Forwarder(
+                plan.forward_to,
+                timeout=plan.forward_timeout,
+                with_token=plan.forward_token,
+                tell=self._warn,
+            )
         self._listener = Listener(
             self._recorder,
             token=plan.token,
@@ -120,7 +126,10 @@ class Service:
             make_call=make_call,
             only_8x8=plan.only_8x8,
             names=plan.names,
+            details=self._details,
+            doubt=self._doubt,
         )
+        self._told_of_refused = False
         if plan.public_url is not None:
             self._listener.add_name(plan.public_url)
         self._ngrok: Ngrok | None = None
@@ -183,7 +192,9 @@ class Service:
         undo.push_async_callback(_end, self._in_background(self._watch_clock(self._jumps)))
         if self._registration is not None:
             await self._register(self._registration, undo)
-        self.presence = Presence(plan.home, self._listener.instance)
+        listener = self._listener
+        local = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        self.presence = Presence(plan.home, listener.instance, url=local, key=listener.key)
         undo.callback(self.presence.close)
         ready = {
             "record": "ready",
@@ -196,6 +207,36 @@ class Service:
 
     def _warn(self, text: str) -> None:
         self._tell(text, None)
+
+    async def _details(self, look: bool) -> Mapping[str, object]:
+        """For who has the token; with ``look`` after a look at the webhooks."""
+        if look and self._watch is not None:
+            await self._watch.look()
+        registration = self._registration
+        state = health.ListenerState(
+            self._listener.instance,
+            self.url,
+            self.public_url,
+            None if registration is None else registration.account,
+            self._plan.register,
+            tuple(self.webhooks),
+            self._plan.token is not None,
+            (self.tunnel_trouble or "it is not open") if self.tunnel_is_up is False else None,
+            self._listener.unauthorised,
+            self._listener.last_event,
+        )
+        return state.document()
+
+    def _doubt(self) -> None:
+        """A request without the token: the webhooks at 8x8 may have lost theirs."""
+        if self._watch is not None:
+            self._watch.doubt()
+        if not self._told_of_refused:
+            self._told_of_refused = True
+            self._warn(
+                "Warning: a request with a wrong token, or none, was refused. If 8x8 sent it, its events do "
+                "not arrive: set the webhooks again."
+            )
 
     # -- the way in ----------------------------------------------------------------------------------
 
@@ -292,6 +333,7 @@ class Service:
             every=self._plan.check_every,
         )
         undo.push_async_callback(_end, self._in_background(watch.run()))
+        undo.callback(setattr, self, "_watch", None)  # who asks for a look now gets none
         return watch
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from voicecli.errors import StoreFailed
+from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
 from voicecli.store.sqlite import KeptEvent, Store
 
 HEADER = 4  # bytes
@@ -34,7 +34,8 @@ def main(home: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     over = threading.Event()
     tidying = threading.Thread(target=_tidy, args=(Path(home), over), daemon=True)
-    with Store(Path(home)) as store:
+    store = Store(Path(home))
+    try:
         tidying.start()
         left = b""
         while chunk := os.read(0, CHUNK):
@@ -47,31 +48,43 @@ def main(home: str) -> None:
                 replies += noted
                 left = left[end:]
             if events:
-                _write(frame(_kept(store, events)))
+                store, answers = _kept(store, events)
+                _write(frame(answers))
             if replies:
                 with suppress(StoreFailed):  # an event without a note of its reply is whole all the same
                     store.replied(replies)
         over.set()
         tidying.join()  # the last to close the store leaves it as one file
+    finally:
+        store.close()
 
 
 def _tidy(home: Path, over: threading.Event) -> None:
-    """Carry the log into the file beside the commits, so that none of them has to wait for it."""
-    with Store(home) as store:
-        while not over.wait(TIDY_EVERY):
-            store.tidy()
-            if not store.is_there():
-                sys.stderr.write("the store was removed\n")
-                sys.stderr.flush()
-                os._exit(1)  # another one makes a new store
+    """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a new
+    one soon after it was removed."""
+    while not over.is_set():
+        with suppress(ConfigurationError), Store(home) as store:
+            while store.is_there() and not over.wait(TIDY_EVERY):
+                store.tidy()
+            continue
+        over.wait(TIDY_EVERY)
 
 
-def _kept(store: Store, events: list[KeptEvent]) -> list[tuple[int, int] | str]:
-    """For each, in order: the event's number and how often it came, or why it is not on disk."""
+def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int, int] | str]]:
+    """For each, in order: the event's number and how often it came, or why it is not on disk. If the store
+    was removed or replaced by then, they are kept in the one that is there now; which one, is given, too."""
     try:
-        return [(*recorded,) for recorded in store.record(events)]
-    except StoreFailed as error:
-        return [error.message] * len(events)
+        try:
+            return store, [(*recorded,) for recorded in store.record(events)]
+        except StoreFailed:
+            if store.is_there():
+                raise
+            now = Store(store.path.parent)
+            store.close()
+            store = now
+            return store, [(*recorded,) for recorded in store.record(events)]
+    except VoicecliError as error:
+        return store, [error.message] * len(events)
 
 
 def _write(answer: bytes) -> None:

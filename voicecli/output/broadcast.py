@@ -8,6 +8,7 @@ from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
 from voicecli.tally import OTHERS, Tally
+from voicecli.vocabulary import Outcome
 
 MIN_BAR = 5  # columns: a shorter one says nothing
 MAX_LIVE = 5  # kinds of errors that are shown while it runs: the picture must not jump about
@@ -65,6 +66,8 @@ def summary(tally: Tally) -> list[Line]:
         if heading and entries:
             lines += [("", ""), (heading, "bold")]
         lines += _aligned(entries)
+        if heading == "Outcomes" and Outcome.COMPLETED in tally.outcomes:
+            lines.append((vocabulary.COMPLETED_MEANS, ""))
     return lines
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from voicecli import phone
+from voicecli.clock import iso
 from voicecli.events import Received
 from voicecli.output.rows import Column
 from voicecli.sessions.open_calls import is_overdue, silent_for
@@ -177,16 +178,6 @@ def _clock(seconds: int) -> str:
 @lru_cache(16)
 def _local(seconds: int, form: str) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime(form)
-
-
-def iso(microseconds: int) -> str:
-    """A moment for programs; in microseconds since 1970."""
-    return f"{_second(microseconds // 1_000_000)}.{microseconds // 1000 % 1000:03}Z"
-
-
-@lru_cache(16)
-def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def masked_data(data: Mapping[str, object]) -> Mapping[str, object]:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from voicecli import phone
+from voicecli.clock import iso
 from voicecli.events import Received
 from voicecli.output.events import (
     PARTIES,
     TO,
     EventRow,
-    iso,
     masked_data,
     moment,
     outcome_style,

@@ -8,6 +8,7 @@ from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
 from voicecli.sessions.statistics import Statistics, median
+from voicecli.vocabulary import Outcome
 
 MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
 MAX_LABEL = 46  # characters
@@ -33,6 +34,8 @@ def bars(stats: Statistics, width: int) -> Iterator[Line]:
         for outcome, count in stats.outcomes.most_common()
     ]
     yield from _group("Outcomes", _few(outcomes), width)
+    if Outcome.COMPLETED in stats.outcomes:
+        yield vocabulary.COMPLETED_MEANS, ""
     middle = median(stats.seconds)
     heading = "Duration of answered calls" + ("" if middle is None else f": median {middle:g} s")
     durations = [(name, count, "") for name, count in stats.durations()] if stats.seconds else []

@@ -20,7 +20,8 @@ class Attempt(NamedTuple):
     and ``line`` is where its row begins in the list. ``outcome`` is how it ended for the person who was
     called, known from ``outcome_source`` (vss: the summary); ``seconds`` is how long that one talked.
     ``price`` is a decimal number. ``answer_until`` is when its last question can be answered no more, at the
-    latest. Moments are in microseconds since 1970, UTC."""
+    latest. ``run`` is the number of the run (store.runs) that placed it and waits for it. Moments are in
+    microseconds since 1970, UTC."""
 
     id: int
     placed: int
@@ -40,3 +41,4 @@ class Attempt(NamedTuple):
     price: str | None = None
     currency: str | None = None
     answer_until: int | None = None
+    run: int | None = None

@@ -257,6 +257,12 @@ class Session:
             return False
         return self._counting.confirming is not None if self._keys else self.digits is not None
 
+    @property
+    def confirmed_at(self) -> int | None:
+        """When that was pressed (microseconds since 1970); None where it was not, or no event said."""
+        captures = self._counting
+        return ((captures.confirming or captures.entries[-1]).at or None) if self.confirmed else None
+
     # -- who and when --------------------------------------------------------------------------------
 
     @property

@@ -1,5 +1,4 @@
-"""The record of what left: every request that places a call, written before it leaves; and the guard against
-placing the same call twice.
+"""The record of what left: every request that places a call, written before it leaves.
 
 What a call says is not among it: ``--once`` compares keyed hashes, and what follows a question is sealed
 until the call is over.
@@ -7,13 +6,14 @@ until the call is over.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from voicecli.callflow import CallRequest, destinations, gist, sources
 from voicecli.clock import now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.store import runs
 from voicecli.store.keys import fingerprint
 from voicecli.store.sqlite import Change, Store
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, AttemptState | None, str | None]
 """An attempt's number, and what ``Attempts.record_answer`` takes of it."""
-_MICROSECOND = timedelta(microseconds=1)
 FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call takes as long
 ANSWER_OUTLIVES = 3_600_000_000  # microseconds from the request on: no client waits as long for its answer
 
@@ -43,54 +42,23 @@ class Attempts:
         flow: "Sequence[Action] | None" = None,
         broadcast: int | None = None,
         line: int | None = None,
+        run: int | None = None,
+        guarded: int = 0,
     ) -> int:
-        """Write down a request that is about to leave. ``asks``, ``broadcast`` and ``line`` are as in
-        ``Attempt``; ``flow`` is the whole callflow, which is kept sealed for who answers its questions. Gives
-        the number to ``record_answer`` by."""
+        """Write down a request that is about to leave. ``asks``, ``broadcast``, ``line`` and ``run`` are as
+        in ``Attempt``; ``flow`` is the whole callflow, which is kept sealed for who answers its questions.
+        Until ``guarded`` it is not deleted. Gives the number to ``record_answer`` by. Raises PlacedBefore
+        where the run has ended, since another has taken over what it held."""
         forget_late_flows(self._store)
-        row = self.row(request, asks=asks, flow=flow, broadcast=broadcast, line=line)
-        with self._store.change() as change:
-            return change(_INSERT, row).number
-
-    def claim(
-        self,
-        request: CallRequest,
-        *,
-        named: bool,
-        within: timedelta,
-        asks: str | None = None,
-        flow: "Sequence[Action] | None" = None,
-    ) -> int:
-        """``begin``, unless the same was begun in the last ``within``: of a call that its user ``named``, any
-        with its clientRequestId, else one that calls the same number and says the same, and was claimed as
-        well. Raises PlacedBefore."""
-        fingerprints = [] if named else self._fingerprints(request)
-        guarded = now() + within // _MICROSECOND
-        mark = fingerprints[0] if fingerprints else None
-        forget_late_flows(self._store)
-        row = self.row(request, asks=asks, flow=flow, fingerprint=mark, guarded=guarded)
-        with self._store.change() as change:
-            before = self._same(request, fingerprints, within)
-            if before is None:
-                return change(_INSERT, row).number
-        raise _placed_before(before)
-
-    def refuse_repetition(self, request: CallRequest, *, named: bool, within: timedelta) -> None:
-        """Raises PlacedBefore where ``claim`` would do so now."""
-        before = self._same(request, [] if named else self._fingerprints(request), within)
-        if before is not None:
-            raise _placed_before(before)
-
-    def _same(self, request: CallRequest, fingerprints: Sequence[bytes], within: timedelta) -> Attempt | None:
-        """The newest that counts as the same."""
-        since = now() - within // _MICROSECOND
-        said = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
-        which = (
-            f"WHERE base_url = ? AND subaccount = ? AND +placed > ? AND ({said}client_request_id = ?)"
-            " ORDER BY placed DESC LIMIT 1"
+        row = self.row(
+            request, asks=asks, flow=flow, broadcast=broadcast, line=line, run=run, guarded=guarded
         )
-        parameters = (*self._account, since, *fingerprints, request.client_request_id)
-        return next(attempts_where(self._store, which, parameters), None)
+        with self._store.change() as change:
+            if run is not None and not runs.renew(change, run):
+                raise PlacedBefore(
+                    "Another voicecli has taken this over, as this one seemed to be over: nothing was sent."
+                )
+            return change(_INSERT, row).number
 
     def record_answer(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
         """What became of a request: None for one that was certainly not carried out. A session that is known
@@ -108,6 +76,7 @@ class Attempts:
         line: int | None = None,
         fingerprint: bytes | None = None,
         guarded: int = 0,
+        run: int | None = None,
     ) -> tuple[object, ...]:
         """What ``insert`` takes."""
         placed = now()
@@ -134,9 +103,10 @@ class Attempts:
             until,
             sealed,
             _answer_until(placed, request.callflow if flow is None else flow),
+            run,
         )
 
-    def _fingerprints(self, request: CallRequest) -> list[bytes]:
+    def fingerprints(self, request: CallRequest) -> list[bytes]:
         """Of the call; and what it was while accounts were told by the URL as written. Without the key, which
         is in a file of its own, they reveal nothing of the text."""
         service, subaccount = self._account
@@ -186,26 +156,8 @@ OUTCOME_READER = "outcomes"  # in seen_events
 _INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
-    " answer_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " answer_until, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def _placed_before(attempt: Attempt) -> PlacedBefore:
-    is_sure = attempt.state is AttemptState.ACCEPTED
-    sure = "was placed" if is_sure else "was sent, and may have been placed,"
-    session = f" as session {attempt.session_id}" if attempt.session_id else ""
-    return PlacedBefore(
-        f"The same call {sure} {_ago((now() - attempt.placed) // 1_000_000)}{session}: nothing was sent.",
-        hint="--within says how long a call counts as the same; without --once it is placed again.",
-        session_id=attempt.session_id,
-    )
-
-
-def _ago(seconds: int) -> str:
-    for unit, length in (("h", 3600), ("min", 60), ("s", 1)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit} ago"
-    return "just now"
 
 
 def _microseconds(moment: datetime) -> int:
@@ -318,5 +270,5 @@ def forget_late_flows(store: Store) -> None:
 
 _COLUMNS = (
     "id, placed, state, session, client_request_id, source, destination, client_action_id, asks, broadcast,"
-    " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until"
+    " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until, run"
 )

@@ -12,7 +12,9 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
     "asks": (str, _NONE),
     "attempts": (int,),
     "base_url": (str,),
+    "began": (int,),
     "body": (bytes,),
+    "bridge": (str, _NONE),
     "broadcast": (int, _NONE),
     "changed": (int,),
     "client_action_id": (str, _NONE),
@@ -29,6 +31,7 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
     "had_authorization": (int,),
     "id": (int, str),  # text of a broadcast, a number of anything else
     "key": (bytes,),
+    "lease_until": (int,),
     "line": (int, _NONE),
     "number": (int,),
     "options": (str,),
@@ -39,11 +42,13 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
     "parts": (int,),
     "placed": (int,),
     "price": (str, _NONE),
+    "process": (int,),
     "reader": (str,),
     "reason": (str, _NONE),
     "received": (int,),
     "remark": (str, _NONE),
     "reply": (str, _NONE),
+    "run": (int, _NONE),
     "sealed": (bytes, _NONE),
     "seconds": (float, int, _NONE),
     "seen": (int,),
@@ -61,7 +66,7 @@ KINDS: Final[dict[str, tuple[type, ...]]] = {
 """By the name of the column, in whichever table."""
 
 _BOUNDS: Final[dict[str, float]] = {
-    **dict.fromkeys(("answer_until", "changed", "created", "placed", "received", "since"), LATEST),
+    **dict.fromkeys(("answer_until", "began", "changed", "created", "placed", "received", "since"), LATEST),
     **dict.fromkeys(("valid_until",), LATEST),
     "seconds": LONGEST,
 }

@@ -217,4 +217,27 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     -- What there is to say of the reply to a VCA: why an application's was rejected, say.
     ALTER TABLE events ADD COLUMN remark TEXT;
     """,
+    """
+    -- A command that places calls and waits for them; guards: what nobody else may place meanwhile.
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        process INTEGER NOT NULL,           -- its number on its machine
+        began INTEGER NOT NULL,             -- microseconds since 1970, UTC, as all moments
+        lease_until INTEGER NOT NULL        -- it lives until then at least, unless it renews that; 0: ended
+    );
+    CREATE TABLE guards (                   -- of the runs whose calls stand for each other
+        run INTEGER NOT NULL,
+        base_url TEXT NOT NULL,
+        subaccount TEXT NOT NULL,
+        client_request_id TEXT NOT NULL,
+        fingerprint BLOB                    -- as in calls
+    );
+    CREATE INDEX guards_by_run ON guards (run);
+    CREATE INDEX guards_by_request ON guards (client_request_id);
+    CREATE INDEX guards_by_fingerprint ON guards (fingerprint) WHERE fingerprint IS NOT NULL;
+    ALTER TABLE calls ADD COLUMN run INTEGER;
+    CREATE INDEX calls_by_run ON calls (run) WHERE run IS NOT NULL;
+    CREATE INDEX calls_guarded ON calls (guarded) WHERE guarded > 0;
+    """,
+    "ALTER TABLE broadcast_rows ADD COLUMN bridge TEXT",  # what became of the second leg
 )

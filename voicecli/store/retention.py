@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from voicecli import clock
-from voicecli.store import outcomes, unsubscribed
+from voicecli.store import outcomes, runs, unsubscribed
 from voicecli.store.events import last_event
 from voicecli.store.sqlite import Store
 
@@ -12,10 +12,24 @@ STEP = 500  # rows that are deleted in one commit, some milliseconds
 
 
 def older(store: Store, before: int) -> tuple[int, int]:
-    """How many events and how many calls are older than that moment (microseconds since 1970)."""
-    events_ = store.number("SELECT count(*) FROM events WHERE received < ?", (before,))
-    calls = store.number("SELECT count(*) FROM calls WHERE placed < ? AND guarded < ?", (before, clock.now()))
+    """How many events and how many calls ``prune`` deletes that are older than that moment (microseconds
+    since 1970)."""
+    events_, calls = (
+        store.number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (before,))  # noqa: S608
+        for table, moment, free in _deleted()
+    )
     return events_, calls
+
+
+def _deleted() -> tuple[tuple[str, str, str], ...]:
+    """Tables, the column that says how old a row is, and which rows may go: by the events of a guarded call
+    it is told whether somebody took it."""
+    now = clock.now()
+    guarded = f"SELECT session FROM calls WHERE guarded > 0 AND guarded >= {now} AND session IS NOT NULL"  # noqa: S608
+    return (
+        ("events", "received", f"session NOT IN ({guarded})"),
+        ("calls", "placed", f"guarded < {now}"),
+    )
 
 
 def counted(events: int, calls: int) -> str:
@@ -26,9 +40,9 @@ def counted(events: int, calls: int) -> str:
 def prune(
     store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
 ) -> Iterator[tuple[int, int]]:
-    """Delete what is older, and overwrite it; but no call that --once still guards. In small steps, each of
-    which gives how many events and how many calls it took. After each it rests, for others want to write,
-    too: ``rest`` gets the seconds that the step took.
+    """Delete what is older, and overwrite it; but no call that --once still guards, nor its events. In small
+    steps, each of which gives how many events and how many calls it took. After each it rests, for others
+    want to write, too: ``rest`` gets the seconds that the step took.
 
     Who has unsubscribed stays known, and how the calls ended that are left: it is noted before, and events
     that come meanwhile are left.
@@ -37,10 +51,8 @@ def prune(
     unsubscribed.take_in(store)
     outcomes.take_in_outcomes(store)
     store.overwrite()
-    for table, moment, free in (
-        ("events", "received", f"id <= {last}"),
-        ("calls", "placed", f"guarded < {clock.now()}"),
-    ):
+    for table, moment, free in _deleted():
+        free = f"{free} AND id <= {last}" if table == "events" else free
         which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
         oldest = f"SELECT id FROM {table} WHERE {which}"  # noqa: S608
         deleted = STEP
@@ -50,4 +62,5 @@ def prune(
                 deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).changed  # noqa: S608
             yield (deleted, 0) if table == "events" else (0, deleted)
             rest(time.monotonic() - start)
+    runs.delete(store, before)
     store.empty_log()

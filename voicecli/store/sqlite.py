@@ -4,6 +4,7 @@ that are to be put back.
 Several processes use it at once (WAL). Events are kept byte for byte as they came, once each.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
+from voicecli import locks
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.store import columns
 from voicecli.store.migrations import MIGRATIONS
@@ -85,9 +87,7 @@ class Store:
         self.path = home / "voicecli.sqlite3"
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
-            self._inode = self.path.stat().st_ino
+            self._connect()
             self._prepare()
         except VoicecliError:
             raise
@@ -97,6 +97,26 @@ class Store:
                 f"The store {self.path} can't be used: {reason}.",
                 hint="Set VOICECLI_HOME to a folder of yours that can be written, on a local disk.",
             ) from error
+
+    def _connect(self) -> None:
+        """Open the file, and know which one that is."""
+        while True:
+            if not self.path.exists():
+                self._make_file()
+            self._file = self.path.stat()
+            self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
+            if self.is_there():
+                return
+            self._db.close()  # it was replaced just then
+
+    def _make_file(self) -> None:
+        """An empty one. Where another was removed, those who still have it open share its log's index
+        (-shm): a new file would be damaged by that, and gets its own."""
+        with locks.folder_locked(self.path.parent):
+            if not self.path.exists():
+                for end in ("-wal", "-shm"):
+                    self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+                self.path.touch(mode=0o600)
 
     def _prepare(self) -> None:
         self._make_wal()
@@ -170,20 +190,26 @@ class Store:
         counted. Raises StoreFailed, and then none is kept."""
         try:
             with self._transaction():
-                columns = "(received, type, session, key, reply, body)"
-                insert = f"INSERT OR IGNORE INTO events {columns} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
-                new = self._db.executemany(insert, events).rowcount
-                if new == len(events):
-                    [last] = self._db.execute("SELECT last_insert_rowid()").fetchone()
-                    return [Recorded(last - new + 1 + index, 1) for index in range(new)]
-                self._db.execute("ROLLBACK")
-                self._db.execute("BEGIN IMMEDIATE")
-                count = "ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
-                each = insert.replace(" OR IGNORE", "") + count
-                return [Recorded(*self._db.execute(each, event).fetchall()[0]) for event in events]
+                recorded = self._insert(events)
         except Exception as error:
-            hint = f"Look at the disk of {self.path}."
-            raise _failure(error)(f"Events can't be kept: {_reason(error)}.", hint=hint) from error
+            raise self._failed(
+                f"Events can't be kept: {_reason(error)}.", error, hint=f"Look at the disk of {self.path}."
+            ) from error
+        self.see_that_it_is_there()
+        return recorded
+
+    def _insert(self, events: Sequence[KeptEvent]) -> list[Recorded]:
+        columns = "(received, type, session, key, reply, body)"
+        insert = f"INSERT OR IGNORE INTO events {columns} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+        new = self._db.executemany(insert, events).rowcount
+        if new == len(events):
+            [last] = self._db.execute("SELECT last_insert_rowid()").fetchone()
+            return [Recorded(last - new + 1 + index, 1) for index in range(new)]
+        self._db.execute("ROLLBACK")
+        self._db.execute("BEGIN IMMEDIATE")
+        count = "ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
+        each = insert.replace(" OR IGNORE", "") + count
+        return [Recorded(*self._db.execute(each, event).fetchall()[0]) for event in events]
 
     def replied(self, replies: Sequence[tuple[str, str | None, int]]) -> None:
         """Note what events were answered: in words, with a remark on it, and the event's number. Raises
@@ -205,8 +231,8 @@ class Store:
         except VoicecliError:
             raise
         except Exception as error:
-            raise _failure(error)(
-                f"The store {self.path} can't be read: {_reason(error)}.", hint=_DAMAGED_HINT
+            raise self._failed(
+                f"The store {self.path} can't be read: {_reason(error)}.", error, hint=_DAMAGED_HINT
             ) from error
 
     def read(self, make: Callable[..., T], query: str, parameters: Sequence[object] = ()) -> Iterator[T]:
@@ -241,6 +267,7 @@ class Store:
                 self._db.execute("COMMIT")
         finally:
             self._roll_back()
+        self.see_that_it_is_there()
 
     def _do(self, statement: str, parameters: Sequence[object] = ()) -> Done:
         with self._writing():
@@ -256,6 +283,7 @@ class Store:
         """The same statement for many rows, all in one commit. Raises StoreFailed."""
         with self._writing(), self._transaction():
             self._db.executemany(statement, rows)
+        self.see_that_it_is_there()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -263,9 +291,14 @@ class Store:
         try:
             yield
         except Exception as error:
-            raise _failure(error)(
-                f"The store {self.path} can't be written: {_reason(error)}.", hint="Look at its disk."
+            raise self._failed(
+                f"The store {self.path} can't be written: {_reason(error)}.", error, hint="Look at its disk."
             ) from error
+
+    def _failed(self, words: str, error: Exception, *, hint: str) -> StoreFailed:
+        """What is raised in place of something that SQLite raised."""
+        self.see_that_it_is_there()
+        return (StoreBusy if _is_busy(error) else StoreFailed)(words, hint=hint)
 
     def overwrite(self) -> None:
         """From now on, what is deleted is overwritten. Raises StoreFailed."""
@@ -281,7 +314,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("ROLLBACK")
         except Exception as error:
-            if _failure(error) is StoreBusy:
+            if _is_busy(error):
                 raise StoreBusy(
                     f"The store {self.path} is held by another process.", hint="Try again a little later."
                 ) from error
@@ -291,9 +324,15 @@ class Store:
     def is_there(self) -> bool:
         """Whether what is written now can be found later: nobody has removed or replaced the file."""
         try:
-            return self.path.stat().st_ino == self._inode
+            return os.path.samestat(os.stat(self.path), self._file)  # noqa: PTH116 - for each commit: quicker
         except OSError:
             return False
+
+    def see_that_it_is_there(self) -> None:
+        """Raises StoreFailed where what was written could not be found later. All that writes looks after
+        its commit."""
+        if not self.is_there():
+            raise StoreFailed(f"The store {self.path} was removed or replaced.")
 
     def tidy(self) -> None:
         """Carry the log into the file, as far as nobody is held up by that."""
@@ -352,10 +391,9 @@ class Store:
         self.change_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
 
 
-def _failure(error: Exception) -> type[StoreFailed]:
-    """What the store raises in place of something that SQLite raised."""
+def _is_busy(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # of an extended code, what it is in general
-    return StoreBusy if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else StoreFailed
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,85 @@
+"""A store that is removed or replaced while a listener runs: what it acknowledges can be found afterwards."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from placed_calls import placed
+from receiver_world import receiving, vca, vss
+
+from voicecli.calling.replier import CallReplier
+from voicecli.errors import StoreFailed
+from voicecli.listener.repliers import always
+from voicecli.store.sqlite import Store
+from voicecli.voice_api.replies import HANG_UP
+
+
+def remove_file(home: Path) -> None:
+    (home / "voicecli.sqlite3").unlink()
+
+
+def remove_all_files(home: Path) -> None:
+    for path in home.iterdir():
+        path.unlink()
+
+
+def replace_file(home: Path) -> None:
+    """By one of its own, as somebody does who puts a backup back."""
+    Store(home / "backup").close()
+    for path in home.glob("*.sqlite3-*"):
+        path.unlink()
+    (home / "backup" / "voicecli.sqlite3").replace(home / "voicecli.sqlite3")
+
+
+Remove = Callable[[Path], None]
+WAYS: list[Remove] = [remove_file, remove_all_files, replace_file, shutil.rmtree]
+
+
+@pytest.mark.parametrize("remove", WAYS)
+async def test_an_event_that_is_acknowledged_at_once_is_in_the_new_store(
+    remove: Remove, tmp_path: Path
+) -> None:
+    async with receiving(tmp_path / "home") as world:
+        assert (await world.event(vss("s-1")))[0] == 200
+        remove(tmp_path / "home")
+        assert (await world.event(vss("s-2")))[0] == 200
+        assert world.kept("session") == [("s-2",)]
+        assert (await world.event(vss("s-3")))[0] == 200
+        assert world.kept("session") == [("s-2",), ("s-3",)]
+
+
+async def test_a_folder_that_can_t_be_made_again_is_told(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with receiving(home) as world:
+        assert (await world.event(vss("s-1")))[0] == 200
+        shutil.move(home, tmp_path / "elsewhere")
+        home.touch()
+        assert (await world.event(vss("s-2")))[0] == 503
+        home.unlink()
+        (tmp_path / "elsewhere").replace(home)
+        assert (await world.event(vss("s-3")))[0] == 200
+        assert world.kept("session")[-1] == ("s-3",)
+
+
+async def test_calls_from_before_and_after_are_answered(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    placed(home, session="s-1")
+    async with receiving(home, replier=CallReplier(home, always(HANG_UP))) as world:
+        remove_file(home)
+        placed(home, session="s-2", name="r-2")
+        for session in ("s-1", "s-2"):
+            status, answer = await world.event(vca(session))
+            assert status == 200
+            assert [action["action"] for action in answer["callflow"]] == ["say", "hangup"]
+
+
+@pytest.mark.parametrize("remove", WAYS)
+def test_whoever_writes_notices(remove: Remove, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with Store(home) as kept:
+        remove(home)
+        with pytest.raises(StoreFailed, match="removed or replaced"), kept.change() as change:
+            change("DELETE FROM events")
+        with pytest.raises(StoreFailed, match="removed or replaced"):
+            kept.change_many("DELETE FROM events WHERE id = ?", [(1,)])

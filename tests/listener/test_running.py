@@ -1,0 +1,208 @@
+"""Whoever waits for reports, and doctor, ask the listener that runs here whether they will come."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import pytest
+from conftest import DEADLINE, RunningSandbox, wait_until
+from registered_world import TOKEN, TYPES, CountingSandbox, World, disable, lose_token, move, take_away
+from running_listener import free_port
+
+from voicecli.account import AccountId
+from voicecli.errors import ConfigurationError
+from voicecli.events import webhook_url
+from voicecli.listener import reports as reports_module
+from voicecli.listener.presence import Presence, RunningListener, running
+from voicecli.listener.registration import Registration
+from voicecli.listener.reports import Reports
+from voicecli.listener.running import Search, find_listener, running_listeners
+from voicecli.listener.service import Plan
+from voicecli.sandbox import SUBACCOUNT
+from voicecli.sandbox.delivery import Target
+
+Lose = Callable[[dict[str, Target], str], None]
+
+
+@asynccontextmanager
+async def listening(home: Path, *, register: bool = True, every: float = 3600) -> AsyncIterator[World]:
+    """A listener that looks at the webhooks only when it is asked to."""
+    with RunningSandbox(CountingSandbox, time_scale=1000) as running_sandbox:
+        world = World(running_sandbox, home, register=register, every=every)
+        ours = {kind: Target(kind, webhook_url(world.receiver, kind), True, TOKEN) for kind in TYPES}
+        world.targets.update({} if register else ours)
+        async with world.service:
+            await world.until(lambda: world.looks)
+            yield world
+        world.client.close()
+
+
+def registration(world: World, home: Path) -> Registration:
+    account = AccountId.of(world.sandbox.url, SUBACCOUNT)
+    return Registration(world.client, home, account, tell=lambda _: None)
+
+
+async def search(world: World, home: Path, *needed: str, port: int = 1) -> Search:
+    mine = registration(world, home)
+    find = partial(find_listener, home, mine.set_now, needed, account=mine.account, port=port)
+    return await asyncio.to_thread(find)
+
+
+async def health(world: World, authorization: str | None) -> Mapping[str, object]:
+    headers = {"Authorization": authorization} if authorization else {}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{world.receiver}/health", headers=headers) as answer,
+    ):
+        document = await answer.json()
+    assert isinstance(document, dict)
+    return document
+
+
+async def test_health_says_more_to_who_has_the_token_or_the_key(tmp_path: Path) -> None:
+    async with listening(tmp_path) as world:
+        [here] = running(tmp_path)
+        told = [await health(world, who) for who in (None, "Bearer wrong", TOKEN, f"Bearer {here.key}")]
+        assert told[0] == told[1] == {"status": "ok", "service": "voicecli", "instance": here.instance}
+        assert told[2] == told[3]
+        assert told[3]["webhooks"] == [
+            {"type": kind, "state": "ok", "url": webhook_url(world.receiver, kind)} for kind in TYPES
+        ]
+        assert (tmp_path / f"listener-{here.instance}").stat().st_mode & 0o777 == 0o600
+        assert TOKEN not in str(told)
+
+
+async def test_it_is_found_with_all_that_is_needed(tmp_path: Path) -> None:
+    async with listening(tmp_path) as world:
+        assert (await search(world, tmp_path / "another", "VSS")).found is None
+        found = (await search(world, tmp_path, "VSS", "VCA")).found
+        assert found is not None
+        assert (found.guest.is_there(), found.doubt) == (True, None)
+        found.guest.close()
+
+
+@pytest.mark.parametrize("lose", [take_away, disable, lose_token])
+async def test_what_it_has_lost_it_sets_again_before_it_is_relied_upon(tmp_path: Path, lose: Lose) -> None:
+    async with listening(tmp_path) as world:
+        lose(world.targets, "VSS")
+        found = (await search(world, tmp_path, "VSS")).found
+        assert found is not None
+        found.guest.close()
+        assert world.targets["VSS"] == Target("VSS", webhook_url(world.receiver, "VSS"), True, TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("register", "lose", "words", "hint"),
+    [
+        (
+            True,
+            move,
+            "The VSS webhook points to https://example.com/somebody-else: ",
+            "voicecli listen --reg",
+        ),
+        (False, move, "The VSS webhook points to https://example.com/somebody-else: ", "webhooks set vss"),
+        (False, take_away, "The VSS webhook is not set: its events do not come here.", "webhooks set vss"),
+        (False, disable, "The VSS webhook is disabled: its events do not come here.", "webhooks set vss"),
+        (False, lose_token, "The VSS webhook has no token: its events are refused here.", "webhooks set vss"),
+    ],
+)
+async def test_what_it_can_not_get_is_told_and_not_that_a_port_is_taken(
+    tmp_path: Path, register: bool, lose: Lose, words: str, hint: str
+) -> None:
+    async with listening(tmp_path, register=register) as world:
+        port = int(world.receiver.rpartition(":")[2])
+        lose(world.targets, "VSS")
+        with pytest.raises(ConfigurationError) as caught:
+            await search(world, tmp_path, "VSS", port=port)
+        assert caught.value.message.startswith(
+            f"The voicecli listen that runs here does not get VSS events. {words}"
+        )
+        assert hint in caught.value.hint
+
+
+async def test_a_tunnel_that_is_down_is_told(tmp_path: Path) -> None:
+    async with listening(tmp_path) as world:
+        world.service.tunnel_is_up, world.service.tunnel_trouble = False, "the agent has ended"
+        with pytest.raises(
+            ConfigurationError, match=r"VSS events\. Its tunnel is down: the agent has ended\."
+        ):
+            await search(world, tmp_path, "VSS")
+
+
+async def test_an_address_that_does_not_lead_to_it_is_told(tmp_path: Path) -> None:
+    async with listening(tmp_path) as world:
+        world.service.public_url = f"http://127.0.0.1:{free_port()}"
+        world.targets["VSS"] = Target("VSS", webhook_url(world.service.public_url, "VSS"), True, TOKEN)
+        with pytest.raises(ConfigurationError, match="does not lead to it: it can't be reached"):
+            await search(world, tmp_path, "VSS")
+
+
+async def test_one_that_is_not_for_8x8_is_in_the_way_only_at_the_same_port(tmp_path: Path) -> None:
+    async with listening(tmp_path, register=False) as world:
+        world.targets.clear()
+        world.service.public_url = None
+        assert (await search(world, tmp_path, "VSS")).found is None
+
+
+async def test_refused_requests_raise_a_doubt_until_an_event_comes(tmp_path: Path) -> None:
+    async with listening(tmp_path) as world:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(webhook_url(world.receiver, "VSS"), data=b"{}") as answer,
+        ):
+            assert answer.status == 401
+        assert [text for text, _ in world.told if "a wrong token, or none, was refused" in text]
+        found = (await search(world, tmp_path, "VSS")).found
+        assert found is not None
+        assert found.doubt is not None
+        assert "has refused 1 request with a wrong token" in found.doubt
+        found.guest.close()
+        await world.report()
+        await world.until(lambda: "VSS" in world.shown)
+        [state] = await asyncio.to_thread(running_listeners, tmp_path)
+        assert (state.refused, state.last_event is not None) == (0, True)
+
+
+async def test_who_waits_is_warned_once_of_what_is_lost_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports_module, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(reports_module, "LOOK_EVERY", 0.01)
+    warned: list[str] = []
+    async with listening(tmp_path, every=0.02) as world:
+        plan = Plan(tmp_path, free_port(), token="another-token")
+        reports = Reports(
+            plan,
+            registration(world, tmp_path),
+            ("VSS",),
+            tell=lambda _: None,
+            warn=warned.append,
+            failed=lambda error: warned.append(error.message),
+        )
+        async with asyncio.timeout(DEADLINE), reports:
+            move(world.targets, "VSS")
+            await asyncio.to_thread(wait_until, lambda: warned)
+        assert warned == [
+            "What 8x8 reports does not arrive now. The VSS webhook points to "
+            "https://example.com/somebody-else: its events do not come here."
+        ]
+
+
+async def test_an_older_listener_that_says_nothing_of_itself_is_relied_upon_as_before(tmp_path: Path) -> None:
+    async with listening(tmp_path) as world:
+        [here] = running(tmp_path)
+        (tmp_path / f"listener-{here.instance}").write_bytes(b"")
+        found = (await search(world, tmp_path, "VSS")).found
+        assert found is not None
+        found.guest.close()
+
+
+def test_what_is_no_listeners_file_is_none(tmp_path: Path) -> None:
+    presence = Presence(tmp_path, "0123456789abcdef", url="http://127.0.0.1:1", key="k")
+    (tmp_path / "listener-x").write_text("{}")
+    assert running(tmp_path) == [RunningListener("0123456789abcdef", "http://127.0.0.1:1", "k")]
+    presence.close()
+    assert running(tmp_path) == []

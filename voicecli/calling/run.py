@@ -1,0 +1,37 @@
+"""The run of a command that places calls and waits for them: its lease is renewed while the process lives."""
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from voicecli.errors import VoicecliError
+from voicecli.store import runs
+from voicecli.store.sqlite import Store
+
+
+class Run:
+    """A run that has begun in the store, under this number there; ``end`` it. ``joint`` is whether its calls
+    stand for each other, and are claimed by it."""
+
+    def __init__(self, home: Path, number: int, *, joint: bool) -> None:
+        self.number = number
+        self.joint = joint
+        self._home = home
+        self._over = threading.Event()
+        threading.Thread(target=self._renew, daemon=True).start()
+
+    def end(self) -> None:
+        """From now on only its calls count, as they have ended; where that can't be written, as soon as its
+        lease is over."""
+        if not self._over.is_set():
+            self._over.set()
+            with suppress(VoicecliError), Store(self._home) as store, store.change() as change:
+                runs.end(change, self.number)
+
+    def _renew(self) -> None:
+        while not self._over.wait(runs.RENEW_EVERY):
+            with suppress(VoicecliError), Store(self._home) as store:
+                while not self._over.is_set():
+                    with store.change() as change:
+                        runs.renew(change, self.number)
+                    self._over.wait(runs.RENEW_EVERY)

@@ -1,0 +1,145 @@
+"""The listeners that run on this machine with this store, and whether what 8x8 reports gets to them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from voicecli.account import AccountId
+from voicecli.api import Webhook
+from voicecli.errors import ConfigurationError
+from voicecli.events import webhook_url
+from voicecli.listener import health
+from voicecli.listener.health import ListenerState
+from voicecli.listener.presence import Guest, running
+from voicecli.listener.webhook_check import WebhookCheck, check_webhook
+
+LOCAL_TIMEOUT = 15.0  # seconds: it may ask 8x8 first
+
+
+class ReliedUpon(NamedTuple):
+    """The listener that what 8x8 reports comes to; ``doubt`` is what may keep it from that all the same."""
+
+    guest: Guest
+    instance: str
+    doubt: str | None
+
+
+class Search(NamedTuple):
+    """The webhooks that are set at 8x8, by type, and the listener that they lead to, if one runs here."""
+
+    webhooks: Mapping[str, Webhook]
+    found: ReliedUpon | None
+
+
+def running_listeners(home: Path, *, look: bool = False) -> list[ListenerState]:
+    """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
+    the webhooks first, and set again what was lost. One that does not answer has its instance only."""
+    return [
+        health.ask_listener(one, look=look, timeout=LOCAL_TIMEOUT) or ListenerState(one.instance)
+        for one in running(home)
+    ]
+
+
+def why_nothing_comes(home: Path, instance: str, types: Sequence[str]) -> str | None:
+    """Why a listener that runs here gets no events of one of these types, by what it says of itself; None
+    where all is well, or where it does not say."""
+    for listener in running(home):
+        if listener.instance == instance:
+            state = health.ask_listener(listener, look=False, timeout=LOCAL_TIMEOUT)
+            troubles = [] if state is None else [state.trouble(type_) for type_ in types]
+            return next(filter(None, troubles), None)
+    return None
+
+
+def find_listener(
+    home: Path,
+    list_webhooks: Callable[[], Mapping[str, Webhook]],
+    needed: Sequence[str],
+    *,
+    account: AccountId,
+    port: int,
+) -> Search:
+    """Rely on the listener with this store that 8x8 reports the ``needed`` types to, if there is one.
+    ``port`` is where a listener of one's own would listen.
+
+    Raises ConfigurationError where one runs that does not get all of them, and is in the way of another; and
+    what ``list_webhooks`` raises.
+    """
+    states = running_listeners(home, look=True)
+    webhooks = list_webhooks()
+    if not states:
+        return Search(webhooks, None)
+    ask = cache(health.ask)
+    ways = [_Way.of(kind, webhooks.get(kind), states, account, ask) for kind in needed]
+    if all(way.listener is not None and way.trouble is None for way in ways):
+        listener = next(way.listener for way in ways if way.listener is not None)
+        guest = Guest.of(home, listener.instance)
+        found = None if guest is None else ReliedUpon(guest, listener.instance, listener.doubt())
+        return Search(webhooks, found)
+    in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
+    if not in_the_way and all(way.listener is None for way in ways):
+        return Search(webhooks, None)
+    bad = next(way for way in ways if way.listener is None or way.trouble is not None)
+    raise bad.error(next(iter(in_the_way), states[0]))
+
+
+class _Way(NamedTuple):
+    """Which listener of this machine the webhook of a type leads to, and why its events do not arrive."""
+
+    type: str
+    listener: ListenerState | None
+    trouble: str | None
+    check: WebhookCheck | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        webhook: Webhook | None,
+        states: Sequence[ListenerState],
+        account: AccountId,
+        ask: Callable[[str], health.Health],
+    ) -> "_Way":
+        address = None if webhook is None else health.behind(webhook.url)
+        if webhook is None or address is None:
+            return cls._lost(kind, webhook, states, account)
+        answer = ask(address)
+        reached = next((one for one in states if one.instance == answer.instance), None)
+        listener = reached or next((one for one in states if one.public_url == address), None)
+        if listener is None:
+            return cls._lost(kind, webhook, states, account)
+        if (trouble := listener.tunnel_trouble) is not None:
+            return cls(kind, listener, f"Its tunnel is down: {trouble}.")
+        if reached is None:
+            return cls(kind, listener, f"{address} does not lead to it: {answer.trouble}.")
+        check = check_webhook(kind, webhook, [webhook.url], needs_token=listener.needs_token)
+        return cls(kind, listener, None if check.is_ok else check.words, check)
+
+    @classmethod
+    def _lost(
+        cls, kind: str, webhook: Webhook | None, states: Sequence[ListenerState], account: AccountId
+    ) -> "_Way":
+        """It leads to none; perhaps it should."""
+        wanting = [one for one in states if one.account == account and one.wants(kind)]
+        if not wanting:
+            return cls(kind, None, None)
+        url = webhook_url(wanting[0].public_url or "", kind)
+        check = check_webhook(kind, webhook, [url], needs_token=False)
+        return cls(kind, None, check.words, check)
+
+    def error(self, listener: ListenerState) -> ConfigurationError:
+        """What is wrong with the ``listener`` that runs here."""
+        what = f"The voicecli listen that runs here does not get {self.type} events."
+        receiver = listener.public_url
+        if self.trouble is not None and self.check is None:
+            return ConfigurationError(f"{what} {self.trouble}", hint="See what it says on its screen.")
+        if self.trouble is not None and receiver is not None:
+            hint = "Stop it, and start it again: voicecli listen --register"
+            if self.type not in listener.registered:
+                url = webhook_url(receiver, self.type)
+                hint = f"Set it again: voicecli webhooks set {self.type.lower()} {url}"
+            return ConfigurationError(f"{what} {self.trouble}", hint=hint)
+        types = ",".join(dict.fromkeys([*listener.registered, self.type])).lower()
+        hint = f"Start it with --register --events {types}, or stop it."
+        return ConfigurationError(what, hint=hint)

@@ -1,0 +1,234 @@
+"""The guard of ``--once``: no attempt is placed twice, and what failed can be tried again.
+
+Held by a call that somebody took (confirmed; where it asks nothing, completed), by a run that lives, and by a
+call of which nobody knows how it ended.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from voicecli.callflow import CallRequest
+from voicecli.clock import in_words, iso, now
+from voicecli.errors import PlacedBefore
+from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.pending import settled_at
+from voicecli.sessions.session import Session
+from voicecli.store import runs
+from voicecli.store.attempts import Attempts, attempts_where, forget_late_flows, insert
+from voicecli.store.events import events_of_one
+from voicecli.store.outcomes import take_in_if_possible
+from voicecli.store.runs import Run
+from voicecli.store.sqlite import Change, Store
+from voicecli.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.account import AccountId
+    from voicecli.rules import Action
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Earlier(StrEnum):
+    """How an earlier call stands that keeps the same one from being placed."""
+
+    RUNNING = "running"
+    CONFIRMED = "confirmed"
+    COMPLETED = "completed"  # it asked nothing, or for a code that was typed
+    UNKNOWN = "unknown"
+
+
+class Once(NamedTuple):
+    """Do not place the same call again within this time. Of calls that their user ``named``, those with the
+    same clientRequestId are the same, else those that say the same to the same number, too."""
+
+    within: timedelta
+    named: bool
+
+    @property
+    def microseconds(self) -> int:
+        return self.within // _MICROSECOND
+
+
+class Holder(NamedTuple):
+    """What keeps a call from being placed. ``at`` is when it was confirmed or completed, when the run began,
+    else when the call was placed; ``until`` is when the guard ends, None where a run has to end before."""
+
+    earlier: Earlier
+    at: int
+    until: int | None
+    attempt: Attempt | None
+    process: int | None = None
+
+
+class Guards:
+    """The guards of one account. Every method raises StoreFailed."""
+
+    def __init__(self, store: Store, account: "AccountId") -> None:
+        self._store = store
+        self._account = account
+        self._attempts = Attempts(store, account)
+
+    def claim(
+        self,
+        request: CallRequest,
+        once: Once,
+        *,
+        asks: str | None = None,
+        flow: "Sequence[Action] | None" = None,
+        run: int | None = None,
+    ) -> int:
+        """``Attempts.begin``, unless the same call is held. Raises PlacedBefore."""
+        take_in_if_possible(self._store)
+        fingerprints = self._fingerprints(request, once)
+        row = self._attempts.row(
+            request,
+            asks=asks,
+            flow=flow,
+            fingerprint=next(iter(fingerprints), None),
+            guarded=now() + once.microseconds,
+            run=run,
+        )
+        forget_late_flows(self._store)
+        with self._store.change() as change:
+            self._refuse_held(change, request, fingerprints, once)
+            [number] = insert(self._store, [row])
+            return number
+
+    def begin_run(
+        self, requests: Sequence[CallRequest], process: int, *, joint: bool, once: Once | None
+    ) -> int:
+        """A new run, whose calls stand for each other where it is ``joint``: then all are claimed with
+        ``once``, and found by who claims one of them later. Raises PlacedBefore."""
+        if once is not None:
+            take_in_if_possible(self._store)
+        claimed = [(one, [] if once is None else self._fingerprints(one, once)) for one in requests]
+        with self._store.change() as change:
+            if once is not None and joint:
+                for request, fingerprints in claimed:
+                    self._refuse_held(change, request, fingerprints, once)
+            number = runs.begin(change, process)
+            if joint:
+                self._store.each(
+                    "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (number, *self._account, request.client_request_id, next(iter(fingerprints), None))
+                        for request, fingerprints in claimed
+                    ],
+                )
+            return number
+
+    # -- who holds a call ----------------------------------------------------------------------------
+
+    def _refuse_held(
+        self, change: Change, request: CallRequest, fingerprints: Sequence[bytes], once: Once
+    ) -> None:
+        """Within a ``store.change()``. Raises PlacedBefore where the call is held. A run whose lease is over
+        gives up what it held: it can't go on, should it still live."""
+        same, parameters = _same(request, fingerprints)
+        of = (*self._account, *parameters)
+        query = (
+            "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
+            f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
+        )
+        joint = list(self._store.read(Run, query, of))
+        for run in joint:
+            which = "WHERE run = ? ORDER BY placed DESC"
+            self._refuse_where_held(attempts_where(self._store, which, (run.id,)), run, once, joint=True)
+            runs.end(change, run.id)
+        which = (
+            f"WHERE base_url = ? AND subaccount = ? AND {same}"  # noqa: S608
+            " AND (run IS NULL OR run NOT IN (SELECT run FROM guards))"
+            " AND (+placed > ? OR run IN (SELECT id FROM runs WHERE lease_until > ?)) ORDER BY placed DESC"
+        )
+        times = (now() - once.microseconds, now())
+        for attempt in list(attempts_where(self._store, which, (*of, *times))):
+            own = None if attempt.run is None else runs.find(self._store, attempt.run)
+            self._refuse_where_held([attempt], own, once, joint=False)
+
+    def _refuse_where_held(
+        self, attempts: Iterable[Attempt], run: Run | None, once: Once, *, joint: bool
+    ) -> None:
+        """Raises PlacedBefore where a run, or the attempts of it (newest first) that stand for each other,
+        hold a guard."""
+        calls = [_Call.of(one, self._store) for one in attempts]
+        if (holder := _holder(calls, run, once, joint=joint)) is not None:
+            raise _placed_before(holder)
+
+    def _fingerprints(self, request: CallRequest, once: Once) -> list[bytes]:
+        return [] if once.named else self._attempts.fingerprints(request)
+
+
+class _Call(NamedTuple):
+    """A call that was placed before. ``taken_at`` is when somebody took it, ``is_open`` whether more may
+    become known of it."""
+
+    attempt: Attempt
+    taken_at: int | None
+    is_open: bool
+
+    @classmethod
+    def of(cls, attempt: Attempt, store: Store) -> Self:
+        """Raises StoreFailed."""
+        session = Session.of(attempt, events_of_one(store, attempt.session_id or ""))
+        if session.confirmed:
+            return cls(attempt, session.confirmed_at or session.last, is_open=False)
+        outcome = session.outcome or attempt.outcome  # its events may have been deleted
+        if outcome == Outcome.COMPLETED and attempt.asks is None:
+            return cls(attempt, session.summarised or attempt.placed, is_open=False)
+        settled = settled_at(session) if session.summary is not None or outcome is None else 0.0
+        return cls(attempt, None, is_open=settled is None or settled * 1e6 > now())
+
+
+def _holder(calls: Sequence[_Call], run: Run | None, once: Once, *, joint: bool) -> Holder | None:
+    """What holds the guard of calls (newest first) that stand for each other, if anything does."""
+    until = calls[0].attempt.placed + once.microseconds if calls else 0
+    is_guarded = until > now()
+    for attempt, taken_at, _ in calls:
+        if taken_at is not None and is_guarded:
+            earlier = Earlier.CONFIRMED if attempt.asks else Earlier.COMPLETED
+            return Holder(earlier, taken_at, until, attempt)
+    still_open = [call.attempt for call in calls if call.is_open]
+    if run is not None and run.is_alive and (joint or still_open):
+        last = calls[0].attempt if calls else None
+        return Holder(Earlier.RUNNING, run.began, None, last, run.process)
+    if is_guarded and still_open:
+        return Holder(Earlier.UNKNOWN, still_open[0].placed, until, still_open[0])
+    return None
+
+
+def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
+    """What finds the same call, in SQL, and its parameters."""
+    said = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
+    return f"({said}client_request_id = ?)", (*fingerprints, request.client_request_id)
+
+
+def _placed_before(holder: Holder) -> PlacedBefore:
+    earlier, at, until, attempt, process = holder
+    session_id = None if attempt is None else attempt.session_id
+    session = f" as session {session_id}" if session_id else ""
+    again = "" if until is None else f" It can be placed again at {in_words(until)}."
+    match earlier:
+        case Earlier.RUNNING:
+            words = f"is still running (process {process} since {in_words(at)})"
+            again = " It can be placed again when that has ended, unless somebody takes it."
+        case Earlier.CONFIRMED:
+            words = f"was confirmed at {in_words(at)}{session}"
+        case Earlier.COMPLETED:
+            words = f"was placed{session}, and completed at {in_words(at)}"
+        case Earlier.UNKNOWN if attempt is not None and attempt.state is AttemptState.ACCEPTED:
+            words = f"was placed at {in_words(at)}{session}; nobody knows how it ended"
+        case Earlier.UNKNOWN:
+            words = f"may have been placed at {in_words(at)}; nobody knows how it ended"
+    return PlacedBefore(
+        f"The same call {words}: nothing was sent.{again}",
+        hint="--within says how long a call counts as the same; without --once it is placed again.",
+        session_id=session_id,
+        details={
+            "earlier": earlier,
+            "at": iso(at),
+            "process": process,
+            "guardUntil": None if until is None else iso(until),
+        },
+    )

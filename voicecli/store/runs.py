@@ -1,0 +1,63 @@
+"""Runs: commands that place calls and wait for them. Each has a lease, which it renews for as long as it
+lives: so that others can tell, and one that was killed holds nothing up for long."""
+
+from typing import NamedTuple
+
+from voicecli.clock import now
+from voicecli.store.sqlite import Change, Store
+
+LEASE = 30.0  # seconds
+RENEW_EVERY = 5.0  # seconds: several renewals may fail on a machine that is busy
+ENDED = 0  # as the end of a lease
+
+
+class Run(NamedTuple):
+    """``process`` is its number on its machine; moments are in microseconds since 1970, UTC."""
+
+    id: int
+    process: int
+    began: int
+    lease_until: int
+
+    @property
+    def is_alive(self) -> bool:
+        return self.lease_until > now()
+
+
+def begin(change: Change, process: int) -> int:
+    """Within a ``store.change()``: a new one with its lease; its number."""
+    insert = "INSERT INTO runs (process, began, lease_until) VALUES (?, ?, ?)"
+    return change(insert, (process, now(), _end_of_lease())).number
+
+
+def renew(change: Change, run: int) -> bool:
+    """Within a ``store.change()``; False where the run has ended, by itself or by another that took what it
+    held, since its lease was over."""
+    update = "UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?"
+    return change(update, (_end_of_lease(), run, ENDED)).changed == 1
+
+
+def end(change: Change, run: int) -> None:
+    """Within a ``store.change()``: from now on its lease can't be renewed."""
+    change("UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?", (ENDED, run, ENDED))
+
+
+def find(store: Store, run: int) -> Run | None:
+    """Raises StoreFailed."""
+    query = "SELECT id, process, began, lease_until FROM runs WHERE id = ?"
+    return next(store.read(Run, query, (run,)), None)
+
+
+def delete(store: Store, before: int) -> None:
+    """Those that began before that moment, are over, and have no calls. Raises StoreFailed."""
+    with store.change() as change:
+        change(
+            "DELETE FROM runs WHERE began < ? AND lease_until < ?"
+            " AND id NOT IN (SELECT run FROM calls WHERE run IS NOT NULL)",
+            (before, now()),
+        )
+        change("DELETE FROM guards WHERE run NOT IN (SELECT id FROM runs)")
+
+
+def _end_of_lease() -> int:
+    return now() + round(LEASE * 1e6)
