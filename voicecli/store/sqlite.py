@@ -349,6 +349,16 @@ class Store:
         with suppress(Exception):
             self._db.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE * 1000)}")
 
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Inside, StoreBusy comes soon: for event loops, which have other things to do until they try again.
+        Who holds the store may have been stopped."""
+        self._db.execute(f"PRAGMA busy_timeout = {int(SHORT_PATIENCE * 1000)}")
+        try:
+            yield
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE * 1000)}")
+
     # -- webhooks that are to be put back ------------------------------------------------------------
 
     def replaced_webhooks(self, account: "AccountId") -> list[ReplacedWebhook]:
