@@ -19,6 +19,7 @@ from voicecli.errors import ConfigurationError
 from voicecli.events import webhook_url
 from voicecli.listener import reports as reports_module
 from voicecli.listener.presence import Presence, RunningListener, running
+from voicecli.listener.receiving import look_up_receiver
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.running import Search, find_listener, running_listeners
@@ -123,6 +124,17 @@ async def test_what_it_can_not_get_is_told_and_not_that_a_port_is_taken(
             f"The voicecli listen that runs here does not get VSS events. {words}"
         )
         assert hint in caught.value.hint
+
+
+async def test_keys_do_not_arrive_where_the_webhook_has_no_token(tmp_path: Path) -> None:
+    async with listening(tmp_path, register=False) as world:
+        look_up = partial(asyncio.to_thread, look_up_receiver, world.client, tmp_path, "VCA")
+        assert (await look_up()).is_here
+        lose_token(world.targets, "VCA")
+        receiver = await look_up()
+        assert receiver.is_nobody
+        assert receiver.words.startswith("The VCA webhook has no token: its events are refused by")
+        assert receiver.advice.endswith(f"voicecli webhooks set vca {webhook_url(world.receiver, 'VCA')}")
 
 
 async def test_a_tunnel_that_is_down_is_told(tmp_path: Path) -> None:
