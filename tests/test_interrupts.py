@@ -13,6 +13,7 @@ from conftest import NUMBER
 from raw_server import http, server
 
 from voicecli import Client, interrupts, voice_message
+from voicecli.cli import interrupts as handlers
 from voicecli.errors import Unreachable
 
 INT = signal.SIGINT
@@ -94,6 +95,21 @@ def test_other_threads_are_not_interrupted() -> None:
 def test_what_goes_wrong_in_a_thread_is_raised_where_it_is_waited_for() -> None:
     with pytest.raises(ZeroDivisionError):
         interrupts.in_thread(lambda: 1 / 0)
+
+
+def test_what_was_noted_before_keeps_an_event_loop_from_beginning_its_work() -> None:
+    async def work() -> None:
+        pytest.fail("it has begun")
+
+    before = {number: signal.getsignal(number) for number in handlers.SIGNALS}
+    interrupts.note(INT)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            handlers.run(work())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert caught.value.args == (INT,)
 
 
 # -- in the midst of a request -----------------------------------------------------------------------
