@@ -127,7 +127,9 @@ class Cron:
                 yield from self._wrong_end(case)
                 lives = self._run_lives()
                 why = self._truth()
-                if lives:
+                if lives:  # as long as its lease, and no longer
+                    until = time.time_ns() // 1000 + 5 * MINUTE
+                    self._change(f"UPDATE runs SET lease_until = {until} WHERE lease_until > 0")
                     yield from self._wrong_refusal("confirmed" if why == "confirmed" else "running")
                     self._change("UPDATE runs SET lease_until = 1 WHERE lease_until > 0")
             if why:
