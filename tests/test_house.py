@@ -24,6 +24,7 @@ FLOORS = (
         "phone",
         "rules",
         "sessions",
+        "spreadsheets",
         "tally",
         "untrusted",
         "urls",

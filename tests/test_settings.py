@@ -1,5 +1,6 @@
 """Settings: where they come from, what comes first, and what is said of those that are missing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,66 @@ def test_what_is_missing_and_what_is_wrong_are_told_together(tmp_path: Path) -> 
         settings.load(environment=environment, folder=tmp_path).require("subaccount_id", "source")
 
 
-def test_a_dotenv_may_not_send_the_environments_key_elsewhere(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("EIGHT_X_EIGHT_BASE_URL=https://voice.example\n")
-    with pytest.raises(ConfigurationError, match="would send the environment's API key"):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://voice.example",
+        "http://127.0.0.1:9",
+        "http://localhost:5680",
+        "http://[::1]:9",
+        "https://voice.8x8.com.example",
+        "https://8x8.com.evil",
+    ],
+)
+def test_a_dotenv_may_not_send_the_environments_key_elsewhere(url: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"EIGHT_X_EIGHT_BASE_URL={url}\n")
+    with pytest.raises(ConfigurationError, match="would send the API key of the environment to") as caught:
         settings.load(environment=FULL, folder=tmp_path).require("api_key", "base_url")
-    (tmp_path / ".env").write_text("EIGHT_X_EIGHT_BASE_URL=https://voice.wavecell.com\n")
-    assert settings.load(environment=FULL, folder=tmp_path).require("api_key", "base_url")
+    assert "in one place" in caught.value.hint
+    with pytest.raises(ConfigurationError):
+        settings.load(environment=FULL, folder=tmp_path).get("base_url")
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "environment"),
+    [
+        ("EIGHT_X_EIGHT_BASE_URL=https://voice.wavecell.com", FULL),
+        ("EIGHT_X_EIGHT_BASE_URL=https://voice.8x8.com", FULL),
+        ("EIGHT_X_EIGHT_BASE_URL=http://[::1]:9\nEIGHT_X_EIGHT_API_KEY=sk-of-the-file", {}),
+        ("EIGHT_X_EIGHT_BASE_URL=http://[::1]:9", {"EIGHT_X_EIGHT_API_KEY": "voicecli-sandbox-key"}),
+        ("", {**FULL, "EIGHT_X_EIGHT_BASE_URL": "http://[::1]:9"}),
+        ("EIGHT_X_EIGHT_API_KEY=sk-of-the-file", {"EIGHT_X_EIGHT_BASE_URL": "http://[::1]:9"}),
+    ],
+)
+def test_key_and_address_from_one_place_are_fine_and_so_are_8x8_and_the_sandbox(
+    dotenv: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(dotenv)
+    assert settings.load(environment=environment, folder=tmp_path).require("api_key", "base_url")
+
+
+def test_a_dotenv_of_another_user_is_told_with_what_it_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("VOICECLI_HOME", "NGROK_AUTHTOKEN", "WEBHOOK_BASE_URL", "OUTBOUND_PHONE_NUMBER")
+    (tmp_path / ".env").write_text("".join(f"{name}=value-of-it\n" for name in names))
+    assert not settings.load(environment=FULL, folder=tmp_path).warnings
+    owner = (tmp_path / ".env").stat().st_uid
+    if owner == 0:
+        os.chown(tmp_path / ".env", 4711, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    (warning,) = settings.load(environment=FULL, folder=tmp_path).warnings
+    assert warning == (
+        "The file .env in this folder belongs to another user of this machine, and sets WEBHOOK_BASE_URL, "
+        "NGROK_AUTHTOKEN, VOICECLI_HOME."
+    )
+
+
+def test_a_dotenv_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"VOICE_PROFILE=a\n" + b"#" * (1 << 20))
+    with pytest.raises(ConfigurationError, match="larger than 1 MiB"):
+        settings.load(environment={}, folder=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from voicecli.urls import LOOPBACK, is_loopback
 
 BASE_URL = "https://voice.8x8.com"
 DEFAULT_VOICE = "en-US-BenjaminRUS"
+SANDBOX_API_KEY = "voicecli-sandbox-key"  # nobody's secret
 MIN_KEY = 8  # characters; whatever is shorter is no key, and could not be masked without garbling words
 _OTHER_NAMES = {"voice.wavecell.com": "voice.8x8.com"}  # the older name of the same service
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -44,6 +45,12 @@ def base_url_complaint(value: str) -> str:
     if url.scheme == "http" and host not in LOOPBACK:
         return "the base URL must be https://, because the API key is sent there"
     return ""
+
+
+def is_own_host_of_8x8(base_url: str) -> bool:
+    """Whether a base URL, which has no complaint, leads to 8x8 itself."""
+    url = urlsplit(base_url)
+    return url.scheme == "https" and (url.hostname or "").endswith((".8x8.com", ".wavecell.com"))
 
 
 class AccountId(NamedTuple):

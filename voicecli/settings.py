@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.rules import is_msisdn
 
 MIN_TOKEN = 8  # characters
+MAX_DOTENV = 1 << 20  # bytes
+_DOTENV = ".env"
 _HOST = re.compile(r"(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
 
 
@@ -132,10 +135,8 @@ class Settings:
             for name in names
             if name in self._values and (complaint := _complaint(name, self._values[name]))
         ]
-        if "base_url" in names and not wrong and self._sends_the_key_astray():
-            wrong.append(
-                (_BY_NAME["base_url"], "it would send the environment's API key to a place of its own")
-            )
+        if "base_url" in names and not wrong:
+            self._refuse_to_send_the_key_astray()
         if not missing and not wrong:
             return {name: _canonical(name, self._values[name]) for name in names}
         told = [f"{self._origins[setting.name]}: {complaint}" for setting, complaint in wrong]
@@ -161,15 +162,27 @@ class Settings:
         """Who a request goes to, in words: a sandbox is never called 8x8."""
         return "8x8" if self._values["base_url"].lower().startswith("https:") else "Sandbox"
 
-    def _sends_the_key_astray(self) -> bool:
-        """Whether a .env, which may have come with somebody's folder, wants the key of the environment."""
-        host = urlsplit(self._values["base_url"]).hostname or ""
-        known = host.endswith((".8x8.com", ".wavecell.com")) or host in urls.LOOPBACK
-        return (
-            not known
-            and self._origins["base_url"].endswith(".env")
-            and not self._origins.get("api_key", ".env").endswith(".env")
-        )
+    def _refuse_to_send_the_key_astray(self) -> None:
+        """A .env may have come with somebody's folder: it must not get the key of the environment, and the
+        messages, sent to an address of its own; not even to this machine, where other people's programs run,
+        too. Raises ConfigurationError."""
+        base_url = self._values["base_url"]
+        if (
+            self._is_from_dotenv("base_url")
+            and "api_key" in self._values
+            and not self._is_from_dotenv("api_key")
+            and self._values["api_key"] != account.SANDBOX_API_KEY
+            and not account.is_own_host_of_8x8(base_url)
+        ):
+            raise ConfigurationError(
+                f"{self._origins['base_url']} would send the API key of the environment to "
+                f"{urlsplit(base_url).netloc}, which is not 8x8.",
+                hint="Set EIGHT_X_EIGHT_API_KEY and EIGHT_X_EIGHT_BASE_URL in one place: both in the "
+                "environment, or both in .env.",
+            )
+
+    def _is_from_dotenv(self, name: str) -> bool:
+        return self._origins[name].endswith(" in .env")
 
     def get(self, name: str) -> str | None:
         """A value that may be missing. Raises what ``require`` raises for a wrong one."""
@@ -195,9 +208,11 @@ def load(
     """Read the settings. ``flags`` are by setting name. Raises ConfigurationError for an unreadable .env."""
     environment = os.environ if environment is None else environment
     warnings: list[str] = []
-    dotenv = _dotenv((folder or Path()) / ".env", warnings)
+    path = (folder or Path()) / _DOTENV
+    dotenv = _dotenv(path, warnings)
     values: dict[str, str] = {}
     origins: dict[str, str] = {}
+    foreign: list[str] = []
     for setting in SETTINGS:
         for value, origin in (
             (flags.get(setting.name), setting.flag or ""),
@@ -208,14 +223,32 @@ def load(
             # An empty flag was meant; an empty variable counts as not set.
             if value is not None and (value.strip() or origin.startswith("--")):
                 values[setting.name], origins[setting.name] = value.strip(), origin
+                if origin.endswith(" in .env"):
+                    foreign.append(setting.variable)
                 break
+    if foreign and _belongs_to_somebody_else(path):
+        warnings.append(
+            f"The file .env in this folder belongs to another user of this machine, and sets "
+            f"{', '.join(foreign)}."
+        )
     return Settings(values, origins, warnings)
+
+
+def _belongs_to_somebody_else(path: Path) -> bool:
+    """Whether a file, or the link that leads to it, is neither this user's nor the administrator's."""
+    if not hasattr(os, "geteuid"):
+        return False
+    try:
+        owners = {path.stat().st_uid, path.lstat().st_uid}
+    except OSError:
+        return False
+    return bool(owners - {os.geteuid(), 0})
 
 
 def is_dotenv_exposed(folder: Path | None = None) -> bool:
     """Whether others on this machine can read the ``.env``, which has keys in it."""
     try:
-        return bool(((folder or Path()) / ".env").stat().st_mode & 0o077)
+        return bool(((folder or Path()) / _DOTENV).stat().st_mode & 0o077)
     except OSError:
         return False
 
@@ -248,12 +281,20 @@ def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
     try:
         if not path.is_file():
             return {}
+        with path.open("rb") as file:
+            content = file.read(MAX_DOTENV + 1)
+        if len(content) > MAX_DOTENV:
+            raise ConfigurationError(
+                "The file .env in this folder can't be settings: it is larger than 1 MiB.",
+                hint="Move it away.",
+            )
         import dotenv
 
         log, collector = logging.getLogger("dotenv.main"), _Collector(warnings)
         log.addHandler(collector)
         try:
-            return dotenv.dotenv_values(path, encoding="utf-8-sig", interpolate=False)
+            text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig")
+            return dotenv.dotenv_values(stream=text, interpolate=False)
         finally:
             log.removeHandler(collector)
     except (OSError, ValueError) as error:

@@ -22,6 +22,20 @@ def host_of(url: str) -> str:
     return ""
 
 
+def may_get_token(url: str, public_url: str | None) -> bool:
+    """Whether the token that webhooks carry may go along to this URL unasked: to this machine, or encrypted
+    to the host of the listener's own public URL."""
+    target = urlsplit(url)
+    same = public_url is not None and host_of(url) == host_of(public_url) != ""
+    return target.hostname in LOOPBACK or (same and target.scheme == "https")
+
+
+def is_in_the_clear(url: str) -> bool:
+    """Whether others on the way could read what is sent there."""
+    target = urlsplit(url)
+    return target.scheme != "https" and target.hostname not in LOOPBACK
+
+
 def is_from_web_page(headers: Mapping[str, str]) -> bool:
     """Whether a browser sent it for a web page. Browsers put Origin into whatever is no plain GET, and
     Sec-Fetch-Site into all that they send to this machine; a page can suppress neither (Fetch Standard,

@@ -424,6 +424,22 @@ def test_a_hostile_outcome_is_shown_and_not_obeyed(broadcast: Broadcast, home: P
     assert row["outcome"].startswith("'=cmd")
     assert row["session"].startswith("'=1")
     assert broadcast("results", "out.csv", "--json").json["outcome"].startswith("=cmd")
+    assert broadcast("results", of, "-o", "raw.csv", "--raw").code == 0
+    assert table("raw.csv")[0]["outcome"].startswith("=cmd")
+
+
+def test_formulas_of_the_list_are_guarded_and_the_file_can_be_sent_again(broadcast: Broadcast) -> None:
+    content = f"phone,=1+1,name\n{ANN},@SUM(1),-Ann\n{BOB},'=x,+5\n"
+    of = broadcast.identifier(write("p.csv", content), "Hello {name}, {=1+1}", "--yes")
+    assert broadcast("results", of, "-o", "out.csv").code == 0
+    first, second = table("out.csv")
+    assert [first["phone"], first["'=1+1"], first["name"]] == [ANN, "'@SUM(1)", "'-Ann"]
+    assert [second["phone"], second["'=1+1"], second["name"]] == [BOB, "''=x", "+5"]
+    preview = broadcast("send", "out.csv", "Hello {name}, {=1+1}", "--dry-run")
+    assert preview.code == 0, preview
+    again = broadcast.identifier("out.csv", "Hello {name}, {=1+1}", "--yes")
+    texts = [json.loads(line)["input"] for line in broadcast("results", again, "--json").out.splitlines()]
+    assert [(cells["=1+1"], cells["name"]) for cells in texts] == [("@SUM(1)", "-Ann"), ("'=x", "+5")]
 
 
 # -- what is old -------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from conftest import Finished, Program
 
-from voicecli import events, vocabulary
+from voicecli import events, settings, urls, vocabulary
 from voicecli.callflow import HANGUP
+from voicecli.cli import receivers
 from voicecli.cli.trigger import EventOptions, make_up
 from voicecli.errors import InvalidInput
 from voicecli.vocabulary import Outcome
@@ -547,35 +548,51 @@ def test_the_token_goes_to_this_machine(trigger: Program, receiver: Receiver) ->
 
 
 @pytest.mark.parametrize(
-    ("public_url", "goes"),
+    ("to", "public_url", "goes"),
     [
-        (None, False),
-        ("http://127.0.0.2:1", True),
-        ("https://other.example", False),
-        ("https://127.0.0.2", False),  # not in the clear, then
-        ("127.0.0.2", False),
+        ("http://127.0.0.1:1/x", None, True),
+        ("http://LOCALHOST", "https://other.example", True),
+        ("https://[::1]", None, True),
+        ("https://hooks.example/x", "https://hooks.example:8443", True),
+        ("https://hooks.example", "Hooks.Example", True),
+        ("https://hooks.example", "http://hooks.example", True),
+        ("http://hooks.example", "http://hooks.example", False),  # in the clear
+        ("http://hooks.example", "https://hooks.example", False),
+        ("https://hooks.example.evil.example", "https://hooks.example", False),
+        ("https://other.example", "https://hooks.example", False),
+        ("https://other.example", None, False),
+        ("http://10.0.0.1", None, False),
     ],
 )
-def test_elsewhere_it_goes_only_to_the_public_address(
-    run: Program, stranger: Receiver, tmp_path: Path, public_url: str | None, goes: bool
+def test_elsewhere_the_token_goes_only_encrypted_to_the_public_address(
+    to: str, public_url: str | None, goes: bool
 ) -> None:
+    loaded = settings.load(environment={"WEBHOOK_BASE_URL": public_url or ""})
+    told: list[str] = []
+    assert receivers.may_send_token(loaded, to, send_token=False, tell=told.append) is goes
+    assert [*map(bool, told)] == ([] if goes else [True])
+    if urls.is_in_the_clear(to):
+        with pytest.raises(InvalidInput, match="in the clear"):
+            receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
+    else:
+        assert receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
+
+
+def test_a_stranger_does_not_get_the_token(run: Program, stranger: Receiver, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"WEBHOOK_AUTH_TOKEN={TOKEN}\n")
-    env = {} if public_url is None else {"WEBHOOK_BASE_URL": public_url}
-    done = run("trigger", "vss", "--to", stranger.url, env=env)
-    assert done.code == 0
-    assert stranger.authorization == (TOKEN if goes else None)
-    assert ("WEBHOOK_AUTH_TOKEN is not sent" in done.err) != goes
+    done = run("trigger", "vss", "--to", stranger.url)
+    assert (done.code, stranger.authorization) == (0, None)
+    assert "WEBHOOK_AUTH_TOKEN is not sent" in done.err
     assert TOKEN not in done.err + done.out
-
-
-def test_send_token_sends_it_anywhere(run: Program, stranger: Receiver) -> None:
-    send = ("trigger", "vss", "--to", stranger.url, "--send-token")
-    done = run(*send, env={"WEBHOOK_AUTH_TOKEN": TOKEN})
-    assert (done.code, done.err, stranger.authorization) == (0, "", TOKEN)
-    missing = run(*send)
-    assert missing.code == 3
-    assert "WEBHOOK_AUTH_TOKEN" in missing.err
+    for command in (("trigger", "vss", "--to"), ("listen", "--no-tunnel", "--forward-to")):
+        clear = run(*command, stranger.url, "--send-token")
+        assert (clear.code, "in the clear" in clear.err) == (2, True)
     assert len(stranger.requests) == 1
+
+
+def test_send_token_needs_a_token(run: Program) -> None:
+    missing = run("trigger", "vss", "--to", "https://other.example", "--send-token")
+    assert (missing.code, "WEBHOOK_AUTH_TOKEN" in missing.err) == (3, True)
 
 
 def test_a_receiver_that_sends_the_token_back_does_not_get_it_shown(

@@ -61,10 +61,12 @@ async def application() -> AsyncIterator[App]:
         await runner.cleanup()
 
 
-def asking(home: Path, url: str, *, timeout: float = 5.0) -> AbstractAsyncContextManager[World]:
+def asking(
+    home: Path, url: str, *, timeout: float = 5.0, with_token: bool = True
+) -> AbstractAsyncContextManager[World]:
     """A receiver that asks the application for replies, and hangs up without one."""
-    replier = Application(url, timeout=timeout, instead=always(HANG_UP))
-    return receiving(home, forward_to=url, forward_timeout=timeout, replier=replier)
+    replier = Application(url, timeout=timeout, with_token=with_token, instead=always(HANG_UP))
+    return receiving(home, forward_to=url, forward_timeout=timeout, forward_token=with_token, replier=replier)
 
 
 async def test_the_applications_answer_becomes_the_reply(tmp_path: Path) -> None:
@@ -80,6 +82,16 @@ async def test_the_applications_answer_becomes_the_reply(tmp_path: Path) -> None
 
 def files(folder: Path) -> str:
     return b"".join(path.read_bytes() for path in folder.iterdir()).decode(errors="replace")
+
+
+async def test_the_token_stays_here_unless_it_may_go_along(tmp_path: Path) -> None:
+    async with application() as app, asking(tmp_path, app.url, with_token=False) as world:
+        headers = {"AUTHORIZATION": TOKEN, "X-Some": "header"}
+        for path, event in (("/api/webhooks/vca", vca()), ("/api/webhooks/vss", vss())):
+            assert (await world.post(path, event, token=None, headers=headers))[0] == 200
+        await app.until(2)
+    assert [headers["X-Some"] for _, headers, _ in app.got] == ["header", "header"]
+    assert not any(TOKEN in str(headers) for _, headers, _ in app.got)
 
 
 async def test_what_is_said_in_a_reply_is_not_written_to_disk(tmp_path: Path) -> None:

@@ -10,7 +10,23 @@ from itertools import islice
 from voicecli import phone
 from voicecli.broadcast.lines import Lines, Place, first_line
 from voicecli.errors import InvalidInput, quoted
+from voicecli.spreadsheets import unguarded
 
+RESULT_COLUMNS = (
+    "line",
+    "destination",
+    "status",
+    "outcome",
+    "bridge",
+    "digits",
+    "duration",
+    "attempts",
+    "session",
+    "reason",
+)
+"""What our own columns are called in a file of results; those of its list come behind them."""
+ADDED_RESULT_COLUMNS = ("bridge",)
+"""Those of them that files of earlier versions do not have."""
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records that show which delimiter it is
 
@@ -20,7 +36,8 @@ class Separated:
 
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
         self._delimiter = delimiter
-        self.columns: Iterable[str] = columns
+        self._guarded = own_columns(columns) > 0
+        self.columns: Iterable[str] = tuple(map(unguarded, columns)) if self._guarded else columns
         self._width = len(columns)
 
     def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
@@ -39,6 +56,8 @@ class Separated:
         width = self._width
         for row in records:
             values = [*map(str.strip, row)]
+            if self._guarded:
+                values = [unguarded(value).strip() for value in values]
             if not any(values):
                 yield None
             elif len(values) == width:
@@ -49,6 +68,14 @@ class Separated:
                 most = len(_without_empty_end(values))
                 problem = f"has {most} columns, the heading {width}" if most > width else ""
                 yield values[:width], problem
+
+
+def own_columns(columns: Sequence[str]) -> int:
+    """How many of the columns are ours, in a file of results that was written here; 0 for any other list. Its
+    cells are guarded against spreadsheets."""
+    earlier = [name for name in RESULT_COLUMNS if name not in ADDED_RESULT_COLUMNS]
+    ours = (own for own in ([*RESULT_COLUMNS], earlier) if [*columns[: len(own)]] == own)
+    return len(next(ours, ()))
 
 
 def separated(content: bytes, start: Place) -> tuple[Separated, Place]:

@@ -433,10 +433,15 @@ def results(
     people: Annotated[
         str | None, typer.Option("--list", metavar="FILE", help="The list, if it is not where it was.")
     ] = None,
+    raw: options.Raw = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001
     debug: options.DebugFlag = False,  # noqa: ARG001
 ) -> None:
-    """Tell what became of each row of a list."""
+    """Tell what became of each row of a list.
+
+    In a CSV an apostrophe stands before what a spreadsheet would take for a formula. Sent as a list, such a
+    file is read without them.
+    """
     from voicecli.cli import broadcast_results
 
-    broadcast_results.results(contexts.of(ctx), sources, file=file, status=status, people=people)
+    broadcast_results.results(contexts.of(ctx), sources, file=file, status=status, people=people, raw=raw)

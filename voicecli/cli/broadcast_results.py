@@ -14,6 +14,7 @@ from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.journal import Broadcast, Row, RowState
 from voicecli.broadcast.recipients import Recipients
+from voicecli.broadcast.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
 from voicecli.cli import context as contexts
 from voicecli.cli import files, options
 from voicecli.cli.broadcast_look import settle_if_idle
@@ -21,26 +22,13 @@ from voicecli.cli.broadcast_view import row_data
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column
+from voicecli.spreadsheets import guarded, unguarded
 from voicecli.store import keys
 from voicecli.store.sqlite import Store
 
-OWN = (
-    "line",
-    "destination",
-    "status",
-    "outcome",
-    "bridge",
-    "digits",
-    "duration",
-    "attempts",
-    "session",
-    "reason",
-)
+OWN = RESULT_COLUMNS
 """Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
 _NUMBERS = ("line", "attempts")
-_ADDED = ("bridge",)  # to those that files of earlier versions have
-_REPORTED = ("outcome", "bridge", "digits", "session", "reason")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     Column("line", 8),
     Column("destination", 16),
@@ -55,9 +43,16 @@ Cells = Mapping[str, str]
 
 
 def results(
-    context: Context, sources: Sequence[str], *, file: str | None, status: str | None, people: str | None
+    context: Context,
+    sources: Sequence[str],
+    *,
+    file: str | None,
+    status: str | None,
+    people: str | None,
+    raw: bool,
 ) -> None:
-    """Raises InvalidInput for what is no broadcast and no file of results, and where a row is in several."""
+    """``raw`` leaves formulas in a CSV. Raises InvalidInput for what is no broadcast and no file of results,
+    and where a row is in several."""
     wanted = _states(status)
     target = None if file in (None, "-") else files.target(file or "")
     with contexts.store(context) as store:
@@ -70,7 +65,7 @@ def results(
             return
         counter = _Counted(rows)
         columns = dict.fromkeys([*OWN, *(column for part in parts for column in part.columns)])
-        csv_of_all = _csv(list(columns), counter)
+        csv_of_all = _csv(list(columns), counter, raw=raw)
         if target is None:
             context.output.content(csv_of_all)
             return
@@ -157,7 +152,7 @@ def own_cells(row: Row) -> dict[str, str]:
 def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
     """Raises InvalidInput for a file that was not written here."""
     lines = _lines(path)
-    columns = next(lines, [])
+    columns = [*map(unguarded, next(lines, []))]
 
     def no_results() -> InvalidInput:
         hint = "voicecli broadcast results ID -o FILE writes one."
@@ -165,15 +160,15 @@ def _from_file(path: str) -> tuple[Sequence[str], Iterator[Cells]]:
 
     def rows() -> Iterator[Cells]:
         for line in lines:
-            cells = {**dict.fromkeys(_ADDED, ""), **dict(zip(columns, line, strict=False))}
+            cells = {**dict.fromkeys(ADDED_RESULT_COLUMNS, ""), **dict(zip(columns, line, strict=False))}
             if len(line) != len(columns) or not all(map(_is_number, map(cells.get, _NUMBERS))):
                 raise no_results()
-            yield {**cells, **{name: _unguarded(cells[name]) for name in _REPORTED}}
+            yield {name: unguarded(cell) for name, cell in cells.items()}
 
-    for own in (list(OWN), [name for name in OWN if name not in _ADDED]):
-        if columns[: len(own)] == own:
-            return columns[len(own) :], rows()
-    raise no_results()
+    own = own_columns(columns)
+    if not own:
+        raise no_results()
+    return columns[own:], rows()
 
 
 def _is_number(cell: str | None) -> bool:
@@ -197,26 +192,18 @@ def _merged(parts: Sequence[_Part]) -> Iterator[Cells]:
         yield cells
 
 
-def _csv(columns: Sequence[str], rows: "_Counted") -> Iterator[bytes]:
+def _csv(columns: Sequence[str], rows: "_Counted", *, raw: bool) -> Iterator[bytes]:
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="")
-    writer.writeheader()
+    writer = csv.writer(text)
+    as_written = str if raw else guarded
+    writer.writerow(map(as_written, columns))
     for cells in rows:
-        writer.writerow({**cells, **{name: _guarded(cells[name]) for name in _REPORTED}})
+        writer.writerow(as_written(cells.get(name, "")) for name in columns)
         if text.tell() > 1 << 16:
             yield text.getvalue().encode()
             text.seek(0)
             text.truncate()
     yield text.getvalue().encode()
-
-
-def _guarded(cell: str) -> str:
-    """A spreadsheet takes what begins so for a formula, and this comes from outside."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith(tuple(f"'{start}" for start in _FORMULA)) else cell
 
 
 class _Line(NamedTuple):

@@ -106,7 +106,9 @@ class Context:
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:
-            self.output.warning(warning)
+            if warning not in self.hinted:
+                self.hinted.add(warning)
+                self.output.warning(warning)
         self._other_end = loaded.other_end
         return loaded
 
@@ -285,7 +287,8 @@ def reports(
         stay=Stay(
             plan.home,
             account(settings).identity,
-            lambda words, _: output.note(words),
+            # Programs want to know, too, why a command goes on whose result is out.
+            lambda words, _: (output.warning if context.format == "json" else output.note)(words),
             requests=requests,
         ),
     )

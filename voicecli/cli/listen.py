@@ -13,7 +13,7 @@ import typer
 
 from voicecli import urls
 from voicecli.cli import context as contexts
-from voicecli.cli import filters, interrupts, options, way_in
+from voicecli.cli import filters, interrupts, options, receivers, way_in
 from voicecli.cli.context import Context
 from voicecli.cli.watch import View, Watch
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
@@ -94,6 +94,14 @@ def listen(
             **_ANSWERS,
         ),
     ] = None,
+    send_token: Annotated[
+        bool,
+        typer.Option(
+            "--send-token",
+            help="Pass the Authorization header on wherever --forward-to is; but only encrypted.",
+            **_ANSWERS,
+        ),
+    ] = False,
     view: Annotated[
         View, typer.Option(help="One row for each event, or one for each call.", **filters.SHOWN)
     ] = View.EVENTS,
@@ -128,6 +136,9 @@ def listen(
 
     Opens an ngrok tunnel to this machine. With --register it points the subaccount's webhooks here, and
     puts back what was there when it ends. It runs until Ctrl-C.
+
+    The token in an event's Authorization header is passed on with --forward-to only to this machine and, over
+    https, to the host of WEBHOOK_BASE_URL.
     """
     context = contexts.of(ctx)
     settings = context.settings({"port": port, "public_url": domain})
@@ -148,6 +159,7 @@ def listen(
         register=options.webhook_types(events) if register else (),
         forget=None if keep is None else partial(retention.forget, home(settings), keep),
     )
+    plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=send_token))
     plan = replace(plan, replier=_replier(context, settings, plan, reply))
     length = None if for_ is None else for_.total_seconds()
     ends = EndRequests()
@@ -178,6 +190,20 @@ def listen(
             raise Interrupted("Interrupted before it was ready.") from None
 
 
+def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_token: bool) -> bool:
+    """Whether the Authorization header is passed on to the application. Raises InvalidInput."""
+    if plan.forward_to is None:
+        if send_token:
+            raise InvalidInput("--send-token is for an application: give --forward-to, too.")
+        return False
+
+    def tell(text: str) -> None:
+        if plan.token is not None:
+            context.output.note(text)
+
+    return receivers.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
+
+
 def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) -> "Replier":
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.listener import repliers
@@ -195,7 +221,9 @@ def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) ->
             except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=HOW) from error
     if plan.forward_to is not None:
-        other = repliers.Application(plan.forward_to, timeout=plan.forward_timeout, instead=other)
+        other = repliers.Application(
+            plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
+        )
     return contexts.call_replier(plan, other)
 
 

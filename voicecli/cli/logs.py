@@ -25,6 +25,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
+from voicecli.spreadsheets import guarded_csv
 
 if TYPE_CHECKING:
     from voicecli.client import Client
@@ -67,6 +68,7 @@ def export(
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write it there, not to standard output."),
     ] = None,
+    raw: options.Raw = False,
     job: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with an export that was started before.")
     ] = None,
@@ -85,7 +87,7 @@ def export(
 
     8x8 takes a while to make an export. Its job's id is told at once; should anything go wrong, --job ID goes
     on with it. FILE is replaced when all of the export is there, and not before. It is empty when there were
-    no calls.
+    no calls. An apostrophe stands before what a spreadsheet would take for a formula.
 
     Exit code 4 means that 8x8 could not make the export, 8 that --timeout was over.
     """
@@ -105,7 +107,7 @@ def export(
             if job is None:
                 context.output.note(f"The export has begun. To go on with it later: {_resume(job_id, file)}")
             finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
-            _write(context, client, job_id, finished, target)
+            _write(context, client, job_id, finished, target, raw=raw)
 
 
 @logs.command("cancel")
@@ -199,12 +201,20 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
 
 
 def _write(
-    context: Context, client: "Client", job_id: str, export: LogExport, target: files.Target | None
+    context: Context,
+    client: "Client",
+    job_id: str,
+    export: LogExport,
+    target: files.Target | None,
+    *,
+    raw: bool,
 ) -> None:
     if export.status.lower() == "succeeded" and not export.links:
         raise Unreachable("8x8 answered that the export is there, but not where.")
     csv_parts = CsvParts()
     pieces = csv_parts.joined(_downloads(context, client, export.links))
+    if not raw:
+        pieces = guarded_csv(pieces)
     if target is None:
         context.output.content(pieces)
     else:

@@ -137,6 +137,10 @@ QuietLetter = Annotated[
     bool, typer.Option("-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
 ]
 """For a command whose --quiet means something else."""
+Raw = Annotated[
+    bool,
+    typer.Option("--raw", help="Leave what a spreadsheet may take for a formula, without an apostrophe."),
+]
 DebugFlag = Annotated[
     bool,
     typer.Option(

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -18,7 +18,9 @@ from voicecli.errors import InvalidInput, Refused, Unreachable
 from voicecli.settings import Settings
 from voicecli.voice_api.replies import Reply, read
 
-SendToken = Annotated[bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is.")]
+SendToken = Annotated[
+    bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is; but only encrypted.")
+]
 RequestTimeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.")
 ]
@@ -44,15 +46,34 @@ class Delivered:
 def token_for(context: Context, settings: Settings, url: str, *, send_token: bool) -> str | None:
     """The token to send there: nobody else gets it unless that is wanted."""
     if send_token:
-        return settings.require("webhook_token")["webhook_token"]
-    token, target = settings.get("webhook_token"), urlsplit(url)
-    if token is None or _is_ours(target, settings.get("public_url") or ""):
-        return token
-    context.output.note(
-        f"WEBHOOK_AUTH_TOKEN is not sent: {target.hostname} is neither this machine nor the host of "
-        "WEBHOOK_BASE_URL. To send it there, too: --send-token."
-    )
-    return None
+        settings.require("webhook_token")
+    token = settings.get("webhook_token")
+    if token is None:
+        return None
+    goes = may_send_token(settings, url, send_token=send_token, tell=context.output.note)
+    return token if goes else None
+
+
+def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Callable[[str], None]) -> bool:
+    """Whether the token goes along there: to this machine, to the host of WEBHOOK_BASE_URL, and with
+    ``send_token`` anywhere; but elsewhere only encrypted. Tells why not. Raises InvalidInput where it is
+    wanted all the same."""
+    if send_token and urls.is_in_the_clear(url):
+        raise InvalidInput(
+            "--send-token would send the token in the clear.", hint="Give an https:// address."
+        )
+    public_url = settings.get("public_url")
+    if send_token or urls.may_get_token(url, public_url):
+        return True
+    host = urls.host_of(url)
+    if public_url is not None and host == urls.host_of(public_url):
+        tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} in the clear. Use https://.")
+    else:
+        tell(
+            f"WEBHOOK_AUTH_TOKEN is not sent: {host} is neither this machine nor the host of "
+            "WEBHOOK_BASE_URL. To send it there, too: --send-token."
+        )
+    return False
 
 
 def deliver(context: Context, url: str, body: bytes, token: str | None, *, seconds: float) -> Delivered:
@@ -88,13 +109,6 @@ def _judged(answer: Answer) -> tuple[str, str | None]:
         return "not a valid callflow: it is longer than 1 MiB", "it is longer than 1 MiB"
     reply = read(answer.body)
     return (reply.words(), None) if isinstance(reply, Reply) else (f"not a valid callflow: {reply}", reply)
-
-
-def _is_ours(target: SplitResult, public_url: str) -> bool:
-    """This machine, or the listener's public address; but not in the clear where that is encrypted."""
-    public = urlsplit(public_url if "://" in public_url else f"https://{public_url}")
-    same = target.hostname == public.hostname and target.scheme in ("https", public.scheme)
-    return same or target.hostname in urls.LOOPBACK
 
 
 def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -> Delivered:

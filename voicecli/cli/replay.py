@@ -62,7 +62,7 @@ def replay(
 
     To a URL without a path, such as http://127.0.0.1:5678, the path of voicecli's own receiver is added:
     /api/webhooks/TYPE. The token in WEBHOOK_AUTH_TOKEN goes along as the Authorization header, but only to
-    this machine and to the host of WEBHOOK_BASE_URL.
+    this machine and, over https, to the host of WEBHOOK_BASE_URL.
 
     Exit code 0 means that each was answered 2xx, and 7 that some were not; for a single event 4 means that
     it was answered anything else, and 5 that no answer came.

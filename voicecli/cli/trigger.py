@@ -101,8 +101,8 @@ def trigger(
     To a URL without a path, such as http://127.0.0.1:5678, the path of voicecli's own receiver is added:
     /api/webhooks/TYPE. For a receiver at the root, end it with a slash.
 
-    The token in WEBHOOK_AUTH_TOKEN goes along as the Authorization header, but only to this machine and
-    to the host of WEBHOOK_BASE_URL.
+    The token in WEBHOOK_AUTH_TOKEN goes along as the Authorization header, but only to this machine and,
+    over https, to the host of WEBHOOK_BASE_URL.
 
     Exit code 0 means that the receiver answered 2xx, 4 that it answered anything else, 5 that no answer
     came.

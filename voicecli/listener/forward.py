@@ -24,11 +24,12 @@ _HOP_BY_HOP = frozenset(
 
 
 class Receiver:
-    """An HTTP receiver that gets webhooks as they came; use it in an ``async with``. ``timeout`` is in
-    seconds."""
+    """An HTTP receiver that gets webhooks as they came, the Authorization header only ``with_token``; use
+    it in an ``async with``. ``timeout`` is in seconds."""
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    def __init__(self, url: str, *, timeout: float, with_token: bool) -> None:
         self._url = url
+        self._left_out = _HOP_BY_HOP if with_token else _HOP_BY_HOP | {"authorization"}
         self._timeout = timeout
         self._http: aiohttp.ClientSession | None = None
 
@@ -52,7 +53,7 @@ class Receiver:
         """The answer's body, or what went wrong as the end of a sentence about the application."""
         if self._http is None:
             return "was not asked"
-        passed = [(name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP]
+        passed = [(name, value) for name, value in headers.items() if name.lower() not in self._left_out]
         try:
             async with self._http.post(
                 receiver_url(self._url, kind), data=body, headers=passed, allow_redirects=False
@@ -76,8 +77,8 @@ class Receiver:
 class Forwarder:
     """``start`` it, ``pass_on`` events, ``stop`` it. ``tell`` gets what went wrong."""
 
-    def __init__(self, url: str, *, timeout: float, tell: Callable[[str], None]) -> None:
-        self._receiver = Receiver(url, timeout=timeout)
+    def __init__(self, url: str, *, timeout: float, with_token: bool, tell: Callable[[str], None]) -> None:
+        self._receiver = Receiver(url, timeout=timeout, with_token=with_token)
         self._timeout = timeout
         self._tell = tell
         self._queues: dict[str, deque[tuple[str, bytes, Mapping[str, str]]]] = {}  # by session, in order

@@ -84,8 +84,8 @@ class OwnCallflow:
 class Application:
     """The user's application; where it gives no valid reply, ``instead`` answers."""
 
-    def __init__(self, url: str, *, timeout: float, instead: Replier) -> None:
-        self._receiver = Receiver(url, timeout=timeout)
+    def __init__(self, url: str, *, timeout: float, with_token: bool, instead: Replier) -> None:
+        self._receiver = Receiver(url, timeout=timeout, with_token=with_token)
         self._instead = instead
         self._undo = AsyncExitStack()
 
@@ -128,9 +128,8 @@ class FormerReceiver:
         url = None if PASSED_ON in headers else self._url
         if url is None:
             return Answered(HANG_UP)
-        own = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-        async with Receiver(url, timeout=self._timeout) as receiver:
-            reply, remark = await _asked(receiver, received, {**own, PASSED_ON: "1"})
+        async with Receiver(url, timeout=self._timeout, with_token=False) as receiver:
+            reply, remark = await _asked(receiver, received, {**headers, PASSED_ON: "1"})
         if reply is None:
             return Answered(HANG_UP, f"not placed from here; the receiver before us {remark}")
         return Answered(reply, "not placed from here: as the receiver before us says")

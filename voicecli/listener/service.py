@@ -49,10 +49,10 @@ class Plan:
     machine gets in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
     nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
-    is passed on there, as all other events are. ``forget``, every hour, deletes what is old; without it
-    nothing is. ``check_every`` is in seconds, between two looks at the webhooks;
-    ``tunnel_limits`` says when the tunnel's agent is started anew. Without a token, ``names`` are the hosts
-    that requests may be for, beside this machine and the public URL.
+    is passed on there, as all other events are; their Authorization header only with ``forward_token``.
+    ``forget``, every hour, deletes what is old; without it nothing is. ``check_every`` is in seconds,
+    between two looks at the webhooks; ``tunnel_limits`` says when the tunnel's agent is started anew. Without
+    a token, ``names`` are the hosts that requests may be for, beside this machine and the public URL.
     """
 
     home: Path
@@ -64,6 +64,7 @@ class Plan:
     replier: Replier = field(default_factory=lambda: always(HANG_UP))
     forward_to: str | None = None
     forward_timeout: float = 5.0
+    forward_token: bool = False
     public_url: str | None = None
     tunnel: Callable[[int], Tunnel] | None = None
     register: tuple[str, ...] = ()
@@ -109,7 +110,12 @@ class Service:
         self._recorder = Recorder(plan.home)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
-            self._forwarder = Forwarder(plan.forward_to, timeout=plan.forward_timeout, tell=self._warn)
+            self._forwarder = Forwarder(
+                plan.forward_to,
+                timeout=plan.forward_timeout,
+                with_token=plan.forward_token,
+                tell=self._warn,
+            )
         self._listener = Listener(
             self._recorder,
             token=plan.token,

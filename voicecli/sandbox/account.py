@@ -1,7 +1,9 @@
 """The sandbox's one customer: key, subaccount, number and voices."""
 
+from voicecli.account import SANDBOX_API_KEY
+
 PORT = 5680
-API_KEY = "voicecli-sandbox-key"
+API_KEY = SANDBOX_API_KEY
 SUBACCOUNT = "voicecli_sandbox"
 SOURCE = "+33199000000"
 
