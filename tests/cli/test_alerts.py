@@ -163,7 +163,7 @@ class Cron:
         self.forgetful.loses = case.ending is Ending.SUMMARY_LOST
         hurried = case.ending in (Ending.OUT_OF_TIME, Ending.SUMMARY_LOST)
         with self._started(case.numbers, "1s" if hurried else "20s") as process, ExitStack() as stack:
-            start = time.monotonic()
+            start, runs = time.monotonic(), self._runs()
             pending = case.ending in (Ending.KILLED, Ending.INTERRUPTED, Ending.LOCKED)
             quiet = 0.0
             while process.poll() is None:
@@ -177,7 +177,7 @@ class Cron:
                             process.send_signal(signal.SIGINT)
                         case _:
                             stack.enter_context(self._locked())
-                quiet = (quiet or time.monotonic()) if self._may_stay(case, start) else 0.0
+                quiet = (quiet or time.monotonic()) if self._may_stay(case, start, runs) else 0.0
                 if quiet and time.monotonic() - quiet > 2.0:
                     process.send_signal(signal.SIGINT)
                 time.sleep(0.02)
@@ -189,10 +189,10 @@ class Cron:
                 assert (again.returncode, len(self.forgetful.requested)) == (3, before), refusal
         return Finished(process.returncode, out, err)
 
-    def _may_stay(self, case: Case, start: float) -> bool:
+    def _may_stay(self, case: Case, start: float, runs: int) -> bool:
         """Whether it waits for the answer to a question of which nothing is heard any more."""
         if case.ending is Ending.SUMMARY_LOST:
-            over = bool(self._rows("SELECT 1 FROM calls")) and not self._run_lives()
+            over = self._runs() > runs and not self._run_lives()
         else:
             late = time.monotonic() - start > 2 * LONGEST
             over = case.ending in (Ending.INTERRUPTED, Ending.LOCKED) and late
@@ -287,6 +287,11 @@ class Cron:
     def _events(self) -> list[tuple[str, str, Any]]:
         found = self._rows("SELECT session, type, body FROM events ORDER BY id")
         return [(session, kind, json.loads(body)) for session, kind, body in found]
+
+    def _runs(self) -> int:
+        """How many there have been; ``--once`` that is refused begins none."""
+        [(number,)] = self._rows("SELECT coalesce(max(id), 0) FROM runs")
+        return int(number)
 
     def _run_lives(self) -> bool:
         return bool(self._rows("SELECT 1 FROM runs WHERE lease_until > ?", time.time_ns() // 1000))
