@@ -180,6 +180,7 @@ class Cron:
                 quiet = (quiet or time.monotonic()) if self._may_stay(case, start, runs) else 0.0
                 if quiet and time.monotonic() - quiet > 2.0:
                     process.send_signal(signal.SIGINT)
+                    quiet += 1.5  # a person presses it again, and again
                 time.sleep(0.02)
             out, err = process.communicate(timeout=DEADLINE)
             if case.ending is Ending.LOCKED and not pending:
@@ -236,9 +237,9 @@ class Cron:
             Ending.NOBODY: {16},
             Ending.OUT_OF_TIME: {8},
             Ending.SUMMARY_LOST: {8},
-        }.get(case.ending, set(range(-signal.SIGKILL, 131)) - {9})
+        }.get(case.ending, {-signal.SIGKILL, *range(131)} - {9})
         if done.code not in right:
-            yield f"exit code {done.code} instead of {sorted(right)}: {done.err}"
+            yield f"exit code {done.code} after {case.ending}: {done.err}"
         if right <= {0, 8, 16} and len(self.forgetful.requested) == before:
             yield "nobody was called"
 
