@@ -6,14 +6,13 @@ refuses to set a webhook because one is set, that one is deleted first.
 
 import hashlib
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli import api
+from voicecli import api, interrupts
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
@@ -74,7 +73,7 @@ def ignored(
     try:
         if not wanted or not look():
             return []
-        time.sleep(LIST_AGAIN_AFTER)
+        interrupts.sleep(LIST_AGAIN_AFTER)
         return look()
     except VoicecliError:
         return []
@@ -275,11 +274,14 @@ class Registration:
                     self._left[kind] = webhook.url
         found = {kind: self._compare(kind, now) for kind in self._wanted()}
         failures = {} if self._observed is not None else self._set_again(found)
-        after = found
-        if None in failures.values():  # accepted: see whether 8x8 does as it says
+        after, accepted = found, [kind for kind, failure in failures.items() if failure is None]
+        for pause in (0.0, LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
+            interrupts.sleep(pause)
             with suppress(VoicecliError):
                 now = self._list()
                 after = {kind: self._compare(kind, now) for kind in found}
+            if all(after[kind].is_ok for kind in accepted):
+                break
         return [
             news for kind in found if (news := self._news(found[kind], after[kind], failures)) is not None
         ]
@@ -349,7 +351,7 @@ class Registration:
             return "Somebody has moved it: it is left alone."
         if (failure := failures.get(kind)) is not None:
             return f"It can't be set again now, and is tried again later. {failure.message}"
-        return "8x8 accepts that it is set again, and yet does not list it so."
+        return IGNORED
 
     def see_that_nobody_has_them(self) -> None:
         """Raises InUse where another process of this machine has taken webhooks of the subaccount."""
