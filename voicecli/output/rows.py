@@ -71,7 +71,7 @@ class Record(NamedTuple):
 def plain_row(columns: Sequence[Column], cells: Sequence[str]) -> str:
     """One line, whatever is in the cells."""
     line = _aligned(columns, cells)
-    return line if line.isprintable() else _aligned(columns, [visible(cell) for cell in cells])
+    return line if visible(line) == line else _aligned(columns, [visible(cell) for cell in cells])
 
 
 def _aligned(columns: Sequence[Column], cells: Sequence[str]) -> str:
