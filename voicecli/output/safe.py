@@ -4,9 +4,7 @@ import json
 import re
 import unicodedata
 
-MAX_MARKS = (
-    5  # marks in a row above or below one letter; no script needs more, Hebrew with all its signs neither
-)
+MAX_MARKS = 5  # marks in a row above or below one letter: no script needs more
 # Letters and marks that nothing is seen of: fillers of Hangul, Khmer's inherent vowels, and their like.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
 _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
