@@ -295,11 +295,10 @@ class Cron:
                 database.execute(statement)
 
     def _pass_time(self, microseconds: int) -> None:
-        self._change(
-            f"UPDATE calls SET placed = placed - {microseconds}, answer_until = answer_until - {microseconds},"
-            f" valid_until = valid_until - {microseconds}",
-            f"UPDATE events SET received = received - {microseconds}",
-        )
+        moments = {"calls": ("placed", "answer_until", "valid_until"), "events": ("received",)}
+        for table, columns in moments.items():
+            earlier = ", ".join(f"{column} = {column} - {microseconds}" for column in columns)
+            self._change(f"UPDATE {table} SET {earlier}")
 
 
 def wrong_ones(folder: Path, which: Sequence[Loop]) -> list[str]:

@@ -258,6 +258,24 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert [event.event.type for event in events_of_one(store, session.session_id)].count("VCA") == 1
 
 
+def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:
+    with RunningSandbox(time_scale=5, seed=1) as sandbox:
+        options = ("--confirm", "1", "--timeout", "1s", "--json")
+        with Caller(sandbox).under_way("+33199007109", "Press 1", *options) as process:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["exitCode"] == 8
+            warning = json.loads(told(process, "it stays until").splitlines()[-1])["warning"]
+            assert re.match(r"1 question is open: it stays until \d\d:\d\d:\d\d at", warning["message"])
+            _, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, err) == (8, "")
+
+
+def test_quietly_nothing_is_said_of_it(home: Path) -> None:
+    with RunningSandbox(time_scale=5, seed=1) as sandbox:
+        done = Caller(sandbox)("+33199007109", "Press 1", "--confirm", "1", "--timeout", "1s", "-q")
+    assert (done.code, done.err) == (8, "")
+
+
 # -- several numbers ---------------------------------------------------------------------------------
 
 

@@ -287,7 +287,8 @@ def reports(
         stay=Stay(
             plan.home,
             account(settings).identity,
-            lambda words, _: output.note(words),
+            # Programs want to know, too, why a command goes on whose result is out.
+            lambda words, _: (output.warning if context.format == "json" else output.note)(words),
             requests=requests,
         ),
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicecli.account import AccountId
-from voicecli.clock import now
+from voicecli.clock import iso, now
 from voicecli.errors import VoicecliError
+from voicecli.sessions.attempts import Attempt
 from voicecli.store.attempts import open_questions
 from voicecli.store.sqlite import Store
 
@@ -67,13 +68,13 @@ class Stay:
         self._tell = tell
         self._requests = requests
 
-    def open_questions(self) -> int:
-        """How many there are; none where the store can't be read: then nobody here learns what is pressed."""
+    def open_questions(self) -> list[Attempt]:
+        """Of calls; none where the store can't be read: then nobody here learns what is pressed."""
         try:
             with Store(self._home) as store:
-                return len(open_questions(store, now(), account=self._account))
+                return open_questions(store, now(), account=self._account)
         except VoicecliError:
-            return 0
+            return []
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -85,27 +86,30 @@ class Stay:
             self._requests.staying = False
 
     async def until_answered(self) -> None:
-        """Come back when no question is open any more, or when signals have asked for it. To be cancelled
-        otherwise than by a signal ends it, too."""
-        told, task = 0, asyncio.current_task()
-        while (count := self.open_questions()) and self._may_stay():
-            if count != told:
-                self._tell(self._why(count), {"record": "staying", "questions": count})
-                told = count
+        """Come back when no question is open any more, or when signals have asked for it; why it stays is
+        told once, and after each signal. To be cancelled otherwise than by a signal ends it, too."""
+        told, task = False, asyncio.current_task()
+        while (calls := self.open_questions()) and self._may_stay():
+            if not told:
+                until = max(call.answer_until or 0 for call in calls)
+                record = {"record": "staying", "questions": len(calls), "until": iso(until)}
+                self._tell(self._why(len(calls), until), record)
+                told = True
             try:
                 await asyncio.sleep(LOOK_EVERY)
             except asyncio.CancelledError:
                 if task is None or not self._requests or self._requests.at_once:
                     raise
                 task.uncancel()
-                told = 0
+                told = False
 
     def _may_stay(self) -> bool:
         return not self._requests.at_once and self._requests.seconds_left != 0
 
-    def _why(self, count: int) -> str:
+    def _why(self, count: int, until: int) -> str:
+        at = time.strftime("%H:%M:%S", time.localtime(until / 1e6))
         questions = "1 question is open" if count == 1 else f"{count:,} questions are open"
         left = self._requests.seconds_left
         ends = "Ctrl-C again ends it" if self._requests else "Ctrl-C twice ends it"
-        limit = "" if left is None else f" for {left:.0f} s at most"
+        limit = f" until {at} at the latest" if left is None else f" for {left:.0f} s at most"
         return f"{questions}: it stays{limit}, to receive what people press. {ends}."
