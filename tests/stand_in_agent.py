@@ -24,6 +24,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+LOSE_SESSION = signal.SIGUSR1  # for ever: ngrok takes its URL for another's
+GO_OFFLINE = signal.SIGHUP  # its URLs, and it does not notice
 LIFETIME = 300  # seconds after which one that a test has lost ends itself
 
 MESSAGES = {
@@ -54,8 +56,6 @@ class Faults:
     dies_once_after: float | None = None  # the first run only
     loses_session_after: float | None = None  # from its first endpoint on
     regains_session_after: float = 0.1
-    loses_session_for_ever_after: float | None = None  # the first run only: ngrok takes its URL for another's
-    deaf_after: float | None = None  # the first run only: its URLs are offline, and it does not notice
     hangs_on_delete: bool = False
     chatter: int = 0  # bytes that it logs for each request, before it answers
     babble: bool = False  # odd lines in its log
@@ -192,6 +192,8 @@ class Agent:
             self.log("eror", "failed to reconnect session", obj="tunnels.session", err=error)
             time.sleep(0.05)
         self.start_session()
+        signal.signal(LOSE_SESSION, lambda *_: threading.Thread(target=self.lose_session_for_ever).start())
+        signal.signal(GO_OFFLINE, lambda *_: self.go_offline())
         while True:
             signal.pause()
 
@@ -211,10 +213,6 @@ class Agent:
             threading.Timer(after, os._exit, [1]).start()
         if self.faults.loses_session_after is not None:
             threading.Timer(self.faults.loses_session_after, self.lose_session).start()
-        if self.first_run and self.faults.loses_session_for_ever_after is not None:
-            threading.Timer(self.faults.loses_session_for_ever_after, self.lose_session_for_ever).start()
-        if self.first_run and self.faults.deaf_after is not None:
-            threading.Timer(self.faults.deaf_after, self.go_offline).start()
 
     def lose_session(self) -> None:
         gone = "session closed, starting reconnect loop"
@@ -233,6 +231,7 @@ class Agent:
             self.log("eror", "failed to reconnect session", obj="tunnels.session", err=bound)
 
     def go_offline(self) -> None:
+        """ngrok does not lead its URLs here any more."""
         self.offline = True
 
     def open_endpoint(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

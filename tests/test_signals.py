@@ -159,7 +159,7 @@ class Interrupter:
         arrived = len(self.sandbox.requested(done.message_id))
         assert arrived <= 1, f"placed twice: {done}"
         row = self._row(done.message_id)
-        if done.code in KILLED or (done.code == 1 and "Traceback" in done.err):
+        if done.code in KILLED or (done.code == 1 and "KeyboardInterrupt\n" in done.err):
             assert not re.search(r"__main__\.py.*in main$", done.err, re.MULTILINE), f"a traceback: {done}"
             assert (arrived, row, done.out) == (0, None, ""), f"killed in the midst: {done}"
             return "before the program began"

@@ -22,7 +22,7 @@ import pytest
 from aiohttp import web
 from conftest import DEADLINE, wait_until
 from pyngrok import installer, process
-from stand_in_agent import change_faults, is_alive, pids, records, write_agent
+from stand_in_agent import GO_OFFLINE, LOSE_SESSION, change_faults, is_alive, pids, records, write_agent
 
 from voicecli.errors import ConfigurationError, Interrupted, Unreachable, VoicecliError
 from voicecli.tunnel import agent as agent_module
@@ -869,8 +869,9 @@ async def test_an_agent_that_loses_its_way_to_ngrok_and_finds_it_again_is_told(
 async def test_an_agent_that_never_gets_its_session_back_is_started_anew(
     subject: Subjects, folder: Path, listener: int
 ) -> None:
-    one = subject({"loses_session_for_ever_after": 0.05}, port=listener, limits=Limits(without_session=0.3))
+    one = subject(port=listener, limits=Limits(without_session=0.3))
     old = await one.ngrok.start()
+    os.kill(pids(folder)[0], LOSE_SESSION)
     reasons = []
     while not (change := await one.change()).up:
         reasons.append(change.reason)
@@ -893,8 +894,9 @@ async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_
     subject: Subjects, folder: Path, listener: int
 ) -> None:
     limits = Limits(probe_every=0.05, probe_again_after=0.02)
-    one = subject({"deaf_after": 0.1}, port=listener, limits=limits, probe=leads_here)
+    one = subject(port=listener, limits=limits, probe=leads_here)
     old = await one.ngrok.start()
+    os.kill(pids(folder)[0], GO_OFFLINE)
     down, up = await one.change(), await one.change()
     assert down.reason == f"{old} does not lead here any more (HTTP 404): the ngrok agent is started anew."
     assert (down.up, up.up, up.url) == (False, True, one.ngrok.url)
@@ -905,8 +907,9 @@ async def test_a_machine_that_has_slept_has_its_url_probed_at_once(
     subject: Subjects, folder: Path, listener: int
 ) -> None:
     limits = Limits(probe_every=3600, probe_again_after=0.02)
-    one = subject({"deaf_after": 0}, port=listener, limits=limits, probe=leads_here)
+    one = subject(port=listener, limits=limits, probe=leads_here)
     url = await one.ngrok.start()
+    os.kill(pids(folder)[0], GO_OFFLINE)
     await until(lambda: asyncio.run(leads_here(url)))
     one.ngrok.look()
     assert not (await one.change()).up

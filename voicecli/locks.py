@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
+from voicecli import private_files
 from voicecli.errors import StoreFailed
 
 
@@ -21,11 +22,11 @@ class Lock:
 
     @classmethod
     def take(cls, path: Path, *, shared: bool = False) -> Self | None:
-        """Take it, or None where others are in the way. Raises StoreFailed."""
+        """Take it, or None where others are in the way. Raises StoreFailed and ConfigurationError."""
         while True:
             try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.touch(mode=0o600)
+                private_files.make_folder(path.parent)
+                private_files.make(path)
                 file = path.open("r+b")
             except OSError as error:
                 raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error

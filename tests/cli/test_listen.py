@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -77,13 +78,16 @@ def test_it_says_when_it_is_ready_and_what_it_has_seen(tmp_path: Path) -> None:
     assert listener.errors == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_every_signal_ends_it_well_and_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 1)])
+def test_every_signal_ends_it_and_leaves_nothing_running(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Who keeps it running has to know that nobody sees what it shows."""
     with listening(tmp_path / "home", "--no-tunnel") as listener:
         report(listener, vss())
         children = children_of(listener.process.pid)
         assert len(children) == 1
-        assert listener.stop(number) == 0
+        assert listener.stop(number) == code
     assert all(not Path(f"/proc/{child}").exists() for child in children)
     assert listener.of("stopped")
 
@@ -452,7 +456,7 @@ def piped(home: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
         process.terminate()
 
 
-def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path) -> None:
+def test_a_reader_that_has_gone_ends_it_as_a_failure(tmp_path: Path) -> None:
     with piped(tmp_path / "home") as (process, url):
         assert process.stdout is not None
         process.stdout.close()
@@ -461,7 +465,13 @@ def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path) -> None:
             number += 1
             with suppress(OSError):  # it has ended by now
                 post(url, vss(f"s-{number}"))
-        assert process.returncode == 0
+        assert process.returncode == 1
+
+
+def test_without_standard_output_it_does_not_begin(tmp_path: Path) -> None:
+    shell = f"{sys.executable} -m voicecli listen --no-tunnel --port 0 --json >&-"
+    done = subprocess.run(["bash", "-c", shell], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (1, "output")
 
 
 def test_a_reader_that_does_not_read_stops_nothing(tmp_path: Path) -> None:

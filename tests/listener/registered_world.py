@@ -45,7 +45,7 @@ class StrictCountingSandbox(CountingSandbox, StrictSandbox):
 
 class World:
     """A listener in the test's event loop, that a sandbox reports to. ``told`` is what it said with records,
-    ``news`` what it said of webhooks."""
+    ``news`` what it said of webhooks. ``plan`` is of the service's Plan."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class World:
         register: bool = True,
         every: float = 0.05,
         clock: ClockJumps | None = None,
+        **plan: Any,
     ) -> None:
         self.sandbox = running.sandbox
         assert isinstance(self.sandbox, CountingSandbox)
@@ -68,9 +69,9 @@ class World:
                 home,
                 port,
                 token=TOKEN,
-                public_url=self.receiver,
                 register=TYPES if register else (),
                 check_every=every,
+                **{"public_url": self.receiver, **plan},
             ),
             shown=lambda received: self.shown.append(received.event.type),
             tell=lambda text, record: self.told.append((text, record)),

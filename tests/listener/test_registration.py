@@ -265,6 +265,7 @@ def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
 def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_tried_for_ever(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", 0.0)
     registration = world.registration()
     registration.take(["VSS"], OURS, token="a-token")
     take_away(world, "VSS")
@@ -278,7 +279,7 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_trie
 
     monkeypatch.setattr(world.client, "send", ignore)
     [text] = texts(registration)
-    assert text.endswith("8x8 accepts that it is set again, and yet does not list it so.")
+    assert text.endswith(registrations.IGNORED)
     assert (texts(registration), len(sets), registration.leads_here("VSS")) == ([], 1, False)
     monkeypatch.undo()
     registration.put_back()

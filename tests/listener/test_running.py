@@ -1,13 +1,15 @@
 """Whoever waits for reports, and doctor, ask the listener that runs here whether they will come."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from conftest import DEADLINE, RunningSandbox, wait_until
 from registered_world import TOKEN, TYPES, CountingSandbox, World, disable, lose_token, move, take_away
 from running_listener import free_port
@@ -17,6 +19,7 @@ from voicecli.errors import ConfigurationError
 from voicecli.events import webhook_url
 from voicecli.listener import reports as reports_module
 from voicecli.listener.presence import Presence, RunningListener, running
+from voicecli.listener.receiving import look_up_receiver
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.running import Search, find_listener, running_listeners
@@ -123,6 +126,17 @@ async def test_what_it_can_not_get_is_told_and_not_that_a_port_is_taken(
         assert hint in caught.value.hint
 
 
+async def test_keys_do_not_arrive_where_the_webhook_has_no_token(tmp_path: Path) -> None:
+    async with listening(tmp_path, register=False) as world:
+        look_up = partial(asyncio.to_thread, look_up_receiver, world.client, tmp_path, "VCA")
+        assert (await look_up()).is_here
+        lose_token(world.targets, "VCA")
+        receiver = await look_up()
+        assert receiver.is_nobody
+        assert receiver.words.startswith("The VCA webhook has no token: its events are refused by")
+        assert receiver.advice.endswith(f"voicecli webhooks set vca {webhook_url(world.receiver, 'VCA')}")
+
+
 async def test_a_tunnel_that_is_down_is_told(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
         world.service.tunnel_is_up, world.service.tunnel_trouble = False, "the agent has ended"
@@ -138,6 +152,40 @@ async def test_an_address_that_does_not_lead_to_it_is_told(tmp_path: Path) -> No
         world.targets["VSS"] = Target("VSS", webhook_url(world.service.public_url, "VSS"), True, TOKEN)
         with pytest.raises(ConfigurationError, match="does not lead to it: it can't be reached"):
             await search(world, tmp_path, "VSS")
+
+
+async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
+    tmp_path: Path, aiohttp_server: Callable[..., Awaitable[Any]]
+) -> None:
+    is_open = True
+
+    async def proxy(_request: web.Request) -> web.Response:
+        instance = world.service._listener.instance
+        who = {"service": "voicecli", "instance": instance}
+        return web.json_response(who) if is_open else web.Response(status=502)
+
+    app = web.Application()
+    app.router.add_get("/health", proxy)
+    server = await aiohttp_server(app)
+    with RunningSandbox(CountingSandbox, time_scale=1000) as sandbox:
+        world = World(sandbox, tmp_path, every=0.02, public_url=f"http://127.0.0.1:{server.port}")
+
+        def told(what: str) -> list[str]:
+            return [text for text, _ in world.told if what in text]
+
+        async with world.service:
+            is_open = False
+            await world.until(lambda: told("8x8 does not get through any more at"))
+            [state] = await asyncio.to_thread(running_listeners, tmp_path)
+            assert "does not lead to it: something else answers there (HTTP 502)." in str(
+                state.trouble("VSS")
+            )
+            looks = world.looks
+            await world.until(lambda: world.looks >= looks + 4)
+            is_open = True
+            await world.until(lambda: told("leads here again."))
+            assert (len(told("does not get through")), world.service.unreachable) == (1, None)
+        world.client.close()
 
 
 async def test_one_that_is_not_for_8x8_is_in_the_way_only_at_the_same_port(tmp_path: Path) -> None:

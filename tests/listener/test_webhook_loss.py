@@ -1,11 +1,12 @@
 """A listener whose webhooks are taken away, disabled, moved, or lose their token at 8x8 while it runs."""
 
 import asyncio
+import os
 import random
 from pathlib import Path
 
 import pytest
-from conftest import RunningSandbox
+from conftest import DEADLINE, RunningSandbox
 from registered_world import (
     ELSEWHERE,
     TOKEN,
@@ -18,12 +19,15 @@ from registered_world import (
     move,
     take_away,
 )
+from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
 from voicecli.events import webhook_url
 from voicecli.listener import service as service_module
 from voicecli.listener import watching
 from voicecli.sandbox.delivery import Target
+from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.supervision import Limits
 
 RUNS = 20  # of each way to lose one
 
@@ -80,6 +84,50 @@ async def test_a_webhook_that_is_lost_is_noticed_told_and_set_again_or_left(tmp_
 @pytest.mark.parametrize("way", WAYS)
 async def test_at_any_moment_it_is(tmp_path: Path, way: str, seed: int) -> None:
     await lose(tmp_path / "home", way, seed)
+
+
+async def lose_the_agent(tmp_path: Path, fault: str, seed: int) -> None:
+    """An ngrok agent loses this at a moment by chance, and never gets it back by itself."""
+    chance = random.Random(f"{fault} {seed}")
+    agent = write_agent(tmp_path / "agent")
+    with RunningSandbox(CountingSandbox, time_scale=1000, seed=seed) as running:
+        world = World(
+            running,
+            tmp_path / "home",
+            public_url=None,
+            tunnel=lambda port: Tunnel(port, agent_path=agent),
+            tunnel_limits=Limits(without_session=0.3, probe_every=0.1, probe_again_after=0.05),
+        )
+        async with asyncio.timeout(DEADLINE), world.service:
+            old = world.targets["VSS"].url
+            await asyncio.sleep(chance.uniform(0, 0.3))
+            os.kill(pids(tmp_path / "agent")[0], FAULTS[fault])
+            await world.until(lambda: world.targets["VSS"].url != old)
+            tunnel = [record["up"] for _, record in world.told if record and record["record"] == "tunnel"]
+            assert (tunnel[0], tunnel[-1], False in tunnel) == (True, True, True)
+            assert [text for text, _ in world.told if "started anew" in text]
+            await world.report()
+            await world.until(lambda: "VSS" in world.shown)
+        assert world.targets == {}
+        assert [is_alive(pid) for pid in pids(tmp_path / "agent")] == [False, False]
+        world.client.close()
+
+
+FAULTS = {"its session": LOSE_SESSION, "its URL": GO_OFFLINE}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_an_agent_that_lost_it_for_ever_is_started_anew_and_8x8_told(
+    tmp_path: Path, fault: str
+) -> None:
+    await lose_the_agent(tmp_path, fault, seed=0)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, RUNS))
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_at_any_moment_the_agent_is(tmp_path: Path, fault: str, seed: int) -> None:
+    await lose_the_agent(tmp_path, fault, seed)
 
 
 async def test_without_register_it_is_told_and_nothing_is_changed(tmp_path: Path) -> None:

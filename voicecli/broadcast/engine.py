@@ -35,6 +35,7 @@ from voicecli.errors import (
     OutOfTime,
     RateLimited,
     Refused,
+    StoreBusy,
     StoreFailed,
     Unreachable,
     VoicecliError,
@@ -51,6 +52,7 @@ MAX_LIMITED = 10  # times that one row may be answered 429
 LONGEST_PUT_OFF = 8.0  # seconds until it is tried again
 MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
 LONGEST_PAUSE = 30.0  # seconds
+HELD_UP = 0.05  # seconds until it is tried again to write what another process kept from being written
 GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
 LEAST_TO_BEGIN = timedelta(minutes=1)  # until the quiet hours begin
 MAX_PASSED = 1_000  # rows that are not called and looked at in one round
@@ -119,7 +121,7 @@ class Engine:
         self._everybody_read = False  # whether all rows of the journal were looked at
         self._calls_left = conduct.max_calls
         self._flying: dict[int, _Flight] = {}  # by line
-        self._landed: list[_Flight] = []
+        self._landed: deque[_Flight] = deque()
         self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
         self._leaving_now: list[_Flight] = []  # whose attempts are to be written
         self._answers: list[tuple[_Flight, AttemptState | None, str | None]] = []  # to be written
@@ -136,6 +138,7 @@ class Engine:
         self._not_before = 0.0  # seconds of the monotonic clock
         self._openings: dict[Zones, datetime | None] = {}  # as they are shown; who is called is asked anew
         self._news = asyncio.Event()
+        self._is_held_up = False  # by another process that has the store
         self._looked = 0.0  # monotonic
         self._first_look = True
         self._last_call = time.monotonic()
@@ -143,14 +146,25 @@ class Engine:
     async def run(self) -> None:
         """Until nobody is left to be called, or something ends it, such as a journal that can't be written:
         after that no request has left. When it is cancelled, it waits GRACE for answers."""
+        with self._journal.store.impatient():
+            try:
+                while not self._is_over():
+                    await self._go_on()
+            except (StoreFailed, InUse) as error:
+                self.ended_by = error
+            finally:
+                await self._land()
+
+    async def _go_on(self) -> None:
         try:
-            while not self._is_over():
-                self._round()
-                await self._wait()
-        except (StoreFailed, InUse) as error:
-            self.ended_by = error
-        finally:
-            await self._land()
+            self._round()
+        except StoreBusy:  # what was to be written still is
+            self._is_held_up = True
+            self._show_all()
+            await asyncio.sleep(HELD_UP)
+        else:
+            self._is_held_up = False
+            await self._wait()
 
     # -- a round -------------------------------------------------------------------------------------
 
@@ -169,11 +183,14 @@ class Engine:
             self._leaving_now += leaving
             self._write()
         except BaseException:
-            self._leaving_now.clear()
+            self._leaving_now = [one for one in self._leaving_now if one not in leaving]
             for one in leaving:  # they do not leave, so they stay what they were
                 on_disk, _ = self._changed.pop(one.row.line)
                 if on_disk != one.before:
                     self._changed[one.row.line] = on_disk, one.before
+                self._queue.put_back(one.before)
+                if self._calls_left is not None:
+                    self._calls_left += 1
             raise
         for one in leaving:
             self._flying[one.row.line] = one
@@ -293,7 +310,12 @@ class Engine:
             if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
                 self._turn, self._pause = row, min(pause, LOOK_EVERY)
                 return
-            if (leaving := self._claimed(row)) is not None:
+            try:
+                leaving = self._claimed(row)
+            except StoreBusy:
+                self._queue.put_back(row)
+                raise
+            if leaving is not None:
                 room -= 1
                 yield leaving
         self._pause = 0.0
@@ -421,17 +443,17 @@ class Engine:
             self._say_limit.remember()
         return session
 
-    def _taken(self) -> Sequence[_Flight]:
-        """The requests that have been answered since; the journal is about to know."""
-        landed, self._landed = self._landed, []
-        for flight in landed:
-            self._answered(flight)
-        return landed
+    def _taken(self) -> Iterator[_Flight]:
+        """The requests that have been answered since; the journal is about to know. Raises StoreFailed; then
+        the others are still to be taken."""
+        while self._landed:
+            self._answered(self._landed[0])
+            yield self._landed.popleft()
 
     def _answered(self, flight: _Flight) -> None:
         """Note what a request led to, unless 8x8 has reported it by now."""
         row, error = flight.row, flight.error
-        del self._flying[row.line]
+        self._flying.pop(row.line, None)  # this may be the second attempt to note it
         if not isinstance(error, Unreachable):
             self._unreachable = 0
         if row.state is not RowState.SENDING:
@@ -544,24 +566,35 @@ class Engine:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks)
-        self._taken()
         self._journal.release_reserve()
         try:
-            self._write_in_spite_of_all()
-            if not self._left() and not (self._conduct.wait and self.tally.without_outcome):
-                self._journal.becomes(State.DONE)
+            await self._write_in_spite_of_all()
         except (StoreFailed, InUse) as error:
             self.ended_by = self._not_noted(error)
         self._tell_all()
         self._show_all()
 
-    def _write_in_spite_of_all(self) -> None:
-        """Write what is known, on a disk that is full, too. Raises StoreFailed."""
-        try:
-            self._write()
-        except StoreFailed:
-            self._journal.store.tidy()  # then its log can begin again where it began
-            self._write()
+    async def _write_in_spite_of_all(self) -> None:
+        """Write what is known: on a disk that is full, too, and where another process has the store, as soon
+        as it is free, for at most GRACE. Raises StoreFailed."""
+        end, is_full = time.monotonic() + GRACE, False
+        while True:
+            try:
+                for _ in self._taken():
+                    pass
+                self._write()
+                if not self._left() and not (self._conduct.wait and self.tally.without_outcome):
+                    self._journal.becomes(State.DONE)
+                return
+            except StoreBusy:
+                if time.monotonic() > end:
+                    raise
+                await asyncio.sleep(HELD_UP)
+            except StoreFailed:
+                if is_full:
+                    raise
+                is_full = True
+                self._journal.store.tidy()  # then its log can begin again where it began
 
     def _not_noted(self, error: StoreFailed | InUse) -> StoreFailed | InUse:
         """With the calls whose answers are lost to the journal: there they are unknown."""
@@ -592,6 +625,8 @@ class Engine:
 
     def _why_nobody(self) -> str:
         """Why nobody is called just now, in words."""
+        if self._is_held_up:
+            return "Another process has the store, and does not let go of it"
         if not self._everybody_read and (reason := self._why_wait()):
             return reason
         if (pause := self._not_before - time.monotonic()) > 0:

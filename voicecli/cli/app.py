@@ -46,7 +46,10 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # no character may stop a message
     context = context or Context()
+    is_help = not arguments or not {"--help", "-h"}.isdisjoint(arguments)
     try:
+        if is_help and context.stdout is None:  # else it would be printed nowhere, without a word
+            raise OutputFailed("Standard output can't be written (it is closed).")
         application = _application(arguments)
         interrupts.check()
         result = application(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
@@ -60,6 +63,11 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         if "--json" in arguments:  # the parser may have stopped before it came to that
             context.format = "json"
         return fail(context, _explained(_usage_error(error), arguments))
+    except SystemExit as ended:
+        if not is_help or ended.code != 1:
+            raise
+        # So rich ends where the help is not read to its end (| head).
+        return ExitCode.DONE if arguments else ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         return fail(context, context.interrupted())
     except VoicecliError as error:

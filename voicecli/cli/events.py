@@ -10,6 +10,7 @@ from voicecli import interrupts
 from voicecli.cli import context as contexts
 from voicecli.cli import filters, options
 from voicecli.cli.filters import Filters
+from voicecli.cli.interrupts import refuse_hangup
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.events import Received
 from voicecli.output import Output
@@ -60,9 +61,10 @@ def events(
             shown = context.output.table(
                 EventRow(one, mask_numbers, dated=True) for one in chain(kept, coming)
             )
-        except KeyboardInterrupt:  # this is how following ends
+        except KeyboardInterrupt as interrupt:  # this is how following ends
             if not follow:
                 raise
+            refuse_hangup(interrupt)
             return
         if are_more and not follow:
             context.output.note(f"There are more than {most:,}: see --limit and --since.")

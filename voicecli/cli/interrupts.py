@@ -8,14 +8,15 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli import interrupts
+from voicecli.errors import OutputFailed
 
 if TYPE_CHECKING:
     from voicecli.listener.staying import EndRequests
 
 T = TypeVar("T")
 
-HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)
-SIGNALS = (signal.SIGINT, signal.SIGTERM, HANGUP)
+HANGUP = getattr(signal, "SIGHUP", None)  # None on Windows
+SIGNALS = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, HANGUP)))
 
 
 def ignore() -> None:
@@ -25,9 +26,13 @@ def ignore() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def is_hangup(interrupt: KeyboardInterrupt) -> bool:
-    """Whether it was raised because the terminal has gone (SIGHUP)."""
-    return interrupt.args == (HANGUP,)
+def refuse_hangup(interrupt: KeyboardInterrupt) -> None:
+    """For what ends well by Ctrl-C: raises OutputFailed where it ends because its terminal has gone."""
+    if interrupt.args == (HANGUP,):
+        raise OutputFailed(
+            "The terminal has gone (SIGHUP): nobody sees what it shows any more.",
+            hint="With nohup it goes on without one.",
+        ) from None
 
 
 def run(work: Coroutine[object, object, T], requests: "EndRequests | None" = None) -> T:

@@ -185,9 +185,10 @@ def listen(
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     try:
         interrupts.run(watch.run(service), ends)
-    except KeyboardInterrupt:  # this is how it ends, once it is up
+    except KeyboardInterrupt as interrupt:  # this is how it ends, once it is up
         if not watch.ready:
             raise Interrupted("Interrupted before it was ready.") from None
+        interrupts.refuse_hangup(interrupt)
 
 
 def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_token: bool) -> bool:

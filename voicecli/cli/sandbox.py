@@ -2,7 +2,6 @@
 
 import asyncio
 import shlex
-from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,8 +120,10 @@ def sandbox(
             rate=rate,
             log=context.output.note,
         )
-        with suppress(KeyboardInterrupt):  # this is how it ends
+        try:
             interrupts.run(_serve(context, local, port))
+        except KeyboardInterrupt as interrupt:  # this is how it ends
+            interrupts.refuse_hangup(interrupt)
 
 
 def _reading(vca: VcaMoments | None, reply: ReplyPlace | None) -> Reading | None:

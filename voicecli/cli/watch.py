@@ -59,6 +59,8 @@ class Watch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
         self._failure: OutputFailed | None = None
+        self._plays = False  # something of its own
+        self._is_ending = False
         self._events = 0
         self._ticks: deque[tuple[float, int]] = deque(maxlen=RATE_OVER)
         self._stream = context.output.stream(self._unwritable)
@@ -68,13 +70,14 @@ class Watch:
     ) -> None:
         """With ``work``, it is over when that is done. Raises what starting the service raises, what the work
         raises, and OutputFailed where nothing can be written."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._plays = asyncio.get_running_loop(), work is not None
         try:
             async with service, self._working(work):
                 self.ready = True
                 with nullcontext() if self._stay is None else self._stay.interruptible():
                     await self._until_over_and_answered(service)
         finally:
+            self._is_ending = True
             self._stream.picture((), ())
             if self._view is View.CALLS:
                 for call in self._open()[: self._left]:
@@ -82,7 +85,7 @@ class Watch:
             if self.ready:
                 self._stream.note(*self._stopped(service))
             self._stream.close()
-        if self._failure is not None and not isinstance(self._failure.__cause__, BrokenPipeError):
+        if self._failure is not None:
             raise self._failure
 
     def show(self, received: "Received") -> None:
@@ -147,8 +150,11 @@ class Watch:
                 self._over.set()
 
     def _unwritable(self, failure: OutputFailed) -> None:
-        """Told by the stream's thread: then there is nobody to listen for."""
-        self._failure = failure
+        """Told by the stream's thread: then there is nobody to listen for. A reader who has gone when it ends
+        anyway, or while a demo plays, has seen enough."""
+        has_gone = isinstance(failure.__cause__, BrokenPipeError)
+        if not has_gone or not (self._is_ending or self._plays):
+            self._failure = failure
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: it is over anyway
                 self._loop.call_soon_threadsafe(self._over.set)
@@ -163,8 +169,9 @@ class Watch:
         where = [service.public_url or service.url, _way_in(service), f"{rate:.1f} events/s"]
         if service.inspector is not None:
             where.append(f"inspector {service.inspector}")
+        is_reached = service.tunnel_is_up is not False and service.unreachable is None
         footer = [
-            (" · ".join(where), "bold red" if service.tunnel_is_up is False else "bold"),
+            (" · ".join(where), "bold" if is_reached else "bold red"),
             (f"calls: {self._counts()}", ""),
         ]
         if wrong := [f"{one.type} {one.state}" for one in service.webhooks if not one.is_ok]:
@@ -202,6 +209,8 @@ class Watch:
 
 
 def _way_in(service: "Service") -> str:
+    if service.tunnel_is_up is None and service.unreachable is not None:
+        return f"does not lead here ({service.unreachable})"
     if service.tunnel_is_up is None:
         return "only this machine" if service.public_url is None else "no tunnel of ours"
     return "tunnel up" if service.tunnel_is_up else f"tunnel down ({service.tunnel_trouble})"

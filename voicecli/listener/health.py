@@ -47,7 +47,7 @@ class ListenerState:
     registered: tuple[str, ...] = ()
     webhooks: tuple[WebhookCheck, ...] = ()
     needs_token: bool = False
-    tunnel_trouble: str | None = None
+    unreachable: str | None = None  # why nothing from outside gets to it, in a sentence
     refused: int = 0
     last_event: int | None = None  # microseconds since 1970
 
@@ -59,7 +59,7 @@ class ListenerState:
             "registered": list(self.registered),
             "webhooks": [{"type": one.type, "state": one.state, "url": one.url} for one in self.webhooks],
             "authenticates": self.needs_token,
-            "tunnelTrouble": self.tunnel_trouble,
+            "unreachable": self.unreachable,
             "refusedSinceLastEvent": self.refused,
             "lastEvent": self.last_event,
         }
@@ -79,7 +79,7 @@ class ListenerState:
             tuple(map(str, registered)),
             tuple(WebhookCheck(one["type"], WebhookState(one["state"]), one["url"]) for one in webhooks),
             document["authenticates"] is True,
-            text(document["tunnelTrouble"]),
+            text(document["unreachable"]),
             refused,
             last if isinstance(last, int) else None,
         )
@@ -94,8 +94,8 @@ class ListenerState:
 
     def trouble(self, type: str) -> str | None:  # noqa: A002
         """Why no events of this type come to it, as far as it knows."""
-        if self.tunnel_trouble is not None:
-            return f"Its tunnel is down: {self.tunnel_trouble}."
+        if self.unreachable is not None:
+            return self.unreachable
         return next((one.words for one in self.webhooks if one.type == type and not one.is_ok), None)
 
     def doubt(self) -> str | None:

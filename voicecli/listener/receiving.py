@@ -12,9 +12,10 @@ from voicecli.client import Client
 from voicecli.errors import VoicecliError
 from voicecli.listener import health
 from voicecli.listener.presence import runs_here
+from voicecli.listener.running import wants_token
 
 HEALTH_TIMEOUT = 5.0  # seconds
-START_ONE = "Start one that does: voicecli listen --register"
+START_ONE = "Start a listener that gets them: voicecli listen --register"
 
 
 class ReceiverKind(StrEnum):
@@ -86,6 +87,13 @@ def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list
             advice = f"{START_ONE} (--force, if that says that something would be lost)."
             return Receiver(type_, ReceiverKind.DEAD_LISTENER, words, advice, url)
         if runs_here(home, found.instance):
+            if not webhook.has_authorization and wants_token(home, found.instance):
+                return nobody(
+                    type_,
+                    f"The {type_} webhook has no token: its events are refused by the voicecli listen that "
+                    "runs here.",
+                    f"Set it again: voicecli webhooks set {type_.lower()} {url}",
+                )
             return here(type_)
         words = f"The {type_} webhook points to a voicecli listen of another store or machine, at {url}."
         advice = "Place the call there, or take its events away from it: voicecli listen --register --force"

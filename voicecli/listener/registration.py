@@ -275,11 +275,14 @@ class Registration:
                     self._left[kind] = webhook.url
         found = {kind: self._compare(kind, now) for kind in self._wanted()}
         failures = {} if self._observed is not None else self._set_again(found)
-        after = found
-        if None in failures.values():  # accepted: see whether 8x8 does as it says
+        after, accepted = found, [kind for kind, failure in failures.items() if failure is None]
+        for pause in (0.0, LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
+            time.sleep(pause)
             with suppress(VoicecliError):
                 now = self._list()
                 after = {kind: self._compare(kind, now) for kind in found}
+            if all(after[kind].is_ok for kind in accepted):
+                break
         return [
             news for kind in found if (news := self._news(found[kind], after[kind], failures)) is not None
         ]
@@ -349,7 +352,7 @@ class Registration:
             return "Somebody has moved it: it is left alone."
         if (failure := failures.get(kind)) is not None:
             return f"It can't be set again now, and is tried again later. {failure.message}"
-        return "8x8 accepts that it is set again, and yet does not list it so."
+        return IGNORED
 
     def see_that_nobody_has_them(self) -> None:
         """Raises InUse where another process of this machine has taken webhooks of the subaccount."""

@@ -41,6 +41,11 @@ def running_listeners(home: Path, *, look: bool = False) -> list[ListenerState]:
     ]
 
 
+def wants_token(home: Path, instance: str) -> bool:
+    """Whether a listener that runs here says that it refuses events without a token."""
+    return any(one.needs_token for one in running_listeners(home) if one.instance == instance)
+
+
 def why_nothing_comes(home: Path, instance: str, types: Sequence[str]) -> str | None:
     """Why a listener that runs here gets no events of one of these types, by what it says of itself; None
     where all is well, or where it does not say."""
@@ -109,8 +114,8 @@ class _Way(NamedTuple):
         listener = reached or next((one for one in states if one.public_url == address), None)
         if listener is None:
             return cls._lost(kind, webhook, states, account)
-        if (trouble := listener.tunnel_trouble) is not None:
-            return cls(kind, listener, f"Its tunnel is down: {trouble}.")
+        if listener.unreachable is not None:
+            return cls(kind, listener, listener.unreachable)
         if reached is None:
             return cls(kind, listener, f"{address} does not lead to it: {answer.trouble}.")
         check = check_webhook(kind, webhook, [webhook.url], needs_token=listener.needs_token)

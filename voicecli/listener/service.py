@@ -37,6 +37,7 @@ from voicecli.voice_api.replies import HANG_UP
 
 T = TypeVar("T")
 
+PROBES = 2  # of a public URL that fail in a row: then that is told
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
 
@@ -189,6 +190,9 @@ class Service:
             await self._open_tunnel(plan.tunnel(port))
         if self.public_url is not None:
             await self._probe(self.public_url)
+            if self.unreachable is None and plan.tunnel is None:  # a tunnel is watched where it is kept open
+                work = self._watch_public_url(self.public_url)
+                undo.push_async_callback(_end, self._in_background(work))
         undo.push_async_callback(_end, self._in_background(self._watch_clock(self._jumps)))
         if self._registration is not None:
             await self._register(self._registration, undo)
@@ -221,11 +225,18 @@ class Service:
             self._plan.register,
             tuple(self.webhooks),
             self._plan.token is not None,
-            (self.tunnel_trouble or "it is not open") if self.tunnel_is_up is False else None,
+            self._why_unreachable(),
             self._listener.unauthorised,
             self._listener.last_event,
         )
         return state.document()
+
+    def _why_unreachable(self) -> str | None:
+        if self.tunnel_is_up is False:
+            return f"Its tunnel is down: {self.tunnel_trouble or 'it is not open yet'}."
+        if self.unreachable is not None:
+            return f"{self.public_url} does not lead to it: {self.unreachable}."
+        return None
 
     def _doubt(self) -> None:
         """A request without the token: the webhooks at 8x8 may have lost theirs."""
@@ -296,6 +307,20 @@ class Service:
                 f"8x8 would not get through at {public_url}: {reason}.",
                 hint="Nothing was registered. With --force it is registered all the same.",
             )
+
+    async def _watch_public_url(self, public_url: str) -> None:
+        """Tell when a way in of the user's own does not lead here any more."""
+        failed = 0
+        while True:
+            await asyncio.sleep(self._plan.check_every)
+            reason = await self._leads_elsewhere(public_url)
+            failed = 0 if reason is None else failed + 1
+            if reason is None and self.unreachable is not None:
+                self.unreachable = None
+                self._warn(f"{public_url} leads here again.")
+            elif reason is not None and failed == PROBES:
+                self.unreachable = reason
+                self._warn(f"Warning: 8x8 does not get through any more at {public_url}: {reason}.")
 
     # -- 8x8 -----------------------------------------------------------------------------------------
 

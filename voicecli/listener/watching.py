@@ -9,7 +9,7 @@ from voicecli.errors import VoicecliError
 from voicecli.listener.registration import Registration, WebhookNews
 
 CHECK_EVERY = 60.0  # seconds between two looks
-LOOK_AGAIN_AFTER = 5.0  # seconds at least, where somebody else's request is the reason to look
+LOOK_AGAIN_AFTER = 15.0  # seconds at least, where somebody else's request is the reason to look
 LASTING = 3  # looks in a row that failed: then that is told
 
 Tell = Callable[[str, Mapping[str, object] | None], None]

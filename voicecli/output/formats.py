@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Output:
     """For people: a sentence on stdout, talk and errors on stderr. The other formats vary from this.
 
-    ``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): then
-    nothing is wanted there. ``live`` is whether the terminal can be drawn upon.
+    ``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): an answer can't
+    be written then, and talk is not wanted. ``live`` is whether the terminal can be drawn upon.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Output:
         self._live = live
         self._secrets = Secrets()
         self._painters: dict[TextIO, Painter] = {}
+        self._has_enough = False  # the reader, who has gone
         self._progress: Sequence[str] = ()  # its lines on the screen
 
     def give_up(self) -> None:
@@ -88,7 +89,7 @@ class Output:
                 self._heading(row)
             self.row(row)
             shown += 1
-            if self._out is None:
+            if self._has_enough:
                 break
         return shown
 
@@ -118,11 +119,11 @@ class Output:
         return shutil.get_terminal_size().columns
 
     def is_read(self) -> bool:
-        """Whether there still is somebody to read standard output."""
+        """Whether there still is somebody to read standard output. Raises OutputFailed where it is closed."""
         import select
 
         if self._out is None:
-            return False
+            raise _unwritable("it is closed")
         try:
             poll = select.poll()
             poll.register(self._out.fileno(), 0)
@@ -135,9 +136,12 @@ class Output:
             return True
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> "Stream":
-        """Rows that come for as long as the command runs; ``failed`` is told when they can't be written."""
+        """Rows that come for as long as the command runs; ``failed`` is told when they can't be written.
+        Raises OutputFailed where standard output is closed."""
         from voicecli.output.stream import LiveStream, Stream
 
+        if self._out is None:
+            raise _unwritable("it is closed")
         if not self._live or (painter := self._painter(self._out)) is None:
             return Stream(self._put, failed, talk=self.note)
         return LiveStream(self._put, failed, painter=painter)
@@ -160,7 +164,7 @@ class Output:
                 self._write(visible(decode(piece).replace("\r\n", "\n"), lines=True))
             else:
                 self._write(piece)
-            if self._out is None:
+            if self._has_enough:
                 return
 
     def progress(self, lines: str | Sequence[Line]) -> bool:
@@ -214,15 +218,17 @@ class Output:
         except OutputFailed as failed:
             if not isinstance(failed.__cause__, BrokenPipeError):
                 raise
-            self._out = None
+            self._has_enough = True
 
     def _answer(self, written: str, happened: str) -> None:
         self._put(written + "\n", happened)
 
     def _put(self, written: str | bytes, happened: str = "") -> None:
-        if self._out is None:
+        if self._has_enough:
             return
         self._erase()
+        if self._out is None:
+            raise _unwritable("it is closed", happened)
         if not isinstance(written, bytes):
             written = self._masked(written)
         try:
@@ -234,11 +240,7 @@ class Output:
                 self._out.flush()
         except OSError as error:
             _give_up_on(self._out)
-            what = f"; it would have said: {happened}" if happened else ""
-            hint = "What it would have said did happen: do not run the command again for that."
-            raise OutputFailed(
-                f"Standard output can't be written ({error.strerror}){what}.", hint=hint if happened else ""
-            ) from error
+            raise _unwritable(error.strerror, happened) from error
 
     def _talk(self, text: str) -> None:
         self._erase()
@@ -315,6 +317,8 @@ class Json(Output):
     def stream(self, failed: Callable[[OutputFailed], None]) -> "Stream":
         from voicecli.output.stream import JsonStream
 
+        if self._out is None:
+            raise _unwritable("it is closed")
         return JsonStream(self._put, failed)
 
     def result(
@@ -354,6 +358,12 @@ class Json(Output):
 
 
 FORMATS = {"people": Output, "json": Json, "quiet": Quiet}
+
+
+def _unwritable(reason: str | None, happened: str = "") -> OutputFailed:
+    what = f"; it would have said: {happened}" if happened else ""
+    hint = "What it would have said did happen: do not run the command again for that." if happened else ""
+    return OutputFailed(f"Standard output can't be written ({reason}){what}.", hint=hint)
 
 
 def _give_up_on(stream: TextIO) -> None:
