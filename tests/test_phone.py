@@ -35,6 +35,13 @@ def test_a_national_number_needs_its_region() -> None:
         phone.parse("(202) 555-0123")
 
 
+@pytest.mark.parametrize("written", ["33199001234", "0033 1 99 00 12 34"])
+def test_a_number_that_lacks_only_its_plus_is_told_with_it(written: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        phone.parse(written)
+    assert caught.value.hint.startswith("If it has a country code: +33199001234. ")
+
+
 @pytest.mark.parametrize(
     ("written", "reason"),
     [

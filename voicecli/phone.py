@@ -48,11 +48,10 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
         raise InvalidInput(
             # Words with blanks are a message in the wrong place, and may be a secret.
             f"{quoted(shown) if len(shown.split()) < 2 else 'What was given'} is not a phone number.",
-            hint="The number comes first, in international form such as +33199001234; "
-            "the message comes second, in quotes.",
+            hint="A number has international form, such as +33199001234.",
         )
     if not cleaned.startswith("+") and region is None:
-        with_plus = "+" + "".join(c for c in cleaned if c.isdigit())
+        with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
         raise InvalidInput(
             f"{quoted(shown)} has no + and country code.",
             hint=(f"If it has a country code: {with_plus}. " if _exists(with_plus) else "")

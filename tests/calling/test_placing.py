@@ -202,7 +202,7 @@ def test_of_several_numbers_only_that_one_is_left_out(
 ) -> None:
     done = run("call", unsubscribed, OTHER, "Hello", env=own_sandbox.environment)
     assert done.code == 7
-    assert done.out.startswith(f"{NUMBER}: {NUMBER} has unsubscribed")
+    assert done.out.startswith(f"{NUMBER} has unsubscribed: nothing was sent.\n")
     assert len(own_sandbox.sandbox.sessions) == 1
     done = run("call", unsubscribed, "Hello", "--call-unsubscribed", env=own_sandbox.environment)
     assert done.code == 0

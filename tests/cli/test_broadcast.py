@@ -242,7 +242,7 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
     assert figures["first"] == {"line": 2, "destination": "+33199002000", "message": " ".join(["x" * 300])}
     done = broadcast("people", MESSAGE, "--rate", "2/s", "--dry-run")
     assert done.out.startswith(
-        "Would call 90 people from +33199000000 through Sandbox.\nThat takes 45 s at 2/s."
+        "Would call 90 people from +33199000000 through the sandbox.\nThat takes 45 s at 2/s."
     )
     assert "+33199002000, hears: Hello N0\n" in done.out
     assert list(home.glob("broadcast-*")) == []

@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from conftest import DEADLINE
+from conftest import DEADLINE, NUMBER
 
 from voicecli.account import AccountId
 from voicecli.api import Webhook
+from voicecli.callflow import Capture, voice_message
 from voicecli.errors import InUse, Unreachable
 from voicecli.listener import reports as reports_module
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
+from voicecli.listener.staying import EndRequests, Stay
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.locks import Lock
+from voicecli.store.attempts import Attempts
+from voicecli.store.sqlite import Store
 
 
 class At8x8:
@@ -57,7 +61,14 @@ class At8x8:
         pass
 
 
-def reports(home: Path, at_8x8: At8x8, told: list[str]) -> Reports:
+class ElsewhereForVca(At8x8):
+    """Another receiver has the VCA webhook."""
+
+    def leads_here(self, kind: str) -> bool:
+        return kind != "VCA"
+
+
+def reports(home: Path, at_8x8: At8x8, told: list[str], stay: Stay | None = None) -> Reports:
     plan = Plan(home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True)
     return Reports(
         plan,
@@ -66,6 +77,7 @@ def reports(home: Path, at_8x8: At8x8, told: list[str]) -> Reports:
         tell=told.append,
         warn=told.append,
         failed=lambda error: told.append(f"{error.message} {error.hint}"),
+        stay=stay,
     )
 
 
@@ -75,6 +87,19 @@ async def test_webhooks_that_can_t_be_put_back_are_told_and_raise_nothing(tmp_pa
         assert at_8x8.taken == ["VSS", "VCS", "VCA"]
     assert told[-1].startswith("The webhooks at 8x8 are not as they were before: 8x8 is away.")
     assert told[-1].endswith("Run voicecli webhooks restore.")
+
+
+async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> None:
+    """It may be a question of a process that was killed."""
+    account, told = AccountId("https://voice.8x8.com", "ours"), list[str]()
+    with Store(tmp_path) as store:
+        question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
+        Attempts(store, account).begin(question, asks="1", flow=question.callflow)
+    stay = Stay(tmp_path, account, lambda words, _: told.append(words), requests=EndRequests())
+    assert len(stay.open_questions()) == 1
+    async with asyncio.timeout(DEADLINE), reports(tmp_path, ElsewhereForVca(), told, stay):
+        pass
+    assert not [words for words in told if "it stays" in words]
 
 
 async def test_an_interrupt_stays_an_interrupt_whatever_can_t_be_put_back(tmp_path: Path) -> None:

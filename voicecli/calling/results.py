@@ -90,7 +90,8 @@ def failed(request: CallRequest, error: VoicecliError) -> Result:
     where = destination(request)
     ids = {"destination": where, "clientRequestId": request.client_request_id}
     data = {**ids, "error": error.data()}
-    return Result(Ending.NOT_ACCEPTED, f"{where}: {error.message}", data, hint=error.hint, error=error)
+    words = error.message if error.message.startswith(where) else f"{where}: {error.message}"
+    return Result(Ending.NOT_ACCEPTED, words, data, hint=error.hint, error=error)
 
 
 def ending(call: "PendingCall") -> Ending:

@@ -105,7 +105,8 @@ def _lines(
     asleep: "_Asleep",
 ) -> Iterator[tuple[str, str]]:
     calls = len(checked)
-    yield f"Would call {_people(calls)} from {settings.get('source')} through {settings.other_end}.", "bold"
+    other_end = settings.other_end.replace("Sandbox", "the sandbox")
+    yield f"Would call {_people(calls)} from {settings.get('source')} through {other_end}.", "bold"
     rate = asked.calls_per_second()
     if shard[1] > 1:
         total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."

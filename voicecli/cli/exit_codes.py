@@ -39,7 +39,10 @@ class ExitCode(IntEnum):
     FAILED = 13, "--wait: failed"
     ERROR = 14, "--wait: error, or an outcome that voicecli does not know"
     UNSUBSCRIBED = 15, "unsubscribed: before it, and nothing was sent; or, with --wait, in the call"
-    NOT_CONFIRMED = 16, "--confirm: answered, and not confirmed; --until-confirmed: nobody confirmed"
+    NOT_CONFIRMED = (
+        16,
+        "--confirm, --digits: answered, and no such key or code came; --until-confirmed: nobody confirmed",
+    )
     INTERRUPTED = 130, "interrupted; the message says whether a call may have been placed"
 
     meaning: str

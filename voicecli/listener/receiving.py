@@ -15,7 +15,7 @@ from voicecli.listener.presence import runs_here
 from voicecli.listener.running import wants_token
 
 HEALTH_TIMEOUT = 5.0  # seconds
-START_ONE = "Start one that does: voicecli listen --register"
+START_ONE = "Start a listener that gets them: voicecli listen --register"
 
 
 class ReceiverKind(StrEnum):

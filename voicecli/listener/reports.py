@@ -130,6 +130,11 @@ class Reports:
             if gate is not None:
                 gate.close()
 
+    @property
+    def _gets_answers(self) -> bool:
+        """Whether what people press comes to this process, so that there is something to stay for."""
+        return self._registration.leads_here(VCA)
+
     async def _begin(self) -> None:
         """One process at a time: those that start together are to find the listener of the first."""
         gate = await self._gate()
@@ -218,7 +223,7 @@ class Reports:
 
     async def _answered(self) -> None:
         """Be there until nobody can answer a question any more, if this process is a listener."""
-        if self._service is not None and self._stay is not None:
+        if self._service is not None and self._stay is not None and self._gets_answers:
             await self._stay.until_answered()
 
     async def _nobody_needs_it(self) -> Lock | None:
@@ -229,7 +234,7 @@ class Reports:
             await self._answered()
             gate = await self._gate()
             if self._service.presence.alone():
-                if self._stay is None or not self._stay.open_questions():
+                if self._stay is None or not self._gets_answers or not self._stay.open_questions():
                     return gate
                 self._service.presence.reopen()  # who relied on it has left one
                 gate.close()
