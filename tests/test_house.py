@@ -42,6 +42,7 @@ FLOORS = (
         "locks",
         "operations",
         "output",
+        "private_files",
         "settings",
         "store",
         "threads",

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import Forked
@@ -32,6 +33,7 @@ from voicecli.vocabulary import Outcome
 RUNS, FRACTION, SEED = 500, 50, 14
 TIME_SCALE = 30.0
 PRESSES_1, ALSO_PRESSES_1, BUSY, AGENT = "7105", "7106", "0486", "+33199005678"
+SLOW = ("4290", "5040", "5041")  # for a client that waits for an answer, and tries again, as long as it can
 ANSWERING = ("1234", PRESSES_1, "7205", "8123")
 PATIENCE = ("--request-timeout", "2", "--timeout", "20s")
 VOICE = "en-US-BenjaminRUS"
@@ -47,6 +49,7 @@ class Mode(StrEnum):
     BRIDGE = "call --callflow --wait, with a bridge"
     BESIDE = "call --callflow, beside a listener"
     BROADCAST = "broadcast --wait --retry"
+    MAKE_CALL = "POST /api/make-call, at a listener"
 
 
 class Trouble(StrEnum):
@@ -73,7 +76,7 @@ class Case:
 
     @property
     def asks(self) -> bool:
-        return self.mode is not Mode.WAIT
+        return self.mode not in (Mode.WAIT, Mode.MAKE_CALL)
 
 
 def say(text: str) -> dict[str, Any]:
@@ -157,13 +160,15 @@ def cases(seed: int, count: int) -> list[Case]:
     found = []
     for index in range(count):
         mode = dice.choice([*Mode])
-        joined = mode is Mode.BESIDE or dice.random() < 0.5
+        joined = mode in (Mode.BESIDE, Mode.MAKE_CALL) or dice.random() < 0.5
         answered = dice.random() < 0.5  # most of what is to be shown needs somebody who answers
         digits = (
             dice.choice(["1234", PRESSES_1, "7205", "8123"]) if answered else numbers[index % len(numbers)]
         )
         if mode is Mode.BROADCAST and digits == "4290":  # which is tried for a minute
             digits = "1014"
+        if mode is Mode.MAKE_CALL and digits in SLOW:
+            digits = "1234"
         found.append(Case(mode, digits, dice.choice(troubles), joined))
     return sorted(found, key=lambda case: not case.joined)
 
@@ -274,6 +279,12 @@ class Harness:
         def sessions() -> list[PlayedSession]:
             return [one for one in list(self.faulty.sessions) if one.session_id not in before]
 
+        if case.mode is Mode.MAKE_CALL:
+            done = self._make_call(case)
+            wait_until(lambda: all(one.status is not None for one in sessions()))
+            if self._was_killed(case) and self.listener is not None:
+                self.listener.process.wait(DEADLINE)
+            return done, sessions()
         # Those who unsubscribed in a case before are called all the same.
         with self._started([*self._arguments(case), "--call-unsubscribed"]) as process:
             victim = self.listener.process if case.joined and self.listener else process
@@ -292,6 +303,18 @@ class Harness:
             done = Finished(process.returncode, out.all(), err.all())
         wait_until(lambda: all(one.status is not None for one in sessions()))
         return done, sessions()
+
+    def _make_call(self, case: Case) -> Finished:
+        """The answer, with the exit code that stands for its status."""
+        assert self.listener is not None
+        self.faulty.begin(case.trouble, self.listener.process.kill)
+        body = {"customerPhone": case.number, "message": "Hello.", "repetition": 1, "callUnsubscribed": True}
+        url, token = f"{self.listener.url}/api/make-call", {"Authorization": TOKEN}
+        try:
+            answer = httpx.post(url, json=body, headers=token, timeout=DEADLINE)
+        except httpx.HTTPError as error:
+            return Finished(-1, "", repr(error))
+        return Finished({200: 0, 502: 4, 504: 6}[answer.status_code], answer.text, "")
 
     # -- what is right -------------------------------------------------------------------------------
 
@@ -314,7 +337,7 @@ class Harness:
         match case.mode:
             case Mode.BROADCAST:
                 return {7}  # somebody was busy
-            case Mode.BESIDE:
+            case Mode.BESIDE | Mode.MAKE_CALL:
                 lost = theirs.fault is not None and case.digits != "5000"
                 return {6 if lost else code if code == 4 else 0}
             case Mode.UNTIL_CONFIRMED:
@@ -354,7 +377,7 @@ class Harness:
         if case.mode in FILES:
             actions = FILES[case.mode]
         else:
-            actions = [say("Hello.") if case.mode is Mode.WAIT else ask("Press one."), HANGUP]
+            actions = [ask("Press one.") if case.asks else say("Hello."), HANGUP]
         return [Heard("makeCall", number), *map(Heard.of, actions)]
 
     def _wrong_play(self, case: Case, session: PlayedSession) -> Iterator[str]:

@@ -81,8 +81,7 @@ class Operation(Generic[T]):
         if self.body is not None:
             headers["Content-Type"] = "application/json"
             try:
-                text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-                body = text.encode()
+                body = _JSON.encode(self.body).encode()
             except ValueError as error:
                 raise InvalidInput(f"The request can't be written as JSON: {error}.") from error
         subaccount = f"/api/v1/subaccounts/{quote(subaccount_id, safe='')}"
@@ -138,6 +137,10 @@ class Operation(Generic[T]):
             f"or in the logs of {vocabulary.PORTAL} before you call again.",
             client_request_id=self.client_request_id,
         )
+
+
+# Made once for many calls.
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 # -- reading answers ---------------------------------------------------------------------------------

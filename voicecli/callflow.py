@@ -23,6 +23,7 @@ from voicecli.rules import (
     unspeakable,
     valid_until,
 )
+from voicecli.untrusted import OBJECT
 
 MAX_REPEAT = 10  # our own limit for a message, as the users of the example project know it
 DEFAULT_VALIDITY = timedelta(hours=1)
@@ -52,8 +53,8 @@ class CallRequest:
         """The JSON object that ``POST /callflows`` takes."""
         body: dict[str, object] = {}
         if self.valid_until is not None:
-            moment = self.valid_until.astimezone(UTC)
-            body["validUntil"] = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+            moment = self.valid_until.astimezone(UTC).replace(tzinfo=None)
+            body["validUntil"] = moment.isoformat(timespec="milliseconds") + "Z"
         body["clientRequestId"] = self.client_request_id
         if self.client_action_id is not None:
             body["clientActionId"] = self.client_action_id
@@ -279,21 +280,18 @@ def gist(callflow: Sequence[Action]) -> str:
 
 
 def _of_calls(callflow: Sequence[Action], name: str) -> list[str]:
-    found: list[str] = []
-    for action in callflow:
-        params = action.get("params") if isinstance(action, Mapping) else None
-        if isinstance(params, Mapping) and action.get("action") == "makeCall":
-            value = params.get(name)
-            found += [value] if isinstance(value, str) else []
-    return found
+    objects = [action for action in callflow if isinstance(action, OBJECT)]
+    params = [action.get("params") for action in objects if action.get("action") == "makeCall"]
+    values = [param.get(name) for param in params if isinstance(param, OBJECT)]
+    return [value for value in values if isinstance(value, str)]
 
 
 def spoken(callflow: Sequence[Action]) -> tuple[str, ...]:
     """The texts that a callflow says."""
     names = ("text", "promptMessage", "successMessage", "failureMessage")
     params = [action.get("params") for action in callflow]
-    said = [param.get(name) for param in params if isinstance(param, Mapping) for name in names]
-    return tuple(text for text in said if isinstance(text, str))
+    said = [param.get(name) for param in params if isinstance(param, OBJECT) for name in names]
+    return tuple([text for text in said if isinstance(text, str)])
 
 
 def _destination(to: str | phone.PhoneNumber) -> str:

@@ -4,12 +4,16 @@ process ends.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
+from voicecli import private_files
 from voicecli.errors import StoreFailed
+
+PATIENCE = 2.0  # seconds
 
 
 class Lock:
@@ -21,11 +25,11 @@ class Lock:
 
     @classmethod
     def take(cls, path: Path, *, shared: bool = False) -> Self | None:
-        """Take it, or None where others are in the way. Raises StoreFailed."""
+        """Take it, or None where others are in the way. Raises StoreFailed and ConfigurationError."""
         while True:
             try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.touch(mode=0o600)
+                private_files.make_folder(path.parent)
+                private_files.make(path)
                 file = path.open("r+b")
             except OSError as error:
                 raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
@@ -48,10 +52,20 @@ class Lock:
 
 @contextmanager
 def folder_locked(folder: Path) -> Iterator[None]:
-    """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError."""
+    """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError, also where somebody
+    has it for longer than PATIENCE: he may have been stopped."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    end = time.monotonic() + PATIENCE
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise OSError(error.errno, "another process has it") from error
+                time.sleep(0.01)
+            else:
+                break
         yield
     finally:
         os.close(descriptor)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from voicecli.untrusted import whole
+from voicecli.untrusted import OBJECT, whole
 
 Action = Mapping[str, object]
 """One step of a callflow, as the JSON object 8x8 takes: ``{"action": …, "params": {…}}``."""
@@ -47,7 +47,7 @@ def problems(callflow: object, *, in_call: bool = False) -> Iterator[Problem]:
     kinds: list[str] = []
     for index, action in enumerate(callflow):
         path = f"$.callflow[{index}]"
-        kind = action.get("action") if isinstance(action, Mapping) else None
+        kind = action.get("action") if isinstance(action, OBJECT) else None
         if not isinstance(kind, str) or kind not in _PARAMS:
             yield Problem(-1007, f"{path}.action should be one of: {', '.join(_PARAMS)}")
             return
@@ -91,10 +91,11 @@ def _name(value: object) -> str:
 
 
 def _number(least: float, most: float = math.inf, *, whole: bool = True) -> Check:
+    types = (int,) if whole else (int, float)
+
     def check(value: object) -> str:
-        kind = "whole number" if whole else "number"
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            return f"must be a {kind}"
+        if isinstance(value, bool) or not isinstance(value, types):
+            return f"must be a {'whole number' if whole else 'number'}"
         if not least <= value <= most:
             return f"must be from {least:g} to {most:g}" if most < math.inf else f"must be at least {least:g}"
         return ""
@@ -157,7 +158,7 @@ _PARAMS: dict[str, dict[str, Check]] = {
 def _param_problems(kind: str, params: object, path: str) -> Iterator[Problem]:
     if params is None and not _REQUIRED[kind]:
         return
-    if not isinstance(params, Mapping):
+    if not isinstance(params, OBJECT):
         missing = "is missing but it is required" if params is None else "must be an object"
         yield Problem(-1009, f"{path}.params: {missing}")
         return
@@ -166,10 +167,11 @@ def _param_problems(kind: str, params: object, path: str) -> Iterator[Problem]:
     for name in _REQUIRED[kind]:
         if params.get(name) is None:
             yield Problem(-1009, f"{path}.params.{name}: is missing but it is required")
+    checks = _PARAMS[kind]
     for name, value in params.items():
-        if value is None or name not in _PARAMS[kind]:
+        if value is None or name not in checks:
             continue
-        if complaint := _PARAMS[kind][name](value):
+        if complaint := checks[name](value):
             yield Problem(-1009, f"{path}.params.{name}: {complaint}")
         elif isinstance(value, str) and unspeakable(value):
             yield Problem(-1016, f"{path}.params.{name}: Some special characters are invalid")

@@ -120,6 +120,7 @@ NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED)
 UNSUBSCRIBED_WORD = "UNSUB"
 """In every outcome that says so: unsubscribed in this call, or before it, or the attempt to went wrong; and
 in any other that nobody has listed yet."""
+_SAMPLES = frozenset(Outcome) | {"CREATED", "NOT_CREATED"}
 _SPELLINGS = {outcome.value: outcome for outcome in Outcome} | {"CANCELLED": Outcome.CANCELED}
 
 OUTCOMES: dict[Outcome, str] = {
@@ -138,6 +139,8 @@ COMPLETED_MEANS = "Completed: a person or a mailbox answered. Only a pressed key
 
 def spelled(status: str) -> str:
     """One of 8x8's words as its samples write it: its prose has blanks for underscores (``NOT CREATED``)."""
+    if status in _SAMPLES:
+        return status
     return re.sub(r"[\s_-]+", "_", status.strip()).upper()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from conftest import DEADLINE, RunningSandbox
@@ -119,6 +119,15 @@ class World:
         for (destination, _), count in self.sandbox.sandbox.arrivals.items():
             counted[destination] += count
         return counted
+
+
+def world_of(tmp_path: Path) -> Iterator[World]:
+    """For a fixture. Its sandbox reports nothing: what is reported, the tests say."""
+    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
+        world = World(tmp_path / "home", sandbox)
+        yield world
+        world.journal.close()
+        world.store.close()
 
 
 def call_request(row: Row, request_id: str) -> CallRequest:

@@ -12,8 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import RunningSandbox
-from engine_world import World, call_request, number
+from engine_world import World, call_request, number, world_of
 
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast.conduct import Conduct
@@ -29,13 +28,7 @@ from voicecli.tally import Tally
 SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
-        world = World(tmp_path / "home", sandbox)
-        yield world
-        world.journal.close()
-        world.store.close()
+world = pytest.fixture(world_of)
 
 
 AGAIN = Conduct(retry=frozenset({"NO_ANSWER"}), attempts=3, every=2.0)

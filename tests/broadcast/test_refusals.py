@@ -3,12 +3,9 @@
 import io
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from conftest import RunningSandbox
-from engine_world import World, number
+from engine_world import World, number, world_of
 from raw_server import answering, http, server
 
 from voicecli.broadcast import engine as engines
@@ -26,13 +23,7 @@ ONE_BY_ONE = Conduct(concurrency=1)
 TWO_ATTEMPTS = Conduct(retry=frozenset({"BUSY"}), attempts=2, every=0.0, wait=True)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
-        world = World(tmp_path / "home", sandbox)
-        yield world
-        world.journal.close()
-        world.store.close()
+world = pytest.fixture(world_of)
 
 
 def answer(status: str, **document: object) -> bytes:

@@ -1,12 +1,10 @@
 """What is reported of a broadcast's calls: found by their sessions, and what is known now is what counts."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import RunningSandbox
-from engine_world import World, number
+from engine_world import World, number, world_of
 from past import event, keep
 
 from voicecli.broadcast import outcomes
@@ -24,14 +22,7 @@ EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"
 CONFIRMING = Conduct(wait=True, timeout=3, digits=True, confirming=frozenset("1"))
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Its sandbox reports nothing: what is reported, the tests say."""
-    with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
-        world = World(tmp_path / "home", sandbox)
-        yield world
-        world.journal.close()
-        world.store.close()
+world = pytest.fixture(world_of)
 
 
 def told(world: World, row: Row, outcome: str, end: str = EARLIER, **fields: object) -> None:
@@ -153,25 +144,18 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
     assert (world.row(1).state, world.row(1).digits) == (RowState.ACCEPTED, "1")
 
 
-def test_a_429_for_a_call_that_a_summary_names_is_no_refusal(world: World) -> None:
+@pytest.mark.parametrize(
+    "when",
+    [
+        RowState.SENDING,  # so that the 429 that comes then is no refusal
+        RowState.PLANNED,  # after a 429, so that it is not tried again
+    ],
+)
+def test_a_summary_that_names_a_call_counts_for_more_than_a_429(world: World, when: RowState) -> None:
     world.plan([TWICE_TOO_MANY])
 
     def tell(row: Row) -> None:
-        if row.state is RowState.SENDING:
-            world.report(1, "COMPLETED")
-
-    world.run(Conduct(wait=True), tell=tell)
-    assert world.calls == {TWICE_TOO_MANY: 1}
-    assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
-    [attempt] = attempts_where(world.store, "WHERE broadcast IS NOT NULL")
-    assert attempt.session_id == "s-1"
-
-
-def test_a_summary_that_names_it_keeps_a_429_from_being_sent_again(world: World) -> None:
-    world.plan([TWICE_TOO_MANY])
-
-    def tell(row: Row) -> None:
-        if row.state is RowState.PLANNED:  # put off, to be tried again
+        if row.state is when:
             world.report(1, "COMPLETED")
 
     world.run(Conduct(wait=True), tell=tell)

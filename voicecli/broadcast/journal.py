@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from voicecli import private_files
 from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
@@ -209,7 +210,7 @@ class Journal:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""
         path = self._reserve
         try:
-            path.touch(mode=0o600)
+            private_files.make(path)
             with path.open("wb") as file:
                 file.write(secrets.token_bytes(RESERVE))  # zeros may take no room at all
                 file.flush()

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import NamedTuple
 from zlib import crc32
 
+from voicecli import private_files
 from voicecli.errors import StoreFailed
 from voicecli.locks import Lock
 
@@ -228,7 +229,8 @@ class _File:
         self._busy = (0.0, 0.0)  # since when others had it at each try, and the last of these (monotonic)
         self._since = 0.0  # when the lock was got (monotonic)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_folder(path.parent)
+            private_files.make(path)
             self._file = self._open()
         except OSError as error:
             raise self._failed(error) from error

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
+from voicecli import private_files
 from voicecli.account import AccountId
 from voicecli.callflow import CallRequest
 from voicecli.errors import Refused
@@ -38,7 +39,7 @@ class SayLimit:
 
     def remember(self) -> None:
         """The account takes one and has refused several. Raises OSError."""
-        self._file.touch(mode=0o600)
+        private_files.make(self._file)
 
 
 def in_one_say(request: CallRequest) -> CallRequest | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicecli import private_files
 from voicecli.errors import InvalidInput, OutputFailed
 
 
@@ -19,6 +20,8 @@ class Target:
 def target(path: str) -> Target:
     """Raises InvalidInput for what can't become a file."""
     try:
+        if (link := private_files.foreign_link(Path(path))) is not None:
+            raise InvalidInput(f"-o leads through {link}, a link that somebody else has put there.")
         file = Path(path).resolve()
         if not path or (file.exists() and not file.is_file()):
             raise InvalidInput("-o must name a file.", hint="Without it, it goes to standard output.")

@@ -6,6 +6,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from voicecli import private_files
 from voicecli.errors import StoreFailed
 from voicecli.store.sqlite import Store
 
@@ -22,7 +23,7 @@ def fingerprint(store: Store, content: bytes) -> bytes:
 
 def read_or_make(path: Path, *, lost: str) -> bytes:
     """The key in this file, the same for every process: made by the first that asks. ``lost`` says, as a
-    clause, what it means to lose it. Raises StoreFailed."""
+    clause, what it means to lose it. Raises StoreFailed, and ConfigurationError where others can read it."""
     try:
         if not path.exists():
             import secrets
@@ -34,6 +35,7 @@ def read_or_make(path: Path, *, lost: str) -> bytes:
                 os.fsync(file.fileno())
                 with suppress(FileExistsError):
                     path.hardlink_to(file.name)
+        private_files.keep_to_owner(path)
         key = path.read_bytes()
     except OSError as error:
         raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error

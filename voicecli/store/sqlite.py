@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from voicecli import locks
+from voicecli import locks, private_files
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.store import columns
 from voicecli.store.migrations import MIGRATIONS
@@ -86,7 +86,7 @@ class Store:
     def __init__(self, home: Path) -> None:
         self.path = home / "voicecli.sqlite3"
         try:
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_folder(home)
             self._connect()
             self._prepare()
         except VoicecliError:
@@ -103,6 +103,7 @@ class Store:
         while True:
             if not self.path.exists():
                 self._make_file()
+            self._keep_to_owner()
             self._file = self.path.stat()
             self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
             if self.is_there():
@@ -114,9 +115,19 @@ class Store:
         (-shm): a new file would be damaged by that, and gets its own."""
         with locks.folder_locked(self.path.parent):
             if not self.path.exists():
-                for end in ("-wal", "-shm"):
-                    self.path.with_name(self.path.name + end).unlink(missing_ok=True)
-                self.path.touch(mode=0o600)
+                for path in self._logs():
+                    path.unlink(missing_ok=True)
+                private_files.make(self.path)
+
+    def _logs(self) -> list[Path]:
+        """What SQLite has beside the file; it makes them as readable as that."""
+        return [self.path.with_name(self.path.name + end) for end in ("-wal", "-shm")]
+
+    def _keep_to_owner(self) -> None:
+        private_files.keep_to_owner(self.path)
+        for path in self._logs():
+            with suppress(FileNotFoundError):
+                private_files.keep_to_owner(path)
 
     def _prepare(self) -> None:
         self._make_wal()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from voicecli import private_files
 from voicecli.errors import ConfigurationError, Unreachable
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
@@ -56,10 +57,11 @@ def _is_pyngrok(program: Path) -> bool:
 
 
 async def install(on_note: Callable[[str], None]) -> Path:
-    """Download the agent to where pyngrok keeps it. Raises Unreachable."""
+    """Download the agent to where pyngrok keeps it. Raises Unreachable and ConfigurationError."""
     from pyngrok.conf import PyngrokConfig
 
     program = Path(PyngrokConfig().ngrok_path)
+    private_files.refuse_unknown_home(program, hint=f"Install it from {DOWNLOAD}, into a folder of PATH.")
     on_note(f"Downloading the ngrok agent to {program} …")
     try:
         await in_daemon_thread(partial(_download, program))

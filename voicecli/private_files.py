@@ -1,0 +1,76 @@
+"""Files that only their owner may read, and links that somebody else has put in the way."""
+
+import os
+import stat
+from pathlib import Path
+
+from voicecli.errors import ConfigurationError
+
+_OTHERS = 0o077
+_MAX_LINKS = 40  # as in Linux
+
+
+def make_folder(path: Path) -> None:
+    """Make it where it is not there. Raises ConfigurationError for one in a home folder that nobody knows,
+    and OSError."""
+    refuse_unknown_home(path, hint="Set VOICECLI_HOME to a folder that can be written.")
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def refuse_unknown_home(path: Path, *, hint: str) -> None:
+    """Raises ConfigurationError for a path that begins with a ~ which stands for nothing: it would become a
+    folder of that name."""
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        raise ConfigurationError(
+            f"This user (id {os.getuid()}) has no home folder that {path} could be in.", hint=hint
+        )
+
+
+def make(path: Path) -> None:
+    """An empty file where there is none; one that is there is kept to its owner. It is not opened: that would
+    free SQLite's locks on it. Raises ConfigurationError and OSError."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        keep_to_owner(path)
+
+
+def keep_to_owner(path: Path) -> None:
+    """See that nobody else can read or write it from now on. Raises ConfigurationError where that can't be,
+    and where somebody else has put a link in its place; OSError where there is none."""
+    if (link := foreign_link(path, whole=False)) is not None:
+        raise _refusal(f"{link} is a link that somebody else has put there.")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & _OTHERS:
+        try:
+            path.chmod(mode & ~_OTHERS)
+        except PermissionError as error:
+            raise _refusal(f"Others can read {path}, and it belongs to somebody else.") from error
+
+
+def _refusal(words: str) -> ConfigurationError:
+    return ConfigurationError(words, hint="Set VOICECLI_HOME to a folder of yours, or take that away.")
+
+
+def foreign_link(path: Path, *, whole: bool = True) -> Path | None:
+    """The first link that a path leads through, with ``whole`` in any of its folders, too, which belongs
+    neither to this user nor to the system; None where there is none. Raises OSError."""
+    path = path.absolute()
+    place, rest = (Path(path.anchor), [*path.parts[:0:-1]]) if whole else (path.parent, [path.name])
+    links = 0
+    while rest and links < _MAX_LINKS:
+        part = place / rest.pop()
+        try:
+            found = part.lstat()
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISLNK(found.st_mode):
+            place = part.parent.parent if part.name == ".." else part
+            continue
+        if found.st_uid not in (0, os.geteuid()):
+            return part
+        links += 1
+        target = part.readlink()
+        place = Path(target.anchor) if target.is_absolute() else place
+        rest += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+    return None
