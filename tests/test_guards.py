@@ -250,6 +250,16 @@ def test_a_run_whose_lease_is_over_goes_on_unless_another_has_taken_over(world: 
         assert not runs.renew(change, run)
 
 
+def test_alerts_of_long_ago_are_not_looked_at_for_ever(world: World) -> None:
+    for number in range(3):
+        run = world.begin_alert(alert(NUMBER, NUMBER_2))
+        session = f"s-{number}"
+        world.place(alert(NUMBER)[0], session, ended("BUSY", session), run=run)
+        world.end(run)
+    assert world.store.number("SELECT count(DISTINCT run) FROM guards") == 1
+    assert world.store.number("SELECT count(*) FROM runs") == 3
+
+
 def test_a_refused_claim_takes_nothing_over(world: World) -> None:
     stopped = world.begin_alert(alert(NUMBER, NUMBER_2))
     world.kill()

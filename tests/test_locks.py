@@ -4,7 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from voicecli import locks
+from voicecli.errors import ConfigurationError
 from voicecli.locks import Lock, is_held
+from voicecli.store.sqlite import Store
 
 
 def test_a_lock_is_shared_or_held_alone(tmp_path: Path) -> None:
@@ -20,6 +25,19 @@ def test_a_lock_is_shared_or_held_alone(tmp_path: Path) -> None:
     assert Lock.take(path, shared=True) is None
     alone.close(remove=True)
     assert not path.exists()
+
+
+def test_a_folder_that_somebody_has_for_good_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.05)
+    with locks.folder_locked(tmp_path):
+        with pytest.raises(OSError, match="another process has it"):
+            with locks.folder_locked(tmp_path):
+                pass
+        with pytest.raises(ConfigurationError, match="can't be used: another process has it"):
+            Store(tmp_path)
+    Store(tmp_path).close()
 
 
 def test_one_who_was_killed_holds_it_no_longer(tmp_path: Path) -> None:

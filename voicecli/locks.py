@@ -4,6 +4,7 @@ process ends.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import IO, Self
 
 from voicecli import private_files
 from voicecli.errors import StoreFailed
+
+PATIENCE = 2.0  # seconds
 
 
 class Lock:
@@ -49,10 +52,20 @@ class Lock:
 
 @contextmanager
 def folder_locked(folder: Path) -> Iterator[None]:
-    """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError."""
+    """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError, also where somebody
+    has it for longer than PATIENCE: he may have been stopped."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    end = time.monotonic() + PATIENCE
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise OSError(error.errno, "another process has it") from error
+                time.sleep(0.01)
+            else:
+                break
         yield
     finally:
         os.close(descriptor)

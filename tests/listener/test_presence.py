@@ -4,7 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from voicecli.errors import InUse
+from voicecli.listener import presence as presences
 from voicecli.listener.presence import Guest, Presence
+from voicecli.locks import Lock
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 
@@ -58,3 +63,15 @@ def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) ->
     presence = Presence(tmp_path, TWO)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{TWO}"}
     presence.close()
+
+
+def test_a_stopped_process_that_looks_at_its_file_does_not_hang_a_listener(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presences, "PATIENCE", 0.05)
+    stopped = Lock.take(tmp_path / f"listener-{ONE}")
+    assert stopped is not None
+    with pytest.raises(InUse, match="clearing up"):
+        Presence(tmp_path, ONE)
+    stopped.close()
+    Presence(tmp_path, ONE).close()

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from voicecli.errors import StoreFailed
-from voicecli.locks import Lock, is_held
+from voicecli.errors import InUse, StoreFailed
+from voicecli.locks import PATIENCE, Lock, is_held
 from voicecli.untrusted import json_object, text
 
 _NAME = "listener-{}"
@@ -47,10 +47,16 @@ def running(home: Path) -> list[RunningListener]:
 
 class Presence:
     """A listener's own: from now until ``close`` others of this machine can find it by its ``instance``, and
-    ask it at ``url`` with the key."""
+    ask it at ``url`` with the key. Raises StoreFailed and InUse."""
 
     def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
+        end = time.monotonic() + PATIENCE
         while (alive := Lock.take(home / _NAME.format(instance))) is None:
+            if time.monotonic() > end:
+                raise InUse(
+                    "Another voicecli on this machine has been clearing up for too long.",
+                    hint="Has it been stopped (Ctrl-Z)? Let it go on, or end it.",
+                )
             time.sleep(0.01)  # another one clears up, and looks whether this is left over
         self._alive = alive
         with suppress(OSError):  # then it is found all the same, and not asked

@@ -6,14 +6,13 @@ refuses to set a webhook because one is set, that one is deleted first.
 
 import hashlib
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli import api
+from voicecli import api, interrupts
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
@@ -74,7 +73,7 @@ def ignored(
     try:
         if not wanted or not look():
             return []
-        time.sleep(LIST_AGAIN_AFTER)
+        interrupts.sleep(LIST_AGAIN_AFTER)
         return look()
     except VoicecliError:
         return []
@@ -277,7 +276,7 @@ class Registration:
         failures = {} if self._observed is not None else self._set_again(found)
         after, accepted = found, [kind for kind, failure in failures.items() if failure is None]
         for pause in (0.0, LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
-            time.sleep(pause)
+            interrupts.sleep(pause)
             with suppress(VoicecliError):
                 now = self._list()
                 after = {kind: self._compare(kind, now) for kind in found}

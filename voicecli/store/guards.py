@@ -124,8 +124,8 @@ class Guards:
     def _refuse_held(
         self, change: Change, request: CallRequest, fingerprints: Sequence[bytes], once: Once
     ) -> None:
-        """Within a ``store.change()``. Raises PlacedBefore where the call is held. A run whose lease is over
-        gives up what it held: it can't go on, should it still live."""
+        """Within a ``store.change()``. Raises PlacedBefore where the call is held. A run that holds it no
+        longer gives up all it had: it can't go on, should it still live."""
         same, parameters = _same(request, fingerprints)
         of = (*self._account, *parameters)
         query = (
@@ -137,6 +137,7 @@ class Guards:
             which = "WHERE run = ? ORDER BY placed DESC"
             self._refuse_where_held(attempts_where(self._store, which, (run.id,)), run, once, joint=True)
             runs.end(change, run.id)
+            change("DELETE FROM guards WHERE run = ?", (run.id,))
         which = (
             f"WHERE base_url = ? AND subaccount = ? AND {same}"  # noqa: S608
             " AND (run IS NULL OR run NOT IN (SELECT run FROM guards))"

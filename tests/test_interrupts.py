@@ -1,0 +1,182 @@
+"""A signal takes effect where the program waits or looks, at once where it waits, and nowhere else."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import pytest
+from conftest import NUMBER
+from raw_server import http, server
+
+from voicecli import Client, interrupts, voice_message
+from voicecli.errors import Unreachable
+
+INT = signal.SIGINT
+
+
+@pytest.fixture(autouse=True)
+def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing has been noted, and SIGUSR1 is noted as Ctrl-C."""
+    monkeypatch.setattr(interrupts, "_signals", interrupts._Signals())
+    before = signal.signal(signal.SIGUSR1, lambda _number, _frame: interrupts.note(INT))
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+@contextmanager
+def interrupted_when(entered: threading.Event) -> Iterator[None]:
+    """A signal comes after that, in the midst of what the main thread waits for."""
+
+    def send() -> None:
+        entered.wait(10)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        yield
+    assert caught.value.args == (INT,)
+    sender.join()
+
+
+def test_a_signal_is_noted_and_raises_nothing_until_somebody_looks() -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert interrupts.is_noted()
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
+    assert not interrupts.is_noted()
+    interrupts.check()
+
+
+@pytest.mark.parametrize("wait", [lambda: interrupts.sleep(10), lambda: interrupts.in_thread(lambda: None)])
+def test_what_was_noted_before_ends_a_wait_at_once(wait: Callable[[], None]) -> None:
+    interrupts.note(INT)
+    with pytest.raises(KeyboardInterrupt):
+        wait()
+
+
+def test_a_message_on_what_has_happened_is_not_cut_off_by_what_was_noted_before() -> None:
+    interrupts.note(INT)
+    with interrupts.waiting(noted=False):
+        pass
+    assert interrupts.is_noted()
+
+
+def test_who_presses_twice_within_a_second_presses_once() -> None:
+    interrupts.note(INT)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
+    interrupts.note(INT)
+    assert not interrupts.is_noted()
+    interrupts._signals.last -= interrupts.IMPATIENCE
+    interrupts.note(INT)
+    assert interrupts.is_noted()
+
+
+def test_other_threads_are_not_interrupted() -> None:
+    interrupts.note(INT)
+
+    def work() -> str:
+        interrupts.check()
+        interrupts.sleep(0)
+        return "done"
+
+    done: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=lambda: done.put(work())).start()
+    assert done.get(timeout=10) == "done"
+    assert interrupts.is_noted()
+
+
+def test_what_goes_wrong_in_a_thread_is_raised_where_it_is_waited_for() -> None:
+    with pytest.raises(ZeroDivisionError):
+        interrupts.in_thread(lambda: 1 / 0)
+
+
+# -- in the midst of a request -----------------------------------------------------------------------
+
+
+def client(url: str, on_retry: Callable[[str, float], None] | None = None) -> Client:
+    return Client(
+        api_key="k" * 20,
+        subaccount_id="sub",
+        base_url=url,
+        request_timeout=30,
+        retries=5,
+        on_retry=on_retry,
+    )
+
+
+REQUEST = voice_message(NUMBER, "hi", source="+33199000000")
+
+
+def test_while_a_name_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, over = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        entered.set()
+        over.wait(10)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with client("https://voice.example") as the_client:
+        with interrupted_when(entered):
+            the_client.call(REQUEST)
+        assert the_client.in_doubt is None
+    over.set()
+
+
+def test_while_the_answer_is_waited_for() -> None:
+    entered = threading.Event()
+
+    def silent(connection: socket.socket) -> None:
+        entered.set()
+        connection.recv(1)
+
+    with server(silent) as (url, requests), client(url) as the_client:
+        with interrupted_when(entered):
+            the_client.call(REQUEST)
+        assert the_client.in_doubt is not None
+        assert "may have been placed" in the_client.in_doubt.message
+        assert len(requests) == 1
+
+
+def test_while_8x8_asks_to_wait() -> None:
+    entered = threading.Event()
+    limited = http("429 Too Many Requests", b"", "Retry-After: 30")
+    with (
+        server(lambda connection: connection.sendall(limited)) as (url, requests),
+        client(url, on_retry=lambda _reason, _seconds: entered.set()) as the_client,
+    ):
+        with interrupted_when(entered):
+            the_client.call(REQUEST)
+        assert the_client.in_doubt is None
+        assert len(requests) == 1
+
+
+def test_what_was_noted_before_lets_nothing_leave() -> None:
+    with server(lambda _: None) as (url, requests), client(url) as the_client:
+        interrupts.note(INT)
+        with pytest.raises(KeyboardInterrupt):
+            the_client.call(REQUEST)
+    assert requests == []
+
+
+def test_a_request_of_another_thread_does_not_leave_either() -> None:
+    found: SimpleQueue[BaseException] = SimpleQueue()
+    with server(lambda _: None) as (url, requests), client(url) as the_client:
+
+        def work() -> None:
+            try:
+                the_client.call(REQUEST)
+            except Unreachable as error:
+                found.put(error)
+
+        interrupts.note(INT)
+        the_client.stop()
+        threading.Thread(target=work).start()
+        assert isinstance(found.get(timeout=10), Unreachable)
+    assert not any(requests), "it has only connected"
