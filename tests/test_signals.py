@@ -24,21 +24,25 @@ RUNS = 2_000
 NUMBERS = (signal.SIGINT,) * 6 + (signal.SIGTERM, signal.SIGHUP)
 KILLED = (-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
 WORKERS = 2
+LATE = 400  # calls of functions from connecting to the end
 INSTALLED = Path(sys.executable).parent / "voicecli"
 COUNTING = """
 import atexit, os, sys
-count, number, report = map(int, sys.argv.pop(1).split(","))
+count, late, number, report = map(int, sys.argv.pop(1).split(","))
 seen, connects = 0, False
 
 def audit(event, arguments):
-    global connects
-    connects |= event == "socket.connect"
+    global connects, seen
+    if event == "socket.connect" and not connects:
+        connects = True
+        if late:
+            seen = 0
 
 def profile(frame, event, argument):
     global seen
     if event in ("call", "c_call"):
         seen += 1
-        if seen == count:
+        if seen == count and connects >= late:
             sys.setprofile(None)
             os.write(report, b"after" if connects else b"before")
             os.kill(os.getpid(), number)
@@ -54,9 +58,9 @@ from voicecli.__main__ import main
 sys.setprofile(profile)
 main()
 """
-"""The program, which sends itself a signal as its main thread comes to call for the so manieth time: a Python
-function or one in C, so also in the midst of an import. Reports whether it had begun to connect; without a
-count, how many calls there are."""
+"""The program, which sends itself a signal when its main thread calls a function, of Python or C, for the n-th
+time: also in the midst of an import. ``late`` counts from when it connects. Reports whether it had connected;
+without a count, how many calls there are."""
 
 
 @dataclass
@@ -111,9 +115,10 @@ class Interrupter:
         if seed % 2:
             done = self._after(seed, dice.uniform(0, 1.1 * self.span), number, message_id)
         else:
-            count = dice.randint(1, self.calls)
-            (code, out, err), report = self._counted(count, number, message_id)
-            moment = f"{number.name} at call {count:,}"
+            late = dice.random() < 0.5
+            count = dice.randint(1, LATE if late else self.calls)
+            (code, out, err), report = self._counted(count, number, message_id, late=late)
+            moment = f"{number.name} at call {count:,}{' after it connects' if late else ''}"
             done = Interrupted(seed, moment, message_id, code, out, err, report != b"before")
         verdict = self._verdict(done)
         with self._lock:
@@ -144,10 +149,10 @@ class Interrupter:
         return Interrupted(seed, moment, message_id, process.returncode, out, err, has_arrived, delay)
 
     def _counted(
-        self, count: int, number: signal.Signals, message_id: str
+        self, count: int, number: signal.Signals, message_id: str, *, late: bool = False
     ) -> tuple[tuple[int, str, str], bytes]:
         reading, writing = os.pipe()
-        program = ["-c", COUNTING, f"{count},{int(number)},{writing}"]
+        program = ["-c", COUNTING, f"{count},{int(late)},{int(number)},{writing}"]
         with self._started(program, message_id, pass_fds=(writing,)) as process:
             out, err = process.communicate(timeout=DEADLINE)
         os.close(writing)
