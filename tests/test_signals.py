@@ -181,7 +181,8 @@ class Interrupter:
             return "interrupted, with its session"
         assert done.out == "", f"{done}"
         if "may have been placed" in done.err:
-            assert done.had_connected, f"told wrongly: {done}"
+            # After a time, the request may leave while the signal is on its way to the program.
+            assert done.had_connected or done.delay < math.inf, f"told wrongly: {done}"
             assert row is not None, f"told wrongly: {done}"
             assert row[0] == "unknown", f"{row}: {done}"
             return "interrupted: may have been placed"
