@@ -226,10 +226,9 @@ class Listener:
         if self._credentials is None:
             return True
         scheme, blank, rest = given.strip().partition(" ")
-        known = (
-            f"{scheme.lower()} {rest.lstrip()}" if blank else scheme
-        )  # a scheme has any case (RFC 9110, 11.1)
-        proof = known.encode(errors="replace")
+        if blank:
+            given = f"{scheme.lower()} {rest.lstrip()}"  # a scheme has any case (RFC 9110, 11.1)
+        proof = given.encode(errors="replace")
         fits = False
         for credential in self._credentials:  # all are compared, so that the time taken tells nothing
             fits |= hmac.compare_digest(proof, credential)
