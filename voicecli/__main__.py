@@ -47,10 +47,8 @@ def _end_beside_threads(code: int) -> None:
     import atexit
     import os
 
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.main_thread():
-            thread.join()
-    atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to have it done
+    threading._shutdown()  # noqa: SLF001 - as the interpreter does it: it waits for the other threads
+    atexit._run_exitfuncs()  # noqa: SLF001
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

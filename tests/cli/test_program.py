@@ -127,6 +127,7 @@ def test_a_thread_that_is_left_at_work_is_not_cleared_up_beneath() -> None:
     """All that was printed is out, what was to be done at the end is done, and the code is right."""
     program = """
 import atexit, sys, threading
+from concurrent.futures import ThreadPoolExecutor
 from voicecli import __main__
 from voicecli.cli import app
 
@@ -135,6 +136,7 @@ class Remains:
 
 def run(_):
     threading.Thread(target=threading.Event().wait, daemon=True).start()
+    ThreadPoolExecutor(1).submit(int)
     atexit.register(print, "at the end")
     sys.modules["remains"] = Remains()
     print("the answer")
