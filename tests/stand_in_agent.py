@@ -157,6 +157,7 @@ class Agent:
         os._exit(1)
 
     def run(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {LOSE_SESSION, GO_OFFLINE})  # in all threads: see the end
         faults = self.faults
         if faults.silent:
             while True:
@@ -192,10 +193,11 @@ class Agent:
             self.log("eror", "failed to reconnect session", obj="tunnels.session", err=error)
             time.sleep(0.05)
         self.start_session()
-        signal.signal(LOSE_SESSION, lambda *_: threading.Thread(target=self.lose_session_for_ever).start())
-        signal.signal(GO_OFFLINE, lambda *_: self.go_offline())
         while True:
-            signal.pause()
+            if signal.sigwait({LOSE_SESSION, GO_OFFLINE}) == LOSE_SESSION:
+                threading.Thread(target=self.lose_session_for_ever).start()
+            else:
+                self.go_offline()
 
     def start_session(self) -> None:
         self.log("info", "client session established", obj="tunnels.session")

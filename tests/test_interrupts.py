@@ -1,11 +1,13 @@
 """A signal takes effect where the program waits or looks, at once where it waits, and nowhere else."""
 
+import io
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -13,6 +15,10 @@ from conftest import NUMBER
 from raw_server import http, server
 
 from voicecli import Client, interrupts, voice_message
+from voicecli.cli import files
+from voicecli.cli import interrupts as handlers
+from voicecli.cli.app import run
+from voicecli.cli.context import Context
 from voicecli.errors import Unreachable
 
 INT = signal.SIGINT
@@ -94,6 +100,45 @@ def test_other_threads_are_not_interrupted() -> None:
 def test_what_goes_wrong_in_a_thread_is_raised_where_it_is_waited_for() -> None:
     with pytest.raises(ZeroDivisionError):
         interrupts.in_thread(lambda: 1 / 0)
+
+
+def test_what_was_noted_before_keeps_an_event_loop_from_beginning_its_work() -> None:
+    async def work() -> None:
+        pytest.fail("it has begun")
+
+    before = {number: signal.getsignal(number) for number in handlers.SIGNALS}
+    interrupts.note(INT)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            handlers.run(work())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert caught.value.args == (INT,)
+
+
+def test_what_deletes_step_by_step_ends_between_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(*_: object) -> Iterator[tuple[int, int]]:
+        yield 1, 0
+        interrupts.note(INT)
+        yield 1, 0
+        pytest.fail("it goes on")
+
+    monkeypatch.setattr("voicecli.cli.prune.retention.prune", steps)
+    err = io.StringIO()
+    code = run(["prune", "--older-than", "1d"], Context(stdin=None, stdout=io.StringIO(), stderr=err))
+    assert (code, err.getvalue()) == (130, "Error: Interrupted.\n")
+
+
+def test_a_file_that_is_half_written_when_a_signal_comes_is_none(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        interrupts.note(INT)
+        yield b" and half"
+
+    with pytest.raises(KeyboardInterrupt):
+        files.replace(files.target(str(tmp_path / "x.csv")), pieces())
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- in the midst of a request -----------------------------------------------------------------------

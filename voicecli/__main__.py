@@ -21,6 +21,7 @@ def main() -> None:
         code = run(sys.argv[1:])
         ignore()  # the answer is out: nothing is left to interrupt
         gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
+        _end_beside_threads(code)
         sys.exit(code)
     except KeyboardInterrupt:  # before signals are noted; ``run`` sees to all others
         sys.exit(130)
@@ -35,6 +36,26 @@ def _note_signals() -> None:
         number = getattr(_signal, name, None)  # Windows has no SIGHUP
         if number is not None and _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
             _signal.signal(number, lambda number, _frame: interrupts.note(number))
+
+
+def _end_beside_threads(code: int) -> None:
+    """End the process at once where a thread is still at work that nobody waits for, such as a request that
+    was interrupted: the interpreter can crash when it clears up beneath it (SIGSEGV in place of the code)."""
+    threading = sys.modules.get("threading")
+    if threading is None or not any(thread.daemon for thread in threading.enumerate()):
+        return
+    import atexit
+    import os
+
+    threading._shutdown()  # noqa: SLF001 - as the interpreter does it: it waits for the other threads
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass  # it has been told where that matters
+    os._exit(code)
 
 
 if __name__ == "__main__":

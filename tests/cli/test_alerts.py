@@ -127,7 +127,9 @@ class Cron:
                 yield from self._wrong_end(case)
                 lives = self._run_lives()
                 why = self._truth()
-                if lives:
+                if lives:  # as long as its lease, and no longer
+                    until = time.time_ns() // 1000 + 5 * MINUTE
+                    self._change(f"UPDATE runs SET lease_until = {until} WHERE lease_until > 0")
                     yield from self._wrong_refusal("confirmed" if why == "confirmed" else "running")
                     self._change("UPDATE runs SET lease_until = 1 WHERE lease_until > 0")
             if why:
@@ -161,7 +163,7 @@ class Cron:
         self.forgetful.loses = case.ending is Ending.SUMMARY_LOST
         hurried = case.ending in (Ending.OUT_OF_TIME, Ending.SUMMARY_LOST)
         with self._started(case.numbers, "1s" if hurried else "20s") as process, ExitStack() as stack:
-            start = time.monotonic()
+            start, runs = time.monotonic(), self._runs()
             pending = case.ending in (Ending.KILLED, Ending.INTERRUPTED, Ending.LOCKED)
             quiet = 0.0
             while process.poll() is None:
@@ -175,9 +177,10 @@ class Cron:
                             process.send_signal(signal.SIGINT)
                         case _:
                             stack.enter_context(self._locked())
-                quiet = (quiet or time.monotonic()) if self._may_stay(case, start) else 0.0
+                quiet = (quiet or time.monotonic()) if self._may_stay(case, start, runs) else 0.0
                 if quiet and time.monotonic() - quiet > 2.0:
                     process.send_signal(signal.SIGINT)
+                    quiet += 1.5  # a person presses it again, and again
                 time.sleep(0.02)
             out, err = process.communicate(timeout=DEADLINE)
             if case.ending is Ending.LOCKED and not pending:
@@ -187,10 +190,10 @@ class Cron:
                 assert (again.returncode, len(self.forgetful.requested)) == (3, before), refusal
         return Finished(process.returncode, out, err)
 
-    def _may_stay(self, case: Case, start: float) -> bool:
+    def _may_stay(self, case: Case, start: float, runs: int) -> bool:
         """Whether it waits for the answer to a question of which nothing is heard any more."""
         if case.ending is Ending.SUMMARY_LOST:
-            over = bool(self._rows("SELECT 1 FROM calls")) and not self._run_lives()
+            over = self._runs() > runs and not self._run_lives()
         else:
             late = time.monotonic() - start > 2 * LONGEST
             over = case.ending in (Ending.INTERRUPTED, Ending.LOCKED) and late
@@ -234,9 +237,9 @@ class Cron:
             Ending.NOBODY: {16},
             Ending.OUT_OF_TIME: {8},
             Ending.SUMMARY_LOST: {8},
-        }.get(case.ending, set(range(-signal.SIGKILL, 131)) - {9})
+        }.get(case.ending, {-signal.SIGKILL, *range(131)} - {9})
         if done.code not in right:
-            yield f"exit code {done.code} instead of {sorted(right)}: {done.err}"
+            yield f"exit code {done.code} after {case.ending}: {done.err}"
         if right <= {0, 8, 16} and len(self.forgetful.requested) == before:
             yield "nobody was called"
 
@@ -285,6 +288,11 @@ class Cron:
     def _events(self) -> list[tuple[str, str, Any]]:
         found = self._rows("SELECT session, type, body FROM events ORDER BY id")
         return [(session, kind, json.loads(body)) for session, kind, body in found]
+
+    def _runs(self) -> int:
+        """How many there have been; ``--once`` that is refused begins none."""
+        [(number,)] = self._rows("SELECT coalesce(max(id), 0) FROM runs")
+        return int(number)
 
     def _run_lives(self) -> bool:
         return bool(self._rows("SELECT 1 FROM runs WHERE lease_until > ?", time.time_ns() // 1000))

@@ -121,3 +121,29 @@ def test_the_installed_command_and_python_m_are_the_same_program(run: Program) -
     installed = Path(sys.executable).parent / "voicecli"
     done = subprocess.run([installed, "call", "--help"], capture_output=True, text=True, check=True)
     assert done.stdout == run("call", "--help").out
+
+
+def test_a_thread_that_is_left_at_work_is_not_cleared_up_beneath() -> None:
+    """All that was printed is out, what was to be done at the end is done, and the code is right."""
+    program = """
+import atexit, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from voicecli import __main__
+from voicecli.cli import app
+
+class Remains:
+    def __del__(self): print("cleared up")
+
+def run(_):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    ThreadPoolExecutor(1).submit(int)
+    atexit.register(print, "at the end")
+    sys.modules["remains"] = Remains()
+    print("the answer")
+    return 16
+
+app.run = run
+__main__.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (16, "the answer\nat the end\n")

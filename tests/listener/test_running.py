@@ -139,6 +139,8 @@ async def test_keys_do_not_arrive_where_the_webhook_has_no_token(tmp_path: Path)
 
 async def test_a_tunnel_that_is_down_is_told(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
+        world.service.public_url = f"http://127.0.0.1:{free_port()}"
+        world.targets["VSS"] = Target("VSS", webhook_url(world.service.public_url, "VSS"), True, TOKEN)
         world.service.tunnel_is_up, world.service.tunnel_trouble = False, "the agent has ended"
         with pytest.raises(
             ConfigurationError, match=r"VSS events\. Its tunnel is down: the agent has ended\."

@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from voicecli import interrupts
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.asked import Asked
@@ -29,6 +30,7 @@ def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
     if not dry_run:
         journals.sweep(store)
     for broadcast in list(journals.newest_first(store)):
+        interrupts.check()
         try:
             journal = Journal.open(store, broadcast)
         except (InUse, InvalidInput):  # it takes in what is reported itself; or it was deleted just now

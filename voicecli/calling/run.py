@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicecli.errors import VoicecliError
 from voicecli.store import runs
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import LOCK_PATIENCE, Store
 
 
 class Run:
@@ -18,13 +18,15 @@ class Run:
         self.joint = joint
         self._home = home
         self._over = threading.Event()
-        threading.Thread(target=self._renew, daemon=True).start()
+        self._renewing = threading.Thread(target=self._renew, daemon=True)
+        self._renewing.start()
 
     def end(self) -> None:
         """From now on only its calls count, as they have ended; where that can't be written, as soon as its
         lease is over."""
         if not self._over.is_set():
             self._over.set()
+            self._renewing.join(LOCK_PATIENCE)
             with suppress(VoicecliError), Store(self._home) as store, store.change() as change:
                 runs.end(change, self.number)
 

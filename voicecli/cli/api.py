@@ -127,7 +127,7 @@ def _body(context: Context, data: str) -> Json:
     """Raises InvalidInput for what is no JSON object."""
     from_elsewhere = data == "-" or data.startswith("@")
     text = context.read_text(data.removeprefix("@")) if from_elsewhere else data
-    document = untrusted.json_object(text.encode(errors="replace"))
+    document = untrusted.json_object(text.encode(errors="surrogatepass"))
     if document is None:
         raise InvalidInput(
             "--data must be a JSON object.", hint='Such as \'{"type": "VSS"}\', or @FILE for one in a file.'

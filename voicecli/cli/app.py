@@ -1,5 +1,6 @@
 """The command list, and the one place that turns errors into exit codes."""
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -61,7 +62,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
             return ExitCode.USAGE  # nothing was asked for, and the help is on the screen
         if "--json" in arguments:  # the parser may have stopped before it came to that
             context.format = "json"
-        return fail(context, _usage_error(error))
+        return fail(context, _explained(_usage_error(error), arguments))
     except SystemExit as ended:
         if not is_help or ended.code != 1:
             raise
@@ -70,7 +71,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return fail(context, context.interrupted())
     except VoicecliError as error:
-        return fail(context, error)
+        return fail(context, _explained(error, arguments))
     except OSError as error:  # the help on a full disk, say
         context.output.give_up()
         return fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
@@ -78,6 +79,22 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         kind = type(error).__name__
         fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
         return fail(context, fault, error)
+
+
+def _explained(error: VoicecliError, arguments: Sequence[str]) -> VoicecliError:
+    """The error; where it is about what was asked for, with a word on arguments that are no text under this
+    locale. Python carries their bytes as surrogates, so that a file of such a name can be found (PEP 383)."""
+    unreadable = [number for number, text in enumerate(arguments, 1) if re.search("[\ud800-\udfff]", text)]
+    if unreadable and isinstance(error, InvalidInput):
+        encoding = sys.getfilesystemencoding()
+        advice = (
+            "write it in UTF-8, as your terminal may not do"
+            if encoding == "utf-8"
+            else "set LC_ALL to a UTF-8 locale, such as C.UTF-8"
+        )
+        why = f"Argument {unreadable[0]} is no text in {encoding}, the encoding of this locale: {advice}."
+        error.hint = f"{why} {error.hint}".rstrip()
+    return error
 
 
 def _usage_error(error: typer.TyperException) -> InvalidInput:

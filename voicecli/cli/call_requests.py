@@ -60,7 +60,7 @@ def _number(word: str, asked: CallOptions) -> phone.PhoneNumber:
     try:
         return phone.parse(word, asked.region, any_number=asked.any_number)
     except InvalidInput as error:
-        if not phone.looks_like_one(word):
+        if not any(map(str.isdigit, word)):
             error.hint += " It comes first; the message comes second, in quotes."
         if len(asked.words) > 1:
             error.hint += " A number with blanks goes in quotes; several numbers are arguments of their own."

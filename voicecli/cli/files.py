@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicecli import private_files
+from voicecli import interrupts, private_files
 from voicecli.errors import InvalidInput, OutputFailed
 
 
@@ -44,6 +44,7 @@ def replace(target: Target, pieces: Iterator[bytes]) -> None:
         ) as file:
             temporary = Path(file.name)
             for piece in pieces:
+                interrupts.check()
                 file.write(piece)
         temporary.replace(target.file)
         temporary = None

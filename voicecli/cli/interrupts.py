@@ -57,11 +57,13 @@ def run(work: Coroutine[object, object, T], requests: "EndRequests | None" = Non
         # Not by the loop: as it takes its own handlers away, a second signal would find the system's.
         wanted = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
         before = {number: signal.signal(number, stop) for number in wanted}
-        if (noted := interrupts.taken()) is not None:
-            stop(noted)
         try:
+            if (noted := interrupts.taken()) is not None:
+                stop(noted)
+                await asyncio.sleep(0)  # it ends here: nothing of the work is begun
             return await work
         finally:
+            work.close()
             if first is None:
                 for number, handler in before.items():
                     signal.signal(number, handler)

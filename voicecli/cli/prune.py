@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from voicecli import interrupts
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.cli import context as contexts
 from voicecli.cli import options
@@ -41,6 +42,7 @@ def prune(
             events, calls = retention.older(store, before)
         else:
             for more_events, more_calls in retention.prune(store, before):
+                interrupts.check()
                 events, calls = events + more_events, calls + more_calls
                 context.output.progress(f"Deleted {retention.counted(events, calls)}")
     what = f"{retention.counted(events, calls)} from before {moment(before)}"

@@ -76,20 +76,20 @@ def find_listener(
     if not states:
         return Search(webhooks, None)
     ask = cache(health.ask)
-    ways = [_Way.of(kind, webhooks.get(kind), states, account, ask) for kind in needed]
-    if all(way.listener is not None and way.trouble is None for way in ways):
-        listener = next(way.listener for way in ways if way.listener is not None)
+    destinations = [_Destination.of(kind, webhooks.get(kind), states, account, ask) for kind in needed]
+    if all(one.listener is not None and one.trouble is None for one in destinations):
+        listener = next(one.listener for one in destinations if one.listener is not None)
         guest = Guest.of(home, listener.instance)
         found = None if guest is None else ReliedUpon(guest, listener.instance, listener.doubt())
         return Search(webhooks, found)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
-    if not in_the_way and all(way.listener is None for way in ways):
+    if not in_the_way and all(one.listener is None for one in destinations):
         return Search(webhooks, None)
-    bad = next(way for way in ways if way.listener is None or way.trouble is not None)
-    raise bad.error(next(iter(in_the_way), states[0]))
+    bad = next(one for one in destinations if one.listener is None or one.trouble is not None)
+    raise bad.error(bad.listener or next(iter(in_the_way), states[0]))
 
 
-class _Way(NamedTuple):
+class _Destination(NamedTuple):
     """Which listener of this machine the webhook of a type leads to, and why its events do not arrive."""
 
     type: str
@@ -105,7 +105,7 @@ class _Way(NamedTuple):
         states: Sequence[ListenerState],
         account: AccountId,
         ask: Callable[[str], health.Health],
-    ) -> "_Way":
+    ) -> "_Destination":
         address = None if webhook is None else health.behind(webhook.url)
         if webhook is None or address is None:
             return cls._lost(kind, webhook, states, account)
@@ -114,17 +114,16 @@ class _Way(NamedTuple):
         listener = reached or next((one for one in states if one.public_url == address), None)
         if listener is None:
             return cls._lost(kind, webhook, states, account)
-        if listener.unreachable is not None:
-            return cls(kind, listener, listener.unreachable)
         if reached is None:
-            return cls(kind, listener, f"{address} does not lead to it: {answer.trouble}.")
+            trouble = listener.unreachable or f"{address} does not lead to it: {answer.trouble}."
+            return cls(kind, listener, trouble)
         check = check_webhook(kind, webhook, [webhook.url], needs_token=listener.needs_token)
         return cls(kind, listener, None if check.is_ok else check.words, check)
 
     @classmethod
     def _lost(
         cls, kind: str, webhook: Webhook | None, states: Sequence[ListenerState], account: AccountId
-    ) -> "_Way":
+    ) -> "_Destination":
         """It leads to none; perhaps it should."""
         wanting = [one for one in states if one.account == account and one.wants(kind)]
         if not wanting:

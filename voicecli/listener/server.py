@@ -151,6 +151,7 @@ class Listener:
         """Take no more, and finish what is in flight."""
         if self._runner is not None:
             await self._runner.cleanup()
+        self._show_all()
         if late := [*self._late]:
             plural = " that was" if len(late) == 1 else "s that were"
             self._trouble(f"{len(late):,} VCA event{plural} answered could not be kept.")
@@ -225,10 +226,9 @@ class Listener:
         if self._credentials is None:
             return True
         scheme, blank, rest = given.strip().partition(" ")
-        known = (
-            f"{scheme.lower()} {rest.lstrip()}" if blank else scheme
-        )  # a scheme has any case (RFC 9110, 11.1)
-        proof = known.encode(errors="replace")
+        if blank:
+            given = f"{scheme.lower()} {rest.lstrip()}"  # a scheme has any case (RFC 9110, 11.1)
+        proof = given.encode(errors="replace")
         fits = False
         for credential in self._credentials:  # all are compared, so that the time taken tells nothing
             fits |= hmac.compare_digest(proof, credential)

@@ -70,12 +70,7 @@ class Record(NamedTuple):
 
 def plain_row(columns: Sequence[Column], cells: Sequence[str]) -> str:
     """One line, whatever is in the cells."""
-    line = _aligned(columns, cells)
-    return line if line.isprintable() else _aligned(columns, [visible(cell) for cell in cells])
-
-
-def _aligned(columns: Sequence[Column], cells: Sequence[str]) -> str:
-    pairs = zip(columns, cells, strict=True)
+    pairs = zip(columns, map(visible, cells), strict=True)
     return "  ".join([cell.ljust(column.width) for column, cell in pairs]).rstrip()
 
 

@@ -1,22 +1,35 @@
 """What comes from outside is shown, never obeyed."""
 
 import json
+import re
 import unicodedata
+
+MAX_MARKS = 5  # marks in a row above or below one letter: no script needs more
+# Letters and marks that nothing is seen of: fillers of Hangul, Khmer's inherent vowels, and their like.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
+_UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+# Where marks and invisible letters are: quicker to rule out than each character is to look at.
+_MAY_HIDE = re.compile("[\u0300-\u1fff\u20d0-\u20ff\u2800\u2ce0-\U0010ffff]")
 
 
 def visible(text: str, *, lines: bool = False) -> str:
     r"""The text with whatever a terminal might obey, or nobody can see, written as an escape (``\u001b``).
 
-    That is control and format characters (escape sequences, bidirectional overrides), surrogates and
-    line separators; ``lines`` keeps line breaks.
+    That is control and format characters (escape sequences, bidirectional overrides), surrogates and line
+    separators, letters that have no shape, and marks piled up on one letter beyond MAX_MARKS, which would
+    cover the lines around. ``lines`` keeps line breaks.
     """
-    if text.isprintable():  # in Python's sense, which is stricter than ours
+    # Printable in Python's sense, which is stricter than ours but for marks and shapes.
+    if text.isprintable() and (text.isascii() or not _MAY_HIDE.search(text)):
         return text
-    return "".join(c if _harmless(c) or (lines and c == "\n") else _escaped(c) for c in text)
-
-
-def _harmless(character: str) -> bool:
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    shown, marks = [], 0
+    for character in text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        hidden = category in _UNSAFE or character in _INVISIBLE or marks > MAX_MARKS
+        keep = not hidden or (lines and character == "\n")
+        shown.append(character if keep else _escaped(character))
+    return "".join(shown)
 
 
 def _escaped(character: str) -> str:
