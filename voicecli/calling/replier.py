@@ -59,7 +59,7 @@ class CallReplier:
 
     async def __aenter__(self) -> Self:
         await self._undo.enter_async_context(entered(self._other))
-        self._store = self._undo.enter_context(Store(self._home))
+        self._store = self._undo.enter_context(Store(self._home, fitted_before=True))
         return self
 
     async def __aexit__(
@@ -99,7 +99,7 @@ class CallReplier:
             raise RuntimeError("the replier was not entered")
         if not self._store.is_there():
             with suppress(ConfigurationError):
-                now = self._undo.enter_context(Store(self._home))
+                now = self._undo.enter_context(Store(self._home, fitted_before=True))
                 self._store, self._removed = now, self._store
         return self._store
 
