@@ -125,11 +125,12 @@ ENDINGS: list[tuple[str, str | None, list[dict[str, Any]], str]] = [
 @pytest.mark.parametrize("number", range(len(ENDINGS)), ids=[ending[0] for ending in ENDINGS])
 def test_what_ended_without_being_taken_can_be_placed_again(world: World, number: int) -> None:
     _, asks, events, words = ENDINGS[number]
-    in_a_run, placed = number % 2 == 1, now()
+    in_a_run = number % 2 == 1
     run = world.begin_alert([message(message_id="m-1")], None) if in_a_run else None
     world.place(message(message_id="m-1"), SESSION, *events, run=run, asks=asks)
     if run is not None:
         world.kill()
+    placed = world.store.number("SELECT placed FROM calls")
     told = world.held(message(message_id="m-1", text="Other words"))
     if not words:
         assert told == ""
@@ -187,7 +188,7 @@ def test_a_run_that_lives_holds_all_its_calls(world: World) -> None:
     ):
         told = world.held(*requests)
         assert f"is still running (process {PROCESS} since " in told
-        assert "when that has ended, unless somebody takes it" in told
+        assert "when that has ended, unless somebody takes it; if that was killed, at " in told
     assert world.held(*alert(NUMBER, NUMBER_3, name="another")) == ""
 
 
@@ -288,7 +289,8 @@ def test_programs_are_told_the_same(
     data = caught.value.data()
     assert fields.items() <= data.items()
     assert str(data["at"]).endswith("Z")
-    assert data["guardUntil"] is None or str(data["at"]) < str(data["guardUntil"])
+    assert (data["guardUntil"] is None) == (data["leaseUntil"] is not None)
+    assert str(data["at"]) < str(data["guardUntil"] or data["leaseUntil"])
 
 
 def test_what_tells_that_somebody_took_it_is_not_deleted_before_its_time(world: World) -> None:

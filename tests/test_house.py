@@ -60,11 +60,14 @@ LIBRARIES = {
 }
 
 
+TREES = {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
 def imports() -> Iterator[tuple[str, str]]:
     """Every import in the package: the module's dotted name, and what it imports."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path, tree in TREES.items():
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 yield from ((module, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -80,7 +83,8 @@ def room(module: str) -> str:
 
 
 ROOT_NAMES = {f"voicecli.{name}" for name in voicecli.__all__}
-OURS = [(importer, imported) for importer, imported in imports() if imported.startswith("voicecli.")]
+IMPORTS = list(imports())
+OURS = [(importer, imported) for importer, imported in IMPORTS if imported.startswith("voicecli.")]
 
 
 def test_every_room_is_on_a_floor() -> None:
@@ -96,14 +100,14 @@ def test_a_module_imports_only_from_its_floor_and_below() -> None:
 
 
 def test_no_module_imports_from_the_package_root() -> None:
-    assert [pair for pair in imports() if pair[1] == "voicecli" or pair[1] in ROOT_NAMES] == []
+    assert [pair for pair in IMPORTS if pair[1] == "voicecli" or pair[1] in ROOT_NAMES] == []
 
 
 def test_only_settings_reads_the_environment() -> None:
     readers = {
         path.name
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
     }
     assert readers == {"settings.py"}
@@ -132,7 +136,7 @@ def circle(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 def test_libraries_stay_in_their_rooms() -> None:
     strays = [
         (importer, library)
-        for importer, imported in imports()
+        for importer, imported in IMPORTS
         for library in [imported.split(".")[0]]
         if room(importer) not in LIBRARIES.get(library, {room(importer)})
     ]
@@ -152,7 +156,7 @@ def test_floor_0_does_no_io() -> None:
         "threading",
         "time",
     }
-    found = [pair for pair in imports() if room(pair[0]) in FLOORS[0] and pair[1].split(".")[0] in doers]
+    found = [pair for pair in IMPORTS if room(pair[0]) in FLOORS[0] and pair[1].split(".")[0] in doers]
     assert found == []
 
 

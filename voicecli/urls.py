@@ -1,10 +1,12 @@
 """Addresses: which of them are this machine; and requests that a web page makes somebody's browser send."""
 
+import re
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+_HOST_HEADER = re.compile(r"(?:\[([^\]]+)\]|([^\[\]:]+))(?::[0-9]*)?", re.ASCII)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -50,9 +52,10 @@ def is_own_host(host_header: str | None, names: Container[str]) -> bool:
     address can't be, and browsers never leave Host out."""
     if host_header is None:
         return True
-    host = host_header.strip().lower()
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    name = name.removesuffix(".")
+    parts = _HOST_HEADER.fullmatch(host_header.strip().lower())
+    if parts is None:
+        return False
+    name = (parts[1] or parts[2]).removesuffix(".")
     if name == "localhost" or name.endswith(".localhost") or name in names:
         return True
     with suppress(ValueError):

@@ -58,11 +58,23 @@ async def test_a_call_of_this_process_goes_on_by_what_is_at_hand(
     reply: list[str],
 ) -> None:
     placed(tmp_path, session="s-1")
-    replier = CallReplier(tmp_path, always(HANG_UP), requests=[OUR_CALL])
+    replier = CallReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         take_away(tmp_path, tables)
         assert await reply_to(world, vca("s-1", **of_the_call, **pressed)) == reply
         take_away(tmp_path, tables, back=True)
+
+
+@pytest.mark.parametrize(
+    ("named", "reply"), [({"clientActionId": "a-1"}, ["sayAndCapture"]), (PARTIES, ["hangup"])]
+)
+async def test_a_call_of_this_process_that_could_not_be_kept_is_known_by_its_client_action_id(
+    tmp_path: Path, named: dict[str, object], reply: list[str]
+) -> None:
+    """By its numbers alone it may be somebody else's, which are not kept here, either."""
+    replier = CallReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
+    async with receiving(tmp_path, replier=replier) as world:
+        assert await reply_to(world, vca("s-1", **named, **SILENCE)) == reply
 
 
 @pytest.mark.parametrize(("pressed", "reply"), [(PRESSED, ["hangup"]), (SILENCE, [])])
@@ -91,7 +103,7 @@ def own_callflow(home: Path) -> Replier:
 
 
 def of_this_process(home: Path) -> Replier:
-    return CallReplier(home, other, requests=[CallRequest(TWO_QUESTIONS, "r-1", "a-1")])
+    return CallReplier(home, other, requests={"r-1": CallRequest(TWO_QUESTIONS, "r-1", "a-1")})
 
 
 def of_another_process(home: Path) -> Replier:

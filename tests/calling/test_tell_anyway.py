@@ -13,6 +13,8 @@ from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import Forked
 from running_listener import listening, registering, set_webhook
 
+from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
+
 NO_ANSWER, PRESSES_1, PRESSES_1_TOO, SILENT = "+33199000480", "+33199007103", "+33199007104", "+33199005040"
 NOWHERE = ("--public-url", "http://127.0.0.1:9", "--port", "0")
 ASKED, TOLD = ["makeCall", "sayAndCapture"], ["makeCall", "say", "hangup"]
@@ -79,6 +81,14 @@ def lock_out_calls(_sandbox: RunningSandbox, home: Path) -> None:
         database.execute("ALTER TABLE calls RENAME TO gone")
 
 
+def lock_calls(_sandbox: RunningSandbox, home: Path) -> None:
+    """They can be read, and not be written."""
+    with closing(sqlite3.connect(home / "voicecli.sqlite3")) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON calls BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+
+
 @pytest.mark.parametrize(
     ("happens", "code", "why"),
     [
@@ -103,6 +113,24 @@ def test_an_escalation_tells_the_rest_once_nobody_can_confirm(
     assert [line for line in done.out.splitlines() if "is told, and nobody can confirm" in line] == [
         f"{number}: accepted; it is told, and nobody can confirm" for number in numbers[1:]
     ]
+
+
+def test_who_is_told_hears_all_of_it_and_no_question(tmp_path: Path) -> None:
+    """Also where 8x8 sends a VCA upon connecting, which this process still answers."""
+    reading = Reading(VcaMoments.CONNECT, ReplyPlace.INSTEAD)
+    with RunningSandbox(time_scale=20, seed=1, reading=reading) as sandbox:
+        # The first call's answer is lost, so that its question stays open, and the listener here.
+        options = ("--until-confirmed", "--request-timeout", "1", "--timeout", "1s", *way_in())
+        with alerting(sandbox, SILENT, PRESSES_1, *ALERT, *options) as process:
+            wait_until(lambda: sent(sandbox))
+            lock_calls(sandbox, tmp_path / "home")
+            placed(sandbox, 1)
+            [told] = sandbox.sandbox.sessions
+            wait_until(lambda: told.status is not None)
+            process.kill()
+    played = [str(action["action"]) for action in told.played]
+    assert list(dict.fromkeys(played)) == TOLD, played
+    assert played.count("say") <= 2
 
 
 def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(

@@ -117,6 +117,24 @@ async def test_an_interrupt_stays_an_interrupt_whatever_can_t_be_put_back(tmp_pa
         await task
 
 
+async def test_an_interrupt_while_webhooks_are_put_back_hides_no_result(tmp_path: Path) -> None:
+    """What the command exits with is known by then."""
+
+    class Interrupted(At8x8):
+        def put_back(self) -> list[str]:
+            loop.call_soon_threadsafe(task.cancel)
+            return []
+
+    async def wait() -> str:
+        async with reports(tmp_path, Interrupted(), []):
+            return "completed"
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(wait())
+    async with asyncio.timeout(DEADLINE):
+        assert await task == "completed"
+
+
 async def test_what_went_wrong_inside_is_what_is_raised(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="inside"):
         async with reports(tmp_path, At8x8(), []):

@@ -99,4 +99,12 @@ def test_a_host_is_read_out_of_urls_and_headers() -> None:
     assert host_of("https://Hooks.Example.:8443/x") == host_of("hooks.example") == "hooks.example"
     assert host_of("http://[") == host_of("") == ""
     assert is_own_host(None, ())
-    assert not is_own_host("1.2.3", ())
+    foreign = (
+        "1.2.3",
+        "127.1",
+        "localhost:1@evil.example",
+        "[::1].evil.example",
+        "localhost,evil.example",
+        ":",
+    )
+    assert not any(is_own_host(host, ()) for host in foreign)

@@ -36,10 +36,10 @@ class _Call(NamedTuple):
 
 
 class CallReplier:
-    """A ``Replier``. ``requests`` are those of this process, whose callflows are at hand; those of other
-    processes are in the store for as long as a call asks something. ``other`` answers VCAs of calls that were
-    not placed from this store, of those of which somebody else knows what follows, and what follows a
-    callflow that ends in its question, which is for whoever wrote it to say.
+    """A ``Replier``. ``requests`` are those of this process by clientRequestId, as they stand when a VCA
+    comes: their callflows are at hand, also where they could not be kept. Those of other processes are in the
+    store for as long as a call asks something. ``other`` answers VCAs of calls that were not placed from this
+    store, and what follows a callflow that ends in its question, which is for whoever wrote it to say.
 
     Where the store or its key can't be read, calls go on by what is at hand: the callflows of ``requests``,
     those that were read before, and the VCAs that were answered here. Of other calls, one that is known to be
@@ -47,10 +47,10 @@ class CallReplier:
     would hang it up without having been told to.
     """
 
-    def __init__(self, home: Path, other: Replier, *, requests: Sequence[CallRequest] = ()) -> None:
+    def __init__(self, home: Path, other: Replier, *, requests: Mapping[str, CallRequest] = {}) -> None:
         self._home = home
         self._other = other
-        self._requests = {one.client_request_id: one for one in requests}
+        self._requests = requests
         self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
         self._history = CallHistory()
         self._store: Store | None = None
@@ -59,7 +59,7 @@ class CallReplier:
 
     async def __aenter__(self) -> Self:
         await self._undo.enter_async_context(entered(self._other))
-        self._store = self._undo.enter_context(Store(self._home))
+        self._store = self._undo.enter_context(Store(self._home, fitted_before=True))
         return self
 
     async def __aexit__(
@@ -74,8 +74,8 @@ class CallReplier:
             if attempt is None and self._removed is not None:
                 store = self._removed
                 attempt = await _attempt_of(store, event)
-            call = attempt and self._call(store, attempt)
-            if attempt is None or (call is None and _is_answered_elsewhere(attempt)):
+            call = self._at_hand(event, by_numbers=False) if attempt is None else self._call(store, attempt)
+            if call is None and (attempt is None or _is_answered_elsewhere(attempt)):
                 return await self._other(received, headers)
         except VoicecliError as error:
             call = self._calls.get(event.session_id) or self._at_hand(event)
@@ -99,7 +99,7 @@ class CallReplier:
             raise RuntimeError("the replier was not entered")
         if not self._store.is_there():
             with suppress(ConfigurationError):
-                now = self._undo.enter_context(Store(self._home))
+                now = self._undo.enter_context(Store(self._home, fitted_before=True))
                 self._store, self._removed = now, self._store
         return self._store
 
@@ -109,14 +109,15 @@ class CallReplier:
         flow = sealed_flow(store, attempt) if own is None else own.callflow
         return None if flow is None else _Call(flow, attempt.placed)
 
-    def _at_hand(self, event: Event) -> _Call | None:
+    def _at_hand(self, event: Event, *, by_numbers: bool = True) -> _Call | None:
         """The call of this process that a VCA can be about, by its clientActionId, else by its numbers."""
         action_id = text(event.payload.get("clientActionId"))
         named = [one for one in self._requests.values() if action_id and one.client_action_id == action_id]
         between = [
             one
             for one in self._requests.values()
-            if None in (action_id, one.client_action_id)
+            if by_numbers
+            and None in (action_id, one.client_action_id)
             and event.source.lstrip("+") in _numbers(sources(one.callflow))[:1]
             and event.destination.lstrip("+") in _numbers(destinations(one.callflow))[:1]
         ]

@@ -52,9 +52,9 @@ class NotWaitedFor(NamedTuple):
 
 
 class NobodyCanConfirm(NamedTuple):
-    """No key could arrive now, as the sentence ``why`` says: this one is told without the question."""
+    """No key could arrive now, as the sentence ``why`` says: this is told, without the question."""
 
-    destination: str
+    request: CallRequest
     why: str
 
 
@@ -234,8 +234,8 @@ class Waiting:
         self, placing: Placing, request: CallRequest, why: str, earlier: Sequence[_Call] = ()
     ) -> Result:
         """Place a call without its question. Raises what kept it from being placed, certainly or perhaps."""
-        self._on_event(NobodyCanConfirm(destination(request), why))
         spoken = questions.without_questions(request)
+        self._on_event(NobodyCanConfirm(spoken, why))
         try:
             session = await self._send(placing, spoken, earlier)
         except OutcomeUnknown as error:

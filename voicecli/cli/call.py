@@ -4,7 +4,6 @@ import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -352,13 +351,14 @@ def _place_and_wait(
     tell_anyway: bool,
 ) -> ExitCode:
     """Raises only what came before anything was placed."""
-    from voicecli.calling.waiting import Telling, Waiting
+    from voicecli.calling.waiting import CallEvent, NobodyCanConfirm, Telling, Waiting
     from voicecli.cli.call_show import show_event
     from voicecli.listener.staying import EndRequests
     from voicecli.store.outcomes import take_in_if_possible
     from voicecli.store.sqlite import Store
 
     context, script = caller.context, caller.script
+    answered = {request.client_request_id: request for request in requests}
     ends = EndRequests()
     reports = contexts.reports(
         context,
@@ -366,9 +366,14 @@ def _place_and_wait(
         plan,
         digits=asks,
         requests=ends,
-        answered=requests,
+        answered=answered,
         tell_anyway=tell_anyway,
     )
+
+    def on_event(event: CallEvent) -> None:
+        if isinstance(event, NobodyCanConfirm):  # a VCA must not bring the question back
+            answered[event.request.client_request_id] = event.request
+        show_event(context, event)
 
     async def trouble() -> str | None:
         receiver = await reports.look_again()
@@ -380,7 +385,7 @@ def _place_and_wait(
             placing,
             store,
             timeout=timeout,
-            on_event=partial(show_event, context),
+            on_event=on_event,
             digits=script.captures,
             confirming=script.confirming(),
             telling=Telling(placing.telling(), trouble) if tell_anyway else None,

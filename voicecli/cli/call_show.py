@@ -27,7 +27,7 @@ def show(context: Context, result: Result) -> None:
 
 def show_event(context: Context, event: "CallEvent") -> None:
     """What happens while calls are waited for."""
-    from voicecli.calling import waiting
+    from voicecli.calling import results, waiting
 
     output = context.output
     match event:
@@ -39,8 +39,9 @@ def show_event(context: Context, event: "CallEvent") -> None:
             output.note(f"{destination}: {words}")
         case waiting.NotWaitedFor(destination):
             output.note(f"{destination}: goes on, and is not waited for")
-        case waiting.NobodyCanConfirm(destination, why):
-            output.warning(f"Nobody can confirm. {destination} is told, all the same. {why}")
+        case waiting.NobodyCanConfirm(request, why):
+            whom = results.destination(request)
+            output.warning(f"Nobody can confirm. {whom} is told, all the same. {why}")
         case waiting.Progress(0):
             output.progress("")
         case waiting.Progress(1, seconds, destination, words):

@@ -249,11 +249,13 @@ def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
     return FormerReceiver(plan.home, own, timeout=plan.forward_timeout)
 
 
-def call_replier(plan: "Plan", other: "Replier", answered: "Sequence[CallRequest]" = ()) -> "Replier":
+def call_replier(
+    plan: "Plan", other: "Replier", answered: "Mapping[str, CallRequest] | None" = None
+) -> "Replier":
     """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
     from voicecli.calling.replier import CallReplier
 
-    return CallReplier(plan.home, other, requests=answered)
+    return CallReplier(plan.home, other, requests={} if answered is None else answered)
 
 
 def reports(
@@ -263,12 +265,12 @@ def reports(
     *,
     digits: bool,
     requests: "EndRequests",
-    answered: "Sequence[CallRequest]" = (),
+    answered: "Mapping[str, CallRequest] | None" = None,
     tell_anyway: bool = False,
 ) -> "Reports":
     """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
     ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``answered``
-    the calls of this process whose VCAs it answers."""
+    the calls of this process whose VCAs it answers, by clientRequestId."""
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import Stay
 

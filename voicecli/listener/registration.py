@@ -260,7 +260,7 @@ class Registration:
     def forget(self, kind: str) -> None:
         """What was there before is not to be put back any more. Raises StoreFailed."""
         self._taken.pop(kind, None)
-        with Store(self._home) as store:
+        with Store(self._home, fitted_before=True) as store:
             store.forget_webhook(self._account, kind)
 
     def check(self) -> list[WebhookNews]:
@@ -409,7 +409,7 @@ class Registration:
                 raise
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
-        with Store(self._home) as store:
+        with Store(self._home, fitted_before=True) as store:
             store.remember_webhook(self._account, webhook)
         self._taken[webhook.type] = webhook
 
@@ -417,7 +417,7 @@ class Registration:
         """What is in the store; and what is ours, whatever became of the store."""
         stored: dict[str, ReplacedWebhook] = {}
         try:
-            with Store(self._home) as store:
+            with Store(self._home, fitted_before=True) as store:
                 stored = {webhook.type: webhook for webhook in store.replaced_webhooks(self._account)}
         except VoicecliError:
             if not self._taken:
@@ -454,7 +454,7 @@ class Registration:
 
     def _tell_of_dropped(self) -> None:
         """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
-        with suppress(VoicecliError), Store(self._home) as store:
+        with suppress(VoicecliError), Store(self._home, fitted_before=True) as store:
             for kind, url in store.forget_dropped_webhooks(self._account):
                 where = "was not set" if url is None else f"pointed to {url}"
                 self._tell(f"The {kind} webhook {where} at an earlier time, which is not put back.")

@@ -70,7 +70,7 @@ class OwnCallflow:
 
     async def __call__(self, received: Received, _headers: Mapping[str, str]) -> Answered:
         def kept() -> list[Received]:
-            with Store(self._home) as store:
+            with Store(self._home, fitted_before=True) as store:
                 return events_of_one(store, received.event.session_id)
 
         of_session = self._history.before(received, kept)
@@ -138,7 +138,7 @@ class FormerReceiver:
         """Where they went; None where nobody got them. Raises ConfigurationError and StoreFailed."""
         if self._account is None:
             return None
-        with Store(self._home) as store:
+        with Store(self._home, fitted_before=True) as store:
             replaced = store.replaced_webhooks(self._account)
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 

@@ -112,7 +112,7 @@ class Reports:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        gate, task = None, asyncio.current_task()
+        gate = None
         try:
             with nullcontext() if self._stay is None else self._stay.interruptible():
                 if isinstance(error, asyncio.CancelledError):
@@ -121,14 +121,18 @@ class Reports:
                     gate = await self._nobody_needs_it()
         except asyncio.CancelledError:
             self._tell("Interrupted: others have to receive for themselves.")
-            if task is not None and not isinstance(error, asyncio.CancelledError):
-                task.uncancel()  # what was waited for is known, and stays so
+            _keep_result(error)
         except VoicecliError as trouble:
             self._failed(trouble)
         finally:
-            await to_its_end(self._end())
-            if gate is not None:
-                gate.close()
+            try:
+                await to_its_end(self._end())
+            except asyncio.CancelledError:
+                if not _keep_result(error):
+                    raise
+            finally:
+                if gate is not None:
+                    gate.close()
 
     @property
     def _gets_answers(self) -> bool:
@@ -259,3 +263,13 @@ class Reports:
                 await self._service.__aexit__(None, None, None)
             except VoicecliError as trouble:
                 self._failed(trouble)
+
+
+def _keep_result(error: BaseException | None) -> bool:
+    """An interrupt came once what was waited for was known (with ``error``, or without): that stays so. False
+    where it had been interrupted before."""
+    task = asyncio.current_task()
+    if task is None or isinstance(error, asyncio.CancelledError):
+        return False
+    task.uncancel()
+    return True

@@ -151,6 +151,7 @@ class Listener:
         """Take no more, and finish what is in flight."""
         if self._runner is not None:
             await self._runner.cleanup()
+        self._show_all()
         if late := [*self._late]:
             plural = " that was" if len(late) == 1 else "s that were"
             self._trouble(f"{len(late):,} VCA event{plural} answered could not be kept.")

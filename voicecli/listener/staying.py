@@ -71,7 +71,7 @@ class Stay:
     def open_questions(self) -> list[Attempt]:
         """Of calls; none where the store can't be read: then nobody here learns what is pressed."""
         try:
-            with Store(self._home) as store:
+            with Store(self._home, fitted_before=True) as store:
                 return open_questions(store, now(), account=self._account)
         except VoicecliError:
             return []

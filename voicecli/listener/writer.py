@@ -28,13 +28,14 @@ def frame(content: Any) -> bytes:
 
 
 def main(home: str) -> None:
-    """Serve until standard input ends: the receiver is gone, however it ended. Signals are for the receiver,
-    even those that are sent to all of a service's processes."""
+    """Serve a listener, which has seen that the store fits, until standard input ends: the receiver is gone,
+    however it ended. Signals are for the receiver, even those that are sent to all of a service's
+    processes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     over = threading.Event()
     tidying = threading.Thread(target=_tidy, args=(Path(home), over), daemon=True)
-    store = Store(Path(home))
+    store = Store(Path(home), fitted_before=True)
     try:
         tidying.start()
         left = b""
@@ -63,7 +64,7 @@ def _tidy(home: Path, over: threading.Event) -> None:
     """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a new
     one soon after it was removed."""
     while not over.is_set():
-        with suppress(ConfigurationError), Store(home) as store:
+        with suppress(ConfigurationError), Store(home, fitted_before=True) as store:
             while store.is_there() and not over.wait(TIDY_EVERY):
                 store.tidy()
             continue
@@ -79,7 +80,7 @@ def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int,
         except StoreFailed:
             if store.is_there():
                 raise
-            now = Store(store.path.parent)
+            now = Store(store.path.parent, fitted_before=True)
             store.close()
             store = now
             return store, [(*recorded,) for recorded in store.record(events)]

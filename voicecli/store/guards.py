@@ -53,13 +53,15 @@ class Once(NamedTuple):
 
 class Holder(NamedTuple):
     """What keeps a call from being placed. ``at`` is when it was confirmed or completed, when the run began,
-    else when the call was placed; ``until`` is when the guard ends, None where a run has to end before."""
+    else when the call was placed; ``until`` is when the guard ends, None where a run has to end before: the
+    one in this process, whose lease goes on until then if it was killed."""
 
     earlier: Earlier
     at: int
     until: int | None
     attempt: Attempt | None
     process: int | None = None
+    lease_until: int | None = None
 
 
 class Guards:
@@ -193,7 +195,7 @@ def _holder(calls: Sequence[_Call], run: Run | None, once: Once, *, joint: bool)
     still_open = [call.attempt for call in calls if call.is_open]
     if run is not None and run.is_alive and (joint or still_open):
         last = calls[0].attempt if calls else None
-        return Holder(Earlier.RUNNING, run.began, None, last, run.process)
+        return Holder(Earlier.RUNNING, run.began, None, last, run.process, run.lease_until)
     if is_guarded and still_open:
         return Holder(Earlier.UNKNOWN, still_open[0].placed, until, still_open[0])
     return None
@@ -206,14 +208,15 @@ def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tup
 
 
 def _placed_before(holder: Holder) -> PlacedBefore:
-    earlier, at, until, attempt, process = holder
+    earlier, at, until, attempt, process, lease_until = holder
     session_id = None if attempt is None else attempt.session_id
     session = f" as session {session_id}" if session_id else ""
     again = "" if until is None else f" It can be placed again at {in_words(until)}."
     match earlier:
         case Earlier.RUNNING:
             words = f"is still running (process {process} since {in_words(at)})"
-            again = " It can be placed again when that has ended, unless somebody takes it."
+            again = " It can be placed again when that has ended, unless somebody takes it"
+            again += f"; if that was killed, at {in_words(lease_until or at)}."
         case Earlier.CONFIRMED:
             words = f"was confirmed at {in_words(at)}{session}"
         case Earlier.COMPLETED:
@@ -231,5 +234,6 @@ def _placed_before(holder: Holder) -> PlacedBefore:
             "at": iso(at),
             "process": process,
             "guardUntil": None if until is None else iso(until),
+            "leaseUntil": None if lease_until is None else iso(lease_until),
         },
     )

@@ -70,6 +70,8 @@ def _join_webhooks(db: sqlite3.Connection, account_of: Callable[[str, str], tupl
 
 
 # Each is applied once, in order; a file knows how many it has had (PRAGMA user_version). Never change one.
+# From the eighth on they only add (tests/test_migrations.py says what does), since a listener of an earlier
+# version may go on beside a newer command.
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """
     CREATE TABLE events (

@@ -81,10 +81,14 @@ class Store:
 
     SQLite raises more than its own errors for a damaged file (UnicodeDecodeError, MemoryError, …). What it
     raises becomes StoreFailed here, whatever it is, and nothing else is caught with it.
+
+    A file that a newer voicecli has made or brought up to date is refused, unless it ``fitted_before``: to a
+    listener that runs since then, what newer ones add makes no difference.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, fitted_before: bool = False) -> None:
         self.path = home / "voicecli.sqlite3"
+        self._fitted_before = fitted_before
         try:
             private_files.make_folder(home)
             self._connect()
@@ -136,15 +140,16 @@ class Store:
         if self._version() < len(MIGRATIONS):
             self._db.execute(f"PRAGMA busy_timeout = {MIGRATION_PATIENCE * 1000:.0f}")
             with self._transaction():
-                for migration in MIGRATIONS[self._version() :]:
+                version = self._version()  # another process may have brought it up to date just now
+                for migration in MIGRATIONS[version:]:
                     if callable(migration):
                         migration(self._db)
                     else:
                         for statement in migration.split(";\n"):
                             self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+                self._db.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
             self._db.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE * 1000:.0f}")
-        elif self._version() > len(MIGRATIONS):
+        if self._version() > len(MIGRATIONS) and not self._fitted_before:
             self._db.close()
             raise ConfigurationError(
                 f"The store {self.path} was made by a newer voicecli.",
