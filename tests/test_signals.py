@@ -58,7 +58,7 @@ from voicecli.__main__ import main
 sys.setprofile(profile)
 main()
 """
-"""The program, which sends itself a signal when its main thread calls a function, of Python or C, for the n-th
+"""The program, which sends itself a signal when its main thread calls a function, Python or C, for the n-th
 time: also in the midst of an import. ``late`` counts from when it connects. Reports whether it had connected;
 without a count, how many calls there are."""
 
@@ -219,5 +219,5 @@ def test_a_signal_at_any_moment_of_a_call(tmp_path: Path, runs: int) -> None:
             list(pool.map(interrupter.run, range(runs)))
         interrupter.check()
     assert interrupter.verdicts.total() == runs
-    assert interrupter.verdicts["interrupted: nothing was sent"] > runs / 4
+    assert interrupter.verdicts["interrupted: nothing was sent"] > runs / 10
     print(dict(interrupter.verdicts))
