@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -52,12 +53,20 @@ def is_own_host(host_header: str | None, names: Container[str]) -> bool:
     address can't be, and browsers never leave Host out."""
     if host_header is None:
         return True
+    name = _host_name(host_header)
+    return name == "localhost" or (name != "" and name in names)
+
+
+@lru_cache(64)
+def _host_name(host_header: str) -> str:
+    """The name in a Host header; localhost for an address, too, and nothing for what is no host."""
     parts = _HOST_HEADER.fullmatch(host_header.strip().lower())
     if parts is None:
-        return False
+        return ""
     name = (parts[1] or parts[2]).removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost") or name in names:
-        return True
+    if name.endswith(".localhost"):
+        return "localhost"
     with suppress(ValueError):
-        return bool(ip_address(name))
-    return False
+        ip_address(name)
+        return "localhost"
+    return name
