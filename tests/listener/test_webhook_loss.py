@@ -23,8 +23,8 @@ from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
 from voicecli.events import webhook_url
+from voicecli.listener import health, watching
 from voicecli.listener import service as service_module
-from voicecli.listener import watching
 from voicecli.sandbox.delivery import Target
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import Limits
@@ -121,6 +121,38 @@ async def test_an_agent_that_lost_it_for_ever_is_started_anew_and_8x8_told(
     tmp_path: Path, fault: str
 ) -> None:
     await lose_the_agent(tmp_path, fault, seed=0)
+
+
+async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its policy may admit 8x8 alone, so that this machine never gets through."""
+    real, admitted, asked = health.ask, False, 0
+
+    def ask(url: str) -> health.Health:
+        nonlocal asked
+        asked += 1
+        return real(url) if admitted else health.Health(None, "refused", 0.0)
+
+    monkeypatch.setattr(health, "ask", ask)
+    agent = write_agent(tmp_path / "agent")
+    with RunningSandbox(CountingSandbox, time_scale=1000) as running:
+        world = World(
+            running,
+            tmp_path / "home",
+            public_url=None,
+            force=True,
+            tunnel=lambda port: Tunnel(port, agent_path=agent),
+            tunnel_limits=Limits(probe_every=0.02, probe_again_after=0.01),
+        )
+        async with asyncio.timeout(DEADLINE), world.service:
+            await world.until(lambda: asked > 10)
+            assert len(pids(tmp_path / "agent")) == 1
+            admitted, before = True, asked
+            await world.until(lambda: asked > before + 1)
+            admitted = False
+            await world.until(lambda: len(pids(tmp_path / "agent")) == 2)
+        world.client.close()
 
 
 @pytest.mark.soak

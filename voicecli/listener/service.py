@@ -131,6 +131,7 @@ class Service:
             doubt=self._doubt,
         )
         self._told_of_refused = False
+        self._led_here = False  # a probe of the public URL, at least once
         if plan.public_url is not None:
             self._listener.add_name(plan.public_url)
         self._ngrok: Ngrok | None = None
@@ -256,7 +257,7 @@ class Service:
             tunnel,
             on_change=self._changed,
             on_note=self._warn,
-            probe=self._leads_elsewhere,
+            probe=self._no_longer_leads_here,
             limits=self._plan.tunnel_limits,
         )
         self.public_url = await self._ngrok.start()
@@ -291,12 +292,22 @@ class Service:
 
     async def _leads_elsewhere(self, public_url: str) -> str | None:
         """Why the public address does not lead here; None where it does."""
+        return (await self._ask(public_url)).not_here(self._listener.instance)
+
+    async def _ask(self, public_url: str) -> health.Health:
         found = await in_daemon_thread(partial(health.ask, public_url))
-        return found.not_here(self._listener.instance)
+        self._led_here |= found.not_here(self._listener.instance) is None
+        return found
+
+    async def _no_longer_leads_here(self, public_url: str) -> str | None:
+        """The tunnel's probe: None also where no probe ever succeeded. Then this machine may not get through,
+        though 8x8 does: with an ngrok policy that admits only 8x8's addresses, say."""
+        reason = await self._leads_elsewhere(public_url)
+        return reason if self._led_here else None
 
     async def _probe(self, public_url: str) -> None:
         """See whether the public address leads here, as 8x8 will see it."""
-        found = await in_daemon_thread(partial(health.ask, public_url))
+        found = await self._ask(public_url)
         self.unreachable = reason = found.not_here(self._listener.instance)
         if reason is None:
             self._warn(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
