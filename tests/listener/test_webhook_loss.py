@@ -155,6 +155,32 @@ async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
         world.client.close()
 
 
+@pytest.mark.parametrize(("has_tunnel", "is_probed"), [(False, True), (True, True), (True, False)])
+async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tunnel: bool, is_probed: bool
+) -> None:
+    """By a probe, or where this machine never gets through by an event that came through the tunnel."""
+    real, admitted = health.ask, False
+    monkeypatch.setattr(
+        health, "ask", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
+    )
+    agent = write_agent(tmp_path / "agent")
+    way = {"public_url": None, "tunnel": lambda port: Tunnel(port, agent_path=agent)} if has_tunnel else {}
+    with RunningSandbox(CountingSandbox, time_scale=1000) as running:
+        world = World(running, tmp_path / "home", force=True, **way)
+        async with asyncio.timeout(DEADLINE), world.service:
+            assert world.service.unreachable == "refused"
+            if is_probed:
+                admitted = True
+            else:
+                await world.report()
+            await world.until(lambda: world.service.unreachable is None)
+            told = f"{world.service.public_url} leads here now."
+            await world.until(lambda: told in dict(world.told))
+            assert not [text for text, _ in world.told if "any more" in text]
+        world.client.close()
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1, RUNS))
 @pytest.mark.parametrize("fault", FAULTS)

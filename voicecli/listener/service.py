@@ -129,6 +129,7 @@ class Service:
             names=plan.names,
             details=self._details,
             doubt=self._doubt,
+            came_through=self._came_through,
         )
         self._told_of_refused = False
         self._led_here = False  # a probe of the public URL, at least once
@@ -191,9 +192,9 @@ class Service:
             await self._open_tunnel(plan.tunnel(port))
         if self.public_url is not None:
             await self._probe(self.public_url)
-            if self.unreachable is None and plan.tunnel is None:  # a tunnel is watched where it is kept open
-                work = self._watch_public_url(self.public_url)
-                undo.push_async_callback(_end, self._in_background(work))
+            # A tunnel that leads here is watched where it is kept open.
+            if plan.tunnel is None or self.unreachable is not None:
+                undo.push_async_callback(_end, self._in_background(self._watch_public_url()))
         undo.push_async_callback(_end, self._in_background(self._watch_clock(self._jumps)))
         if self._registration is not None:
             await self._register(self._registration, undo)
@@ -296,8 +297,16 @@ class Service:
 
     async def _ask(self, public_url: str) -> health.Health:
         found = await in_daemon_thread(partial(health.ask, public_url))
-        self._led_here |= found.not_here(self._listener.instance) is None
+        if found.not_here(self._listener.instance) is None:
+            self._led_here = True
+            self._came_through()
         return found
+
+    def _came_through(self) -> None:
+        """A probe, or a request from outside, got here."""
+        if self.unreachable is not None:
+            self.unreachable = None
+            self._warn(f"{self.public_url} leads here now.")
 
     async def _no_longer_leads_here(self, public_url: str) -> str | None:
         """The tunnel's probe: None also where no probe ever succeeded. Then this machine may not get through,
@@ -319,19 +328,21 @@ class Service:
                 hint="Nothing was registered. With --force it is registered all the same.",
             )
 
-    async def _watch_public_url(self, public_url: str) -> None:
-        """Tell when a way in of the user's own does not lead here any more."""
-        failed = 0
-        while True:
-            await asyncio.sleep(self._plan.check_every)
-            reason = await self._leads_elsewhere(public_url)
+    async def _watch_public_url(self) -> None:
+        """Tell when a way in of the user's own does not lead here any more, or does again. A tunnel is probed
+        until it leads here, less and less often: ngrok counts requests."""
+        failed, pause = PROBES if self.unreachable is not None else 0, self._plan.check_every
+        while self._plan.tunnel is None or self.unreachable is not None:
+            await asyncio.sleep(pause)
+            if self._plan.tunnel is not None:
+                pause = max(pause, min(2 * pause, self._plan.tunnel_limits.probe_every))
+            if self.public_url is None:
+                continue
+            reason = await self._leads_elsewhere(self.public_url)
             failed = 0 if reason is None else failed + 1
-            if reason is None and self.unreachable is not None:
-                self.unreachable = None
-                self._warn(f"{public_url} leads here again.")
-            elif reason is not None and failed == PROBES:
+            if reason is not None and failed == PROBES:
                 self.unreachable = reason
-                self._warn(f"Warning: 8x8 does not get through any more at {public_url}: {reason}.")
+                self._warn(f"Warning: 8x8 does not get through any more at {self.public_url}: {reason}.")
 
     # -- 8x8 -----------------------------------------------------------------------------------------
 
