@@ -26,7 +26,7 @@ from voicecli.listener.repliers import always
 from voicecli.listener.retention import Forget
 from voicecli.listener.routes import Replier, Route, entered
 from voicecli.listener.server import Listener
-from voicecli.listener.watching import CHECK_EVERY, Tell, WebhookWatch
+from voicecli.listener.watching import CHECK_EVERY, Tell, Warned, WebhookWatch
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
@@ -175,7 +175,7 @@ class Service:
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
         if plan.forget is not None:
-            undo.push_async_callback(_end, asyncio.create_task(retention.repeat(plan.forget, self._warn)))
+            undo.push_async_callback(_end, asyncio.create_task(retention.repeat(plan.forget, self._note)))
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
@@ -211,8 +211,11 @@ class Service:
         }
         self._tell(f"Ready: listening at {self.url}", ready)
 
-    def _warn(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         self._tell(text, None)
+
+    def _warn(self, text: str) -> None:
+        self._tell(Warned(text), None)
 
     async def _details(self, look: bool) -> Mapping[str, object]:
         """For who has the token; with ``look`` after a look at the webhooks."""
@@ -257,7 +260,7 @@ class Service:
         self._ngrok = Ngrok(
             tunnel,
             on_change=self._changed,
-            on_note=self._warn,
+            on_note=self._note,
             probe=self._no_longer_leads_here,
             limits=self._plan.tunnel_limits,
         )
@@ -266,7 +269,7 @@ class Service:
         self.tunnel_is_up = True
         self._tell(f"The tunnel is up: {self.public_url}", self._tunnel_record())
         if self.inspector is not None:
-            self._warn(f"Requests can be looked at and replayed at {self.inspector}")
+            self._note(f"Requests can be looked at and replayed at {self.inspector}")
 
     async def _close_tunnel(self) -> None:
         if self._ngrok is not None:
@@ -285,7 +288,7 @@ class Service:
             self._tell(f"The tunnel is up again: {change.url}", self._tunnel_record())
         else:
             again = "" if change.retry_in is None else f"; trying again in {change.retry_in:.0f} s"
-            self._tell(f"The tunnel is down: {self.tunnel_trouble}{again}", self._tunnel_record())
+            self._tell(Warned(f"The tunnel is down: {self.tunnel_trouble}{again}"), self._tunnel_record())
 
     def _tunnel_record(self) -> Mapping[str, object]:
         up, reason = self.tunnel_is_up, self.tunnel_trouble or None
@@ -306,7 +309,7 @@ class Service:
         """A probe, or a request from outside, got here."""
         if self.unreachable is not None:
             self.unreachable = None
-            self._warn(f"{self.public_url} leads here now.")
+            self._note(f"{self.public_url} leads here now.")
 
     async def _no_longer_leads_here(self, public_url: str) -> str | None:
         """The tunnel's probe: None also where no probe ever succeeded. Then this machine may not get through,
@@ -319,7 +322,7 @@ class Service:
         found = await self._ask(public_url)
         self.unreachable = reason = found.not_here(self._listener.instance)
         if reason is None:
-            self._warn(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
+            self._note(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
         elif self._plan.force or not self._plan.register:
             self._warn(f"Warning: 8x8 will not get through at {public_url}: {reason}.")
         else:
@@ -366,7 +369,7 @@ class Service:
         take = partial(take, new_token=plan.token_is_new, wanted=plan.wanted, spare=plan.spare)
         taken = await self.in_turn(take)
         if taken:
-            self._warn(f"Registered with 8x8 for {', '.join(taken)}.")
+            self._note(f"Registered with 8x8 for {', '.join(taken)}.")
         self._keep_watch(registration, undo)
 
     def _keep_watch(self, registration: Registration, undo: AsyncExitStack) -> WebhookWatch:
@@ -414,7 +417,7 @@ class Service:
             error.hint = "Run voicecli webhooks restore."
             raise
         if done:
-            self._warn(f"Put back what was at 8x8: {', '.join(done)}.")
+            self._note(f"Put back what was at 8x8: {', '.join(done)}.")
 
     async def in_turn(self, work: Callable[[], T]) -> T:
         """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be
