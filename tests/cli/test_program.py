@@ -1,5 +1,6 @@
 """The program as a whole: help, version, completion, and its exit codes in print."""
 
+import io
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import Program
 
+from voicecli.cli.app import run as run_here
+from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.version import __version__
 
@@ -147,3 +150,11 @@ __main__.main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (16, "the answer\nat the end\n")
+
+
+def test_a_signal_in_the_last_message_leaves_the_exit_code() -> None:
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            raise KeyboardInterrupt(signal.SIGINT)
+
+    assert run_here(["call", "nobody", "hi"], Context(stdout=io.StringIO(), stderr=Interrupted())) == 2

@@ -154,10 +154,12 @@ class Waiting:
 
     async def _until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         earlier: list[_Call] = []
+        is_first = True  # nobody was called, or may have been
         for request in requests:
             calls: list[_Call] = []
             try:
                 call = await self._place_or_tell(request, earlier)
+                is_first = False
                 if isinstance(call, Result):
                     yield call
                 else:
@@ -165,8 +167,9 @@ class Waiting:
             except StoreFailed:
                 raise
             except VoicecliError as error:
-                if isinstance(error, PlacedBefore) and not earlier:
+                if isinstance(error, PlacedBefore) and is_first:
                     raise
+                is_first = is_first and not isinstance(error, OutcomeUnknown)
                 if not _confirmed(earlier):
                     yield failed(request, error)
                     if isinstance(error, PlacedBefore):
@@ -192,9 +195,11 @@ class Waiting:
             for request in requests:
                 if self._telling is not None and request.client_request_id not in self._called:
                     try:
-                        yield await self._tell(self._telling.placing, request, error.message)
+                        result = await self._tell(self._telling.placing, request, error.message)
                     except VoicecliError as why:
-                        yield failed(request, why)
+                        result = failed(request, why)
+                    self._placing.ledger.ended.append(result)
+                    yield result
             raise
 
     # -- one call ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import typer
 
 from voicecli import interrupts
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode, fail
+from voicecli.cli.exit_codes import ExitCode, exit_code, fail
 from voicecli.cli.version import show_version
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
 
@@ -55,30 +55,38 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         result = application(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
         if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
             # So the parser answers a KeyboardInterrupt.
-            return fail(context, context.interrupted())
+            return _fail(context, context.interrupted())
         return result if isinstance(result, int) else ExitCode.DONE
     except typer.TyperException as error:
         if not error.format_message():
             return ExitCode.USAGE  # nothing was asked for, and the help is on the screen
         if "--json" in arguments:  # the parser may have stopped before it came to that
             context.format = "json"
-        return fail(context, _explained(_usage_error(error), arguments))
+        return _fail(context, _explained(_usage_error(error), arguments))
     except SystemExit as ended:
         if not is_help or ended.code != 1:
             raise
         # So rich ends where the help is not read to its end (| head).
         return ExitCode.DONE if arguments else ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
-        return fail(context, context.interrupted())
+        return _fail(context, context.interrupted())
     except VoicecliError as error:
-        return fail(context, _explained(error, arguments))
+        return _fail(context, _explained(error, arguments))
     except OSError as error:  # the help on a full disk, say
         context.output.give_up()
-        return fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
+        return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
         kind = type(error).__name__
         fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
-        return fail(context, fault, error)
+        return _fail(context, fault, error)
+
+
+def _fail(context: Context, error: VoicecliError, cause: BaseException | None = None) -> ExitCode:
+    """Tell how it ended. A signal that comes meanwhile cuts the message off; the exit code stays."""
+    try:
+        return fail(context, error, cause)
+    except KeyboardInterrupt:
+        return exit_code(error)
 
 
 def _explained(error: VoicecliError, arguments: Sequence[str]) -> VoicecliError:
