@@ -179,17 +179,31 @@ class Registration:
             for kind, urls in self._wanted().items()
         ]
 
-    def move(self, receiver: str, *, token: str | None) -> None:
-        """Point what is ours at a new address. Raises StoreFailed, and what the client raises; then it can be
+    def move(self, receiver: str, *, token: str | None) -> list[WebhookNews]:
+        """Point what is ours at a new address, except what somebody has moved, as far as 8x8 tells; what is
+        new of those that don't lead there. Raises StoreFailed, and what the client raises; then it can be
         tried again."""
         self._token = token
+        now: Mapping[str, Webhook] = {}
+        with suppress(VoicecliError):  # then nobody knows, and all are set
+            now = self._list()
+        elsewhere: list[WebhookCheck] = []
         for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
             if taken.own_urls != (url,):
-                moving = taken._replace(own_urls=tuple(dict.fromkeys((*taken.own_urls, url))))
+                moving = taken._replace(own_urls=(*(own for own in taken.own_urls if own != url), url))
                 self._remember(moving)
+                if kind in now and now[kind].url not in moving.own_urls:
+                    elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, now[kind].url))
+                    continue
                 self._set(moving, url, token=token, is_set=True)
                 self._remember(taken._replace(own_urls=(url,)))
+        for kind, before in self._left.items():
+            self._left[kind] = webhook_url(receiver, kind)
+            points_to = now[kind].url if kind in now else before
+            if points_to != self._left[kind]:
+                elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, points_to))
+        return [news for check in elsewhere if (news := self._news(check, check, {})) is not None]
 
     def put_back(self) -> list[str]:
         """Put back what runs that ended have left, and what this one has taken; the types of these. Then
@@ -297,19 +311,22 @@ class Registration:
         return {kind: [url] for kind, url in left} | own
 
     def _compare(self, kind: str, now: Mapping[str, Webhook]) -> WebhookCheck:
-        return check_webhook(kind, now.get(kind), self._wanted()[kind], needs_token=self._token is not None)
+        newest = self._wanted()[kind][-1:]
+        return check_webhook(kind, now.get(kind), newest, needs_token=self._token is not None)
 
     def _set_again(self, found: Mapping[str, WebhookCheck]) -> dict[str, VoicecliError | None]:
         """Set those again that nobody has moved; by type why that failed, or None where 8x8 accepted it."""
         failures: dict[str, VoicecliError | None] = {}
         for kind, check in found.items():
-            if check.state in (WebhookState.OK, WebhookState.MOVED) or self._in_vain.get(kind) == check:
+            *former, url = self._wanted()[kind]
+            moved = check.state is WebhookState.MOVED and check.url not in former
+            if check.is_ok or moved or self._in_vain.get(kind) == check:
                 continue
-            url, is_set = self._wanted()[kind][-1], check.url is not None
+            is_set = check.url is not None
             try:
                 if (taken := self._taken.get(kind)) is not None:
                     self._set(taken, url, token=self._token, is_set=is_set)
-                    if DELETED in taken.own_urls:
+                    if taken.own_urls != (url,):
                         self._remember(taken._replace(own_urls=(url,)))
                 else:  # it led here before, and is to do so afterwards
                     before = ReplacedWebhook(kind, (url,), url, enabled=True, had_authorization=True)
@@ -345,9 +362,12 @@ class Registration:
 
     def _remedy(self, check: WebhookCheck, failures: Mapping[str, VoicecliError | None]) -> str:
         kind = check.type
+        set_again = f"voicecli webhooks set {kind.lower()} {self._wanted()[kind][-1]}"
         if self._observed is not None:
-            return f"To set it again: voicecli webhooks set {kind.lower()} {self._wanted()[kind][-1]}"
-        if check.state is WebhookState.MOVED:
+            return f"To set it again: {set_again}"
+        if check.state is WebhookState.MOVED and kind not in self._taken:
+            return f"It was not set by this listener: it is left alone. To point it here: {set_again}"
+        if check.state is WebhookState.MOVED and check.url not in self._wanted()[kind]:
             return "Somebody has moved it: it is left alone."
         if (failure := failures.get(kind)) is not None:
             return f"It can't be set again now, and is tried again later. {failure.message}"
