@@ -262,7 +262,7 @@ def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
     registration.put_back()
 
 
-def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_tried_for_ever(
+def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ever_more_rarely(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", 0.0)
@@ -280,8 +280,16 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_trie
     monkeypatch.setattr(world.client, "send", ignore)
     [text] = texts(registration)
     assert text.endswith(registrations.IGNORED)
-    assert (texts(registration), len(sets), registration.leads_here("VSS")) == ([], 1, False)
+    tried = []
+    for check in range(1, 46):
+        before = len(sets)
+        assert (texts(registration), registration.leads_here("VSS")) == ([], False)
+        tried += [check] * (len(sets) - before)
+    assert tried == [2, 6, 14, 30]
     monkeypatch.undo()
+    [text] = texts(registration)
+    assert text.endswith("It is set again.")
+    assert registration.leads_here("VSS")
     registration.put_back()
 
 

@@ -26,6 +26,7 @@ from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
 CONFLICT = 409  # HTTP
 LIST_AGAIN_AFTER = 1.0  # seconds: what was set just now may not be in the list yet
+TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
 IGNORED = "8x8 accepted that it is set, and yet does not list it so."
 ALREADY_SET = re.compile("already|exist|duplicate|delete", re.IGNORECASE)
 """In 8x8's own words, which are not documented."""
@@ -79,6 +80,14 @@ def ignored(
         return []
 
 
+class _InVain(NamedTuple):
+    """Setting a webhook again changed nothing."""
+
+    check: WebhookCheck  # how it stayed
+    every: int  # checks until it is tried again
+    left: int  # of these
+
+
 class Registration:
     """The webhooks of one subaccount as far as they are ours. Blocks on the network: use it in a thread, and
     in one at a time.
@@ -100,7 +109,7 @@ class Registration:
         self._observed: str | None = None  # the receiver, where none is taken
         self._token: str | None = None  # that a webhook has to carry
         self._troubles: dict[str, WebhookCheck] = {}  # what was told of those that are not right, by type
-        self._in_vain: dict[str, WebhookCheck] = {}  # setting these again changed nothing
+        self._in_vain: dict[str, _InVain] = {}  # by type
 
     def set_now(self) -> dict[str, Webhook]:
         """The webhooks at 8x8, by type. Raises what the client raises."""
@@ -320,7 +329,7 @@ class Registration:
         for kind, check in found.items():
             *former, url = self._wanted()[kind]
             moved = check.state is WebhookState.MOVED and check.url not in former
-            if check.is_ok or moved or self._in_vain.get(kind) == check:
+            if check.is_ok or moved or self._waits(check):
                 continue
             is_set = check.url is not None
             try:
@@ -338,6 +347,14 @@ class Registration:
                 failures[kind] = error
         return failures
 
+    def _waits(self, check: WebhookCheck) -> bool:
+        """Whether setting it again was in vain, and the next attempt is not due yet."""
+        vain = self._in_vain.get(check.type)
+        if vain is None or vain.check != check or vain.left <= 1:
+            return False
+        self._in_vain[check.type] = vain._replace(left=vain.left - 1)
+        return True
+
     def _news(
         self, found: WebhookCheck, after: WebhookCheck, failures: Mapping[str, VoicecliError | None]
     ) -> WebhookNews | None:
@@ -346,16 +363,20 @@ class Registration:
         kind = found.type
         told = self._troubles.pop(kind, None)
         accepted = kind in failures and failures[kind] is None
-        if accepted and (after.is_ok or after is found):  # the latter: 8x8 could not be asked again
-            return WebhookNews(found, True, f"{found.words} It is set again.")
+        vain = self._in_vain.get(kind)
         if after.is_ok:
             self._in_vain.pop(kind, None)
+        # Where it is found so still, 8x8 could not be asked again.
+        if accepted and (after.is_ok or (after is found and vain is None)):
+            return WebhookNews(found, True, f"{found.words} It is set again.")
+        if after.is_ok:
             return (
                 None if told is None else WebhookNews(after, False, f"The {kind} webhook leads here again.")
             )
         self._troubles[kind] = after
         if accepted:
-            self._in_vain[kind] = after
+            every = 2 if vain is None or vain.check != after else min(2 * vain.every, TRY_AT_LEAST_EVERY)
+            self._in_vain[kind] = _InVain(after, every, every)
         if told == after:
             return None
         return WebhookNews(after, False, f"{after.words} {self._remedy(after, failures)}")
