@@ -186,6 +186,21 @@ async def test_what_is_never_kept_is_told_at_the_end(tmp_path: Path) -> None:
     assert "1 VCA event that was answered could not be kept." in world.told
 
 
+async def test_what_is_too_much_to_wait_for_the_disk_is_told_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(server, "MAX_LATE", 1)
+    too_many = "More than 1 answered VCA events wait: the rest is not kept."
+    async with receiving(tmp_path, replier=always(HANG_UP)) as world:
+        take_away(tmp_path, ["events"])
+        for number in range(4):
+            await reply_to(world, vca("s-1", f"e-{number}"))
+        await world.until(lambda: too_many in world.told)
+    assert world.told.count(too_many) == 1
+    assert "4 VCA events that were answered could not be kept." in world.told
+
+
 @pytest.mark.parametrize(("pressed", "reply"), [(PRESSED, ["hangup"]), (SILENCE, [])])
 async def test_a_fault_of_ours_does_not_end_a_call(
     tmp_path: Path, pressed: dict[str, object], reply: list[str]
