@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from conftest import DEADLINE, NUMBER
+from conftest import DEADLINE, NUMBER, wait_until
 
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.callflow import Capture, voice_message
-from voicecli.errors import InUse, Unreachable
+from voicecli.errors import InUse, StoreFailed, Unreachable
 from voicecli.listener import reports as reports_module
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
 from voicecli.listener.staying import EndRequests, Stay
-from voicecli.listener.webhook_check import WebhookCheck
+from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
+from voicecli.tunnel.ngrok import Change
 
 
 class At8x8:
@@ -68,14 +69,35 @@ class ElsewhereForVca(At8x8):
         return kind != "VCA"
 
 
-def reports(home: Path, at_8x8: At8x8, told: list[str], stay: Stay | None = None) -> Reports:
-    plan = Plan(home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True)
+class Moved(At8x8):
+    """It has lost a webhook, and can't be told a new address."""
+
+    def check(self) -> list[WebhookNews]:
+        check = WebhookCheck("VSS", WebhookState.NOT_SET, None)
+        return [WebhookNews(check, False, "The VSS webhook is not set any more.")]
+
+    def move(self, receiver: str, *, token: str | None) -> None:
+        raise Unreachable(f"8x8 is away from {receiver}.")
+
+
+def reports(
+    home: Path,
+    at_8x8: At8x8,
+    told: list[str],
+    stay: Stay | None = None,
+    *,
+    warned: list[str] | None = None,
+    every: float = 60,
+) -> Reports:
+    plan = Plan(
+        home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True, check_every=every
+    )
     return Reports(
         plan,
         cast("Registration", at_8x8),
         ("VSS",),
         tell=told.append,
-        warn=told.append,
+        warn=(told if warned is None else warned).append,
         failed=lambda error: told.append(f"{error.message} {error.hint}"),
         stay=stay,
     )
@@ -157,3 +179,33 @@ async def test_another_that_hangs_as_it_starts_is_not_waited_for_without_end(
         assert gate is not None
     gate.close()
     assert any("Another voicecli has been starting or ending" in text for text in told)
+
+
+async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_not(tmp_path: Path) -> None:
+    """Programs get no talk."""
+    told, warned = list[str](), list[str]()
+
+    async def until_warned(beginning: str) -> None:
+        await asyncio.to_thread(wait_until, lambda: any(text.startswith(beginning) for text in warned))
+
+    async with asyncio.timeout(DEADLINE):
+        async with reports(tmp_path, Moved(), told, warned=warned, every=0.01) as ours:
+            service = ours._service
+            assert service is not None
+            assert service._watch is not None
+            await until_warned("8x8 will not get through at http://127.0.0.1:9")
+            service.unreachable = None  # as if it had led here
+            watch = asyncio.create_task(service._watch_public_url())
+            await until_warned("8x8 does not get through any more")
+            watch.cancel()
+            await until_warned("The VSS webhook is not set any more.")
+            service._doubt()
+            await until_warned("a request with a wrong token")
+            service._listener._tell(StoreFailed("Events can't be kept: the disk is full."))
+            await until_warned("Events can't be kept")
+            service._changed(Change(False, None, "its agent ended", 1.0))
+            await until_warned("The tunnel is down: its agent ended; trying again in 1 s")
+            service._changed(Change(True, "http://127.0.0.1:10", "", None))
+            await until_warned("8x8 can't be told the new address. 8x8 is away from http://127.0.0.1:10.")
+    assert "The tunnel is up again: http://127.0.0.1:10" in told
+    assert not [text for text in warned if text.startswith(("Warning", "The tunnel is up", "Registered"))]

@@ -185,7 +185,7 @@ async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
             looks = world.looks
             await world.until(lambda: world.looks >= looks + 4)
             is_open = True
-            await world.until(lambda: told("leads here again."))
+            await world.until(lambda: told("leads here now."))
             assert (len(told("does not get through")), world.service.unreachable) == (1, None)
         world.client.close()
 

@@ -23,8 +23,8 @@ from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
 from voicecli.events import webhook_url
+from voicecli.listener import health, watching
 from voicecli.listener import service as service_module
-from voicecli.listener import watching
 from voicecli.sandbox.delivery import Target
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import Limits
@@ -121,6 +121,64 @@ async def test_an_agent_that_lost_it_for_ever_is_started_anew_and_8x8_told(
     tmp_path: Path, fault: str
 ) -> None:
     await lose_the_agent(tmp_path, fault, seed=0)
+
+
+async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its policy may admit 8x8 alone, so that this machine never gets through."""
+    real, admitted, asked = health.ask, False, 0
+
+    def ask(url: str) -> health.Health:
+        nonlocal asked
+        asked += 1
+        return real(url) if admitted else health.Health(None, "refused", 0.0)
+
+    monkeypatch.setattr(health, "ask", ask)
+    agent = write_agent(tmp_path / "agent")
+    with RunningSandbox(CountingSandbox, time_scale=1000) as running:
+        world = World(
+            running,
+            tmp_path / "home",
+            public_url=None,
+            force=True,
+            tunnel=lambda port: Tunnel(port, agent_path=agent),
+            tunnel_limits=Limits(probe_every=0.02, probe_again_after=0.01),
+        )
+        async with asyncio.timeout(DEADLINE), world.service:
+            await world.until(lambda: asked > 10)
+            assert len(pids(tmp_path / "agent")) == 1
+            admitted, before = True, asked
+            await world.until(lambda: asked > before + 1)
+            admitted = False
+            await world.until(lambda: len(pids(tmp_path / "agent")) == 2)
+        world.client.close()
+
+
+@pytest.mark.parametrize(("has_tunnel", "is_probed"), [(False, True), (True, True), (True, False)])
+async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tunnel: bool, is_probed: bool
+) -> None:
+    """By a probe, or where this machine never gets through by an event that came through the tunnel."""
+    real, admitted = health.ask, False
+    monkeypatch.setattr(
+        health, "ask", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
+    )
+    agent = write_agent(tmp_path / "agent")
+    way = {"public_url": None, "tunnel": lambda port: Tunnel(port, agent_path=agent)} if has_tunnel else {}
+    with RunningSandbox(CountingSandbox, time_scale=1000) as running:
+        world = World(running, tmp_path / "home", force=True, **way)
+        async with asyncio.timeout(DEADLINE), world.service:
+            assert world.service.unreachable == "refused"
+            if is_probed:
+                admitted = True
+            else:
+                await world.report()
+            await world.until(lambda: world.service.unreachable is None)
+            told = f"{world.service.public_url} leads here now."
+            await world.until(lambda: told in dict(world.told))
+            assert not [text for text, _ in world.told if "any more" in text]
+        world.client.close()
 
 
 @pytest.mark.soak

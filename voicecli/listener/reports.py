@@ -20,6 +20,7 @@ from voicecli.listener.registration import IGNORED, Registration
 from voicecli.listener.running import find_listener, why_nothing_comes
 from voicecli.listener.service import Plan, Service, to_its_end
 from voicecli.listener.staying import Stay
+from voicecli.listener.watching import Warned
 from voicecli.locks import Lock
 from voicecli.threads import in_daemon_thread
 
@@ -186,10 +187,10 @@ class Reports:
             await asyncio.sleep(0.05)
         return lock
 
-    def _told(self, text: str, record: Mapping[str, object] | None) -> None:
-        """What the listener in this process tells: that reports do not come any more is a warning."""
-        if record is not None and record["record"] == "webhook":
-            self._warn(str(record["text"]))
+    def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
+        """What the listener in this process tells."""
+        if isinstance(text, Warned):
+            self._warn(text.removeprefix("Warning: "))
         else:
             self._tell(text)
 

@@ -75,7 +75,8 @@ class Listener:
     then whatever a browser sends for a page is refused, and a Host that is neither this machine nor one of
     ``names``, the hosts of its public URLs. With a token neither is looked at: a page does not know it, and a
     proxy may have put in any Host. ``only_8x8`` refuses events that a proxy says came from elsewhere.
-    ``refused`` counts the requests that were turned away, by reason.
+    ``refused`` counts the requests that were turned away, by reason. ``came_through`` is called for each
+    event that a proxy or a tunnel passed on.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Listener:
         names: Iterable[str] = (),
         details: Callable[[bool], Awaitable[Mapping[str, object]]] = _no_details,
         doubt: Callable[[], None] = lambda: None,
+        came_through: Callable[[], None] = lambda: None,
     ) -> None:
         self.refused: dict[str, int] = {}
         self.instance = secrets.token_hex(8)  # by which /health can be told to be this one's
@@ -100,6 +102,7 @@ class Listener:
         self.last_event: int | None = None  # when it came: microseconds since 1970
         self._details = details
         self._doubt = doubt
+        self._came_through = came_through
         self._recorder = recorder
         self._credentials = _credentials(token)
         self._names = {*names, *_names_of_this_machine()}
@@ -212,6 +215,8 @@ class Listener:
         event = events.parse(body, orjson.loads) or events.parse(body)
         if event is None:
             return self._refuse(400, "not an event")
+        if "X-Forwarded-For" in request.headers:
+            self._came_through()
         key = event.identity(lambda: _content(event, body))
         arrival = _Arrival(event, kind, body, request.headers, key, time.time_ns() // 1000)
         return _answer(request, await self._webhook(arrival))

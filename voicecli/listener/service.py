@@ -26,7 +26,7 @@ from voicecli.listener.repliers import always
 from voicecli.listener.retention import Forget
 from voicecli.listener.routes import Replier, Route, entered
 from voicecli.listener.server import Listener
-from voicecli.listener.watching import CHECK_EVERY, Tell, WebhookWatch
+from voicecli.listener.watching import CHECK_EVERY, Tell, Warned, WebhookWatch
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
@@ -129,8 +129,10 @@ class Service:
             names=plan.names,
             details=self._details,
             doubt=self._doubt,
+            came_through=self._came_through,
         )
         self._told_of_refused = False
+        self._led_here = False  # a probe of the public URL, at least once
         if plan.public_url is not None:
             self._listener.add_name(plan.public_url)
         self._ngrok: Ngrok | None = None
@@ -173,7 +175,7 @@ class Service:
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
         if plan.forget is not None:
-            undo.push_async_callback(_end, asyncio.create_task(retention.repeat(plan.forget, self._warn)))
+            undo.push_async_callback(_end, asyncio.create_task(retention.repeat(plan.forget, self._note)))
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
@@ -190,9 +192,9 @@ class Service:
             await self._open_tunnel(plan.tunnel(port))
         if self.public_url is not None:
             await self._probe(self.public_url)
-            if self.unreachable is None and plan.tunnel is None:  # a tunnel is watched where it is kept open
-                work = self._watch_public_url(self.public_url)
-                undo.push_async_callback(_end, self._in_background(work))
+            # A tunnel that leads here is watched where it is kept open.
+            if plan.tunnel is None or self.unreachable is not None:
+                undo.push_async_callback(_end, self._in_background(self._watch_public_url()))
         undo.push_async_callback(_end, self._in_background(self._watch_clock(self._jumps)))
         if self._registration is not None:
             await self._register(self._registration, undo)
@@ -209,8 +211,11 @@ class Service:
         }
         self._tell(f"Ready: listening at {self.url}", ready)
 
-    def _warn(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         self._tell(text, None)
+
+    def _warn(self, text: str) -> None:
+        self._tell(Warned(text), None)
 
     async def _details(self, look: bool) -> Mapping[str, object]:
         """For who has the token; with ``look`` after a look at the webhooks."""
@@ -255,8 +260,8 @@ class Service:
         self._ngrok = Ngrok(
             tunnel,
             on_change=self._changed,
-            on_note=self._warn,
-            probe=self._leads_elsewhere,
+            on_note=self._note,
+            probe=self._no_longer_leads_here,
             limits=self._plan.tunnel_limits,
         )
         self.public_url = await self._ngrok.start()
@@ -264,7 +269,7 @@ class Service:
         self.tunnel_is_up = True
         self._tell(f"The tunnel is up: {self.public_url}", self._tunnel_record())
         if self.inspector is not None:
-            self._warn(f"Requests can be looked at and replayed at {self.inspector}")
+            self._note(f"Requests can be looked at and replayed at {self.inspector}")
 
     async def _close_tunnel(self) -> None:
         if self._ngrok is not None:
@@ -283,7 +288,7 @@ class Service:
             self._tell(f"The tunnel is up again: {change.url}", self._tunnel_record())
         else:
             again = "" if change.retry_in is None else f"; trying again in {change.retry_in:.0f} s"
-            self._tell(f"The tunnel is down: {self.tunnel_trouble}{again}", self._tunnel_record())
+            self._tell(Warned(f"The tunnel is down: {self.tunnel_trouble}{again}"), self._tunnel_record())
 
     def _tunnel_record(self) -> Mapping[str, object]:
         up, reason = self.tunnel_is_up, self.tunnel_trouble or None
@@ -291,15 +296,33 @@ class Service:
 
     async def _leads_elsewhere(self, public_url: str) -> str | None:
         """Why the public address does not lead here; None where it does."""
+        return (await self._ask(public_url)).not_here(self._listener.instance)
+
+    async def _ask(self, public_url: str) -> health.Health:
         found = await in_daemon_thread(partial(health.ask, public_url))
-        return found.not_here(self._listener.instance)
+        if found.not_here(self._listener.instance) is None:
+            self._led_here = True
+            self._came_through()
+        return found
+
+    def _came_through(self) -> None:
+        """A probe, or a request from outside, got here."""
+        if self.unreachable is not None:
+            self.unreachable = None
+            self._note(f"{self.public_url} leads here now.")
+
+    async def _no_longer_leads_here(self, public_url: str) -> str | None:
+        """The tunnel's probe: None also where no probe ever succeeded. Then this machine may not get through,
+        though 8x8 does: with an ngrok policy that admits only 8x8's addresses, say."""
+        reason = await self._leads_elsewhere(public_url)
+        return reason if self._led_here else None
 
     async def _probe(self, public_url: str) -> None:
         """See whether the public address leads here, as 8x8 will see it."""
-        found = await in_daemon_thread(partial(health.ask, public_url))
+        found = await self._ask(public_url)
         self.unreachable = reason = found.not_here(self._listener.instance)
         if reason is None:
-            self._warn(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
+            self._note(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
         elif self._plan.force or not self._plan.register:
             self._warn(f"Warning: 8x8 will not get through at {public_url}: {reason}.")
         else:
@@ -308,19 +331,21 @@ class Service:
                 hint="Nothing was registered. With --force it is registered all the same.",
             )
 
-    async def _watch_public_url(self, public_url: str) -> None:
-        """Tell when a way in of the user's own does not lead here any more."""
-        failed = 0
-        while True:
-            await asyncio.sleep(self._plan.check_every)
-            reason = await self._leads_elsewhere(public_url)
+    async def _watch_public_url(self) -> None:
+        """Tell when a way in of the user's own does not lead here any more, or does again. A tunnel is probed
+        until it leads here, less and less often: ngrok counts requests."""
+        failed, pause = PROBES if self.unreachable is not None else 0, self._plan.check_every
+        while self._plan.tunnel is None or self.unreachable is not None:
+            await asyncio.sleep(pause)
+            if self._plan.tunnel is not None:
+                pause = max(pause, min(2 * pause, self._plan.tunnel_limits.probe_every))
+            if self.public_url is None:
+                continue
+            reason = await self._leads_elsewhere(self.public_url)
             failed = 0 if reason is None else failed + 1
-            if reason is None and self.unreachable is not None:
-                self.unreachable = None
-                self._warn(f"{public_url} leads here again.")
-            elif reason is not None and failed == PROBES:
+            if reason is not None and failed == PROBES:
                 self.unreachable = reason
-                self._warn(f"Warning: 8x8 does not get through any more at {public_url}: {reason}.")
+                self._warn(f"Warning: 8x8 does not get through any more at {self.public_url}: {reason}.")
 
     # -- 8x8 -----------------------------------------------------------------------------------------
 
@@ -344,7 +369,7 @@ class Service:
         take = partial(take, new_token=plan.token_is_new, wanted=plan.wanted, spare=plan.spare)
         taken = await self.in_turn(take)
         if taken:
-            self._warn(f"Registered with 8x8 for {', '.join(taken)}.")
+            self._note(f"Registered with 8x8 for {', '.join(taken)}.")
         self._keep_watch(registration, undo)
 
     def _keep_watch(self, registration: Registration, undo: AsyncExitStack) -> WebhookWatch:
@@ -392,7 +417,7 @@ class Service:
             error.hint = "Run voicecli webhooks restore."
             raise
         if done:
-            self._warn(f"Put back what was at 8x8: {', '.join(done)}.")
+            self._note(f"Put back what was at 8x8: {', '.join(done)}.")
 
     async def in_turn(self, work: Callable[[], T]) -> T:
         """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be

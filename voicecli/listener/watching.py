@@ -12,6 +12,14 @@ CHECK_EVERY = 60.0  # seconds between two looks
 LOOK_AGAIN_AFTER = 15.0  # seconds at least, where somebody else's request is the reason to look
 LASTING = 3  # looks in a row that failed: then that is told
 
+
+class Warned(str):
+    """A text for ``Tell`` that is a warning: it is told also where nobody wants talk. It may say so itself,
+    by "Warning: " at its beginning."""
+
+    __slots__ = ()
+
+
 Tell = Callable[[str, Mapping[str, object] | None], None]
 """Gets what people should know, and the record of it that programs get, where they get one."""
 InTurn = Callable[[Callable[[], object]], Awaitable[object]]
@@ -90,7 +98,7 @@ class WebhookWatch:
         except VoicecliError as error:
             self._known = None  # wherever they point now
             again = f"Trying again in {self._every:.0f} s."
-            self._tell(f"8x8 can't be told the new address. {error.message} {again}", None)
+            self._tell(Warned(f"8x8 can't be told the new address. {error.message} {again}"), None)
 
     async def _check(self) -> None:
         try:
@@ -100,7 +108,7 @@ class WebhookWatch:
             self._failures += 1
             if self._failures == LASTING:
                 what = "Warning: whether 8x8's webhooks lead here can't be found out."
-                self._tell(f"{what} {error.message}", None)
+                self._tell(Warned(f"{what} {error.message}"), None)
             return
         if self._failures >= LASTING:
             self._tell("8x8 tells again where its webhooks lead.", None)
@@ -110,4 +118,4 @@ class WebhookWatch:
     def _tell_news(self, news: Iterable[WebhookNews]) -> None:
         for one in news:
             warning = "" if one.check.is_ok else "Warning: "
-            self._tell(warning + one.text, one.record())
+            self._tell(Warned(warning + one.text), one.record())

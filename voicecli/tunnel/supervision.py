@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 Probe = Callable[[str], Awaitable[str | None]]
-"""Asks a public URL; why it does not lead to the listener, or None where it does."""
+"""Asks a public URL; why it does not lead to the listener any more, or None where it does, or
+where that can't be found out from this machine."""
 
 
 @dataclass(frozen=True, slots=True)
