@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 
 import pytest
 from broadcast_machine import Machine, ended
@@ -20,6 +21,9 @@ from engine_world import World, number
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.journal import Row, RowState
+from voicecli.errors import StoreBusy
+from voicecli.store import unsubscribed
+from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
 
 RATE = 20  # calls per second, of each and of both together
@@ -162,3 +166,24 @@ async def test_while_somebody_has_the_store_it_can_be_interrupted(
             await work
     assert world.states == {RowState.PLANNED: 1}
     assert not world.calls
+
+
+def test_nobody_is_called_before_it_is_known_who_has_unsubscribed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever another process that has the store makes of the first look."""
+    world.plan([number(0), number(1)])
+    looks = 0
+
+    def busy_at_first(store: Store) -> set[str]:
+        nonlocal looks
+        looks += 1
+        if looks < 3:
+            raise StoreBusy("Another process has the store.")
+        return unsubscribed.numbers(store) | {number(0)}
+
+    monkeypatch.setattr(engines, "unsubscribed", SimpleNamespace(numbers=busy_at_first))
+    world.run()
+    assert looks == 3
+    assert world.states == {RowState.SKIPPED: 1, RowState.ACCEPTED: 1}
+    assert set(world.calls) == {number(1)}

@@ -719,6 +719,7 @@ def test_programs_get_a_line_for_whatever_happens(broadcast: Broadcast) -> None:
         "attempts",
         "session",
         "outcome",
+        "bridge",
         "digits",
         "duration",
         "reason",

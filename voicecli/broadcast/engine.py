@@ -114,6 +114,7 @@ class Engine:
         self._why_wait = why_wait
         self._vca_elsewhere = vca_elsewhere
         self._unsubscribed: Collection[str] = frozenset()
+        self._must_read_unsubscribed = spare_unsubscribed
         self._tell = tell
         self._show = show
         self._queue = Queue(journal, round(conduct.every * 1e6), self._current)
@@ -140,7 +141,6 @@ class Engine:
         self._news = asyncio.Event()
         self._is_held_up = False  # by another process that has the store
         self._looked = 0.0  # monotonic
-        self._first_look = True
         self._last_call = time.monotonic()
 
     async def run(self) -> None:
@@ -172,8 +172,8 @@ class Engine:
         for flight in self._taken():
             self._heed(flight.error)
         if time.monotonic() - self._looked >= LOOK_EVERY:
-            self._looked = time.monotonic()
             self._look()
+            self._looked = time.monotonic()
         elif self.tally.retrying:  # what is known by now counts, before somebody is called again
             self._take_in_reports()
         leaving: list[_Flight] = []
@@ -210,7 +210,8 @@ class Engine:
         return new
 
     def _write(self, seen: int | None = None) -> None:
-        """Put what has changed on the disk. Raises StoreFailed; then it is still to be written."""
+        """Put what has changed on the disk, answers to what was new in it the next time. Raises StoreFailed;
+        then all of it is still to be written."""
         if not (self._changed or self._answers) and seen is None:
             return
         rows = [self._attempt(one.request, one.row.line) for one in self._leaving_now]
@@ -224,8 +225,6 @@ class Engine:
         for before, row in changed.values():
             self._progress.changed(before, row)
             self._untold.append(row)
-        if self._answers:
-            self._write()
 
     def _tell_all(self) -> None:
         while self._untold:
@@ -236,21 +235,21 @@ class Engine:
         self._journal.store.see_that_it_is_there()
         if self._journal.state is State.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
-        news = self._take_in_reports()
-        if self._spare_unsubscribed and (news or self._first_look):
+        self._take_in_reports()
+        if self._must_read_unsubscribed:
             self._unsubscribed = unsubscribed.numbers(self._journal.store)
-        self._first_look = False
+            self._must_read_unsubscribed = False
         self._queue.wake(self._is_awake)
         self._show_all()
 
-    def _take_in_reports(self) -> bool:
-        """What 8x8 has reported since the last time; whether there was anything."""
+    def _take_in_reports(self) -> None:
+        """What 8x8 has reported since the last time."""
         seen, newest = self._journal.seen, stored_events.last_event(self._journal.store)
         if newest > seen:
             for report in reports(self._journal, seen, newest, self._conduct):
                 self._reported(report)
+            self._must_read_unsubscribed = self._spare_unsubscribed
             self._write(newest)
-        return newest > seen
 
     def _reported(self, report: Report) -> None:
         if report.settled_at > time.time():
@@ -439,8 +438,7 @@ class Engine:
             if (instead := self._say_limit.instead(error, fitting)) is None:
                 raise
         session = await self._client.send(api.send_callflow(instead))
-        with suppress(OSError):  # the next message is refused once more
-            self._say_limit.remember()
+        self._say_limit.remember()
         return session
 
     def _taken(self) -> Iterator[_Flight]:
@@ -583,6 +581,7 @@ class Engine:
                 for _ in self._taken():
                     pass
                 self._write()
+                self._write()  # the answers to what the first one wrote
                 if not self._left() and not (self._conduct.wait and self.tally.without_outcome):
                     self._journal.becomes(State.DONE)
                 return

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -161,8 +161,7 @@ class Placing:
                 if (instead := limit.instead(error, fitting)) is None:
                     raise
             session = self._client.send(api.send_callflow(instead), took_place=took_place)
-            with suppress(OSError):  # the next message is refused once more
-                limit.remember()
+            limit.remember()
             return session
 
         return self._place(request, place, lambda session: session.session_id)

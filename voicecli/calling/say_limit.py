@@ -5,6 +5,7 @@ by one that holds the text several times, and that is remembered for the account
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from voicecli import private_files
 from voicecli.account import AccountId
 from voicecli.callflow import CallRequest
-from voicecli.errors import Refused
+from voicecli.errors import Refused, VoicecliError
 from voicecli.rules import MAX_TEXT, Action
 from voicecli.untrusted import text, whole
 
@@ -38,8 +39,10 @@ class SayLimit:
         return in_one_say(request) if error.status_code == BEYOND_COUNT else None
 
     def remember(self) -> None:
-        """The account takes one and has refused several. Raises OSError."""
-        private_files.make(self._file)
+        """The account takes one and has refused several. Where that can't be kept, the next message is
+        refused once more."""
+        with suppress(OSError, VoicecliError):
+            private_files.make(self._file)
 
 
 def in_one_say(request: CallRequest) -> CallRequest | None:
