@@ -1,5 +1,6 @@
 """What a VCA is answered where the store, or its key, can't be read or written: calls go on all the same."""
 
+import json
 import signal
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,12 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, FLOW, PARTIES, SAY, other, placed
 from receiver_world import World, receiving, vca, vss
 
+from voicecli import events
 from voicecli.callflow import HANGUP, CallRequest
 from voicecli.calling.replier import CallReplier
 from voicecli.events import Received
 from voicecli.listener import server
-from voicecli.listener.repliers import FormerReceiver, OwnCallflow, always
+from voicecli.listener.repliers import CallHistory, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Answered, Replier
 from voicecli.voice_api.replies import HANG_UP, Reply
 
@@ -179,11 +181,55 @@ async def test_a_vca_does_not_wait_for_a_disk_that_stands_still(
         assert world.kept("type, times") == [("VCA", 1)]
 
 
+@pytest.mark.parametrize(
+    ("asked", "stored", "order"),
+    [
+        ([(1, 500), (2, 600), (3, 100)], [(1, 500), (2, 600), (3, 100)], [500, 600, 100]),
+        ([], [(1, 500), (2, 100)], [500, 100]),
+        ([(1, 500), (0, 600), (3, 700)], [(1, 500), (3, 700)], [500, 600, 700]),
+        ([(1, 500), (0, 600), (3, 700)], [(1, 500), (4, 600), (3, 700)], [500, 600, 700]),
+        ([(0, 500), (0, 600)], [], [500, 600]),
+    ],
+    ids=["clock set back", "before this run", "not kept", "kept late", "no store"],
+)
+def test_what_came_before_is_in_the_order_in_which_it_came(
+    asked: list[tuple[int, int]], stored: list[tuple[int, int]], order: list[int]
+) -> None:
+    """Events by their numbers, 0 where they were not kept in time, and when they came."""
+
+    def received(number: int, at: int) -> Received:
+        body = json.dumps(vca("s-1", f"e-{at}")).encode()
+        event = events.parse(body)
+        assert event is not None
+        return Received(number, at, event, body, 1)
+
+    history = CallHistory()
+    for one in asked:
+        history.before(received(*one), list)
+    before = history.before(received(9, 900), lambda: [received(*one) for one in stored])
+    assert [one.received for one in before] == order
+
+
 async def test_what_is_never_kept_is_told_at_the_end(tmp_path: Path) -> None:
     async with receiving(tmp_path, replier=always(HANG_UP)) as world:
         take_away(tmp_path, ["events"])
         await reply_to(world, vca("s-1"))
     assert "1 VCA event that was answered could not be kept." in world.told
+
+
+async def test_what_is_too_much_to_wait_for_the_disk_is_told_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(server, "MAX_LATE", 1)
+    too_many = "More than 1 answered VCA events wait: the rest is not kept."
+    async with receiving(tmp_path, replier=always(HANG_UP)) as world:
+        take_away(tmp_path, ["events"])
+        for number in range(4):
+            await reply_to(world, vca("s-1", f"e-{number}"))
+        await world.until(lambda: too_many in world.told)
+    assert world.told.count(too_many) == 1
+    assert "4 VCA events that were answered could not be kept." in world.told
 
 
 @pytest.mark.parametrize(("pressed", "reply"), [(PRESSED, ["hangup"]), (SILENCE, [])])

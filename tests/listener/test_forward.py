@@ -171,6 +171,25 @@ async def test_other_events_are_passed_on_once_and_in_order_of_their_session(tmp
     assert {path for path, _, _ in app.got} == {"/api/webhooks/vss"}
 
 
+@pytest.mark.parametrize("event", [vca(), vss()], ids=["VCA", "VSS"])
+async def test_what_is_kept_already_but_was_not_shown_here_is_passed_on(
+    tmp_path: Path, event: dict[str, object]
+) -> None:
+    """By a run before, or by a writing process that was killed before it said so."""
+    async with receiving(tmp_path, replier=always(HANG_UP)) as world:
+        await world.event(event)
+    async with (
+        application() as app,
+        receiving(tmp_path, forward_to=app.url, replier=always(HANG_UP)) as world,
+    ):
+        for _ in range(2):
+            await world.event(event)
+        await world.event(vss("s-1", "LAST"))  # those of a session go in order
+        await app.until(2)
+        assert world.kept("times") == [(3,), (1,)]
+    assert len(app.got) == 2
+
+
 async def test_what_waits_for_a_slow_application_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

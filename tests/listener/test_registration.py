@@ -262,7 +262,7 @@ def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
     registration.put_back()
 
 
-def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_tried_for_ever(
+def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ever_more_rarely(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", 0.0)
@@ -280,8 +280,16 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_not_trie
     monkeypatch.setattr(world.client, "send", ignore)
     [text] = texts(registration)
     assert text.endswith(registrations.IGNORED)
-    assert (texts(registration), len(sets), registration.leads_here("VSS")) == ([], 1, False)
+    tried = []
+    for check in range(1, 46):
+        before = len(sets)
+        assert (texts(registration), registration.leads_here("VSS")) == ([], False)
+        tried += [check] * (len(sets) - before)
+    assert tried == [2, 6, 14, 30]
     monkeypatch.undo()
+    [text] = texts(registration)
+    assert text.endswith("It is set again.")
+    assert registration.leads_here("VSS")
     registration.put_back()
 
 
@@ -337,6 +345,64 @@ def test_a_new_address_is_told_to_8x8_and_still_put_back(world: World) -> None:
     registration.put_back()
     registration.close()
     assert world.webhooks() == {}
+
+
+def test_a_new_address_leaves_alone_what_somebody_has_moved(world: World) -> None:
+    registration = world.registration()
+    registration.take(["VCA", "VSS"], OURS, token="a-token")
+    world.put("VSS", "https://example.com/other")
+    assert [news.text for news in registration.move("http://127.0.0.1:11", token="a-token")] == [
+        "The VSS webhook points to https://example.com/other: its events do not come here. "
+        "Somebody has moved it: it is left alone."
+    ]
+    assert (registration.leads_here("VCA"), registration.leads_here("VSS")) == (True, False)
+    assert {kind: webhook.url for kind, webhook in world.webhooks().items()} == {
+        "VCA": "http://127.0.0.1:11/api/webhooks/vca",
+        "VSS": "https://example.com/other",
+    }
+    assert registration.move("http://127.0.0.1:12", token="a-token") == []
+    assert texts(registration) == []
+    world.put("VSS", f"{OURS}/api/webhooks/vss")  # where nobody listens any more
+    assert texts(registration) == [
+        f"The VSS webhook points to {OURS}/api/webhooks/vss: its events do not come here. It is set again."
+    ]
+    assert world.webhooks()["VSS"].url == "http://127.0.0.1:12/api/webhooks/vss"
+    assert sorted(registration.put_back()) == ["VCA", "VSS"]
+    assert world.webhooks() == {}
+
+
+def test_a_new_address_is_set_though_the_webhooks_can_not_be_listed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registration = world.registration()
+    registration.take(["VSS"], OURS, token="a-token")
+    send = world.client.send
+
+    def list_none(operation: Operation[Any], **options: Any) -> Any:
+        if operation.method == "GET":
+            raise Unreachable("8x8 is away.")
+        return send(operation, **options)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.client, "send", list_none)
+        assert registration.move("http://127.0.0.1:11", token="a-token") == []
+    assert world.webhooks()["VSS"].url == "http://127.0.0.1:11/api/webhooks/vss"
+    registration.put_back()
+
+
+def test_what_led_here_already_does_not_follow_a_new_address_and_that_is_told(world: World) -> None:
+    before = f"{OURS}/api/webhooks/vss"
+    world.client.send(api.set_webhook("VSS", before, authorization="theirs"))
+    registration = world.registration()
+    registration.take(["VCA", "VSS"], OURS, token="a-token")
+    assert [news.text for news in registration.move("http://127.0.0.1:11", token="a-token")] == [
+        f"The VSS webhook points to {before}: its events do not come here. It was not set by this listener: "
+        "it is left alone. To point it here: voicecli webhooks set vss http://127.0.0.1:11/api/webhooks/vss"
+    ]
+    assert not registration.leads_here("VSS")
+    assert texts(registration) == []
+    assert registration.put_back() == ["VCA"]
+    assert world.webhooks()["VSS"].url == before
 
 
 def test_who_puts_back_what_others_left_does_not_keep_others_out(world: World) -> None:

@@ -26,6 +26,7 @@ from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
 CONFLICT = 409  # HTTP
 LIST_AGAIN_AFTER = 1.0  # seconds: what was set just now may not be in the list yet
+TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
 IGNORED = "8x8 accepted that it is set, and yet does not list it so."
 ALREADY_SET = re.compile("already|exist|duplicate|delete", re.IGNORECASE)
 """In 8x8's own words, which are not documented."""
@@ -79,6 +80,14 @@ def ignored(
         return []
 
 
+class _InVain(NamedTuple):
+    """Setting a webhook again changed nothing."""
+
+    check: WebhookCheck  # how it stayed
+    every: int  # checks until it is tried again
+    left: int  # of these
+
+
 class Registration:
     """The webhooks of one subaccount as far as they are ours. Blocks on the network: use it in a thread, and
     in one at a time.
@@ -100,7 +109,7 @@ class Registration:
         self._observed: str | None = None  # the receiver, where none is taken
         self._token: str | None = None  # that a webhook has to carry
         self._troubles: dict[str, WebhookCheck] = {}  # what was told of those that are not right, by type
-        self._in_vain: dict[str, WebhookCheck] = {}  # setting these again changed nothing
+        self._in_vain: dict[str, _InVain] = {}  # by type
 
     def set_now(self) -> dict[str, Webhook]:
         """The webhooks at 8x8, by type. Raises what the client raises."""
@@ -179,17 +188,31 @@ class Registration:
             for kind, urls in self._wanted().items()
         ]
 
-    def move(self, receiver: str, *, token: str | None) -> None:
-        """Point what is ours at a new address. Raises StoreFailed, and what the client raises; then it can be
+    def move(self, receiver: str, *, token: str | None) -> list[WebhookNews]:
+        """Point what is ours at a new address, except what somebody has moved, as far as 8x8 tells; what is
+        new of those that don't lead there. Raises StoreFailed, and what the client raises; then it can be
         tried again."""
         self._token = token
+        now: Mapping[str, Webhook] = {}
+        with suppress(VoicecliError):  # then nobody knows, and all are set
+            now = self._list()
+        elsewhere: list[WebhookCheck] = []
         for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
             if taken.own_urls != (url,):
-                moving = taken._replace(own_urls=tuple(dict.fromkeys((*taken.own_urls, url))))
+                moving = taken._replace(own_urls=(*(own for own in taken.own_urls if own != url), url))
                 self._remember(moving)
+                if kind in now and now[kind].url not in moving.own_urls:
+                    elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, now[kind].url))
+                    continue
                 self._set(moving, url, token=token, is_set=True)
                 self._remember(taken._replace(own_urls=(url,)))
+        for kind, before in self._left.items():
+            self._left[kind] = webhook_url(receiver, kind)
+            points_to = now[kind].url if kind in now else before
+            if points_to != self._left[kind]:
+                elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, points_to))
+        return [news for check in elsewhere if (news := self._news(check, check, {})) is not None]
 
     def put_back(self) -> list[str]:
         """Put back what runs that ended have left, and what this one has taken; the types of these. Then
@@ -297,19 +320,22 @@ class Registration:
         return {kind: [url] for kind, url in left} | own
 
     def _compare(self, kind: str, now: Mapping[str, Webhook]) -> WebhookCheck:
-        return check_webhook(kind, now.get(kind), self._wanted()[kind], needs_token=self._token is not None)
+        newest = self._wanted()[kind][-1:]
+        return check_webhook(kind, now.get(kind), newest, needs_token=self._token is not None)
 
     def _set_again(self, found: Mapping[str, WebhookCheck]) -> dict[str, VoicecliError | None]:
         """Set those again that nobody has moved; by type why that failed, or None where 8x8 accepted it."""
         failures: dict[str, VoicecliError | None] = {}
         for kind, check in found.items():
-            if check.state in (WebhookState.OK, WebhookState.MOVED) or self._in_vain.get(kind) == check:
+            *former, url = self._wanted()[kind]
+            moved = check.state is WebhookState.MOVED and check.url not in former
+            if check.is_ok or moved or self._waits(check):
                 continue
-            url, is_set = self._wanted()[kind][-1], check.url is not None
+            is_set = check.url is not None
             try:
                 if (taken := self._taken.get(kind)) is not None:
                     self._set(taken, url, token=self._token, is_set=is_set)
-                    if DELETED in taken.own_urls:
+                    if taken.own_urls != (url,):
                         self._remember(taken._replace(own_urls=(url,)))
                 else:  # it led here before, and is to do so afterwards
                     before = ReplacedWebhook(kind, (url,), url, enabled=True, had_authorization=True)
@@ -321,6 +347,14 @@ class Registration:
                 failures[kind] = error
         return failures
 
+    def _waits(self, check: WebhookCheck) -> bool:
+        """Whether setting it again was in vain, and the next attempt is not due yet."""
+        vain = self._in_vain.get(check.type)
+        if vain is None or vain.check != check or vain.left <= 1:
+            return False
+        self._in_vain[check.type] = vain._replace(left=vain.left - 1)
+        return True
+
     def _news(
         self, found: WebhookCheck, after: WebhookCheck, failures: Mapping[str, VoicecliError | None]
     ) -> WebhookNews | None:
@@ -329,25 +363,32 @@ class Registration:
         kind = found.type
         told = self._troubles.pop(kind, None)
         accepted = kind in failures and failures[kind] is None
-        if accepted and (after.is_ok or after is found):  # the latter: 8x8 could not be asked again
-            return WebhookNews(found, True, f"{found.words} It is set again.")
+        vain = self._in_vain.get(kind)
         if after.is_ok:
             self._in_vain.pop(kind, None)
+        # Where it is found so still, 8x8 could not be asked again.
+        if accepted and (after.is_ok or (after is found and vain is None)):
+            return WebhookNews(found, True, f"{found.words} It is set again.")
+        if after.is_ok:
             return (
                 None if told is None else WebhookNews(after, False, f"The {kind} webhook leads here again.")
             )
         self._troubles[kind] = after
         if accepted:
-            self._in_vain[kind] = after
+            every = 2 if vain is None or vain.check != after else min(2 * vain.every, TRY_AT_LEAST_EVERY)
+            self._in_vain[kind] = _InVain(after, every, every)
         if told == after:
             return None
         return WebhookNews(after, False, f"{after.words} {self._remedy(after, failures)}")
 
     def _remedy(self, check: WebhookCheck, failures: Mapping[str, VoicecliError | None]) -> str:
         kind = check.type
+        set_again = f"voicecli webhooks set {kind.lower()} {self._wanted()[kind][-1]}"
         if self._observed is not None:
-            return f"To set it again: voicecli webhooks set {kind.lower()} {self._wanted()[kind][-1]}"
-        if check.state is WebhookState.MOVED:
+            return f"To set it again: {set_again}"
+        if check.state is WebhookState.MOVED and kind not in self._taken:
+            return f"It was not set by this listener: it is left alone. To point it here: {set_again}"
+        if check.state is WebhookState.MOVED and check.url not in self._wanted()[kind]:
             return "Somebody has moved it: it is left alone."
         if (failure := failures.get(kind)) is not None:
             return f"It can't be set again now, and is tried again later. {failure.message}"

@@ -55,7 +55,14 @@ class CallHistory:
         asked.append(received)
         if len(self._asked) > MAX_CALLS:
             self._asked.popitem(last=False)
-        return sorted([*stored, *unknown], key=lambda one: (one.received, one.id))
+        late = {(one.received, one.body) for one in asked if not one.id}  # their numbers, if any, came later
+        numbered = [one for one in stored + unknown if one.id and (one.received, one.body) not in late]
+        ordered = sorted(numbered, key=lambda one: one.id)  # the clock may have been set back
+        for one in stored + unknown:
+            if one not in numbered:
+                after = (index for index, other in enumerate(ordered) if other.received > one.received)
+                ordered.insert(next(after, len(ordered)), one)
+        return ordered
 
 
 class OwnCallflow:

@@ -118,6 +118,7 @@ class Listener:
             OrderedDict()
         )  # by the event that is answered
         self._late: set[asyncio.Task[None]] = set()  # keep VCAs that are answered already
+        self._dropped = 0  # VCAs that are answered, and were too many to wait for the disk
         self._unshown: list[Received] = []
         self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
         self._first = 0  # the lowest number that was new to this run, once there is one
@@ -155,9 +156,11 @@ class Listener:
         if self._runner is not None:
             await self._runner.cleanup()
         self._show_all()
-        if late := [*self._late]:
-            plural = " that was" if len(late) == 1 else "s that were"
-            self._trouble(f"{len(late):,} VCA event{plural} answered could not be kept.")
+        late = [*self._late]
+        if lost := self._dropped + len(late):
+            plural = " that was" if lost == 1 else "s that were"
+            self._trouble(f"{lost:,} VCA event{plural} answered could not be kept.")
+        if late:
             for task in late:
                 task.cancel()
             await asyncio.wait(late)
@@ -336,6 +339,11 @@ class Listener:
             except StoreFailed as error:
                 self._tell(error)
                 if len(self._late) > MAX_LATE:
+                    if not self._dropped:
+                        self._trouble(
+                            f"More than {MAX_LATE:,} answered VCA events wait: the rest is not kept."
+                        )
+                    self._dropped += 1
                     return
             await asyncio.sleep(KEEP_AGAIN_AFTER)
             keeping = self._recorder.record(arrival.kept(answered.reply.words()))
@@ -345,11 +353,12 @@ class Listener:
         reply, remark, passed_on = answered
         self._recorder.replied(recorded.id, reply.words(), remark)
         remarks = (*arrival.remarks, remark) if remark else arrival.remarks
+        again = False
         try:
-            self._show(arrival, recorded, reply.words(), remarks)
+            again = self._show(arrival, recorded, reply.words(), remarks)
         except Exception as error:  # noqa: BLE001 - the reply is known
             self._tell(error)
-        if not passed_on and recorded.times == 1:
+        if not passed_on and not again:
             self._pass_on(arrival)
 
     def _pass_on(self, arrival: _Arrival) -> None:

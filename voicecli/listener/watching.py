@@ -1,12 +1,12 @@
 """Keeps 8x8 reporting to a listener: looks at the webhooks every so often, and tells 8x8 a new address."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 
 from voicecli.errors import VoicecliError
 from voicecli.listener.registration import Registration, WebhookNews
+from voicecli.listener.webhook_check import WebhookState
 
 CHECK_EVERY = 60.0  # seconds between two looks
 LOOK_AGAIN_AFTER = 15.0  # seconds at least, where somebody else's request is the reason to look
@@ -89,9 +89,12 @@ class WebhookWatch:
             await self._check()
             return
         try:
-            await self._in_turn(partial(self._registration.move, receiver, token=self._token))
+            news: list[WebhookNews] = []
+            await self._in_turn(lambda: news.extend(self._registration.move(receiver, token=self._token)))
             self._known = receiver
-            self._tell(f"8x8 reports to {receiver} from now on.", None)
+            if any(check.state is not WebhookState.MOVED for check in self._registration.checks()):
+                self._tell(f"8x8 reports to {receiver} from now on.", None)
+            self._tell_news(news)
         except VoicecliError as error:
             self._known = None  # wherever they point now
             again = f"Trying again in {self._every:.0f} s."
@@ -110,6 +113,9 @@ class WebhookWatch:
         if self._failures >= LASTING:
             self._tell("8x8 tells again where its webhooks lead.", None)
         self._failures = 0
+        self._tell_news(news)
+
+    def _tell_news(self, news: Iterable[WebhookNews]) -> None:
         for one in news:
             warning = "" if one.check.is_ok else "Warning: "
             self._tell(Warned(warning + one.text), one.record())
