@@ -13,7 +13,7 @@ from broadcast_machine import RESUME, Machine, ended
 from conftest import Finished, RunningSandbox, wait_until
 
 ROWS = 1_000
-MOMENT = 150  # requests
+MOMENT = 100  # requests: two lines for each fit into the pipe, which nobody reads meanwhile
 LOG = 700_000  # bytes of the journal's log that are enough to plan so many rows, but not to call them
 CONCURRENCY = 32
 Fill = Callable[["subprocess.Popen[str]"], Callable[[], None]]
