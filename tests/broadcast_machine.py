@@ -5,13 +5,13 @@ import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import NamedTuple
 
 from conftest import DEADLINE, Finished, RunningSandbox
-from forked import Forked
+from forked import under_way
 
 from voicecli.sandbox.numbers import Fault, fate
 
@@ -42,23 +42,15 @@ class Machine:
         rows = "".join(f"{number},Person {index}\n" for index, number in enumerate(numbers))
         self.people.write_text(f"phone,name\n{rows}")
 
-    @contextmanager
-    def started(self, *arguments: str, env: Mapping[str, str] = {}) -> Iterator["subprocess.Popen[str]"]:
+    def started(
+        self, *arguments: str, env: Mapping[str, str] = {}
+    ) -> AbstractContextManager["subprocess.Popen[str]"]:
         """``voicecli broadcast`` with these arguments; killed in the end if it still runs."""
-        with Forked(
+        return under_way(
             ["broadcast", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
             env={**os.environ, **self.sandbox.environment, "VOICECLI_HOME": str(self.home), **env},
             cwd=self.home.parent,
-        ) as process:
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.kill()
+        )
 
     def sending(self, *options: str) -> Sequence[str]:
         """The arguments that send the list."""

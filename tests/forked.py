@@ -11,7 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -80,6 +81,20 @@ def run(arguments: Sequence[str], timeout: float, **options: Any) -> "subprocess
             process.kill()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@contextmanager
+def under_way(
+    arguments: Sequence[str], *, stdin: int = subprocess.DEVNULL, **options: Any
+) -> Iterator["subprocess.Popen[str]"]:
+    """The program, its output in pipes; killed in the end if it still runs."""
+    pipe = subprocess.PIPE
+    with Forked(arguments, stdin=stdin, stdout=pipe, stderr=pipe, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def _starts_alike(env: Mapping[str, str]) -> bool:

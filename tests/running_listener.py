@@ -7,12 +7,12 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from conftest import DEADLINE, RunningSandbox, wait_until
-from forked import Forked
+from forked import under_way
 
 from voicecli import api
 from voicecli.client import Client
@@ -73,18 +73,13 @@ class RunningListener:
         return self.process.returncode
 
 
-@contextmanager
 def started(
     home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN, forked: bool = True
-) -> Iterator["subprocess.Popen[str]"]:
+) -> AbstractContextManager["subprocess.Popen[str]"]:
     """``voicecli listen`` with these arguments, its output in pipes; killed in the end if it still runs."""
-    with Forked(
+    return under_way(
         ["listen", "--port", "0", *arguments],
         forked=forked,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
         env={
             **os.environ,
             "VOICECLI_HOME": str(home),
@@ -92,12 +87,7 @@ def started(
             **env,
         },
         cwd=home.parent,
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
+    )
 
 
 @contextmanager
@@ -135,3 +125,8 @@ def registering() -> list[str]:
     """Options for a listener that a sandbox reports to: at a free port, which is told to the sandbox."""
     port = free_port()
     return ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+
+
+def public_access() -> list[str]:
+    """The same options without --register: for a command that registers by itself."""
+    return [option for option in registering() if option != "--register"]

@@ -261,7 +261,7 @@ class _Exchange:
 
     def __init__(self, carry: Callable[[_Watch], Answer], leave: Callable[[], None]) -> None:
         self.has_left = False
-        """Whether it may have begun to leave; once ``run`` has ended, whether it ever will."""
+        """Whether the request may have begun to leave. Final once ``run`` has returned or raised."""
         self._carry = carry
         self._leave = leave
         self._leaving = threading.Lock()

@@ -102,10 +102,11 @@ def sleep(seconds: float) -> None:
         time.sleep(seconds)
 
 
-def in_thread(work: "Callable[[], T]") -> "T":
+def in_thread(work: "Callable[[], T]", *, timeout: float | None = None) -> "T":
     """Do this in a thread of its own, and give its result. A signal ends the waiting for it, whatever the
-    work is at; it goes on by itself then, and keeps no process from ending."""
-    from queue import SimpleQueue
+    work is at, and so does the ``timeout`` (seconds), with TimeoutError; it goes on by itself then, and keeps
+    no process from ending."""
+    from queue import Empty, SimpleQueue
     from threading import Thread
 
     outcome: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
@@ -117,8 +118,11 @@ def in_thread(work: "Callable[[], T]") -> "T":
             outcome.put((None, error))
 
     Thread(target=run, daemon=True).start()
-    with waiting():
-        result, error = outcome.get()
+    try:
+        with waiting():
+            result, error = outcome.get(timeout=timeout)
+    except Empty:
+        raise TimeoutError from None
     if error is not None:
         raise error
     return result  # type: ignore[return-value]

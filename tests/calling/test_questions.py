@@ -7,7 +7,7 @@ import pytest
 from conftest import NUMBER, Finished, Program, RunningSandbox, wait_until
 from past import event, keep
 from raw_server import document, server
-from running_listener import listening, registering, set_webhook, webhooks
+from running_listener import listening, public_access, registering, set_webhook, webhooks
 
 from voicecli.callflow import HANGUP, Action, call_request, make_call
 from voicecli.calling.message import Script
@@ -122,8 +122,8 @@ def test_beside_an_application_only_what_it_may_know_is_asked(
     run: Program, own_sandbox: RunningSandbox, flow: Path, tmp_path: Path, wait: tuple[str, ...]
 ) -> None:
     def call(*arguments: str) -> Finished:
-        way_in = [option for option in registering() if option != "--register"] if wait else []
-        return run("call", NUMBER, *arguments, *wait, *way_in, env=own_sandbox.environment)
+        access = public_access() if wait else []
+        return run("call", NUMBER, *arguments, *wait, *access, env=own_sandbox.environment)
 
     application = document({"callflow": [HANGUP]})
     with server(lambda connection: connection.sendall(application)) as (url, _):
@@ -145,8 +145,8 @@ def test_beside_an_application_only_what_it_may_know_is_asked(
 def test_where_nobody_has_the_webhook_of_another_application_the_call_itself_goes_on(
     run: Program, own_sandbox: RunningSandbox, flow: Path
 ) -> None:
-    way_in = [option for option in registering() if option != "--register"]
-    arguments = ("--callflow", str(flow), "--vca-elsewhere", "--wait", "--timeout", "20s", *way_in)
+    access = public_access()
+    arguments = ("--callflow", str(flow), "--vca-elsewhere", "--wait", "--timeout", "20s", *access)
     assert run("call", PRESSES_1, *arguments, env=own_sandbox.environment).code == 0
     [session] = own_sandbox.sandbox.sessions
     assert [action["action"] for action in session.played] == ["makeCall", "sayAndCapture", "say", "hangup"]

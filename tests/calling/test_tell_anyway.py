@@ -5,13 +5,13 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
-from forked import Forked
-from running_listener import listening, registering, set_webhook
+from forked import under_way
+from running_listener import listening, public_access, registering, set_webhook
 
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 
@@ -27,25 +27,11 @@ def sandbox() -> Iterator[RunningSandbox]:
         yield sandbox
 
 
-def way_in() -> list[str]:
-    return [option for option in registering() if option != "--register"]
-
-
-@contextmanager
-def alerting(sandbox: RunningSandbox, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    with Forked(
+def alerting(sandbox: RunningSandbox, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+    return under_way(
         ["call", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
         env={**os.environ, **sandbox.environment},
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
+    )
 
 
 def finished(process: "subprocess.Popen[str]") -> Finished:
@@ -102,7 +88,7 @@ def test_an_escalation_tells_the_rest_once_nobody_can_confirm(
 ) -> None:
     assert callable(happens)
     numbers = (NO_ANSWER, PRESSES_1, PRESSES_1_TOO)
-    with alerting(sandbox, *numbers, *ALERT, "--until-confirmed", *way_in()) as process:
+    with alerting(sandbox, *numbers, *ALERT, "--until-confirmed", *public_access()) as process:
         placed(sandbox, 1)
         happens(sandbox, tmp_path / "home")
         done = finished(process)
@@ -120,7 +106,7 @@ def test_who_is_told_hears_all_of_it_and_no_question(tmp_path: Path) -> None:
     reading = Reading(VcaMoments.CONNECT, ReplyPlace.INSTEAD)
     with RunningSandbox(time_scale=20, seed=1, reading=reading) as sandbox:
         # The first call's answer is lost, so that its question stays open, and the listener here.
-        options = ("--until-confirmed", "--request-timeout", "1", "--timeout", "1s", *way_in())
+        options = ("--until-confirmed", "--request-timeout", "1", "--timeout", "1s", *public_access())
         with alerting(sandbox, SILENT, PRESSES_1, *ALERT, *options) as process:
             wait_until(lambda: sent(sandbox))
             lock_calls(sandbox, tmp_path / "home")
@@ -152,7 +138,7 @@ def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
 def test_where_this_process_becomes_the_listener_the_next_one_is_asked(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    options = ("--until-confirmed", "--timeout", "5s", *way_in())
+    options = ("--until-confirmed", "--timeout", "5s", *public_access())
     with listening(tmp_path / "home", *registering(), env=sandbox.environment) as listener:
         assert listener.url
         with alerting(sandbox, NO_ANSWER, PRESSES_1, *ALERT, *options) as process:
@@ -167,7 +153,7 @@ def test_where_this_process_becomes_the_listener_the_next_one_is_asked(
 
 def test_an_interrupt_leaves_told_who_was_told(sandbox: RunningSandbox) -> None:
     numbers = (NO_ANSWER, PRESSES_1, SILENT, PRESSES_1_TOO)
-    options = ("--until-confirmed", "--message-id", "m-1", *way_in())
+    options = ("--until-confirmed", "--message-id", "m-1", *public_access())
     with alerting(sandbox, *numbers, *ALERT, *options) as process:
         placed(sandbox, 1)
         set_webhook(sandbox, "VCA", "https://example.com/vca")

@@ -3,14 +3,14 @@
 import io
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from unittest.mock import patch
 
 import forked
 from conftest import Finished, RunningSandbox
-from forked import Forked
+from forked import under_way
 
 from voicecli.cli.app import run
 from voicecli.cli.context import Context
@@ -63,23 +63,14 @@ class Broadcast:
         assert done.code == code, done
         return done.out.strip()
 
-    @contextmanager
     def under_way(
         self, *arguments: str, stdin: int = subprocess.DEVNULL
-    ) -> Iterator["subprocess.Popen[str]"]:
-        with Forked(
+    ) -> AbstractContextManager["subprocess.Popen[str]"]:
+        return under_way(
             ["broadcast", *arguments],
             stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
             env=self.environment,
-        ) as process:
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.kill()
+        )
 
     @property
     def requests(self) -> list[dict[str, object]]:

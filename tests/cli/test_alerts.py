@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
-from forked import Forked
-from running_listener import listening, registering
+from forked import under_way
+from running_listener import listening, public_access, registering
 
 from voicecli.sandbox import Sandbox
 from voicecli.sandbox.delivery import Target
@@ -141,23 +141,15 @@ class Cron:
 
     @contextmanager
     def _started(self, numbers: Sequence[str], timeout: str = "20s") -> Iterator["subprocess.Popen[str]"]:
-        way_in = [option for option in registering() if option != "--register"]
+        access = public_access()
         alert = ("Press 1", "--confirm", "1", "--until-confirmed")
         patience = ("--timeout", timeout, "--request-timeout", "2")
         once = ("--once", "--within", "30m", "--message-id", "disk-full", "--json")
-        with Forked(
-            ["call", *numbers, *alert, *patience, *once, *way_in],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        with under_way(
+            ["call", *numbers, *alert, *patience, *once, *access],
             env={**os.environ, **self.sandbox.environment, "VOICECLI_HOME": str(self.home)},
         ) as process:
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.kill()
+            yield process
 
     def _carry_out(self, case: Case) -> Finished:
         self.forgetful.loses = case.ending is Ending.SUMMARY_LOST

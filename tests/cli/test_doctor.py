@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import Finished, Program, RunningSandbox, wait_until
-from running_listener import TOKEN, listening, registering, set_webhook, webhooks
+from running_listener import TOKEN, listening, public_access, registering, set_webhook, webhooks
 from stand_in_agent import is_alive, pids, write_agent
 from test_terminal import on_terminal, plain
 
@@ -34,17 +34,13 @@ ORDER = (
 )
 
 
-def way_in() -> list[str]:
-    return [option for option in registering() if option != "--register"]
-
-
 class Doctor:
     def __init__(self, run: Program, sandbox: RunningSandbox) -> None:
         self.sandbox = sandbox
         self._run = run
 
     def __call__(self, *arguments: str, **env: str) -> Finished:
-        options = arguments or way_in()
+        options = arguments or public_access()
         return self._run("doctor", "--json", *options, env={**self.sandbox.environment, **env})
 
     def states(self, *arguments: str, **env: str) -> dict[str, Any]:
@@ -73,7 +69,7 @@ def test_where_all_is_well_it_says_so_and_changes_nothing(doctor: Doctor) -> Non
 
 
 def test_a_person_gets_a_row_for_each_check_and_a_verdict(run: Program, own_sandbox: RunningSandbox) -> None:
-    done = run("doctor", *way_in(), env=own_sandbox.environment)
+    done = run("doctor", *public_access(), env=own_sandbox.environment)
     lines = done.out.splitlines()
     assert [line[:11].rstrip() for line in lines[:-1]] == list(ORDER)
     assert lines[-1] == "A call with --wait would work."
@@ -82,7 +78,7 @@ def test_a_person_gets_a_row_for_each_check_and_a_verdict(run: Program, own_sand
 @pytest.mark.parametrize("columns", [80, 200])
 def test_on_a_terminal_its_words_wrap_inside_their_column(own_sandbox: RunningSandbox, columns: int) -> None:
     env = {**own_sandbox.environment, "EIGHT_X_EIGHT_API_KEY": "a-wrong-key"}
-    lines = plain(on_terminal("doctor", *way_in(), columns=columns, env=env))
+    lines = plain(on_terminal("doctor", *public_access(), columns=columns, env=env))
     assert max(map(len, lines)) <= columns
     start = next(index for index, line in enumerate(lines) if line.startswith("key"))
     assert lines[start].startswith("key          failed   8x8 refused")
@@ -158,7 +154,7 @@ def test_webhooks_that_a_killed_listener_left_are_no_obstacle(doctor: Doctor, tm
 
 
 def test_a_webhook_that_leads_here_with_its_token_is_no_obstacle(doctor: Doctor) -> None:
-    options = way_in()
+    options = public_access()
     url = f"{options[3]}/api/webhooks/vss"
     with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=doctor.sandbox.sandbox.url) as client:
         client.send(api.set_webhook("VSS", url, authorization=TOKEN))
@@ -222,7 +218,7 @@ def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path
         words = {check["check"]: check["words"] for check in done.json["checks"]}
         assert "leads to the voicecli listen" in words["public URL"]
         assert words["VSS webhook"] == "VSS leads to the voicecli listen that runs here."
-        elsewhere = doctor(*way_in(), VOICECLI_HOME=str(tmp_path / "another"))
+        elsewhere = doctor(*public_access(), VOICECLI_HOME=str(tmp_path / "another"))
         assert failure(elsewhere)["check"] == "VSS webhook"
 
 

@@ -4,13 +4,12 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, Finished, Program, wait_until
-from forked import Forked
+from forked import under_way
 from past import OTHER, SESSION, event, keep, keep_a_call
 from test_terminal import ESCAPE, Terminal, on_terminal, plain
 
@@ -25,21 +24,11 @@ def lines(done: Finished) -> list[str]:
     return done.out.splitlines()
 
 
-@contextmanager
-def following(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def following(*arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
     """``voicecli events -f``, its output in a pipe."""
-    with Forked(
+    return under_way(
         ["events", "-f", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
+    )
 
 
 def line_of(process: "subprocess.Popen[str]") -> str:

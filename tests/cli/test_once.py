@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
 from forked import Forked
-from running_listener import registering
+from running_listener import public_access
 
 BUSY, PRESSES_1 = "+33199000486", "+33199007103"
 REFUSED, CUT, SILENT = "+33199001014", "+33199005050", "+33199005040"
@@ -76,10 +76,10 @@ def check_alert(sandbox: RunningSandbox, processes: int) -> None:
     started = []
     for number in range(processes):
         numbers = [BUSY, PRESSES_1, f"+3319900{7200 + number % 2}"]
-        way_in = [option for option in registering() if option != "--register"]
+        access = public_access()
         started.append(
             Forked(
-                ["call", *numbers[number % 2 :], *alert, *way_in],
+                ["call", *numbers[number % 2 :], *alert, *access],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

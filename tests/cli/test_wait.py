@@ -7,15 +7,15 @@ import re
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
-from forked import Forked
-from running_listener import listening, registering, set_webhook, webhooks
+from forked import under_way
+from running_listener import listening, public_access, registering, set_webhook, webhooks
 
 from voicecli.callflow import HANGUP
 from voicecli.store.events import events_of_one
@@ -37,23 +37,13 @@ class Caller:
 
     def __init__(self, sandbox: RunningSandbox) -> None:
         self.sandbox = sandbox
-        self.way_in = [option for option in registering() if option != "--register"]
+        self.way_in = public_access()
 
-    @contextmanager
-    def under_way(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-        with Forked(
+    def under_way(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+        return under_way(
             ["call", *arguments, *self.way_in],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
             env={**os.environ, **self.sandbox.environment},
-        ) as process:
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.kill()
+        )
 
     def __call__(self, *arguments: str) -> Finished:
         with self.under_way(*arguments) as process:

@@ -267,8 +267,8 @@ class _File:
             raise self._failed(error) from error
         return _state(data, now)
 
-    def write(self, state: _State, now: float, **changes: float) -> None:
-        body = _BODY.pack(_MAGIC, *state._replace(written=now, **changes))
+    def write(self, state: _State, now: float) -> None:
+        body = _BODY.pack(_MAGIC, *state._replace(written=now))
         os.pwrite(self._file, body + crc32(body).to_bytes(4, "little"), 0)
 
     def was_left_behind(self) -> bool:

@@ -197,7 +197,8 @@ class Placing:
                     self._end(kept, session, accepted=accepted)
 
     def asks(self, request: CallRequest) -> str | None:
-        """As in ``Attempt``: None also where nobody here gets the answer. Who is only told was to confirm."""
+        """As in ``Attempt``: None also where nobody here gets the answer. Somebody who is only
+        told counts as asked, and not confirmed."""
         if self._tells:
             return self._keys
         return self._keys if questions.asks(request) and not self._vca_elsewhere else None
@@ -224,8 +225,9 @@ class Placing:
     @contextmanager
     def run(self, requests: Sequence[CallRequest], *, joint: bool) -> Iterator[None]:
         """Inside, these are placed by one run that others see, until ``end_run`` at the latest. Where it is
-        ``joint``, the calls stand for each other, and all are claimed beforehand. Raises PlacedBefore; of a
-        single call, Unsubscribed; and ConfigurationError where the store can't be used, and has to be."""
+        ``joint``, the calls are one alert, which any of them may settle, and all are claimed beforehand.
+        Raises PlacedBefore; of a single call, Unsubscribed; and ConfigurationError where the store can't be
+        used, and has to be."""
         from voicecli.calling.run import Run
         from voicecli.store.guards import Guards
 

@@ -11,7 +11,7 @@ from voicecli.store.sqlite import LOCK_PATIENCE, Store
 
 class Run:
     """A run that has begun in the store, under this number there; ``end`` it. ``joint`` is whether its calls
-    stand for each other, and are claimed by it."""
+    are one alert, which any of them may settle, and are claimed by it."""
 
     def __init__(self, home: Path, number: int, *, joint: bool) -> None:
         self.number = number
@@ -22,8 +22,8 @@ class Run:
         self._renewing.start()
 
     def end(self) -> None:
-        """From now on only its calls count, as they have ended; where that can't be written, as soon as its
-        lease is over."""
+        """The run holds no guard any more; only its calls do, by how they ended. Where that can't be written,
+        once its lease is over."""
         if not self._over.is_set():
             self._over.set()
             self._renewing.join(LOCK_PATIENCE)

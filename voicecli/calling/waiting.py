@@ -184,8 +184,8 @@ class Waiting:
     async def _told_in_any_case(
         self, requests: Sequence[CallRequest], results: AsyncGenerator[Result, None]
     ) -> AsyncGenerator[Result, None]:
-        """These results, each once an interrupt would tell of it. Where the store fails, an alert goes on to
-        those who were not called yet."""
+        """The same results; each is in the ledger before it is given, so that an interrupt can tell of it.
+        Where the store fails, an alert goes on to those who were not called yet."""
         try:
             async with aclosing(results):
                 async for result in results:
@@ -231,7 +231,7 @@ class Waiting:
         if why is None:
             try:
                 return await self._place(request, earlier)
-            except ConfigurationError as error:  # it can't be kept, so nothing was sent
+            except ConfigurationError as error:  # raised only before sending
                 why = error.message
         return await self._tell(self._telling.placing, request, why, earlier)
 

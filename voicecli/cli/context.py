@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 import typer
 
 from voicecli import interrupts
-from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 

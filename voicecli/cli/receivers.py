@@ -112,15 +112,11 @@ def _judged(answer: Answer) -> tuple[str, str | None]:
 
 
 def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -> Delivered:
-    from queue import Empty, SimpleQueue
-    from threading import Thread
-
     import httpx
 
     headers = [(b"Content-Type", b"application/json"), (b"Accept-Encoding", b"identity")]
     if token is not None:
         headers.append((b"Authorization", token.encode()))
-    outcome: SimpleQueue[Delivered | Exception] = SimpleQueue()
     secure, sent = url.scheme == "https", False
 
     def watch(step: str, info: Mapping[str, object]) -> None:
@@ -144,20 +140,12 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
             answer = Answer(response.status_code, {}, bytes(read), len(read) <= api.MAX_ANSWER)
             return Delivered(answer, time.monotonic() - start)
 
-    def work() -> None:
-        try:
-            outcome.put(exchange())
-        except Exception as error:  # noqa: BLE001 - told below
-            outcome.put(error)
-
-    Thread(target=work, daemon=True).start()
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
-        with interrupts.waiting():
-            ended = outcome.get(timeout=seconds)
-    except Empty:
-        ended = httpx.ReadTimeout("there was no connection in time")
-    if not isinstance(ended, Exception):
-        return ended
+        return interrupts.in_thread(exchange, timeout=seconds)
+    except TimeoutError:
+        ended: Exception = httpx.ReadTimeout("there was no connection in time")
+    except Exception as error:  # noqa: BLE001 - told below
+        ended = error
     if isinstance(ended, httpx.InvalidURL):
         raise InvalidInput(f"--to is not an address: {ended}.") from ended
     if not sent:

@@ -43,18 +43,22 @@ def running_listeners(home: Path, *, look: bool = False) -> list[ListenerState]:
 
 def wants_token(home: Path, instance: str) -> bool:
     """Whether a listener that runs here says that it refuses events without a token."""
-    return any(one.needs_token for one in running_listeners(home) if one.instance == instance)
+    state = _ask(home, instance)
+    return state is not None and state.needs_token
 
 
 def why_nothing_comes(home: Path, instance: str, types: Sequence[str]) -> str | None:
     """Why a listener that runs here gets no events of one of these types, by what it says of itself; None
     where all is well, or where it does not say."""
-    for listener in running(home):
-        if listener.instance == instance:
-            state = health.ask_listener(listener, look=False, timeout=LOCAL_TIMEOUT)
-            troubles = [] if state is None else [state.trouble(type_) for type_ in types]
-            return next(filter(None, troubles), None)
-    return None
+    state = _ask(home, instance)
+    troubles = [] if state is None else [state.trouble(type_) for type_ in types]
+    return next(filter(None, troubles), None)
+
+
+def _ask(home: Path, instance: str) -> ListenerState | None:
+    """What this listener says of itself; None where it does not run here, or does not answer."""
+    listener = next((one for one in running(home) if one.instance == instance), None)
+    return None if listener is None else health.ask_listener(listener, look=False, timeout=LOCAL_TIMEOUT)
 
 
 def find_listener(
@@ -124,7 +128,7 @@ class _Destination(NamedTuple):
     def _lost(
         cls, kind: str, webhook: Webhook | None, states: Sequence[ListenerState], account: AccountId
     ) -> "_Destination":
-        """It leads to none; perhaps it should."""
+        """No listener of this machine gets this type; whether one should."""
         wanting = [one for one in states if one.account == account and one.wants(kind)]
         if not wanting:
             return cls(kind, None, None)

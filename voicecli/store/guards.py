@@ -53,8 +53,8 @@ class Once(NamedTuple):
 
 class Holder(NamedTuple):
     """What keeps a call from being placed. ``at`` is when it was confirmed or completed, when the run began,
-    else when the call was placed; ``until`` is when the guard ends, None where a run has to end before: the
-    one in this process, whose lease goes on until then if it was killed."""
+    else when the call was placed; ``until`` is when the guard ends, None while a run holds it. ``process``
+    is that run's process id, ``lease_until`` when its lease ends if it was killed."""
 
     earlier: Earlier
     at: int
@@ -101,7 +101,7 @@ class Guards:
     def begin_run(
         self, requests: Sequence[CallRequest], process: int, *, joint: bool, once: Once | None
     ) -> int:
-        """A new run, whose calls stand for each other where it is ``joint``: then all are claimed with
+        """A new run, whose calls are one alert where it is ``joint``: then all are claimed with
         ``once``, and found by who claims one of them later. Raises PlacedBefore."""
         if once is not None:
             take_in_if_possible(self._store)
@@ -126,8 +126,8 @@ class Guards:
     def _refuse_held(
         self, change: Change, request: CallRequest, fingerprints: Sequence[bytes], once: Once
     ) -> None:
-        """Within a ``store.change()``. Raises PlacedBefore where the call is held. A run that holds it no
-        longer gives up all it had: it can't go on, should it still live."""
+        """Within a ``store.change()``. Raises PlacedBefore where the call is held. A run that no longer
+        holds it loses the guards of all its calls: it can't go on, should it still live."""
         same, parameters = _same(request, fingerprints)
         of = (*self._account, *parameters)
         query = (

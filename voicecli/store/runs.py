@@ -8,7 +8,7 @@ from voicecli.store.sqlite import Change, Store
 
 LEASE = 30.0  # seconds
 RENEW_EVERY = 5.0  # seconds: several renewals may fail on a machine that is busy
-ENDED = 0  # as the end of a lease
+ENDED = 0  # lease_until of a run that has ended: it can't be renewed
 
 
 class Run(NamedTuple):
