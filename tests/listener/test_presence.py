@@ -78,7 +78,8 @@ def test_one_whose_folder_was_removed_is_found_again(tmp_path: Path) -> None:
     for _ in range(2):
         presence.renew()
         assert running(home) == [RunningListener(ONE, "http://127.0.0.1:9", "a-key")]
-    assert (guest := Guest.of(home, ONE)) is not None
+    guest = Guest.of(home, ONE)
+    assert guest is not None
     guest.close()
     presence.close()
     presence.renew()
