@@ -1,5 +1,6 @@
 """Webhooks at 8x8 that point to a listener: taken, watched, and put back after every kind of end."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.store.sqlite import DELETED, Store
 
 OURS = "http://127.0.0.1:9"
+BEFORE = "https://example.com/before"
 
 
 class World:
@@ -147,6 +149,20 @@ def test_two_on_one_machine_notice_each_other(world: World) -> None:
             attempt()
     first.close()
     assert second.put_back() == ["VSS"]
+
+
+def test_after_the_folder_was_removed_others_are_locked_out_and_a_kill_loses_nothing(world: World) -> None:
+    world.put("VSS", BEFORE)
+    first, second = world.registration(), world.registration()
+    first.take(["VSS"], OURS, token="a-token")
+    shutil.rmtree(world.home)
+    second.see_that_nobody_has_them()
+    assert first.check() == []
+    with pytest.raises(InUse):
+        second.put_back()
+    first.close()  # as the system does when it is killed
+    assert second.put_back() == ["VSS"]
+    assert world.webhooks()["VSS"].url == BEFORE
 
 
 def texts(registration: Registration) -> list[str]:

@@ -290,6 +290,7 @@ class Registration:
         """Compare the webhooks at 8x8 with what they should be; what is new. Of those that were taken, one
         that has no token, is disabled or is not set is set again; one that points elsewhere was moved by
         somebody, and is left alone. Raises what the client raises where nothing could be found out."""
+        self._renew()
         now = self._list()
         if self._observed is not None:
             for kind, webhook in now.items():
@@ -514,6 +515,22 @@ class Registration:
                 f"The {webhook.type} webhook is put back to {webhook.url} without its Authorization header, "
                 "which 8x8 does not tell: set it again, with voicecli webhooks set."
             )
+
+    def _renew(self) -> None:
+        """Where the folder was removed meanwhile: lock others out again, as soon as none is in the way, and
+        keep what has to be put back."""
+        if self._lock is None or self._lock.is_there():
+            return
+        removed, self._lock = self._lock, None
+        try:
+            self._lock_out_others()
+        except VoicecliError:
+            self._lock = removed
+            return
+        removed.close()
+        with suppress(VoicecliError):  # it is put back by what is in memory
+            for webhook in list(self._taken.values()):
+                self._remember(webhook)
 
     def _lock_out_others(self) -> None:
         if self._lock is not None:

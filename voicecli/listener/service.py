@@ -6,7 +6,7 @@ application, the disk.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -387,9 +387,12 @@ class Service:
         return watch
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:
-        """A machine that slept may have missed much."""
+        """A machine that slept may have missed much. By the way, see that others find this listener."""
         while True:
             await asyncio.sleep(CLOCK_EVERY)
+            if self.presence is not None:
+                with suppress(VoicecliError):  # the folder can't be made now
+                    self.presence.renew()
             if abs(jumps.seconds()) > CLOCK_JUMP:
                 if self._ngrok is not None:
                     self._ngrok.look()
