@@ -11,7 +11,7 @@ from conftest import DEADLINE, NUMBER, wait_until
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.callflow import Capture, voice_message
-from voicecli.errors import InUse, StoreFailed, Unreachable
+from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
 from voicecli.listener import reports as reports_module
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
@@ -109,6 +109,21 @@ async def test_webhooks_that_can_t_be_put_back_are_told_and_raise_nothing(tmp_pa
         assert at_8x8.taken == ["VSS", "VCS", "VCA"]
     assert told[-1].startswith("The webhooks at 8x8 are not as they were before: 8x8 is away.")
     assert told[-1].endswith("Run voicecli webhooks restore.")
+
+
+class Unanswered(At8x8):
+    """No answer comes when a webhook is set."""
+
+    def take(self, *_: object, **__: object) -> list[str]:
+        raise OutcomeUnknown("8x8 did not answer within 10 s: the change may have been made.")
+
+    def put_back(self) -> list[str]:
+        return []
+
+
+async def test_a_webhook_that_may_have_been_set_is_no_call_that_may_have_been_placed(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="8x8 did not answer within 10 s"):
+        await reports(tmp_path, Unanswered(), []).__aenter__()
 
 
 async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from voicecli.api import Webhook
-from voicecli.errors import ConfigurationError, InUse, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
 from voicecli.listener.presence import Guest
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
 from voicecli.listener.registration import IGNORED, Registration
@@ -105,7 +105,10 @@ class Reports:
         return self._service is not None or (self._guest is not None and self._guest.is_there())
 
     async def __aenter__(self) -> Self:
-        await self._begin()
+        try:
+            await self._begin()
+        except OutcomeUnknown as error:  # of a webhook: as an error of its own kind it is said of calls
+            raise Unreachable(error.message, hint=error.hint) from error
         if self._guest is not None:
             self._looking = asyncio.create_task(self._look())
         return self
