@@ -18,7 +18,7 @@ from voicecli.listener.presence import Guest
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
 from voicecli.listener.registration import IGNORED, Registration
 from voicecli.listener.running import find_listener, why_nothing_comes
-from voicecli.listener.service import Plan, Service, to_its_end
+from voicecli.listener.service import Plan, Service, end_task, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.listener.watching import Warned
 from voicecli.locks import Lock
@@ -215,6 +215,8 @@ class Reports:
                 try:
                     await self._begin()
                 except VoicecliError as error:  # the one that ends may not have ended yet
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise  # what it had begun can't be undone
                     if error.message != told:
                         told = error.message
                         self._tell(f"What 8x8 reports can't be received now: {error.message}")
@@ -256,9 +258,11 @@ class Reports:
 
     async def _end(self) -> None:
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait({self._looking})
-            if not self._looking.cancelled() and (error := self._looking.exception()) is not None:
+            await end_task(self._looking)
+            error = None if self._looking.cancelled() else self._looking.exception()
+            if isinstance(error, VoicecliError):
+                self._failed(error)
+            elif error is not None:
                 self._failed(VoicecliError(f"Nobody received what 8x8 reports ({type(error).__name__})."))
         if self._guest is not None:
             self._guest.close()
