@@ -38,10 +38,17 @@ class Lock:
             except OSError:
                 file.close()
                 return None
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    return cls(path, file)
+            lock = cls(path, file)
+            if lock.is_there():
+                return lock
             file.close()  # it was removed in between
+
+    def is_there(self) -> bool:
+        """Whether others find it: its file has not been removed or replaced."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def close(self, *, remove: bool = False) -> None:
         if remove:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from receiver_world import receiving, vca
 
 from voicecli.callflow import HANGUP, make_call
 from voicecli.calling.replier import CallReplier
-from voicecli.listener.repliers import FormerReceiver, OwnCallflow, always
+from voicecli.listener.repliers import Application, FormerReceiver, OwnCallflow, always
+from voicecli.listener.routes import Replier
+from voicecli.rules import Action
 from voicecli.sessions.attempts import AttemptState
+from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import ReplacedWebhook, Store
 from voicecli.voice_api.replies import HANG_UP, Reply
@@ -107,6 +111,64 @@ async def test_a_call_that_comes_in_is_bridged_as_others_say(tmp_path: Path) -> 
     bridge = make_call(str(back["destination"]), "+33199005678")
     async with receiving(tmp_path, replier=CallReplier(tmp_path, always(Reply((bridge,))))) as world:
         assert await world.event(came_in) == (200, {"callflow": [bridge]})
+
+
+BRIDGE = make_call("+33199000000", "33199005678")
+DIALS_NOBODY = "nobody is dialled: the number has unsubscribed"
+
+
+@pytest.mark.parametrize(
+    ("who", "callflow", "reply"),
+    [
+        ("fixed", (SAY, BRIDGE, HANGUP), [SAY, HANGUP]),
+        ("fixed", (SAY, BRIDGE), [SAY]),
+        ("fixed", (BRIDGE,), [HANGUP]),
+        ("fixed", (SAY, make_call("+33199000000", "+33199007777")), None),
+        ("file", (BRIDGE, HANGUP), [HANGUP]),
+        ("application", (SAY, BRIDGE), [SAY]),
+        ("former receiver", (SAY, BRIDGE), [SAY]),
+    ],
+)
+async def test_no_reply_dials_somebody_who_has_unsubscribed(
+    tmp_path: Path, who: str, callflow: tuple[Action, ...], reply: list[Action] | None
+) -> None:
+    """Whoever says what is answered; None where it is answered as it was said."""
+    home, wanted = tmp_path / "own", Reply(callflow, "mine")
+    async with AsyncExitStack() as stack:
+        theirs = await stack.enter_async_context(
+            receiving(tmp_path / "theirs", token=None, replier=always(wanted))
+        )
+        url = theirs.service.url
+        home.mkdir()
+        with Store(home) as store:
+            unsubscribed.keep(store, "+33199005678", since=1, session="s-0")
+            webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), url, True, True)
+            store.remember_webhook(ACCOUNT, webhook)
+        repliers: dict[str, Replier] = {
+            "fixed": always(wanted),
+            "file": OwnCallflow(home, wanted),
+            "application": Application(url, timeout=5.0, with_token=False, instead=always(HANG_UP)),
+            "former receiver": FormerReceiver(home, ACCOUNT, timeout=5.0),
+        }
+        replier = CallReplier(home, repliers[who])
+        world = await stack.enter_async_context(receiving(home, replier=replier))
+        status, answer = await world.event(vca("s-9"))
+        assert (status, answer) == (
+            200,
+            {"clientActionId": "mine", "callflow": list(reply or callflow)},
+        )
+        await world.until(lambda: world.shown)
+        assert any(DIALS_NOBODY in remark for remark in world.shown[0].remarks) == (reply is not None)
+
+
+async def test_a_reply_that_dials_goes_out_where_nobody_can_tell_who_unsubscribed(tmp_path: Path) -> None:
+    """As a call goes out then."""
+    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(Reply((BRIDGE,))))) as world:
+        with Store(tmp_path) as store, store.change() as change:
+            change("DROP TABLE unsubscribed")
+        assert (await world.event(vca("s-9")))[1] == {"callflow": [BRIDGE]}
+        await world.until(lambda: world.shown)
+        assert "it is not known whether somebody it calls has unsubscribed" in world.shown[0].remarks[0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.events import Event, Received
-from voicecli.listener.repliers import MAX_CALLS, CallHistory
+from voicecli.listener.repliers import MAX_CALLS, CallHistory, SparingUnsubscribed
 from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.rules import Action
 from voicecli.sessions.attempts import Attempt
@@ -39,7 +39,8 @@ class CallReplier:
     """A ``Replier``. ``requests`` are those of this process by clientRequestId, as they stand when a VCA
     comes: their callflows are at hand, also where they could not be kept. Those of other processes are in the
     store for as long as a call asks something. ``other`` answers VCAs of calls that were not placed from this
-    store, and what follows a callflow that ends in its question, which is for whoever wrote it to say.
+    store, and what follows a callflow that ends in its question, which is for whoever wrote it to say; it
+    calls nobody who has unsubscribed, while calls from here were looked at when they were placed.
 
     Where the store or its key can't be read, calls go on by what is at hand: the callflows of ``requests``,
     those that were read before, and the VCAs that were answered here. Of other calls, one that is known to be
@@ -49,7 +50,7 @@ class CallReplier:
 
     def __init__(self, home: Path, other: Replier, *, requests: Mapping[str, CallRequest] = {}) -> None:
         self._home = home
-        self._other = other
+        self._other = SparingUnsubscribed(home, other)
         self._requests = requests
         self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
         self._history = CallHistory()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,11 +18,12 @@ from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, St
 from voicecli.events import Received
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
-from voicecli.store.sqlite import Store
+from voicecli.store.sqlite import Store, is_busy
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.1  # seconds between two looks into the store
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
+STORE_PATIENCE = 10.0  # seconds that another process may hold the store before that is an error
 
 
 class Accepted(NamedTuple):
@@ -74,11 +75,12 @@ CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | NobodyCanConfirm |
 @dataclass(slots=True, eq=False)
 class _Call:
     """One call on its way: placed at ``start`` (monotonic clock), when ``before`` was the newest event in
-    the store."""
+    the store; it has taken in all up to ``seen``."""
 
     request: CallRequest
     pending: PendingCall
     before: int
+    seen: int
     session: Session | None = None
     lost: OutcomeUnknown | None = None  # the answer
     start: float = 0.0
@@ -122,7 +124,7 @@ class Waiting:
         self._confirming = confirming
         self._telling = telling
         self._called: set[str] = set()  # or tried to, by clientRequestId
-        self._newest = stored_events.last_event(store)
+        self._held_since: float | None = None  # monotonic: another process has the store
 
     async def together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """All are placed, and then there is a result for each, as soon as it is known."""
@@ -206,9 +208,27 @@ class Waiting:
 
     async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
-        lost is not the end. Raises what kept it from being placed."""
+        lost is not the end. Where another process holds the store, it is tried again. Raises what kept it
+        from being placed."""
+        while True:
+            try:
+                call = await self._place_once(request, earlier)
+            except ConfigurationError as error:  # raised only before sending
+                if not self._is_patient(error):
+                    raise
+            else:
+                self._held_since = None
+                return call
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _place_once(self, request: CallRequest, earlier: Sequence[_Call]) -> _Call:
+        try:
+            with self._store.impatient():
+                newest = stored_events.last_event(self._store)
+        except StoreFailed as error:
+            raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         pending = PendingCall(attempt_of(request, self._placing.asks(request) if self._digits else None))
-        call = _Call(request, pending, before=stored_events.last_event(self._store))
+        call = _Call(request, pending, before=newest, seen=newest)
         try:
             call.session = await self._send(self._placing, request, earlier)
         except OutcomeUnknown as error:
@@ -219,7 +239,6 @@ class Waiting:
             pending.placed_as(call.session.session_id)
             self._on_event(Accepted(request, call.session))
         call.start = time.monotonic()
-        self._look([call], since=call.before)
         return call
 
     async def _place_or_tell(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> "_Call | Result":
@@ -250,22 +269,27 @@ class Waiting:
         return told(spoken, session)
 
     async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
-        """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does."""
+        """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever
+        goes wrong meanwhile, it comes to its end first, so that it is known what became of it."""
         self._called.add(request.client_request_id)
         sending = in_daemon_thread(partial(placing.place, request))
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
             while not sending.done():
                 await asyncio.wait({sending}, timeout=LOOK_EVERY if earlier else None)
-                if earlier:
+                with suppress(StoreFailed), self._store.impatient():  # the look after it tells of that
                     self._look(earlier)
                 if _confirmed(earlier):
                     placing.stop()
-            return sending.result()
         except asyncio.CancelledError:
             placing.stop()
             await asyncio.wait({sending}, timeout=STOP_PATIENCE)
             raise
+        except Exception:
+            placing.stop()
+            await asyncio.wait({sending})
+            raise
+        return sending.result()
 
     async def _outcomes(
         self, calls: Sequence[_Call], earlier: Sequence[_Call] = ()
@@ -274,7 +298,7 @@ class Waiting:
         meanwhile, that is all there is to know."""
         waiting = list(calls)
         while True:
-            self._look((*waiting, *earlier))
+            await self._look_when_free((*waiting, *earlier))
             over = [call for call in waiting if self._is_over(call)]
             confirmed = _confirmed(earlier)
             for call in (*over, *confirmed):
@@ -289,18 +313,40 @@ class Waiting:
                 return
             await asyncio.sleep(LOOK_EVERY)
 
-    def _look(self, calls: Sequence[_Call], *, since: int | None = None) -> None:
-        """Take in what is new in the store, or new since that event. It is new once, so these have to be all
-        calls that are waited for. A store that fails leaves open what became of them; it must not look as if
-        they had failed."""
+    async def _look_when_free(self, calls: Sequence[_Call]) -> None:
+        """``_look``, again and again while another process holds the store."""
+        while True:
+            try:
+                with self._store.impatient():
+                    self._look(calls)
+            except StoreFailed as error:
+                if not self._is_patient(error):
+                    raise
+            else:
+                self._held_since = None
+                return
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _is_patient(self, error: VoicecliError) -> bool:
+        """Whether what failed is to be tried again: another process holds the store, and has not done so for
+        STORE_PATIENCE. After that nothing is waited for, until it is free once more."""
+        if not is_busy(error):
+            return False
+        if self._held_since is None:
+            self._held_since = time.monotonic()
+        return time.monotonic() - self._held_since < STORE_PATIENCE
+
+    def _look(self, calls: Sequence[_Call]) -> None:
+        """Take in what is new in the store for these calls. A store that fails leaves open what became of
+        them; it must not look as if they had failed."""
+        if not calls:
+            return
         try:
-            newest = self._newest if since is None else since
-            for received in stored_events.events_after(self._store, newest):
-                newest = received.id
+            for received in stored_events.events_after(self._store, min(call.seen for call in calls)):
                 for call in calls:
-                    self._see(call, received)
-            if since is None:
-                self._newest = newest
+                    if call.seen < received.id:
+                        self._see(call, received)
+                        call.seen = received.id
             self._store.see_that_it_is_there()
         except StoreFailed as error:
             ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
@@ -317,9 +363,10 @@ class Waiting:
     def _see(self, call: _Call, received: Received) -> None:
         event, pending = received.event, call.pending
         if pending.names(event) and self._is_new(call, event.session_id):
+            reported = stored_events.events_of_one(self._store, event.session_id)
             pending.placed_as(event.session_id)
             self._placing.record_answer(call.request, event.session_id)
-            for earlier in stored_events.events_of_one(self._store, event.session_id):
+            for earlier in reported:
                 pending.see(earlier)
         words = pending.see(received)
         if words is not None and event.type != "VSS":

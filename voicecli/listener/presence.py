@@ -50,8 +50,10 @@ class Presence:
     ask it at ``url`` with the key. Raises StoreFailed and InUse."""
 
     def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
+        self._path = home / _NAME.format(instance)
+        self._content = json.dumps({"url": url, "key": key})
         end = time.monotonic() + PATIENCE
-        while (alive := Lock.take(home / _NAME.format(instance))) is None:
+        while (alive := Lock.take(self._path)) is None:
             if time.monotonic() > end:
                 raise InUse(
                     "Another voicecli on this machine has been clearing up for too long.",
@@ -59,8 +61,8 @@ class Presence:
                 )
             time.sleep(0.01)  # another one clears up, and looks whether this is left over
         self._alive = alive
-        with suppress(OSError):  # then it is found all the same, and not asked
-            (home / _NAME.format(instance)).write_text(json.dumps({"url": url, "key": key}))
+        self._is_closed = False
+        self._write()
         self._guests = home / _GUESTS.format(instance)
         self._closing: Lock | None = None
         for pattern in (_NAME, _GUESTS):  # what those that ended in a hurry have left
@@ -68,6 +70,20 @@ class Presence:
                 with suppress(StoreFailed):
                     if path != self._guests and (left := Lock.take(path)) is not None:
                         left.close(remove=True)
+
+    def _write(self) -> None:
+        with suppress(OSError):  # then it is found all the same, and not asked
+            self._path.write_text(self._content)
+
+    def renew(self) -> None:
+        """Be found again where the file was removed, with the whole folder perhaps; who relied on it finds
+        it again. Raises StoreFailed and ConfigurationError."""
+        if self._is_closed or self._closing is not None or self._alive.is_there():
+            return
+        if (alive := Lock.take(self._path)) is not None:  # else another one looks at it just now
+            self._alive.close()
+            self._alive = alive
+            self._write()
 
     def alone(self) -> bool:
         """Whether nobody relies on it any more; from then on nobody can begin to."""
@@ -82,6 +98,7 @@ class Presence:
             self._closing = None
 
     def close(self) -> None:
+        self._is_closed = True
         self._alive.close(remove=True)
         if self._closing is not None:
             self._closing.close(remove=True)

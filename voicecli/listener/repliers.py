@@ -2,19 +2,24 @@
 of the user's own, the user's application, or the receiver that 8x8 reported to before us."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from voicecli.callflow import destinations
 from voicecli.errors import VoicecliError
 from voicecli.events import Received
 from voicecli.listener.forward import Receiver
 from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.rules import Action
+from voicecli.store import unsubscribed
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
+from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.continuation import continue_call
 from voicecli.voice_api.replies import HANG_UP, Reply, read, reply_without_callflow
 
@@ -148,6 +153,50 @@ class FormerReceiver:
         with Store(self._home, fitted_before=True) as store:
             replaced = store.replaced_webhooks(self._account)
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
+
+
+class SparingUnsubscribed:
+    """Answers as another replier does, but calls nobody who has unsubscribed: such a reply loses its
+    makeCall, and hangs up where nothing else is in it. Where the store can't be read it stays as it is, as a
+    call that is placed does: a live call waits for it. The remark says so, without the number."""
+
+    def __init__(self, home: Path, replier: Replier) -> None:
+        self._home = home
+        self._replier = replier
+        self._undo = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._undo.enter_async_context(entered(self._replier))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._undo.aclose()
+
+    async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
+        answered = await self._replier(received, headers)
+        people = destinations(answered.reply.callflow)
+        if not people:
+            return answered
+        try:
+            spared = await in_daemon_thread(partial(self._unsubscribed, people))
+        except VoicecliError as error:
+            remark = f"it is not known whether somebody it calls has unsubscribed: {error.message}"
+            return _with_remark(answered, remark)
+        if spared is None:
+            return answered
+        left = [action for action in answered.reply.callflow if not destinations([action])]
+        reply = replace(answered.reply, callflow=tuple(left) or HANG_UP.callflow)
+        return _with_remark(answered._replace(reply=reply), "nobody is dialled: the number has unsubscribed")
+
+    def _unsubscribed(self, people: Sequence[str]) -> str | None:
+        with Store(self._home, fitted_before=True) as store:
+            return unsubscribed.among(store, people)
+
+
+def _with_remark(answered: Answered, remark: str) -> Answered:
+    return answered._replace(remark="; ".join(filter(None, (answered.remark, remark))))
 
 
 async def _asked(

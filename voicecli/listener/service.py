@@ -6,7 +6,7 @@ application, the disk.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -126,6 +126,7 @@ class Service:
             forwarder=self._forwarder,
             make_call=make_call,
             only_8x8=plan.only_8x8,
+            subaccount=None if registration is None else registration.account.subaccount,
             names=plan.names,
             details=self._details,
             doubt=self._doubt,
@@ -376,6 +377,7 @@ class Service:
         watch = self._watch = WebhookWatch(
             registration,
             receiver=lambda: self.public_url,
+            other_token=lambda: self._listener.other_token,
             token=self._plan.token,
             moves=bool(self._plan.register),
             in_turn=self.in_turn,
@@ -387,9 +389,12 @@ class Service:
         return watch
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:
-        """A machine that slept may have missed much."""
+        """A machine that slept may have missed much. By the way, see that others find this listener."""
         while True:
             await asyncio.sleep(CLOCK_EVERY)
+            if self.presence is not None:
+                with suppress(VoicecliError):  # the folder can't be made now
+                    self.presence.renew()
             if abs(jumps.seconds()) > CLOCK_JUMP:
                 if self._ngrok is not None:
                     self._ngrok.look()

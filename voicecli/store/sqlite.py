@@ -417,6 +417,14 @@ class Store:
         self.change_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
 
 
+def is_busy(error: VoicecliError) -> bool:
+    """Whether it was raised because another process holds the store."""
+    cause = error.__cause__
+    if isinstance(error, StoreBusy) or isinstance(cause, StoreBusy):
+        return True
+    return isinstance(cause, Exception) and _is_busy(cause)
+
+
 def _is_busy(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # of an extended code, what it is in general
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -1,0 +1,239 @@
+"""Waiting for outcomes: what is told where the store fails, or is held, while requests are under way."""
+
+import asyncio
+import socket
+import sqlite3
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DEADLINE
+from raw_server import Speak, document, server
+
+from voicecli.account import Account
+from voicecli.callflow import CallRequest, Capture, voice_message
+from voicecli.calling import waiting as waiting_module
+from voicecli.calling.placing import Guard, Ledger, Placing
+from voicecli.calling.results import Ending, Result
+from voicecli.calling.waiting import Telling, Waiting
+from voicecli.client import Client
+from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
+from voicecli.store import events as stored_events
+from voicecli.store import sqlite
+from voicecli.store.sqlite import Store
+
+NUMBERS = ("+33199001234", "+33199001235", "+33199001236")
+KEY = "k" * 20
+
+
+def created(number: int) -> bytes:
+    return document({"sessionId": f"s-{number}", "sessionStatus": "CREATED", "statusCode": 1})
+
+
+REFUSED = document(
+    {"sessionStatus": "NOT_CREATED", "statusCode": -1014, "statusMessage": "no"}, "422 Unprocessable Entity"
+)
+
+
+class Watched(Waiting):
+    """``trouble`` is set as soon as the store could not be used."""
+
+    trouble: threading.Event
+
+    def _look(self, *arguments: Any, **options: Any) -> None:
+        try:
+            super()._look(*arguments, **options)
+        except StoreFailed:
+            self.trouble.set()
+            raise
+
+    def _is_patient(self, error: Any) -> bool:
+        self.trouble.set()
+        return super()._is_patient(error)
+
+
+@contextmanager
+def waiting(home: Path, speak: Speak, trouble: threading.Event, *, tells: bool = False) -> Iterator[Waiting]:
+    """For outcomes of calls that a server answers as ``speak`` does; each is out of time at once."""
+
+    async def nothing() -> None:
+        return None
+
+    with server(speak) as (url, _), Client(api_key=KEY, subaccount_id="sub", base_url=url) as client:
+        account = Account(KEY, "sub", url)
+        guard = Guard(needs_store=True)
+        placing = Placing(client, account, home, guard, ledger=Ledger(), warn=lambda _: None, keys="1")
+        with Store(home) as store:
+            watched = Watched(
+                placing,
+                store,
+                timeout=timedelta(0),
+                on_event=lambda _: None,
+                digits=True,
+                confirming=frozenset("1"),
+                telling=Telling(placing.telling(), nothing) if tells else None,
+            )
+            watched.trouble = trouble
+            yield watched
+
+
+def requests(count: int) -> list[CallRequest]:
+    return [
+        voice_message(number, "Press 1", source="+33199000000", message_id=f"m-{index}", capture=Capture())
+        for index, number in enumerate(NUMBERS[:count], 1)
+    ]
+
+
+async def collect(results: AsyncGenerator[Result, None], found: list[Result]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        async for result in results:
+            found.append(result)  # noqa: PERF401 - those that came before an error count
+
+
+def break_store(home: Path) -> None:
+    with closing(sqlite3.connect(home / "voicecli.sqlite3")) as database:
+        database.execute("ALTER TABLE events RENAME TO gone")
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "unknown", "results"),
+    [
+        (created(2), ["s-1", "s-2"], [], 1),
+        (b"", ["s-1"], ["m-2"], 1),
+        (REFUSED, ["s-1"], [], 2),
+    ],
+    ids=["accepted", "lost", "refused"],
+)
+async def test_a_request_in_flight_comes_to_its_end_where_the_store_fails_meanwhile_and_is_named(
+    tmp_path: Path, answer: bytes, accepted: Sequence[str], unknown: Sequence[str], results: int
+) -> None:
+    trouble, answers = threading.Event(), [created(1), answer]
+
+    def speak(connection: socket.socket) -> None:
+        if len(answers) == 1:
+            break_store(tmp_path)
+            assert trouble.wait(DEADLINE)
+        connection.sendall(answers.pop(0))
+
+    found: list[Result] = []
+    with waiting(tmp_path, speak, trouble) as calls, pytest.raises(StoreFailed) as caught:
+        await collect(calls.until_confirmed(requests(2)), found)
+    details: Any = caught.value.details()
+    assert sorted(one["sessionId"] for one in details["accepted"]) == accepted
+    assert details["unknown"] == unknown
+    assert len(found) == results
+    assert answers == []
+
+
+async def test_whatever_else_goes_wrong_it_comes_to_its_end_too(tmp_path: Path) -> None:
+    answers, going_on = [created(1), created(2)], threading.Event()
+
+    def speak(connection: socket.socket) -> None:
+        if len(answers) == 1:
+            assert going_on.wait(DEADLINE)
+        connection.sendall(answers.pop(0))
+
+    with waiting(tmp_path, speak, threading.Event()) as calls:
+        look: Callable[..., None] = calls._look
+
+        def fail(*arguments: Any) -> None:
+            if len(answers) == 1 and calls._placing.ledger.ended:
+                going_on.set()
+                raise ZeroDivisionError
+            look(*arguments)
+
+        calls._look = fail  # type: ignore[method-assign]
+        with pytest.raises(ZeroDivisionError):
+            async for _ in calls.until_confirmed(requests(2)):
+                pass
+        assert [call.session_id for call in calls._placing.ledger.accepted.values()] == ["s-2"]
+
+
+class Held:
+    """Another process has the store: so that nothing can be written, or (``reads``) not even be read."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, *, reads: bool) -> None:
+        Store(home).close()
+        self._holder = sqlite3.connect(
+            home / "voicecli.sqlite3", isolation_level=None, check_same_thread=False
+        )
+        self._reads = reads
+        self._patch = pytest.MonkeyPatch()
+        monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.01)
+        self._last_event = stored_events.last_event
+
+    def __enter__(self) -> "Held":
+        if self._reads:
+            self._patch.setattr(stored_events, "last_event", self._fail)
+        else:
+            self._holder.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+        self._holder.close()
+
+    def _fail(self, _: Store) -> int:
+        raise StoreBusy("The store can't be read: database is locked.")
+
+    def release(self) -> None:
+        self._patch.undo()
+        if self._holder.in_transaction:
+            self._holder.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("one_after_the_other", [False, True])
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_store_that_is_held_for_a_while_keeps_nobody_from_being_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: bool, one_after_the_other: bool
+) -> None:
+    trouble, left = threading.Event(), iter(range(1, 3))
+    answer = partial(next, left)
+    with (
+        waiting(tmp_path, lambda connection: connection.sendall(created(answer())), trouble) as calls,
+        Held(tmp_path, monkeypatch, reads=reads) as held,
+    ):
+        wait = calls.until_confirmed if one_after_the_other else calls.together
+
+        async def release() -> None:
+            assert await asyncio.to_thread(trouble.wait, DEADLINE)
+            held.release()
+
+        async with asyncio.timeout(DEADLINE):
+            releasing = asyncio.create_task(release())
+            found = [result.ending async for result in wait(requests(2))]
+            await releasing
+    assert found == [Ending.OUT_OF_TIME, Ending.OUT_OF_TIME]
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("one_after_the_other", [False, True])
+@pytest.mark.parametrize("tells", [False, True])
+async def test_where_the_store_stays_held_all_are_told_or_it_is_said_that_nothing_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool, one_after_the_other: bool, reads: bool
+) -> None:
+    monkeypatch.setattr(waiting_module, "STORE_PATIENCE", 0.05)
+    answered: list[int] = []
+
+    def speak(connection: socket.socket) -> None:
+        answered.append(1)
+        connection.sendall(created(len(answered)))
+
+    with (
+        waiting(tmp_path, speak, threading.Event(), tells=tells) as calls,
+        Held(tmp_path, monkeypatch, reads=reads),
+    ):
+        wait = calls.until_confirmed if one_after_the_other else calls.together
+        found = [result async for result in wait(requests(2))]
+    assert len(answered) == (2 if tells else 0)
+    for result in found:
+        if tells:
+            assert (result.ending, result.error) == (Ending.NOT_CONFIRMED, None)
+        else:
+            assert isinstance(result.error, ConfigurationError)
+            assert result.error.message.endswith("Nothing was sent.")
