@@ -186,3 +186,13 @@ class StoreFailed(VoicecliError):
 
 class StoreBusy(StoreFailed):
     """Another process held the store for longer than was waited for it."""
+
+
+def as_voicecli_error(error: Exception) -> VoicecliError:
+    """The error itself; for what nobody expected, one that says so, with that as its cause."""
+    if isinstance(error, VoicecliError):
+        return error
+    kind = type(error).__name__
+    fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
+    fault.__cause__ = error
+    return fault

@@ -36,6 +36,7 @@ class World:
         self.store = Store(home)
         self.url = sandbox.sandbox.url  # of whom is called
         self.pace = Pace(home / "pace", None)
+        self.request_timeout = 0.5  # seconds
         self.journal = journals.create(
             self.store,
             account=AccountId(sandbox.sandbox.url, SUBACCOUNT),
@@ -92,7 +93,10 @@ class World:
         show: Callable[[Tally], None] = lambda tally: None,
     ) -> Engine:
         client = AsyncClient(
-            api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=self.url, request_timeout=0.5
+            api_key=API_KEY,
+            subaccount_id=SUBACCOUNT,
+            base_url=self.url,
+            request_timeout=self.request_timeout,
         )
         engine = Engine(
             journal,

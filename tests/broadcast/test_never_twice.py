@@ -21,7 +21,7 @@ from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.journal import PAGE, Journal, Row, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.callflow import CallRequest
-from voicecli.errors import InUse, OutputFailed, StoreFailed
+from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
 
@@ -164,8 +164,9 @@ def test_a_fault_of_our_own_before_a_call_takes_nobody_for_called(world: World) 
             raise ZeroDivisionError
         return call_request(row, request_id)
 
-    with pytest.raises(ZeroDivisionError):
-        world.run(request=request)
+    engine = world.run(request=request)
+    assert isinstance(engine.ended_by, VoicecliError)
+    assert isinstance(engine.ended_by.__cause__, ZeroDivisionError)
     assert world.calls == {}
     assert world.states == {RowState.PLANNED: 20}
 

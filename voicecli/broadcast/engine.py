@@ -29,16 +29,18 @@ from voicecli.calling import questions
 from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
 from voicecli.errors import (
+    ConfigurationError,
     Interrupted,
-    InUse,
     InvalidInput,
     OutOfTime,
+    OutputFailed,
     RateLimited,
     Refused,
     StoreBusy,
     StoreFailed,
     Unreachable,
     VoicecliError,
+    as_voicecli_error,
 )
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store import events as stored_events
@@ -62,11 +64,14 @@ _OF_THE_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A request: for the ``row`` as it is then, which was ``before``; and what came of it."""
+    """A request: for the ``row`` as it is then, which was ``before``; and what came of it. ``sent`` is what
+    leaves of it, and ``attempt`` its row of store.attempts."""
 
     before: Row
     row: Row
     request: CallRequest
+    sent: CallRequest
+    attempt: tuple[object, ...]
     number: int = 0  # of its attempt in the store, once that is written
     task: "asyncio.Task[None] | None" = None
     session: Session | None = None
@@ -145,13 +150,16 @@ class Engine:
 
     async def run(self) -> None:
         """Until nobody is left to be called, or something ends it, such as a journal that can't be written:
-        after that no request has left. When it is cancelled, it waits GRACE for answers."""
+        after that no request has left. Whatever it is, the requests under way get GRACE for their answers,
+        which are written down. Raises nothing but OutputFailed, or that it was cancelled."""
         with self._journal.store.impatient():
             try:
                 while not self._is_over():
                     await self._go_on()
-            except (StoreFailed, InUse) as error:
-                self.ended_by = error
+            except OutputFailed:
+                raise
+            except Exception as error:  # noqa: BLE001 - a fault of ours, too, ends it in an orderly way
+                self.ended_by = as_voicecli_error(error)
             finally:
                 await self._land()
 
@@ -192,8 +200,8 @@ class Engine:
                 if self._calls_left is not None:
                     self._calls_left += 1
             raise
+        self._flying |= {one.row.line: one for one in leaving}
         for one in leaving:
-            self._flying[one.row.line] = one
             one.task = asyncio.create_task(self._send(one))
         self._tell_all()
 
@@ -214,7 +222,7 @@ class Engine:
         then all of it is still to be written."""
         if not (self._changed or self._answers) and seen is None:
             return
-        rows = [self._attempt(one.request, one.row.line) for one in self._leaving_now]
+        rows = [one.attempt for one in self._leaving_now]
         answers = [(one.number, state, session) for one, state, session in self._answers if one.number]
         numbers = self._journal.write(self._changed.values(), seen=seen, leaving=rows, answers=answers)
         self._answers = [answer for answer in self._answers if not answer[0].number]  # to what is new in it
@@ -377,7 +385,8 @@ class Engine:
         except InvalidInput as error:
             self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
-        flight = _Flight(row, attempt, request)
+        sent = self._say_limit.fitting(questions.sent(request))
+        flight = _Flight(row, attempt, request, sent, self._attempt(request, row.line))
         if row.line in self._limited_since and self._is_carried_out(flight):
             return None
         bridged = [f"+{number.lstrip('+')}" for number in destinations(request.callflow)[1:]]
@@ -400,10 +409,10 @@ class Engine:
         known = row if report is None else report.applied(row)
         if known == row:
             return False
+        self._call_again(self._becomes(flight.row if flight.number else flight.before, known))
         if not flight.number:
             self._leaving_now.append(flight)
         self._answers.append((flight, AttemptState.ACCEPTED, session_id))
-        self._call_again(self._becomes(flight.row if flight.number else flight.before, known))
         return True
 
     def _attempt(self, request: CallRequest, line: int) -> tuple[object, ...]:
@@ -421,7 +430,7 @@ class Engine:
 
     async def _send(self, flight: _Flight) -> None:
         try:
-            flight.session = await self._place(flight.request)
+            flight.session = await self._place(flight.sent)
         except asyncio.CancelledError:
             operation = api.send_callflow(flight.request)
             flight.error = operation.lost("It was ended before 8x8 had answered")
@@ -431,11 +440,10 @@ class Engine:
         self._news.set()
 
     async def _place(self, request: CallRequest) -> Session:
-        fitting = self._say_limit.fitting(questions.sent(request))
         try:
-            return await self._client.send(api.send_callflow(fitting))
+            return await self._client.send(api.send_callflow(request))
         except Refused as error:
-            if (instead := self._say_limit.instead(error, fitting)) is None:
+            if (instead := self._say_limit.instead(error, request)) is None:
                 raise
         session = await self._client.send(api.send_callflow(instead))
         self._say_limit.remember()
@@ -455,9 +463,8 @@ class Engine:
         if not isinstance(error, Unreachable):
             self._unreachable = 0
         if row.state is not RowState.SENDING:
-            told = row.session if flight.session is None else flight.session.session_id
-            self._answers.append((flight, AttemptState.ACCEPTED, told))
             self._call_again(row)
+            self._answers.append((flight, *_answer(flight)))
             return
         if isinstance(error, RateLimited):
             self._limited_since.setdefault(row.line, row.changed)
@@ -482,15 +489,38 @@ class Engine:
                 self._queue.put_back(self._not_called(flight))
             case Refused():
                 self._refused(flight, error)
+            case InvalidInput():  # JSON can't carry it
+                self._refused(flight, error)
             case Unreachable():
                 self._not_reached(error)
                 self._queue.put_back(self._not_called(flight))
             case _:
                 self._last_call = time.monotonic()
                 self._lost.add(row.line)
-                fault = f"a fault of voicecli's own ({type(error).__name__})"
-                reason = error.message if isinstance(error, VoicecliError) else fault
-                self._becomes(row, row._replace(state=RowState.UNKNOWN, reason=reason))
+                self._unknown(flight)
+
+    def _noted_as_answered(self, flight: _Flight) -> None:
+        """Note what a request led to by its answer alone: nothing else can be found out of it, or done about
+        it."""
+        row = flight.row
+        self._flying.pop(row.line, None)
+        self._answers.append((flight, *_answer(flight)))
+        _, known = self._changed.get(row.line, (row, row))
+        if known.state is not RowState.SENDING:  # 8x8 has reported it
+            return
+        match flight.error:
+            case None if flight.session is not None:
+                self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
+            case Refused() | InvalidInput() | Unreachable():
+                self._not_called(flight)
+            case _:
+                self._unknown(flight)
+
+    def _unknown(self, flight: _Flight) -> None:
+        row, error = flight.row, flight.error
+        fault = f"a fault of voicecli's own ({type(error).__name__})"
+        reason = error.message if isinstance(error, VoicecliError) else fault
+        self._becomes(row, row._replace(state=RowState.UNKNOWN, reason=reason))
 
     def _heed(self, error: Exception | None) -> None:
         """Tell the pace how a request was answered."""
@@ -511,7 +541,7 @@ class Engine:
             self._calls_left += 1
         return self._is_again(flight.row, flight.before)
 
-    def _refused(self, flight: _Flight, error: Refused) -> None:
+    def _refused(self, flight: _Flight, error: Refused | InvalidInput) -> None:
         """An attempt before this one stays what it was."""
         if flight.before.session is not None:
             self._becomes(flight.row, flight.before._replace(state=RowState.ACCEPTED, reason=error.message))
@@ -556,33 +586,48 @@ class Engine:
             await asyncio.sleep(0)
 
     async def _land(self) -> None:
-        """Give the requests under way the time to be answered, and write down all that is known."""
+        """Give the requests under way the time to be answered, and write down all that is known. Raises
+        OutputFailed."""
         tasks = [flight.task for flight in self._flying.values() if flight.task is not None]
         if tasks:
             with suppress(asyncio.CancelledError):  # who interrupts this does not want to wait
                 await asyncio.wait(tasks, timeout=GRACE)
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self._landed += self._never_begun()
         self._journal.release_reserve()
         try:
             await self._write_in_spite_of_all()
-        except (StoreFailed, InUse) as error:
-            self.ended_by = self._not_noted(error)
-        self._tell_all()
-        self._show_all()
+        except Exception as error:  # noqa: BLE001 - what is not on the disk has to be told
+            self.ended_by = self._not_noted(as_voicecli_error(error))
+        try:
+            self._tell_all()
+            self._show_all()
+        except OutputFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - all that matters is written
+            self.ended_by = self.ended_by or as_voicecli_error(error)
+
+    def _never_begun(self) -> Iterator[_Flight]:
+        """Once all requests have ended: those whose task was not begun, so that nothing of them left."""
+        landed = {id(flight) for flight in self._landed}
+        for flight in self._flying.values():
+            if id(flight) not in landed:
+                flight.error = Unreachable("The request was stopped before it left.")
+                yield flight
 
     async def _write_in_spite_of_all(self) -> None:
         """Write what is known: on a disk that is full, too, and where another process has the store, as soon
         as it is free, for at most GRACE. Raises StoreFailed."""
-        end, is_full = time.monotonic() + GRACE, False
+        end, is_full, is_all_known = time.monotonic() + GRACE, False, True
         while True:
             try:
-                for _ in self._taken():
-                    pass
+                is_all_known &= self._take_last_answers(patient=time.monotonic() < end)
                 self._write()
                 self._write()  # the answers to what the first one wrote
-                if not self._left() and not (self._conduct.wait and self.tally.without_outcome):
+                waits = self._conduct.wait and self.tally.without_outcome
+                if is_all_known and not waits and not self._left():
                     self._journal.becomes(State.DONE)
                 return
             except StoreBusy:
@@ -595,7 +640,25 @@ class Engine:
                 is_full = True
                 self._journal.store.tidy()  # then its log can begin again where it began
 
-    def _not_noted(self, error: StoreFailed | InUse) -> StoreFailed | InUse:
+    def _take_last_answers(self, *, patient: bool) -> bool:
+        """Note the answers of all requests. One that fails keeps no other from being noted: then it is noted
+        as it is, without a look at what 8x8 has reported, and this gives False. Raises StoreBusy, unless it
+        is not to be ``patient``."""
+        is_all_known = True
+        while self._landed:
+            flight = self._landed[0]
+            try:
+                self._answered(flight)
+            except Exception as error:
+                if patient and isinstance(error, StoreBusy):
+                    raise
+                is_all_known = False
+                self.ended_by = self.ended_by or as_voicecli_error(error)
+                self._noted_as_answered(flight)
+            self._landed.popleft()
+        return is_all_known
+
+    def _not_noted(self, error: VoicecliError) -> VoicecliError:
         """With the calls whose answers are lost to the journal: there they are unknown."""
         lost = [row for before, row in self._changed.values() if before.state is RowState.SENDING]
         rows = [
@@ -603,7 +666,10 @@ class Engine:
             for row in lost
         ]
         hint = f"{error.hint} 8x8's answers to {len(lost):,} calls are lost: they count as unknown."
-        return type(error)(error.message, hint=hint if lost else error.hint, details={"rows": rows})
+        kind = type(error) if isinstance(error, StoreFailed | ConfigurationError) else VoicecliError
+        known = kind(error.message, hint=hint if lost else error.hint, details={"rows": rows})
+        known.__cause__ = error
+        return known
 
     def _left(self) -> bool:
         """Whether somebody is still to be called."""
@@ -648,4 +714,7 @@ def _answer(flight: _Flight) -> tuple[AttemptState | None, str | None]:
     """What its answer says of an attempt, as store.attempts takes it."""
     if flight.session is not None:
         return AttemptState.ACCEPTED, flight.session.session_id
-    return None if isinstance(flight.error, Refused | Unreachable) else AttemptState.UNKNOWN, None
+    if flight.row.state is not RowState.SENDING:  # 8x8 has reported it
+        return AttemptState.ACCEPTED, flight.row.session
+    certainly_not = isinstance(flight.error, Refused | InvalidInput | Unreachable)
+    return None if certainly_not else AttemptState.UNKNOWN, None

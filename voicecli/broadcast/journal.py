@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -221,7 +222,8 @@ class Journal:
             ) from error
 
     def release_reserve(self) -> None:
-        self._reserve.unlink(missing_ok=True)
+        with suppress(OSError):  # then what is to be written now may fail, and nothing else does
+            self._reserve.unlink(missing_ok=True)
 
     @property
     def _reserve(self) -> Path:

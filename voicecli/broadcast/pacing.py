@@ -117,7 +117,8 @@ class Pace:
     """How fast the calls of this process may leave, together with those of all others that have the file.
 
     ``rate`` is its own limit in calls per second, None for none; the clock must be the same for all
-    processes. What goes wrong with the file is StoreFailed. Not for several threads.
+    processes. What goes wrong with the file is StoreFailed, or ConfigurationError where somebody else has put
+    a link in its place. Not for several threads.
     """
 
     def __init__(
@@ -216,7 +217,7 @@ def _after(slot: float, now: float, paused: float) -> float:
 
 class _File:
     """The file, to be read and written in a ``with``, which gives None where somebody else has it. Raises
-    StoreFailed.
+    StoreFailed and ConfigurationError.
 
     It is never synced, since it need not outlive the machine's run, and it is written at one stroke, so that
     whoever is killed leaves it whole. Where the lock stays with a process that was stopped, a copy takes its

@@ -13,7 +13,7 @@ from voicecli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
 from voicecli.cli.version import show_version
-from voicecli.errors import InvalidInput, OutputFailed, VoicecliError
+from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 
 COMMANDS = {
     "call": "Place calls",
@@ -76,9 +76,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         context.output.give_up()
         return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
-        kind = type(error).__name__
-        fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
-        return _fail(context, fault, error)
+        return _fail(context, as_voicecli_error(error), error)
 
 
 def _fail(context: Context, error: VoicecliError, cause: BaseException | None = None) -> ExitCode:

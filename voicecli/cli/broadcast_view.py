@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from voicecli.broadcast.journal import Broadcast, Journal, Row
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.errors import Interrupted, OutOfTime
+from voicecli.errors import Interrupted, OutOfTime, StoreFailed
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
@@ -25,6 +25,7 @@ class View:
 
     def __init__(self, context: Context, journal: Journal) -> None:
         self._output = context.output
+        self._debug = context.debug
         self._programs = context.format == "json"
         self._journal = journal
         self._id = journal.broadcast.id
@@ -53,7 +54,10 @@ class View:
         tally, error = engine.tally, engine.ended_by
         self._output.progress("")
         code = self._code(tally, waits=waits)
-        untouched = self._journal.is_untouched
+        try:
+            untouched = self._journal.is_untouched
+        except StoreFailed as failed:
+            untouched, error = False, error or failed
         todo = [] if untouched else list(commands(self._journal.broadcast, tally, waits=waits))
         data = {
             "record": "summary",
@@ -75,8 +79,10 @@ class View:
             self._output.note(error.message)
         elif error is not None:
             error.hint = f"{error.hint} {how}".strip()
-            if not (tally.accepted or tally.unknown or tally.retrying):
+            if not (tally.accepted or tally.unknown or tally.retrying or tally.in_flight):
                 raise error
+            if self._debug:
+                self._output.traceback(error)
             self._output.error(error)
         return code
 

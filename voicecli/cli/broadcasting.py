@@ -149,8 +149,9 @@ def send(
                 journal.plan(checked.rows(), again=wishes.again)
                 return _carry_out(context, settings, journal, plan, asked, reception, do_not_call)
             finally:
-                if journal.state is State.PLANNING or journal.is_untouched:
-                    journals.delete(store, journal.broadcast)  # the same command can begin anew
+                with suppress(VoicecliError, OSError):  # then it can be resumed
+                    if journal.state is State.PLANNING or journal.is_untouched:
+                        journals.delete(store, journal.broadcast)  # the same command can begin anew
 
 
 def _see_that_it_is_wanted(
@@ -341,8 +342,8 @@ def _carry_out(
     code: ExitCode | None = None  # once the end is shown
 
     def end(*, interrupted: bool) -> ExitCode:
-        if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
-            with suppress(StoreFailed):  # then it stays, sealed, until prune deletes the broadcast
+        with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
+            if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
                 contents.forget(journal.store, journal.broadcast)
         try:
             return view.end(engine, interrupted=interrupted, waits=asked.waits)
@@ -378,7 +379,7 @@ def _carry_out(
         error.hint = f"{error.hint} {view.how_to_go_on}".strip()
         raise
     finally:
-        with suppress(StoreFailed):  # what the last answers say of the pace matters to nobody now
+        with suppress(VoicecliError, OSError):  # what the last answers say of the pace matters to nobody now
             pace.close()
         if plan.asks:
             take_in_if_possible(journal.store)  # the callflows that are sealed in it are not needed any more

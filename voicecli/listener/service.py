@@ -126,6 +126,7 @@ class Service:
             forwarder=self._forwarder,
             make_call=make_call,
             only_8x8=plan.only_8x8,
+            subaccount=None if registration is None else registration.account.subaccount,
             names=plan.names,
             details=self._details,
             doubt=self._doubt,
@@ -376,6 +377,7 @@ class Service:
         watch = self._watch = WebhookWatch(
             registration,
             receiver=lambda: self.public_url,
+            other_token=lambda: self._listener.other_token,
             token=self._plan.token,
             moves=bool(self._plan.register),
             in_turn=self.in_turn,

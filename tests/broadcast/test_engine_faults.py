@@ -1,0 +1,104 @@
+"""Whatever fails while calls are under way: the broadcast ends in an orderly way, what became of those calls
+is written down as it was, and who goes on calls nobody twice."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE
+from engine_world import World, number, world_of
+
+from voicecli import callflow
+from voicecli.broadcast import engine as engines
+from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.hours import Hours
+from voicecli.broadcast.journal import Journal, Row, RowState
+from voicecli.broadcast.pacing import Pace
+from voicecli.broadcast.progress import Progress
+from voicecli.callflow import CallRequest, Capture
+from voicecli.calling.say_limit import SayLimit
+from voicecli.errors import ConfigurationError, VoicecliError
+from voicecli.sandbox import SOURCE
+from voicecli.store import sealing, unsubscribed
+
+LOST = "+33199005051"  # the connection breaks once the request is there
+PEOPLE = [*(number(index) for index in range(6)), LOST, *(number(index) for index in range(6, 12))]
+CONDUCT = Conduct(concurrency=4)
+DAY = Hours(None, weekdays=False)
+
+world = pytest.fixture(world_of)
+
+POINTS = {
+    "the pace, before a call": (Pace, "take"),
+    "the pace, after an answer": (Pace, "answered"),
+    "the pace, as it is shown": (Pace, "paused"),
+    "the reserve": (Path, "unlink"),
+    "what is sealed for an answer": (sealing, "seal"),
+    "how many say an account takes": (SayLimit, "fitting"),
+    "quiet hours": (Hours, "allow"),
+    "the state of the broadcast": (Journal, "state"),
+    "who has unsubscribed": (unsubscribed, "numbers"),
+    "what 8x8 has reported": (engines, "reports"),
+    "the requests that leave": (Engine, "_send"),
+    "the progress": (Progress, "tick"),
+}
+ERRORS = (ConfigurationError("A link is in the way."), ZeroDivisionError())
+AT = 3  # some calls are under way
+
+
+def fail(patch: pytest.MonkeyPatch, point: str, error: Exception, *, at: int) -> None:
+    """From that time on that it is used, it raises this."""
+    where, name = POINTS[point]
+    before = vars(where)[name]
+    call: Callable[..., object] = before.fget if isinstance(before, property) else before
+    used = 0
+
+    def failing(*arguments: object, **options: object) -> object:
+        nonlocal used
+        used += 1
+        if used >= at:
+            raise error
+        return call(*arguments, **options)
+
+    patch.setattr(where, name, property(failing) if isinstance(before, property) else failing)
+
+
+def question(row: Row, request_id: str) -> CallRequest:
+    """The last ones are asked something, which 8x8 refuses: it has no VCA webhook."""
+    asks = Capture() if row.line > 8 else None
+    return callflow.voice_message(
+        row.destination, "Hello", source=SOURCE, message_id=request_id, capture=asks
+    )
+
+
+@pytest.mark.parametrize(
+    ("point", "error"),
+    [
+        pytest.param(point, error, id=f"{point}, {type(error).__name__}")
+        for point in POINTS
+        for error in ([OSError(errno.EIO, "")] if point == "the reserve" else ERRORS)
+    ],
+)
+def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, error: Exception) -> None:
+    def tell(row: Row) -> None:
+        if row.line == 2 and row.state is RowState.SENDING:
+            world.report(2, "COMPLETED")
+
+    world.plan(PEOPLE)
+    world.request_timeout = DEADLINE
+    with pytest.MonkeyPatch.context() as patch:
+        fail(patch, point, error, at=AT)
+        engine = world.run(CONDUCT, request=question, hours=DAY, tell=tell)
+    called = world.calls
+    assert called.total() == len(called)
+    for row in world.journal.rows():
+        true = RowState.REFUSED if row.line > 8 else RowState.ACCEPTED
+        true = RowState.UNKNOWN if row.destination == LOST else true
+        assert row.state is (true if row.destination in called else RowState.PLANNED), row
+    if engine.ended_by is not None:
+        assert isinstance(engine.ended_by, VoicecliError)
+        assert error in (engine.ended_by, engine.ended_by.__cause__)
+    world.run(CONDUCT, request=question)
+    assert world.calls == dict.fromkeys(PEOPLE, 1)

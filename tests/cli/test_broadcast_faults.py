@@ -1,0 +1,94 @@
+"""What a broadcast ends as that something keeps from going on: 3 promises that nobody was called."""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+from conftest import RunningSandbox
+from lists import Broadcast, people, write
+
+from voicecli.broadcast import contents
+from voicecli.broadcast.journal import Journal
+from voicecli.broadcast.pacing import Pace
+from voicecli.errors import ConfigurationError, InUse, StoreFailed
+
+PEOPLE = [f"+3319900{number}" for number in range(2_000, 2_010)]
+SEND = ("Hi", "--yes", "--concurrency", "2")
+
+
+def failing(call: Callable[..., object], error: Exception, *, at: int) -> Callable[..., object]:
+    """From that time on that it is used, it raises this."""
+    used = 0
+
+    def wrapped(*arguments: object, **options: object) -> object:
+        nonlocal used
+        used += 1
+        if used >= at:
+            raise error
+        return call(*arguments, **options)
+
+    return wrapped
+
+
+LINK = ConfigurationError("The file is a link that somebody else has put there.")
+ANOTHER = InUse("Another process has been at rows.")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "error", "at", "code", "called"),
+    [
+        (Pace, "take", LINK, 1, 3, 0),
+        (Pace, "take", LINK, 3, 7, 2),
+        (Pace, "take", ZeroDivisionError(), 1, 1, 0),
+        (Pace, "take", ZeroDivisionError(), 3, 7, 2),
+        (Journal, "write", ANOTHER, 1, 3, 0),
+        (Journal, "write", ANOTHER, 2, 7, 2),  # what became of them is lost
+    ],
+    ids=str,
+)
+def test_the_exit_code_tells_whether_somebody_was_called(
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    place: type,
+    name: str,
+    error: Exception,
+    at: int,
+    code: int,
+    called: int,
+) -> None:
+    broadcast = Broadcast(sandbox)
+    monkeypatch.setattr(place, name, failing(vars(place)[name], error, at=at))
+    done = broadcast.here("send", write("people.csv", people(*PEOPLE)), *SEND)
+    assert (done.code, len(broadcast.called)) == (code, called), done
+    assert (str(error) or "an error of its own") in done.err
+    assert ("voicecli broadcast resume b" in done.err) == (called > 0), done.err
+    monkeypatch.undo()
+    again = broadcast.here("list", "--json")
+    assert bool(again.out) == (called > 0)
+
+
+UNUSABLE = OSError(errno.EROFS, "Read-only file system")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "error"),
+    [
+        (Pace, "close", UNUSABLE),
+        (Pace, "close", LINK),
+        (Journal, "is_finished", StoreFailed("The store can't be read.")),
+        (contents, "forget", UNUSABLE),
+    ],
+    ids=str,
+)
+def test_what_fails_once_all_were_called_changes_nothing(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, place: type, name: str, error: Exception
+) -> None:
+    broadcast = Broadcast(sandbox)
+    before = vars(place)[name]
+    if isinstance(before, property):
+        monkeypatch.setattr(place, name, property(failing(before.fget, error, at=1)))  # type: ignore[arg-type]
+    else:
+        monkeypatch.setattr(place, name, failing(before, error, at=1))
+    done = broadcast.here("send", write("people.csv", people(*PEOPLE)), *SEND)
+    assert (done.code, done.err.count("Error")) == (0, 0), done
+    assert len(broadcast.called) == len(PEOPLE)
