@@ -48,7 +48,7 @@ class At8x8:
     def leads_here(self, kind: str) -> bool:
         return kind in self.taken
 
-    def check(self) -> list[WebhookNews]:
+    def check(self, **_: object) -> list[WebhookNews]:
         return []
 
     def checks(self) -> list[WebhookCheck]:
@@ -74,7 +74,7 @@ class ElsewhereForVca(At8x8):
 class Moved(At8x8):
     """It has lost a webhook, and can't be told a new address."""
 
-    def check(self) -> list[WebhookNews]:
+    def check(self, **_: object) -> list[WebhookNews]:
         check = WebhookCheck("VSS", WebhookState.NOT_SET, None)
         return [WebhookNews(check, False, "The VSS webhook is not set any more.")]
 
