@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
-from voicecli import api, interrupts
+from voicecli import api
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
@@ -26,7 +26,9 @@ from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
 
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
 CONFLICT = 409  # HTTP
-LIST_AGAIN_AFTER = 1.0  # seconds: what was set just now may not be in the list yet
+LIST_AGAIN_AFTER = (1.0, 2.0, 3.0, 4.0)
+"""Seconds between looks at the list, in which what was set just now may not be yet: as long in all as any
+other request to 8x8 is waited for."""
 LATE = 120.0  # seconds in which events may still come that 8x8 sent before a webhook was set again
 SET_TOKEN_EVERY = 3600.0  # seconds, where a webhook carries another token: not to fight whoever sets it
 TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
@@ -66,8 +68,8 @@ def ignored(
     client: Client, wanted: Mapping[str, Collection[str]], *, needs_token: bool
 ) -> list[WebhookCheck]:
     """Which of the webhooks that were just set, by type with the URLs that are right, 8x8 accepted and yet
-    does not list so. One request, and a second look only where something is wrong; none where 8x8 can't be
-    asked: then nobody knows."""
+    does not list so, though it had LIST_AGAIN_AFTER for it. One request, and more looks only where something
+    is wrong; none where 8x8 can't be asked: then nobody knows."""
 
     def look() -> list[WebhookCheck]:
         now = {webhook.type: webhook for webhook in client.send(api.list_webhooks(), retries=0)}
@@ -75,10 +77,12 @@ def ignored(
         return [check for check in found if not check.is_ok]
 
     try:
-        if not wanted or not look():
-            return []
-        interrupts.sleep(LIST_AGAIN_AFTER)
-        return look()
+        found = look() if wanted else []
+        for pause in LIST_AGAIN_AFTER if found else ():
+            client.pause(pause)
+            if not (found := look()):
+                break
+        return found
     except VoicecliError:
         return []
 
@@ -321,11 +325,13 @@ class Registration:
             if failures[kind] is None and found[kind].state is WebhookState.OTHER_TOKEN:
                 self._token_set[kind] = _TokenSet(monotonic(), other_token[kind])
         after, accepted = found, [kind for kind, failure in failures.items() if failure is None]
-        for pause in (0.0, LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
-            interrupts.sleep(pause)
-            with suppress(VoicecliError):
+        for pause in (0.0, *LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
+            self._client.pause(pause)
+            try:
                 now = self._list()
-                after = found | {kind: self._compare(kind, now) for kind in accepted}
+            except VoicecliError:  # then nobody knows
+                break
+            after = found | {kind: self._compare(kind, now) for kind in accepted}
             if all(after[kind].is_ok for kind in accepted):
                 break
         return [
