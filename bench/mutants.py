@@ -16,6 +16,7 @@ and the two files is written.
 import argparse
 import ast
 import json
+import math
 import os
 import shutil
 import signal
@@ -40,6 +41,9 @@ from mutants_sample import ROOT, Mutant, Place, Statement, draw, find, frozen, p
 HERE = Path(__file__).resolve().parent
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 PYTEST = ["-m", "pytest", "-p", "mutants_trace", "-p", "no:cacheprovider", "-q", "--hypothesis-seed=0"]
+LOADING = 120.0  # seconds at most until the tests begin
+FIRST = 12  # tests that are tried alone: most mutants are noticed by one of them
+SECONDS_TO_LOAD = 0.5  # a file of tests
 CHANCES = 3  # tests of a mutant that may fail without it, too
 
 
@@ -61,6 +65,10 @@ class Row(TypedDict):
 class Test(NamedTuple):
     seconds: float
     name: str
+
+    @property
+    def file(self) -> str:
+        return self.name.partition("::")[0]
 
 
 class Tests:
@@ -168,15 +176,17 @@ class Copy:
         (self.python.parent / "voicecli").write_text("".join([f"#!{self.python}\n", *script[1:]]))
         (self.python.parent / "voicecli").chmod(0o755)
 
-    def pytest(self, *arguments: str, tests: Sequence[Test] = (), limit: float | None = None) -> int | None:
-        """Its exit code, or None after ``limit`` seconds; ``report`` reads what it noted."""
+    def pytest(
+        self, *arguments: str, tests: Sequence[Test] = (), limit: float = math.inf
+    ) -> tuple[int | None, float]:
+        """Its exit code, or None if tests are still run after ``limit`` seconds; and how long they were."""
         wanted = self.folder / "tests.json"
         wanted.write_text(json.dumps([test.name for test in tests]))
         self.report_file.write_text("")
         variables = {"MUTANTS_TESTS": str(wanted) if tests else "", "MUTANTS_REPORT": str(self.report_file)}
         variables |= {"MUTANTS_COPY": str(self.folder), "TMPDIR": str(self.folder)}
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
-        files = sorted({test.name.partition("::")[0] for test in tests})
+        files = sorted({test.file for test in tests})
         command = [self.python, *PYTEST, f"--basetemp={self.folder / 't'}", *arguments, *files]
         with (self.folder / "output").open("w") as output:
             process = subprocess.Popen(
@@ -189,11 +199,20 @@ class Copy:
                 start_new_session=True,
             )
             try:
-                return process.wait(limit)
-            except subprocess.TimeoutExpired:
-                return None
+                return self._wait(process, limit)
             finally:
                 self._kill(process)
+
+    def _wait(self, process: "subprocess.Popen[bytes]", limit: float) -> tuple[int | None, float]:
+        start = begun = time.monotonic()
+        while (code := process.poll()) is None:
+            loading = not self.report_file.stat().st_size
+            if loading and time.monotonic() - start < LOADING:
+                begun = time.monotonic()
+            elif time.monotonic() - begun > limit:
+                return None, limit
+            time.sleep(0.1)
+        return code, time.monotonic() - begun
 
     def _kill(self, process: "subprocess.Popen[bytes]") -> None:
         """End what a run has left: the processes that still have its folder in their environment."""
@@ -209,8 +228,19 @@ class Copy:
     def report_file(self) -> Path:
         return self.folder / "report"
 
-    def report(self) -> list[mutants_trace.Note]:
-        return [json.loads(line) for line in self.report_file.read_text().splitlines()]
+    def notes(self) -> list[mutants_trace.Note]:
+        """The parts of tests that are done."""
+        notes: list[mutants_trace.Note] = [
+            json.loads(line) for line in self.report_file.read_text().splitlines()
+        ]
+        return [note for note in notes if note["test"]]
+
+    def failed(self) -> set[str]:
+        return {note["test"] for note in self.notes() if note["failed"]}
+
+    def under_way(self) -> str:
+        notes = self.notes()
+        return f"after {notes[-1]['test']}" if notes else ""
 
     def change(self, place: Place) -> None:
         path = self.tree / place.mutant.file
@@ -227,9 +257,9 @@ def make_map(tree: Path, file: Path, jobs: int, only: Sequence[str]) -> None:
         lines = Path(name, "lines")
         lines.mkdir()
         copy = Copy(tree, Path(name).resolve(), lines)
-        code = copy.pytest(f"-n{jobs}", *only)
+        code, _ = copy.pytest(f"-n{jobs}", *only)
         seconds: dict[str, float] = {}
-        for note in copy.report():
+        for note in copy.notes():
             seconds[note["test"]] = seconds.get(note["test"], 0) + note["seconds"]
         print("exit code", code, (copy.folder / "output").read_text()[-3000:])
         found: dict[str, list[int]] = {}
@@ -252,28 +282,45 @@ class Limits(NamedTuple):
     timeout: float  # seconds for each mutant
 
 
+def pick(covering: Sequence[Test], limits: Limits) -> list[Test]:
+    """The quickest, as far as the limits allow; one in any case."""
+    picked: list[Test] = []
+    files: set[str] = set()
+    cost = 0.0
+    for test in covering:
+        cost += test.seconds + (0 if test.file in files else SECONDS_TO_LOAD)
+        if len(picked) == limits.tests or (picked and cost > limits.seconds):
+            break
+        picked.append(test)
+        files.add(test.file)
+    return picked
+
+
 def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: Limits) -> tuple[str, str]:
     """What becomes of a mutant, and by which test."""
-    end = time.monotonic() + limits.timeout
-    for _ in range(CHANCES):
+    left, unconfirmed = limits.timeout, 0
+    parts = [tests[:FIRST], tests[FIRST:]]
+    while parts:
+        if not (part := parts.pop(0)):
+            continue
         copy.change(place)
         try:
-            code = copy.pytest("-n0", "-x", tests=tests, limit=max(1, end - time.monotonic()))
+            code, seconds = copy.pytest("-n0", "-x", tests=part, limit=max(1, left))
         finally:
             copy.restore(place, tree)
-        done = [note["test"] for note in copy.report()]
-        failed = [note["test"] for note in copy.report() if note["failed"]]
-        if code is None:
-            return "timeout", done[-1] if done else ""
+        left -= seconds
         if code == 0:
-            return "survived", ""
-        suspects = [test for test in tests if test.name in failed] or list(tests[:1])
-        if copy.pytest("-n0", "-x", tests=suspects, limit=limits.timeout) == 0:
-            return "noticed", failed[0] if failed else f"loading {suspects[0].name}"
-        tests = tests[tests.index(suspects[0]) + 1 :]
-        if not tests:
-            return "survived", ""
-    return "unsure", ""
+            continue
+        if code is None:
+            return "timeout", copy.under_way()
+        failed = [test for test in part if test.name in copy.failed()]
+        if copy.pytest("-n0", "-x", tests=failed or part, limit=limits.timeout)[0] == 0:
+            return "noticed", failed[0].name if failed else f"loading {part[0].file}"
+        unconfirmed += 1
+        if unconfirmed == CHANCES or not failed:
+            return "unsure", failed[0].name if failed else ""
+        parts.insert(0, part[part.index(failed[0]) + 1 :])
+    return "survived", ""
 
 
 def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: Limits) -> None:
@@ -288,10 +335,7 @@ def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: 
             return
         place, began = find(mutants[number], among), time.monotonic()
         covering = known.of(place) if place else []
-        tests: list[Test] = []
-        for test in covering[: limits.tests]:
-            if not tests or sum(one.seconds for one in tests) + test.seconds <= limits.seconds:
-                tests.append(test)
+        tests = pick(covering, limits)
         status, noticed_by = "uncovered" if place else "gone", ""
         if place and tests:
             copy = copies.get()

@@ -74,12 +74,14 @@ def pytest_runtest_logstart() -> None:
     _seen.clear()
 
 
+def pytest_collection_finish() -> None:
+    """Note that the tests begin: the first note, of no test."""
+    _note("", 0.0, False)
+
+
 def pytest_runtest_logreport(report: "pytest.TestReport") -> None:
-    """Note how it went; with xdist, its controller does."""
-    if "PYTEST_XDIST_WORKER" not in _environ:
-        note = Note(test=report.nodeid, seconds=report.duration, failed=report.failed)
-        with Path(_report).open("a") as file:
-            file.write(json.dumps(note) + "\n")
+    """Note how it went."""
+    _note(report.nodeid, report.duration, report.failed)
 
 
 def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
@@ -88,3 +90,9 @@ def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
         order = {test: number for number, test in enumerate(json.loads(Path(_wanted).read_text()))}
         wanted = [item for item in items if item.nodeid in order]
         items[:] = sorted(wanted, key=lambda item: order[item.nodeid])
+
+
+def _note(test: str, seconds: float, failed: bool) -> None:
+    if "PYTEST_XDIST_WORKER" not in _environ:  # its controller does
+        with Path(_report).open("a") as file:
+            file.write(json.dumps(Note(test=test, seconds=seconds, failed=failed)) + "\n")
