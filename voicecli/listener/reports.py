@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from voicecli.api import Webhook
-from voicecli.errors import ConfigurationError, InUse, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
 from voicecli.listener.presence import Guest, running
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
 from voicecli.listener.registration import IGNORED, Registration
 from voicecli.listener.running import ReliedUpon, Search, find_listener, silence, why_nothing_comes
-from voicecli.listener.service import Plan, Service, to_its_end
+from voicecli.listener.service import Plan, Service, end_task, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.listener.watching import Warned
 from voicecli.locks import Lock
@@ -105,7 +105,10 @@ class Reports:
         return self._service is not None or (self._guest is not None and self._guest.is_there())
 
     async def __aenter__(self) -> Self:
-        await self._begin()
+        try:
+            await self._begin()
+        except OutcomeUnknown as error:  # of a webhook: as an error of its own kind it is said of calls
+            raise Unreachable(error.message, hint=error.hint) from error
         if self._guest is not None:
             self._looking = asyncio.create_task(self._look())
         return self
@@ -238,6 +241,8 @@ class Reports:
                 try:
                     await self._begin()
                 except VoicecliError as error:  # the one that ends may not have ended yet
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise  # what it had begun can't be undone
                     if error.message != told:
                         told = error.message
                         self._tell(f"What 8x8 reports can't be received now: {error.message}")
@@ -279,9 +284,11 @@ class Reports:
 
     async def _end(self) -> None:
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait({self._looking})
-            if not self._looking.cancelled() and (error := self._looking.exception()) is not None:
+            await end_task(self._looking)
+            error = None if self._looking.cancelled() else self._looking.exception()
+            if isinstance(error, VoicecliError):
+                self._failed(error)
+            elif error is not None:
                 self._failed(VoicecliError(f"Nobody received what 8x8 reports ({type(error).__name__})."))
         if self._guest is not None:
             self._guest.close()

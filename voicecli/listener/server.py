@@ -36,6 +36,7 @@ VCA_PATIENCE = 3.0  # seconds that a call waits for the disk before its VCA is a
 KEEP_AGAIN_AFTER = 1.0  # seconds
 EXAMINE_EVERY = 1.0  # seconds between two requests without the token, of a type, that are read
 MAX_LATE = 1_000  # VCAs that are answered and wait for the disk
+ACCEPTING = 5  # turns of the event loop, at least, from taking a connection to waiting for its request
 FINISH_TIMEOUT = 60.0  # seconds at the end for what is in flight: a call that is being placed, say
 REMEMBERED = 10_000  # events that were shown, and replies of the application, for when they come again
 USER = "admin"  # of Basic authentication, as the example project has it
@@ -162,6 +163,12 @@ class Listener:
     async def stop(self) -> None:
         """Take no more, and finish what is in flight."""
         if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            # aiohttp closes connections that wait for a request. One that is taken just now does not yet: it
+            # would be left open for FINISH_TIMEOUT, and what it sends be dropped.
+            for _ in range(ACCEPTING):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
         self._show_all()
         late = [*self._late]

@@ -180,7 +180,7 @@ class Service:
         await self._recorder.start()
         undo.push_async_callback(self._forget_ended_flows)
         if plan.forget is not None:
-            undo.push_async_callback(_end, asyncio.create_task(retention.repeat(plan.forget, self._note)))
+            undo.push_async_callback(end_task, asyncio.create_task(retention.repeat(plan.forget, self._note)))
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
@@ -199,9 +199,9 @@ class Service:
             await self._probe(self.public_url)
             # A tunnel that leads here is watched where it is kept open.
             if plan.tunnel is None or self.unreachable is not None:
-                undo.push_async_callback(_end, self._in_background(self._watch_public_url()))
-        undo.push_async_callback(_end, self._in_background(self._watch_clock(self._jumps)))
-        undo.push_async_callback(_end, self._in_background(self._keep_forgetting()))
+                undo.push_async_callback(end_task, self._in_background(self._watch_public_url()))
+        undo.push_async_callback(end_task, self._in_background(self._watch_clock(self._jumps)))
+        undo.push_async_callback(end_task, self._in_background(self._keep_forgetting()))
         if self._registration is not None:
             await self._register(self._registration, undo)
         listener = self._listener
@@ -404,7 +404,7 @@ class Service:
             tell=self._tell,
             every=self._plan.check_every,
         )
-        undo.push_async_callback(_end, self._in_background(watch.run()))
+        undo.push_async_callback(end_task, self._in_background(watch.run()))
         undo.callback(setattr, self, "_watch", None)  # who asks for a look now gets none
         return watch
 
@@ -472,7 +472,8 @@ async def to_its_end(cleaning: Coroutine[object, object, None]) -> None:
         raise
 
 
-async def _end(task: "asyncio.Task[None]") -> None:
+async def end_task(task: "asyncio.Task[None]") -> None:
+    """Cancel it until it ends: what it awaits may lose a cancellation."""
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=1)
