@@ -177,11 +177,11 @@ class Client(Operations):
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:
                 self._on_retry(reason, pause)
-            self._wait(pause)
+            self.pause(pause)
             attempt += 1
 
-    def _wait(self, seconds: float) -> None:
-        """Until then, or until it is stopped."""
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until it is stopped."""
         with suppress(Empty), interrupts.waiting():
             self._stopping.put(self._stopping.get(timeout=seconds))  # others may wait for it, too
 

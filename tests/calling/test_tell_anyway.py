@@ -1,19 +1,25 @@
 """``--tell-anyway``: an alert goes out even where, from some moment on, nobody can confirm it."""
 
+import asyncio
 import os
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import under_way
 from running_listener import listening, public_access, registering, set_webhook
 
+from voicecli.sandbox import Sandbox
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
+from voicecli.store.sqlite import Store
 
 NO_ANSWER, PRESSES_1, PRESSES_1_TOO, SILENT = "+33199000480", "+33199007103", "+33199007104", "+33199005040"
 NOWHERE = ("--public-url", "http://127.0.0.1:9", "--port", "0")
@@ -25,6 +31,24 @@ ALERT = ("Fire. Press 1", "--confirm", "1", "--tell-anyway")
 def sandbox() -> Iterator[RunningSandbox]:
     with RunningSandbox(time_scale=20, seed=1) as sandbox:
         yield sandbox
+
+
+class UnrulySandbox(Sandbox):
+    """Takes as long as it is told to with the second webhook that is set, and deletes none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.is_set = 0
+        self.go_on = threading.Event()
+
+    async def _set_webhook(self, request: web.Request) -> web.Response:
+        self.is_set += 1
+        if self.is_set == 2:
+            await asyncio.to_thread(self.go_on.wait, DEADLINE)
+        return await super()._set_webhook(request)
+
+    async def _delete_webhook(self, request: web.Request) -> web.Response:
+        return web.json_response({"statusCode": 500}, status=500)
 
 
 def alerting(sandbox: RunningSandbox, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
@@ -164,3 +188,42 @@ def test_an_interrupt_leaves_told_who_was_told(sandbox: RunningSandbox) -> None:
     assert [line.partition(":")[0] for line in done.out.splitlines()] == [NO_ANSWER, PRESSES_1]
     assert f"Look for clientRequestId m-1-{SILENT[1:]}" in done.err
     assert sent(sandbox)[-1] == (SILENT, TOLD)
+
+
+# -- one command is one run ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [(PRESSES_1_TOO, "--until-confirmed"), ()])
+def test_a_run_whose_end_can_not_be_written_does_not_keep_its_own_command_from_telling(
+    sandbox: RunningSandbox, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with (
+        Store(tmp_path / "home"),
+        closing(sqlite3.connect(tmp_path / "home" / "voicecli.sqlite3")) as database,
+    ):
+        database.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON runs WHEN NEW.lease_until = 0"
+            " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    command = (PRESSES_1, *options[:1], *ALERT, "--once", *options[1:], *NOWHERE)
+    with alerting(sandbox, *command) as process:
+        done = finished(process)
+    assert done.code == 16, done
+    assert sent(sandbox) == [(number, TOLD) for number in (PRESSES_1, *options[:1])]
+    with alerting(sandbox, *command) as process:
+        assert finished(process).code == 9, "another one"
+
+
+def test_who_interrupts_before_anybody_is_called_wants_nobody_to_be_told() -> None:
+    """Also where what that interrupts then goes wrong: here, to put the webhooks back."""
+    with RunningSandbox(UnrulySandbox, time_scale=20, seed=1) as sandbox:
+        unruly = sandbox.sandbox
+        assert isinstance(unruly, UnrulySandbox)
+        with alerting(sandbox, PRESSES_1, *ALERT, *public_access()) as process:
+            wait_until(lambda: unruly.is_set == 2)
+            process.send_signal(signal.SIGINT)
+            unruly.go_on.set()
+            done = finished(process)
+        assert sent(sandbox) == []
+    assert done.code == 5, done
+    assert "The webhooks at 8x8 are not as they were before" in done.err

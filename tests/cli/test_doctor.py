@@ -1,5 +1,6 @@
 """``voicecli doctor``: what is in the way of a call with --wait, and what to do about it."""
 
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,21 @@ def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_t
         "https://example.com/somebody-else: its events do not come here."
     )
     assert [(one["state"], one["setAgain"]) for one in moved] == [("points elsewhere", False)]
+
+
+def test_a_listener_that_was_stopped_is_said_not_to_answer(doctor: Doctor, tmp_path: Path) -> None:
+    """Whether it is in the way (at the same port) or not."""
+    options = registering()
+    with listening(tmp_path / "home", *options[:-1], env=doctor.sandbox.environment) as listener:
+        words = f"The voicecli listen that runs here at {listener.url} does not answer."
+        listener.process.send_signal(signal.SIGSTOP)
+        in_the_way, elsewhere = doctor(*options[:-1]), doctor()
+        listener.process.send_signal(signal.SIGCONT)
+    assert (in_the_way.code, elsewhere.code) == (3, 0)
+    assert failure(in_the_way)["words"] == words
+    assert "Ctrl-Z" in failure(in_the_way)["advice"]
+    [warning] = [check for check in elsewhere.json["checks"] if check["state"] == "warning"]
+    assert (warning["check"], warning["words"]) == ("listener", words)
 
 
 def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Who listens on this machine: found while it lives, and only by those who share its store."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import Program
 
 from voicecli.errors import InUse
 from voicecli.listener import presence as presences
@@ -84,6 +86,23 @@ def test_one_whose_folder_was_removed_is_found_again(tmp_path: Path) -> None:
     presence.close()
     presence.renew()
     assert running(home) == []
+
+
+def test_an_older_listener_that_a_newer_command_has_left_behind_is_told_of(
+    tmp_path: Path, run: Program
+) -> None:
+    """It has nothing in its file; nor has one that just starts."""
+    home = tmp_path / "home"
+    older = Lock.take(home / f"listener-{ONE}")
+    assert older is not None
+    assert "older version" not in run("events").err
+    os.utime(home / f"listener-{ONE}", (0, 0))
+    assert run("events").err.count("is of an older version, which can't open it any more") == 1
+    older.close()
+    presence = Presence(home, TWO, url="http://127.0.0.1:9", key="a-key")
+    os.utime(home / f"listener-{TWO}", (0, 0))
+    assert "older version" not in run("events").err
+    presence.close()
 
 
 def test_a_stopped_process_that_looks_at_its_file_does_not_hang_a_listener(

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gc
 import json
 import signal
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -345,6 +347,25 @@ async def test_stopping_finishes_what_is_in_flight(tmp_path: Path) -> None:
         assert await asyncio.gather(*events) == [(200, {})] * 50
         await stopping
     assert len(world.kept("id")) == 50
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # asyncio leaves one open: python/cpython#109564
+async def test_stopping_does_not_wait_for_who_has_just_connected(tmp_path: Path) -> None:
+    """In whichever turn of the event loop that was: to aiohttp it counts as idle only some turns later."""
+    async with receiving(tmp_path) as world:
+        listener, waited = world.service._listener, list[int]()
+        await listener.stop()
+        for turns in range(8):
+            port = await listener.start("127.0.0.1", 0)
+            with socket.create_connection(("127.0.0.1", port)):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                stopping = asyncio.create_task(listener.stop())
+                if not (await asyncio.wait({stopping}, timeout=2))[0]:
+                    waited.append(turns)
+            await stopping
+        gc.collect()
+    assert waited == []
 
 
 async def test_stopping_does_not_wait_for_another_writing_process(

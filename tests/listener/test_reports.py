@@ -1,6 +1,7 @@
 """Reports while somebody waits: what goes wrong at the end does not hide what became of the calls."""
 
 import asyncio
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast
@@ -11,8 +12,9 @@ from conftest import DEADLINE, NUMBER, wait_until
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.callflow import Capture, voice_message
-from voicecli.errors import InUse, StoreFailed, Unreachable
+from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
 from voicecli.listener import reports as reports_module
+from voicecli.listener.presence import Guest
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
@@ -46,7 +48,7 @@ class At8x8:
     def leads_here(self, kind: str) -> bool:
         return kind in self.taken
 
-    def check(self) -> list[WebhookNews]:
+    def check(self, **_: object) -> list[WebhookNews]:
         return []
 
     def checks(self) -> list[WebhookCheck]:
@@ -72,7 +74,7 @@ class ElsewhereForVca(At8x8):
 class Moved(At8x8):
     """It has lost a webhook, and can't be told a new address."""
 
-    def check(self) -> list[WebhookNews]:
+    def check(self, **_: object) -> list[WebhookNews]:
         check = WebhookCheck("VSS", WebhookState.NOT_SET, None)
         return [WebhookNews(check, False, "The VSS webhook is not set any more.")]
 
@@ -109,6 +111,21 @@ async def test_webhooks_that_can_t_be_put_back_are_told_and_raise_nothing(tmp_pa
         assert at_8x8.taken == ["VSS", "VCS", "VCA"]
     assert told[-1].startswith("The webhooks at 8x8 are not as they were before: 8x8 is away.")
     assert told[-1].endswith("Run voicecli webhooks restore.")
+
+
+class Unanswered(At8x8):
+    """No answer comes when a webhook is set."""
+
+    def take(self, *_: object, **__: object) -> list[str]:
+        raise OutcomeUnknown("8x8 did not answer within 10 s: the change may have been made.")
+
+    def put_back(self) -> list[str]:
+        return []
+
+
+async def test_a_webhook_that_may_have_been_set_is_no_call_that_may_have_been_placed(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="8x8 did not answer within 10 s"):
+        await reports(tmp_path, Unanswered(), []).__aenter__()
 
 
 async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> None:
@@ -155,6 +172,33 @@ async def test_an_interrupt_while_webhooks_are_put_back_hides_no_result(tmp_path
     task = asyncio.create_task(wait())
     async with asyncio.timeout(DEADLINE):
         assert await task == "completed"
+
+
+async def test_ended_as_it_takes_over_from_a_listener_it_ends_though_nothing_can_be_undone(
+    tmp_path: Path,
+) -> None:
+    class Away(At8x8):
+        def __init__(self) -> None:
+            super().__init__()
+            self.taking, self.go_on = threading.Event(), threading.Event()
+
+        def take(self, *_: object, **__: object) -> list[str]:
+            self.taking.set()
+            self.go_on.wait(DEADLINE)
+            raise Unreachable("8x8 is away.")
+
+    at_8x8, told = Away(), list[str]()
+    lock = Lock.take(tmp_path / "guests-0", shared=True)
+    assert lock is not None
+    taking_over = reports(tmp_path, at_8x8, told)
+    taking_over._guest = Guest(tmp_path / "listener-0", lock)
+    taking_over._looking = asyncio.create_task(taking_over._look())
+    await asyncio.to_thread(at_8x8.taking.wait, DEADLINE)
+    ending = asyncio.create_task(taking_over.__aexit__(None, None, None))
+    asyncio.get_running_loop().call_later(0.05, at_8x8.go_on.set)
+    async with asyncio.timeout(DEADLINE):
+        await ending
+    assert told[-1].startswith("The webhooks at 8x8 are not as they were before: 8x8 is away.")
 
 
 async def test_what_went_wrong_inside_is_what_is_raised(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE
+from conftest import DEADLINE, wait_until
 from past import event, keep, keep_a_call
+from placed_calls import placed
+from receiver_world import receiving, vss
 
 from voicecli.broadcast.retention import forget
-from voicecli.listener import retention
+from voicecli.listener import retention, service
 from voicecli.store import sqlite as store
 
 
@@ -54,3 +56,25 @@ async def test_trouble_is_told_and_it_goes_on(tmp_path: Path, monkeypatch: pytes
         while (told := await notes.get()).startswith("What is old"):
             pass  # it was under way
         assert told.endswith(": 4 events and 0 calls.")
+
+
+@pytest.mark.parametrize("while_it_runs", [True, False])
+async def test_a_callflow_goes_with_the_summary_though_nobody_waits_for_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, while_it_runs: bool
+) -> None:
+    """A listener deletes it some seconds after the summary has come, or at its own end."""
+    monkeypatch.setattr(service, "FORGET_EVERY", 0.01 if while_it_runs else DEADLINE)
+    for name in ("1", "2"):
+        placed(tmp_path, session=f"s-{name}", name=f"r-{name}")
+
+    def sealed() -> list[str]:
+        with store.Store(tmp_path) as kept:
+            return [session for (session,) in kept.rows("SELECT session FROM calls WHERE sealed IS NOT NULL")]
+
+    async with receiving(tmp_path) as world:
+        assert (await world.event(vss("s-1")))[0] == 200
+        if while_it_runs:
+            await asyncio.to_thread(wait_until, lambda: sealed() == ["s-2"])
+        else:
+            assert sealed() == ["s-1", "s-2"]
+    assert sealed() == ["s-2"]

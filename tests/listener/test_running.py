@@ -1,8 +1,9 @@
 """Whoever waits for reports, and doctor, ask the listener that runs here whether they will come."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
 from voicecli.events import webhook_url
 from voicecli.listener import reports as reports_module
+from voicecli.listener import running as running_module
 from voicecli.listener.presence import Presence, RunningListener, running
 from voicecli.listener.receiving import look_up_receiver
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
-from voicecli.listener.running import Search, find_listener, running_listeners
+from voicecli.listener.running import Search, find_listener, running_listeners, why_nothing_comes
 from voicecli.listener.service import Plan
+from voicecli.locks import Lock
 from voicecli.sandbox import SUBACCOUNT
 from voicecli.sandbox.delivery import Target
 
@@ -248,6 +251,93 @@ async def test_an_older_listener_that_says_nothing_of_itself_is_relied_upon_as_b
         found = (await search(world, tmp_path, "VSS")).found
         assert found is not None
         found.guest.close()
+
+
+@contextmanager
+def stopped(home: Path, count: int = 1) -> Iterator[list[socket.socket]]:
+    """Listeners that have been stopped: they are connected to, and say nothing."""
+    with ExitStack() as stack:
+        sockets = []
+        for number in range(count):
+            sockets.append(stack.enter_context(socket.create_server(("127.0.0.1", 0))))
+            url = f"http://127.0.0.1:{sockets[-1].getsockname()[1]}"
+            presence = Presence(home, f"{number + 1:016x}", url=url, key="k")
+            stack.callback(presence.close)
+        yield sockets
+
+
+def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) -> Reports:
+    return Reports(
+        Plan(home, port or free_port(), token="another-token", public_url="http://127.0.0.1:9", force=True),
+        registration(world, home),
+        ("VSS",),
+        tell=lambda _: None,
+        warn=warned.append,
+        failed=lambda error: warned.append(error.message),
+    )
+
+
+async def test_those_that_have_been_stopped_are_asked_at_once_and_hide_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_module, "ANSWER_TIMEOUT", 1.0)
+    async with listening(tmp_path) as world:
+        with stopped(tmp_path, 8):
+            start = asyncio.get_running_loop().time()
+            found = await search(world, tmp_path, "VSS")
+            assert asyncio.get_running_loop().time() - start < 5
+            assert found.found is not None
+            found.found.guest.close()
+            assert len(found.silent) == 8
+
+
+async def test_one_that_has_been_stopped_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_module, "ANSWER_TIMEOUT", 0.2)
+    words = "The voicecli listen that runs here at http://127.0.0.1:{} does not answer."
+    with RunningSandbox(CountingSandbox, time_scale=1000) as sandbox:
+        world = World(sandbox, tmp_path)
+        with stopped(tmp_path) as [one]:
+            port = one.getsockname()[1]
+            with pytest.raises(ConfigurationError) as caught:  # and not that the port is taken
+                async with reports_of(world, tmp_path, port=port, warned=[]):
+                    pass
+            assert caught.value.message == words.format(port)
+            assert "Ctrl-Z" in caught.value.hint
+            why = await asyncio.to_thread(why_nothing_comes, tmp_path, f"{1:016x}", ("VSS",))
+            assert why == words.format(port)
+            lock_of_it = registration(world, tmp_path)
+            lock_of_it._lock_out_others()
+            with pytest.raises(ConfigurationError) as caught:
+                async with reports_of(world, tmp_path, warned=[]):
+                    pass
+            assert caught.value.message.startswith(words.format(port) + " Another voicecli listen")
+            lock_of_it.close()
+            async with reports_of(world, tmp_path, warned=[]):  # it is in nobody's way
+                assert "VSS" in world.targets
+        world.client.close()
+
+
+async def test_nobody_is_kept_from_listening_while_another_looks_for_a_listener(tmp_path: Path) -> None:
+    with RunningSandbox(CountingSandbox, time_scale=1000) as sandbox:
+        world = World(sandbox, tmp_path)
+
+        async def wait() -> None:
+            async with reports_of(world, tmp_path, warned=[]):
+                pass
+
+        with stopped(tmp_path) as [one]:
+            waiting = asyncio.create_task(wait())
+            connection, _ = await asyncio.to_thread(one.accept)  # it is being asked, and says nothing
+            gate = Lock.take(tmp_path / "waiting.lock")
+            assert gate is not None
+            gate.close()
+            connection.close()
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+        world.client.close()
 
 
 def test_what_is_no_listeners_file_is_none(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from conftest import DEADLINE
 
+from voicecli.account import AccountId
 from voicecli.errors import Unreachable
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.service import Plan, Service
@@ -21,12 +22,13 @@ class At8x8:
     def __init__(self) -> None:
         self.looking, self.go = threading.Event(), threading.Event()
         self.done: list[str] = []
+        self.account = AccountId("https://voice.8x8.com", "some_sub")
 
     def take(self, *_: object, **__: object) -> list[str]:
         self.done.append("take")
         return ["VSS"]
 
-    def check(self) -> list[WebhookNews]:
+    def check(self, **_: object) -> list[WebhookNews]:
         self.looking.set()
         self.go.wait(DEADLINE)
         self.done.append("check")

@@ -1,12 +1,16 @@
 """A listener whose webhooks are taken away, disabled, moved, or lose their token at 8x8 while it runs."""
 
 import asyncio
+import io
+import json
 import os
 import random
 from pathlib import Path
 
+import aiohttp
 import pytest
 from conftest import DEADLINE, RunningSandbox
+from receiver_world import vss
 from registered_world import (
     ELSEWHERE,
     TOKEN,
@@ -23,7 +27,7 @@ from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
 from voicecli.events import webhook_url
-from voicecli.listener import health, watching
+from voicecli.listener import health, server, watching
 from voicecli.listener import service as service_module
 from voicecli.sandbox.delivery import Target
 from voicecli.tunnel.configuration import Tunnel
@@ -211,6 +215,34 @@ async def test_without_register_it_is_told_and_nothing_is_changed(tmp_path: Path
             world.targets.update(ours)
             await world.until(lambda: len(world.news()) == 6)
         assert (world.targets, now != ours) == (ours, True)
+        world.client.close()
+
+
+@pytest.mark.parametrize("register", [True, False])
+async def test_a_token_that_was_changed_is_known_by_the_events_that_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, register: bool
+) -> None:
+    """8x8's list does not tell; but strangers, who do not know the subaccount, are no proof of it."""
+    monkeypatch.setattr(watching, "LOOK_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(server, "EXAMINE_EVERY", 0.0)
+    with RunningSandbox(CountingSandbox, time_scale=1000) as running:
+        world = World(running, tmp_path / "home", register=register, every=3600)
+        url = webhook_url(world.receiver, "VSS")
+        async with world.service, aiohttp.ClientSession() as http:
+            for forged in (vss(), vss(subAccountId="another"), {}, "x" * (2 << 20)):
+                looks = world.looks
+                async with http.post(url, data=io.BytesIO(json.dumps(forged).encode())) as answer:
+                    assert answer.status == 401
+                await world.until(lambda: world.looks > looks)  # noqa: B023 - in this turn
+            assert world.news() == []
+            world.targets["VSS"] = Target("VSS", url, True, "another-token")
+            await world.report()
+            await world.until(lambda: world.news() == [("VSS", "with another token", register)])
+            if register:
+                await world.report()
+                await world.until(lambda: "VSS" in world.shown)
+            token = TOKEN if register else "another-token"
+            assert world.targets["VSS"] == Target("VSS", url, True, token)
         world.client.close()
 
 

@@ -222,29 +222,26 @@ class Placing:
         """Let no request leave from now on."""
         self._client.stop()
 
-    @contextmanager
-    def run(self, requests: Sequence[CallRequest], *, joint: bool) -> Iterator[None]:
-        """Inside, these are placed by one run that others see, until ``end_run`` at the latest. Where it is
-        ``joint``, the calls are one alert, which any of them may settle, and all are claimed beforehand.
-        Raises PlacedBefore; of a single call, Unsubscribed; and ConfigurationError where the store can't be
-        used, and has to be."""
+    def begin_run(self, requests: Sequence[CallRequest], *, joint: bool) -> None:
+        """From now on until ``end_run``, these are placed by one run that others see: one command is one run.
+        Nothing where it has begun. Where it is ``joint``, the calls are one alert, which any of them may
+        settle, and all are claimed beforehand. Raises PlacedBefore; of a single call, Unsubscribed; and
+        ConfigurationError where the store can't be used, and has to be."""
         from voicecli.calling.run import Run
         from voicecli.store.guards import Guards
 
+        if self._run is not None:
+            return
         try:
-            try:
-                with self._nothing_sent(), Store(self._home) as store:
-                    if len(requests) == 1:
-                        self._refuse_unsubscribed(store, requests[0])
-                    guards = Guards(store, self._account.identity)
-                    number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._guard.once)
-                    self._run = Run(self._home, number, joint=joint)
-            except ConfigurationError:
-                if self._needs_store:
-                    raise
-            yield
-        finally:
-            self.end_run()
+            with self._nothing_sent(), Store(self._home) as store:
+                if len(requests) == 1:
+                    self._refuse_unsubscribed(store, requests[0])
+                guards = Guards(store, self._account.identity)
+                number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._guard.once)
+                self._run = Run(self._home, number, joint=joint)
+        except ConfigurationError:
+            if self._needs_store:
+                raise
 
     def end_run(self) -> None:
         """Nothing more is placed, or waited for, by this run."""

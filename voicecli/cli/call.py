@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from voicecli.client import Client
     from voicecli.listener.reports import Reports
     from voicecli.listener.service import Plan
+    from voicecli.listener.staying import EndRequests
     from voicecli.store.guards import Once
 
 EXAMPLES = """Examples:
@@ -235,14 +235,19 @@ def call(
         caller = Caller(context, settings, client, script, vca_elsewhere=vca_elsewhere)
         if not waits:
             return _place(context, caller.placing(guard), requests)
-        placing = caller.placing(guard)
+        from voicecli.listener.staying import EndRequests
+
+        placing, ends = caller.placing(guard), EndRequests()
+        joint = until_confirmed or len(requests) == 1
         try:
             plan = way_in.listening_plan(context, settings, way, register=True, force=force)
+            placing.begin_run(requests, joint=joint)
             return _place_and_wait(
                 caller,
                 placing,
                 plan,
                 requests,
+                ends,
                 timeout=timeout or DEFAULT_TIMEOUT,
                 asks=asks and not vca_elsewhere,
                 until_confirmed=until_confirmed,
@@ -251,9 +256,11 @@ def call(
         except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
             raise
         except VoicecliError as error:  # so nothing was placed
-            if not tell_anyway:
+            if not tell_anyway or ends:
                 raise
-            return _tell(context, placing.telling(), requests, error.message, joint=until_confirmed)
+            return _tell(context, placing.telling(), requests, error.message, joint=joint)
+        finally:
+            placing.end_run()
 
 
 def _once(within: timedelta | None, *, named: bool) -> "Once":
@@ -307,10 +314,13 @@ def _tell(
     from voicecli.calling.results import told
     from voicecli.cli.call_show import overall
 
-    spoken = [questions.without_questions(request) for request in requests]
-    with placing.run(spoken, joint=True) if joint else nullcontext():
+    try:
+        placing.begin_run(requests, joint=joint)  # where the store could not be used before
         context.output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+        spoken = [questions.without_questions(request) for request in requests]
         results = _place_all(context, placing, spoken, told)
+    finally:
+        placing.end_run()
     return ExitCode.NOT_CONFIRMED if any(result.placed for result in results) else overall(results)
 
 
@@ -344,22 +354,22 @@ def _place_and_wait(
     placing: "Placing",
     plan: "Plan",
     requests: Sequence[CallRequest],
+    ends: "EndRequests",
     *,
     timeout: timedelta,
     asks: bool,
     until_confirmed: bool,
     tell_anyway: bool,
 ) -> ExitCode:
-    """Raises only what came before anything was placed."""
+    """Within a run. Raises only what came before anything was placed; ``ends`` tells whether that was after
+    an interrupt."""
     from voicecli.calling.waiting import CallEvent, NobodyCanConfirm, Telling, Waiting
     from voicecli.cli.call_show import show_event
-    from voicecli.listener.staying import EndRequests
     from voicecli.store.outcomes import take_in_if_possible
     from voicecli.store.sqlite import Store
 
     context, script = caller.context, caller.script
     answered = {request.client_request_id: request for request in requests}
-    ends = EndRequests()
     reports = contexts.reports(
         context,
         caller.settings,
@@ -379,8 +389,7 @@ def _place_and_wait(
         receiver = await reports.look_again()
         return None if receiver.is_here else receiver.words
 
-    joint = until_confirmed or len(requests) == 1
-    with placing.run(requests, joint=joint), Store(plan.home) as store:
+    with Store(plan.home) as store:
         waiting = Waiting(
             placing,
             store,

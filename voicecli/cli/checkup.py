@@ -1,6 +1,6 @@
 """The checks of ``voicecli doctor``, each with what to do about what it finds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from voicecli.tunnel.advice import DOWNLOAD
 
 if TYPE_CHECKING:
     from voicecli.client import Client
+    from voicecli.listener.health import ListenerState
     from voicecli.listener.receiving import Receiver
     from voicecli.listener.running import Search
     from voicecli.listener.service import Plan
@@ -203,10 +204,11 @@ class Checkup:
         listener = None
         if webhooks is not None:
             try:
-                webhooks, listener = await in_daemon_thread(partial(self._listener, values, plan))
+                webhooks, listener, silent = await in_daemon_thread(partial(self._listener, values, plan))
             except VoicecliError as error:
                 self._failed(f"{NEEDED} webhook", error)
                 return
+            self._silent(silent)
         guest = None if listener is None else listener.guest
         await in_daemon_thread(partial(self._webhooks, values, plan, webhooks, here=guest is not None))
         self._token(values)
@@ -224,6 +226,13 @@ class Checkup:
             self._found("public URL", State.SKIPPED, "There is no way in yet.")
             return
         await self._public_url(plan)
+
+    def _silent(self, listeners: "Sequence[ListenerState]") -> None:
+        from voicecli.listener.running import silence
+
+        for one in listeners:
+            error = silence(one)
+            self._found("listener", State.WARNING, error.message, error.hint)
 
     def _listener(self, values: Settings, plan: "Plan") -> "Search":
         """The listener that runs here and gets what 8x8 reports. Raises what is wrong with one."""

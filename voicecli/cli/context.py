@@ -1,5 +1,6 @@
 """What a command needs from the world, each made when it is first asked for."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 REGISTRATION_TIMEOUT = 10.0  # seconds for one request
+OLDER_LISTENER = (
+    "The voicecli listen that runs with this store is of an older version, which can't open it any more: it "
+    "may hang up calls that were not placed from here. Stop it, and start it again."
+)
 CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
@@ -109,7 +114,22 @@ class Context:
                 self.hinted.add(warning)
                 self.output.warning(warning)
         self._other_end = loaded.other_end
+        self._warn_of_older_listener(home(loaded))
         return loaded
+
+    def _warn_of_older_listener(self, home: Path) -> None:
+        """Its file is empty; only where there is such a one, more is loaded."""
+        try:
+            with os.scandir(home) as files:
+                found = any(one.name.startswith("listener-") and not one.stat().st_size for one in files)
+        except OSError:
+            return
+        if found and OLDER_LISTENER not in self.hinted:
+            from voicecli.listener.presence import older_runs
+
+            if older_runs(home):
+                self.hinted.add(OLDER_LISTENER)
+                self.output.warning(OLDER_LISTENER)
 
     def client(
         self,

@@ -38,7 +38,8 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class ListenerState:
     """What a listener says of itself to who has its key. ``webhooks`` are those that should lead to it, as it
-    found them last; ``refused`` is how many requests without its token came since the last event."""
+    found them last; ``refused`` is how many requests without its token came since the last event. One that
+    ``is_silent`` did not answer in time."""
 
     instance: str
     url: str | None = None  # on this machine
@@ -50,6 +51,13 @@ class ListenerState:
     unreachable: str | None = None  # why nothing from outside gets to it, in a sentence
     refused: int = 0
     last_event: int | None = None  # microseconds since 1970
+    is_silent: bool = False
+
+    @classmethod
+    def silent(cls, instance: str, url: str) -> "ListenerState":
+        """Of one that did not answer."""
+        words = f"The voicecli listen that runs here at {url} does not answer."
+        return cls(instance, url, unreachable=words, is_silent=True)
 
     def document(self) -> Mapping[str, object]:
         """As ``/health`` has it."""
@@ -156,13 +164,14 @@ def is_listener(webhook: str) -> bool:
     return listener is not None and ask(listener, timeout=5.0).instance is not None
 
 
-def ask_listener(listener: "RunningListener", *, look: bool, timeout: float) -> ListenerState | None:
-    """What a listener of this machine says of itself; with ``look`` it looks at the webhooks first. None
-    where it does not answer, or is of another version. Blocks for at most about ``timeout`` seconds."""
+def ask_listener(listener: "RunningListener", *, look: bool, timeout: float) -> ListenerState:
+    """What a listener of this machine says of itself; with ``look`` it looks at the webhooks first. Of one of
+    another version only its instance is known. Blocks for at most about ``timeout`` seconds."""
     import httpx
 
+    unknown = ListenerState(listener.instance)
     if not listener.url or not listener.key:
-        return None
+        return unknown
     try:
         answer = httpx.get(
             f"{listener.url}/health{'?look' if look else ''}",
@@ -172,5 +181,7 @@ def ask_listener(listener: "RunningListener", *, look: bool, timeout: float) -> 
         )
         document = json_object(answer.content) or {}
         return ListenerState.read(document, listener.instance, listener.url)
+    except httpx.TimeoutException:
+        return ListenerState.silent(listener.instance, listener.url)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError):
-        return None
+        return unknown

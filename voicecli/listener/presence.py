@@ -17,6 +17,7 @@ from voicecli.untrusted import json_object, text
 
 _NAME = "listener-{}"
 _GUESTS = "guests-{}"
+_STARTING = 5.0  # seconds
 
 
 def runs_here(home: Path, instance: str) -> bool:
@@ -43,6 +44,17 @@ def running(home: Path) -> list[RunningListener]:
                 document = json_object(path.read_bytes()) or {}
             found.append(RunningListener(instance, text(document.get("url")), text(document.get("key"))))
     return found
+
+
+def older_runs(home: Path) -> bool:
+    """Whether a listener of an older version runs here, which can't open the store any more that a newer one
+    has brought up to date. There is nothing in its file; nor in that of one that just starts."""
+    since = time.time() - _STARTING
+    for one in running(home):
+        with suppress(FileNotFoundError):  # it has ended
+            if one.key is None and (home / _NAME.format(one.instance)).stat().st_mtime < since:
+                return True
+    return False
 
 
 class Presence:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
-from voicecli import api, interrupts
+from voicecli import api
 from voicecli.account import AccountId
 from voicecli.api import Webhook
 from voicecli.client import Client
@@ -25,7 +26,11 @@ from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
 
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
 CONFLICT = 409  # HTTP
-LIST_AGAIN_AFTER = 1.0  # seconds: what was set just now may not be in the list yet
+LIST_AGAIN_AFTER = (1.0, 2.0, 3.0, 4.0)
+"""Seconds between looks at the list, in which what was set just now may not be yet: as long in all as any
+other request to 8x8 is waited for."""
+LATE = 120.0  # seconds in which events may still come that 8x8 sent before a webhook was set again
+SET_TOKEN_EVERY = 3600.0  # seconds, where a webhook carries another token: not to fight whoever sets it
 TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
 IGNORED = "8x8 accepted that it is set, and yet does not list it so."
 ALREADY_SET = re.compile("already|exist|duplicate|delete", re.IGNORECASE)
@@ -63,8 +68,8 @@ def ignored(
     client: Client, wanted: Mapping[str, Collection[str]], *, needs_token: bool
 ) -> list[WebhookCheck]:
     """Which of the webhooks that were just set, by type with the URLs that are right, 8x8 accepted and yet
-    does not list so. One request, and a second look only where something is wrong; none where 8x8 can't be
-    asked: then nobody knows."""
+    does not list so, though it had LIST_AGAIN_AFTER for it. One request, and more looks only where something
+    is wrong; none where 8x8 can't be asked: then nobody knows."""
 
     def look() -> list[WebhookCheck]:
         now = {webhook.type: webhook for webhook in client.send(api.list_webhooks(), retries=0)}
@@ -72,10 +77,12 @@ def ignored(
         return [check for check in found if not check.is_ok]
 
     try:
-        if not wanted or not look():
-            return []
-        interrupts.sleep(LIST_AGAIN_AFTER)
-        return look()
+        found = look() if wanted else []
+        for pause in LIST_AGAIN_AFTER if found else ():
+            client.pause(pause)
+            if not (found := look()):
+                break
+        return found
     except VoicecliError:
         return []
 
@@ -86,6 +93,13 @@ class _InVain(NamedTuple):
     check: WebhookCheck  # how it stayed
     every: int  # checks until it is tried again
     left: int  # of these
+
+
+class _TokenSet(NamedTuple):
+    """A webhook was set again, since it carried another token."""
+
+    at: float  # by the monotonic clock
+    refused: int  # events that were refused until then
 
 
 class Registration:
@@ -110,6 +124,7 @@ class Registration:
         self._token: str | None = None  # that a webhook has to carry
         self._troubles: dict[str, WebhookCheck] = {}  # what was told of those that are not right, by type
         self._in_vain: dict[str, _InVain] = {}  # by type
+        self._token_set: dict[str, _TokenSet] = {}  # by type
 
     def set_now(self) -> dict[str, Webhook]:
         """The webhooks at 8x8, by type. Raises what the client raises."""
@@ -156,7 +171,7 @@ class Registration:
         for kind in there:
             self._tell(
                 f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
-                "If its events are refused, set it again with voicecli webhooks set."
+                "If its events are refused, it is set again."
             )
             self._left[kind] = webhook_url(receiver, kind)
         self._token = token
@@ -178,8 +193,11 @@ class Registration:
         return self._account
 
     def leads_here(self, kind: str) -> bool:
-        """Whether events of this type come to where it was pointed last, as far as that is known."""
-        return kind in self._wanted() and kind not in self._troubles
+        """Whether events of this type come to where it was pointed last, as far as that is known. That it
+        carries another token is not, once somebody may have set it right: 8x8 does not tell."""
+        trouble = self._troubles.get(kind)
+        is_clear = trouble is None or trouble.state is WebhookState.OTHER_TOKEN
+        return is_clear and kind in self._wanted()
 
     def checks(self) -> list[WebhookCheck]:
         """How the webhooks that are to lead here were found last."""
@@ -286,24 +304,34 @@ class Registration:
         with Store(self._home, fitted_before=True) as store:
             store.forget_webhook(self._account, kind)
 
-    def check(self) -> list[WebhookNews]:
+    def check(self, *, other_token: Mapping[str, int] = {}) -> list[WebhookNews]:
         """Compare the webhooks at 8x8 with what they should be; what is new. Of those that were taken, one
-        that has no token, is disabled or is not set is set again; one that points elsewhere was moved by
-        somebody, and is left alone. Raises what the client raises where nothing could be found out."""
+        that has no token or another one, is disabled or is not set is set again; one that points elsewhere
+        was moved by somebody, and is left alone. ``other_token`` says how many events of 8x8's were refused
+        for their token since the last one with ours, by type: the list does not tell. Raises what the client
+        raises where nothing could be found out."""
         self._renew()
         now = self._list()
         if self._observed is not None:
             for kind, webhook in now.items():
                 if webhook.url == webhook_url(self._observed, kind):
                     self._left[kind] = webhook.url
-        found = {kind: self._compare(kind, now) for kind in self._wanted()}
+        found = {
+            kind: self._judge_token(self._compare(kind, now), other_token.get(kind, 0))
+            for kind in self._wanted()
+        }
         failures = {} if self._observed is not None else self._set_again(found)
+        for kind in failures:
+            if failures[kind] is None and found[kind].state is WebhookState.OTHER_TOKEN:
+                self._token_set[kind] = _TokenSet(monotonic(), other_token[kind])
         after, accepted = found, [kind for kind, failure in failures.items() if failure is None]
-        for pause in (0.0, LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
-            interrupts.sleep(pause)
-            with suppress(VoicecliError):
+        for pause in (0.0, *LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
+            self._client.pause(pause)
+            try:
                 now = self._list()
-                after = {kind: self._compare(kind, now) for kind in found}
+            except VoicecliError:  # then nobody knows
+                break
+            after = found | {kind: self._compare(kind, now) for kind in accepted}
             if all(after[kind].is_ok for kind in accepted):
                 break
         return [
@@ -323,6 +351,16 @@ class Registration:
     def _compare(self, kind: str, now: Mapping[str, Webhook]) -> WebhookCheck:
         newest = self._wanted()[kind][-1:]
         return check_webhook(kind, now.get(kind), newest, needs_token=self._token is not None)
+
+    def _judge_token(self, check: WebhookCheck, refused: int) -> WebhookCheck:
+        """With the events that were ``refused`` for their token; those do not count that 8x8 may have sent
+        before the webhook was set again for this."""
+        if (before := self._token_set.get(check.type)) is not None:
+            is_late = monotonic() - before.at < LATE
+            before = before._replace(refused=refused if is_late else min(before.refused, refused))
+            self._token_set[check.type] = before
+        has_other = refused > (0 if before is None else before.refused)
+        return check._replace(state=WebhookState.OTHER_TOKEN) if check.is_ok and has_other else check
 
     def _set_again(self, found: Mapping[str, WebhookCheck]) -> dict[str, VoicecliError | None]:
         """Set those again that nobody has moved; by type why that failed, or None where 8x8 accepted it."""
@@ -350,6 +388,9 @@ class Registration:
 
     def _waits(self, check: WebhookCheck) -> bool:
         """Whether setting it again was in vain, and the next attempt is not due yet."""
+        if check.state is WebhookState.OTHER_TOKEN:
+            before = self._token_set.get(check.type)
+            return before is not None and monotonic() - before.at < SET_TOKEN_EVERY
         vain = self._in_vain.get(check.type)
         if vain is None or vain.check != check or vain.left <= 1:
             return False
@@ -391,6 +432,8 @@ class Registration:
             return f"It was not set by this listener: it is left alone. To point it here: {set_again}"
         if check.state is WebhookState.MOVED and check.url not in self._wanted()[kind]:
             return "Somebody has moved it: it is left alone."
+        if check.state is WebhookState.OTHER_TOKEN and kind not in failures:
+            return f"It was set again, and is left alone now. To set it once more: {set_again}"
         if (failure := failures.get(kind)) is not None:
             return f"It can't be set again now, and is tried again later. {failure.message}"
         return IGNORED

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from voicecli.api import Webhook
-from voicecli.errors import ConfigurationError, InUse, VoicecliError
-from voicecli.listener.presence import Guest
+from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
+from voicecli.listener.presence import Guest, running
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
 from voicecli.listener.registration import IGNORED, Registration
-from voicecli.listener.running import find_listener, why_nothing_comes
-from voicecli.listener.service import Plan, Service, to_its_end
+from voicecli.listener.running import ReliedUpon, Search, find_listener, silence, why_nothing_comes
+from voicecli.listener.service import Plan, Service, end_task, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.listener.watching import Warned
 from voicecli.locks import Lock
@@ -105,7 +105,10 @@ class Reports:
         return self._service is not None or (self._guest is not None and self._guest.is_there())
 
     async def __aenter__(self) -> Self:
-        await self._begin()
+        try:
+            await self._begin()
+        except OutcomeUnknown as error:  # of a webhook: as an error of its own kind it is said of calls
+            raise Unreachable(error.message, hint=error.hint) from error
         if self._guest is not None:
             self._looking = asyncio.create_task(self._look())
         return self
@@ -141,51 +144,77 @@ class Reports:
         return self._registration.leads_here(VCA)
 
     async def _begin(self) -> None:
-        """One process at a time: those that start together are to find the listener of the first."""
-        gate = await self._gate()
-        try:
-            registration = self._registration
-            search = partial(find_listener, self._plan.home, registration.set_now, self._needed)
-            webhooks, found = await in_daemon_thread(
-                partial(search, account=registration.account, port=self._plan.port)
-            )
-            if found is not None:
-                self._guest, self._instance = found.guest, found.instance
-                self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
-                if found.doubt is not None:
-                    self._warn(found.doubt)
-                self._receiver = here(VCA) if VCA in self._needed else await self._found(webhooks)
+        """One process at a time becomes the listener: those that start together are to find the first. Nobody
+        is kept from it while another looks for one, which takes long where a listener or 8x8 is slow."""
+        while True:
+            before, trouble = running(self._plan.home), None
+            try:
+                search = await self._search()
+            except ConfigurationError as error:
+                trouble = error
+            else:
+                if search.found is not None:
+                    await self._rely_upon(search.found, search.webhooks)
+                    return
+            gate, is_first = await self._gate()
+            try:
+                if not is_first or running(self._plan.home) != before:
+                    continue  # somebody has become a listener, or ended as one
+                if trouble is not None:
+                    raise trouble
+                await self._listen(search)
                 return
-            others = here(VCA) if VCA in self._needed else await self._found(webhooks)
-            plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
-            service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
+            finally:
+                gate.close()
+
+    async def _search(self) -> Search:
+        registration = self._registration
+        search = partial(find_listener, self._plan.home, registration.set_now, self._needed)
+        return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
+
+    async def _rely_upon(self, found: ReliedUpon, webhooks: Mapping[str, Webhook]) -> None:
+        self._guest, self._instance = found.guest, found.instance
+        self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
+        if found.doubt is not None:
+            self._warn(found.doubt)
+        self._receiver = here(VCA) if VCA in self._needed else await self._found(webhooks)
+
+    async def _listen(self, search: Search) -> None:
+        """Become the listener."""
+        others = here(VCA) if VCA in self._needed else await self._found(search.webhooks)
+        plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
+        service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
+        try:
             await service.__aenter__()
-            for check in self._registration.checks():
-                if check.type in self._needed and not check.is_ok:
-                    await to_its_end(service.__aexit__(None, None, None))
-                    advice = "Set it in 8x8 Connect, or ask 8x8 why it is ignored."
-                    raise ConfigurationError(f"{check.words} {IGNORED}", hint=advice)
-            self._service = service
-            self._receiver = here(VCA) if self._registration.leads_here(VCA) else others
-        finally:
-            gate.close()
+        except ConfigurationError as error:
+            for silent in search.silent:  # it may have what is in the way
+                raise silence(silent, error.message) from error
+            raise
+        for check in self._registration.checks():
+            if check.type in self._needed and not check.is_ok:
+                await to_its_end(service.__aexit__(None, None, None))
+                advice = "Set it in 8x8 Connect, or ask 8x8 why it is ignored."
+                raise ConfigurationError(f"{check.words} {IGNORED}", hint=advice)
+        self._service = service
+        self._receiver = here(VCA) if self._registration.leads_here(VCA) else others
 
     async def _found(self, webhooks: Mapping[str, Webhook]) -> Receiver:
         """Who gets VCAs, by the webhooks that are set."""
         [receiver] = await in_daemon_thread(partial(find_receivers, self._plan.home, webhooks.values(), VCA))
         return receiver
 
-    async def _gate(self) -> Lock:
-        """Nobody else starts or ends a listener of this kind while it is held."""
-        end = time.monotonic() + PATIENCE
+    async def _gate(self) -> tuple[Lock, bool]:
+        """Nobody else starts or ends a listener of this kind while it is held; and whether nobody had it."""
+        end, is_first = time.monotonic() + PATIENCE, True
         while (lock := Lock.take(self._plan.home / "waiting.lock")) is None:
+            is_first = False
             if time.monotonic() > end:
                 raise InUse(
                     f"Another voicecli has been starting or ending a listener for over {PATIENCE:.0f} s.",
                     hint="Look whether it hangs, and stop it.",
                 )
             await asyncio.sleep(0.05)
-        return lock
+        return lock, is_first
 
     def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
         """What the listener in this process tells."""
@@ -212,6 +241,8 @@ class Reports:
                 try:
                     await self._begin()
                 except VoicecliError as error:  # the one that ends may not have ended yet
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise  # what it had begun can't be undone
                     if error.message != told:
                         told = error.message
                         self._tell(f"What 8x8 reports can't be received now: {error.message}")
@@ -237,7 +268,7 @@ class Reports:
         told = False
         while self._service is not None and self._service.presence is not None:
             await self._answered()
-            gate = await self._gate()
+            gate, _ = await self._gate()
             if self._service.presence.alone():
                 if self._stay is None or not self._gets_answers or not self._stay.open_questions():
                     return gate
@@ -253,9 +284,11 @@ class Reports:
 
     async def _end(self) -> None:
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait({self._looking})
-            if not self._looking.cancelled() and (error := self._looking.exception()) is not None:
+            await end_task(self._looking)
+            error = None if self._looking.cancelled() else self._looking.exception()
+            if isinstance(error, VoicecliError):
+                self._failed(error)
+            elif error is not None:
                 self._failed(VoicecliError(f"Nobody received what 8x8 reports ({type(error).__name__})."))
         if self._guest is not None:
             self._guest.close()

@@ -3,13 +3,25 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from voicecli.errors import VoicecliError
+from voicecli.store.attempts import has_sealed_flows
+from voicecli.store.outcomes import take_in_outcomes
+from voicecli.store.sqlite import Store
 
 EVERY = 3600.0  # seconds
 
 Forget = Callable[[threading.Event], str]
 """Deletes what is old, gives what it did in words, and ends early when the event is set."""
+
+
+def forget_ended_flows(home: Path) -> None:
+    """Delete the sealed callflows of calls whose summaries have come. Who waits for a call does so himself;
+    for others, the listener that got the summary does. Raises StoreFailed and ConfigurationError."""
+    with Store(home, fitted_before=True) as store:
+        if has_sealed_flows(store):
+            take_in_outcomes(store)
 
 
 async def repeat(forget: Forget, tell: Callable[[str], None]) -> None:

@@ -1,7 +1,7 @@
 """The listeners that run on this machine with this store, and whether what 8x8 reports gets to them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +11,12 @@ from voicecli.errors import ConfigurationError
 from voicecli.events import webhook_url
 from voicecli.listener import health
 from voicecli.listener.health import ListenerState
-from voicecli.listener.presence import Guest, running
+from voicecli.listener.presence import Guest, RunningListener, running
 from voicecli.listener.webhook_check import WebhookCheck, check_webhook
+from voicecli.threads import at_once
 
-LOCAL_TIMEOUT = 15.0  # seconds: it may ask 8x8 first
+ANSWER_TIMEOUT = 3.0  # seconds for a listener of this machine to say something of itself
+LOOK_TIMEOUT = 25.0  # the same where it asks 8x8 first, and perhaps sets webhooks again
 
 
 class ReliedUpon(NamedTuple):
@@ -26,19 +28,27 @@ class ReliedUpon(NamedTuple):
 
 
 class Search(NamedTuple):
-    """The webhooks that are set at 8x8, by type, and the listener that they lead to, if one runs here."""
+    """The webhooks that are set at 8x8, by type, and the listener that they lead to, if one runs here;
+    ``silent`` are the listeners that run here and do not answer."""
 
     webhooks: Mapping[str, Webhook]
     found: ReliedUpon | None
+    silent: Sequence[ListenerState] = ()
 
 
 def running_listeners(home: Path, *, look: bool = False) -> list[ListenerState]:
     """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
-    the webhooks first, and set again what was lost. One that does not answer has its instance only."""
-    return [
-        health.ask_listener(one, look=look, timeout=LOCAL_TIMEOUT) or ListenerState(one.instance)
-        for one in running(home)
-    ]
+    the webhooks first, and set again what was lost. All are asked at once; one that has been stopped holds
+    nobody up for longer than ANSWER_TIMEOUT."""
+    return at_once(partial(_state, look=look), running(home))
+
+
+def _state(listener: RunningListener, *, look: bool) -> ListenerState:
+    state = health.ask_listener(listener, look=False, timeout=ANSWER_TIMEOUT)
+    if state.is_silent or not look:
+        return state
+    looked = health.ask_listener(listener, look=True, timeout=LOOK_TIMEOUT)
+    return state if looked.is_silent else looked
 
 
 def wants_token(home: Path, instance: str) -> bool:
@@ -58,7 +68,7 @@ def why_nothing_comes(home: Path, instance: str, types: Sequence[str]) -> str | 
 def _ask(home: Path, instance: str) -> ListenerState | None:
     """What this listener says of itself; None where it does not run here, or does not answer."""
     listener = next((one for one in running(home) if one.instance == instance), None)
-    return None if listener is None else health.ask_listener(listener, look=False, timeout=LOCAL_TIMEOUT)
+    return None if listener is None else health.ask_listener(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
 def find_listener(
@@ -72,25 +82,41 @@ def find_listener(
     """Rely on the listener with this store that 8x8 reports the ``needed`` types to, if there is one.
     ``port`` is where a listener of one's own would listen.
 
-    Raises ConfigurationError where one runs that does not get all of them, and is in the way of another; and
-    what ``list_webhooks`` raises.
+    Raises ConfigurationError where one runs that does not get all of them, or does not answer, and is in the
+    way of another; and what ``list_webhooks`` raises.
     """
-    states = running_listeners(home, look=True)
+    everyone = running_listeners(home, look=True)
+    states = [one for one in everyone if not one.is_silent]
+    silent = [one for one in everyone if one.is_silent]
     webhooks = list_webhooks()
     if not states:
-        return Search(webhooks, None)
+        _refuse_silent(silent, port)
+        return Search(webhooks, None, silent)
     ask = cache(health.ask)
     destinations = [_Destination.of(kind, webhooks.get(kind), states, account, ask) for kind in needed]
     if all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
         guest = Guest.of(home, listener.instance)
         found = None if guest is None else ReliedUpon(guest, listener.instance, listener.doubt())
-        return Search(webhooks, found)
+        return Search(webhooks, found, silent)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):
-        return Search(webhooks, None)
+        _refuse_silent(silent, port)
+        return Search(webhooks, None, silent)
     bad = next(one for one in destinations if one.listener is None or one.trouble is not None)
     raise bad.error(bad.listener or next(iter(in_the_way), states[0]))
+
+
+def _refuse_silent(silent: Sequence[ListenerState], port: int) -> None:
+    for one in silent:
+        if one.has_port(port):
+            raise silence(one)
+
+
+def silence(listener: ListenerState, beside: str = "") -> ConfigurationError:
+    """What to tell of one that does not answer, ``beside`` what it keeps from being done."""
+    hint = "Has it been stopped (Ctrl-Z)? Let it go on (fg), or end it."
+    return ConfigurationError(f"{listener.unreachable} {beside}".rstrip(), hint=hint)
 
 
 class _Destination(NamedTuple):

@@ -11,6 +11,7 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -33,7 +34,9 @@ READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
 VCA_PATIENCE = 3.0  # seconds that a call waits for the disk before its VCA is answered
 KEEP_AGAIN_AFTER = 1.0  # seconds
+EXAMINE_EVERY = 1.0  # seconds between two requests without the token, of a type, that are read
 MAX_LATE = 1_000  # VCAs that are answered and wait for the disk
+ACCEPTING = 5  # turns of the event loop, at least, from taking a connection to waiting for its request
 FINISH_TIMEOUT = 60.0  # seconds at the end for what is in flight: a call that is being placed, say
 REMEMBERED = 10_000  # events that were shown, and replies of the application, for when they come again
 USER = "admin"  # of Basic authentication, as the example project has it
@@ -75,7 +78,9 @@ class Listener:
     then whatever a browser sends for a page is refused, and a Host that is neither this machine nor one of
     ``names``, the hosts of its public URLs. With a token neither is looked at: a page does not know it, and a
     proxy may have put in any Host. ``only_8x8`` refuses events that a proxy says came from elsewhere.
-    ``refused`` counts the requests that were turned away, by reason. ``came_through`` is called for each
+    ``refused`` counts the requests that were turned away, by reason; ``other_token`` those that came from
+    8x8, for their token, by the type of their event and since the last one with ours: they come from its
+    addresses, or name the ``subaccount``, which strangers do not know. ``came_through`` is called for each
     event that a proxy or a tunnel passed on.
     """
 
@@ -90,12 +95,14 @@ class Listener:
         forwarder: Forwarder | None = None,
         make_call: Route | None = None,
         only_8x8: bool = False,
+        subaccount: str | None = None,
         names: Iterable[str] = (),
         details: Callable[[bool], Awaitable[Mapping[str, object]]] = _no_details,
         doubt: Callable[[], None] = lambda: None,
         came_through: Callable[[], None] = lambda: None,
     ) -> None:
         self.refused: dict[str, int] = {}
+        self.other_token: dict[str, int] = {}
         self.instance = secrets.token_hex(8)  # by which /health can be told to be this one's
         self.key = secrets.token_hex(16)  # for who may know more of it; it is told on this machine only
         self.unauthorised = 0  # requests without the token since the last event
@@ -113,6 +120,8 @@ class Listener:
         self._forwarder = forwarder
         self._make_call = make_call
         self._only_8x8 = only_8x8
+        self._subaccount = subaccount
+        self._examined: dict[str, float] = {}  # by type: the loop's time at which a refused one was read
         self._failing = False
         self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = (
             OrderedDict()
@@ -154,6 +163,12 @@ class Listener:
     async def stop(self) -> None:
         """Take no more, and finish what is in flight."""
         if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            # aiohttp closes connections that wait for a request. One that is taken just now does not yet: it
+            # would be left open for FINISH_TIMEOUT, and what it sends be dropped.
+            for _ in range(ACCEPTING):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
         self._show_all()
         late = [*self._late]
@@ -197,11 +212,13 @@ class Listener:
             return self._refuse(403, reason)
         if path == "/health":
             return _json(await self._health(request))
+        kind = path.removeprefix("/api/webhooks/").upper()
         if not self._authorised(request.headers.get("Authorization", "")):
             self.unauthorised += 1
+            if kind in api.WEBHOOK_TYPES and await self._is_from_8x8(request, kind):
+                self.other_token[kind] = self.other_token.get(kind, 0) + 1
             self._doubt()
             return self._refuse(401, "wrong or no token", {"WWW-Authenticate": 'Basic realm="voicecli"'})
-        kind = path.removeprefix("/api/webhooks/").upper()
         if kind not in api.WEBHOOK_TYPES and path != "/api/make-call":
             return self._refuse(404, "no such path")
         if request.method != "POST":
@@ -215,11 +232,26 @@ class Listener:
         event = events.parse(body, orjson.loads) or events.parse(body)
         if event is None:
             return self._refuse(400, "not an event")
+        self.other_token.pop(kind, None)
         if "X-Forwarded-For" in request.headers:
             self._came_through()
         key = event.identity(lambda: _content(event, body))
         arrival = _Arrival(event, kind, body, request.headers, key, time.time_ns() // 1000)
         return _answer(request, await self._webhook(arrival))
+
+    async def _is_from_8x8(self, request: web.BaseRequest, kind: str) -> bool:
+        """Whether a request without the token is an event of 8x8's all the same. Not each is read, so that
+        strangers can't put us to work."""
+        if _sender(request) in ADDRESSES_OF_8X8:
+            return True
+        now = asyncio.get_running_loop().time()
+        if self._subaccount is None or now - self._examined.get(kind, -EXAMINE_EVERY) < EXAMINE_EVERY:
+            return False
+        self._examined[kind] = now
+        with suppress(web.HTTPRequestEntityTooLarge, web.RequestPayloadError, ValueError, TimeoutError):
+            event = events.parse(await _body(request))
+            return event is not None and event.payload.get("subAccountId") == self._subaccount
+        return False
 
     async def _health(self, request: web.BaseRequest) -> Mapping[str, object]:
         """That it is this listener; and more for who has the token, or the key."""

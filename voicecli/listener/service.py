@@ -38,6 +38,7 @@ from voicecli.voice_api.replies import HANG_UP
 T = TypeVar("T")
 
 PROBES = 2  # of a public URL that fail in a row: then that is told
+FORGET_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
 
@@ -104,6 +105,8 @@ class Service:
         self.presence: Presence | None = None
         """By which others of this machine find it, once it is up."""
         self._plan = plan
+        self._shown = shown
+        self._summary_came = False
         self._tell = tell
         self._registration = registration
         self._at_8x8 = asyncio.Lock()  # one thing at a time
@@ -120,12 +123,13 @@ class Service:
         self._listener = Listener(
             self._recorder,
             token=plan.token,
-            shown=shown,
+            shown=self._show,
             trouble=self._warn,
             replier=plan.replier,
             forwarder=self._forwarder,
             make_call=make_call,
             only_8x8=plan.only_8x8,
+            subaccount=None if registration is None else registration.account.subaccount,
             names=plan.names,
             details=self._details,
             doubt=self._doubt,
@@ -174,8 +178,9 @@ class Service:
         Store(plan.home).close()  # so that one that can't be used is told now
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
+        undo.push_async_callback(self._forget_ended_flows)
         if plan.forget is not None:
-            undo.push_async_callback(_end, asyncio.create_task(retention.repeat(plan.forget, self._note)))
+            undo.push_async_callback(end_task, asyncio.create_task(retention.repeat(plan.forget, self._note)))
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
@@ -194,8 +199,9 @@ class Service:
             await self._probe(self.public_url)
             # A tunnel that leads here is watched where it is kept open.
             if plan.tunnel is None or self.unreachable is not None:
-                undo.push_async_callback(_end, self._in_background(self._watch_public_url()))
-        undo.push_async_callback(_end, self._in_background(self._watch_clock(self._jumps)))
+                undo.push_async_callback(end_task, self._in_background(self._watch_public_url()))
+        undo.push_async_callback(end_task, self._in_background(self._watch_clock(self._jumps)))
+        undo.push_async_callback(end_task, self._in_background(self._keep_forgetting()))
         if self._registration is not None:
             await self._register(self._registration, undo)
         listener = self._listener
@@ -210,6 +216,21 @@ class Service:
             "registered": list(plan.register),
         }
         self._tell(f"Ready: listening at {self.url}", ready)
+
+    def _show(self, received: Received) -> None:
+        self._summary_came |= received.event.type == "VSS"
+        self._shown(received)
+
+    async def _keep_forgetting(self) -> None:
+        while True:
+            await asyncio.sleep(FORGET_EVERY)
+            await self._forget_ended_flows()
+
+    async def _forget_ended_flows(self) -> None:
+        if self._summary_came:
+            self._summary_came = False
+            with suppress(VoicecliError):  # the next one does, or the next command
+                await in_daemon_thread(partial(retention.forget_ended_flows, self._plan.home))
 
     def _note(self, text: str) -> None:
         self._tell(text, None)
@@ -376,13 +397,14 @@ class Service:
         watch = self._watch = WebhookWatch(
             registration,
             receiver=lambda: self.public_url,
+            other_token=lambda: self._listener.other_token,
             token=self._plan.token,
             moves=bool(self._plan.register),
             in_turn=self.in_turn,
             tell=self._tell,
             every=self._plan.check_every,
         )
-        undo.push_async_callback(_end, self._in_background(watch.run()))
+        undo.push_async_callback(end_task, self._in_background(watch.run()))
         undo.callback(setattr, self, "_watch", None)  # who asks for a look now gets none
         return watch
 
@@ -450,7 +472,8 @@ async def to_its_end(cleaning: Coroutine[object, object, None]) -> None:
         raise
 
 
-async def _end(task: "asyncio.Task[None]") -> None:
+async def end_task(task: "asyncio.Task[None]") -> None:
+    """Cancel it until it ends: what it awaits may lose a cancellation."""
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=1)

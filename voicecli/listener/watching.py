@@ -28,13 +28,15 @@ InTurn = Callable[[Callable[[], object]], Awaitable[object]]
 
 class WebhookWatch:
     """``run`` it as a task. ``receiver`` says the listener's public address, ``token`` what webhooks have to
-    carry, ``moves`` whether webhooks follow the address; ``every`` is in seconds."""
+    carry, ``other_token`` what ``Registration.check`` gets of refused events, ``moves`` whether webhooks
+    follow the address; ``every`` is in seconds."""
 
     def __init__(
         self,
         registration: Registration,
         *,
         receiver: Callable[[], str | None],
+        other_token: Callable[[], Mapping[str, int]],
         token: str | None,
         moves: bool,
         in_turn: InTurn,
@@ -44,6 +46,7 @@ class WebhookWatch:
         self._registration = registration
         self._receiver = receiver
         self._known = receiver()
+        self._other_token = other_token
         self._token = token
         self._moves = moves
         self._in_turn = in_turn
@@ -103,7 +106,8 @@ class WebhookWatch:
     async def _check(self) -> None:
         try:
             news: list[WebhookNews] = []
-            await self._in_turn(lambda: news.extend(self._registration.check()))
+            refused = dict(self._other_token())
+            await self._in_turn(lambda: news.extend(self._registration.check(other_token=refused)))
         except VoicecliError as error:  # no proof of anything
             self._failures += 1
             if self._failures == LASTING:

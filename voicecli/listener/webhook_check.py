@@ -15,6 +15,7 @@ class WebhookState(StrEnum):
     DISABLED = "disabled"
     NO_TOKEN = "without token"  # noqa: S105 - a listener that wants one refuses its events
     MOVED = "points elsewhere"
+    OTHER_TOKEN = "with another token"  # noqa: S105 - known from what it sent, since 8x8 does not tell tokens
 
 
 class WebhookCheck(NamedTuple):
@@ -43,6 +44,11 @@ class WebhookCheck(NamedTuple):
                 found = "has no token: its events are refused here"
             case WebhookState.MOVED:
                 found = f"points to {self.url}: its events do not come here"
+            case WebhookState.OTHER_TOKEN:
+                found = (
+                    "carries another token than ours (somebody may have set it anew): its events are refused "
+                    "here"
+                )
         return f"The {self.type} webhook {found}."
 
 

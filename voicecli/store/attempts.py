@@ -257,6 +257,11 @@ def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
     return None
 
 
+def has_sealed_flows(store: Store) -> bool:
+    """Whether a callflow is kept for who answers its question."""
+    return any(store.rows("SELECT 1 FROM calls INDEXED BY calls_sealed WHERE sealed IS NOT NULL LIMIT 1"))
+
+
 def forget_late_flows(store: Store) -> None:
     """Delete the callflows of calls whose time is long over, and whose summaries have not come."""
     which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"

@@ -1,6 +1,7 @@
 """How the calls that were placed from here have ended: the one reader of the events that tells the attempts.
 
-Whoever asks for outcomes lets it read first; the process that takes events in never does.
+Whoever asks for outcomes lets it read first, and a listener where a callflow is to be deleted; the process
+that writes events never does.
 """
 
 from collections.abc import Iterable, Iterator
