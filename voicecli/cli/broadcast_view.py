@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from voicecli.broadcast.journal import Broadcast, Journal, Row
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.errors import Interrupted, OutOfTime, StoreFailed
+from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, StoreFailed
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
@@ -17,6 +18,7 @@ from voicecli.vocabulary import Outcome
 if TYPE_CHECKING:
     from voicecli.broadcast.engine import Engine
 
+LOOK_EVERY = 0.1  # seconds between two looks whether a reader who had stopped reads on
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 
 
@@ -31,6 +33,7 @@ class View:
         self._id = journal.broadcast.id
         self._last = time.monotonic()
         self._shown = ""
+        self._unread: dict[int, None] = {}  # lines whose rows have changed while nobody read
 
     def begin(self) -> None:
         self._record("broadcast", {"id": self._id})
@@ -38,10 +41,38 @@ class View:
 
     def tell(self, row: Row) -> None:
         """Programs get a line for whatever happens to a row."""
-        if self._programs:
+        if not self._programs:
+            return
+        if self._unread or self._output.is_behind:
+            self._unread[row.line] = None
+        else:
             self._record("row", row_data(row))
 
+    def _catch_up(self) -> None:
+        """A reader who had stopped reads on: rows that have changed meanwhile are told as they are now."""
+        while self._unread and not self._output.is_behind:
+            line = next(iter(self._unread))
+            if (row := self._journal.row(line)) is not None:
+                self._record("row", row_data(row))
+            del self._unread[line]
+
+    async def caught_up(self) -> None:
+        """Until all rows are told that have changed. Raises OutputFailed where they can't be."""
+        import asyncio
+
+        while self._unread:
+            try:
+                self._catch_up()
+            except StoreBusy:
+                pass
+            except StoreFailed as error:
+                rows = f"{len(self._unread):,} rows"
+                raise OutputFailed(f"What became of {rows} can't be told. {error.message}") from error
+            await asyncio.sleep(LOOK_EVERY)
+
     def show(self, tally: Tally) -> None:
+        with suppress(StoreFailed):  # who calls people has to do with that
+            self._catch_up()
         if self._output.progress(view(tally, self._output.progress_width)):
             return
         words = line(tally)

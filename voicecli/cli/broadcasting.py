@@ -365,6 +365,7 @@ def _carry_out(
             await stack.enter_async_context(client)
             try:
                 await engine.run()
+                await view.caught_up()
             except asyncio.CancelledError:
                 code = end(interrupted=True)
                 raise
@@ -372,9 +373,13 @@ def _carry_out(
 
     view.begin()
     try:
-        return interrupts.run(work(), requests)
-    except KeyboardInterrupt:
-        return end(interrupted=True) if code is None else code
+        try:
+            with context.output.in_background(lambda: bool(requests)):
+                return interrupts.run(work(), requests)
+        except KeyboardInterrupt:
+            code = end(interrupted=True) if code is None else code
+            context.output.see_that_it_was_read()
+            return code
     except OutputFailed as error:
         error.hint = f"{error.hint} {view.how_to_go_on}".strip()
         raise

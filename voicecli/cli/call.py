@@ -409,7 +409,8 @@ def _place_and_wait(
             tell_anyway=tell_anyway,
         )
         try:
-            return interrupts.run(work, ends)
+            with context.output.in_background(lambda: bool(ends)):
+                return interrupts.run(work, ends)
         finally:
             take_in_if_possible(store)  # the callflows that are sealed in it are not needed any more
 

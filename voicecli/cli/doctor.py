@@ -39,7 +39,8 @@ def doctor(
         context.output.piece(Record(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
     checkup = Checkup(context, way, tell=show)
-    interrupts.run(checkup.run({"port": port, "public_url": domain}))
+    with contexts.of(ctx).output.in_background():
+        interrupts.run(checkup.run({"port": port, "public_url": domain}))
     failures = [finding for finding in checkup.findings if finding.state is State.FAILED]
     code = failures[0].code if failures else ExitCode.DONE
     verdict = "A call with --wait would work."

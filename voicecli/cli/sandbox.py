@@ -121,7 +121,8 @@ def sandbox(
             log=context.output.note,
         )
         try:
-            interrupts.run(_serve(context, local, port))
+            with context.output.in_background():
+                interrupts.run(_serve(context, local, port))
         except KeyboardInterrupt as interrupt:  # this is how it ends
             interrupts.refuse_hangup(interrupt)
 
