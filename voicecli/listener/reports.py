@@ -295,7 +295,7 @@ class Reports:
             await self._answered()
             gate, _ = await self._gate()
             if self._service.presence.alone():
-                if self._stay is None or not self._gets_answers or not self._stay.open_questions():
+                if self._stay is None or not self._gets_answers or not self._stay.is_needed():
                     return gate
                 self._service.presence.reopen()  # who relied on it has left one
                 gate.close()
