@@ -5,8 +5,9 @@ The public names are listed here and loaded when they are first asked for (PEP 5
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+# Not typing's: until signals are noted, each module that loads is one more place for a traceback.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicecli.api import Session
     from voicecli.async_client import AsyncClient
