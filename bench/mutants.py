@@ -1,261 +1,386 @@
 """How many small faults in voicecli the tests notice: 200 of them, drawn once, each in a copy of the tree.
 
-    python bench/mutants.py sample              draw them anew (bench/mutants.json is the frozen sample)
-    python bench/mutants.py find                where each of them is in this tree, and which are gone
+    python bench/mutants.py find                          where each is in this tree, and which are gone
+    python bench/mutants.py map --map FILE [--jobs 2]     run all tests once; write down what runs which line
+    python bench/mutants.py run --map FILE --results FILE [--jobs 2]        goes on where it was stopped
+    python bench/mutants.py report --results FILE         the share that is noticed, and what is not
+    python bench/mutants.py sample                        draw anew; bench/mutants.json is the frozen sample
 
 A mutant is a comparison turned round, ``and`` for ``or``, a dropped ``not``, True for False, a number plus
-one, or a dropped statement that is only a call. It is described so that it is found again after its file was
-moved and names were changed: by the function, the text of the statement (names of imported modules left
-out), the statements before and after it, and the number of the place within the statement.
+one, or a dropped statement that is only a call. It is noticed if a test that runs its lines fails
+and passes on the untouched code. One that takes too long is not, and neither is one that no test runs.
+--tree takes another checkout than this one, such as an older commit's. Nothing outside of a temporary folder
+and the two files is written.
 """
 
 import argparse
 import ast
-import builtins
-import copy
 import json
-import keyword
-import random
-import re
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import sysconfig
+import tempfile
+import threading
+import time
+import venv
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
-from functools import cache
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from queue import SimpleQueue
+from typing import NamedTuple, TypedDict
 
-ROOT = Path(__file__).resolve().parents[1]
-SAMPLE = Path(__file__).with_suffix(".json")
-SIZE, SEED = 200, 16
-OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq,
-    ast.Lt: ast.GtE,
-    ast.LtE: ast.Gt,
-    ast.Is: ast.IsNot,
-    ast.In: ast.NotIn,
-}
-OPPOSITES |= {new: old for old, new in OPPOSITES.items()}
+import mutants_trace
+from mutants_sample import ROOT, Mutant, Place, Statement, draw, find, frozen, places, statements
+
+HERE = Path(__file__).resolve().parent
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+PYTEST = ["-m", "pytest", "-p", "mutants_trace", "-p", "no:cacheprovider", "-q", "--hypothesis-seed=0"]
+CHANCES = 3  # tests of a mutant that may fail without it, too
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One change. All but ``file`` and ``line`` says what it is; these say where it was when it was drawn."""
+class Row(TypedDict):
+    """What became of a mutant: noticed, survived, timeout, uncovered, unsure or gone."""
 
-    file: str
-    line: int
-    scope: str  # dotted names of the classes and functions around it; empty at the top of a module
-    statement: str  # its text, without the statements inside it
-    nth: int  # of the statements with this text in this scope
-    before: str  # the statement before it in the file, and the one after it
-    after: str
-    kind: str  # comparison, boolean, number, call
-    place: int  # within the statement
-    was: str
-    becomes: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line} {self.scope or '(module)'}: {self.was}  ->  {self.becomes}"
+    number: int  # in the sample
+    mutant: str
+    status: str
+    test: str  # that noticed it, or under way when time was up
+    tests: int  # that were picked
+    of: int  # that run its lines
+    seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A mutant in this tree: the source text from ``start`` to ``end`` (bytes) becomes ``new``."""
-
-    mutant: Mutant
-    start: int
-    end: int
-    new: str
-    last_line: int  # of the statement's own expressions
+# -- which tests run a place -----------------------------------------------------------------------------
 
 
-# -- what can be changed ---------------------------------------------------------------------------------
+class Test(NamedTuple):
+    seconds: float
+    name: str
 
 
-def places(root: Path) -> list[Place]:
-    """Everything in the package that can be changed, in the order of files and lines."""
-    files = sorted((root / "voicecli").rglob("*.py"))
-    return [place for file in files for place in _in_file(file, file.relative_to(root).as_posix())]
+class Tests:
+    """Which tests run which lines of a tree."""
+
+    def __init__(self, file: Path, tree: Path) -> None:
+        known = json.loads(file.read_text())
+        self._tests = [Test(seconds, name) for name, seconds in known["tests"]]
+        self._lines: dict[str, list[int]] = known["lines"]
+        self._heads: dict[str, set[int]] = {}  # of each file: the first lines of its functions
+        self._mentions: dict[str, list[tuple[str, Statement]]] = {}  # of a name, with their files
+        for path in sorted((tree / "voicecli").rglob("*.py")):
+            name = path.relative_to(tree).as_posix()
+            self._heads[name] = set()
+            for statement in statements(ast.parse(path.read_bytes())):
+                if isinstance(statement.node, FUNCTION):
+                    self._heads[name] |= _lines(statement.node)
+                for word in _words(statement.node):
+                    self._mentions.setdefault(word, []).append((name, statement))
+
+    def of(self, place: Place) -> list[Test]:
+        """The tests that run a place, the quickest first.
+
+        What is run when a module is loaded is run for every test. There, those tests count that run a line
+        that mentions what the statement gives a value to (or something made of that); those that run a
+        function of the same file come first.
+        """
+        name, statement = place.mutant.file, place.statement
+        if statement.in_function:
+            of_place = range(place.node.lineno, (place.node.end_lineno or 0) + 1)
+            found = self._running(name, of_place) or self._running(name, _lines(statement.node))
+        elif isinstance(statement.node, FUNCTION):
+            found = self._running(name, _lines(statement.node))
+        else:
+            found = self._mentioning(statement)
+        nearby = self._running(name, self._heads[name])
+        ordered = sorted(found or nearby, key=lambda number: (number not in nearby, self._tests[number]))
+        return [self._tests[number] for number in ordered]
+
+    def _running(self, name: str, lines: Iterable[int]) -> set[int]:
+        return {number for line in lines for number in self._lines.get(f"{name}:{line}", ())}
+
+    def _mentioning(self, first: Statement) -> set[int]:
+        names = [*_given(first.node), *first.scope.split(".")]
+        found: set[int] = set()
+        for word in names:  # grows
+            for name, statement in self._mentions.get(word, ()):
+                if statement.in_function or isinstance(statement.node, FUNCTION):
+                    found |= self._running(name, _lines(statement.node))
+                else:
+                    names += [given for given in _given(statement.node) if given not in names]
+        return found
 
 
-def _in_file(path: Path, name: str) -> Iterator[Place]:
-    source = path.read_bytes()
-    starts = [0]
-    for line in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    tree = ast.parse(source)
-    imported = {
-        alias.asname or alias.name: alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
-    statements = list(_statements(tree, ""))
-    texts = [_text(statement, imported) for _, statement in statements]
-    seen: Counter[tuple[str, str]] = Counter()
-    for number, (scope, statement) in enumerate(statements):
-        text = texts[number]
-        around = ["", *texts, ""][number], ["", *texts, ""][number + 2]
-        seen[scope, text] += 1
-        for place, (node, kind, new) in enumerate(_changes(statement)):
-            mutant = Mutant(
-                *(name, node.lineno, scope, text, seen[scope, text], *around, kind, place),
-                was=ast.unparse(node),
-                becomes=new[1:-1] if kind == "boolean" and new.startswith("(") else new,
-            )
-            start = starts[node.lineno - 1] + node.col_offset
-            end = starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
-            yield Place(mutant, start, end, new, node.end_lineno or node.lineno)
+def _lines(statement: ast.stmt) -> set[int]:
+    """The lines of a statement, not of those inside it. Of a function, the one that is run with its call."""
+    if isinstance(statement, FUNCTION):
+        return {min([statement.lineno, *(one.lineno for one in statement.decorator_list)])}
+    inside = [node.lineno for node in ast.walk(statement) if isinstance(node, ast.stmt) and node != statement]
+    return set(range(statement.lineno, min([(statement.end_lineno or 0) + 1, *inside]))) or {statement.lineno}
 
 
-def _statements(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.stmt]]:
-    """All statements below, with the scope each is in; none for type checkers, of ``__all__``, of logging."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
-            continue
-        if not isinstance(child, ast.stmt):
-            yield from _statements(child, scope)
-            continue
-        if re.match(r"(__all__|TYPE_CHECKING) = |(log|logger|logging)\.\w+\(", ast.unparse(child)):
-            continue
-        yield scope, child
-        name = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else ""
-        yield from _statements(child, f"{scope}.{name}".strip("."))
+def _words(statement: ast.stmt) -> set[str]:
+    """The names that a statement mentions, not those inside it."""
+    words, todo = set(), list(ast.iter_child_nodes(statement))
+    for node in todo:  # grows
+        if not isinstance(node, ast.stmt):
+            words.add(node.id if isinstance(node, ast.Name) else getattr(node, "attr", ""))
+            todo += ast.iter_child_nodes(node)
+    return words - {""}
 
 
-def _own(node: ast.AST) -> Iterator[ast.expr]:
-    """The expressions of a statement, not of those inside it; no annotations, and nothing in an f-string
-    (Python 3.11 does not say where that is)."""
-    for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns"):
-            continue
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.expr):
-                yield child
-            if isinstance(child, ast.AST) and not isinstance(child, ast.stmt | ast.JoinedStr):
-                yield from _own(child)
-
-
-def _changes(statement: ast.stmt) -> Iterator[tuple[ast.expr, str, str]]:
-    """What can be changed in a statement: the expression, the kind of change, the new text."""
+def _given(statement: ast.stmt) -> list[str]:
+    """What a statement gives a value to."""
     match statement:
-        case ast.Expr(value=ast.Call() | ast.Await(value=ast.Call())):
-            yield statement.value, "call", "pass"
-    for node in _own(statement):
-        match node:
-            case ast.Compare(ops=operators):
-                for number, operator in enumerate(operators):
-                    new = copy.copy(node)
-                    new.ops = [*operators[:number], OPPOSITES[type(operator)](), *operators[number + 1 :]]
-                    yield node, "comparison", ast.unparse(new)
-            case ast.BoolOp(op=operator):
-                other = ast.BoolOp(ast.Or() if isinstance(operator, ast.And) else ast.And(), node.values)
-                yield node, "boolean", f"({ast.unparse(other)})"
-            case ast.UnaryOp(op=ast.Not()):
-                yield node, "boolean", f"({ast.unparse(node.operand)})"
-            case ast.Constant(value=bool(value)):
-                yield node, "boolean", str(not value)
-            case ast.Constant(value=int(number) | float(number)):
-                yield node, "number", str(number + 1)
+        case ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []
 
 
-def _text(statement: ast.stmt, imported: dict[str, str]) -> str:
-    """The statement in one form of writing, without those inside it; ``module.name`` is ``name``."""
-
-    def alone(value: object) -> object:
-        match value:
-            case list():
-                return [alone(item) for item in value if not isinstance(item, ast.stmt)]
-            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in imported:
-                return ast.Name(attribute)
-            case ast.Name(id=name):
-                return ast.Name(imported.get(name, name))
-            case ast.AST():
-                new = copy.copy(value)
-                for field, part in ast.iter_fields(value):
-                    setattr(new, field, alone(part))
-                return new
-        return value
-
-    return ast.unparse(cast("ast.AST", alone(statement)))
+# -- a copy of the tree ----------------------------------------------------------------------------------
 
 
-# -- the same mutant in another tree ---------------------------------------------------------------------
+class Copy:
+    """A copy of a tree, with a virtual environment of its own in which the copy is what is installed."""
+
+    def __init__(self, tree: Path, folder: Path, lines: Path | None = None) -> None:
+        self.folder, self.tree = folder, folder / "tree"
+        ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+        shutil.copytree(tree, self.tree, ignore=ignored)
+        if (shared := tree.parent / "shared").exists():  # 8x8's own files, for some tests
+            (folder / "shared").symlink_to(shared.resolve())
+        environment = folder / "venv"
+        venv.create(environment)
+        self.python = environment / "bin" / "python"
+        [packages] = environment.glob("lib/python*/site-packages")
+        path = [str(self.tree), sysconfig.get_path("purelib"), str(HERE)]
+        trace = f"import mutants_trace; mutants_trace.start({str(self.tree)!r}, {str(lines)!r})"
+        (packages / "mutants.pth").write_text("\n".join([*path, trace if lines else ""]))
+        script = (Path(sys.executable).parent / "voicecli").read_text().splitlines(keepends=True)
+        (self.python.parent / "voicecli").write_text("".join([f"#!{self.python}\n", *script[1:]]))
+        (self.python.parent / "voicecli").chmod(0o755)
+
+    def pytest(self, *arguments: str, tests: Sequence[Test] = (), limit: float | None = None) -> int | None:
+        """Its exit code, or None after ``limit`` seconds; ``report`` reads what it noted."""
+        wanted = self.folder / "tests.json"
+        wanted.write_text(json.dumps([test.name for test in tests]))
+        self.report_file.write_text("")
+        variables = {"MUTANTS_TESTS": str(wanted) if tests else "", "MUTANTS_REPORT": str(self.report_file)}
+        variables |= {"MUTANTS_COPY": str(self.folder), "TMPDIR": str(self.folder)}
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
+        files = sorted({test.name.partition("::")[0] for test in tests})
+        command = [self.python, *PYTEST, f"--basetemp={self.folder / 't'}", *arguments, *files]
+        with (self.folder / "output").open("w") as output:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                cwd=self.tree,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                return process.wait(limit)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                self._kill(process)
+
+    def _kill(self, process: "subprocess.Popen[bytes]") -> None:
+        """End what a run has left: the processes that still have its folder in their environment."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if f"MUTANTS_COPY={self.folder}\0".encode() in (folder / "environ").read_bytes():
+                    os.kill(int(folder.name), signal.SIGKILL)
+
+    @property
+    def report_file(self) -> Path:
+        return self.folder / "report"
+
+    def report(self) -> list[mutants_trace.Note]:
+        return [json.loads(line) for line in self.report_file.read_text().splitlines()]
+
+    def change(self, place: Place) -> None:
+        path = self.tree / place.mutant.file
+        source = path.read_bytes()
+        path.write_bytes(source[: place.start] + place.new.encode() + source[place.end :])
+
+    def restore(self, place: Place, tree: Path) -> None:
+        shutil.copy2(tree / place.mutant.file, self.tree / place.mutant.file)
 
 
-def find(mutant: Mutant, among: list[Place]) -> Place | None:
-    """Where a mutant is now: the one place that is most like it, if it is like enough."""
-    alike = [
-        (_likeness(mutant, place.mutant), place)
-        for place in among
-        if (place.mutant.kind, place.mutant.place) == (mutant.kind, mutant.place)
-        and _shape(place.mutant.statement) == _shape(mutant.statement)
-    ]
-    alike.sort(key=lambda pair: -pair[0])
-    if not alike or (len(alike) > 1 and alike[0][0] == alike[1][0]):
-        return None
-    same_text = [place for _, place in alike if place.mutant.statement == mutant.statement]
-    unique = len(same_text) == 1 and len(mutant.statement) > 20
-    return alike[0][1] if alike[0][0] >= 4 or unique else None
+def make_map(tree: Path, file: Path, jobs: int, only: Sequence[str]) -> None:
+    """Run all tests, each line traced."""
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as name:
+        lines = Path(name, "lines")
+        lines.mkdir()
+        copy = Copy(tree, Path(name).resolve(), lines)
+        code = copy.pytest(f"-n{jobs}", *only)
+        seconds: dict[str, float] = {}
+        for note in copy.report():
+            seconds[note["test"]] = seconds.get(note["test"], 0) + note["seconds"]
+        print("exit code", code, (copy.folder / "output").read_text()[-3000:])
+        found: dict[str, list[int]] = {}
+        for number, test in enumerate(seconds):
+            if (hit := lines / mutants_trace.name(test)).exists():
+                for line in set(hit.read_text().split()):
+                    found.setdefault(line, []).append(number)
+        if (unnamed := lines / mutants_trace.name("")).exists():
+            print(len(set(unnamed.read_text().split())), "lines also ran while no test was named")
+        tests = [(test, round(time, 3)) for test, time in seconds.items()]
+        file.write_text(json.dumps({"tests": tests, "lines": found}))
 
 
-def _likeness(one: Mutant, two: Mutant) -> float:
-    return (
-        3.0 * (one.statement == two.statement)
-        + 2 * (one.scope == two.scope)
-        + (one.scope.rpartition(".")[2] == two.scope.rpartition(".")[2])
-        + (_shape(one.before) == _shape(two.before))
-        + (_shape(one.after) == _shape(two.after))
-        + 0.5 * (one.nth == two.nth)
-        + 0.3 * (one.file.rpartition("/")[2] == two.file.rpartition("/")[2])
-        + 0.1 * (one.file == two.file)
-    )
+# -- one mutant after the other --------------------------------------------------------------------------
 
 
-@cache
-def _shape(text: str) -> str:
-    """A statement without its names, for those whose names were changed."""
-    return re.sub(r"\b[A-Za-z_]\w*", lambda m: m[0] if m[0] in KNOWN else "_", text)
+class Limits(NamedTuple):
+    tests: int  # for each mutant
+    seconds: float  # of these tests together, by the map
+    timeout: float  # seconds for each mutant
 
 
-KNOWN = {*keyword.kwlist, *dir(builtins)}
+def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: Limits) -> tuple[str, str]:
+    """What becomes of a mutant, and by which test."""
+    end = time.monotonic() + limits.timeout
+    for _ in range(CHANCES):
+        copy.change(place)
+        try:
+            code = copy.pytest("-n0", "-x", tests=tests, limit=max(1, end - time.monotonic()))
+        finally:
+            copy.restore(place, tree)
+        done = [note["test"] for note in copy.report()]
+        failed = [note["test"] for note in copy.report() if note["failed"]]
+        if code is None:
+            return "timeout", done[-1] if done else ""
+        if code == 0:
+            return "survived", ""
+        suspects = [test for test in tests if test.name in failed] or list(tests[:1])
+        if copy.pytest("-n0", "-x", tests=suspects, limit=limits.timeout) == 0:
+            return "noticed", failed[0] if failed else f"loading {suspects[0].name}"
+        tests = tests[tests.index(suspects[0]) + 1 :]
+        if not tests:
+            return "survived", ""
+    return "unsure", ""
 
 
-def frozen() -> list[Mutant]:
-    names = [field.name for field in fields(Mutant)]
-    return [
-        Mutant(**{name: row[name] for name in names}) for row in json.loads(SAMPLE.read_text())["mutants"]
-    ]
+def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: Limits) -> None:
+    """Judge every mutant that has no result yet (or, ``again``, this one)."""
+    rows = read(results)
+    among, mutants = places(tree), frozen()
+    lock, copies = threading.Lock(), SimpleQueue[Copy]()
+    stop = threading.Event()
+
+    def one(number: int) -> None:
+        if stop.is_set():
+            return
+        place, began = find(mutants[number], among), time.monotonic()
+        covering = known.of(place) if place else []
+        tests: list[Test] = []
+        for test in covering[: limits.tests]:
+            if not tests or sum(one.seconds for one in tests) + test.seconds <= limits.seconds:
+                tests.append(test)
+        status, noticed_by = "uncovered" if place else "gone", ""
+        if place and tests:
+            copy = copies.get()
+            try:
+                status, noticed_by = judge(copy, tree, place, tests, limits)
+            finally:
+                copies.put(copy)
+        row = Row(
+            number=number,
+            mutant=str(place.mutant if place else mutants[number]),
+            status=status,
+            test=noticed_by,
+            tests=len(tests),
+            of=len(covering),
+            seconds=round(time.monotonic() - began, 1),
+        )
+        with lock, results.open("a") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as name:
+        for number in range(jobs):
+            copies.put(Copy(tree, Path(name).resolve() / str(number)))
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                todo = [n for n in range(len(mutants)) if n not in rows or rows[n]["status"] == again]
+                list(pool.map(one, todo))
+            finally:
+                stop.set()
 
 
-def draw() -> None:
-    """Draw the sample: every place in the package is as likely as every other."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    everything = places(ROOT)
-    drawn = sorted(random.Random(SEED).sample(range(len(everything)), SIZE))
-    sample = {
-        "commit": commit.stdout.strip(),
-        "seed": SEED,
-        "of": len(everything),
-        "mutants": [asdict(everything[number].mutant) for number in drawn],
-    }
-    SAMPLE.write_text(json.dumps(sample, indent=1, ensure_ascii=False) + "\n")
+def read(results: Path) -> dict[int, Row]:
+    """The last result of each mutant."""
+    lines = results.read_text().splitlines() if results.exists() else []
+    rows: list[Row] = [json.loads(line) for line in lines]
+    return {row["number"]: row for row in rows}
+
+
+def report(rows: dict[int, Row]) -> None:
+    """The figures, and all mutants that were not noticed."""
+    counts = Counter(row["status"] for row in rows.values())
+    judged = len(rows) - counts["gone"]
+    for _, row in sorted(rows.items()):
+        if row["status"] != "noticed":
+            print(f"{row['status']:9} {row['mutant']}  ({row['tests']} of {row['of']} tests) {row['test']}")
+    share = counts["noticed"] / judged if judged else 0
+    print(f"{share:.1%} noticed: {counts['noticed']} of {judged}", dict(counts))
+
+
+def compared(mutant: Mutant, place: Place | None) -> str:
+    """In a word, what has become of the place of a mutant."""
+    if place is None:
+        return "gone "
+    if place.mutant.statement != mutant.statement:
+        return "alike"  # with other names in it
+    same = (place.mutant.file, place.mutant.scope) == (mutant.file, mutant.scope)
+    return "here " if same else "moved"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("command", choices=["sample", "find"])
-    arguments = parser.parse_args()
-    if arguments.command == "sample":
-        draw()
-        return 0
-    among = places(ROOT)
-    for mutant in frozen():
-        place = find(mutant, among)
-        print("gone  " if place is None else "moved ", mutant, place and place.mutant)
+    parser.add_argument("command", choices=["sample", "find", "map", "run", "report"])
+    parser.add_argument("--tree", type=Path, default=ROOT)
+    parser.add_argument("--map", type=Path)
+    parser.add_argument("--results", type=Path)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--again", default="", metavar="STATUS", help="judge those anew, too")
+    parser.add_argument("--tests", type=int, default=200, help="at most, for each mutant")
+    parser.add_argument("--seconds", type=float, default=25.0, help="of these tests together, at most")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds for each mutant")
+    parser.add_argument("--only", nargs="*", default=[], help="map: these tests only")
+    asked = parser.parse_args()
+    tree: Path = asked.tree.resolve()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clears up, too
+    match asked.command:
+        case "sample":
+            draw()
+        case "find":
+            among = places(tree)
+            for mutant in frozen():
+                place = find(mutant, among)
+                print(compared(mutant, place), place.mutant if place else mutant)
+        case "map":
+            make_map(tree, asked.map, asked.jobs, asked.only)
+        case "run":
+            limits = Limits(asked.tests, asked.seconds, asked.timeout)
+            run(tree, Tests(asked.map, tree), asked.results, asked.jobs, asked.again, limits)
+            report(read(asked.results))
+        case "report":
+            report(read(asked.results))
     return 0
 
 

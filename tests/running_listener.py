@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from conftest import DEADLINE, RunningSandbox, wait_until
+from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import under_way
 
 from voicecli import api
@@ -130,3 +130,23 @@ def registering() -> list[str]:
 def public_access() -> list[str]:
     """The same options without --register: for a command that registers by itself."""
     return [option for option in registering() if option != "--register"]
+
+
+def told(process: "subprocess.Popen[str]", words: str) -> str:
+    """What it says on stderr, up to the line with these words."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(said)
+
+
+def interrupted_twice(process: "subprocess.Popen[str]") -> Finished:
+    """By Ctrl-C, while it stays because a question is open."""
+    process.send_signal(signal.SIGINT)
+    said = told(process, "Ctrl-C again ends it")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=DEADLINE)
+    return Finished(process.returncode, out, said + err)

@@ -187,9 +187,31 @@ def test_a_run_that_lives_holds_all_its_calls(world: World) -> None:
         alert(NUMBER_2),
     ):
         told = world.held(*requests)
-        assert f"is still running (process {PROCESS} since " in told
-        assert "when that has ended, unless somebody takes it; if that was killed, at " in told
+        assert f"is being placed by process {PROCESS}, which began at " in told
     assert world.held(*alert(NUMBER, NUMBER_3, name="another")) == ""
+
+
+@pytest.mark.parametrize(
+    ("so_far", "words"),
+    [
+        ("nothing", "It has placed no call yet."),
+        ("sending", "It may have placed a call."),
+        ("accepted", f"It has placed a call as session {SESSION}."),
+    ],
+)
+def test_of_a_run_that_may_have_been_killed_is_said_what_is_known(
+    world: World, so_far: str, words: str
+) -> None:
+    run = world.begin_alert(alert(NUMBER, NUMBER_2))
+    if so_far != "nothing":
+        world.place(alert(NUMBER)[0], SESSION if so_far == "accepted" else None, run=run)
+    began, until = next(world.store.rows("SELECT began, lease_until FROM runs"))
+    world.change("UPDATE runs SET began = ?", began - MINUTE)
+    assert world.held(*alert(NUMBER, NUMBER_2)) == (
+        f"The same call is being placed by process {PROCESS}, which began at {in_words(began - MINUTE)} and "
+        f"was last seen alive at {in_words(until - 30_000_000)}: nothing was sent. {words} If it was killed, "
+        f"its lease ends at {in_words(until)}; from then on its calls count by how they ended."
+    )
 
 
 TAKEN = [ended("COMPLETED", OTHER), event("VCA", "ACTION_COMPLETED", OTHER, digits="1")]
@@ -224,7 +246,7 @@ def test_of_several_that_all_are_to_be_called_each_stands_for_itself(world: Worl
     for request, session, status in zip(requests, (SESSION, OTHER), ("COMPLETED", "BUSY"), strict=True):
         number = world.guards.claim(request, ONCE_NAMED, run=run)
         world.attempts.record_answer(number, AttemptState.ACCEPTED, session)
-        assert "is still running" in world.held(request)
+        assert "is being placed by" in world.held(request)
         keep(world.home, ended(status, session))
     assert "completed" in world.held(requests[0])
     assert world.held(requests[1]) == "", "though the run lives"
@@ -233,7 +255,7 @@ def test_of_several_that_all_are_to_be_called_each_stands_for_itself(world: Worl
 def test_a_run_without_once_is_found_by_its_names(world: World) -> None:
     world.begin_alert(alert(NUMBER, NUMBER_2), once=None)
     world.begin_alert(alert(NUMBER, NUMBER_2), once=None)
-    assert "is still running" in world.held(*alert(NUMBER_2, NUMBER_3))
+    assert "is being placed by" in world.held(*alert(NUMBER_2, NUMBER_3))
 
 
 def test_a_run_whose_lease_is_over_goes_on_unless_another_has_taken_over(world: World) -> None:
@@ -242,7 +264,7 @@ def test_a_run_whose_lease_is_over_goes_on_unless_another_has_taken_over(world: 
     run = world.begin_alert(requests)
     world.kill()
     world.place(requests[0], SESSION, ended("BUSY"), run=run)
-    assert "is still running" in world.held(*requests), "it has renewed its lease"
+    assert "is being placed by" in world.held(*requests), "it has renewed its lease"
     world.kill()
     assert world.held(*requests[1:]) == ""
     with pytest.raises(PlacedBefore, match="Another voicecli has taken this over"):
@@ -265,7 +287,7 @@ def test_a_refused_claim_takes_nothing_over(world: World) -> None:
     stopped = world.begin_alert(alert(NUMBER, NUMBER_2))
     world.kill()
     world.begin_alert(alert(NUMBER_3))
-    assert "is still running" in world.held(*alert(NUMBER, NUMBER_3))
+    assert "is being placed by" in world.held(*alert(NUMBER, NUMBER_3))
     world.place(alert(NUMBER)[0], run=stopped)
 
 
@@ -289,7 +311,7 @@ def test_programs_are_told_the_same(
     data = caught.value.data()
     assert fields.items() <= data.items()
     assert str(data["at"]).endswith("Z")
-    assert (data["guardUntil"] is None) == (data["leaseUntil"] is not None)
+    assert (data["guardUntil"] is None) == (data["leaseUntil"] is not None) == (data["lastSeen"] is not None)
     assert str(data["at"]) < str(data["guardUntil"] or data["leaseUntil"])
 
 

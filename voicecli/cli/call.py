@@ -398,6 +398,7 @@ def _place_and_wait(
             digits=script.captures,
             confirming=script.confirming(),
             telling=Telling(placing.telling(), trouble) if tell_anyway else None,
+            missed=reports.missed,
         )
         work = _wait(
             context,

@@ -122,7 +122,7 @@ class Context:
         try:
             with os.scandir(home) as files:
                 found = any(one.name.startswith("listener-") and not one.stat().st_size for one in files)
-        except OSError:
+        except (OSError, ValueError):
             return
         if found and OLDER_LISTENER not in self.hinted:
             from voicecli.listener.presence import older_runs

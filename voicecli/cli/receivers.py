@@ -55,18 +55,25 @@ def token_for(context: Context, settings: Settings, url: str, *, send_token: boo
 
 
 def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Callable[[str], None]) -> bool:
-    """Whether the token goes along there: to this machine, to the host of WEBHOOK_BASE_URL, and with
-    ``send_token`` anywhere; but elsewhere only encrypted. Tells why not. Raises InvalidInput where it is
+    """Whether the token goes along there: to this machine, to the host of WEBHOOK_BASE_URL where that is
+    not a .env's that does not have the token, and with ``send_token`` anywhere; but elsewhere only
+    encrypted. Tells why not. Raises InvalidInput where it is
     wanted all the same."""
     if send_token and urls.is_in_the_clear(url):
         raise InvalidInput(
             "--send-token would send the token in the clear.", hint="Give an https:// address."
         )
     public_url = settings.get("public_url")
-    if send_token or urls.may_get_token(url, public_url):
+    is_trusted = settings.may_go("webhook_token", "public_url")
+    if send_token or urls.may_get_token(url, public_url if is_trusted else None):
         return True
     host = urls.host_of(url)
-    if public_url is not None and host == urls.host_of(public_url):
+    if public_url is not None and urls.may_get_token(url, public_url):
+        tell(
+            f"WEBHOOK_AUTH_TOKEN is not sent: it is of the environment, and {host} is WEBHOOK_BASE_URL in "
+            ".env. Set both in one place; or to send it all the same: --send-token."
+        )
+    elif public_url is not None and host == urls.host_of(public_url):
         tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} in the clear. Use https://.")
     else:
         tell(

@@ -110,7 +110,7 @@ def _password(context: Context, settings: Settings, *, from_stdin: bool) -> str:
     """Raises InvalidInput for an empty one, and ConfigurationError where there is nobody to ask."""
     if from_stdin:
         password = context.read_text("-", limit=4096).rstrip("\r\n")
-    elif (configured := settings.get("recording_push_password")) is not None:
+    elif (configured := settings.for_8x8("recording_push_password")) is not None:
         password = configured
     elif context.stdin is not None and context.stdin.isatty():
         import getpass

@@ -119,7 +119,7 @@ def _is_local(url: str | None) -> bool:
 
 
 def _token(settings: Settings, *, public: bool, register: bool) -> str | None:
-    token = settings.get("webhook_token")
+    token = settings.for_8x8("webhook_token") if register else settings.get("webhook_token")
     if token is None and register:
         import secrets
 

@@ -74,7 +74,7 @@ def set_(
     [kind] = options.webhook_types(type_)
     url = options.web_url(url, "URL")
     settings = context.settings({})
-    token = None if no_auth else settings.get("webhook_token")
+    token = None if no_auth else settings.for_8x8("webhook_token")
     if token is None and not no_auth:
         raise ConfigurationError(
             "Without a token anybody could send events there.",
