@@ -1,7 +1,9 @@
 """A reader who stops reading a pipe holds nobody up, and loses nothing when he reads on."""
 
 import os
+import pty
 import signal
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +14,7 @@ import pytest
 
 from voicecli.errors import OutputFailed
 from voicecli.output import formats
-from voicecli.output.formats import Json
+from voicecli.output.formats import Json, Output
 
 LONG = {"text": "x" * 100_000}  # more than a pipe holds
 
@@ -100,3 +102,14 @@ def test_a_reader_who_goes_before_he_has_read_what_happened_is_told_of(pipe: Pip
 def test_a_file_is_written_as_ever(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full, pytest.raises(OutputFailed, match="No space left"):
         write_all(Json(full, None), lambda: None)
+
+
+def test_a_terminal_that_was_stopped_holds_nobody_up_who_paints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "GOODBYE", 0.05)
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as stream, os.fdopen(ours):
+        output = Output(stream, stream)
+        termios.tcflow(theirs, termios.TCOOFF)  # Ctrl-S
+        with pytest.raises(OutputFailed, match="nobody reads it"), output.in_background(lambda: True):
+            output.figure([("a line", "bold"), ("another", "red")], {})
+        termios.tcflow(theirs, termios.TCOON)

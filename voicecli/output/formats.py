@@ -1,6 +1,7 @@
 """The formats: for people, as JSON, and quiet. stdout is the answer, stderr is the talk."""
 
 import codecs
+import io
 import math
 import os
 import shutil
@@ -273,6 +274,7 @@ class Output:
             from rich.console import Console
 
             console = Console(file=stream, highlight=False, markup=False, emoji=False)
+            console.file = io.StringIO()  # not even nothing may be written to a terminal that has stopped
             self._painters[stream] = Painter(console, mask=self._masked)
         return self._painters[stream]
 
