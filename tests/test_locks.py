@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from voicecli import locks
 from voicecli.errors import ConfigurationError
-from voicecli.locks import Lock, is_held
+from voicecli.platforms import locks
+from voicecli.platforms.locks import Lock, is_held
 from voicecli.store.sqlite import Store
 
 
@@ -43,7 +43,7 @@ def test_a_folder_that_somebody_has_for_good_is_not_waited_for(
 def test_one_who_was_killed_holds_it_no_longer(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     script = (
-        "import os, sys; from pathlib import Path; from voicecli.locks import Lock, is_held\n"
+        "import os, sys; from pathlib import Path; from voicecli.platforms.locks import Lock, is_held\n"
         "path = Path(sys.argv[1]); lock = Lock.take(path); print(is_held(path), flush=True); "
         "os.kill(os.getpid(), 9)"
     )

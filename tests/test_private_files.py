@@ -10,10 +10,10 @@ import pytest
 from conftest import NUMBER, RunningSandbox
 from test_damaged_store import voicecli
 
-from voicecli import private_files
 from voicecli.cli.files import replace, target
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.locks import Lock
+from voicecli.platforms import private_files
+from voicecli.platforms.locks import Lock
 from voicecli.store import keys
 from voicecli.store.sqlite import Store
 from voicecli.tunnel import program

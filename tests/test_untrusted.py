@@ -6,7 +6,7 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from voicecli.untrusted import MAX_DEPTH, json_object
+from voicecli.json_values import MAX_DEPTH, json_object
 
 Reader = Callable[[bytes], object]
 

@@ -14,9 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-from voicecli import untrusted, vocabulary
+from voicecli import json_values, vocabulary
 from voicecli.callflow import CallRequest, spoken
 from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
+from voicecli.json_values import Json
 
 CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
@@ -32,7 +33,6 @@ _REFUSALS = frozenset({400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417, 42
 _REDIRECTS = frozenset({307, 308})
 MAX_QUOTE = 300  # characters of 8x8's own words that are passed on
 
-Json = Mapping[str, object]
 T = TypeVar("T")
 
 
@@ -147,7 +147,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 
 
 def _json_object(answer: Answer) -> Json | None:
-    return untrusted.json_object(answer.body) if answer.complete else None
+    return json_values.json_object(answer.body) if answer.complete else None
 
 
 def _nature(answer: Answer) -> str:
@@ -165,7 +165,7 @@ def _nature(answer: Answer) -> str:
 
 def _session_status(document: Json) -> str:
     """As 8x8's samples write it (NOT_CREATED); its prose has NOT CREATED. Nothing where there is none."""
-    return vocabulary.spelled(untrusted.text(document.get("sessionStatus")) or "")
+    return vocabulary.spelled(json_values.text(document.get("sessionStatus")) or "")
 
 
 def _code(document: Json) -> int | None:
@@ -260,8 +260,8 @@ def send_callflow(request: CallRequest) -> Operation[Session]:
         return Session(
             session_id=session_id,
             session_status=_str(document, "sessionStatus"),
-            call_flow_request_id=untrusted.text(document.get("callFlowRequestId")),
-            valid_until=untrusted.text(document.get("validUntil")),
+            call_flow_request_id=json_values.text(document.get("callFlowRequestId")),
+            valid_until=json_values.text(document.get("validUntil")),
             answer=document,
         )
 
@@ -427,7 +427,7 @@ def get_log_export(job_id: str) -> Operation[LogExport]:
         links = document.get("data") or []
         if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
             raise TypeError("data")
-        return LogExport(_str(document, "status"), tuple(links), untrusted.text(document.get("expires")))
+        return LogExport(_str(document, "status"), tuple(links), json_values.text(document.get("expires")))
 
     return Operation("log export", "GET", f"/messages/exports/{quote(job_id, safe='')}", export)
 

@@ -11,6 +11,8 @@ from typing import cast
 from voicecli import phone
 from voicecli.account import DEFAULT_VOICE
 from voicecli.errors import InvalidInput, quoted
+from voicecli.json_values import OBJECT
+from voicecli.phone import caller_id
 from voicecli.rules import (
     MAX_REPETITION,
     MAX_SPEED,
@@ -23,7 +25,6 @@ from voicecli.rules import (
     unspeakable,
     valid_until,
 )
-from voicecli.untrusted import OBJECT
 
 MAX_REPEAT = 10  # our own limit for a message, as the users of the example project know it
 DEFAULT_VALIDITY = timedelta(hours=1)
@@ -296,12 +297,6 @@ def spoken(callflow: Sequence[Action]) -> tuple[str, ...]:
 
 def _destination(to: str | phone.PhoneNumber) -> str:
     return to.e164 if isinstance(to, phone.PhoneNumber) else phone.parse(to).e164
-
-
-def caller_id(text: str) -> str:
-    """A source without the blanks and signs that people write between digits; whether it may call is 8x8's
-    to say, which also knows numbers that no table has."""
-    return "".join(c for c in text.strip() if c not in " -().")
 
 
 def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Action]:

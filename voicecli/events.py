@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli import untrusted, vocabulary
+from voicecli import json_values, vocabulary
 
 Json = Mapping[str, object]
 MAX_TEXT = 1_000  # characters of one field that are read; events are kept whole
@@ -198,7 +198,7 @@ class Received(NamedTuple):
 def parse(body: bytes, loads: Callable[[bytes], object] = json.loads) -> Event | None:
     """Read a webhook's body, or None where it is no event: not JSON, not an object, or without payload.
     ``loads`` is the reader to use."""
-    document = untrusted.json_object(body, loads)
+    document = json_values.json_object(body, loads)
     payload = None if document is None else document.get("payload")
     if document is None or not isinstance(payload, dict):
         return None

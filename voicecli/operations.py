@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from voicecli import api
-from voicecli.api import Json, LogExport, Operation, Session, Webhook
+from voicecli.api import LogExport, Operation, Session, Webhook
 from voicecli.callflow import CallRequest
+from voicecli.json_values import Json
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from voicecli.untrusted import OBJECT, whole
+from voicecli.json_values import OBJECT, whole
+from voicecli.phone import is_msisdn
 
 Action = Mapping[str, object]
 """One step of a callflow, as the JSON object 8x8 takes: ``{"action": …, "params": {…}}``."""
@@ -22,7 +23,6 @@ MAX_REPETITION = 3  # of one action
 MAX_DIGITS = 25
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
 
-_MSISDN = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
 _UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 _OTHER_MEDIA = tuple(".aac .aiff .amr .flac .m4a .mov .mp4 .oga .ogg .opus .webm .wma".split())
 
@@ -218,11 +218,6 @@ def _positive(value: object, most: float = math.inf) -> int:
     """The whole number where it is one from 1 to ``most``, else 0."""
     number = whole(value) or 0
     return number if 1 <= number <= most else 0
-
-
-def is_msisdn(value: object) -> bool:
-    """Whether 8x8 takes it for a phone number: E.164, the ``+`` being optional."""
-    return isinstance(value, str) and _MSISDN.fullmatch(value) is not None
 
 
 def unspeakable(text: str) -> bool:

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 from voicecli import account, urls
 from voicecli.account import DEFAULT_VOICE
-from voicecli.callflow import caller_id
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.rules import is_msisdn
+from voicecli.phone import caller_id, is_msisdn
 
 MIN_TOKEN = 8  # characters
 MAX_DOTENV = 1 << 20  # bytes

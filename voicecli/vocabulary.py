@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from voicecli.untrusted import whole
+from voicecli.json_values import whole
 
 PORTAL = "8x8 Connect (https://connect.8x8.com)"
 SUPPORT = "your 8x8 account manager or cpaas-support@8x8.com"

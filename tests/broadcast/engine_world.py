@@ -14,10 +14,10 @@ from voicecli.async_client import AsyncClient
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
 from voicecli.callflow import CallRequest
+from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.sqlite import Store
 from voicecli.tally import Tally

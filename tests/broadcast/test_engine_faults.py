@@ -13,13 +13,13 @@ from voicecli import callflow
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.progress import Progress
 from voicecli.callflow import CallRequest, Capture
 from voicecli.calling.say_limit import SayLimit
 from voicecli.errors import ConfigurationError, VoicecliError
+from voicecli.hours import Hours
 from voicecli.sandbox import SOURCE
 from voicecli.store import sealing, unsubscribed
 

@@ -17,11 +17,11 @@ from engine_world import World, call_request, number, world_of
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.journal import PAGE, Journal, Row, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.callflow import CallRequest
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
+from voicecli.hours import Hours
 from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
 

@@ -21,7 +21,7 @@ from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
 from voicecli.listener.staying import EndRequests, Stay
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 from voicecli.tunnel.ngrok import Change

@@ -27,7 +27,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.running import Search, find_listener, running_listeners, why_nothing_comes
 from voicecli.listener.service import Plan
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.sandbox import SUBACCOUNT
 from voicecli.sandbox.delivery import Target
 

@@ -12,7 +12,7 @@ from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
 
 if TYPE_CHECKING:
-    from voicecli.broadcast.hours import Hours
+    from voicecli.hours import Hours
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
@@ -97,7 +97,7 @@ class Asked(NamedTuple):
         """None where people may be called at any time. Raises InvalidInput."""
         if self.quiet is None and not self.weekdays:
             return None
-        from voicecli.broadcast.hours import Hours, quiet_hours
+        from voicecli.hours import Hours, quiet_hours
 
         return Hours(None if self.quiet is None else quiet_hours(self.quiet), weekdays=self.weekdays)
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from voicecli import account, callflow, durations, rules
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
+from voicecli.phone import caller_id, is_msisdn
 
 
 def option(column: str) -> str | None:
@@ -84,8 +85,8 @@ def _validity(text: str) -> timedelta:
 
 
 def _source(text: str) -> str:
-    number = callflow.caller_id(text)
-    if not rules.is_msisdn(number):
+    number = caller_id(text)
+    if not is_msisdn(number):
         raise ValueError("a number in international form, such as +33199000000")
     return number
 

@@ -17,7 +17,6 @@ from voicecli import api, phone
 from voicecli.api import Session
 from voicecli.async_client import AsyncClient
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.hours import HORIZON, Hours
 from voicecli.broadcast.journal import Journal, Row, RowState, State
 from voicecli.broadcast.outcomes import Report, reached_before, report_of, reports
 from voicecli.broadcast.pacing import Pace
@@ -42,6 +41,7 @@ from voicecli.errors import (
     VoicecliError,
     as_voicecli_error,
 )
+from voicecli.hours import HORIZON, Hours
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed

@@ -16,11 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from voicecli import private_files
 from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, StoreFailed, quoted
-from voicecli.locks import Lock, is_held
+from voicecli.platforms import private_files
+from voicecli.platforms.locks import Lock, is_held
 from voicecli.store import attempts as stored_attempts
 from voicecli.store import events as stored_events
 from voicecli.store import sealing

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from voicecli import callflow, phone
 from voicecli.calling.placing import Guard, Placing
 from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Unsubscribed, VoicecliError
+from voicecli.json_values import text, whole
 from voicecli.listener.routes import Answer, failure
-from voicecli.untrusted import text, whole
 
 DEFAULT_REPETITION = 2  # the example project's
 _STATUSES = ((InvalidInput, 422), (Unsubscribed, 409), (ConfigurationError, 503), (OutcomeUnknown, 504))

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli import api
-from voicecli.api import Json, Operation
+from voicecli.api import Operation
 from voicecli.errors import Refused
+from voicecli.json_values import Json
 from voicecli.output import Column
 
 if TYPE_CHECKING:

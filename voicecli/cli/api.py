@@ -6,13 +6,14 @@ from urllib.parse import unquote
 
 import typer
 
-from voicecli import callflow, rules, untrusted
-from voicecli.api import Json, Operation
+from voicecli import callflow, json_values, rules
+from voicecli.api import Operation
 from voicecli.callflow import CallRequest
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
+from voicecli.json_values import Json
 from voicecli.output.secrets import secret_values
 from voicecli.settings import Settings
 
@@ -94,8 +95,8 @@ def _call(method: str, path: str, body: Json) -> CallRequest | None:
     actions = body.get("callflow")
     return CallRequest(
         tuple(action for action in actions if isinstance(action, dict)) if isinstance(actions, list) else (),
-        untrusted.text(body.get("clientRequestId")) or "",
-        untrusted.text(body.get("clientActionId")),
+        json_values.text(body.get("clientRequestId")) or "",
+        json_values.text(body.get("clientActionId")),
     )
 
 
@@ -120,14 +121,14 @@ def _place(
         ledger=context.ledger,
         warn=context.output.warning,
     )
-    return placing.send(request, operation, lambda answer: untrusted.text(answer.get("sessionId")))
+    return placing.send(request, operation, lambda answer: json_values.text(answer.get("sessionId")))
 
 
 def _body(context: Context, data: str) -> Json:
     """Raises InvalidInput for what is no JSON object."""
     from_elsewhere = data == "-" or data.startswith("@")
     text = context.read_text(data.removeprefix("@")) if from_elsewhere else data
-    document = untrusted.json_object(text.encode(errors="surrogatepass"))
+    document = json_values.json_object(text.encode(errors="surrogatepass"))
     if document is None:
         raise InvalidInput(
             "--data must be a JSON object.", hint='Such as \'{"type": "VSS"}\', or @FILE for one in a file.'
@@ -151,6 +152,6 @@ def _operation(method: str, path: str, body: Json | None, *, private: tuple[str,
         dict,
         body=body,
         changes=method != "GET",
-        client_request_id=untrusted.text((body or {}).get("clientRequestId")),
+        client_request_id=json_values.text((body or {}).get("clientRequestId")),
         private=private,
     )

@@ -9,12 +9,12 @@ import typer
 
 from voicecli import durations, interrupts, phone
 from voicecli.broadcast.asked import Asked
-from voicecli.broadcast.hours import Hours
 from voicecli.broadcast.plan import Checked, Plan
 from voicecli.callflow import spoken
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
+from voicecli.hours import Hours
 from voicecli.settings import Settings
 
 SHOWN = 20  # bad rows

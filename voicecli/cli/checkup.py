@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from voicecli import api, callflow, settings, untrusted
+from voicecli import api, callflow, json_values, settings
 from voicecli.api import Operation, Webhook
 from voicecli.cli import context as contexts
 from voicecli.cli import way_in
@@ -154,7 +154,7 @@ class Checkup:
         numbers = self._asked("caller ID", client, api.list_numbers())
         if numbers is None:
             return
-        known = {(untrusted.text(number.get("msisdn")) or "").lstrip("+") for number in numbers}
+        known = {(json_values.text(number.get("msisdn")) or "").lstrip("+") for number in numbers}
         if source.lstrip("+") in known:
             self._found("caller ID", State.OK, f"{source} is one of the subaccount's numbers.")
         else:

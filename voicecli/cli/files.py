@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicecli import interrupts, private_files
+from voicecli import interrupts
 from voicecli.errors import InvalidInput, OutputFailed
+from voicecli.platforms import private_files
 
 
 @dataclass(frozen=True, slots=True)

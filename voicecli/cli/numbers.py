@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from voicecli import api
-from voicecli.api import Json
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.errors import Refused
+from voicecli.json_values import Json
 from voicecli.output import Column, Record
 
 EXAMPLES = """Examples:

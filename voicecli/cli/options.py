@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import typer
 
-from voicecli import api, durations, rules, vocabulary
-from voicecli.callflow import caller_id
+from voicecli import api, durations, vocabulary
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
+from voicecli.phone import caller_id, is_msisdn
 
 MAX_ROWS = 1_000_000_000
 NEWEST = 50  # rows that are shown where nobody says how many
@@ -76,7 +76,7 @@ def webhook_types(text: str) -> tuple[str, ...]:
 def number(option: str, text: str) -> str:
     """A number as 8x8 reports it. Raises InvalidInput."""
     msisdn = f"+{caller_id(text).removeprefix('+')}"
-    if not rules.is_msisdn(msisdn):
+    if not is_msisdn(msisdn):
         raise InvalidInput(f"{option} must be a number in international form, such as +33199001234.")
     return msisdn
 

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from voicecli import api, interrupts
-from voicecli.api import Json
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.json_values import Json
 from voicecli.settings import Settings
 
 EXAMPLES = """Examples:

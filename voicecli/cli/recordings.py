@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api, untrusted, vocabulary
-from voicecli.api import Json
+from voicecli import api, json_values, vocabulary
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.errors import InvalidInput, Refused
+from voicecli.json_values import Json
 from voicecli.output import Column
 
 EXAMPLES = """Examples:
@@ -65,7 +65,7 @@ class RecordingRow:
 
     def cells(self, *, narrow: bool) -> Sequence[str]:
         status = answers.field(self.recording, "status")
-        seconds = untrusted.whole(self.recording.get("duration"))
+        seconds = json_values.whole(self.recording.get("duration"))
         started = answers.field(self.recording, "startRecordingTime")
         return (
             *([self.identifier[:8]] if narrow else [self.identifier, started]),

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from voicecli.account import AccountId
 from voicecli.events import webhook_url
+from voicecli.json_values import json_object, text
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
-from voicecli.untrusted import json_object, text
 
 if TYPE_CHECKING:
     from voicecli.listener.presence import RunningListener

@@ -21,7 +21,7 @@ from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, Voi
 from voicecli.events import webhook_url
 from voicecli.listener import health
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
 
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either

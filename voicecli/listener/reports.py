@@ -21,7 +21,7 @@ from voicecli.listener.running import ReliedUpon, Search, find_listener, silence
 from voicecli.listener.service import Plan, Service, end_task, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.listener.watching import Warned
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.threads import in_daemon_thread
 
 LOOK_EVERY = 0.05  # seconds between two looks at whether a listener is still there

@@ -23,11 +23,11 @@ from aiohttp.http import HttpProcessingError
 from voicecli import api, events, urls
 from voicecli.errors import StoreFailed
 from voicecli.events import Event, Received
+from voicecli.json_values import json_object
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
 from voicecli.store.sqlite import KeptEvent, Recorded
-from voicecli.untrusted import json_object
 from voicecli.voice_api.replies import Reply, reply_without_callflow
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from voicecli import callflow, rules, urls
 from voicecli.api import WEBHOOK_TYPES
+from voicecli.json_values import text, whole
 from voicecli.rules import Problem
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
@@ -23,7 +24,6 @@ from voicecli.sandbox.numbers import Fate, Fault, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.reading import READINGS, Reading
 from voicecli.sandbox.session import PlayedSession, unknown_voice
-from voicecli.untrusted import text, whole
 
 MAX_BODY = 1 << 17  # bytes
 KEPT_SESSIONS = 2_000  # for recordings and log exports

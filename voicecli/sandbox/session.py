@@ -13,6 +13,7 @@ from typing import cast
 
 from voicecli import vocabulary
 from voicecli.callflow import destinations
+from voicecli.json_values import json_object, text, whole
 from voicecli.rules import Action, problems
 from voicecli.sandbox import payloads
 from voicecli.sandbox.chaos import Faults
@@ -21,7 +22,6 @@ from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, Leg, fresh_id
 from voicecli.sandbox.reading import Reading, Step, steps
-from voicecli.untrusted import json_object, text, whole
 from voicecli.vocabulary import Outcome
 
 CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute

@@ -13,8 +13,8 @@ from json import dumps
 from typing import NamedTuple
 
 from voicecli.events import Event, Received
+from voicecli.json_values import whole
 from voicecli.rules import Action
-from voicecli.untrusted import whole
 from voicecli.voice_api.replies import NOTHING, Reply
 from voicecli.voice_api.timing import RINGING, longest_spoken
 

@@ -8,8 +8,8 @@ from typing import cast
 from voicecli.callflow import HANGUP
 from voicecli.errors import InvalidInput
 from voicecli.events import Event
+from voicecli.json_values import json_object, text
 from voicecli.rules import Action, hangs_up_on_question, problems
-from voicecli.untrusted import json_object, text
 
 HOW = 'It is a list of actions, or an object: {"callflow": […], "clientActionId": "…"}.'
 

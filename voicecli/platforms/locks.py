@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
-from voicecli import private_files
 from voicecli.errors import StoreFailed
+from voicecli.platforms import private_files
 
 PATIENCE = 2.0  # seconds
 

@@ -39,3 +39,6 @@ def text(value: object) -> str | None:
 def whole(value: object) -> int | None:
     """A whole number; True and False are none, though Python counts them as such."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+Json = Mapping[str, object]
