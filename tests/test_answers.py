@@ -4,18 +4,13 @@ import json
 
 import pytest
 
-from voicecli import vocabulary
-from voicecli.api import (
-    MAX_ANSWER,
-    Answer,
-    Session,
-    list_webhooks,
-    send_callflow,
-    set_webhook,
-    start_log_export,
-)
-from voicecli.callflow import voice_message
 from voicecli.errors import OutcomeUnknown, RateLimited, Refused, Unreachable
+from voicecli.voice_api import codes
+from voicecli.voice_api.messages import voice_message
+from voicecli.voice_api.operations.calls import Session, send_callflow
+from voicecli.voice_api.operations.logs import start_log_export
+from voicecli.voice_api.operations.webhooks import list_webhooks, set_webhook
+from voicecli.voice_api.wire import MAX_ANSWER, Answer
 
 PLACE = send_callflow(voice_message("+33199001234", "hi", source="+33199000000", message_id="m-1"))
 CREATED = {"sessionId": "s-1", "sessionStatus": "CREATED", "callFlowRequestId": "r-1", "statusCode": 1}
@@ -39,20 +34,20 @@ def test_a_created_session_is_read() -> None:
     assert PLACE.read(answer(200, CREATED)) == Session("s-1", "CREATED", "r-1", None)
 
 
-@pytest.mark.parametrize("code", vocabulary.STATUS_CODES.keys() - {429})
+@pytest.mark.parametrize("code", codes.STATUS_CODES.keys() - {429})
 def test_every_refusal_is_told_in_words_with_advice(code: int) -> None:
     with pytest.raises(Refused) as caught:
         PLACE.read(answer(422 if code < 0 else code, refusal(code)))
-    assert vocabulary.STATUS_CODES[code].text in caught.value.message
+    assert codes.STATUS_CODES[code].text in caught.value.message
     assert "in its own words" in caught.value.message
-    assert caught.value.hint == vocabulary.STATUS_CODES[code].advice
+    assert caught.value.hint == codes.STATUS_CODES[code].advice
     assert caught.value.status_code == code
 
 
 def test_the_advice_names_the_setting() -> None:
-    assert "EIGHT_X_EIGHT_API_KEY" in vocabulary.status_code(401).advice
-    assert "whitelisted" in vocabulary.status_code(-1014).advice
-    assert "8x8 Connect" in vocabulary.status_code(-1014).advice
+    assert "EIGHT_X_EIGHT_API_KEY" in codes.status_code(401).advice
+    assert "whitelisted" in codes.status_code(-1014).advice
+    assert "8x8 Connect" in codes.status_code(-1014).advice
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from bad_ends import NO_ANSWERS, NOT_PASSED_ON, WRONG_SETTINGS
 from conftest import DEADLINE, NUMBER, RunningSandbox, wait_until
 from raw_server import Speak, answering, document, http, read_request, server
 
-from voicecli import AsyncClient, CallRequest, Client, Session, api, voice_message
+from voicecli import AsyncClient, CallRequest, Client, Session, voice_message
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -23,17 +23,20 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.voice_api import wire
+from voicecli.voice_api.operations.calls import send_callflow
+from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks
 
 KEY = "some-key-of-20-chars"
 CREATED = document({"sessionId": "s", "sessionStatus": "CREATED", "statusCode": 1})
 
 
-def by_client(url: str, operation: api.Operation[Any], **options: Any) -> Any:
+def by_client(url: str, operation: wire.Operation[Any], **options: Any) -> Any:
     with Client(**{"api_key": KEY, "subaccount_id": "sub", "base_url": url, "retries": 0, **options}) as one:
         return one.send(operation)
 
 
-def by_async_client(url: str, operation: api.Operation[Any], **options: Any) -> Any:
+def by_async_client(url: str, operation: wire.Operation[Any], **options: Any) -> Any:
     async def send() -> Any:
         async with async_client(url, **options) as one:
             return await one.send(operation)
@@ -49,15 +52,15 @@ def message(number: str = NUMBER) -> CallRequest:
     return voice_message(number, "hi", source="+33199000000")
 
 
-def call(number: str = NUMBER) -> api.Operation[Session]:
-    return api.send_callflow(message(number))
+def call(number: str = NUMBER) -> wire.Operation[Session]:
+    return send_callflow(message(number))
 
 
 Send = Callable[..., Any]
 both = pytest.mark.parametrize("send", [by_client, by_async_client])
 
 
-def told(send: Send, url: str, operation: api.Operation[Any], **options: Any) -> tuple[object, ...]:
+def told(send: Send, url: str, operation: wire.Operation[Any], **options: Any) -> tuple[object, ...]:
     """What the caller learns of a request that has no good end."""
     with pytest.raises(VoicecliError) as caught:
         send(url, operation, **options)
@@ -79,10 +82,10 @@ def test_a_request_that_may_have_arrived_is_sent_once_and_its_outcome_unknown(
 @both
 @pytest.mark.parametrize(
     ("operation", "error"),
-    [(api.delete_webhook("VSS"), OutcomeUnknown), (api.list_webhooks(), Unreachable)],
+    [(delete_webhook("VSS"), OutcomeUnknown), (list_webhooks(), Unreachable)],
 )
 def test_nothing_is_sent_twice_behind_the_callers_back(
-    operation: api.Operation[object], error: type[VoicecliError], send: Send
+    operation: wire.Operation[object], error: type[VoicecliError], send: Send
 ) -> None:
     with server(lambda c: None) as (url, requests):
         assert told(send, url, operation, request_timeout=1)[0] is error
@@ -109,7 +112,7 @@ def test_both_clients_tell_the_same_of_the_same_number(last: str, sandbox: Runni
 def test_a_call_is_placed(send: Send, sandbox: RunningSandbox) -> None:
     request = message()
     options = {"api_key": API_KEY, "subaccount_id": SUBACCOUNT}
-    session = send(sandbox.sandbox.url, api.send_callflow(request), **options)
+    session = send(sandbox.sandbox.url, send_callflow(request), **options)
     assert session.session_status == "CREATED"
     assert len(sandbox.requested(request.client_request_id)) == 1
 
@@ -259,7 +262,7 @@ async def test_many_requests_at_once_each_get_their_own_answer(sandbox: RunningS
     async with async_client(
         sandbox.sandbox.url, api_key=API_KEY, subaccount_id=SUBACCOUNT, connections=8
     ) as client:
-        sessions = await asyncio.gather(*(client.send(api.send_callflow(one)) for one in requests))
+        sessions = await asyncio.gather(*(client.send(send_callflow(one)) for one in requests))
     theirs = {one.session_id: one.client_request_id for one in sandbox.sandbox.sessions}
     assert [theirs[session.session_id] for session in sessions] == [one.client_request_id for one in requests]
 
@@ -333,7 +336,7 @@ async def test_a_cancelled_request_is_cancelled_and_others_are_not(sandbox: Runn
     options = {"api_key": API_KEY, "subaccount_id": SUBACCOUNT, "connections": 1}
     async with async_client(sandbox.sandbox.url, **options) as client:
         request = message("+33199005041")
-        silent = asyncio.create_task(client.send(api.send_callflow(request)))
+        silent = asyncio.create_task(client.send(send_callflow(request)))
         await asyncio.to_thread(wait_until, lambda: sandbox.requested(request.client_request_id))
         silent.cancel()
         with pytest.raises(asyncio.CancelledError):

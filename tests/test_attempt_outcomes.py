@@ -9,13 +9,13 @@ import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep
 
 from voicecli.account import AccountId
-from voicecli.callflow import voice_message
 from voicecli.errors import VoicecliError
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import outcomes, retention
 from voicecli.store.attempts import FLOW_OUTLIVES, Attempts, attempts_where, sealed_flow
 from voicecli.store.outcomes import take_in_outcomes
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.messages import voice_message
 
 ACCOUNT = AccountId("https://voice.8x8.com", "some_sub")
 FLOW = ({"action": "sayAndCapture", "params": {"promptMessage": "The code is 482913"}},)

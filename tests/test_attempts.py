@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from voicecli.account import AccountId
-from voicecli.callflow import CallRequest, gist, request_from_json, voice_message
 from voicecli.clock import now
 from voicecli.errors import ConfigurationError, PlacedBefore
 from voicecli.sessions.attempts import Attempt, AttemptState
@@ -25,6 +24,8 @@ from voicecli.store.guards import Guards, Once
 from voicecli.store.keys import fingerprint
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import CallRequest, gist, request_from_json
+from voicecli.voice_api.messages import voice_message
 
 SOURCE, NUMBER = "+33199000000", "+33199001234"
 HOUR = timedelta(hours=1)

@@ -5,17 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from voicecli import phone
-from voicecli.callflow import (
-    HANGUP,
-    Action,
-    Capture,
-    audio_message,
-    call_request,
-    make_call,
-    request_from_json,
-    voice_message,
-)
 from voicecli.errors import InvalidInput
+from voicecli.voice_api.callflow import HANGUP, Action, call_request, make_call, request_from_json
+from voicecli.voice_api.messages import Capture, audio_message, voice_message
 
 TO, SOURCE = "+33199001234", "+33199000000"
 CALL = make_call(SOURCE, TO)

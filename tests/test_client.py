@@ -10,7 +10,6 @@ from conftest import NUMBER, RunningSandbox, wait_until
 from raw_server import Speak, http, server
 
 from voicecli import CallRequest, Client, account, voice_message
-from voicecli.client import MAX_WAIT
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -20,6 +19,7 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.voice_api.client import MAX_WAIT
 
 
 def message(number: str = NUMBER) -> CallRequest:

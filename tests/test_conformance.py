@@ -32,10 +32,24 @@ from raw_server import answering, http, server
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from yarl import URL
 
-from voicecli import account, api
-from voicecli.api import HttpRequest, Operation
-from voicecli.callflow import HANGUP, audio_message, call_request, make_call, voice_message
+from voicecli import account
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox, environment
+from voicecli.voice_api import wire
+from voicecli.voice_api.callflow import HANGUP, call_request, make_call
+from voicecli.voice_api.events import WEBHOOK_TYPES
+from voicecli.voice_api.messages import audio_message, voice_message
+from voicecli.voice_api.operations.calls import send_callflow
+from voicecli.voice_api.operations.logs import cancel_log_export, get_log_export, start_log_export
+from voicecli.voice_api.operations.numbers import check_number, list_numbers
+from voicecli.voice_api.operations.recordings import (
+    delete_recording_push_config,
+    get_recording_push_config,
+    list_recordings,
+    set_recording_push_config,
+)
+from voicecli.voice_api.operations.voices import list_speech_profiles
+from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks, set_webhook
+from voicecli.voice_api.wire import HttpRequest, Operation
 
 FILE = Path(__file__).resolve().parents[2] / "shared" / "8x8" / "voice_v1_api.json"
 DEADLINE = 20.0  # seconds for the sandbox to get something done that takes it a few hundredths
@@ -407,12 +421,12 @@ def operation_id(document: OpenAPI, request: HttpRequest) -> str:
 
 def message(**options: Any) -> partial[Operation[Any]]:
     return partial(
-        api.send_callflow, voice_message(NUMBER, "Order 1234 is on its way.", source=SOURCE, **options)
+        send_callflow, voice_message(NUMBER, "Order 1234 is on its way.", source=SOURCE, **options)
     )
 
 
 def flow(*steps: Mapping[str, object]) -> partial[Operation[Any]]:
-    return partial(api.send_callflow, call_request([make_call(SOURCE, NUMBER), *steps]))
+    return partial(send_callflow, call_request([make_call(SOURCE, NUMBER), *steps]))
 
 
 CAPTURE = {"promptMessage": "Press 1 to confirm.", "voiceProfile": "en-GB-Emma"}
@@ -441,13 +455,11 @@ MESSAGES: dict[str, partial[Operation[Any]]] = {
     "callflow: spelled message": message(spell_digits=True),
     "callflow: message in a voice": message(voice_profile="en-GB-Emma"),
     "callflow: message with an id": message(message_id="order-1234", valid_for=timedelta(minutes=5)),
-    "callflow: longest message": partial(api.send_callflow, voice_message(NUMBER, "a" * 3000, source=SOURCE)),
-    "callflow: message in Chinese": partial(
-        api.send_callflow, voice_message(NUMBER, "你好 🎉", source=SOURCE)
-    ),
+    "callflow: longest message": partial(send_callflow, voice_message(NUMBER, "a" * 3000, source=SOURCE)),
+    "callflow: message in Chinese": partial(send_callflow, voice_message(NUMBER, "你好 🎉", source=SOURCE)),
     **{
         f"callflow: audio {repeat} times": partial(
-            api.send_callflow,
+            send_callflow,
             audio_message(NUMBER, "https://example.com/hello.mp3", source=SOURCE, repeat=repeat),
         )
         for repeat in (1, 3, 4, 10)
@@ -456,7 +468,7 @@ MESSAGES: dict[str, partial[Operation[Any]]] = {
 CALLFLOWS: dict[str, partial[Operation[Any]]] = {
     **MESSAGES,
     "callflow: without a limit in time": partial(
-        api.send_callflow, call_request([make_call(SOURCE, NUMBER), HANGUP], valid_for=None)
+        send_callflow, call_request([make_call(SOURCE, NUMBER), HANGUP], valid_for=None)
     ),
     "callflow: hangup with empty params": flow({"action": "hangup", "params": {}}),
     "callflow: capture": flow({"action": "sayAndCapture", "params": CAPTURE}),
@@ -464,40 +476,40 @@ CALLFLOWS: dict[str, partial[Operation[Any]]] = {
     "callflow: capture in full": flow({"action": "sayAndCapture", "params": CAPTURE_IN_FULL}, HANGUP),
     "callflow: two calls bridged": flow(make_call(SOURCE, SECOND_NUMBER)),
     "callflow: recorded": partial(
-        api.send_callflow, call_request([{"action": "makeCall", "params": RECORDED}, HANGUP])
+        send_callflow, call_request([{"action": "makeCall", "params": RECORDED}, HANGUP])
     ),
 }
 SETTERS: dict[str, partial[Operation[Any]]] = {
-    **{f"set webhook {type_}": partial(api.set_webhook, type_, HOOK) for type_ in api.WEBHOOK_TYPES},
-    "set webhook with authorization": partial(api.set_webhook, "VCS", HOOK, authorization="Bearer abc"),
+    **{f"set webhook {type_}": partial(set_webhook, type_, HOOK) for type_ in WEBHOOK_TYPES},
+    "set webhook with authorization": partial(set_webhook, "VCS", HOOK, authorization="Bearer abc"),
     "set push config of S3": partial(
-        api.set_recording_push_config, protocol="S3", host="ap-southeast-2", port=443, **PUSH_CONFIG
+        set_recording_push_config, protocol="S3", host="ap-southeast-2", port=443, **PUSH_CONFIG
     ),
     "set push config of SFTP": partial(
-        api.set_recording_push_config, protocol="SFTP", host="sftp.example.com", port=22, **PUSH_CONFIG
+        set_recording_push_config, protocol="SFTP", host="sftp.example.com", port=22, **PUSH_CONFIG
     ),
-    "start export": partial(api.start_log_export),
-    "start export since": partial(api.start_log_export, since=YESTERDAY, limit=10),
-    "start export between": partial(api.start_log_export, since=YESTERDAY, until=datetime.now(UTC)),
+    "start export": partial(start_log_export),
+    "start export since": partial(start_log_export, since=YESTERDAY, limit=10),
+    "start export between": partial(start_log_export, since=YESTERDAY, until=datetime.now(UTC)),
 }
 QUESTIONS: dict[str, partial[Operation[Any]]] = {
-    "list profiles": partial(api.list_speech_profiles),
-    "list webhooks": partial(api.list_webhooks),
-    "get push config": partial(api.get_recording_push_config),
-    "list numbers": partial(api.list_numbers),
-    "check number": partial(api.check_number, SOURCE),
-    "check number without plus": partial(api.check_number, SOURCE.lstrip("+")),
+    "list profiles": partial(list_speech_profiles),
+    "list webhooks": partial(list_webhooks),
+    "get push config": partial(get_recording_push_config),
+    "list numbers": partial(list_numbers),
+    "check number": partial(check_number, SOURCE),
+    "check number without plus": partial(check_number, SOURCE.lstrip("+")),
 }
 DELETIONS: dict[str, partial[Operation[Any]]] = {
-    **{f"delete webhook {type_}": partial(api.delete_webhook, type_) for type_ in api.WEBHOOK_TYPES},
-    "delete push config": partial(api.delete_recording_push_config),
+    **{f"delete webhook {type_}": partial(delete_webhook, type_) for type_ in WEBHOOK_TYPES},
+    "delete push config": partial(delete_recording_push_config),
 }
 OF_THE_UNKNOWN: dict[str, partial[Operation[Any]]] = {
-    "404: recordings of an unknown session": partial(api.list_recordings, NOBODYS_UUID),
-    "404: unknown number": partial(api.check_number, "+6591234567"),
-    "404: longest number": partial(api.check_number, "123456789012345"),
-    "404: unknown export": partial(api.get_log_export, "nobodys"),
-    "404: cancel unknown export": partial(api.cancel_log_export, "nobodys"),
+    "404: recordings of an unknown session": partial(list_recordings, NOBODYS_UUID),
+    "404: unknown number": partial(check_number, "+6591234567"),
+    "404: longest number": partial(check_number, "123456789012345"),
+    "404: unknown export": partial(get_log_export, "nobodys"),
+    "404: cancel unknown export": partial(cancel_log_export, "nobodys"),
 }
 CLIENT = SETTERS | CALLFLOWS | QUESTIONS | DELETIONS | OF_THE_UNKNOWN
 FIRST_OF_EACH = {variant.func: variant for variant in reversed(CLIENT.values())}
@@ -507,8 +519,8 @@ def api_functions() -> set[Callable[..., Operation[Any]]]:
     """The functions of the api that make an operation, by what they say they return."""
     return {
         function
-        for name, function in inspect.getmembers(api, inspect.isfunction)
-        if function.__module__ == api.__name__
+        for name, function in inspect.getmembers(wire, inspect.isfunction)
+        if function.__module__ == wire.__name__
         and not name.startswith("_")
         and _is_operation(typing.get_type_hints(function).get("return"))
     }
@@ -647,7 +659,7 @@ async def _turned_away(recorder: Recorder) -> None:
     for function, variant in FIRST_OF_EACH.items():
         await recorder.client(f"401: {function.__name__}", variant(), 401, key="wrong")
         await recorder.client(f"404: {function.__name__}", variant(), 404, subaccount="nobody")
-    request = recorder.request(api.list_webhooks())
+    request = recorder.request(list_webhooks())
     await recorder.send("401: without a key", replace(request, headers={}), 401, conforming=False)
 
 
@@ -656,18 +668,18 @@ async def _before_anything_is_there(recorder: Recorder) -> None:
         await recorder.client(name, variant(), 404)
     for name, variant in DELETIONS.items():
         await recorder.client(f"404: {name}", variant(), 404)
-    await recorder.client("404: get push config", api.get_recording_push_config(), 404)
-    job = (await recorder.client("start export of nothing", api.start_log_export(), 202)).json["jobId"]
-    await recorder.until("empty export", api.get_log_export(job), lambda answer: answer["status"] == "empty")
+    await recorder.client("404: get push config", get_recording_push_config(), 404)
+    job = (await recorder.client("start export of nothing", start_log_export(), 202)).json["jobId"]
+    await recorder.until("empty export", get_log_export(job), lambda answer: answer["status"] == "empty")
 
 
 async def _successes(recorder: Recorder) -> None:
     for name, variant in SETTERS.items():
-        await recorder.client(name, variant(), 202 if variant.func is api.start_log_export else 200)
+        await recorder.client(name, variant(), 202 if variant.func is start_log_export else 200)
     for name, variant in (CALLFLOWS | QUESTIONS).items():
         await recorder.client(name, variant(), 200)
     session = recorder.exchanges["callflow: recorded"].json["sessionId"]
-    await recorder.until("recordings", api.list_recordings(session), lambda answer: answer["recordings"])
+    await recorder.until("recordings", list_recordings(session), lambda answer: answer["recordings"])
     await _exports(recorder)
     for name, variant in DELETIONS.items():
         await recorder.client(name, variant(), 200)
@@ -678,10 +690,10 @@ async def _exports(recorder: Recorder) -> None:
         operation = Operation(f"export {name}", "POST", "/messages/exports", dict, body={name: date})
         job = (await recorder.client(f"start export {name} a date", operation, 202)).json["jobId"]
     await recorder.until(
-        "succeeded export", api.get_log_export(job), lambda answer: answer["status"] == "succeeded"
+        "succeeded export", get_log_export(job), lambda answer: answer["status"] == "succeeded"
     )
-    await recorder.client("cancel export", api.cancel_log_export(job), 204)
-    await recorder.client("cancelled export", api.get_log_export(job), 200)
+    await recorder.client("cancel export", cancel_log_export(job), 204)
+    await recorder.client("cancelled export", get_log_export(job), 200)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicecli.csv_parts import MAX_HEADER, CsvParts
 from voicecli.errors import Unreachable
+from voicecli.voice_api.csv_parts import MAX_HEADER, CsvParts
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from raw_server import http, server
 
-from voicecli import Client, Refused, Unreachable, VoicecliError, download
+from voicecli import Client, Refused, Unreachable, VoicecliError
+from voicecli.voice_api import download
 
 KEY = "k" * 20
 FILE = b"a,b\n1,2\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from voicecli import events
-from voicecli.vocabulary import quality_words
+from voicecli.voice_api import events
+from voicecli.voice_api.codes import quality_words
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "8x8" / "payloads"
 

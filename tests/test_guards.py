@@ -9,7 +9,6 @@ import pytest
 from past import OTHER, SESSION, event, keep
 
 from voicecli.account import AccountId
-from voicecli.callflow import CallRequest, voice_message
 from voicecli.clock import in_words, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempts import AttemptState
@@ -17,6 +16,8 @@ from voicecli.store import outcomes, retention, runs
 from voicecli.store.attempts import Attempts
 from voicecli.store.guards import Guards, Once
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.messages import voice_message
 
 SOURCE, NUMBER, NUMBER_2, NUMBER_3 = "+33199000000", "+33199001234", "+33199001235", "+33199001236"
 ACCOUNT = AccountId("https://voice.8x8.com", "some_sub")

@@ -166,7 +166,7 @@ def test_floor_0_does_no_io() -> None:
         (["--version"], {"typer", "rich", "httpx", "aiohttp", "phonenumbers"}, 0),
         (
             ["call", "+33199001234", "hi"],
-            {"rich", "aiohttp", "dotenv", "pyngrok", "asyncio", "cryptography", "voicecli.events"},
+            {"rich", "aiohttp", "dotenv", "pyngrok", "asyncio", "cryptography", "voicecli.voice_api.events"},
             5,
         ),
         (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}, 0),

@@ -9,12 +9,13 @@ import pytest
 from conftest import RunningSandbox, wait_until
 from running_listener import TOKEN, RunningListener, listening
 
-from voicecli import api
-from voicecli.callflow import call_request, make_call
-from voicecli.client import Client
 from voicecli.errors import OutcomeUnknown
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sandbox.numbers import TABLE, fate
+from voicecli.voice_api.callflow import call_request, make_call
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.events import WEBHOOK_TYPES
+from voicecli.voice_api.operations.webhooks import set_webhook
 
 PREFIX = "+3319900"
 EXAMPLES = {"7DSS": "7105", "8NNN": "8123", "429N": "4291"}
@@ -60,9 +61,9 @@ def place(sandbox: RunningSandbox, number: str) -> None:
 
 def report_to(listener: RunningListener, sandbox: RunningSandbox) -> None:
     with client(sandbox) as calling:
-        for kind in api.WEBHOOK_TYPES:
+        for kind in WEBHOOK_TYPES:
             url = f"{listener.url}/api/webhooks/{kind.lower()}"
-            calling.send(api.set_webhook(kind, url, authorization=TOKEN))
+            calling.send(set_webhook(kind, url, authorization=TOKEN))
 
 
 def storm(home: Path, sandbox: RunningSandbox, *arguments: str) -> RunningListener:

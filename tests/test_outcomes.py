@@ -15,10 +15,10 @@ from conftest import DEADLINE, Finished, RunningSandbox
 from running_listener import listening, registering
 from test_results import CODES
 
-from voicecli import vocabulary
 from voicecli.sandbox.numbers import TABLE, fate
 from voicecli.sandbox.reading import Reading
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes
+from voicecli.voice_api.codes import Outcome
 
 PREFIX = "+3319900"
 EXAMPLES = {"7DSS": ("7105", "7205"), "8NNN": ("8123", "8923"), "429N": ("4291",)}
@@ -42,7 +42,7 @@ class Run:
             return 6, ""
         if theirs.refusal or theirs.too_many > 1 or self.digits == "5000":
             return 4, ""
-        words = vocabulary.OUTCOMES[theirs.outcome] if theirs.error is None else "error"
+        words = codes.OUTCOMES[theirs.outcome] if theirs.error is None else "error"
         code = CODES[theirs.outcome if theirs.error is None else Outcome.ERROR]
         if self.confirm and code == 0:
             confirmed = theirs.digits[:1] == "1"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from voicecli.callflow import HANGUP, make_call
-from voicecli.rules import Action, problems
+from voicecli.voice_api.callflow import HANGUP, make_call
+from voicecli.voice_api.rules import Action, problems
 
 TO, SOURCE = "+33199001234", "+33199000000"
 CALL = make_call(SOURCE, TO)

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from voicecli import callflow, phone
-from voicecli.callflow import HANGUP, audio_message, make_call, voice_message
+from voicecli import phone
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput
+from voicecli.voice_api import callflow
+from voicecli.voice_api.callflow import HANGUP, make_call
+from voicecli.voice_api.messages import audio_message, voice_message
 
 TO, SOURCE, AUDIO = "+33199001234", "+33199000000", "https://example.com/a.mp3"
 SAYS, PLAYS = Script(SOURCE, "Hello"), Script(SOURCE, play=AUDIO)

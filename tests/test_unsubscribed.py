@@ -10,7 +10,7 @@ from voicecli.sessions.attempts import AttemptState
 from voicecli.store import events as stored_events
 from voicecli.store import retention, unsubscribed
 from voicecli.store.sqlite import Store
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.codes import Outcome
 
 NOW = 1 << 62  # later than anything
 SOMEBODY = "+33199004321"

@@ -19,11 +19,11 @@ from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.journal import PAGE, Journal, Row, RowState, State
 from voicecli.broadcast.pacing import Pace
-from voicecli.callflow import CallRequest
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.hours import Hours
 from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
+from voicecli.voice_api.callflow import CallRequest
 
 SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"
 

@@ -16,16 +16,17 @@ from conftest import DEADLINE
 from raw_server import Speak, document, server
 
 from voicecli.account import Account
-from voicecli.callflow import CallRequest, Capture, voice_message
 from voicecli.calling import waiting as waiting_module
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.results import Ending, Result
 from voicecli.calling.waiting import Telling, Waiting
-from voicecli.client import Client
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
 from voicecli.store import events as stored_events
 from voicecli.store import sqlite
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.messages import Capture, voice_message
 
 NUMBERS = ("+33199001234", "+33199001235", "+33199001236")
 KEY = "k" * 20

@@ -25,9 +25,9 @@ from running_listener import (
     webhooks,
 )
 
-from voicecli.callflow import HANGUP
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import HANGUP
 
 NUMBER_2, CANCELED = "+33199001235", "+33199000487"
 BUSY, NO_ANSWER, PRESSES_1, PRESSES_2 = "+33199000486", "+33199000480", "+33199007103", "+33199007203"

@@ -11,8 +11,6 @@ import pytest
 from conftest import DEADLINE, NUMBER, wait_until
 
 from voicecli.account import AccountId
-from voicecli.api import Webhook
-from voicecli.callflow import Capture, voice_message
 from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
 from voicecli.listener import reports as reports_module
 from voicecli.listener.presence import Guest
@@ -25,6 +23,8 @@ from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 from voicecli.tunnel.ngrok import Change
+from voicecli.voice_api.messages import Capture, voice_message
+from voicecli.voice_api.operations.webhooks import Webhook
 
 
 class At8x8:

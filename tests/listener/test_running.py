@@ -18,7 +18,6 @@ from running_listener import free_port
 
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
-from voicecli.events import webhook_url
 from voicecli.listener import reports as reports_module
 from voicecli.listener import running as running_module
 from voicecli.listener.presence import Presence, RunningListener, running
@@ -30,6 +29,7 @@ from voicecli.listener.service import Plan
 from voicecli.platforms.locks import Lock
 from voicecli.sandbox import SUBACCOUNT
 from voicecli.sandbox.delivery import Target
+from voicecli.voice_api.events import webhook_url
 
 Lose = Callable[[dict[str, Target], str], None]
 

@@ -11,13 +11,14 @@ import pytest
 from conftest import DEADLINE
 
 from voicecli.account import AccountId
-from voicecli.callflow import CallRequest, Capture, voice_message
 from voicecli.clock import now
 from voicecli.listener import staying
 from voicecli.listener.staying import TERMINATION, UNREADABLE, EndRequests, Stay
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts, open_questions
 from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.messages import Capture, voice_message
 
 ACCOUNT, ANOTHER = AccountId("https://voice.8x8.com", "ours"), AccountId("https://voice.8x8.com", "theirs")
 INT, TERM = signal.SIGINT, signal.SIGTERM

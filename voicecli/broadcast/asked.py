@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli import api
 from voicecli.broadcast.conduct import Conduct
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
+from voicecli.voice_api import wire
 
 if TYPE_CHECKING:
     from voicecli.hours import Hours
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
     every: float = _USUAL.every
     wait: bool = False
     timeout: float = _USUAL.timeout
-    request_timeout: float = api.REQUEST_TIMEOUT
+    request_timeout: float = wire.REQUEST_TIMEOUT
 
     @classmethod
     def from_options(cls, kept: Mapping[str, object]) -> "Asked":

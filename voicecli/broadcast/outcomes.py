@@ -13,7 +13,7 @@ from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
-from voicecli.vocabulary import is_unsubscribed
+from voicecli.voice_api.codes import is_unsubscribed
 
 
 class Report(NamedTuple):

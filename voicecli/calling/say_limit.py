@@ -11,11 +11,11 @@ from hashlib import blake2b
 from pathlib import Path
 
 from voicecli.account import AccountId
-from voicecli.callflow import CallRequest
 from voicecli.errors import Refused, VoicecliError
 from voicecli.json_values import text, whole
 from voicecli.platforms import private_files
-from voicecli.rules import MAX_TEXT, Action
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.rules import MAX_TEXT, Action
 
 MAKECALL_SAY_HANGUP = 3  # actions
 BEYOND_COUNT = -1010  # some actions are provided beyond the allowed count

@@ -9,17 +9,17 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from voicecli.api import Session
-from voicecli.callflow import CallRequest
 from voicecli.calling import questions
 from voicecli.calling.placing import Placing, attempt_of
 from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
 from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
-from voicecli.events import Received
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
 from voicecli.store.sqlite import Store, is_busy
 from voicecli.threads import in_daemon_thread
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.events import Received
+from voicecli.voice_api.operations.calls import Session
 
 LOOK_EVERY = 0.1  # seconds between two looks into the store
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt

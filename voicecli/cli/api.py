@@ -6,9 +6,7 @@ from urllib.parse import unquote
 
 import typer
 
-from voicecli import callflow, json_values, rules
-from voicecli.api import Operation
-from voicecli.callflow import CallRequest
+from voicecli import json_values
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
@@ -16,9 +14,12 @@ from voicecli.errors import InvalidInput
 from voicecli.json_values import Json
 from voicecli.output.secrets import secret_values
 from voicecli.settings import Settings
+from voicecli.voice_api import callflow, rules
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
+    from voicecli.voice_api.client import Client
 
 EXAMPLES = """Examples:
   voicecli api GET /webhooks

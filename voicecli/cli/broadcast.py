@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from voicecli import api, vocabulary
 from voicecli.broadcast.asked import Asked, Said
 from voicecli.cli import context as contexts
 from voicecli.cli import options, script_options, way_in
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, quoted
+from voicecli.voice_api import codes, wire
 
 if TYPE_CHECKING:
     from typer._click import Context as ClickContext
@@ -45,11 +45,11 @@ class _SendUnlessTold(TyperGroup):
 
 DEFAULTS = Asked()
 _WORTH_ANOTHER = (
-    vocabulary.Outcome.NO_ANSWER,
-    vocabulary.Outcome.BUSY,
-    vocabulary.Outcome.CANCELED,
-    vocabulary.Outcome.FAILED,
-    vocabulary.Outcome.ERROR,
+    codes.Outcome.NO_ANSWER,
+    codes.Outcome.BUSY,
+    codes.Outcome.CANCELED,
+    codes.Outcome.FAILED,
+    codes.Outcome.ERROR,
 )
 broadcast = typer.Typer(no_args_is_help=True, cls=_SendUnlessTold)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The broadcast's, or the beginning of it.")]
@@ -206,7 +206,7 @@ def send(
             metavar="CC", help="National numbers on the list are numbers there, such as FR.", **_WHO
         ),
     ] = None,
-    request_timeout: script_options.RequestTimeout = api.REQUEST_TIMEOUT,
+    request_timeout: script_options.RequestTimeout = wire.REQUEST_TIMEOUT,
     port: way_in.Port = None,
     domain: way_in.Domain = None,
     ngrok_config: way_in.NgrokConfig = None,
@@ -288,7 +288,7 @@ def _refuse(where: str, given: Mapping[str, object]) -> None:
 
 def _outcomes(text: str | None) -> tuple[str, ...]:
     """The outcomes after which another attempt makes sense: no-answer,busy. Raises InvalidInput."""
-    names = [outcome.value for outcome in vocabulary.Outcome if outcome in _WORTH_ANOTHER]
+    names = [outcome.value for outcome in codes.Outcome if outcome in _WORTH_ANOTHER]
     words = [word for word in (text or "").split(",") if word.strip()]
     return tuple(dict.fromkeys(options.one_of(word, names, "outcome to call again after") for word in words))
 

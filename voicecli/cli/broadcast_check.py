@@ -10,12 +10,12 @@ import typer
 from voicecli import durations, interrupts, phone
 from voicecli.broadcast.asked import Asked
 from voicecli.broadcast.plan import Checked, Plan
-from voicecli.callflow import spoken
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
 from voicecli.hours import Hours
 from voicecli.settings import Settings
+from voicecli.voice_api.callflow import spoken
 
 SHOWN = 20  # bad rows
 ANSWER = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes

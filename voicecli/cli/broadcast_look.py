@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
-from voicecli import phone, vocabulary
+from voicecli import phone
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.broadcast.asked import Asked
@@ -23,6 +23,7 @@ from voicecli.output.safe import visible
 from voicecli.store import unsubscribed
 from voicecli.store.sqlite import Store
 from voicecli.tally import Tally
+from voicecli.voice_api import codes
 
 _COLUMNS = (
     Column("id", 11),
@@ -130,7 +131,7 @@ def _row(store: Store, broadcast: Broadcast) -> Record:
 
 def _bridges(bridges: Mapping[str, int]) -> Iterator[Line]:
     """What became of second legs."""
-    counts = [f"{count:,} {vocabulary.outcome_words(outcome)}" for outcome, count in bridges.items()]
+    counts = [f"{count:,} {codes.outcome_words(outcome)}" for outcome, count in bridges.items()]
     if counts:
         yield from (("", ""), (visible(f"Bridges: {', '.join(counts)}"), ""))
 

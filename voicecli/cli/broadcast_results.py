@@ -9,7 +9,6 @@ from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli import vocabulary
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.journal import Broadcast, Row, RowState
@@ -25,6 +24,7 @@ from voicecli.output import Column
 from voicecli.spreadsheets import guarded, unguarded
 from voicecli.store import keys
 from voicecli.store.sqlite import Store
+from voicecli.voice_api import codes
 
 OWN = RESULT_COLUMNS
 """Our columns. Those of the list come behind them; one that has a name of ours gets input_ before it."""
@@ -222,7 +222,7 @@ class _Line(NamedTuple):
         session = self.row["session"]
         last = (session[:8] if narrow else session) or self.row["reason"]
         if self.row["bridge"]:
-            last += f"; bridge: {vocabulary.outcome_words(self.row['bridge'])}"
+            last += f"; bridge: {codes.outcome_words(self.row['bridge'])}"
         return [*(self.row[column.name] for column in self.columns(narrow=narrow)[:-1]), last]
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
@@ -241,6 +241,6 @@ def _states(text: str | None) -> set[str]:
     """Raises InvalidInput for what is neither a state of a row nor an outcome."""
     words = [word for word in (text or "").split(",") if word.strip()]
     states = {state.value: state.name for state in RowState}
-    names = [*states.values(), *(outcome.value for outcome in vocabulary.Outcome)]
+    names = [*states.values(), *(outcome.value for outcome in codes.Outcome)]
     chosen = {options.one_of(word, names, "status or outcome") for word in words}
     return {name.lower() if name in states.values() else name for name in chosen}

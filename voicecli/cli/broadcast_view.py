@@ -13,7 +13,7 @@ from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
 from voicecli.tally import Tally
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
     from voicecli.broadcast.engine import Engine

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from voicecli import phone
 from voicecli.account import AccountId
-from voicecli.async_client import AsyncClient
 from voicecli.broadcast import contents, outcomes
 from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
@@ -35,6 +34,7 @@ from voicecli.settings import Settings
 from voicecli.store import keys, unsubscribed
 from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:
     from voicecli.listener.reports import Reports

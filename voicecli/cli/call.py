@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from voicecli import api
-from voicecli.callflow import CallRequest
 from voicecli.calling import questions
 from voicecli.calling.message import Script, refuse_beside
 from voicecli.cli import call_requests, interrupts, options, script_options, way_in
@@ -25,17 +23,20 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.settings import Settings
+from voicecli.voice_api import wire
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.operations.calls import send_callflow
 
 if TYPE_CHECKING:
-    from voicecli.api import Session
     from voicecli.calling.placing import Guard, Placing
     from voicecli.calling.results import Result
     from voicecli.calling.waiting import Waiting
-    from voicecli.client import Client
     from voicecli.listener.reports import Reports
     from voicecli.listener.service import Plan
     from voicecli.listener.staying import EndRequests
     from voicecli.store.guards import Once
+    from voicecli.voice_api.client import Client
+    from voicecli.voice_api.operations.calls import Session
 
 EXAMPLES = """Examples:
   voicecli call +33199001234 "Your account has been updated" --repeat 2
@@ -127,7 +128,7 @@ def call(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **script_options.THE_CALL)
     ] = False,
-    request_timeout: script_options.RequestTimeout = api.REQUEST_TIMEOUT,
+    request_timeout: script_options.RequestTimeout = wire.REQUEST_TIMEOUT,
     retries: Annotated[
         int,
         typer.Option(
@@ -137,7 +138,7 @@ def call(
             help="Try again what certainly did not arrive.",
             **script_options.NETWORK,
         ),
-    ] = api.RETRIES,
+    ] = wire.RETRIES,
     port: way_in.Port = None,
     domain: way_in.Domain = None,
     ngrok_config: way_in.NgrokConfig = None,
@@ -215,9 +216,7 @@ def call(
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
     if dry_run:
         for request in requests:
-            context.show(
-                settings, api.send_callflow(questions.sent(request)), reply=questions.following(request)
-            )
+            context.show(settings, send_callflow(questions.sent(request)), reply=questions.following(request))
         return ExitCode.DONE
     from voicecli.calling.placing import Guard
 

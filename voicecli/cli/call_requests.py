@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from voicecli import callflow, phone
-from voicecli.callflow import CallRequest
+from voicecli import phone
 from voicecli.calling.message import Script, refuse_beside
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
+from voicecli.voice_api import callflow
+from voicecli.voice_api.callflow import CallRequest
 
 HOW_TO_SAY = "Give it as MESSAGE, pipe it in, or use --message, --file, --play or --callflow."
 HOW_TO_CALL = 'For example: voicecli call +33199001234 "Hello"'

@@ -12,11 +12,11 @@ from voicecli.cli import filters, options
 from voicecli.cli.filters import Filters
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.errors import InvalidInput, StoreFailed
-from voicecli.events import Received
 from voicecli.output import Output
 from voicecli.output.events import EventRow
 from voicecli.store import events as stored_events
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.events import Received
 
 EXAMPLES = """Examples:
   voicecli events --since 1h --only vss

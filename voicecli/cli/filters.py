@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from voicecli import vocabulary
 from voicecli.cli import options
-from voicecli.events import Received
 from voicecli.sessions.session import Session
+from voicecli.voice_api import codes
+from voicecli.voice_api.events import Received
 
-STATUSES = sorted({status for statuses in vocabulary.STATUSES.values() for status in statuses})
+STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
 SHOWN = {"rich_help_panel": "What is shown"}
 
 Only = Annotated[

@@ -258,7 +258,7 @@ def _call_placer(settings: Settings, watch: Watch) -> "CallPlacer":
 
     @contextmanager
     def placing(guard: Guard) -> Iterator[Placing]:
-        from voicecli.client import Client
+        from voicecli.voice_api.client import Client
 
         account = contexts.account(settings)
         with Client(

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import api, interrupts
-from voicecli.api import LogExport
+from voicecli import interrupts
 from voicecli.cli import context as contexts
 from voicecli.cli import files, options
 from voicecli.cli.context import Context
-from voicecli.csv_parts import CsvParts
 from voicecli.errors import (
     Interrupted,
     InvalidInput,
@@ -26,9 +24,11 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.spreadsheets import guarded_csv
+from voicecli.voice_api.csv_parts import CsvParts
+from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get_log_export, start_log_export
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
+    from voicecli.voice_api.client import Client
 
 EXAMPLES = """Examples:
   voicecli logs export --from 24h -o calls.csv
@@ -120,7 +120,7 @@ def cancel(
     """Stop an export that is under way."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        client.send(api.cancel_log_export(_job(job)))
+        client.send(cancel_log_export(_job(job)))
     context.output.result(
         f"Export {job} is cancelled", {"jobId": job, "cancelled": True}, identifier=job, happened=True
     )
@@ -148,7 +148,7 @@ def _start(client: "Client", since: datetime | None, until: datetime | None, lim
         raise InvalidInput(
             f"--from must be before --to, and {since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}."
         )
-    return client.send(api.start_log_export(since=since, until=until, limit=limit or 0))
+    return client.send(start_log_export(since=since, until=until, limit=limit or 0))
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
     start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
     while True:
         try:
-            export = client.send(api.get_log_export(job_id))
+            export = client.send(get_log_export(job_id))
         except Unreachable as error:
             missed += 1
             if missed == MAX_MISSED:

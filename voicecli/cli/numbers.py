@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.errors import Refused
 from voicecli.json_values import Json
 from voicecli.output import Column, Record
+from voicecli.voice_api.operations.numbers import check_number, list_numbers
 
 EXAMPLES = """Examples:
   voicecli numbers
@@ -32,7 +32,7 @@ def list_(
         return
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        found = client.send(api.list_numbers())
+        found = client.send(list_numbers())
     if not found:
         context.output.note("The subaccount has no numbers.")
     kinds = [answers.field(number, "numberType") for number in found]
@@ -78,7 +78,7 @@ def check(
     context = contexts.of(ctx)
     wanted = options.number("NUMBER", number)
     with contexts.subaccount_client(context) as client:
-        found = answers.ask(client, api.check_number(wanted))
+        found = answers.ask(client, check_number(wanted))
     if found is None:
         raise Refused(
             f"{wanted} is not a number of this subaccount.",

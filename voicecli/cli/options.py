@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from voicecli import api, durations, vocabulary
+from voicecli import durations
 from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.phone import caller_id, is_msisdn
+from voicecli.voice_api import codes
+from voicecli.voice_api.events import WEBHOOK_TYPES
 
 MAX_ROWS = 1_000_000_000
 NEWEST = 50  # rows that are shown where nobody says how many
@@ -57,7 +59,7 @@ def most(limit: int | None, since: datetime | None) -> int | None:
 def one_of(text: str, names: Sequence[str], what: str) -> str:
     """The name that is meant, whatever its case and spelling. Raises InvalidInput with the nearest one."""
     name = re.sub("[ -](?=[A-Z])", "_", text.strip().upper())
-    name = str(vocabulary.outcome(name))
+    name = str(codes.outcome(name))
     if name in names:
         return name
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
@@ -67,9 +69,9 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
 
 def webhook_types(text: str) -> tuple[str, ...]:
     """Types of webhooks as people write them: vca,vss. Raises InvalidInput."""
-    types = [one_of(part, api.WEBHOOK_TYPES, "type of event") for part in text.split(",") if part.strip()]
+    types = [one_of(part, WEBHOOK_TYPES, "type of event") for part in text.split(",") if part.strip()]
     if not types:
-        raise InvalidInput("No type of event is given.", hint=f"There are: {', '.join(api.WEBHOOK_TYPES)}.")
+        raise InvalidInput("No type of event is given.", hint=f"There are: {', '.join(WEBHOOK_TYPES)}.")
     return tuple(dict.fromkeys(types))
 
 

@@ -11,12 +11,13 @@ from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from voicecli import api, interrupts, urls
-from voicecli.api import Answer
+from voicecli import interrupts, urls
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
 from voicecli.settings import Settings
+from voicecli.voice_api import wire
 from voicecli.voice_api.replies import Reply, read
+from voicecli.voice_api.wire import Answer
 
 SendToken = Annotated[
     bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is; but only encrypted.")
@@ -133,7 +134,7 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
 
     def exchange() -> Delivered:
         with httpx.Client(
-            timeout=httpx.Timeout(seconds, connect=min(api.CONNECT_TIMEOUT, seconds)),
+            timeout=httpx.Timeout(seconds, connect=min(wire.CONNECT_TIMEOUT, seconds)),
             verify=secure,
             trust_env=secure and url.hostname not in urls.LOOPBACK,  # proxies, for one
             headers=headers,
@@ -142,9 +143,9 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
                 for chunk in response.iter_raw():
                     read += chunk
-                    if len(read) > api.MAX_ANSWER:
+                    if len(read) > wire.MAX_ANSWER:
                         break
-            answer = Answer(response.status_code, {}, bytes(read), len(read) <= api.MAX_ANSWER)
+            answer = Answer(response.status_code, {}, bytes(read), len(read) <= wire.MAX_ANSWER)
             return Delivered(answer, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
@@ -171,7 +172,7 @@ def _refused(answer: Answer, *, token_sent: bool) -> Refused:
     phrase = {status.value: f" ({status.phrase})" for status in HTTPStatus}.get(answer.status, "")
     words = answer.body.decode(errors="replace").strip()
     # Whole or not at all: a secret that is cut off could not be masked any more.
-    quote = f": {words}" if 0 < len(words) <= api.MAX_QUOTE and not words.startswith("<") else ""
+    quote = f": {words}" if 0 < len(words) <= wire.MAX_QUOTE and not words.startswith("<") else ""
     hint = "The receiver's log may say why."
     match answer.status:
         case 401 | 403 if token_sent:

@@ -4,13 +4,18 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api, interrupts
+from voicecli import interrupts
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.json_values import Json
 from voicecli.settings import Settings
+from voicecli.voice_api.operations.recordings import (
+    delete_recording_push_config,
+    get_recording_push_config,
+    set_recording_push_config,
+)
 
 EXAMPLES = """Examples:
   voicecli recording-push show
@@ -33,7 +38,7 @@ def show(
     """Show where recordings go; the password is never told."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        config = answers.ask(client, api.get_recording_push_config())
+        config = answers.ask(client, get_recording_push_config())
     if config is None:
         context.output.result("Recordings are not sent anywhere", {"configured": False})
         return
@@ -75,7 +80,7 @@ def set_(
     password = _password(context, settings, from_stdin=password_stdin)
     context.output.hide(password)
     port = PORTS[kind] if port is None else port
-    operation = api.set_recording_push_config(
+    operation = set_recording_push_config(
         protocol=kind, host=host, port=port, username=username, password=password, path=path
     )
     with contexts.subaccount_client(context, settings) as client:
@@ -95,7 +100,7 @@ def delete(
     """Stop sending recordings."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        deleted = answers.ask(client, api.delete_recording_push_config())
+        deleted = answers.ask(client, delete_recording_push_config())
     if deleted is None:
         context.output.result("Recordings were not sent anywhere", {"deleted": False})
         return

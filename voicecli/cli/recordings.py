@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api, json_values, vocabulary
+from voicecli import json_values
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.errors import InvalidInput, Refused
 from voicecli.json_values import Json
 from voicecli.output import Column
+from voicecli.voice_api import codes
+from voicecli.voice_api.operations.recordings import list_recordings
 
 EXAMPLES = """Examples:
   voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11
@@ -38,7 +40,7 @@ def recordings(
             hint="It is what voicecli call prints.",
         )
     with contexts.subaccount_client(context) as client:
-        found = answers.ask(client, api.list_recordings(session))
+        found = answers.ask(client, list_recordings(session))
     if found is None:
         raise Refused(
             "There is no such session in this subaccount.",
@@ -69,7 +71,7 @@ class RecordingRow:
         started = answers.field(self.recording, "startRecordingTime")
         return (
             *([self.identifier[:8]] if narrow else [self.identifier, started]),
-            vocabulary.RECORDINGS.get(status, status),
+            codes.RECORDINGS.get(status, status),
             "" if seconds is None else f"{seconds} s",
             answers.field(self.recording, "externalFileUrl"),
         )

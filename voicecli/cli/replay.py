@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
 from voicecli.cli import context as contexts
 from voicecli.cli import options, receivers
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput, VoicecliError
-from voicecli.events import Received, receiver_url
 from voicecli.output import Column, Record
 from voicecli.store import events as stored_events
 from voicecli.store import sessions as stored_sessions
 from voicecli.store.sqlite import Store
+from voicecli.voice_api import wire
+from voicecli.voice_api.events import Received, receiver_url
 
 EXAMPLES = """Examples:
   voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
@@ -51,7 +51,7 @@ def replay(
         typer.Option(metavar="ID", help="All events of this session, in order; its beginning is enough."),
     ] = None,
     send_token: receivers.SendToken = False,
-    request_timeout: receivers.RequestTimeout = api.REQUEST_TIMEOUT,
+    request_timeout: receivers.RequestTimeout = wire.REQUEST_TIMEOUT,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,

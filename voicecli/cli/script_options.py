@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from voicecli import account, callflow, rules
+from voicecli import account
 from voicecli.cli import options
+from voicecli.voice_api import rules
+from voicecli.voice_api.messages import MAX_REPEAT
 
 THE_CALL = {"rich_help_panel": "The call"}
 OUTCOME = {"rich_help_panel": "What becomes of it"}
@@ -14,7 +16,7 @@ NETWORK = {"rich_help_panel": "The network"}
 
 Repeat = Annotated[
     int | None,
-    typer.Option("-r", "--repeat", metavar="N", min=1, max=callflow.MAX_REPEAT, help="Say it N times."),
+    typer.Option("-r", "--repeat", metavar="N", min=1, max=MAX_REPEAT, help="Say it N times."),
 ]
 Voice = Annotated[
     str | None,

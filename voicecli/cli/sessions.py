@@ -11,7 +11,7 @@ from voicecli.errors import InvalidInput
 from voicecli.output.sessions import SessionRow, timeline
 from voicecli.sessions.session import OPEN, UNKNOWN, Session
 from voicecli.store import sessions as stored_sessions
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.codes import Outcome
 
 EXAMPLES = """Examples:
   voicecli sessions --since 1h --status BUSY

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import typer
 
-from voicecli import api, rules, vocabulary
 from voicecli.cli import context as contexts
 from voicecli.cli import options, receivers
 from voicecli.errors import InvalidInput
-from voicecli.events import receiver_url
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes, rules, wire
+from voicecli.voice_api.codes import Outcome
+from voicecli.voice_api.events import WEBHOOK_TYPES, receiver_url
 
 if TYPE_CHECKING:
     from voicecli.sandbox.payloads import Json
@@ -90,7 +90,7 @@ def trigger(
         str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
     ] = None,
     send_token: receivers.SendToken = False,
-    request_timeout: receivers.RequestTimeout = api.REQUEST_TIMEOUT,
+    request_timeout: receivers.RequestTimeout = wire.REQUEST_TIMEOUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
     as_json: options.JsonFlag = False,  # noqa: ARG001
     quiet: options.QuietFlag = False,
@@ -161,11 +161,11 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
 
 
 def _kind_and_status(asked: EventOptions) -> tuple[str, str]:
-    kind = options.one_of(asked.type, api.WEBHOOK_TYPES, "type of event")
+    kind = options.one_of(asked.type, WEBHOOK_TYPES, "type of event")
     if asked.error is not None:
-        options.one_of(str(asked.error), [str(code) for code in vocabulary.SESSION_ERRORS], "errorCode")
+        options.one_of(str(asked.error), [str(code) for code in codes.SESSION_ERRORS], "errorCode")
     if asked.status is not None and kind != "VNU":
-        return kind, options.one_of(asked.status, vocabulary.STATUSES[kind], f"status of a {kind}")
+        return kind, options.one_of(asked.status, codes.STATUSES[kind], f"status of a {kind}")
     return kind, Outcome.ERROR if kind == "VSS" and asked.error is not None else DEFAULT_STATUS[kind]
 
 

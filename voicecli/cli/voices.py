@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
 from voicecli.cli import answers, options
 from voicecli.cli import context as contexts
 from voicecli.json_values import Json
 from voicecli.output import Column, Record
+from voicecli.voice_api.operations.voices import list_speech_profiles
 
 EXAMPLES = """Examples:
   voicecli voices --locale en
@@ -34,7 +34,7 @@ def voices(
     wanted_gender = "" if gender is None else options.one_of(gender, GENDERS, "gender")
     wanted_locale = "" if locale is None else _plain(locale)
     with contexts.subaccount_client(context) as client:
-        profiles = client.send(api.list_speech_profiles())
+        profiles = client.send(list_speech_profiles())
     found = [
         profile
         for profile in profiles

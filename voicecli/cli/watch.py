@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from voicecli import vocabulary
 from voicecli.cli.context import Context
 from voicecli.cli.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
 from voicecli.sessions.open_calls import OpenCalls
 from voicecli.sessions.session import Session
+from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
-    from voicecli.events import Received
     from voicecli.listener.service import Service
     from voicecli.listener.staying import Stay
     from voicecli.listener.watching import Tell
+    from voicecli.voice_api.events import Received
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
@@ -190,7 +190,7 @@ class Watch:
     def _counts(self) -> str:
         parts = [f"{len(self.calls.open):,} open"]
         for outcome, number in self.calls.outcomes.most_common():
-            parts.append(f"{number:,} {vocabulary.outcome_words(outcome)}")
+            parts.append(f"{number:,} {codes.outcome_words(outcome)}")
         return " · ".join(parts)
 
     def _stopped(self, service: "Service") -> tuple[str, Mapping[str, object]]:

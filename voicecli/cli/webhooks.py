@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
-from voicecli.api import Webhook
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.settings import Settings
+from voicecli.voice_api.events import WEBHOOK_TYPES
+from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
 
 EXAMPLES = """Examples:
   voicecli webhooks list
@@ -35,8 +35,8 @@ def list_(
     """List the subaccount's webhooks."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        found = {webhook.type: webhook for webhook in client.send(api.list_webhooks())}
-    kinds = (*api.WEBHOOK_TYPES, *sorted(found.keys() - {*api.WEBHOOK_TYPES}))
+        found = {webhook.type: webhook for webhook in client.send(list_webhooks())}
+    kinds = (*WEBHOOK_TYPES, *sorted(found.keys() - {*WEBHOOK_TYPES}))
     context.output.table(_row(kind, found.get(kind)) for kind in kinds)
 
 
@@ -82,7 +82,7 @@ def set_(
         )
     with contexts.subaccount_client(context, settings) as client:
         try:
-            client.send(api.set_webhook(kind, url, authorization=token))
+            client.send(set_webhook(kind, url, authorization=token))
         except Refused as refusal:
             registration = contexts.registration(context, settings, tell=context.output.warning)
             registration.replace(kind, url, token=token, refusal=refusal)

@@ -12,7 +12,6 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from voicecli.api import Webhook
 from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
 from voicecli.listener.presence import Guest, running
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
@@ -23,6 +22,7 @@ from voicecli.listener.staying import Stay
 from voicecli.listener.watching import Warned
 from voicecli.platforms.locks import Lock
 from voicecli.threads import in_daemon_thread
+from voicecli.voice_api.operations.webhooks import Webhook
 
 LOOK_EVERY = 0.05  # seconds between two looks at whether a listener is still there
 ASK_EVERY = 10.0  # seconds until it is asked again whether it gets what 8x8 reports

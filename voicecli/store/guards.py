@@ -9,7 +9,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from voicecli.callflow import CallRequest
 from voicecli.clock import in_words, iso, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempts import Attempt, AttemptState
@@ -21,11 +20,12 @@ from voicecli.store.events import events_of_one
 from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.runs import Run
 from voicecli.store.sqlite import Change, Store
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
-    from voicecli.rules import Action
+    from voicecli.voice_api.rules import Action
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -16,11 +16,13 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from voicecli import account, api, connection
+from voicecli import account
 from voicecli.account import Account
-from voicecli.api import Answer, HttpRequest, Operation, Session
-from voicecli.callflow import CallRequest
 from voicecli.errors import ConfigurationError
+from voicecli.voice_api import transport, wire
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.operations.calls import Session, send_callflow
+from voicecli.voice_api.wire import Answer, HttpRequest, Operation
 
 T = TypeVar("T")
 
@@ -45,11 +47,11 @@ class AsyncClient:
         api_key: str,
         subaccount_id: str,
         base_url: str = account.BASE_URL,
-        request_timeout: float = api.REQUEST_TIMEOUT,
+        request_timeout: float = wire.REQUEST_TIMEOUT,
         connections: int = 32,
     ) -> None:
         self._account = Account(api_key, subaccount_id, base_url)
-        if complaint := connection.timeout_complaint(request_timeout):
+        if complaint := transport.timeout_complaint(request_timeout):
             raise account.unfit(complaint)
         if connections < 1:
             raise account.unfit("there must be at least one connection")
@@ -62,11 +64,11 @@ class AsyncClient:
             try:
                 self._tls, self._proxy = _certificates(), _proxy(base_url)
             except (ValueError, OSError) as error:
-                raise connection.unusable_surroundings() from error
+                raise transport.unusable_surroundings() from error
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connect_timeout = min(api.CONNECT_TIMEOUT, self._request_timeout)
+        connect_timeout = min(wire.CONNECT_TIMEOUT, self._request_timeout)
         self._http = aiohttp.ClientSession(
             connector=_Connector(limit=0, keepalive_timeout=KEPT, ssl=self._tls),
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
@@ -88,15 +90,15 @@ class AsyncClient:
 
     async def call(self, request: CallRequest) -> Session:
         """Place a call. Raises what ``send`` raises."""
-        return await self.send(api.send_callflow(request))
+        return await self.send(send_callflow(request))
 
     async def send(self, operation: Operation[T]) -> T:
-        """Carry out any operation of ``voicecli.api``, in one attempt: pace and retries are the caller's.
+        """Carry out any operation of ``wire``, in one attempt: pace and retries are the caller's.
 
         Raises Refused, RateLimited, Unreachable, OutcomeUnknown or InvalidInput. A cancelled request may
         have left.
         """
-        request = connection.request(self._account, operation)
+        request = transport.request(self._account, operation)
         async with self._turns:
             if self._http is None:
                 raise ConfigurationError("The client is not open.", hint="Use it in an async with.")
@@ -114,12 +116,12 @@ class AsyncClient:
                 return await self._carry(http, request, attempt)
         except TimeoutError as error:
             if not attempt.left:
-                raise connection.unreachable(self._account, connection.reason(error)) from error
+                raise transport.unreachable(self._account, transport.reason(error)) from error
             late = "8x8's answer took longer than" if attempt.answered else "8x8 did not answer within"
             raise operation.lost(f"{late} {self._request_timeout:g} s") from error
         except Exception as error:  # noqa: BLE001 - what matters is not what it is
             if not attempt.left:
-                raise connection.unreachable(self._account, _reason(error)) from _harmless(error)
+                raise transport.unreachable(self._account, _reason(error)) from _harmless(error)
             raise operation.lost("The connection broke before 8x8 had answered") from _harmless(error)
         finally:
             _ATTEMPT.reset(token)
@@ -138,7 +140,7 @@ class AsyncClient:
             with suppress(Exception):  # an answer that breaks off is not complete, whatever broke it
                 async for chunk in response.content.iter_any():
                     body += chunk
-                    if len(body) > api.MAX_ANSWER:
+                    if len(body) > wire.MAX_ANSWER:
                         break
                 else:
                     complete = True
@@ -239,10 +241,10 @@ def _is_idle(kept: Connection) -> bool:
 def _reason(error: Exception) -> str:
     match error:
         case aiohttp.ClientHttpProxyError():
-            return connection.PROXY_REFUSED
+            return transport.PROXY_REFUSED
         case aiohttp.ClientConnectorDNSError():
-            return connection.UNKNOWN_NAME
-    return connection.reason(error)
+            return transport.UNKNOWN_NAME
+    return transport.reason(error)
 
 
 def _harmless(error: Exception) -> Exception | None:

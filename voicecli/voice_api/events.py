@@ -12,7 +12,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from voicecli import json_values, vocabulary
+from voicecli import json_values
+from voicecli.voice_api import codes
 
 Json = Mapping[str, object]
 MAX_TEXT = 1_000  # characters of one field that are read; events are kept whole
@@ -43,7 +44,7 @@ class Event:
         keep, payload, outcome = object.__setattr__, self.payload, None
         legs = _legs(payload) if self.type == "VSS" else ()
         if self.type == "VSS" and (status := _text(payload, "sessionStatus")):
-            outcome = _outcome(str(vocabulary.outcome(status)), legs)
+            outcome = _outcome(str(codes.outcome(status)), legs)
         parties = legs[0].payload if legs else payload
         keep(self, "session_id", _text(payload, "sessionId"))
         keep(self, "legs", legs)
@@ -94,7 +95,7 @@ class Event:
     def error_code(self) -> int | None:
         """The errorCode of a VSS, None where it has none."""
         details = _fields(self.payload, "errorDetails")
-        return vocabulary.code(details.get("errorCode")) if details else None
+        return codes.code(details.get("errorCode")) if details else None
 
     @property
     def error(self) -> str:
@@ -104,7 +105,7 @@ class Event:
         code = self.error_code
         if code is None:
             return _text(_fields(self.payload, "errorDetails"), "errorMsg")
-        return f"{vocabulary.session_error(code).text} ({code})"
+        return f"{codes.session_error(code).text} ({code})"
 
     @property
     def status(self) -> str:
@@ -150,7 +151,7 @@ class Leg:
     @property
     def outcome(self) -> str:
         """How it ended, in one spelling; nothing where that is not said."""
-        return str(vocabulary.outcome(_text(self.payload, "callStatus")))
+        return str(codes.outcome(_text(self.payload, "callStatus")))
 
     @property
     def ringing(self) -> float | None:
@@ -165,7 +166,7 @@ class Leg:
     @property
     def words(self) -> str:
         """How it went: ``completed, rang 6 s, talked 13 s, MOS 4.5 excellent``."""
-        parts = [vocabulary.outcome_words(_text(self.payload, "callStatus")) or "no status"]
+        parts = [codes.outcome_words(_text(self.payload, "callStatus")) or "no status"]
         if (ringing := self.ringing) is not None:
             parts.append(f"rang {ringing:.0f} s")
         if self.seconds > 0:
@@ -235,12 +236,12 @@ def _outcome(status: str, legs: Sequence[Leg]) -> str:
     was not valid, say, and then it is told whatever became of its legs.
     """
     theirs = legs[0].outcome if legs else status
-    if theirs == status or legs[0].inbound or vocabulary.is_unsubscribed(status):
+    if theirs == status or legs[0].inbound or codes.is_unsubscribed(status):
         return status
-    if status in (vocabulary.Outcome.FAILED, vocabulary.Outcome.ERROR) and theirs in vocabulary.NOT_REACHED:
+    if status in (codes.Outcome.FAILED, codes.Outcome.ERROR) and theirs in codes.NOT_REACHED:
         return theirs
-    of_the_bridge = len(legs) > 1 and (status != vocabulary.Outcome.ERROR or legs[1].outcome == status)
-    return theirs if of_the_bridge and theirs in vocabulary.OUTCOMES else status
+    of_the_bridge = len(legs) > 1 and (status != codes.Outcome.ERROR or legs[1].outcome == status)
+    return theirs if of_the_bridge and theirs in codes.OUTCOMES else status
 
 
 def _action_words(event: Event) -> str:
@@ -256,7 +257,7 @@ def _action_words(event: Event) -> str:
 
 
 def _summary_words(event: Event) -> str:
-    words = vocabulary.outcome_words(event.outcome or "")
+    words = codes.outcome_words(event.outcome or "")
     if error := event.error:
         words += f": {error}"
     for leg in event.legs[:1]:
@@ -266,11 +267,11 @@ def _summary_words(event: Event) -> str:
             words += f" after {ringing:.0f} s"
         if (mos := leg.mos) is not None:
             words += f", {_mos_words(mos)}"
-    return words if event.bridge is None else f"{words}; bridge: {vocabulary.outcome_words(event.bridge)}"
+    return words if event.bridge is None else f"{words}; bridge: {codes.outcome_words(event.bridge)}"
 
 
 def _mos_words(mos: float) -> str:
-    return f"MOS {mos:g} {vocabulary.quality_words(mos)}"
+    return f"MOS {mos:g} {codes.quality_words(mos)}"
 
 
 def _status_words(event: Event) -> str:
@@ -285,8 +286,8 @@ def _status_words(event: Event) -> str:
         "CALL_UPDATED": "bridged or changed",
         "DTMF_RECEIVED": "digits pressed",
     }.get(status, status)
-    code = vocabulary.code(event.payload.get("sipCode"))
-    return words if code is None or code == 200 else f"{words}: {vocabulary.sip_words(code)}"
+    code = codes.code(event.payload.get("sipCode"))
+    return words if code is None or code == 200 else f"{words}: {codes.sip_words(code)}"
 
 
 def _recording_words(event: Event) -> str:
@@ -352,3 +353,10 @@ def _number(source: Json, name: str) -> float | None:
     value = source.get(name)
     fine = isinstance(value, (int, float)) and value is not True and value is not False and abs(value) < 1e9
     return value if fine else None  # type: ignore[return-value]
+
+
+WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
+
+
+UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
+"""Types that 8x8's OpenAPI file has no DELETE for; it may be refused, or may work all the same."""

@@ -14,18 +14,15 @@ from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-from voicecli import json_values, vocabulary
-from voicecli.callflow import CallRequest, spoken
+from voicecli import json_values
 from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
 from voicecli.json_values import Json
+from voicecli.voice_api import codes
 
 CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
 RETRIES = 3
 MAX_ANSWER = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
-WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
-UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
-"""Types that 8x8's OpenAPI file has no DELETE for; it may be refused, or may work all the same."""
 
 # An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own
 # invention can come after the request was passed on; so can a 301 to 303, and anything from 500 up.
@@ -97,13 +94,13 @@ class Operation(Generic[T]):
         """
         document = {} if answer.status == 204 else _json_object(answer)
         succeeded = 200 <= answer.status < 300
-        status = "" if document is None else _session_status(document)
+        status = "" if document is None else session_status(document)
         if not succeeded and status == "CREATED":
             raise self.lost(f"8x8 answered with HTTP status {answer.status} and that a call was created")
         if answer.status == 429:
             raise RateLimited(
                 "8x8 refused the request: too many at once (429).",
-                hint=vocabulary.status_code(429).advice,
+                hint=codes.status_code(429).advice,
                 retry_after=_seconds(answer.headers.get("retry-after", "")),
             )
         if document is not None and status == "NOT_CREATED":
@@ -134,7 +131,7 @@ class Operation(Generic[T]):
         return OutcomeUnknown(
             f"{what_happened}: the call may have been placed.",
             hint=f"Look for clientRequestId {self.client_request_id} in the session summaries (VSS webhook) "
-            f"or in the logs of {vocabulary.PORTAL} before you call again.",
+            f"or in the logs of {codes.PORTAL} before you call again.",
             client_request_id=self.client_request_id,
         )
 
@@ -163,24 +160,24 @@ def _nature(answer: Answer) -> str:
     return "an error of its own" if _json_object(answer) is not None else "something that is not JSON"
 
 
-def _session_status(document: Json) -> str:
+def session_status(document: Json) -> str:
     """As 8x8's samples write it (NOT_CREATED); its prose has NOT CREATED. Nothing where there is none."""
-    return vocabulary.spelled(json_values.text(document.get("sessionStatus")) or "")
+    return codes.spelled(json_values.text(document.get("sessionStatus")) or "")
 
 
 def _code(document: Json) -> int | None:
     """8x8's status code, which some answers call ``code``."""
-    return vocabulary.code(document.get("statusCode", document.get("code")))
+    return codes.code(document.get("statusCode", document.get("code")))
 
 
 def _refused(answer: Answer, document: Json, private: Sequence[str], api_key: str) -> Refused:
     code = _code(document)
     if code is None or code in (0, 1):
         code = answer.status
-    if code not in vocabulary.STATUS_CODES and answer.status in vocabulary.STATUS_CODES:
-        meaning = vocabulary.status_code(answer.status)
+    if code not in codes.STATUS_CODES and answer.status in codes.STATUS_CODES:
+        meaning = codes.status_code(answer.status)
     else:
-        meaning = vocabulary.status_code(code)
+        meaning = codes.status_code(code)
     own_words = document.get("statusMessage", document.get("message"))
     # Whole or not at all: a secret that is echoed and cut off could not be masked any more.
     quotable = isinstance(own_words, str) and 0 < len(own_words) <= MAX_QUOTE
@@ -219,14 +216,14 @@ def _seconds(retry_after: str) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _str(document: Json, name: str) -> str:
+def required_text(document: Json, name: str) -> str:
     value = document[name]
     if not isinstance(value, str) or not value.strip():
         raise ValueError(name)
     return value
 
 
-def _objects(document: Json, name: str) -> tuple[Json, ...]:
+def objects(document: Json, name: str) -> tuple[Json, ...]:
     value = document[name]
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ValueError(name)
@@ -234,205 +231,3 @@ def _objects(document: Json, name: str) -> tuple[Json, ...]:
 
 
 # -- the operations ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A call that 8x8 accepted. That is all it says: what becomes of it comes by webhook."""
-
-    session_id: str
-    session_status: str
-    call_flow_request_id: str | None
-    valid_until: str | None
-    answer: Json = field(repr=False, compare=False, default_factory=dict)  # all of it, as it came
-
-
-def send_callflow(request: CallRequest) -> Operation[Session]:
-    """Place a call. Sent twice, it calls twice: there is no idempotency key."""
-
-    def session(document: Json) -> Session:
-        session_id = _str(document, "sessionId")
-        if not session_id.isprintable() or len(session_id) > 128:
-            raise ValueError("sessionId")
-        code = vocabulary.code(document.get("statusCode", 1))
-        if _session_status(document) != "CREATED" or code is None or not 0 <= code < 400:
-            raise ValueError("sessionStatus")
-        return Session(
-            session_id=session_id,
-            session_status=_str(document, "sessionStatus"),
-            call_flow_request_id=json_values.text(document.get("callFlowRequestId")),
-            valid_until=json_values.text(document.get("validUntil")),
-            answer=document,
-        )
-
-    return Operation(
-        "send callflow",
-        "POST",
-        "/callflows",
-        session,
-        body=request.body(),
-        changes=True,
-        client_request_id=request.client_request_id,
-        private=spoken(request.callflow),
-    )
-
-
-def list_speech_profiles() -> Operation[tuple[Json, ...]]:
-    """The voices: speechProfileCode, localeCode, localeDescription, gender."""
-    return Operation("speech profiles", "GET", "/speech-profiles", lambda d: _objects(d, "speechProfiles"))
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """Where 8x8 reports one type of event. The Authorization value it sends can't be read back."""
-
-    type: str
-    url: str
-    enabled: bool
-    has_authorization: bool
-
-
-def list_webhooks() -> Operation[tuple[Webhook, ...]]:
-    """Where each type of event is reported to; a type that was never set is not there."""
-    return Operation("list webhooks", "GET", "/webhooks", _webhooks)
-
-
-def set_webhook(
-    type: str,  # noqa: A002
-    url: str,
-    *,
-    authorization: str | None = None,
-    enabled: bool = True,
-) -> Operation[tuple[Webhook, ...]]:
-    """Point one type (VCA, VSS, VCS, VRU, VNU) at ``url``. ``authorization`` is the value of the
-    Authorization header that 8x8 will send.
-
-    There is one URL per type. Nowhere does 8x8 say that setting replaces it, and one page says to delete it
-    first: ``Registration`` does that where this is refused. That includes a conflict (409): of two that set
-    the same, none places a call.
-    """
-    body: dict[str, object] = {"type": type, "url": url, "enabled": enabled}
-    if authorization is not None:
-        body["httpAuthHeader"] = authorization
-    return Operation(
-        "set webhook",
-        "POST",
-        "/webhooks",
-        _webhooks,
-        body=body,
-        changes=True,
-        refusals=frozenset({409}),
-    )
-
-
-def delete_webhook(type: str) -> Operation[Json]:  # noqa: A002
-    """Stop reporting one type. Refused (404) where it was not set; perhaps for UNDELETABLE_WEBHOOKS, too."""
-    return Operation("delete webhook", "DELETE", f"/webhooks/{quote(type, safe='')}", dict, changes=True)
-
-
-def _webhooks(document: Json) -> tuple[Webhook, ...]:
-    return tuple(
-        Webhook(
-            type=_str(item, "type"),
-            url=_str(item, "url"),
-            enabled=item.get("enabled") is not False,
-            has_authorization=item.get("httpAuthHeaderAvailable") is True,
-        )
-        for item in _objects(document, "webhooks")
-    )
-
-
-def get_recording_push_config() -> Operation[Json]:
-    """Where recordings go; the answer says ``passwordSet``, never the password."""
-    return Operation("recording push config", "GET", "/recording-push-config", dict)
-
-
-def set_recording_push_config(
-    *, protocol: str, host: str, port: int, username: str, password: str, path: str
-) -> Operation[Json]:
-    """``protocol`` is S3 (with the region as ``host``) or SFTP."""
-    body = {
-        "protocol": protocol,
-        "host": host,
-        "port": port,
-        "username": username,
-        "password": password,
-        "path": path,
-    }
-    return Operation(
-        "set recording push config",
-        "POST",
-        "/recording-push-config",
-        dict,
-        body=body,
-        changes=True,
-        private=(password,),
-    )
-
-
-def delete_recording_push_config() -> Operation[Json]:
-    """Stop sending recordings. Refused (404) where nothing was set."""
-    return Operation("delete recording push config", "DELETE", "/recording-push-config", dict, changes=True)
-
-
-def list_recordings(session_id: str) -> Operation[tuple[Json, ...]]:
-    """The recordings of a session; ``duration`` is in seconds, ``status`` for example UPLOAD_COMPLETED."""
-    path = f"/recordings/{quote(session_id, safe='')}"
-    return Operation("recordings", "GET", path, lambda d: _objects(d, "recordings"))
-
-
-def list_numbers() -> Operation[tuple[Json, ...]]:
-    """The subaccount's virtual numbers with their health."""
-    return Operation("virtual numbers", "GET", "/numbers", lambda d: _objects(d, "numbers"))
-
-
-def check_number(number: str) -> Operation[Json]:
-    """One virtual number: referenceId, msisdn, countryCode. Refused (404) for one of somebody else's."""
-
-    def payload(document: Json) -> Json:
-        value = document["payload"]
-        if not isinstance(value, dict):
-            raise TypeError("payload")
-        return value
-
-    return Operation("check number", "GET", f"/numbers/{quote(number.lstrip('+'), safe='')}", payload)
-
-
-@dataclass(frozen=True, slots=True)
-class LogExport:
-    """``status``: queued, running, succeeded, failed, cancelled, empty or error; ``links`` lead to CSVs."""
-
-    status: str
-    links: tuple[str, ...]
-    expires: str | None
-
-
-def start_log_export(
-    *, since: datetime | None = None, until: datetime | None = None, limit: int = 0
-) -> Operation[str]:
-    """Start collecting the log of calls; the result is the job's id. ``limit`` 0 means all."""
-    body: dict[str, object] = {"limit": limit}
-    for name, moment in (("from", since), ("to", until)):
-        if moment is not None:
-            body[name] = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return Operation(
-        "start log export", "POST", "/messages/exports", lambda d: _str(d, "jobId"), body=body, changes=True
-    )
-
-
-def get_log_export(job_id: str) -> Operation[LogExport]:
-    """How a job stands. Refused (404) for a job that there is not."""
-
-    def export(document: Json) -> LogExport:
-        links = document.get("data") or []
-        if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
-            raise TypeError("data")
-        return LogExport(_str(document, "status"), tuple(links), json_values.text(document.get("expires")))
-
-    return Operation("log export", "GET", f"/messages/exports/{quote(job_id, safe='')}", export)
-
-
-def cancel_log_export(job_id: str) -> Operation[None]:
-    """Stop a job. Refused (404) for a job that there is not."""
-    path = f"/messages/exports/{quote(job_id, safe='')}"
-    return Operation("cancel log export", "DELETE", path, lambda _document: None, changes=True)

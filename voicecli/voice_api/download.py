@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import httpx
 
-from voicecli import api, urls
+from voicecli import urls
 from voicecli.errors import Refused, Unreachable, VoicecliError
+from voicecli.voice_api import wire
 
 MAX_REDIRECTS = 5
 PIECE = 1 << 16  # bytes
@@ -28,7 +29,7 @@ def pieces(http: httpx.Client, link: str, *, base_url: str, api_key: str) -> Ite
             headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
             if _origin(url) == _origin(api_url):
                 headers["Authorization"] = f"Bearer {api_key}"
-            timeout = httpx.Timeout(STALLED, connect=api.CONNECT_TIMEOUT)
+            timeout = httpx.Timeout(STALLED, connect=wire.CONNECT_TIMEOUT)
             with http.stream(
                 "GET", url, headers=headers, follow_redirects=False, timeout=timeout
             ) as response:

@@ -14,9 +14,8 @@ from typing import Self, TypeVar
 
 import httpx
 
-from voicecli import account, api, connection, interrupts
+from voicecli import account, interrupts
 from voicecli.account import Account
-from voicecli.api import Answer, HttpRequest, Operation
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -25,7 +24,9 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
-from voicecli.operations import Operations
+from voicecli.voice_api import transport, wire
+from voicecli.voice_api.methods import Operations
+from voicecli.voice_api.wire import Answer, HttpRequest, Operation
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ OnRetry = Callable[[str, float], None]
 class Client(Operations):
     """A way to one subaccount of 8x8's Voice API; close it, or use it in a ``with``.
 
-    It has a method for each of the 14 operations; ``send`` carries out those of ``voicecli.api``.
+    It has a method for each of the 14 operations; ``send`` carries out those of ``voicecli.voice_api.wire``.
 
     ``request_timeout`` is in seconds. ``retries`` is how often a request is tried again that provably
     never happened: no connection, no name, no TLS, or HTTP 429 (after its Retry-After). A request that
@@ -53,8 +54,8 @@ class Client(Operations):
         api_key: str,
         subaccount_id: str,
         base_url: str = account.BASE_URL,
-        request_timeout: float = api.REQUEST_TIMEOUT,
-        retries: int = api.RETRIES,
+        request_timeout: float = wire.REQUEST_TIMEOUT,
+        retries: int = wire.RETRIES,
         on_retry: OnRetry | None = None,
         trace: Callable[[str], None] | None = None,
     ) -> None:
@@ -64,7 +65,7 @@ class Client(Operations):
         """How far the clock at the other end was ahead of this machine's, to the second, at the last answer;
         None as long as no answer told its time."""
         self._account = Account(api_key, subaccount_id, base_url)
-        if complaint := connection.timeout_complaint(request_timeout):
+        if complaint := transport.timeout_complaint(request_timeout):
             raise account.unfit(complaint)
         if retries < 0:
             raise account.unfit("retries are out of range")
@@ -76,7 +77,7 @@ class Client(Operations):
         self._trace = trace
         try:
             self._http = httpx.Client(
-                timeout=httpx.Timeout(request_timeout, connect=min(api.CONNECT_TIMEOUT, request_timeout)),
+                timeout=httpx.Timeout(request_timeout, connect=min(wire.CONNECT_TIMEOUT, request_timeout)),
                 # A connection for each request: one that was kept may be half dead, and a request lost on it
                 # would be an unknown outcome.
                 limits=httpx.Limits(max_keepalive_connections=0),
@@ -84,7 +85,7 @@ class Client(Operations):
                 trust_env=self._account.secure,
             )
         except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
-            raise connection.unusable_surroundings() from error
+            raise transport.unusable_surroundings() from error
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +112,7 @@ class Client(Operations):
 
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
-        return connection.request(self._account, operation)
+        return transport.request(self._account, operation)
 
     def send(
         self,
@@ -120,7 +121,7 @@ class Client(Operations):
         took_place: Callable[[], bool] | None = None,
         retries: int | None = None,
     ) -> T:
-        """Carry out any operation of ``voicecli.api``. After a 429, ``took_place`` says whether 8x8 is known
+        """Carry out any operation of ``wire``. After a 429, ``took_place`` says whether 8x8 is known
         to have carried it out all the same: then it is not sent again. ``retries`` goes before the client's.
         Raises Refused, RateLimited, Unreachable, OutcomeUnknown or InvalidInput."""
         retries = self._retries if retries is None else retries
@@ -173,7 +174,7 @@ class Client(Operations):
                 if self._is_stopped:
                     raise Unreachable("The request was stopped before it left.") from error
                 if attempt == retries:
-                    raise connection.unreachable(self._account, str(error)) from error.__cause__
+                    raise transport.unreachable(self._account, str(error)) from error.__cause__
                 reason = f"8x8 could not be reached ({error})"
             if self._on_retry is not None:
                 self._on_retry(reason, pause)
@@ -188,7 +189,7 @@ class Client(Operations):
     def download(self, link: str) -> Iterator[bytes]:
         """A file that an answer links to, in pieces. The link may lead anywhere; the API key goes along only
         to the API itself. Raises Refused, where the link leads nowhere (any more), or Unreachable."""
-        from voicecli import download
+        from voicecli.voice_api import download
 
         account = self._account
         pieces = download.pieces(self._http, link, base_url=account.base_url, api_key=account.api_key)
@@ -240,7 +241,7 @@ class Client(Operations):
             with suppress(httpx.HTTPError):
                 for chunk in response.iter_raw():
                     body += chunk
-                    if len(body) > api.MAX_ANSWER:
+                    if len(body) > wire.MAX_ANSWER:
                         break
                 else:
                     complete = True
@@ -336,4 +337,4 @@ class _NeverLeft(Exception):
 
 
 def _reason(error: Exception) -> str:
-    return connection.PROXY_REFUSED if isinstance(error, httpx.ProxyError) else connection.reason(error)
+    return transport.PROXY_REFUSED if isinstance(error, httpx.ProxyError) else transport.reason(error)

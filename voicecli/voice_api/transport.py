@@ -6,8 +6,8 @@ import ssl
 from typing import TypeVar
 
 from voicecli.account import Account
-from voicecli.api import HttpRequest, Operation
 from voicecli.errors import ConfigurationError, Unreachable
+from voicecli.voice_api.wire import HttpRequest, Operation
 
 T = TypeVar("T")
 

@@ -4,10 +4,13 @@ from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import TypeVar
 
-from voicecli import api
-from voicecli.api import LogExport, Operation, Session, Webhook
-from voicecli.callflow import CallRequest
 from voicecli.json_values import Json
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.operations import logs, numbers, recordings, voices, webhooks
+from voicecli.voice_api.operations.calls import Session, send_callflow
+from voicecli.voice_api.operations.logs import LogExport
+from voicecli.voice_api.operations.webhooks import Webhook
+from voicecli.voice_api.wire import Operation
 
 T = TypeVar("T")
 
@@ -25,15 +28,15 @@ class Operations(ABC):
         Raises Refused, RateLimited or Unreachable, where no call was placed, and OutcomeUnknown, where one
         may have been.
         """
-        return self.send(api.send_callflow(request))
+        return self.send(send_callflow(request))
 
     def list_speech_profiles(self) -> tuple[Json, ...]:
         """The voices, with 8x8's fields: speechProfileCode, localeCode, localeDescription, gender."""
-        return self.send(api.list_speech_profiles())
+        return self.send(voices.list_speech_profiles())
 
     def list_webhooks(self) -> tuple[Webhook, ...]:
         """Where each type of event is reported to; a type that was never set is not there."""
-        return self.send(api.list_webhooks())
+        return self.send(webhooks.list_webhooks())
 
     def set_webhook(
         self,
@@ -44,52 +47,52 @@ class Operations(ABC):
         enabled: bool = True,
     ) -> tuple[Webhook, ...]:
         """Report one type of event to ``url``, in place of where it went; the result is all that is set."""
-        return self.send(api.set_webhook(type, url, authorization=authorization, enabled=enabled))
+        return self.send(webhooks.set_webhook(type, url, authorization=authorization, enabled=enabled))
 
     def delete_webhook(self, type: str) -> Json:  # noqa: A002
         """Stop reporting one type of event. Refused (404) where it was not set."""
-        return self.send(api.delete_webhook(type))
+        return self.send(webhooks.delete_webhook(type))
 
     def get_recording_push_config(self) -> Json:
         """Where recordings go. Refused (404) where nothing was set."""
-        return self.send(api.get_recording_push_config())
+        return self.send(recordings.get_recording_push_config())
 
     def set_recording_push_config(
         self, *, protocol: str, host: str, port: int, username: str, password: str, path: str
     ) -> Json:
         """Send recordings to an SFTP server, or to S3 (with the region as ``host``)."""
         return self.send(
-            api.set_recording_push_config(
+            recordings.set_recording_push_config(
                 protocol=protocol, host=host, port=port, username=username, password=password, path=path
             )
         )
 
     def delete_recording_push_config(self) -> Json:
         """Stop sending recordings. Refused (404) where nothing was set."""
-        return self.send(api.delete_recording_push_config())
+        return self.send(recordings.delete_recording_push_config())
 
     def list_recordings(self, session_id: str) -> tuple[Json, ...]:
         """The recordings of a session, with 8x8's fields; ``duration`` is in seconds."""
-        return self.send(api.list_recordings(session_id))
+        return self.send(recordings.list_recordings(session_id))
 
     def list_numbers(self) -> tuple[Json, ...]:
         """The subaccount's virtual numbers and their health, with 8x8's fields."""
-        return self.send(api.list_numbers())
+        return self.send(numbers.list_numbers())
 
     def check_number(self, number: str) -> Json:
         """One virtual number. Refused (404) for one that is not the subaccount's."""
-        return self.send(api.check_number(number))
+        return self.send(numbers.check_number(number))
 
     def start_log_export(
         self, *, since: datetime | None = None, until: datetime | None = None, limit: int = 0
     ) -> str:
         """Start collecting the log of calls; the result is the job's id. ``limit`` 0 means all."""
-        return self.send(api.start_log_export(since=since, until=until, limit=limit))
+        return self.send(logs.start_log_export(since=since, until=until, limit=limit))
 
     def get_log_export(self, job_id: str) -> LogExport:
         """How a job stands, and when it has succeeded, the links to its files."""
-        return self.send(api.get_log_export(job_id))
+        return self.send(logs.get_log_export(job_id))
 
     def cancel_log_export(self, job_id: str) -> None:
         """Stop a job. Refused (404) for a job that there is not."""
-        self.send(api.cancel_log_export(job_id))
+        self.send(logs.cancel_log_export(job_id))
