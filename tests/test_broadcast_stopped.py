@@ -22,9 +22,9 @@ from voicecli.broadcast import engine as engines
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.journal import Row, RowState
 from voicecli.errors import StoreBusy
+from voicecli.sessions.counts import Tally
 from voicecli.store import unsubscribed
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
 
 RATE = 20  # calls per second, of each and of both together
 WATCHED = 1.0  # seconds that the second one is watched while the first is stopped

@@ -2,7 +2,7 @@
 
 import json
 
-from voicecli.tally import MAX_KINDS, Tally
+from voicecli.sessions.counts import MAX_KINDS, Tally
 
 
 def test_what_is_left_is_what_nobody_decided() -> None:

@@ -16,8 +16,8 @@ from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
 from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sessions.counts import Tally
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import voice_message

@@ -21,8 +21,8 @@ from voicecli.broadcast.journal import PAGE, Journal, Row, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.hours import Hours
+from voicecli.sessions.counts import Tally
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
 from voicecli.voice_api.callflow import CallRequest
 
 SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"

@@ -16,7 +16,7 @@ from voicecli.cli.broadcast_view import View
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Refused
-from voicecli.tally import Tally
+from voicecli.sessions.counts import Tally
 
 ALWAYS_TOO_MANY = "+33199004290"
 ONE_BY_ONE = Conduct(concurrency=1)

@@ -40,10 +40,10 @@ from voicecli.errors import (
 )
 from voicecli.hours import HORIZON, Hours
 from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.counts import Tally
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
-from voicecli.tally import Tally
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest, destinations
 from voicecli.voice_api.operations.calls import Session, send_callflow

@@ -20,9 +20,9 @@ from voicecli.output.broadcast import summary
 from voicecli.output.events import moment
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
+from voicecli.sessions.counts import Tally
 from voicecli.store import unsubscribed
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
 from voicecli.voice_api import codes
 
 _COLUMNS = (

@@ -12,7 +12,7 @@ from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, Sto
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
-from voicecli.tally import Tally
+from voicecli.sessions.counts import Tally
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:

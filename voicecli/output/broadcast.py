@@ -7,7 +7,7 @@ from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
-from voicecli.tally import OTHERS, Tally
+from voicecli.sessions.counts import OTHERS, Tally
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
