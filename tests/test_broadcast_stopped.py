@@ -20,10 +20,10 @@ from engine_world import World, number
 
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import Row, RowState
 from voicecli.errors import StoreBusy
 from voicecli.sessions.counts import Tally
 from voicecli.store import unsubscribed
+from voicecli.store.broadcasts import Row, RowState
 from voicecli.store.sqlite import Store
 
 RATE = 20  # calls per second, of each and of both together

@@ -10,8 +10,8 @@ import pytest
 from conftest import NUMBER, RunningSandbox
 from test_damaged_store import voicecli
 
-from voicecli.cli.files import replace, target
 from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.output.files import replace, target
 from voicecli.platforms import private_files
 from voicecli.platforms.locks import Lock
 from voicecli.store import keys

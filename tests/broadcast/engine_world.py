@@ -9,14 +9,14 @@ from conftest import DEADLINE, RunningSandbox
 from past import event, keep
 
 from voicecli.account import AccountId
-from voicecli.broadcast import journal as journals
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
 from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Tally
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.journal import Journal, create
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest
@@ -37,7 +37,7 @@ class World:
         self.url = sandbox.sandbox.url  # of whom is called
         self.pace = Pace(home / "pace", None)
         self.request_timeout = 0.5  # seconds
-        self.journal = journals.create(
+        self.journal = create(
             self.store,
             account=AccountId(sandbox.sandbox.url, SUBACCOUNT),
             file="",

@@ -12,7 +12,6 @@ from engine_world import World, number, world_of
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.progress import Progress
 from voicecli.calling.say_limit import SayLimit
@@ -20,6 +19,8 @@ from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.hours import Hours
 from voicecli.sandbox import SOURCE
 from voicecli.store import sealing, unsubscribed
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.journal import Journal
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
 

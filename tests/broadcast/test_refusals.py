@@ -11,12 +11,12 @@ from raw_server import answering, http, server
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.journal import Row, RowState, State
 from voicecli.cli.broadcast_view import View
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Refused
 from voicecli.sessions.counts import Tally
+from voicecli.store.broadcasts import Row, RowState, State
 
 ALWAYS_TOO_MANY = "+33199004290"
 ONE_BY_ONE = Conduct(concurrency=1)

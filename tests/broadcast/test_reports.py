@@ -9,11 +9,12 @@ from past import event, keep
 
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.sessions import pending
 from voicecli.sessions.counts import Tally
 from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.journal import Journal
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
 

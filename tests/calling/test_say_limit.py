@@ -9,8 +9,8 @@ from conftest import NUMBER, Program, RunningSandbox
 from engine_world import World, number
 
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import RowState
 from voicecli.calling.say_limit import in_one_say
+from voicecli.store.broadcasts import RowState
 from voicecli.voice_api.callflow import HANGUP, Action, CallRequest, call_request, make_call
 from voicecli.voice_api.messages import voice_message
 

@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 
 from voicecli import phone
 from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import Journal, Row, RowState, State
 from voicecli.broadcast.outcomes import Report, reached_before, report_of, reports
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
@@ -44,6 +43,8 @@ from voicecli.sessions.counts import Tally
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
+from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.journal import Journal
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest, destinations
 from voicecli.voice_api.operations.calls import Session, send_callflow

@@ -342,8 +342,8 @@ def resume(
     Nobody is called twice: a row that was on its way when it was interrupted is unknown, and only called
     again with --retry-unknown. The list is read again, and must not have changed.
     """
-    from voicecli.broadcast.journal import RowState
     from voicecli.cli import broadcasting
+    from voicecli.store.broadcasts import RowState
 
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
     seconds = None if timeout is None else timeout.total_seconds()

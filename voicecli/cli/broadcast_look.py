@@ -5,10 +5,8 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from voicecli import phone
-from voicecli.broadcast import journal as journals
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.broadcast.asked import Asked
-from voicecli.broadcast.journal import Broadcast, Journal, State
 from voicecli.broadcast.progress import Progress
 from voicecli.cli import context as contexts
 from voicecli.cli.broadcast_view import commands, in_lines
@@ -21,7 +19,10 @@ from voicecli.output.events import moment
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
 from voicecli.sessions.counts import Tally
-from voicecli.store import unsubscribed
+from voicecli.store import broadcasts as journals
+from voicecli.store import journal, unsubscribed
+from voicecli.store.broadcasts import Broadcast, State
+from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 from voicecli.voice_api import codes
 
@@ -53,7 +54,7 @@ def show(context: Context, beginning: str) -> None:
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {begun}, {how}"
-        bridges = journals.bridges(store, broadcast)
+        bridges = journal.bridges(store, broadcast)
         lines = [(head, "bold"), *summary(figures), *_bridges(bridges), *in_lines(left)]
         data = {
             **_data(broadcast, how),

@@ -9,20 +9,20 @@ from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
-from voicecli.broadcast.journal import Broadcast, Row, RowState
 from voicecli.broadcast.recipients import Recipients
 from voicecli.broadcast.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
 from voicecli.cli import context as contexts
-from voicecli.cli import files, options
+from voicecli.cli import options
 from voicecli.cli.broadcast_look import settle_if_idle
 from voicecli.cli.broadcast_view import row_data
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, quoted
-from voicecli.output import Column
+from voicecli.output import Column, files
 from voicecli.spreadsheets import guarded, unguarded
-from voicecli.store import keys
+from voicecli.store import broadcasts as journals
+from voicecli.store import journal, keys
+from voicecli.store.broadcasts import Broadcast, Row, RowState
 from voicecli.store.sqlite import Store
 from voicecli.voice_api import codes
 
@@ -136,7 +136,7 @@ def _named(column: str) -> str:
 def _from_journal(
     store: Store, broadcast: Broadcast, recipients: Recipients | None, names: Sequence[str]
 ) -> Iterator[Cells]:
-    for row in journals.rows(store, broadcast):
+    for row in journal.rows(store, broadcast):
         cells = own_cells(row)
         if recipients is not None:
             cells.update(zip(names, recipients.at(row.line).values, strict=False))

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from voicecli.broadcast.journal import Broadcast, Journal, Row
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, StoreFailed
@@ -13,6 +12,8 @@ from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
 from voicecli.sessions.counts import Tally
+from voicecli.store.broadcasts import Broadcast, Row
+from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from voicecli import phone
 from voicecli.account import AccountId
 from voicecli.broadcast import contents, outcomes
-from voicecli.broadcast import journal as journals
 from voicecli.broadcast import recipients as lists
 from voicecli.broadcast.asked import Asked, Said
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.journal import Broadcast, Journal, RowState, State
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
 from voicecli.calling.message import refuse_beside
@@ -31,7 +29,10 @@ from voicecli.cli.way_in import WayIn, listening_plan
 from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed, VoicecliError, quoted
 from voicecli.listener.staying import EndRequests
 from voicecli.settings import Settings
+from voicecli.store import broadcasts as journals
 from voicecli.store import keys, unsubscribed
+from voicecli.store.broadcasts import Broadcast, RowState, State
+from voicecli.store.journal import Journal, create
 from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.async_client import AsyncClient
@@ -137,7 +138,7 @@ def send(
             )
         _see_that_it_is_wanted(context, settings, plan, checked, wishes)
         journals.sweep(store)
-        journal = journals.create(
+        journal = create(
             store,
             **of,
             file="" if people == "-" else str(Path(people).resolve()),

@@ -12,7 +12,7 @@ import typer
 
 from voicecli import interrupts
 from voicecli.cli import context as contexts
-from voicecli.cli import files, options
+from voicecli.cli import options
 from voicecli.cli.context import Context
 from voicecli.errors import (
     Interrupted,
@@ -23,6 +23,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
+from voicecli.output import files
 from voicecli.spreadsheets import guarded_csv
 from voicecli.voice_api.csv_parts import CsvParts
 from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get_log_export, start_log_export
