@@ -27,8 +27,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicecli.broadcast.lists.recipients import Recipients, read
 from voicecli.broadcast.plan import Plan
-from voicecli.broadcast.recipients import Recipients, read
 from voicecli.calling.message import Script
 from voicecli.sandbox import environment
 from voicecli.sandbox.numbers import Fate, fate

@@ -19,7 +19,7 @@ from conftest import RunningSandbox, wait_until
 from engine_world import World, number
 
 from voicecli.broadcast import engine as engines
-from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.policy import Conduct
 from voicecli.errors import StoreBusy
 from voicecli.sessions.counts import Tally
 from voicecli.store import unsubscribed

@@ -9,9 +9,9 @@ from conftest import DEADLINE, RunningSandbox
 from past import event, keep
 
 from voicecli.account import AccountId
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
+from voicecli.broadcast.policy import Conduct
 from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Tally

@@ -10,9 +10,9 @@ from conftest import DEADLINE
 from engine_world import World, number, world_of
 
 from voicecli.broadcast import engine as engines
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
+from voicecli.broadcast.policy import Conduct
 from voicecli.broadcast.progress import Progress
 from voicecli.calling.say_limit import SayLimit
 from voicecli.errors import ConfigurationError, VoicecliError

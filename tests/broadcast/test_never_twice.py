@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from engine_world import World, call_request, number, world_of
 
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
+from voicecli.broadcast.policy import Conduct
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.hours import Hours
 from voicecli.sessions.counts import Tally

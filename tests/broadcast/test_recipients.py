@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from voicecli.broadcast.recipients import Recipients, column, read
+from voicecli.broadcast.lists.recipients import Recipients, column, read
 from voicecli.errors import InvalidInput
 
 many = settings(max_examples=200, deadline=None)

@@ -9,8 +9,8 @@ from engine_world import World, number, world_of
 from raw_server import answering, http, server
 
 from voicecli.broadcast import engine as engines
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.policy import Conduct
 from voicecli.cli.broadcast_view import View
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode

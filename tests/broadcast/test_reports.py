@@ -8,7 +8,7 @@ from engine_world import World, number, world_of
 from past import event, keep
 
 from voicecli.broadcast import outcomes
-from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.policy import Conduct
 from voicecli.sessions import pending
 from voicecli.sessions.counts import Tally
 from voicecli.store import sqlite

@@ -8,7 +8,7 @@ import pytest
 from conftest import NUMBER, Program, RunningSandbox
 from engine_world import World, number
 
-from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.policy import Conduct
 from voicecli.calling.say_limit import in_one_say
 from voicecli.store.broadcasts import RowState
 from voicecli.voice_api.callflow import HANGUP, Action, CallRequest, call_request, make_call

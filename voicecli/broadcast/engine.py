@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from voicecli import phone
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.outcomes import Report, reached_before, report_of, reports
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
+from voicecli.broadcast.policy import Conduct
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue, Zones
 from voicecli.calling import questions

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.policy import Conduct
 from voicecli.clock import now
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at

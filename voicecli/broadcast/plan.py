@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
-from voicecli.broadcast.recipients import Recipients, Record, column
+from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
 from voicecli.calling.message import ANYBODY, Script, refuse_beside
 from voicecli.errors import InvalidInput

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voicecli import interrupts
 from voicecli.broadcast import outcomes
-from voicecli.broadcast.asked import Asked
+from voicecli.broadcast.options import Asked
 from voicecli.errors import InUse, InvalidInput
 from voicecli.store import broadcasts as journals
 from voicecli.store import retention as stored

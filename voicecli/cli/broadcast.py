@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from voicecli.broadcast.asked import Asked, Said
+from voicecli.broadcast.options import Asked, Said
 from voicecli.cli import context as contexts
 from voicecli.cli import options, script_options, way_in
 from voicecli.cli.exit_codes import ExitCode

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import typer
 
 from voicecli import durations, interrupts, phone
-from voicecli.broadcast.asked import Asked
+from voicecli.broadcast.options import Asked
 from voicecli.broadcast.plan import Checked, Plan
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from voicecli import phone
 from voicecli.broadcast import retention as broadcast_retention
-from voicecli.broadcast.asked import Asked
+from voicecli.broadcast.options import Asked
 from voicecli.broadcast.progress import Progress
 from voicecli.cli import context as contexts
 from voicecli.cli.broadcast_view import commands, in_lines

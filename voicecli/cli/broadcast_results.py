@@ -9,9 +9,9 @@ from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
 
-from voicecli.broadcast import recipients as lists
-from voicecli.broadcast.recipients import Recipients
-from voicecli.broadcast.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
+from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast.lists.recipients import Recipients
+from voicecli.broadcast.lists.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
 from voicecli.cli import context as contexts
 from voicecli.cli import options
 from voicecli.cli.broadcast_look import settle_if_idle

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from voicecli import phone
 from voicecli.account import AccountId
 from voicecli.broadcast import contents, outcomes
-from voicecli.broadcast import recipients as lists
-from voicecli.broadcast.asked import Asked, Said
 from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast.options import Asked, Said
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
 from voicecli.calling.message import refuse_beside

@@ -12,9 +12,9 @@ from aiohttp import web
 
 from voicecli import urls
 from voicecli.json_values import text, whole
-from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
 from voicecli.sandbox.chaos import Faults
+from voicecli.sandbox.customer import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.delivery import Courier, Target
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.exports import LogExports

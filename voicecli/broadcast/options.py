@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.broadcast.conduct import Conduct
+from voicecli.broadcast.policy import Conduct
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
 from voicecli.voice_api import wire

@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import islice
 
 from voicecli import phone
-from voicecli.broadcast.lines import Lines, Place, first_line
+from voicecli.broadcast.lists.lines import Lines, Place, first_line
 from voicecli.errors import InvalidInput, quoted
 from voicecli.spreadsheets import unguarded
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from voicecli import phone
-from voicecli.broadcast.encodings import as_utf8
-from voicecli.broadcast.json_lines import JsonLines
-from voicecli.broadcast.lines import Lines, Place, first_line, nobody
-from voicecli.broadcast.separated import separated, unreadable
+from voicecli.broadcast.lists.encodings import as_utf8
+from voicecli.broadcast.lists.json_lines import JsonLines
+from voicecli.broadcast.lists.lines import Lines, Place, first_line, nobody
+from voicecli.broadcast.lists.separated import separated, unreadable
 from voicecli.errors import InvalidInput, quoted
 
 MAX_LIST = 1 << 30  # bytes: it is held in memory
