@@ -11,7 +11,7 @@ from raw_server import answering, http, server
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Conduct
-from voicecli.cli.broadcast_view import View
+from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Refused

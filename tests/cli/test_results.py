@@ -3,7 +3,7 @@
 import pytest
 
 from voicecli.calling.results import Ending, Result, ending, failed
-from voicecli.cli.call_show import overall, until_confirmed
+from voicecli.cli.call.show import overall, until_confirmed
 from voicecli.cli.exit_codes import ExitCode, result_code
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
 from voicecli.sessions.attempts import Attempt, AttemptState

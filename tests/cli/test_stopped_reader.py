@@ -18,7 +18,7 @@ from forked import Forked
 from lists import people, write
 from running_listener import public_access, webhooks
 
-from voicecli.cli.broadcast_view import View
+from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import Context
 from voicecli.output import formats
 

@@ -8,8 +8,9 @@ import typer
 
 from voicecli import json_values
 from voicecli.cli import context as contexts
-from voicecli.cli import options
 from voicecli.cli.context import Context
+from voicecli.cli.options import common
+from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.json_values import Json
 from voicecli.output.secrets import secret_values
@@ -43,8 +44,8 @@ def api(
         bool, typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send any request to the Voice API, and print the JSON that it answers.
 
@@ -54,7 +55,7 @@ def api(
     Exit code 6 means that no answer came to a request that may have been carried out.
     """
     context = contexts.of(ctx)
-    verb = options.one_of(method, METHODS, "method")
+    verb = one_of(method, METHODS, "method")
     if not _PATH.fullmatch(path) or "#" in path or {".", ".."} & set(re.split("[/?]", path)):
         raise InvalidInput(
             "PATH must be the path of an operation, such as /webhooks.",

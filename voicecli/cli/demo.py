@@ -12,9 +12,10 @@ import typer
 
 from voicecli.account import DEFAULT_VOICE
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, options
+from voicecli.cli import interrupts
 from voicecli.cli.context import Context
-from voicecli.cli.watch import Watch
+from voicecli.cli.listen.watch import Watch
+from voicecli.cli.options import common
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.output.events import outcome_style
@@ -47,8 +48,8 @@ class Scene:
 
 def demo(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show it all on this machine: calls, and what is reported of them. No account, no network.
 

@@ -12,8 +12,9 @@ import typer
 
 from voicecli import interrupts
 from voicecli.cli import context as contexts
-from voicecli.cli import options
 from voicecli.cli.context import Context
+from voicecli.cli.options import common
+from voicecli.cli.options.values import duration, moment
 from voicecli.errors import (
     Interrupted,
     InvalidInput,
@@ -50,7 +51,7 @@ _FAILED = {
 }
 
 logs = typer.Typer(no_args_is_help=True)
-_MOMENT = {"metavar": "TIME", "parser": options.moment}
+_MOMENT = {"metavar": "TIME", "parser": moment}
 
 
 @logs.command("export")
@@ -69,17 +70,17 @@ def export(
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write it there, not to standard output."),
     ] = None,
-    raw: options.Raw = False,
+    raw: common.Raw = False,
     job: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with an export that was started before.")
     ] = None,
     timeout: Annotated[
         timedelta | None,
-        typer.Option(metavar="TIME", parser=options.duration, help="Wait so long for it. Default: 10m."),
+        typer.Option(metavar="TIME", parser=duration, help="Wait so long for it. Default: 10m."),
     ] = None,
-    as_json: options.JsonFlag = False,
-    quiet: options.QuietFlag = False,
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,
+    quiet: common.QuietFlag = False,
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Export the log of calls as one CSV, with a row for each leg of a call.
 
@@ -115,8 +116,8 @@ def export(
 def cancel(
     ctx: typer.Context,
     job: Annotated[str, typer.Argument(metavar="JOB", help="The id that logs export told.")],
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Stop an export that is under way."""
     context = contexts.of(ctx)

@@ -6,10 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
-
-import typer
 
 from voicecli import interrupts, urls
 from voicecli.cli.context import Context
@@ -18,13 +15,6 @@ from voicecli.settings import Settings
 from voicecli.voice_api import wire
 from voicecli.voice_api.replies import Reply, read
 from voicecli.voice_api.wire import Answer
-
-SendToken = Annotated[
-    bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is; but only encrypted.")
-]
-RequestTimeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.")
-]
 
 
 @dataclass(frozen=True, slots=True)

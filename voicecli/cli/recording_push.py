@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import answers, options
+from voicecli.cli import answers
 from voicecli.cli import context as contexts
 from voicecli.cli.context import Context
+from voicecli.cli.options import common
+from voicecli.cli.options.values import one_of
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.json_values import Json
 from voicecli.settings import Settings
@@ -32,8 +34,8 @@ recording_push = typer.Typer(no_args_is_help=True)
 @recording_push.command("show")
 def show(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show where recordings go; the password is never told."""
     context = contexts.of(ctx)
@@ -61,8 +63,8 @@ def set_(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send recordings to a server of yours from now on.
 
@@ -70,7 +72,7 @@ def set_(
     for on a terminal. It is no option, since everybody on this machine can see those of a running command.
     """
     context = contexts.of(ctx)
-    kind = options.one_of(protocol, tuple(PORTS), "protocol")
+    kind = one_of(protocol, tuple(PORTS), "protocol")
     for flag, text in (("--host", host), ("--username", username), ("--path", path)):
         if not text.strip() or not text.isprintable():
             raise InvalidInput(f"{flag} is empty or unreadable.")
@@ -94,8 +96,8 @@ def set_(
 @recording_push.command("delete")
 def delete(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Stop sending recordings."""
     context = contexts.of(ctx)

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from voicecli import json_values
-from voicecli.cli import answers, options
+from voicecli.cli import answers
 from voicecli.cli import context as contexts
+from voicecli.cli.options import common
 from voicecli.errors import InvalidInput, Refused
 from voicecli.json_values import Json
 from voicecli.output import Column
@@ -28,9 +29,9 @@ _NARROW = (Column("recording", 9), *_TAIL)
 def recordings(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="SESSION", help="The call's session id.")],
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the recordings of a call, and where their files are."""
     context = contexts.of(ctx)

@@ -9,11 +9,29 @@ import typer
 
 from voicecli.calling import questions
 from voicecli.calling.message import Script, refuse_beside
-from voicecli.cli import call_requests, interrupts, options, script_options, way_in
 from voicecli.cli import context as contexts
-from voicecli.cli.call_requests import CallOptions
+from voicecli.cli import interrupts, way_in
+from voicecli.cli.call import arguments
+from voicecli.cli.call.arguments import CallOptions
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, fail
+from voicecli.cli.options import common
+from voicecli.cli.options.call import THE_CALL, AnyNumber, CallUnsubscribed, Region, Source, ValidFor
+from voicecli.cli.options.message import MessageFile, Play, Repeat, Speed, SpellDigits, Voice
+from voicecli.cli.options.network import NETWORK, RequestTimeout
+from voicecli.cli.options.outcome import (
+    OUTCOME,
+    Confirm,
+    Digits,
+    HashEnds,
+    TellAnyway,
+    Thanks,
+    Timeout,
+    VcaElsewhere,
+    Wait,
+)
+from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
+from voicecli.cli.options.values import duration
 from voicecli.errors import (
     ConfigurationError,
     InvalidInput,
@@ -62,12 +80,12 @@ def call(
     message: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What is said; then all arguments are numbers.")
     ] = None,
-    repeat: script_options.Repeat = None,
-    voice: script_options.Voice = None,
-    speed: script_options.Speed = None,
-    spell_digits: script_options.SpellDigits = False,
-    file: script_options.MessageFile = None,
-    play: script_options.Play = None,
+    repeat: Repeat = None,
+    voice: Voice = None,
+    speed: Speed = None,
+    spell_digits: SpellDigits = False,
+    file: MessageFile = None,
+    play: Play = None,
     callflow_file: Annotated[
         str | None,
         typer.Option(
@@ -77,38 +95,38 @@ def call(
             "to TO unless it begins with a makeCall.",
         ),
     ] = None,
-    wait: script_options.Wait = False,
-    timeout: script_options.Timeout = None,
-    confirm: script_options.Confirm = None,
+    wait: Wait = False,
+    timeout: Timeout = None,
+    confirm: Confirm = None,
     until_confirmed: Annotated[
         bool,
         typer.Option(
             "--until-confirmed",
             help="Call one after the other, until somebody confirms.",
-            **script_options.OUTCOME,
+            **OUTCOME,
         ),
     ] = False,
-    digits: script_options.Digits = None,
-    hash_ends: script_options.HashEnds = False,
-    thanks: script_options.Thanks = None,
-    tell_anyway: script_options.TellAnyway = False,
-    vca_elsewhere: script_options.VcaElsewhere = False,
+    digits: Digits = None,
+    hash_ends: HashEnds = False,
+    thanks: Thanks = None,
+    tell_anyway: TellAnyway = False,
+    vca_elsewhere: VcaElsewhere = False,
     once: Annotated[
         bool,
         typer.Option(
             "--once",
             help="Do not place the same call again (one with this message id; without one, the same text "
             "to the same number) while it is under way, nor once somebody took it.",
-            **script_options.THE_CALL,
+            **THE_CALL,
         ),
     ] = False,
     within: Annotated[
         timedelta | None,
         typer.Option(
             metavar="TIME",
-            parser=options.duration,
+            parser=duration,
             help="How long --once holds. Default: 10m.",
-            **script_options.THE_CALL,
+            **THE_CALL,
         ),
     ] = None,
     message_id: Annotated[
@@ -117,18 +135,18 @@ def call(
             metavar="ID",
             help="Your id for it (clientRequestId); of several calls, each has its number added. "
             "Default: a new UUID.",
-            **script_options.THE_CALL,
+            **THE_CALL,
         ),
     ] = None,
-    valid_for: script_options.ValidFor = None,
-    call_unsubscribed: script_options.CallUnsubscribed = False,
-    any_number: script_options.AnyNumber = False,
-    source: script_options.Source = None,
-    region: script_options.Region = None,
+    valid_for: ValidFor = None,
+    call_unsubscribed: CallUnsubscribed = False,
+    any_number: AnyNumber = False,
+    source: Source = None,
+    region: Region = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **script_options.THE_CALL)
+        bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **THE_CALL)
     ] = False,
-    request_timeout: script_options.RequestTimeout = wire.REQUEST_TIMEOUT,
+    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
     retries: Annotated[
         int,
         typer.Option(
@@ -136,18 +154,18 @@ def call(
             min=0,
             max=20,
             help="Try again what certainly did not arrive.",
-            **script_options.NETWORK,
+            **NETWORK,
         ),
     ] = wire.RETRIES,
-    port: way_in.Port = None,
-    domain: way_in.Domain = None,
-    ngrok_config: way_in.NgrokConfig = None,
-    install_ngrok: way_in.InstallNgrok = False,
-    public_url: way_in.PublicUrl = None,
-    force: way_in.Force = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001 - its callback does the work, as does --debug's
-    quiet: options.QuietFlag = False,
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    port: Port = None,
+    domain: Domain = None,
+    ngrok_config: NgrokConfig = None,
+    install_ngrok: InstallNgrok = False,
+    public_url: PublicUrl = None,
+    force: Force = False,
+    as_json: common.JsonFlag = False,  # noqa: ARG001 - its callback does the work, as does --debug's
+    quiet: common.QuietFlag = False,
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Place a call that says a message, plays a file or runs a callflow.
 
@@ -210,7 +228,7 @@ def call(
     settings = context.settings(
         {"source": source, "voice_profile": voice, "port": port, "public_url": domain}
     )
-    requests = call_requests.requests(context, settings, asked)
+    requests = arguments.requests(context, settings, asked)
     asks = any(map(questions.asks, requests))
     if vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
@@ -298,7 +316,7 @@ class Caller(NamedTuple):
 def _place(context: Context, placing: "Placing", requests: Sequence[CallRequest]) -> ExitCode:
     """Place calls. One that is alone raises what went wrong; of several, each has its line."""
     from voicecli.calling.results import accepted
-    from voicecli.cli.call_show import overall
+    from voicecli.cli.call.show import overall
 
     def accept(request: CallRequest, session: "Session") -> "Result":
         return accepted(request, session, context.accepted_words(request, session))
@@ -311,7 +329,7 @@ def _tell(
 ) -> ExitCode:
     """Place calls that say what was to be confirmed. It is not, whatever becomes of them."""
     from voicecli.calling.results import told
-    from voicecli.cli.call_show import overall
+    from voicecli.cli.call.show import overall
 
     try:
         placing.begin_run(requests, joint=joint)  # where the store could not be used before
@@ -330,7 +348,7 @@ def _place_all(
     result: Callable[[CallRequest, "Session"], "Result"],
 ) -> "list[Result]":
     from voicecli.calling.results import failed
-    from voicecli.cli.call_show import show
+    from voicecli.cli.call.show import show
 
     results = []
     for request in requests:
@@ -363,7 +381,7 @@ def _place_and_wait(
     """Within a run. Raises only what came before anything was placed; ``ends`` tells whether that was after
     an interrupt."""
     from voicecli.calling.waiting import CallEvent, NobodyCanConfirm, Telling, Waiting
-    from voicecli.cli.call_show import show_event
+    from voicecli.cli.call.show import show_event
     from voicecli.store.outcomes import take_in_if_possible
     from voicecli.store.sqlite import Store
 
@@ -450,17 +468,17 @@ async def _show_all(
     context: Context, results: AsyncGenerator["Result", None], *, alone: bool, until_confirmed: bool
 ) -> ExitCode:
     """Raises what went wrong with one that is alone."""
-    from voicecli.cli import call_show
+    from voicecli.cli.call import show
 
     found = []
     async for result in results:
         if result.error is not None and alone and not until_confirmed:
             raise result.error
         found.append(result)
-        call_show.show(context, result)
+        show.show(context, result)
     if not until_confirmed:
-        return call_show.overall(found)
-    code = call_show.until_confirmed(found)
+        return show.overall(found)
+    code = show.until_confirmed(found)
     if code is ExitCode.NOT_CONFIRMED:
         context.output.note("Nobody has confirmed.")
     return code

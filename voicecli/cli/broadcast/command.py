@@ -10,8 +10,15 @@ from typer.core import TyperGroup
 
 from voicecli.broadcast.options import Asked, Said
 from voicecli.cli import context as contexts
-from voicecli.cli import options, script_options, way_in
+from voicecli.cli import way_in
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.options import common
+from voicecli.cli.options.call import Source, ValidFor
+from voicecli.cli.options.message import MessageFile, Play, Repeat, Speed, SpellDigits, Voice
+from voicecli.cli.options.network import RequestTimeout
+from voicecli.cli.options.outcome import OUTCOME, HashEnds, Thanks, Timeout, VcaElsewhere
+from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
+from voicecli.cli.options.values import duration, one_of
 from voicecli.errors import InvalidInput, quoted
 from voicecli.voice_api import codes, wire
 
@@ -30,7 +37,7 @@ HELP = (
 )
 _WHO = {"rich_help_panel": "Who is called"}
 _PACE = {"rich_help_panel": "How fast, and when"}
-_OUTCOME = script_options.OUTCOME
+_OUTCOME = OUTCOME
 _RETRY = {"rich_help_panel": "Whom to call again"}
 
 
@@ -108,7 +115,7 @@ def send(
             "--any-number", help="Call numbers of the right length in ranges that are not known.", **_WHO
         ),
     ] = False,
-    vca_elsewhere: script_options.VcaElsewhere = False,
+    vca_elsewhere: VcaElsewhere = False,
     again: Annotated[
         bool, typer.Option("--again", help="This list was sent before: send it once more.", **_WHO)
     ] = False,
@@ -148,17 +155,17 @@ def send(
         timedelta | None,
         typer.Option(
             metavar="TIME",
-            parser=options.duration,
+            parser=duration,
             help="How long after the last time. Default: 10m.",
             **_RETRY,
         ),
     ] = None,
-    repeat: script_options.Repeat = None,
-    voice: script_options.Voice = None,
-    speed: script_options.Speed = None,
-    spell_digits: script_options.SpellDigits = False,
-    file: script_options.MessageFile = None,
-    play: script_options.Play = None,
+    repeat: Repeat = None,
+    voice: Voice = None,
+    speed: Speed = None,
+    spell_digits: SpellDigits = False,
+    file: MessageFile = None,
+    play: Play = None,
     callflow_file: Annotated[
         str | None,
         typer.Option(
@@ -177,7 +184,7 @@ def send(
         timedelta | None,
         typer.Option(
             metavar="TIME",
-            parser=options.duration,
+            parser=duration,
             help="How long to wait after the last call. Default: 5m.",
             **_OUTCOME,
         ),
@@ -196,26 +203,26 @@ def send(
             metavar="N-M", help="Ask for a code of that many digits, such as 4-6, and wait.", **_OUTCOME
         ),
     ] = None,
-    hash_ends: script_options.HashEnds = False,
-    thanks: script_options.Thanks = None,
-    valid_for: script_options.ValidFor = None,
-    source: script_options.Source = None,
+    hash_ends: HashEnds = False,
+    thanks: Thanks = None,
+    valid_for: ValidFor = None,
+    source: Source = None,
     region: Annotated[
         str | None,
         typer.Option(
             metavar="CC", help="National numbers on the list are numbers there, such as FR.", **_WHO
         ),
     ] = None,
-    request_timeout: script_options.RequestTimeout = wire.REQUEST_TIMEOUT,
-    port: way_in.Port = None,
-    domain: way_in.Domain = None,
-    ngrok_config: way_in.NgrokConfig = None,
-    install_ngrok: way_in.InstallNgrok = False,
-    public_url: way_in.PublicUrl = None,
-    force: way_in.Force = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    only_id: options.QuietLetter = False,
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
+    port: Port = None,
+    domain: Domain = None,
+    ngrok_config: NgrokConfig = None,
+    install_ngrok: InstallNgrok = False,
+    public_url: PublicUrl = None,
+    force: Force = False,
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    only_id: common.QuietLetter = False,
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Call everybody on a list, once each.
 
@@ -226,7 +233,7 @@ def send(
     Exit code 0 means that 8x8 accepted all calls (with --wait, --confirm, --digits or --retry: and that all
     were completed), 7 that some were not, 9 that this list was sent before.
     """
-    from voicecli.cli import broadcasting
+    from voicecli.cli.broadcast import begin
 
     if dry_run and only_id:
         raise InvalidInput("--dry-run has no broadcast's id that -q could print.")
@@ -264,15 +271,13 @@ def send(
         timeout=timeout.total_seconds() if timeout else DEFAULTS.timeout,
         request_timeout=request_timeout,
     )
-    return broadcasting.send(
+    return begin.send(
         contexts.of(ctx),
         people,
         Said(message, play, thanks),
         asked,
-        broadcasting.Wishes(
-            shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes
-        ),
-        broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.Wishes(shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes),
+        begin.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
         message_file=file,
         callflow_file=callflow_file,
@@ -290,7 +295,7 @@ def _outcomes(text: str | None) -> tuple[str, ...]:
     """The outcomes after which another attempt makes sense: no-answer,busy. Raises InvalidInput."""
     names = [outcome.value for outcome in codes.Outcome if outcome in _WORTH_ANOTHER]
     words = [word for word in (text or "").split(",") if word.strip()]
-    return tuple(dict.fromkeys(options.one_of(word, names, "outcome to call again after") for word in words))
+    return tuple(dict.fromkeys(one_of(word, names, "outcome to call again after") for word in words))
 
 
 def _shard(text: str | None) -> tuple[int, int]:
@@ -326,32 +331,32 @@ def resume(
     rate: Rate = None,
     concurrency: Concurrency = None,
     max_calls: MaxCalls = None,
-    timeout: script_options.Timeout = None,
-    port: way_in.Port = None,
-    domain: way_in.Domain = None,
-    ngrok_config: way_in.NgrokConfig = None,
-    install_ngrok: way_in.InstallNgrok = False,
-    public_url: way_in.PublicUrl = None,
-    force: way_in.Force = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    only_id: options.QuietLetter = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    timeout: Timeout = None,
+    port: Port = None,
+    domain: Domain = None,
+    ngrok_config: NgrokConfig = None,
+    install_ngrok: InstallNgrok = False,
+    public_url: PublicUrl = None,
+    force: Force = False,
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    only_id: common.QuietLetter = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Go on with a broadcast that was interrupted or stopped, as it was begun.
 
     Nobody is called twice: a row that was on its way when it was interrupted is unknown, and only called
     again with --retry-unknown. The list is read again, and must not have changed.
     """
-    from voicecli.cli import broadcasting
+    from voicecli.cli.broadcast import begin
     from voicecli.store.broadcasts import RowState
 
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
     seconds = None if timeout is None else timeout.total_seconds()
     changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls, "timeout": seconds}
-    return broadcasting.resume(
+    return begin.resume(
         contexts.of(ctx),
         broadcast_id,
-        broadcasting.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
         people=people,
         retry=[state for state, wanted in states if wanted],
         changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},
@@ -362,53 +367,53 @@ def resume(
 def stop(
     ctx: typer.Context,
     broadcast_id: Id,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Let a broadcast call nobody more, even if another process is at it. Calls under way go on, and resume
     goes on with the others."""
-    from voicecli.cli import broadcast_look
+    from voicecli.cli.broadcast import look
 
-    broadcast_look.stop(contexts.of(ctx), broadcast_id)
+    look.stop(contexts.of(ctx), broadcast_id)
 
 
 @broadcast.command("list")
 def list_(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the broadcasts of this machine, newest first."""
-    from voicecli.cli import broadcast_look
+    from voicecli.cli.broadcast import look
 
-    broadcast_look.list_all(contexts.of(ctx))
+    look.list_all(contexts.of(ctx))
 
 
 @broadcast.command("show")
 def show(
     ctx: typer.Context,
     broadcast_id: Id,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show how a broadcast stands."""
-    from voicecli.cli import broadcast_look
+    from voicecli.cli.broadcast import look
 
-    broadcast_look.show(contexts.of(ctx), broadcast_id)
+    look.show(contexts.of(ctx), broadcast_id)
 
 
 @broadcast.command("allow")
 def allow(
     ctx: typer.Context,
     numbers: Annotated[list[str], typer.Argument(metavar="NUMBER...", help="Such as +33199001234.")],
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Let people be called again who had unsubscribed: because they said so."""
-    from voicecli.cli import broadcast_look
+    from voicecli.cli.broadcast import look
 
-    broadcast_look.allow(contexts.of(ctx), numbers)
+    look.allow(contexts.of(ctx), numbers)
 
 
 @broadcast.command("results")
@@ -433,15 +438,15 @@ def results(
     people: Annotated[
         str | None, typer.Option("--list", metavar="FILE", help="The list, if it is not where it was.")
     ] = None,
-    raw: options.Raw = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    raw: common.Raw = False,
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Tell what became of each row of a list.
 
     In a CSV an apostrophe stands before what a spreadsheet would take for a formula. Sent as a list, such a
     file is read without them.
     """
-    from voicecli.cli import broadcast_results
+    from voicecli.cli.broadcast import results
 
-    broadcast_results.results(contexts.of(ctx), sources, file=file, status=status, people=people, raw=raw)
+    results.results(contexts.of(ctx), sources, file=file, status=status, people=people, raw=raw)

@@ -9,7 +9,7 @@ from voicecli.broadcast import retention as broadcast_retention
 from voicecli.broadcast.options import Asked
 from voicecli.broadcast.progress import Progress
 from voicecli.cli import context as contexts
-from voicecli.cli.broadcast_view import commands, in_lines
+from voicecli.cli.broadcast.view import commands, in_lines
 from voicecli.cli.context import Context
 from voicecli.clock import iso
 from voicecli.errors import InUse

@@ -13,11 +13,24 @@ import typer
 
 from voicecli import urls
 from voicecli.cli import context as contexts
-from voicecli.cli import filters, interrupts, options, receivers, way_in
+from voicecli.cli import interrupts, receivers, way_in
 from voicecli.cli.context import Context
-from voicecli.cli.watch import View, Watch
+from voicecli.cli.listen.watch import View, Watch
+from voicecli.cli.options import common, filters
+from voicecli.cli.options.public_access import (
+    LOCALHOST,
+    PANEL,
+    Domain,
+    Force,
+    InstallNgrok,
+    NgrokConfig,
+    Port,
+    PublicUrl,
+)
+from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
+from voicecli.urls import web_url
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
@@ -38,22 +51,22 @@ _ANSWERS = {"rich_help_panel": "What is answered"}
 
 def listen(
     ctx: typer.Context,
-    port: way_in.Port = None,
+    port: Port = None,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="The address to listen at.", **way_in.PANEL)
-    ] = way_in.LOCALHOST,
-    domain: way_in.Domain = None,
-    ngrok_config: way_in.NgrokConfig = None,
-    install_ngrok: way_in.InstallNgrok = False,
-    public_url: way_in.PublicUrl = None,
+        str, typer.Option(metavar="ADDRESS", help="The address to listen at.", **PANEL)
+    ] = LOCALHOST,
+    domain: Domain = None,
+    ngrok_config: NgrokConfig = None,
+    install_ngrok: InstallNgrok = False,
+    public_url: PublicUrl = None,
     no_tunnel: Annotated[
-        bool, typer.Option("--no-tunnel", help="Only this machine gets in.", **way_in.PANEL)
+        bool, typer.Option("--no-tunnel", help="Only this machine gets in.", **PANEL)
     ] = False,
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Take events without a token, from anybody.", **way_in.PANEL)
+        bool, typer.Option("--no-auth", help="Take events without a token, from anybody.", **PANEL)
     ] = False,
     allow_8x8_only: Annotated[
-        bool, typer.Option("--allow-8x8-only", help="Take events from 8x8's addresses only.", **way_in.PANEL)
+        bool, typer.Option("--allow-8x8-only", help="Take events from 8x8's addresses only.", **PANEL)
     ] = False,
     register: Annotated[
         bool,
@@ -66,7 +79,7 @@ def listen(
     events: Annotated[
         str, typer.Option(metavar="TYPES", help="The types to register for.", **_AT_8X8)
     ] = "vca,vss,vcs",
-    force: way_in.Force = False,
+    force: Force = False,
     reply: Annotated[
         str,
         typer.Option(
@@ -89,7 +102,7 @@ def listen(
         timedelta | None,
         typer.Option(
             metavar="TIME",
-            parser=options.duration,
+            parser=duration,
             help="How long your application may take; else 5s.",
             **_ANSWERS,
         ),
@@ -115,22 +128,20 @@ def listen(
     ] = None,
     for_: Annotated[
         timedelta | None,
-        typer.Option(
-            "--for", metavar="TIME", parser=options.duration, help="End after 10m, 2h.", **filters.SHOWN
-        ),
+        typer.Option("--for", metavar="TIME", parser=duration, help="End after 10m, 2h.", **filters.SHOWN),
     ] = None,
     mask_numbers: filters.MaskNumbers = False,
     keep: Annotated[
         timedelta | None,
         typer.Option(
             metavar="TIME",
-            parser=options.duration,
+            parser=duration,
             help="Delete what is older, now and every hour, such as 30d: events, and calls placed.",
             rich_help_panel="What is kept",
         ),
     ] = None,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Receive what 8x8 reports of calls, keep it, answer it, and show it as it comes.
 
@@ -154,9 +165,9 @@ def listen(
     plan = replace(
         way_in.listening_plan(context, settings, way, register=register, force=force, no_auth=no_auth),
         only_8x8=allow_8x8_only,
-        forward_to=None if forward_to is None else options.web_url(forward_to, "--forward-to"),
+        forward_to=None if forward_to is None else web_url(forward_to, "--forward-to"),
         forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
-        register=options.webhook_types(events) if register else (),
+        register=webhook_types(events) if register else (),
         forget=None if keep is None else partial(retention.forget, home(settings), keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=send_token))

@@ -13,10 +13,10 @@ from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
 from voicecli.cli import context as contexts
-from voicecli.cli import options
-from voicecli.cli.broadcast_look import settle_if_idle
-from voicecli.cli.broadcast_view import row_data
+from voicecli.cli.broadcast.look import settle_if_idle
+from voicecli.cli.broadcast.view import row_data
 from voicecli.cli.context import Context
+from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput, quoted
 from voicecli.output import Column, files
 from voicecli.spreadsheets import guarded, unguarded
@@ -242,5 +242,5 @@ def _states(text: str | None) -> set[str]:
     words = [word for word in (text or "").split(",") if word.strip()]
     states = {state.value: state.name for state in RowState}
     names = [*states.values(), *(outcome.value for outcome in codes.Outcome)]
-    chosen = {options.one_of(word, names, "status or outcome") for word in words}
+    chosen = {one_of(word, names, "status or outcome") for word in words}
     return {name.lower() if name in states.values() else name for name in chosen}

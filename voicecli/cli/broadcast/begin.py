@@ -20,9 +20,9 @@ from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
 from voicecli.calling.message import refuse_beside
 from voicecli.cli import context as contexts
 from voicecli.cli import interrupts
-from voicecli.cli.broadcast_check import agreed, dry_run, show_problems
-from voicecli.cli.broadcast_view import View
-from voicecli.cli.call_requests import json_document
+from voicecli.cli.broadcast.preview import agreed, dry_run, show_problems
+from voicecli.cli.broadcast.view import View
+from voicecli.cli.call.arguments import json_document
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.cli.way_in import WayIn, listening_plan

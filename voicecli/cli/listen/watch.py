@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from voicecli.cli.context import Context
-from voicecli.cli.filters import Filters
+from voicecli.cli.options.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
 from voicecli.sessions.open_calls import OpenCalls

@@ -1,23 +1,22 @@
-"""Options that several commands share, each written once."""
+"""How people write values of options: lengths of time, points in time, numbers, types of events."""
 
 import difflib
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from voicecli import durations
-from voicecli.cli import context
 from voicecli.errors import InvalidInput, quoted
 from voicecli.phone import caller_id, is_msisdn
 from voicecli.voice_api import codes
 from voicecli.voice_api.events import WEBHOOK_TYPES
 
 MAX_ROWS = 1_000_000_000
+
+
 NEWEST = 50  # rows that are shown where nobody says how many
 
 
@@ -42,11 +41,6 @@ def moment(text: str) -> datetime:
         raise typer.BadParameter(
             f"{text!r} is no point in time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d."
         ) from None
-
-
-def microseconds(point: datetime | None) -> int:
-    """A point in time as the store has it, since 1970; 0 for None."""
-    return 0 if point is None else round(point.timestamp() * 1_000_000)
 
 
 def most(limit: int | None, since: datetime | None) -> int | None:
@@ -81,74 +75,3 @@ def number(option: str, text: str) -> str:
     if not is_msisdn(msisdn):
         raise InvalidInput(f"{option} must be a number in international form, such as +33199001234.")
     return msisdn
-
-
-def web_url(text: str, flag: str) -> str:
-    """An http or https URL. Raises InvalidInput."""
-    try:
-        url = urlsplit(text)
-        fine = (
-            url.scheme in ("http", "https")
-            and url.port != 0
-            and re.fullmatch(r"[\w.:-]+", url.hostname or "")
-        )
-    except ValueError:
-        fine = None
-    if not fine or not text.isprintable() or " " in text:
-        raise InvalidInput(f"{flag} must be an http or https address with a host.")
-    if url.username is not None:
-        raise InvalidInput(f"{flag} must have no user and no password.")
-    return text
-
-
-def _choose(format: str, ctx: typer.Context, wanted: bool) -> bool:  # noqa: A002
-    if wanted:
-        chosen = context.of(ctx)
-        if chosen.format != "people":
-            raise typer.BadParameter("--json and --quiet exclude each other.")
-        chosen.format = format
-    return wanted
-
-
-def _json(ctx: typer.Context, wanted: bool) -> bool:
-    return _choose("json", ctx, wanted)
-
-
-def _quiet(ctx: typer.Context, wanted: bool) -> bool:
-    return _choose("quiet", ctx, wanted)
-
-
-def _debug(ctx: typer.Context, wanted: bool) -> bool:
-    context.of(ctx).debug |= wanted
-    return wanted
-
-
-SINCE = "Only from then on: 30m, 24h or 7d ago, or a date such as 2026-11-01."
-Since = Annotated[datetime | None, typer.Option(metavar="TIME", parser=moment, help=SINCE)]
-Limit = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help=f"At most so many. Default: the newest {NEWEST}, or all --since."),
-]
-JsonFlag = Annotated[
-    bool, typer.Option("--json", help="Print JSON and nothing else.", callback=_json, is_eager=True)
-]
-QuietFlag = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
-]
-QuietLetter = Annotated[
-    bool, typer.Option("-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
-]
-"""For a command whose --quiet means something else."""
-Raw = Annotated[
-    bool,
-    typer.Option("--raw", help="Leave what a spreadsheet may take for a formula, without an apostrophe."),
-]
-DebugFlag = Annotated[
-    bool,
-    typer.Option(
-        "--debug",
-        help="Show on stderr what is sent where and how long it takes, and the traceback of an error.",
-        callback=_debug,
-        is_eager=True,
-    ),
-]

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import options
+from voicecli.cli.options import values
+from voicecli.cli.options.values import one_of, webhook_types
 from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
 from voicecli.voice_api.events import Received
@@ -57,10 +58,10 @@ class Filters:
 def chosen(only: str | None, session: str | None, to: str | None, status: str | None) -> Filters:
     """The filters that these options ask for. Raises InvalidInput."""
     return Filters(
-        types=None if only is None else options.webhook_types(only),
+        types=None if only is None else webhook_types(only),
         session=session,
-        destination=None if to is None else options.number("--to", to),
-        status=None if status is None else options.one_of(status, STATUSES, "status"),
+        destination=None if to is None else values.number("--to", to),
+        status=None if status is None else one_of(status, STATUSES, "status"),
     )
 
 
