@@ -51,7 +51,7 @@ from voicecli.voice_api.operations.voices import list_speech_profiles
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks, set_webhook
 from voicecli.voice_api.wire import HttpRequest, Operation
 
-FILE = Path(__file__).resolve().parents[2] / "shared" / "8x8" / "voice_v1_api.json"
+FILE = Path(__file__).resolve().parents[3] / "shared" / "8x8" / "voice_v1_api.json"
 DEADLINE = 20.0  # seconds for the sandbox to get something done that takes it a few hundredths
 NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandbox answers it
 SECOND_NUMBER = "+33199001235"

@@ -38,7 +38,7 @@ REAL_PATH = os.environ["PATH"]
 TOKEN = "2TokenOfNobody_5uRp1s1ngLyLong"
 PORT = 5678
 CODES = "4018 105 107 108 121 123 313 319 334 727 3200 8012 9009".split()
-EXAMPLE = Path(__file__).parent.parent / "ngrok.yml.example"
+EXAMPLE = Path(__file__).parents[2] / "ngrok.yml.example"
 
 # Opens a tunnel as a program would, until a signal: the agent, then the deadline, then a domain.
 PROGRAM = """

@@ -8,7 +8,7 @@ import pytest
 from voicecli.voice_api import events
 from voicecli.voice_api.codes import quality_words
 
-SAMPLES = Path(__file__).parents[1].parent / "shared" / "8x8" / "payloads"
+SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 
 
 def event(event_type: str, **payload: object) -> events.Event:
