@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
+Json = Mapping[str, object]
+
 OBJECT = (dict, Mapping)
 """For isinstance. dict is first, as nearly all are: to ask whether something is a Mapping takes ten times as
 long."""
@@ -39,6 +41,3 @@ def text(value: object) -> str | None:
 def whole(value: object) -> int | None:
     """A whole number; True and False are none, though Python counts them as such."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-Json = Mapping[str, object]

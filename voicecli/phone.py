@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import InvalidInput, quoted
 
+_MSISDN = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
+
 if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
     from phonenumbers.phonemetadata import PhoneNumberDesc
@@ -301,9 +303,6 @@ def caller_id(text: str) -> str:
     """A source without the blanks and signs that people write between digits; whether it may call is 8x8's
     to say, which also knows numbers that no table has."""
     return "".join(c for c in text.strip() if c not in " -().")
-
-
-_MSISDN = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
 
 
 def is_msisdn(value: object) -> bool:

@@ -15,6 +15,10 @@ from urllib.parse import urlsplit
 from voicecli import json_values
 from voicecli.voice_api import codes
 
+WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
+UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
+"""Types that 8x8's OpenAPI file has no DELETE for; it may be refused, or may work all the same."""
+
 Json = Mapping[str, object]
 MAX_TEXT = 1_000  # characters of one field that are read; events are kept whole
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -353,10 +357,3 @@ def _number(source: Json, name: str) -> float | None:
     value = source.get(name)
     fine = isinstance(value, (int, float)) and value is not True and value is not False and abs(value) < 1e9
     return value if fine else None  # type: ignore[return-value]
-
-
-WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
-
-
-UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
-"""Types that 8x8's OpenAPI file has no DELETE for; it may be refused, or may work all the same."""

@@ -1,8 +1,8 @@
-"""The 14 operations of 8x8's Voice API as values: what is sent, and how its answer is read.
+"""What goes over the wire: an operation's request, and what its answer means. No sockets here.
 
-No sockets here. A client carries an operation's ``HttpRequest`` and hands back an ``Answer``;
-``Operation.read`` turns that into a result, or raises what the answer means. Paths, fields and status
-codes are those of 8x8's API reference ("Send Callflow", "Webhooks", "Speech profiles", …).
+A client carries an operation's ``HttpRequest`` and hands back an ``Answer``; ``Operation.read`` turns that
+into a result, or raises what the answer means. Paths, fields and status codes are those of 8x8's API
+reference ("Send Callflow", "Webhooks", "Speech profiles", …).
 """
 
 import json

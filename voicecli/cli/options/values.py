@@ -12,7 +12,6 @@ from voicecli import durations
 from voicecli.errors import InvalidInput, quoted
 from voicecli.phone import caller_id, is_msisdn
 from voicecli.voice_api import codes
-from voicecli.voice_api.events import WEBHOOK_TYPES
 
 MAX_ROWS = 1_000_000_000
 
@@ -63,6 +62,8 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
 
 def webhook_types(text: str) -> tuple[str, ...]:
     """Types of webhooks as people write them: vca,vss. Raises InvalidInput."""
+    from voicecli.voice_api.events import WEBHOOK_TYPES
+
     types = [one_of(part, WEBHOOK_TYPES, "type of event") for part in text.split(",") if part.strip()]
     if not types:
         raise InvalidInput("No type of event is given.", hint=f"There are: {', '.join(WEBHOOK_TYPES)}.")
