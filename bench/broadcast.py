@@ -27,12 +27,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicecli.broadcast.journal import Row, RowState
+from voicecli.broadcast.lists.recipients import Recipients, read
 from voicecli.broadcast.plan import Plan
-from voicecli.broadcast.recipients import Recipients, read
 from voicecli.calling.message import Script
 from voicecli.sandbox import environment
 from voicecli.sandbox.numbers import Fate, fate
+from voicecli.store.broadcasts import Row, RowState
 
 ROUNDS = 7
 CALLS, CURLS = 5_000, 300  # in one run

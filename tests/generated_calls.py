@@ -4,10 +4,10 @@ import json
 import random
 from collections.abc import Sequence
 
-from voicecli import events
-from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt, AttemptState
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import events
+from voicecli.voice_api.codes import Outcome
+from voicecli.voice_api.events import Received
 
 SESSION, SOURCE, NUMBER, BRIDGED = "s-1", "+33199000000", "+33199001234", "+33199005678"
 START = 1_764_000_000_000_000  # microseconds since 1970

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from voicecli import events
 from voicecli.account import AccountId
-from voicecli.callflow import voice_message
 from voicecli.phone import PhoneNumber
 from voicecli.sandbox import payloads
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.voice_api import events
+from voicecli.voice_api.messages import voice_message
 
 SESSION = "5a3eab76-2940-4f6e-9c3a-000000000001"
 OTHER = "5a3eab76-2940-4f6e-9c3a-000000000002"

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from voicecli.account import AccountId
-from voicecli.callflow import HANGUP, CallRequest
-from voicecli.events import Received
 from voicecli.listener.routes import Answered
-from voicecli.rules import Action
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import HANGUP, CallRequest
+from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import Reply
+from voicecli.voice_api.rules import Action
 
 ACCOUNT = AccountId("https://voice.8x8.com", "some_subaccount")
 CALL: Action = {"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199001234"}}

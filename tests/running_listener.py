@@ -11,12 +11,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from conftest import DEADLINE, RunningSandbox, wait_until
+from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import under_way
 
-from voicecli import api
-from voicecli.client import Client
 from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.operations.webhooks import list_webhooks
+from voicecli.voice_api.operations.webhooks import set_webhook as set_webhook_at_8x8
 
 TOKEN = "token-of-these-tests"
 
@@ -107,12 +108,12 @@ def listening(
 
 def webhooks(sandbox: RunningSandbox) -> dict[str, str]:
     with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
-        return {webhook.type: webhook.url for webhook in client.send(api.list_webhooks())}
+        return {webhook.type: webhook.url for webhook in client.send(list_webhooks())}
 
 
 def set_webhook(sandbox: RunningSandbox, kind: str, url: str, authorization: str | None = None) -> None:
     with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
-        client.send(api.set_webhook(kind, url, authorization=authorization))
+        client.send(set_webhook_at_8x8(kind, url, authorization=authorization))
 
 
 def free_port() -> int:
@@ -130,3 +131,23 @@ def registering() -> list[str]:
 def public_access() -> list[str]:
     """The same options without --register: for a command that registers by itself."""
     return [option for option in registering() if option != "--register"]
+
+
+def told(process: "subprocess.Popen[str]", words: str) -> str:
+    """What it says on stderr, up to the line with these words."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(said)
+
+
+def interrupted_twice(process: "subprocess.Popen[str]") -> Finished:
+    """By Ctrl-C, while it stays because a question is open."""
+    process.send_signal(signal.SIGINT)
+    said = told(process, "Ctrl-C again ends it")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=DEADLINE)
+    return Finished(process.returncode, out, said + err)

@@ -10,8 +10,8 @@ import aiohttp
 from aiohttp import web
 from conftest import DEADLINE
 
-from voicecli.callflow import HANGUP, Action, make_call
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox
+from voicecli.voice_api.callflow import HANGUP, Action, make_call
 
 TOKEN = "Bearer hook-token"
 Reply = Callable[[dict[str, Any]], web.Response]

@@ -15,11 +15,11 @@ from conftest import NUMBER
 from raw_server import http, server
 
 from voicecli import Client, interrupts, voice_message
-from voicecli.cli import files
 from voicecli.cli import interrupts as handlers
 from voicecli.cli.app import run
 from voicecli.cli.context import Context
 from voicecli.errors import Unreachable
+from voicecli.output import files
 
 INT = signal.SIGINT
 

@@ -28,7 +28,7 @@ from voicecli.sandbox.delivery import Target
 from voicecli.sandbox.numbers import fate
 from voicecli.sandbox.reading import READINGS, Reading, VcaMoments
 from voicecli.sandbox.session import PlayedSession
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.codes import Outcome
 
 RUNS, FRACTION, SEED = 500, 50, 14
 TIME_SCALE = 30.0

@@ -100,6 +100,40 @@ def test_key_and_address_from_one_place_are_fine_and_so_are_8x8_and_the_sandbox(
     assert settings.load(environment=environment, folder=tmp_path).require("api_key", "base_url")
 
 
+@pytest.mark.parametrize("secret", ["api_key", "webhook_token", "recording_push_password"])
+@pytest.mark.parametrize(
+    ("address", "in_dotenv", "goes"),
+    [
+        ("http://127.0.0.1:9", None, False),
+        ("https://voice.example", None, False),
+        ("https://voice.example", "another-secret", False),
+        ("https://voice.example", "secret-of-the-environment", True),  # .env has it in any case
+        ("https://voice.8x8.com", None, True),
+    ],
+)
+def test_an_address_of_a_dotenv_gets_no_secret_that_it_does_not_have(
+    tmp_path: Path, secret: str, address: str, in_dotenv: str | None, goes: bool
+) -> None:
+    [setting] = [one for one in settings.SETTINGS if one.name == secret]
+    own = "" if in_dotenv is None else f"{setting.variable}={in_dotenv}\n"
+    (tmp_path / ".env").write_text(f"EIGHT_X_EIGHT_BASE_URL={address}\nWEBHOOK_BASE_URL={address}\n{own}")
+    environment = {setting.variable: "secret-of-the-environment"}
+    loaded = settings.load(environment=environment, folder=tmp_path)
+    assert loaded.may_go(secret, "base_url") == loaded.may_go(secret, "public_url") == goes
+    if goes:
+        assert loaded.for_8x8(secret) == "secret-of-the-environment"
+    else:
+        with pytest.raises(ConfigurationError, match=r"of the environment to .*, which is not 8x8") as caught:
+            loaded.for_8x8(secret)
+        assert setting.variable in caught.value.hint
+    from_elsewhere = settings.load(
+        {"public_url": address}, environment={**environment, "EIGHT_X_EIGHT_BASE_URL": address}
+    )
+    assert from_elsewhere.may_go(secret, "base_url")
+    assert from_elsewhere.may_go(secret, "public_url")
+    assert settings.load(environment={}, folder=tmp_path).may_go(secret, "base_url")
+
+
 def test_a_dotenv_of_another_user_is_told_with_what_it_sets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,13 +5,10 @@ The public names are listed here and loaded when they are first asked for (PEP 5
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+# Not typing's: until signals are noted, each module that loads is one more place for a traceback.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from voicecli.api import Session
-    from voicecli.async_client import AsyncClient
-    from voicecli.callflow import CallRequest, Capture, audio_message, call_request, voice_message
-    from voicecli.client import Client
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
@@ -23,16 +20,21 @@ if TYPE_CHECKING:
     )
     from voicecli.phone import PhoneNumber
     from voicecli.version import __version__
+    from voicecli.voice_api.async_client import AsyncClient
+    from voicecli.voice_api.callflow import CallRequest, call_request
+    from voicecli.voice_api.client import Client
+    from voicecli.voice_api.messages import Capture, audio_message, voice_message
+    from voicecli.voice_api.operations.calls import Session
 
 _HOME = {
-    "Session": "voicecli.api",
-    "AsyncClient": "voicecli.async_client",
-    "CallRequest": "voicecli.callflow",
-    "Capture": "voicecli.callflow",
-    "audio_message": "voicecli.callflow",
-    "call_request": "voicecli.callflow",
-    "voice_message": "voicecli.callflow",
-    "Client": "voicecli.client",
+    "Session": "voicecli.voice_api.operations.calls",
+    "AsyncClient": "voicecli.voice_api.async_client",
+    "CallRequest": "voicecli.voice_api.callflow",
+    "Capture": "voicecli.voice_api.messages",
+    "audio_message": "voicecli.voice_api.messages",
+    "call_request": "voicecli.voice_api.callflow",
+    "voice_message": "voicecli.voice_api.messages",
+    "Client": "voicecli.voice_api.client",
     "ConfigurationError": "voicecli.errors",
     "InvalidInput": "voicecli.errors",
     "OutcomeUnknown": "voicecli.errors",

@@ -40,7 +40,9 @@ def _note_signals() -> None:
 
 def _end_beside_threads(code: int) -> None:
     """End the process at once where a thread is still at work that nobody waits for, such as a request that
-    was interrupted: the interpreter can crash when it clears up beneath it (SIGSEGV in place of the code)."""
+    was interrupted: the interpreter can crash when it clears up beneath it (SIGSEGV in place of the code). So
+    it has been seen of CPython with daemon threads of any kind (python/cpython#110052); what ours was at is
+    not known: it was seen 2 times in 59, and not again in 188 runs without this function."""
     threading = sys.modules.get("threading")
     if threading is None or not any(thread.daemon for thread in threading.enumerate()):
         return

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 
 
@@ -45,3 +46,8 @@ class ClockJumps:
         """By how much since the last time this was asked; less than 0 where it was set back."""
         before, self._offset = self._offset, self._wall() - self._steady()
         return self._offset - before
+
+
+def microseconds(point: datetime | None) -> int:
+    """A point in time as the store has it, since 1970; 0 for None."""
+    return 0 if point is None else round(point.timestamp() * 1_000_000)

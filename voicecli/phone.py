@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.errors import InvalidInput, quoted
 
+_MSISDN = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
+
 if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
     from phonenumbers.phonemetadata import PhoneNumberDesc
@@ -295,3 +297,14 @@ def _matches(kinds: Iterable["PhoneNumberDesc | None"]) -> str:
                 (rf"(?=(?:{lengths})\Z)" if lengths else "") + f"(?:{kind.national_number_pattern})"
             )
     return f"(?:{'|'.join(patterns)})" if patterns else "(?!)"
+
+
+def caller_id(text: str) -> str:
+    """A source without the blanks and signs that people write between digits; whether it may call is 8x8's
+    to say, which also knows numbers that no table has."""
+    return "".join(c for c in text.strip() if c not in " -().")
+
+
+def is_msisdn(value: object) -> bool:
+    """Whether 8x8 takes it for a phone number: E.164, the ``+`` being optional."""
+    return isinstance(value, str) and _MSISDN.fullmatch(value) is not None

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 from voicecli import account, urls
 from voicecli.account import DEFAULT_VOICE
-from voicecli.callflow import caller_id
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.rules import is_msisdn
+from voicecli.phone import caller_id, is_msisdn
 
 MIN_TOKEN = 8  # characters
 MAX_DOTENV = 1 << 20  # bytes
@@ -118,11 +117,13 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force, and where each comes from (a flag, the environment, ``.env``, a default)."""
+    """The values in force, and where each comes from (a flag, the environment, ``.env``, a default);
+    ``_in_dotenv`` are those that ``.env`` has, too."""
 
     _values: Mapping[str, str] = field(repr=False)
     _origins: Mapping[str, str]
     warnings: Sequence[str] = ()
+    _in_dotenv: Collection[str] = ()
 
     def require(self, *names: str) -> dict[str, str]:
         """The named values. What is missing or wrong is told all at once, each with where to get it.
@@ -136,7 +137,7 @@ class Settings:
             if name in self._values and (complaint := _complaint(name, self._values[name]))
         ]
         if "base_url" in names and not wrong:
-            self._refuse_to_send_the_key_astray()
+            self._refuse_to_send_astray("api_key")
         if not missing and not wrong:
             return {name: _canonical(name, self._values[name]) for name in names}
         told = [f"{self._origins[setting.name]}: {complaint}" for setting, complaint in wrong]
@@ -162,31 +163,37 @@ class Settings:
         """Who a request goes to, in words: a sandbox is never called 8x8."""
         return "8x8" if self._values["base_url"].lower().startswith("https:") else "Sandbox"
 
-    def _refuse_to_send_the_key_astray(self) -> None:
-        """A .env may have come with somebody's folder: it must not get the key of the environment, and the
-        messages, sent to an address of its own; not even to this machine, where other people's programs run,
-        too. Raises ConfigurationError."""
-        base_url = self._values["base_url"]
-        if (
-            self._is_from_dotenv("base_url")
-            and "api_key" in self._values
-            and not self._is_from_dotenv("api_key")
-            and self._values["api_key"] != account.SANDBOX_API_KEY
-            and not account.is_own_host_of_8x8(base_url)
-        ):
-            raise ConfigurationError(
-                f"{self._origins['base_url']} would send the API key of the environment to "
-                f"{urlsplit(base_url).netloc}, which is not 8x8.",
-                hint="Set EIGHT_X_EIGHT_API_KEY and EIGHT_X_EIGHT_BASE_URL in one place: both in the "
-                "environment, or both in .env.",
-            )
+    def may_go(self, secret: str, address: str) -> bool:
+        """Whether a secret may go to where that other setting says. A .env may have come with somebody's
+        folder: an address that it names gets no secret that it does not have itself, unless it is 8x8's; not
+        even one on this machine, where other people's programs run, too."""
+        is_led = self._origins.get(address, "").endswith(" in .env")
+        value = self._values.get(secret, account.SANDBOX_API_KEY)  # that is nobody's secret
+        if not is_led or secret in self._in_dotenv or value == account.SANDBOX_API_KEY:
+            return True
+        return account.is_own_host_of_8x8(self._values[address])
 
-    def _is_from_dotenv(self, name: str) -> bool:
-        return self._origins[name].endswith(" in .env")
+    def _refuse_to_send_astray(self, secret: str) -> None:
+        """Raises ConfigurationError where a secret must not go to the Voice API, as it is set."""
+        if not self.may_go(secret, "base_url"):
+            setting, base_url = _BY_NAME[secret], _BY_NAME["base_url"].variable
+            raise ConfigurationError(
+                f"{self._origins['base_url']} would send {setting.what} of the environment to "
+                f"{urlsplit(self._values['base_url']).netloc}, which is not 8x8.",
+                hint=f"Set {setting.variable} and {base_url} in one place: both in the environment, or both "
+                "in .env.",
+            )
 
     def get(self, name: str) -> str | None:
         """A value that may be missing. Raises what ``require`` raises for a wrong one."""
         return self.require(name)[name] if name in self._values else None
+
+    def for_8x8(self, secret: str) -> str | None:
+        """As ``get``, for a secret that goes to the Voice API. Raises ConfigurationError where it must not go
+        there."""
+        value = self.get(secret)
+        self._refuse_to_send_astray(secret)
+        return value
 
     def given(self, *names: str) -> list[str]:
         """Those of the names that have a value."""
@@ -231,7 +238,8 @@ def load(
             f"The file .env in this folder belongs to another user of this machine, and sets "
             f"{', '.join(foreign)}."
         )
-    return Settings(values, origins, warnings)
+    known = [one.name for one in SETTINGS if (dotenv.get(one.variable) or "").strip() == values.get(one.name)]
+    return Settings(values, origins, warnings, known)
 
 
 def _belongs_to_somebody_else(path: Path) -> bool:

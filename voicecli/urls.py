@@ -7,6 +7,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from voicecli.errors import InvalidInput
+
 _HOST_HEADER = re.compile(r"(?:\[([^\]]+)\]|([^\[\]:]+))(?::[0-9]*)?", re.ASCII)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -70,3 +72,21 @@ def _host_name(host_header: str) -> str:
         ip_address(name)
         return "localhost"
     return name
+
+
+def web_url(text: str, flag: str) -> str:
+    """An http or https URL. Raises InvalidInput."""
+    try:
+        url = urlsplit(text)
+        fine = (
+            url.scheme in ("http", "https")
+            and url.port != 0
+            and re.fullmatch(r"[\w.:-]+", url.hostname or "")
+        )
+    except ValueError:
+        fine = None
+    if not fine or not text.isprintable() or " " in text:
+        raise InvalidInput(f"{flag} must be an http or https address with a host.")
+    if url.username is not None:
+        raise InvalidInput(f"{flag} must have no user and no password.")
+    return text

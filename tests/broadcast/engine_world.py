@@ -8,19 +8,19 @@ from pathlib import Path
 from conftest import DEADLINE, RunningSandbox
 from past import event, keep
 
-from voicecli import callflow
 from voicecli.account import AccountId
-from voicecli.async_client import AsyncClient
-from voicecli.broadcast import journal as journals
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.hours import Hours
-from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
-from voicecli.callflow import CallRequest
+from voicecli.broadcast.policy import Conduct
+from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sessions.counts import Tally
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.journal import Journal, create
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
+from voicecli.voice_api.async_client import AsyncClient
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.messages import voice_message
 
 
 def number(index: int) -> str:
@@ -37,7 +37,7 @@ class World:
         self.url = sandbox.sandbox.url  # of whom is called
         self.pace = Pace(home / "pace", None)
         self.request_timeout = 0.5  # seconds
-        self.journal = journals.create(
+        self.journal = create(
             self.store,
             account=AccountId(sandbox.sandbox.url, SUBACCOUNT),
             file="",
@@ -135,4 +135,4 @@ def world_of(tmp_path: Path) -> Iterator[World]:
 
 
 def call_request(row: Row, request_id: str) -> CallRequest:
-    return callflow.voice_message(row.destination, "Hello", source=SOURCE, message_id=request_id)
+    return voice_message(row.destination, "Hello", source=SOURCE, message_id=request_id)

@@ -8,9 +8,10 @@ import pytest
 
 from voicecli.account import AccountId
 from voicecli.broadcast import contents
-from voicecli.broadcast import journal as journals
-from voicecli.broadcast.journal import Broadcast
 from voicecli.errors import ConfigurationError
+from voicecli.store import broadcasts as journals
+from voicecli.store.broadcasts import Broadcast
+from voicecli.store.journal import create
 from voicecli.store.sqlite import Store
 
 TEXT = b"The code is 482913"
@@ -23,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def begun(store: Store) -> Broadcast:
-    journal = journals.create(
+    journal = create(
         store,
         account=AccountId("https://voice.8x8.com", "some_sub"),
         file="",

@@ -9,19 +9,20 @@ import pytest
 from conftest import DEADLINE
 from engine_world import World, number, world_of
 
-from voicecli import callflow
 from voicecli.broadcast import engine as engines
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.hours import Hours
-from voicecli.broadcast.journal import Journal, Row, RowState
 from voicecli.broadcast.pacing import Pace
+from voicecli.broadcast.policy import Conduct
 from voicecli.broadcast.progress import Progress
-from voicecli.callflow import CallRequest, Capture
 from voicecli.calling.say_limit import SayLimit
 from voicecli.errors import ConfigurationError, VoicecliError
+from voicecli.hours import Hours
 from voicecli.sandbox import SOURCE
 from voicecli.store import sealing, unsubscribed
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.journal import Journal
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.messages import Capture, voice_message
 
 LOST = "+33199005051"  # the connection breaks once the request is there
 PEOPLE = [*(number(index) for index in range(6)), LOST, *(number(index) for index in range(6, 12))]
@@ -68,9 +69,7 @@ def fail(patch: pytest.MonkeyPatch, point: str, error: Exception, *, at: int) ->
 def question(row: Row, request_id: str) -> CallRequest:
     """The last ones are asked something, which 8x8 refuses: it has no VCA webhook."""
     asks = Capture() if row.line > 8 else None
-    return callflow.voice_message(
-        row.destination, "Hello", source=SOURCE, message_id=request_id, capture=asks
-    )
+    return voice_message(row.destination, "Hello", source=SOURCE, message_id=request_id, capture=asks)
 
 
 @pytest.mark.parametrize(

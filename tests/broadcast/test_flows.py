@@ -9,11 +9,11 @@ from engine_world import World, number
 from past import event, keep
 from running_listener import set_webhook
 
-from voicecli.broadcast.journal import Row, RowState
-from voicecli.callflow import HANGUP, Action, CallRequest, call_request, make_call
 from voicecli.calling.message import Script
 from voicecli.sandbox import SOURCE
 from voicecli.store.attempts import attempts_where, sealed_flow
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.voice_api.callflow import HANGUP, Action, CallRequest, call_request, make_call
 
 BRIDGED = "+33199004321"
 SAY: Action = {"action": "say", "params": {"text": "One moment", "voiceProfile": "en-GB-Emma"}}

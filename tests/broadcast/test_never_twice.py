@@ -14,16 +14,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from engine_world import World, call_request, number, world_of
 
-from voicecli.broadcast import journal as journals
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.hours import Hours
-from voicecli.broadcast.journal import PAGE, Journal, Row, RowState, State
 from voicecli.broadcast.pacing import Pace
-from voicecli.callflow import CallRequest
+from voicecli.broadcast.policy import Conduct
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
+from voicecli.hours import Hours
+from voicecli.sessions.counts import Tally
+from voicecli.store import broadcasts as journals
+from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.journal import PAGE, Journal
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
+from voicecli.voice_api.callflow import CallRequest
 
 SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"
 

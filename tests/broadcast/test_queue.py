@@ -7,8 +7,8 @@ import pytest
 from conftest import RunningSandbox
 from engine_world import World, number
 
-from voicecli.broadcast.journal import Row, RowState
 from voicecli.broadcast.queue import Queue
+from voicecli.store.broadcasts import Row, RowState
 
 MANY = 3_000
 EVERY = 1_000_000  # microseconds

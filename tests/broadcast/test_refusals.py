@@ -9,14 +9,14 @@ from engine_world import World, number, world_of
 from raw_server import answering, http, server
 
 from voicecli.broadcast import engine as engines
-from voicecli.broadcast.conduct import Conduct
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.journal import Row, RowState, State
-from voicecli.cli.broadcast_view import View
+from voicecli.broadcast.policy import Conduct
+from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Refused
-from voicecli.tally import Tally
+from voicecli.sessions.counts import Tally
+from voicecli.store.broadcasts import Row, RowState, State
 
 ALWAYS_TOO_MANY = "+33199004290"
 ONE_BY_ONE = Conduct(concurrency=1)

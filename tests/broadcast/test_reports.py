@@ -8,14 +8,15 @@ from engine_world import World, number, world_of
 from past import event, keep
 
 from voicecli.broadcast import outcomes
-from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import Journal, Row, RowState
+from voicecli.broadcast.policy import Conduct
 from voicecli.sessions import pending
+from voicecli.sessions.counts import Tally
 from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.journal import Journal
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
 
 TWICE_TOO_MANY = "+33199004291"
 EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"

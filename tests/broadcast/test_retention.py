@@ -10,11 +10,12 @@ import pytest
 from conftest import DEADLINE, RunningSandbox
 from engine_world import World, number
 
-from voicecli.broadcast import journal as journals
 from voicecli.broadcast import retention
-from voicecli.broadcast.journal import Journal, RowState, State
 from voicecli.listener import retention as listener_retention
+from voicecli.store import broadcasts as journals
 from voicecli.store import events as stored_events
+from voicecli.store.broadcasts import RowState, State
+from voicecli.store.journal import Journal
 
 TWO_DAYS = 2 * 86_400_000_000  # microseconds
 EVER = 1 << 60  # a moment that all is older than

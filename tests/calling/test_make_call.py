@@ -12,11 +12,11 @@ from past import event, keep
 from voicecli.account import Account
 from voicecli.calling.make_call import CallPlacer
 from voicecli.calling.placing import Guard, Ledger, Placing
-from voicecli.client import Client
 from voicecli.errors import ConfigurationError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.client import Client
 
 
 def placer(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> CallPlacer:

@@ -12,13 +12,14 @@ from past import event, keep
 from raw_server import Speak, document, http, server
 
 from voicecli.account import Account
-from voicecli.callflow import HANGUP, CallRequest, call_request, make_call, voice_message
 from voicecli.calling.placing import Guard, Ledger, Placing
-from voicecli.client import Client
 from voicecli.errors import ConfigurationError, OutcomeUnknown, RateLimited, Unsubscribed
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import HANGUP, CallRequest, call_request, make_call
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.messages import voice_message
 
 SOURCE, OTHER, BUSY = "+33199000000", "+33199004321", "+33199000486"
 NO_GUARD = Guard()

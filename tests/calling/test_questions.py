@@ -9,9 +9,9 @@ from past import event, keep
 from raw_server import document, server
 from running_listener import listening, public_access, registering, set_webhook, webhooks
 
-from voicecli.callflow import HANGUP, Action, call_request, make_call
 from voicecli.calling.message import Script
 from voicecli.calling.questions import asks, ending_in_hangup, following, sent, without_questions
+from voicecli.voice_api.callflow import HANGUP, Action, call_request, make_call
 
 SOURCE, OTHER, VOICE = "+33199000000", "+33199004321", "en-US-BenjaminRUS"
 PRESSES_1, PRESSES_1_TOO = "+33199007103", "+33199007104"

@@ -9,16 +9,16 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, PARTIES, SAY, other, placed
 from receiver_world import receiving, vca
 
-from voicecli.callflow import HANGUP, make_call
 from voicecli.calling.replier import CallReplier
 from voicecli.listener.repliers import Application, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Replier
-from voicecli.rules import Action
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import ReplacedWebhook, Store
+from voicecli.voice_api.callflow import HANGUP, make_call
 from voicecli.voice_api.replies import HANG_UP, Reply
+from voicecli.voice_api.rules import Action
 
 
 async def answer_to(home: Path, event: dict[str, object]) -> object:

@@ -11,13 +11,13 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, FLOW, PARTIES, SAY, other, placed
 from receiver_world import World, receiving, vca, vss
 
-from voicecli import events
-from voicecli.callflow import HANGUP, CallRequest
 from voicecli.calling.replier import CallReplier
-from voicecli.events import Received
 from voicecli.listener import server
 from voicecli.listener.repliers import CallHistory, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Answered, Replier
+from voicecli.voice_api import events
+from voicecli.voice_api.callflow import HANGUP, CallRequest
+from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import HANG_UP, Reply
 
 OUR_CALL = CallRequest(FLOW, "r-1", "a-1")

@@ -8,10 +8,11 @@ import pytest
 from conftest import NUMBER, Program, RunningSandbox
 from engine_world import World, number
 
-from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import RowState
-from voicecli.callflow import HANGUP, Action, CallRequest, call_request, make_call, voice_message
+from voicecli.broadcast.policy import Conduct
 from voicecli.calling.say_limit import in_one_say
+from voicecli.store.broadcasts import RowState
+from voicecli.voice_api.callflow import HANGUP, Action, CallRequest, call_request, make_call
+from voicecli.voice_api.messages import voice_message
 
 SOURCE = "+33199000000"
 

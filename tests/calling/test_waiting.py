@@ -16,16 +16,17 @@ from conftest import DEADLINE
 from raw_server import Speak, document, server
 
 from voicecli.account import Account
-from voicecli.callflow import CallRequest, Capture, voice_message
 from voicecli.calling import waiting as waiting_module
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.results import Ending, Result
 from voicecli.calling.waiting import Telling, Waiting
-from voicecli.client import Client
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
 from voicecli.store import events as stored_events
 from voicecli.store import sqlite
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.messages import Capture, voice_message
 
 NUMBERS = ("+33199001234", "+33199001235", "+33199001236")
 KEY = "k" * 20
@@ -58,7 +59,9 @@ class Watched(Waiting):
 
 
 @contextmanager
-def waiting(home: Path, speak: Speak, trouble: threading.Event, *, tells: bool = False) -> Iterator[Waiting]:
+def waiting(
+    home: Path, speak: Speak, trouble: threading.Event, *, tells: bool = False, missed: float = 0.0
+) -> Iterator[Waiting]:
     """For outcomes of calls that a server answers as ``speak`` does; each is out of time at once."""
 
     async def nothing() -> None:
@@ -77,6 +80,7 @@ def waiting(home: Path, speak: Speak, trouble: threading.Event, *, tells: bool =
                 digits=True,
                 confirming=frozenset("1"),
                 telling=Telling(placing.telling(), nothing) if tells else None,
+                missed=lambda _: missed,
             )
             watched.trouble = trouble
             yield watched
@@ -152,6 +156,23 @@ async def test_whatever_else_goes_wrong_it_comes_to_its_end_too(tmp_path: Path) 
             async for _ in calls.until_confirmed(requests(2)):
                 pass
         assert [call.session_id for call in calls._placing.ledger.accepted.values()] == ["s-2"]
+
+
+async def test_a_result_that_is_missing_tells_that_nobody_received_reports_for_a_while(
+    tmp_path: Path,
+) -> None:
+    """Or the question what became of a lost answer."""
+    answers = [created(1), b""]
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(answers.pop(0))
+
+    with waiting(tmp_path, speak, threading.Event(), missed=1.44) as calls:
+        lost, missing = sorted([one async for one in calls.together(requests(2))], key=lambda one: one.placed)
+    assert missing.ending is Ending.OUT_OF_TIME
+    assert "no summary came in time; for 1.4 s nobody received what 8x8 reports" in missing.words
+    assert missing.data["secondsWithoutReports"] == 1.44
+    assert "for 1.4 s nobody received" in lost.hint
 
 
 class Held:

@@ -204,7 +204,7 @@ class Cron:
         """It is called at a moment when nobody is to be called."""
         words = {
             "confirmed": "was confirmed at",
-            "running": "is still running (process",
+            "running": "is being placed by process",
             "unknown": "nobody knows how it ended",
         }
         before = len(self.forgetful.requested)

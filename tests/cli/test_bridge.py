@@ -7,7 +7,7 @@ import pytest
 from conftest import NUMBER, RunningSandbox
 from test_wait import BUSY, Caller
 
-from voicecli.callflow import make_call
+from voicecli.voice_api.callflow import make_call
 
 
 @pytest.mark.parametrize(("bridged", "bridge"), [(BUSY, "BUSY"), ("+33199005678", "COMPLETED")])

@@ -19,7 +19,7 @@ from past import event, keep
 from running_listener import RunningListener, listening, registering
 from test_terminal import on_terminal, plain
 
-from voicecli.locks import is_held
+from voicecli.platforms.locks import is_held
 
 OWN = "line,destination,status,outcome,bridge,digits,duration,attempts,session,reason"
 FAR = ("--rate", "1/h")  # the second call is an hour away

@@ -11,10 +11,10 @@ from running_listener import TOKEN, listening, public_access, registering, set_w
 from stand_in_agent import is_alive, pids, write_agent
 from test_terminal import on_terminal, plain
 
-from voicecli import api
-from voicecli.client import Client
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.operations.webhooks import set_webhook as set_webhook_at_8x8
 
 ORDER = (
     ".env",
@@ -138,7 +138,7 @@ def test_a_public_url_that_leads_elsewhere_is_found(doctor: Doctor) -> None:
 
 def test_a_webhook_that_could_not_be_put_back_is_in_the_way(doctor: Doctor) -> None:
     with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=doctor.sandbox.sandbox.url) as client:
-        client.send(api.set_webhook("VSS", "https://example.com/vss", authorization="a-secret"))
+        client.send(set_webhook_at_8x8("VSS", "https://example.com/vss", authorization="a-secret"))
     done = doctor()
     assert (done.code, failure(done)["check"]) == (3, "VSS webhook")
 
@@ -158,7 +158,7 @@ def test_a_webhook_that_leads_here_with_its_token_is_no_obstacle(doctor: Doctor)
     options = public_access()
     url = f"{options[3]}/api/webhooks/vss"
     with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=doctor.sandbox.sandbox.url) as client:
-        client.send(api.set_webhook("VSS", url, authorization=TOKEN))
+        client.send(set_webhook_at_8x8("VSS", url, authorization=TOKEN))
     assert doctor(*options, WEBHOOK_AUTH_TOKEN=TOKEN).code == 0
     assert doctor(*options).code == 3, "a new token is not the one in that header"
 

@@ -27,10 +27,10 @@ from stand_in_agent import write_agent
 from test_terminal import Terminal, plain
 
 from voicecli.account import AccountId
-from voicecli.callflow import Capture, voice_message
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.messages import Capture, voice_message
 
 
 def post(url: str, content: object, token: str | None = TOKEN) -> tuple[int, Any]:

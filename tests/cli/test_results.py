@@ -2,15 +2,15 @@
 
 import pytest
 
-from voicecli.callflow import call_request, make_call
 from voicecli.calling.results import Ending, Result, ending, failed
-from voicecli.cli.call_show import overall, until_confirmed
+from voicecli.cli.call.show import overall, until_confirmed
 from voicecli.cli.exit_codes import ExitCode, result_code
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
-from voicecli.events import Event, Received
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import PendingCall
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.callflow import call_request, make_call
+from voicecli.voice_api.codes import Outcome
+from voicecli.voice_api.events import Event, Received
 
 CODES = {
     Outcome.COMPLETED: 0,

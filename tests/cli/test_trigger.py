@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from conftest import Finished, Program
 
-from voicecli import events, settings, urls, vocabulary
-from voicecli.callflow import HANGUP
+from voicecli import settings, urls
 from voicecli.cli import receivers
 from voicecli.cli.trigger import EventOptions, make_up
 from voicecli.errors import InvalidInput
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes, events
+from voicecli.voice_api.callflow import HANGUP
+from voicecli.voice_api.codes import Outcome
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 TOKEN = "token-of-these-tests"
@@ -213,7 +214,7 @@ def test_the_times_of_a_summary_add_up(outcome: Outcome) -> None:
     assert ("errorDetails" in summary) == (outcome is Outcome.ERROR)
 
 
-@pytest.mark.parametrize("code", vocabulary.SESSION_ERRORS)
+@pytest.mark.parametrize("code", codes.SESSION_ERRORS)
 def test_every_error_has_its_details(code: int) -> None:
     summary: Any = made("vss", error=code).payload
     details, leg = summary["errorDetails"], summary["details"]["callA"]
@@ -228,7 +229,7 @@ def test_who_was_never_called_has_no_leg() -> None:
     assert summary["startTime"] == summary["endTime"]
 
 
-@pytest.mark.parametrize("status", vocabulary.STATUSES["VCS"])
+@pytest.mark.parametrize("status", codes.STATUSES["VCS"])
 def test_the_progress_of_a_call_fits_its_status(status: str) -> None:
     payload = made("vcs", status=status).payload
     talking = status in ("CALL_UPDATED", "DTMF_RECEIVED", "CALL_DISCONNECTED")

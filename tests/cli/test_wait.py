@@ -15,11 +15,19 @@ import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
 from forked import under_way
-from running_listener import listening, public_access, registering, set_webhook, webhooks
+from running_listener import (
+    interrupted_twice,
+    listening,
+    public_access,
+    registering,
+    set_webhook,
+    told,
+    webhooks,
+)
 
-from voicecli.callflow import HANGUP
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import HANGUP
 
 NUMBER_2, CANCELED = "+33199001235", "+33199000487"
 BUSY, NO_ANSWER, PRESSES_1, PRESSES_2 = "+33199000486", "+33199000480", "+33199007103", "+33199007203"
@@ -57,26 +65,6 @@ class Caller:
 @pytest.fixture
 def caller(own_sandbox: RunningSandbox) -> Caller:
     return Caller(own_sandbox)
-
-
-def told(process: "subprocess.Popen[str]", words: str) -> str:
-    """What it says on stderr, up to the line with these words."""
-    assert process.stderr is not None
-    said = ""
-    for line in process.stderr:
-        said += line
-        if words in line:
-            return said
-    raise AssertionError(said)
-
-
-def interrupted_twice(process: "subprocess.Popen[str]") -> Finished:
-    """By Ctrl-C, while it stays because a question is open."""
-    process.send_signal(signal.SIGINT)
-    said = told(process, "Ctrl-C again ends it")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=DEADLINE)
-    return Finished(process.returncode, out, said + err)
 
 
 # -- the outcome -------------------------------------------------------------------------------------
@@ -384,7 +372,7 @@ def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
             again = caller(PRESSES_1, BUSY, *options, "--once")
             waiting.kill()
         assert again.code == 9
-        assert f"is still running (process {waiting.pid} since" in again.err
+        assert f"is being placed by process {waiting.pid}, which began at" in again.err
         assert caller.placed() == 1
 
 
@@ -686,9 +674,11 @@ def test_a_store_that_fails_does_not_look_like_a_call_that_failed(home: Path) ->
             database = sqlite3.connect(home / "voicecli.sqlite3")
             database.execute("ALTER TABLE events RENAME TO gone")
             database.close()
-            _, err = waiting.communicate(timeout=DEADLINE)
-        assert waiting.returncode == 1
-        errors = [json.loads(line).get("error") for line in err.splitlines()]  # or the listener's warning
+            said = told(waiting, "it stays")
+            done = interrupted_twice(waiting)
+        assert done.code == 1
+        lines = (said + done.err).splitlines()
+        errors = [json.loads(line).get("error") for line in lines]  # or the listener's warning
         error = next(error for error in errors if error is not None and error["code"] == "store")
         assert error["retryable"] is False
         assert error["accepted"][0]["sessionId"] == slow.sandbox.sessions[0].session_id

@@ -14,10 +14,10 @@ from strict_webhooks import IgnoringSandbox, StrictSandbox
 from voicecli.account import AccountId
 from voicecli.cli import app
 from voicecli.cli.context import Context
-from voicecli.client import Client
 from voicecli.listener import registration as registration_module
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
+from voicecli.voice_api.client import Client
 
 TOKEN = "token-of-these-tests"
 

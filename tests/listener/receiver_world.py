@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 from conftest import DEADLINE
 
-from voicecli.events import Received
 from voicecli.listener.service import Plan, Service
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.events import Received
 
 TOKEN = "token-of-these-tests"
 

@@ -10,15 +10,15 @@ from conftest import RunningSandbox, wait_until
 from running_listener import free_port
 from strict_webhooks import StrictSandbox
 
-from voicecli import api
 from voicecli.account import AccountId
-from voicecli.callflow import voice_message
-from voicecli.client import Client
 from voicecli.clock import ClockJumps
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import Plan, Service
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.sandbox.delivery import Target
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.messages import voice_message
+from voicecli.voice_api.operations.calls import send_callflow
 
 TOKEN = "token-of-these-tests"
 TYPES = ("VCA", "VSS", "VCS")
@@ -103,7 +103,7 @@ class World:
         """Have a call reported by 8x8."""
         request = voice_message("+33199001234", "Hello", source="+33199000000")
         with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=self.sandbox.url) as client:
-            await asyncio.to_thread(client.send, api.send_callflow(request))
+            await asyncio.to_thread(client.send, send_callflow(request))
 
 
 def take_away(targets: dict[str, Target], kind: str) -> None:

@@ -11,11 +11,11 @@ from aiohttp import web
 from conftest import DEADLINE
 from receiver_world import TOKEN, World, receiving, vca, vss
 
-from voicecli.callflow import HANGUP
 from voicecli.listener import forward
 from voicecli.listener.repliers import Application, always
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.replies import HANG_UP
 
 SAY = {"action": "say", "params": {"text": "Your code is 482913", "voiceProfile": "en-GB-Emma"}}

@@ -12,7 +12,7 @@ from conftest import Program
 from voicecli.errors import InUse
 from voicecli.listener import presence as presences
 from voicecli.listener.presence import Guest, Presence, RunningListener, running
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 

@@ -15,11 +15,11 @@ from aiohttp.test_utils import make_mocked_request
 from conftest import DEADLINE
 from receiver_world import TOKEN, receiving, vca, vss
 
-from voicecli.callflow import HANGUP
 from voicecli.listener import recorder, server
 from voicecli.listener.repliers import always
-from voicecli.rules import Action
+from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.replies import NOTHING, Reply
+from voicecli.voice_api.rules import Action
 
 
 def basic(user: str, password: str) -> str:

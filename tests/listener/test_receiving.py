@@ -12,16 +12,15 @@ from conftest import DEADLINE, RunningSandbox
 from raw_server import answering, http, server
 from receiver_world import receiving
 
-from voicecli import api
 from voicecli.account import AccountId
-from voicecli.api import Webhook
-from voicecli.client import Client
-from voicecli.events import webhook_url
 from voicecli.listener.receiving import ReceiverKind, find_receivers, look_up_receiver
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan, Service
 from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.events import webhook_url
+from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
 
 NOBODY, DEAD, APPLICATION = ReceiverKind.NOBODY, ReceiverKind.DEAD_LISTENER, ReceiverKind.APPLICATION
 
@@ -159,26 +158,26 @@ async def test_when_the_listener_that_was_relied_upon_ends_this_process_takes_ov
             assert "has ended" in reports.receiver.words
             while not reports.receiver.is_here:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
-            webhooks = await asyncio.to_thread(world.client.send, api.list_webhooks())
+            webhooks = await asyncio.to_thread(world.client.send, list_webhooks())
             assert {webhook.type for webhook in webhooks} == {"VSS", "VCA", "VCS"}
 
 
 async def test_types_that_are_wanted_are_taken_unless_something_is_lost(world: World) -> None:
     send = partial(asyncio.to_thread, world.client.send)
     async with asyncio.timeout(DEADLINE):
-        await send(api.set_webhook("VCA", "https://example.com/vca"))
+        await send(set_webhook("VCA", "https://example.com/vca"))
         async with world.reports("VSS", wanted=("VCA",)) as reports:
             assert reports.receiver.is_here
         async with world.reports("VSS") as reports:
             assert reports.receiver.kind is APPLICATION
-        await send(api.set_webhook("VCA", "https://example.com/vca", authorization="theirs"))
+        await send(set_webhook("VCA", "https://example.com/vca", authorization="theirs"))
         async with world.reports("VSS", wanted=("VCA",)) as reports:
             assert (reports.receiver.kind, reports.receiver.url) == (APPLICATION, "https://example.com/vca")
 
 
 async def test_one_who_has_lost_the_webhook_gets_nothing_more(world: World) -> None:
     async with asyncio.timeout(DEADLINE), world.reports("VSS", "VCA") as reports:
-        elsewhere = api.set_webhook("VCA", "https://example.com/vca")
+        elsewhere = set_webhook("VCA", "https://example.com/vca")
         await asyncio.to_thread(world.client.send, elsewhere)
         await asyncio.to_thread(reports._registration.check)
         assert reports.receiver.is_nobody

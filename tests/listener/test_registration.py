@@ -10,15 +10,15 @@ import pytest
 from conftest import RunningSandbox
 from strict_webhooks import IgnoringSandbox, StrictSandbox
 
-from voicecli import api
 from voicecli.account import AccountId
-from voicecli.api import Operation, Webhook
-from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, Unreachable, VoicecliError
 from voicecli.listener import registration as registrations
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.store.sqlite import DELETED, Store
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.operations.webhooks import Webhook, delete_webhook, list_webhooks, set_webhook
+from voicecli.voice_api.wire import Operation
 
 OURS = "http://127.0.0.1:9"
 BEFORE = "https://example.com/before"
@@ -47,11 +47,11 @@ class World:
     def put(self, kind: str, url: str, **options: Any) -> None:
         """Somebody else sets a webhook, whatever is set."""
         if kind in self.webhooks():
-            self.client.send(api.delete_webhook(kind))
-        self.client.send(api.set_webhook(kind, url, **options))
+            self.client.send(delete_webhook(kind))
+        self.client.send(set_webhook(kind, url, **options))
 
     def webhooks(self) -> dict[str, Webhook]:
-        return {webhook.type: webhook for webhook in self.client.send(api.list_webhooks())}
+        return {webhook.type: webhook for webhook in self.client.send(list_webhooks())}
 
 
 @contextmanager
@@ -96,11 +96,11 @@ def stop_at(
     monkeypatch.setattr(world.client, "send", fail)
 
 
-SET, DELETE, LIST = api.set_webhook("VSS", "").name, api.delete_webhook("VSS").name, api.list_webhooks().name
+SET, DELETE, LIST = set_webhook("VSS", "").name, delete_webhook("VSS").name, list_webhooks().name
 
 
 def test_what_was_there_is_put_back(world: World) -> None:
-    world.client.send(api.set_webhook("VSS", "https://example.com/vss", enabled=False))
+    world.client.send(set_webhook("VSS", "https://example.com/vss", enabled=False))
     before = world.webhooks()
     registration = world.registration()
     registration.take(["VCA", "VSS"], OURS, token="a-token")
@@ -114,7 +114,7 @@ def test_what_was_there_is_put_back(world: World) -> None:
 
 
 def test_after_a_kill_the_next_start_puts_back_what_was_there_at_first(world: World) -> None:
-    world.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    world.client.send(set_webhook("VSS", "https://example.com/vss"))
     before = world.webhooks()
     killed = world.registration()
     killed.take(["VSS"], OURS, token="a-token")
@@ -128,7 +128,7 @@ def test_after_a_kill_the_next_start_puts_back_what_was_there_at_first(world: Wo
 
 
 def test_an_authorization_that_could_not_be_put_back_stops_it(world: World) -> None:
-    world.client.send(api.set_webhook("VSS", "https://example.com/vss", authorization="theirs"))
+    world.client.send(set_webhook("VSS", "https://example.com/vss", authorization="theirs"))
     before = world.webhooks()
     registration = world.registration()
     with pytest.raises(ConfigurationError, match="Authorization header, which 8x8 does not tell"):
@@ -187,7 +187,7 @@ def test_a_webhook_that_somebody_has_moved_is_told_once_and_left_alone(world: Wo
 
 
 def take_away(world: World, kind: str) -> None:
-    world.client.send(api.delete_webhook(kind))
+    world.client.send(delete_webhook(kind))
 
 
 def disable(world: World, kind: str) -> None:
@@ -209,7 +209,7 @@ LOSSES = {
 @pytest.mark.parametrize("what", LOSSES)
 def test_a_webhook_that_is_not_as_it_was_set_is_set_again(world: World, what: str, led_here: bool) -> None:
     if led_here:
-        world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token"))
+        world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token"))
     before = world.webhooks()
     registration = world.registration()
     registration.take(["VSS"], OURS, token="a-token")
@@ -239,7 +239,7 @@ def test_one_that_carries_another_token_is_set_again_once_an_hour(
     now = 1000.0
     monkeypatch.setattr(registrations, "monotonic", lambda: now)
     if led_here:
-        world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="another"))
+        world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="another"))
     registration = world.registration()
     registration.take(["VSS"], OURS, token="a-token")
 
@@ -260,7 +260,7 @@ def test_one_that_carries_another_token_is_set_again_once_an_hour(
 
 
 def test_where_nothing_is_registered_another_token_is_told_and_left(world: World) -> None:
-    world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="another"))
+    world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="another"))
     registration = world.registration()
     registration.observe(OURS, token="a-token")
     assert texts(registration) == []
@@ -270,7 +270,7 @@ def test_where_nothing_is_registered_another_token_is_told_and_left(world: World
 
 @pytest.mark.parametrize("what", LOSSES)
 def test_where_nothing_is_registered_it_is_told_and_left(world: World, what: str) -> None:
-    world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token"))
+    world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token"))
     registration = world.registration()
     registration.observe(OURS, token="a-token")
     assert (texts(registration), registration.leads_here("VSS")) == ([], True)
@@ -452,7 +452,7 @@ def test_a_new_address_is_set_though_the_webhooks_can_not_be_listed(
 
 def test_what_led_here_already_does_not_follow_a_new_address_and_that_is_told(world: World) -> None:
     before = f"{OURS}/api/webhooks/vss"
-    world.client.send(api.set_webhook("VSS", before, authorization="theirs"))
+    world.client.send(set_webhook("VSS", before, authorization="theirs"))
     registration = world.registration()
     registration.take(["VCA", "VSS"], OURS, token="a-token")
     assert [news.text for news in registration.move("http://127.0.0.1:11", token="a-token")] == [
@@ -475,7 +475,7 @@ def test_who_puts_back_what_others_left_does_not_keep_others_out(world: World) -
 
 
 def test_a_move_that_8x8_did_not_hear_of_is_put_back_all_the_same(world: World) -> None:
-    world.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    world.client.send(set_webhook("VSS", "https://example.com/vss"))
     before = world.webhooks()
     registration = world.registration()
     registration.take(["VSS"], OURS, token="a-token")
@@ -501,7 +501,7 @@ def test_a_move_can_be_tried_again(world: World) -> None:
 
 
 def test_a_webhook_that_leads_here_already_keeps_its_authorization(world: World) -> None:
-    world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="theirs"))
+    world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="theirs"))
     before = world.webhooks()
     registration = world.registration()
     registration.take(["VCA", "VSS"], OURS, token="a-token")
@@ -511,7 +511,7 @@ def test_a_webhook_that_leads_here_already_keeps_its_authorization(world: World)
 
 
 def test_a_new_token_is_not_in_a_header_that_is_there_already(world: World) -> None:
-    world.client.send(api.set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="theirs"))
+    world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="theirs"))
     registration = world.registration()
     with pytest.raises(ConfigurationError, match="has an Authorization header"):
         registration.take(["VSS"], OURS, token="a-token", new_token=True)
@@ -547,7 +547,7 @@ def test_one_that_can_not_be_put_back_does_not_stop_the_others(
     send = world.client.send
 
     def refuse_one(operation: Any) -> Any:
-        if operation.name == api.delete_webhook("VCA").name and "VCA" in operation.path:
+        if operation.name == delete_webhook("VCA").name and "VCA" in operation.path:
             raise Refused("Not now.", status_code=500)
         return send(operation)
 
@@ -563,7 +563,7 @@ def test_one_that_can_not_be_put_back_does_not_stop_the_others(
 def test_what_can_not_be_forgotten_is_found_to_be_as_it_was(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    world.client.send(set_webhook("VSS", "https://example.com/vss"))
     before = world.webhooks()
     registration = world.registration()
     registration.take(["VCA", "VSS"], OURS, token="a-token")
@@ -601,7 +601,7 @@ def test_a_start_that_fails_half_way_can_be_put_back(world: World) -> None:
 def test_nothing_is_lost_between_a_deletion_and_setting_anew(
     strict: World, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
 ) -> None:
-    strict.client.send(api.set_webhook("VSS", "https://example.com/vss", enabled=False))
+    strict.client.send(set_webhook("VSS", "https://example.com/vss", enabled=False))
     before = strict.webhooks()
     registration = strict.registration()
 
@@ -626,7 +626,7 @@ def test_nothing_is_lost_between_a_deletion_and_setting_anew(
 def test_what_was_there_is_on_disk_before_it_is_deleted(
     strict: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strict.client.send(api.set_webhook("VSS", "https://example.com/vss"))
+    strict.client.send(set_webhook("VSS", "https://example.com/vss"))
     before = strict.webhooks()
     registration = strict.registration()
     with monkeypatch.context() as broken:
@@ -641,7 +641,7 @@ def test_what_was_there_is_on_disk_before_it_is_deleted(
 
 
 def test_a_webhook_that_nobody_can_change_is_told(strict: World) -> None:
-    strict.client.send(api.set_webhook("VNU", "https://example.com/vnu"))
+    strict.client.send(set_webhook("VNU", "https://example.com/vnu"))
     before = strict.webhooks()
     registration = strict.registration()
     with pytest.raises(Refused, match=r"VNU webhook still points to https://example\.com/vnu: .*no request"):

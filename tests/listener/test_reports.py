@@ -1,6 +1,7 @@
 """Reports while somebody waits: what goes wrong at the end does not hide what became of the calls."""
 
 import asyncio
+import signal
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,8 +11,6 @@ import pytest
 from conftest import DEADLINE, NUMBER, wait_until
 
 from voicecli.account import AccountId
-from voicecli.api import Webhook
-from voicecli.callflow import Capture, voice_message
 from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
 from voicecli.listener import reports as reports_module
 from voicecli.listener.presence import Guest
@@ -20,10 +19,12 @@ from voicecli.listener.reports import Reports
 from voicecli.listener.service import Plan
 from voicecli.listener.staying import EndRequests, Stay
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 from voicecli.tunnel.ngrok import Change
+from voicecli.voice_api.messages import Capture, voice_message
+from voicecli.voice_api.operations.webhooks import Webhook
 
 
 class At8x8:
@@ -135,10 +136,32 @@ async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> N
         question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
         Attempts(store, account).begin(question, asks="1", flow=question.callflow)
     stay = Stay(tmp_path, account, lambda words, _: told.append(words), requests=EndRequests())
-    assert len(stay.open_questions()) == 1
+    assert stay.is_needed()
     async with asyncio.timeout(DEADLINE), reports(tmp_path, ElsewhereForVca(), told, stay):
         pass
     assert not [words for words in told if "it stays" in words]
+
+
+async def test_who_is_to_end_at_once_does_not_look_for_open_questions_for_ever(tmp_path: Path) -> None:
+    """Signals that come while it looks into the store, and not while it waits, cancel nothing."""
+
+    class Watched(Stay):
+        looks = 0
+
+        def _reason(self) -> object:
+            self.looks += 1
+            assert self.looks < 100, "it looks for ever, and nothing else happens"
+            return super()._reason()
+
+    account, told, requests = AccountId("https://voice.8x8.com", "ours"), list[str](), EndRequests()
+    with Store(tmp_path) as store:
+        question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
+        Attempts(store, account).begin(question, asks="1", flow=question.callflow)
+    stay = Watched(tmp_path, account, lambda words, _: told.append(words), requests=requests)
+    async with asyncio.timeout(DEADLINE), reports(tmp_path, At8x8(), told, stay):
+        for number in (signal.SIGINT, signal.SIGINT):
+            requests.add(number)
+    assert stay.looks > 0
 
 
 async def test_an_interrupt_stays_an_interrupt_whatever_can_t_be_put_back(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -17,7 +18,6 @@ from running_listener import free_port
 
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
-from voicecli.events import webhook_url
 from voicecli.listener import reports as reports_module
 from voicecli.listener import running as running_module
 from voicecli.listener.presence import Presence, RunningListener, running
@@ -26,9 +26,10 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.running import Search, find_listener, running_listeners, why_nothing_comes
 from voicecli.listener.service import Plan
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.sandbox import SUBACCOUNT
 from voicecli.sandbox.delivery import Target
+from voicecli.voice_api.events import webhook_url
 
 Lose = Callable[[dict[str, Target], str], None]
 
@@ -275,6 +276,26 @@ def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) ->
         warn=warned.append,
         failed=lambda error: warned.append(error.message),
     )
+
+
+async def test_for_how_long_nobody_received_reports_is_known_and_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    with RunningSandbox(CountingSandbox, time_scale=1000) as sandbox:
+        world = World(sandbox, tmp_path)
+        async with asyncio.timeout(DEADLINE):
+            await world.service.__aenter__()
+            reports = reports_of(world, tmp_path, warned=[])
+            reports._tell = told.append
+            async with reports:
+                placed = time.monotonic()
+                assert reports.missed(placed) == 0
+                await world.service.__aexit__(None, None, None)
+                await world.until(
+                    lambda: [text for text in told if " s nobody received what 8x8 rep" in text]
+                )
+                assert 0 < reports.missed(placed) < time.monotonic() - placed
+                assert reports.missed(time.monotonic()) == 0  # for a call that is placed now
+        world.client.close()
 
 
 async def test_those_that_have_been_stopped_are_asked_at_once_and_hide_no_other(

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 from conftest import DEADLINE
 
 from voicecli.account import AccountId
-from voicecli.callflow import CallRequest, Capture, voice_message
 from voicecli.clock import now
 from voicecli.listener import staying
-from voicecli.listener.staying import TERMINATION, EndRequests, Stay
+from voicecli.listener.staying import TERMINATION, UNREADABLE, EndRequests, Stay
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts, open_questions
 from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.messages import Capture, voice_message
 
 ACCOUNT, ANOTHER = AccountId("https://voice.8x8.com", "ours"), AccountId("https://voice.8x8.com", "theirs")
 INT, TERM = signal.SIGINT, signal.SIGTERM
@@ -103,13 +105,6 @@ def test_a_question_is_open_until_the_summary_or_its_time_is_over(tmp_path: Path
         assert [call.session_id for call in open_questions(store, now())] == ["s-2", None]
 
 
-def test_a_store_that_can_not_be_read_keeps_nobody(world: World) -> None:
-    place(world.home)
-    assert len(world.stay.open_questions()) == 1
-    (world.home / "voicecli.sqlite3").write_bytes(b"no database at all" * 100)
-    assert world.stay.open_questions() == []
-
-
 # -- how long it stays -------------------------------------------------------------------------------
 
 
@@ -120,7 +115,7 @@ async def test_it_stays_until_the_last_summary(world: World) -> None:
         task = world.stays()
         await world.until_told(1)
         summarise(world.home, "s-1")
-        assert len(world.stay.open_questions()) == 1
+        assert world.stay.is_needed()
         assert not task.done()
         summarise(world.home, "s-2")
         await task
@@ -171,6 +166,32 @@ async def test_sigterm_gives_it_80_seconds_however_often_it_comes(world: World) 
         assert "it stays for 1 s at most" in world.told[-1]
         world.seconds = TERMINATION
         await task
+
+
+async def test_where_the_store_can_t_tell_it_stays_for_a_while_and_says_why(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(world.home)
+    database = sqlite3.connect(world.home / "voicecli.sqlite3")
+    database.execute("ALTER TABLE calls RENAME TO gone")
+    moment = now()
+    monkeypatch.setattr(staying, "now", lambda: moment)
+    async with asyncio.timeout(DEADLINE):
+        task = world.stays()
+        await world.until_told(1)
+        moment += round(UNREADABLE * 1e6) - 1
+        assert world.stay.is_needed()
+        moment += 1
+        await task
+        await world.stay.until_answered()
+        assert not world.stay.is_needed()
+    [told] = world.told
+    assert re.search(
+        r"no such table: calls\. So a question may be open: it stays until \d\d:\d\d:\d\d at the latest", told
+    )
+    database.execute("ALTER TABLE gone RENAME TO calls")
+    database.close()
+    assert world.stay.is_needed(), "it can be read again"
 
 
 async def test_cancelled_by_anything_else_it_ends(world: World) -> None:

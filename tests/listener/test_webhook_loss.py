@@ -26,12 +26,12 @@ from registered_world import (
 from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
-from voicecli.events import webhook_url
 from voicecli.listener import health, server, watching
 from voicecli.listener import service as service_module
 from voicecli.sandbox.delivery import Target
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import Limits
+from voicecli.voice_api.events import webhook_url
 
 RUNS = 20  # of each way to lose one
 

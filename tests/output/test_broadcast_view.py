@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from voicecli.output.broadcast import line, summary, view
-from voicecli.tally import Tally
+from voicecli.sessions.counts import Tally
 
 
 def running() -> Tally:

@@ -13,12 +13,12 @@ from rich.console import Console
 from screen import screen
 
 from voicecli.errors import OutputFailed
-from voicecli.events import Event, Received
 from voicecli.output import Column
 from voicecli.output.events import SESSION_COLOURS, CallRow, EventRow, session_style
 from voicecli.output.rows import Painter
 from voicecli.output.stream import JsonStream, LiveStream, Stream
 from voicecli.sessions.session import Session
+from voicecli.voice_api.events import Event, Received
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

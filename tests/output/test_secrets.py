@@ -125,7 +125,8 @@ def test_names_that_only_sound_like_it_are_shown() -> None:
 
 
 def test_no_error_quotes_the_key_that_an_answer_echoes() -> None:
-    from voicecli.api import Answer, list_webhooks
+    from voicecli.voice_api.operations.webhooks import list_webhooks
+    from voicecli.voice_api.wire import Answer
 
     answer = Answer(401, {}, b'{"code": 1, "message": "no such key: some-key-1"}')
     with pytest.raises(Refused) as caught:

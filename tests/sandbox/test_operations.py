@@ -10,8 +10,8 @@ import pytest
 from conftest import DEADLINE
 from sandbox_world import World, world
 
-from voicecli.callflow import HANGUP, make_call
 from voicecli.sandbox import API_KEY, SOURCE
+from voicecli.voice_api.callflow import HANGUP, make_call
 
 NUMBER = "+33199001234"
 CALL = make_call(SOURCE, NUMBER)

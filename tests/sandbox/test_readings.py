@@ -7,9 +7,9 @@ import pytest
 from aiohttp import web
 from sandbox_world import World, world
 
-from voicecli.callflow import HANGUP, Action, make_call
 from voicecli.sandbox import SOURCE
 from voicecli.sandbox.reading import READINGS, Reading
+from voicecli.voice_api.callflow import HANGUP, Action, make_call
 
 NUMBER, OTHER = "+33199007101", "+33199005678"
 VOICE = "en-US-BenjaminRUS"

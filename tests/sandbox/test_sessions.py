@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 from sandbox_world import TOKEN, world
 
-from voicecli import events, vocabulary
-from voicecli.callflow import HANGUP, Action, make_call
 from voicecli.sandbox import SOURCE, Sandbox
 from voicecli.sandbox.numbers import TABLE
 from voicecli.sandbox.reading import READINGS, Reading
+from voicecli.voice_api import codes, events
+from voicecli.voice_api.callflow import HANGUP, Action, make_call
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 NUMBER = "+33199001234"
@@ -77,7 +77,7 @@ async def test_speech_takes_as_long_as_its_text(params: dict[str, object], secon
         ("0601", "COMPLETED_UNSUBSCRIBED", None),
         ("0602", "COMPLETED_UNSUB_ERROR", None),
         ("0603", "UNSUBSCRIBED_CONTACT", None),
-        *((str(-code), "ERROR", code) for code in vocabulary.SESSION_ERRORS),
+        *((str(-code), "ERROR", code) for code in codes.SESSION_ERRORS),
         ("1234", "COMPLETED", None),
     ],
 )

@@ -2,10 +2,10 @@
 
 import pytest
 
-from voicecli.events import Event, Received
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import DIGITS_DUE, PendingCall
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.codes import Outcome
+from voicecli.voice_api.events import Event, Received
 
 NUMBER = "+33199001234"
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from past import NUMBER, SESSION, SOURCE, event
 
-from voicecli import events
-from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.session import MAX_CAPTURES, Session, SessionRecord
+from voicecli.voice_api import events
+from voicecli.voice_api.events import Received
 
 START = 1_700_000_000_000_000
 

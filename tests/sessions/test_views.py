@@ -9,7 +9,6 @@ import pytest
 from generated_calls import attempt, sequence, shuffled
 
 from voicecli.calling.results import ending
-from voicecli.events import Received
 from voicecli.output.sessions import SessionRow
 from voicecli.sessions.attempts import Attempt
 from voicecli.sessions.open_calls import OpenCalls
@@ -18,6 +17,7 @@ from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
 from voicecli.store import sessions as stored_sessions
 from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.voice_api.events import Received
 
 KNOWN = (
     *("id", "start", "source", "destination", "client_request_id", "session_status", "outcome", "status"),

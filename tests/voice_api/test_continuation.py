@@ -7,12 +7,12 @@ from itertools import product
 
 import pytest
 
-from voicecli.callflow import HANGUP
-from voicecli.events import Received, parse
-from voicecli.rules import Action
 from voicecli.sandbox.reading import READINGS, Reading, Step, VcaMoments, steps
+from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.continuation import asks, continue_call, split
+from voicecli.voice_api.events import Received, parse
 from voicecli.voice_api.replies import HANG_UP
+from voicecli.voice_api.rules import Action
 
 TO, BRIDGED = "+33199001234", "+33199005678"
 LATENCY = 0.3  # seconds from an event to its arrival here

@@ -6,9 +6,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from voicecli import account, callflow, durations, rules
+from voicecli import account, durations
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
+from voicecli.phone import caller_id, is_msisdn
+from voicecli.voice_api import rules
+from voicecli.voice_api.messages import MAX_REPEAT
 
 
 def option(column: str) -> str | None:
@@ -39,8 +42,8 @@ def with_cells(script: Script, cells: Mapping[str, str]) -> Script:
 
 def _repeat(text: str) -> int:
     number = int(text) if re.fullmatch("[0-9]{1,2}", text) else 0
-    if not 1 <= number <= callflow.MAX_REPEAT:
-        raise ValueError(f"a whole number from 1 to {callflow.MAX_REPEAT}")
+    if not 1 <= number <= MAX_REPEAT:
+        raise ValueError(f"a whole number from 1 to {MAX_REPEAT}")
     return number
 
 
@@ -84,8 +87,8 @@ def _validity(text: str) -> timedelta:
 
 
 def _source(text: str) -> str:
-    number = callflow.caller_id(text)
-    if not rules.is_msisdn(number):
+    number = caller_id(text)
+    if not is_msisdn(number):
         raise ValueError("a number in international form, such as +33199000000")
     return number
 

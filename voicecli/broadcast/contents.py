@@ -1,9 +1,9 @@
 """What a broadcast says, sealed in its row for as long as there is somebody left to call: an interrupted one
 goes on by its id alone, so it has to outlive the process, and nobody is to read it in the store."""
 
-from voicecli.broadcast.journal import Broadcast, pad
 from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store import sealing
+from voicecli.store.broadcasts import Broadcast, pad
 from voicecli.store.sqlite import Store
 
 _HINT = "It can't go on. voicecli broadcast results says who was called; call the others anew."

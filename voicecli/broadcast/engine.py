@@ -13,18 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from voicecli import api, phone
-from voicecli.api import Session
-from voicecli.async_client import AsyncClient
-from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.hours import HORIZON, Hours
-from voicecli.broadcast.journal import Journal, Row, RowState, State
+from voicecli import phone
 from voicecli.broadcast.outcomes import Report, reached_before, report_of, reports
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
+from voicecli.broadcast.policy import Conduct
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue, Zones
-from voicecli.callflow import CallRequest, destinations
 from voicecli.calling import questions
 from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
@@ -42,11 +37,17 @@ from voicecli.errors import (
     VoicecliError,
     as_voicecli_error,
 )
+from voicecli.hours import HORIZON, Hours
 from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.counts import Tally
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
-from voicecli.tally import Tally
+from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.journal import Journal
+from voicecli.voice_api.async_client import AsyncClient
+from voicecli.voice_api.callflow import CallRequest, destinations
+from voicecli.voice_api.operations.calls import Session, send_callflow
 
 LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
 GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
@@ -432,7 +433,7 @@ class Engine:
         try:
             flight.session = await self._place(flight.sent)
         except asyncio.CancelledError:
-            operation = api.send_callflow(flight.request)
+            operation = send_callflow(flight.request)
             flight.error = operation.lost("It was ended before 8x8 had answered")
         except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be called again
             flight.error = error
@@ -441,11 +442,11 @@ class Engine:
 
     async def _place(self, request: CallRequest) -> Session:
         try:
-            return await self._client.send(api.send_callflow(request))
+            return await self._client.send(send_callflow(request))
         except Refused as error:
             if (instead := self._say_limit.instead(error, request)) is None:
                 raise
-        session = await self._client.send(api.send_callflow(instead))
+        session = await self._client.send(send_callflow(instead))
         self._say_limit.remember()
         return session
 

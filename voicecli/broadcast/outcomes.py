@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from voicecli.broadcast.conduct import Conduct
-from voicecli.broadcast.journal import STEP, Journal, Row, RowState, State
+from voicecli.broadcast.policy import Conduct
 from voicecli.clock import now
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
@@ -13,7 +12,9 @@ from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
-from voicecli.vocabulary import is_unsubscribed
+from voicecli.store.broadcasts import STEP, Row, RowState, State
+from voicecli.store.journal import Journal
+from voicecli.voice_api.codes import is_unsubscribed
 
 
 class Report(NamedTuple):

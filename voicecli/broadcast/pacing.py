@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import NamedTuple
 from zlib import crc32
 
-from voicecli import private_files
 from voicecli.errors import StoreFailed
-from voicecli.locks import Lock
+from voicecli.platforms import private_files
+from voicecli.platforms.locks import Lock
 
 CATCH_UP = 0.05  # seconds that a caller who slept too long may make up for: sleeps are that coarse
 DEFAULT_PAUSE = 1.0  # seconds, where a 429 names no time

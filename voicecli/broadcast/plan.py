@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
-from voicecli.broadcast.journal import Row, RowState
-from voicecli.broadcast.recipients import Recipients, Record, column
+from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
-from voicecli.callflow import CallRequest, request_from_json, spoken
 from voicecli.calling.message import ANYBODY, Script, refuse_beside
 from voicecli.errors import InvalidInput
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
 MAX_SEARCHED = 20  # problems that are looked into further

@@ -4,9 +4,10 @@ import time
 from collections import deque
 from collections.abc import Collection
 
-from voicecli.broadcast.journal import Broadcast, Count, Row, RowState, counts
+from voicecli.sessions.counts import Tally
+from voicecli.store.broadcasts import Broadcast, Row, RowState
+from voicecli.store.journal import Count, counts
 from voicecli.store.sqlite import Store
-from voicecli.tally import Tally
 
 RATE_OVER = 5.0  # seconds that the rate is measured over
 

@@ -5,7 +5,8 @@ from array import array
 from collections import deque
 from collections.abc import Callable
 
-from voicecli.broadcast.journal import Journal, Row, RowState
+from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.journal import Journal
 
 Zones = tuple[str, ...]
 _TO_CALL = (RowState.PLANNED, RowState.RETRY)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from voicecli import interrupts
-from voicecli.broadcast import journal as journals
 from voicecli.broadcast import outcomes
-from voicecli.broadcast.asked import Asked
-from voicecli.broadcast.journal import Journal
+from voicecli.broadcast.options import Asked
 from voicecli.errors import InUse, InvalidInput
+from voicecli.store import broadcasts as journals
 from voicecli.store import retention as stored
+from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 
 REST = 20  # times as long as it works: events that come in have precedence

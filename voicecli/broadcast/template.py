@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
-from voicecli.broadcast.recipients import column
+from voicecli.broadcast.lists.recipients import column
 from voicecli.errors import InvalidInput
 
 _BRACES = re.compile(r"(\{\{|\}\})|\{([^{}]+)\}|[{}]")

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from voicecli import callflow, phone
+from voicecli import phone
 from voicecli.calling.placing import Guard, Placing
 from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Unsubscribed, VoicecliError
+from voicecli.json_values import text, whole
 from voicecli.listener.routes import Answer, failure
-from voicecli.untrusted import text, whole
+from voicecli.voice_api import callflow
+from voicecli.voice_api.messages import MAX_REPEAT, voice_message
 
 DEFAULT_REPETITION = 2  # the example project's
 _STATUSES = ((InvalidInput, 422), (Unsubscribed, 409), (ConfigurationError, 503), (OutcomeUnknown, 504))
@@ -47,8 +49,8 @@ class CallPlacer:
             )
         repetition = whole(body.get("repetition", DEFAULT_REPETITION))
         if repetition is None:
-            raise InvalidInput(f"repetition must be a whole number from 1 to {callflow.MAX_REPEAT}.")
-        return callflow.voice_message(
+            raise InvalidInput(f"repetition must be a whole number from 1 to {MAX_REPEAT}.")
+        return voice_message(
             # 8x8 takes both forms, and so did the example
             phone.parse(f"+{number}" if number.isdigit() else number, any_number=_flag(body, "anyNumber")),
             message,

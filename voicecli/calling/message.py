@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from voicecli import account, callflow, rules
-from voicecli.callflow import HANGUP, CallRequest, Capture
+from voicecli import account
 from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
+from voicecli.voice_api import callflow, rules
+from voicecli.voice_api.callflow import HANGUP, CallRequest
+from voicecli.voice_api.messages import Capture, audio_message, said, voice_message
 
 DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
 CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
@@ -70,7 +72,7 @@ class Script:
 
     def check_text(self, text: str) -> None:
         """Whether this could be said instead, for many texts with the same options. Raises InvalidInput."""
-        callflow.said(text, spell_digits=self.spell_digits)
+        said(text, spell_digits=self.spell_digits)
 
     def seconds(self, text: str) -> float:
         """How long it takes to say this, roughly."""
@@ -86,10 +88,10 @@ class Script:
         repeat = 1 if self.repeat is None else self.repeat
         validity = callflow.DEFAULT_VALIDITY if self.valid_for is None else self.valid_for
         if self.play is not None:
-            return callflow.audio_message(
+            return audio_message(
                 to, self.play, source=self.source, repeat=repeat, message_id=message_id, valid_for=validity
             )
-        request = callflow.voice_message(
+        request = voice_message(
             to,
             (self.text if text is None else text) or "",
             source=self.source,

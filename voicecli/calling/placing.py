@@ -9,14 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from voicecli import api
 from voicecli.account import Account
-from voicecli.api import Operation, Session
-from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.calling import questions
 from voicecli.calling.results import Result, destination
 from voicecli.calling.say_limit import SayLimit
-from voicecli.client import Client
 from voicecli.clock import now
 from voicecli.errors import (
     ConfigurationError,
@@ -30,6 +26,10 @@ from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.callflow import CallRequest, destinations, sources
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.operations.calls import Session, send_callflow
+from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
     from voicecli.calling.run import Run
@@ -156,11 +156,11 @@ class Placing:
 
         def place(took_place: TookPlace) -> Session:
             try:
-                return self._client.send(api.send_callflow(fitting), took_place=took_place)
+                return self._client.send(send_callflow(fitting), took_place=took_place)
             except Refused as error:
                 if (instead := limit.instead(error, fitting)) is None:
                     raise
-            session = self._client.send(api.send_callflow(instead), took_place=took_place)
+            session = self._client.send(send_callflow(instead), took_place=took_place)
             limit.remember()
             return session
 

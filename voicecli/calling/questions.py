@@ -4,8 +4,8 @@ VCA webhook."""
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from voicecli.callflow import HANGUP, CallRequest
-from voicecli.rules import Action
+from voicecli.voice_api.callflow import HANGUP, CallRequest
+from voicecli.voice_api.rules import Action
 
 _TEXT = {
     "promptMessage": "text",

@@ -10,19 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from voicecli.callflow import CallRequest, destinations, sources
 from voicecli.errors import ConfigurationError, VoicecliError
-from voicecli.events import Event, Received
+from voicecli.json_values import text
 from voicecli.listener.repliers import MAX_CALLS, CallHistory, SparingUnsubscribed
 from voicecli.listener.routes import Answered, Replier, entered
-from voicecli.rules import Action
 from voicecli.sessions.attempts import Attempt
 from voicecli.store.attempts import attempt_of_session, open_without_session, outstanding, sealed_flow
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
-from voicecli.untrusted import text
+from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.continuation import asks, continue_call
+from voicecli.voice_api.events import Event, Received
 from voicecli.voice_api.replies import HANG_UP, NOTHING, reply_without_callflow
+from voicecli.voice_api.rules import Action
 
 PATIENCE = 1.0  # seconds for the answer to a request, which tells the session
 LOOK_EVERY = 0.05  # seconds

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.api import Session
-from voicecli.callflow import CallRequest, destinations
 from voicecli.errors import VoicecliError
-from voicecli.vocabulary import Outcome, is_unsubscribed
+from voicecli.voice_api.callflow import CallRequest, destinations
+from voicecli.voice_api.codes import Outcome, is_unsubscribed
+from voicecli.voice_api.operations.calls import Session
 
 if TYPE_CHECKING:
     from voicecli.sessions.pending import PendingCall

@@ -10,12 +10,12 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
-from voicecli import private_files
 from voicecli.account import AccountId
-from voicecli.callflow import CallRequest
 from voicecli.errors import Refused, VoicecliError
-from voicecli.rules import MAX_TEXT, Action
-from voicecli.untrusted import text, whole
+from voicecli.json_values import text, whole
+from voicecli.platforms import private_files
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.rules import MAX_TEXT, Action
 
 MAKECALL_SAY_HANGUP = 3  # actions
 BEYOND_COUNT = -1010  # some actions are provided beyond the allowed count

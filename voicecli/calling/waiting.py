@@ -9,17 +9,17 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from voicecli.api import Session
-from voicecli.callflow import CallRequest
 from voicecli.calling import questions
 from voicecli.calling.placing import Placing, attempt_of
 from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
 from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
-from voicecli.events import Received
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
 from voicecli.store.sqlite import Store, is_busy
 from voicecli.threads import in_daemon_thread
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.events import Received
+from voicecli.voice_api.operations.calls import Session
 
 LOOK_EVERY = 0.1  # seconds between two looks into the store
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
@@ -102,7 +102,8 @@ class Telling(NamedTuple):
 class Waiting:
     """Places calls and waits for their outcomes, for at most ``timeout`` each, while 8x8's reports get into
     the store. ``digits`` is whether the calls ask for some, and ``confirming`` has those that confirm.
-    With ``telling``, who can't confirm is told all the same. Raises StoreFailed where the store can't be
+    With ``telling``, who can't confirm is told all the same. ``missed`` says for how many seconds nobody
+    received reports since a moment (monotonic clock). Raises StoreFailed where the store can't be
     read; with ``telling`` after those who were not called yet are told."""
 
     def __init__(
@@ -115,6 +116,7 @@ class Waiting:
         digits: bool = False,
         confirming: frozenset[str] = frozenset(),
         telling: Telling | None = None,
+        missed: Callable[[float], float] = lambda _: 0.0,
     ) -> None:
         self._placing = placing
         self._store = store
@@ -123,6 +125,7 @@ class Waiting:
         self._digits = digits
         self._confirming = confirming
         self._telling = telling
+        self._missed = missed
         self._called: set[str] = set()  # or tried to, by clientRequestId
         self._held_since: float | None = None  # monotonic: another process has the store
 
@@ -385,10 +388,15 @@ class Waiting:
 
     def _result(self, call: _Call) -> Result:
         pending, session = call.pending, call.pending.session
+        words, seconds = pending.words(), self._missed(call.start)
+        gap = f"for {seconds:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"
         if pending.session_id is None and call.lost is not None:
+            if seconds:
+                call.lost.hint = f"Its summary may be lost: {gap}. {call.lost.hint}"
             return failed(call.request, call.lost)
         found, hint = ending(pending), ""
         if found is Ending.OUT_OF_TIME:
+            words += f"; {gap}" if seconds else ""
             hint = f"It may go on: voicecli sessions {session.id} shows what a listener receives of it."
         self._placing.ledger.report(call.request)
         data = {
@@ -397,13 +405,14 @@ class Waiting:
             **({} if session.session_status is None else {"sessionStatus": session.session_status}),
             "outcome": session.outcome,
             **({} if session.bridge is None else {"bridge": session.bridge}),
-            "words": pending.words(),
+            "words": words,
+            **({"secondsWithoutReports": round(seconds, 3)} if seconds else {}),
             **({"digits": session.digits} if self._digits else {}),
             **({"confirmed": session.confirmed} if self._confirming else {}),
         }
         asks_for_code = self._digits and not self._confirming
         identifier = session.digits if asks_for_code else pending.session_id
-        return Result(found, f"{call.where}: {pending.words()}", data, identifier or "", hint)
+        return Result(found, f"{call.where}: {words}", data, identifier or "", hint)
 
     def _progress(self, waiting: Sequence[_Call]) -> Progress:
         if not waiting:

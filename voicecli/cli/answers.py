@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from voicecli import api
-from voicecli.api import Json, Operation
 from voicecli.errors import Refused
+from voicecli.json_values import Json
 from voicecli.output import Column
+from voicecli.voice_api.operations.webhooks import list_webhooks
+from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
+    from voicecli.voice_api.client import Client
 
 T = TypeVar("T")
 WIDEST = 40  # characters of a column that is as wide as what is in it
@@ -47,5 +48,5 @@ def ask(client: "Client", operation: Operation[T]) -> T | None:
     except Refused as error:
         if not error.is_missing:
             raise
-    client.send(api.list_webhooks())
+    client.send(list_webhooks())
     return None

@@ -6,18 +6,21 @@ from urllib.parse import unquote
 
 import typer
 
-from voicecli import callflow, rules, untrusted
-from voicecli.api import Json, Operation
-from voicecli.callflow import CallRequest
+from voicecli import json_values
 from voicecli.cli import context as contexts
-from voicecli.cli import options
 from voicecli.cli.context import Context
+from voicecli.cli.options import common
+from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
+from voicecli.json_values import Json
 from voicecli.output.secrets import secret_values
 from voicecli.settings import Settings
+from voicecli.voice_api import callflow, rules
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
+    from voicecli.voice_api.client import Client
 
 EXAMPLES = """Examples:
   voicecli api GET /webhooks
@@ -41,8 +44,8 @@ def api(
         bool, typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send any request to the Voice API, and print the JSON that it answers.
 
@@ -52,7 +55,7 @@ def api(
     Exit code 6 means that no answer came to a request that may have been carried out.
     """
     context = contexts.of(ctx)
-    verb = options.one_of(method, METHODS, "method")
+    verb = one_of(method, METHODS, "method")
     if not _PATH.fullmatch(path) or "#" in path or {".", ".."} & set(re.split("[/?]", path)):
         raise InvalidInput(
             "PATH must be the path of an operation, such as /webhooks.",
@@ -94,8 +97,8 @@ def _call(method: str, path: str, body: Json) -> CallRequest | None:
     actions = body.get("callflow")
     return CallRequest(
         tuple(action for action in actions if isinstance(action, dict)) if isinstance(actions, list) else (),
-        untrusted.text(body.get("clientRequestId")) or "",
-        untrusted.text(body.get("clientActionId")),
+        json_values.text(body.get("clientRequestId")) or "",
+        json_values.text(body.get("clientActionId")),
     )
 
 
@@ -120,14 +123,14 @@ def _place(
         ledger=context.ledger,
         warn=context.output.warning,
     )
-    return placing.send(request, operation, lambda answer: untrusted.text(answer.get("sessionId")))
+    return placing.send(request, operation, lambda answer: json_values.text(answer.get("sessionId")))
 
 
 def _body(context: Context, data: str) -> Json:
     """Raises InvalidInput for what is no JSON object."""
     from_elsewhere = data == "-" or data.startswith("@")
     text = context.read_text(data.removeprefix("@")) if from_elsewhere else data
-    document = untrusted.json_object(text.encode(errors="surrogatepass"))
+    document = json_values.json_object(text.encode(errors="surrogatepass"))
     if document is None:
         raise InvalidInput(
             "--data must be a JSON object.", hint='Such as \'{"type": "VSS"}\', or @FILE for one in a file.'
@@ -151,6 +154,6 @@ def _operation(method: str, path: str, body: Json | None, *, private: tuple[str,
         dict,
         body=body,
         changes=method != "GET",
-        client_request_id=untrusted.text((body or {}).get("clientRequestId")),
+        client_request_id=json_values.text((body or {}).get("clientRequestId")),
         private=private,
     )

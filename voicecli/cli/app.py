@@ -37,7 +37,8 @@ COMMANDS = {
     "trigger": "Try things out",
 }
 """Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -;
-the value is its heading in ``--help``."""
+the value is its heading in ``--help``. A command of FOLDERS is in the module ``command`` of its folder."""
+FOLDERS = {"broadcast", "call", "listen"}
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
@@ -145,7 +146,8 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     wanted = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
     for name in wanted:
         name_in_python = name.replace("-", "_")
-        module = import_module(f"voicecli.cli.{name_in_python}")
+        place = f"{name_in_python}.command" if name in FOLDERS else name_in_python
+        module = import_module(f"voicecli.cli.{place}")
         command = getattr(module, name_in_python)
         heading, examples = COMMANDS[name], module.EXAMPLES or None
         if isinstance(command, typer.Typer):  # a command with commands of its own

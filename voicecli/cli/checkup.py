@@ -7,8 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from voicecli import api, callflow, settings, untrusted
-from voicecli.api import Operation, Webhook
+from voicecli import json_values, settings
 from voicecli.cli import context as contexts
 from voicecli.cli import way_in
 from voicecli.cli.context import CONNECTION, Context
@@ -18,13 +17,18 @@ from voicecli.settings import Settings
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
+from voicecli.voice_api import callflow
+from voicecli.voice_api.operations.numbers import list_numbers
+from voicecli.voice_api.operations.voices import list_speech_profiles
+from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks
+from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
     from voicecli.listener.health import ListenerState
     from voicecli.listener.receiving import Receiver
     from voicecli.listener.running import Search
     from voicecli.listener.service import Plan
+    from voicecli.voice_api.client import Client
 
 NEEDED, FOR_DIGITS = "VSS", "VCA"  # what --wait waits for; and what --confirm and --digits do, too
 ASKED_OF_8X8 = ("key", "subaccount", "caller ID", "voice", "clock", "VSS webhook", "VCA webhook")
@@ -123,7 +127,7 @@ class Checkup:
     def _reachable(self, values: Settings, client: "Client") -> Mapping[str, Webhook] | None:
         where = values.require("base_url")["base_url"]
         try:
-            webhooks = client.send(api.list_webhooks())
+            webhooks = client.send(list_webhooks())
         except Refused as error:
             check = "subaccount" if error.is_missing else "API"
             check = "key" if error.http_status in UNAUTHORIZED else check
@@ -151,10 +155,10 @@ class Checkup:
             return None
 
     def _caller_id(self, client: "Client", source: str) -> None:
-        numbers = self._asked("caller ID", client, api.list_numbers())
+        numbers = self._asked("caller ID", client, list_numbers())
         if numbers is None:
             return
-        known = {(untrusted.text(number.get("msisdn")) or "").lstrip("+") for number in numbers}
+        known = {(json_values.text(number.get("msisdn")) or "").lstrip("+") for number in numbers}
         if source.lstrip("+") in known:
             self._found("caller ID", State.OK, f"{source} is one of the subaccount's numbers.")
         else:
@@ -164,7 +168,7 @@ class Checkup:
             )
 
     def _voice(self, client: "Client", voice: str) -> None:
-        profiles = self._asked("voice", client, api.list_speech_profiles())
+        profiles = self._asked("voice", client, list_speech_profiles())
         if profiles is None:
             return
         if voice in [profile.get("speechProfileCode") for profile in profiles]:

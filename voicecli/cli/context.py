@@ -16,18 +16,19 @@ from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
     from voicecli.account import Account
-    from voicecli.api import Operation, Session
-    from voicecli.callflow import CallRequest
     from voicecli.calling.placing import Ledger
-    from voicecli.client import Client
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
     from voicecli.listener.routes import Replier
     from voicecli.listener.service import Plan
     from voicecli.listener.staying import EndRequests
-    from voicecli.rules import Action
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
+    from voicecli.voice_api.callflow import CallRequest
+    from voicecli.voice_api.client import Client
+    from voicecli.voice_api.operations.calls import Session
+    from voicecli.voice_api.rules import Action
+    from voicecli.voice_api.wire import Operation
 
 T = TypeVar("T")
 REGISTRATION_TIMEOUT = 10.0  # seconds for one request
@@ -122,7 +123,7 @@ class Context:
         try:
             with os.scandir(home) as files:
                 found = any(one.name.startswith("listener-") and not one.stat().st_size for one in files)
-        except OSError:
+        except (OSError, ValueError):
             return
         if found and OLDER_LISTENER not in self.hinted:
             from voicecli.listener.presence import older_runs
@@ -142,7 +143,7 @@ class Context:
     ) -> "Client":
         """A client whose waits are told to ``tell``, else as talk. An interrupt tells what may have become of
         the last request of the one that ``is_main``."""
-        from voicecli.client import Client
+        from voicecli.voice_api.client import Client
 
         client = Client(
             **settings.require(*CONNECTION),

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING
 import typer
 
 from voicecli.account import DEFAULT_VOICE
-from voicecli.callflow import CallRequest, call_request, destinations, make_call, voice_message
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, options
+from voicecli.cli import interrupts
 from voicecli.cli.context import Context
-from voicecli.cli.watch import Watch
+from voicecli.cli.listen.watch import Watch
+from voicecli.cli.options import common
 from voicecli.errors import Refused, VoicecliError
-from voicecli.events import webhook_url
 from voicecli.output import Column, Record
 from voicecli.output.events import outcome_style
+from voicecli.voice_api.callflow import CallRequest, call_request, destinations, make_call
+from voicecli.voice_api.events import webhook_url
+from voicecli.voice_api.messages import voice_message
+from voicecli.voice_api.operations.webhooks import set_webhook
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
-    from voicecli.events import Event, Received
     from voicecli.listener.service import Service
+    from voicecli.voice_api.client import Client
+    from voicecli.voice_api.events import Event, Received
 
 EXAMPLES = ""
 TIME_SCALE = 6.0
@@ -45,8 +48,8 @@ class Scene:
 
 def demo(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show it all on this machine: calls, and what is reported of them. No account, no network.
 
@@ -94,10 +97,10 @@ class _Demo:
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        from voicecli.callflow import HANGUP
         from voicecli.listener.repliers import always
         from voicecli.listener.service import Plan, Service
         from voicecli.sandbox import Sandbox
+        from voicecli.voice_api.callflow import HANGUP
         from voicecli.voice_api.replies import Reply
 
         local, token = Sandbox(time_scale=TIME_SCALE), secrets.token_urlsafe()
@@ -117,13 +120,12 @@ class _Demo:
         self._summarise()
 
     async def _play(self, url: str, service: "Service", token: str) -> None:
-        from voicecli import api
-        from voicecli.client import Client
         from voicecli.sandbox import API_KEY, SUBACCOUNT
+        from voicecli.voice_api.client import Client
 
         with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:
             for kind in ("VCA", "VSS", "VCS"):
-                webhook = api.set_webhook(kind, webhook_url(service.url, kind), authorization=token)
+                webhook = set_webhook(kind, webhook_url(service.url, kind), authorization=token)
                 await asyncio.to_thread(client.send, webhook)
             for scene in _scenes():
                 await self._place(client, scene)

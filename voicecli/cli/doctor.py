@@ -3,9 +3,11 @@
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, options, way_in
+from voicecli.cli import interrupts, way_in
 from voicecli.cli.checkup import Checkup, Finding, State
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.options import common
+from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl
 from voicecli.output import Column, Record
 
 EXAMPLES = """Examples:
@@ -19,12 +21,12 @@ _STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red", Stat
 
 def doctor(
     ctx: typer.Context,
-    port: way_in.Port = None,
-    domain: way_in.Domain = None,
-    ngrok_config: way_in.NgrokConfig = None,
-    public_url: way_in.PublicUrl = None,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    port: Port = None,
+    domain: Domain = None,
+    ngrok_config: NgrokConfig = None,
+    public_url: PublicUrl = None,
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Check that a call with --wait would work, and say what to do where it would not.
 
@@ -39,7 +41,8 @@ def doctor(
         context.output.piece(Record(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
     checkup = Checkup(context, way, tell=show)
-    interrupts.run(checkup.run({"port": port, "public_url": domain}))
+    with contexts.of(ctx).output.in_background():
+        interrupts.run(checkup.run({"port": port, "public_url": domain}))
     failures = [finding for finding in checkup.findings if finding.state is State.FAILED]
     code = failures[0].code if failures else ExitCode.DONE
     verdict = "A call with --wait would work."

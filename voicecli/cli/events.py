@@ -8,15 +8,16 @@ import typer
 
 from voicecli import interrupts
 from voicecli.cli import context as contexts
-from voicecli.cli import filters, options
-from voicecli.cli.filters import Filters
 from voicecli.cli.interrupts import refuse_hangup
+from voicecli.cli.options import common, filters, values
+from voicecli.cli.options.filters import Filters
+from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
-from voicecli.events import Received
 from voicecli.output import Output
 from voicecli.output.events import EventRow
 from voicecli.store import events as stored_events
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.events import Received
 
 EXAMPLES = """Examples:
   voicecli events --since 1h --only vss
@@ -32,16 +33,16 @@ def events(
         bool,
         typer.Option("-f", "--follow", help=f"Show the last {LAST} and go on as they come; Ctrl-C ends it."),
     ] = False,
-    since: options.Since = None,
+    since: common.Since = None,
     only: filters.Only = None,
     session: filters.OfSession = None,
     to: filters.To = None,
     status: filters.Status = None,
-    limit: options.Limit = None,
+    limit: common.Limit = None,
     mask_numbers: filters.MaskNumbers = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show the events that voicecli listen has kept, in the order in which they came.
 
@@ -51,8 +52,8 @@ def events(
     chosen = filters.chosen(only, session, to, status)
     if session == "":
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
-    start = options.microseconds(since)
-    most = LAST if follow and limit is None and since is None else options.most(limit, since)
+    start = microseconds(since)
+    most = LAST if follow and limit is None and since is None else values.most(limit, since)
     with contexts.store(context) as store:
         newest = stored_events.last_event(store)
         kept, are_more = _kept(store, chosen, start, most, newest)

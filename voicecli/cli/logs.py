@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli import api, interrupts
-from voicecli.api import LogExport
+from voicecli import interrupts
 from voicecli.cli import context as contexts
-from voicecli.cli import files, options
 from voicecli.cli.context import Context
-from voicecli.csv_parts import CsvParts
+from voicecli.cli.options import common
+from voicecli.cli.options.values import duration, moment
 from voicecli.errors import (
     Interrupted,
     InvalidInput,
@@ -25,10 +24,13 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
+from voicecli.output import files
 from voicecli.spreadsheets import guarded_csv
+from voicecli.voice_api.csv_parts import CsvParts
+from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get_log_export, start_log_export
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
+    from voicecli.voice_api.client import Client
 
 EXAMPLES = """Examples:
   voicecli logs export --from 24h -o calls.csv
@@ -49,7 +51,7 @@ _FAILED = {
 }
 
 logs = typer.Typer(no_args_is_help=True)
-_MOMENT = {"metavar": "TIME", "parser": options.moment}
+_MOMENT = {"metavar": "TIME", "parser": moment}
 
 
 @logs.command("export")
@@ -68,17 +70,17 @@ def export(
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write it there, not to standard output."),
     ] = None,
-    raw: options.Raw = False,
+    raw: common.Raw = False,
     job: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with an export that was started before.")
     ] = None,
     timeout: Annotated[
         timedelta | None,
-        typer.Option(metavar="TIME", parser=options.duration, help="Wait so long for it. Default: 10m."),
+        typer.Option(metavar="TIME", parser=duration, help="Wait so long for it. Default: 10m."),
     ] = None,
-    as_json: options.JsonFlag = False,
-    quiet: options.QuietFlag = False,
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,
+    quiet: common.QuietFlag = False,
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Export the log of calls as one CSV, with a row for each leg of a call.
 
@@ -114,13 +116,13 @@ def export(
 def cancel(
     ctx: typer.Context,
     job: Annotated[str, typer.Argument(metavar="JOB", help="The id that logs export told.")],
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Stop an export that is under way."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        client.send(api.cancel_log_export(_job(job)))
+        client.send(cancel_log_export(_job(job)))
     context.output.result(
         f"Export {job} is cancelled", {"jobId": job, "cancelled": True}, identifier=job, happened=True
     )
@@ -148,7 +150,7 @@ def _start(client: "Client", since: datetime | None, until: datetime | None, lim
         raise InvalidInput(
             f"--from must be before --to, and {since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}."
         )
-    return client.send(api.start_log_export(since=since, until=until, limit=limit or 0))
+    return client.send(start_log_export(since=since, until=until, limit=limit or 0))
 
 
 @contextmanager
@@ -173,7 +175,7 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
     start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
     while True:
         try:
-            export = client.send(api.get_log_export(job_id))
+            export = client.send(get_log_export(job_id))
         except Unreachable as error:
             missed += 1
             if missed == MAX_MISSED:

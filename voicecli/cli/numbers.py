@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
-from voicecli.api import Json
-from voicecli.cli import answers, options
+from voicecli.cli import answers
 from voicecli.cli import context as contexts
+from voicecli.cli.options import common, values
 from voicecli.errors import Refused
+from voicecli.json_values import Json
 from voicecli.output import Column, Record
+from voicecli.voice_api.operations.numbers import check_number, list_numbers
 
 EXAMPLES = """Examples:
   voicecli numbers
@@ -24,15 +25,15 @@ numbers = typer.Typer(invoke_without_command=True, subcommand_metavar="[check NU
 @numbers.callback()
 def list_(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     if ctx.invoked_subcommand is not None:
         return
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        found = client.send(api.list_numbers())
+        found = client.send(list_numbers())
     if not found:
         context.output.note("The subaccount has no numbers.")
     kinds = [answers.field(number, "numberType") for number in found]
@@ -68,17 +69,17 @@ def _health(number: Json) -> tuple[str, str]:
 def check(
     ctx: typer.Context,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")],
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Check whether a number is one of the subaccount's.
 
     Exit code 0 means that it is, 4 that it is not.
     """
     context = contexts.of(ctx)
-    wanted = options.number("NUMBER", number)
+    wanted = values.number("NUMBER", number)
     with contexts.subaccount_client(context) as client:
-        found = answers.ask(client, api.check_number(wanted))
+        found = answers.ask(client, check_number(wanted))
     if found is None:
         raise Refused(
             f"{wanted} is not a number of this subaccount.",

@@ -8,8 +8,9 @@ import typer
 from voicecli import interrupts
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.cli import context as contexts
-from voicecli.cli import options
-from voicecli.clock import iso
+from voicecli.cli.options import common
+from voicecli.cli.options.values import duration
+from voicecli.clock import iso, microseconds
 from voicecli.output.events import moment
 from voicecli.store import retention
 
@@ -20,12 +21,10 @@ EXAMPLES = """Examples:
 
 def prune(
     ctx: typer.Context,
-    older_than: Annotated[
-        timedelta, typer.Option(metavar="TIME", parser=options.duration, help="Such as 24h, 30d.")
-    ],
+    older_than: Annotated[timedelta, typer.Option(metavar="TIME", parser=duration, help="Such as 24h, 30d.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Delete events, calls placed from here and broadcasts that are older than that, for good.
 
@@ -34,7 +33,7 @@ def prune(
     own --keep 30d it does the same every hour.
     """
     context = contexts.of(ctx)
-    before = options.microseconds(datetime.now(UTC) - older_than)
+    before = microseconds(datetime.now(UTC) - older_than)
     events = calls = 0
     with contexts.store(context) as store:
         broadcasts = broadcast_retention.forget_old(store, before, dry_run=dry_run)

@@ -8,7 +8,7 @@ from voicecli.errors import ConfigurationError
 from voicecli.settings import Settings
 
 if TYPE_CHECKING:
-    from voicecli.client import Client
+    from voicecli.voice_api.client import Client
 
 
 def application_answers(

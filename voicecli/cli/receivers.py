@@ -6,24 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-import typer
-
-from voicecli import api, interrupts, urls
-from voicecli.api import Answer
+from voicecli import interrupts, urls
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput, Refused, Unreachable
 from voicecli.settings import Settings
+from voicecli.voice_api import wire
 from voicecli.voice_api.replies import Reply, read
-
-SendToken = Annotated[
-    bool, typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN wherever URL is; but only encrypted.")
-]
-RequestTimeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.")
-]
+from voicecli.voice_api.wire import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +46,25 @@ def token_for(context: Context, settings: Settings, url: str, *, send_token: boo
 
 
 def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Callable[[str], None]) -> bool:
-    """Whether the token goes along there: to this machine, to the host of WEBHOOK_BASE_URL, and with
-    ``send_token`` anywhere; but elsewhere only encrypted. Tells why not. Raises InvalidInput where it is
+    """Whether the token goes along there: to this machine, to the host of WEBHOOK_BASE_URL where that is
+    not a .env's that does not have the token, and with ``send_token`` anywhere; but elsewhere only
+    encrypted. Tells why not. Raises InvalidInput where it is
     wanted all the same."""
     if send_token and urls.is_in_the_clear(url):
         raise InvalidInput(
             "--send-token would send the token in the clear.", hint="Give an https:// address."
         )
     public_url = settings.get("public_url")
-    if send_token or urls.may_get_token(url, public_url):
+    is_trusted = settings.may_go("webhook_token", "public_url")
+    if send_token or urls.may_get_token(url, public_url if is_trusted else None):
         return True
     host = urls.host_of(url)
-    if public_url is not None and host == urls.host_of(public_url):
+    if public_url is not None and urls.may_get_token(url, public_url):
+        tell(
+            f"WEBHOOK_AUTH_TOKEN is not sent: it is of the environment, and {host} is WEBHOOK_BASE_URL in "
+            ".env. Set both in one place; or to send it all the same: --send-token."
+        )
+    elif public_url is not None and host == urls.host_of(public_url):
         tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} in the clear. Use https://.")
     else:
         tell(
@@ -126,7 +124,7 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
 
     def exchange() -> Delivered:
         with httpx.Client(
-            timeout=httpx.Timeout(seconds, connect=min(api.CONNECT_TIMEOUT, seconds)),
+            timeout=httpx.Timeout(seconds, connect=min(wire.CONNECT_TIMEOUT, seconds)),
             verify=secure,
             trust_env=secure and url.hostname not in urls.LOOPBACK,  # proxies, for one
             headers=headers,
@@ -135,9 +133,9 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
                 for chunk in response.iter_raw():
                     read += chunk
-                    if len(read) > api.MAX_ANSWER:
+                    if len(read) > wire.MAX_ANSWER:
                         break
-            answer = Answer(response.status_code, {}, bytes(read), len(read) <= api.MAX_ANSWER)
+            answer = Answer(response.status_code, {}, bytes(read), len(read) <= wire.MAX_ANSWER)
             return Delivered(answer, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
@@ -164,7 +162,7 @@ def _refused(answer: Answer, *, token_sent: bool) -> Refused:
     phrase = {status.value: f" ({status.phrase})" for status in HTTPStatus}.get(answer.status, "")
     words = answer.body.decode(errors="replace").strip()
     # Whole or not at all: a secret that is cut off could not be masked any more.
-    quote = f": {words}" if 0 < len(words) <= api.MAX_QUOTE and not words.startswith("<") else ""
+    quote = f": {words}" if 0 < len(words) <= wire.MAX_QUOTE and not words.startswith("<") else ""
     hint = "The receiver's log may say why."
     match answer.status:
         case 401 | 403 if token_sent:

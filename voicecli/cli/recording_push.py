@@ -4,13 +4,20 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api, interrupts
-from voicecli.api import Json
-from voicecli.cli import answers, options
+from voicecli import interrupts
+from voicecli.cli import answers
 from voicecli.cli import context as contexts
 from voicecli.cli.context import Context
+from voicecli.cli.options import common
+from voicecli.cli.options.values import one_of
 from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.json_values import Json
 from voicecli.settings import Settings
+from voicecli.voice_api.operations.recordings import (
+    delete_recording_push_config,
+    get_recording_push_config,
+    set_recording_push_config,
+)
 
 EXAMPLES = """Examples:
   voicecli recording-push show
@@ -27,13 +34,13 @@ recording_push = typer.Typer(no_args_is_help=True)
 @recording_push.command("show")
 def show(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show where recordings go; the password is never told."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        config = answers.ask(client, api.get_recording_push_config())
+        config = answers.ask(client, get_recording_push_config())
     if config is None:
         context.output.result("Recordings are not sent anywhere", {"configured": False})
         return
@@ -56,8 +63,8 @@ def set_(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send recordings to a server of yours from now on.
 
@@ -65,7 +72,7 @@ def set_(
     for on a terminal. It is no option, since everybody on this machine can see those of a running command.
     """
     context = contexts.of(ctx)
-    kind = options.one_of(protocol, tuple(PORTS), "protocol")
+    kind = one_of(protocol, tuple(PORTS), "protocol")
     for flag, text in (("--host", host), ("--username", username), ("--path", path)):
         if not text.strip() or not text.isprintable():
             raise InvalidInput(f"{flag} is empty or unreadable.")
@@ -75,7 +82,7 @@ def set_(
     password = _password(context, settings, from_stdin=password_stdin)
     context.output.hide(password)
     port = PORTS[kind] if port is None else port
-    operation = api.set_recording_push_config(
+    operation = set_recording_push_config(
         protocol=kind, host=host, port=port, username=username, password=password, path=path
     )
     with contexts.subaccount_client(context, settings) as client:
@@ -89,13 +96,13 @@ def set_(
 @recording_push.command("delete")
 def delete(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Stop sending recordings."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        deleted = answers.ask(client, api.delete_recording_push_config())
+        deleted = answers.ask(client, delete_recording_push_config())
     if deleted is None:
         context.output.result("Recordings were not sent anywhere", {"deleted": False})
         return
@@ -110,7 +117,7 @@ def _password(context: Context, settings: Settings, *, from_stdin: bool) -> str:
     """Raises InvalidInput for an empty one, and ConfigurationError where there is nobody to ask."""
     if from_stdin:
         password = context.read_text("-", limit=4096).rstrip("\r\n")
-    elif (configured := settings.get("recording_push_password")) is not None:
+    elif (configured := settings.for_8x8("recording_push_password")) is not None:
         password = configured
     elif context.stdin is not None and context.stdin.isatty():
         import getpass

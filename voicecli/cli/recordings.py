@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api, untrusted, vocabulary
-from voicecli.api import Json
-from voicecli.cli import answers, options
+from voicecli import json_values
+from voicecli.cli import answers
 from voicecli.cli import context as contexts
+from voicecli.cli.options import common
 from voicecli.errors import InvalidInput, Refused
+from voicecli.json_values import Json
 from voicecli.output import Column
+from voicecli.voice_api import codes
+from voicecli.voice_api.operations.recordings import list_recordings
 
 EXAMPLES = """Examples:
   voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11
@@ -26,9 +29,9 @@ _NARROW = (Column("recording", 9), *_TAIL)
 def recordings(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="SESSION", help="The call's session id.")],
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the recordings of a call, and where their files are."""
     context = contexts.of(ctx)
@@ -38,7 +41,7 @@ def recordings(
             hint="It is what voicecli call prints.",
         )
     with contexts.subaccount_client(context) as client:
-        found = answers.ask(client, api.list_recordings(session))
+        found = answers.ask(client, list_recordings(session))
     if found is None:
         raise Refused(
             "There is no such session in this subaccount.",
@@ -65,11 +68,11 @@ class RecordingRow:
 
     def cells(self, *, narrow: bool) -> Sequence[str]:
         status = answers.field(self.recording, "status")
-        seconds = untrusted.whole(self.recording.get("duration"))
+        seconds = json_values.whole(self.recording.get("duration"))
         started = answers.field(self.recording, "startRecordingTime")
         return (
             *([self.identifier[:8]] if narrow else [self.identifier, started]),
-            vocabulary.RECORDINGS.get(status, status),
+            codes.RECORDINGS.get(status, status),
             "" if seconds is None else f"{seconds} s",
             answers.field(self.recording, "externalFileUrl"),
         )

@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
 from voicecli.cli import context as contexts
-from voicecli.cli import options, receivers
+from voicecli.cli import receivers
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.options import common
+from voicecli.cli.options.receivers import RequestTimeout, SendToken
 from voicecli.errors import InvalidInput, VoicecliError
-from voicecli.events import Received, receiver_url
 from voicecli.output import Column, Record
 from voicecli.store import events as stored_events
 from voicecli.store import sessions as stored_sessions
 from voicecli.store.sqlite import Store
+from voicecli.urls import web_url
+from voicecli.voice_api import wire
+from voicecli.voice_api.events import Received, receiver_url
 
 EXAMPLES = """Examples:
   voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
@@ -50,13 +53,13 @@ def replay(
         str | None,
         typer.Option(metavar="ID", help="All events of this session, in order; its beginning is enough."),
     ] = None,
-    send_token: receivers.SendToken = False,
-    request_timeout: receivers.RequestTimeout = api.REQUEST_TIMEOUT,
+    send_token: SendToken = False,
+    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> int:
     """Send events that voicecli listen has kept again, byte for byte, to a receiver that you want to test.
 
@@ -75,7 +78,7 @@ def replay(
         raise InvalidInput("Events and --session can't be given together.", hint="Leave one of them out.")
     if to is None:
         raise InvalidInput("Where to send it is missing.", hint="For example: --to http://127.0.0.1:5678")
-    url = options.web_url(to, "--to")
+    url = web_url(to, "--to")
     context = contexts.of(ctx)
     settings = context.settings({})
     with Store(contexts.home(settings)) as store:

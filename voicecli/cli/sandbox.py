@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, options
+from voicecli.cli import interrupts
 from voicecli.cli.context import Context
+from voicecli.cli.options import common
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column, Record
 from voicecli.sandbox import PORT
@@ -84,9 +85,9 @@ def sandbox(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Print which last digits of a number do what.")
     ] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Run a local 8x8 to try things on: the Voice API and its webhooks, without an account.
 
@@ -121,7 +122,8 @@ def sandbox(
             log=context.output.note,
         )
         try:
-            interrupts.run(_serve(context, local, port))
+            with context.output.in_background():
+                interrupts.run(_serve(context, local, port))
         except KeyboardInterrupt as interrupt:  # this is how it ends
             interrupts.refuse_hangup(interrupt)
 

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import filters, options
+from voicecli.cli.options import common, filters, values
+from voicecli.cli.options.values import one_of
+from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput
 from voicecli.output.sessions import SessionRow, timeline
 from voicecli.sessions.session import OPEN, UNKNOWN, Session
 from voicecli.store import sessions as stored_sessions
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.codes import Outcome
 
 EXAMPLES = """Examples:
   voicecli sessions --since 1h --status BUSY
@@ -28,7 +30,7 @@ def sessions(
             metavar="[ID]", help="A session's id, or its clientRequestId; the beginning is enough."
         ),
     ] = None,
-    since: options.Since = None,
+    since: common.Since = None,
     status: Annotated[
         str | None,
         typer.Option(
@@ -38,11 +40,11 @@ def sessions(
         ),
     ] = None,
     to: filters.To = None,
-    limit: options.Limit = None,
+    limit: common.Limit = None,
     mask_numbers: filters.MaskNumbers = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the calls that were placed from here or reported to voicecli listen, newest first.
 
@@ -50,8 +52,8 @@ def sessions(
     was replied, and how its legs went.
     """
     context = contexts.of(ctx)
-    status = None if status is None else options.one_of(status, STATUSES, "status")
-    number = None if to is None else options.number("--to", to)
+    status = None if status is None else one_of(status, STATUSES, "status")
+    number = None if to is None else values.number("--to", to)
     if id_ is not None and (since, status, to, limit) != (None,) * 4:
         raise InvalidInput("With ID there is nothing to choose: leave the other options out.")
     with contexts.store(context) as store:
@@ -59,9 +61,9 @@ def sessions(
             row = SessionRow(stored_sessions.session(store, id_), mask_numbers)
             context.output.figure(timeline(row), row.whole(), identifier=row.identifier)
             return
-        found = stored_sessions.sessions(store, since=options.microseconds(since))
+        found = stored_sessions.sessions(store, since=microseconds(since))
         wanted = (record for record in found if _is_wanted(record.session, status, number))
-        most = options.most(limit, since)
+        most = values.most(limit, since)
         shown = context.output.table(SessionRow(record, mask_numbers) for record in islice(wanted, most))
         if shown == most and next(wanted, None) is not None:
             context.output.note(f"There are more than {most:,}: see --limit and --since.")

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import options
-from voicecli.clock import iso
+from voicecli.cli.options import common
+from voicecli.cli.options.values import moment
+from voicecli.clock import iso, microseconds
 from voicecli.output.stats import bars
 from voicecli.store import sessions as stored_sessions
 
@@ -22,17 +23,17 @@ def stats(
     ctx: typer.Context,
     since: Annotated[
         datetime | None,
-        typer.Option(metavar="TIME", parser=options.moment, help=f"{options.SINCE} Default: 24h."),
+        typer.Option(metavar="TIME", parser=moment, help=f"{common.SINCE} Default: 24h."),
     ] = None,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show how the calls of the last 24 hours ended: outcomes, answer rate, duration, sound, errors.
 
     Counted are the calls whose summary (VSS) came in that time.
     """
     context = contexts.of(ctx)
-    start = options.microseconds(since or datetime.now(UTC) - DEFAULT)
+    start = microseconds(since or datetime.now(UTC) - DEFAULT)
     with contexts.store(context) as store:
         found = stored_sessions.statistics(store, start)
     data: Mapping[str, object] = {"since": iso(start), **found.data()}

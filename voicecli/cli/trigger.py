@@ -10,12 +10,16 @@ from uuid import uuid4
 
 import typer
 
-from voicecli import api, rules, vocabulary
 from voicecli.cli import context as contexts
-from voicecli.cli import options, receivers
+from voicecli.cli import receivers
+from voicecli.cli.options import common, values
+from voicecli.cli.options.receivers import RequestTimeout, SendToken
+from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
-from voicecli.events import receiver_url
-from voicecli.vocabulary import Outcome
+from voicecli.urls import web_url
+from voicecli.voice_api import codes, rules, wire
+from voicecli.voice_api.codes import Outcome
+from voicecli.voice_api.events import WEBHOOK_TYPES, receiver_url
 
 if TYPE_CHECKING:
     from voicecli.sandbox.payloads import Json
@@ -89,12 +93,12 @@ def trigger(
     number: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
     ] = None,
-    send_token: receivers.SendToken = False,
-    request_timeout: receivers.RequestTimeout = api.REQUEST_TIMEOUT,
+    send_token: SendToken = False,
+    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send one webhook event, as 8x8 would, to a receiver that you want to test.
 
@@ -115,7 +119,7 @@ def trigger(
     settings = context.settings({})
     asked = EventOptions(kind, status, digits, error, session, source, number)
     made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
-    url = None if to is None else receiver_url(options.web_url(to, "--to"), made.type)
+    url = None if to is None else receiver_url(web_url(to, "--to"), made.type)
     if dry_run:
         context.output.result(context.output.json_for_people(made.event), made.event)
         return
@@ -145,12 +149,12 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
         raise InvalidInput(f"--session must be 1 to {MAX_SESSION_ID} characters, all of which can be shown.")
     # To an inbound call and to a VNU, the number of ours is the other one.
     caller, callee = (NUMBER, SOURCE) if status in ("CALL_RECEIVED", "") else (SOURCE, NUMBER)
-    number = options.number("--number", callee if asked.number is None else asked.number)
+    number = values.number("--number", callee if asked.number is None else asked.number)
     digits = "1" if asked.digits is None and status == "ACTION_COMPLETED" else asked.digits
     event = payloads.made_up(
         kind,
         status,
-        source=options.number("--from", caller if asked.source is None else asked.source),
+        source=values.number("--from", caller if asked.source is None else asked.source),
         number=number,
         event_data=None if digits is None else {"dtmf": digits or None},
         error=asked.error or DEFAULT_ERROR,
@@ -161,11 +165,11 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
 
 
 def _kind_and_status(asked: EventOptions) -> tuple[str, str]:
-    kind = options.one_of(asked.type, api.WEBHOOK_TYPES, "type of event")
+    kind = one_of(asked.type, WEBHOOK_TYPES, "type of event")
     if asked.error is not None:
-        options.one_of(str(asked.error), [str(code) for code in vocabulary.SESSION_ERRORS], "errorCode")
+        one_of(str(asked.error), [str(code) for code in codes.SESSION_ERRORS], "errorCode")
     if asked.status is not None and kind != "VNU":
-        return kind, options.one_of(asked.status, vocabulary.STATUSES[kind], f"status of a {kind}")
+        return kind, one_of(asked.status, codes.STATUSES[kind], f"status of a {kind}")
     return kind, Outcome.ERROR if kind == "VSS" and asked.error is not None else DEFAULT_STATUS[kind]
 
 

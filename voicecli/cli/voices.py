@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
-from voicecli.api import Json
-from voicecli.cli import answers, options
+from voicecli.cli import answers
 from voicecli.cli import context as contexts
+from voicecli.cli.options import common
+from voicecli.cli.options.values import one_of
+from voicecli.json_values import Json
 from voicecli.output import Column, Record
+from voicecli.voice_api.operations.voices import list_speech_profiles
 
 EXAMPLES = """Examples:
   voicecli voices --locale en
@@ -22,19 +24,19 @@ def voices(
         str | None, typer.Option(metavar="LOCALE", help="Only these: en for all English, or en-GB.")
     ] = None,
     gender: Annotated[str | None, typer.Option(metavar="F|M", help="Only female or male voices.")] = None,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    quiet: options.QuietFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the voices that a message can be spoken with.
 
     The first column is what --voice and VOICE_PROFILE take.
     """
     context = contexts.of(ctx)
-    wanted_gender = "" if gender is None else options.one_of(gender, GENDERS, "gender")
+    wanted_gender = "" if gender is None else one_of(gender, GENDERS, "gender")
     wanted_locale = "" if locale is None else _plain(locale)
     with contexts.subaccount_client(context) as client:
-        profiles = client.send(api.list_speech_profiles())
+        profiles = client.send(list_speech_profiles())
     found = [
         profile
         for profile in profiles

@@ -2,51 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
-
-import typer
 
 from voicecli import urls
 from voicecli.cli import context as contexts
-from voicecli.cli import options
 from voicecli.cli.context import Context
+from voicecli.cli.options.public_access import LOCALHOST
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.settings import Settings
+from voicecli.urls import web_url
 
 if TYPE_CHECKING:
     from voicecli.listener.service import Plan
     from voicecli.tunnel.configuration import Tunnel
-
-PANEL = {"rich_help_panel": "The way in"}
-LOCALHOST = "127.0.0.1"
-
-Port = Annotated[
-    str | None,
-    typer.Option(metavar="PORT", help="Where to listen on this machine; else PORT, else 5678.", **PANEL),
-]
-Domain = Annotated[
-    str | None,
-    typer.Option(metavar="DOMAIN", help="Your static ngrok domain; else WEBHOOK_BASE_URL.", **PANEL),
-]
-NgrokConfig = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Your own ngrok.yml, version 2 or 3.", **PANEL)
-]
-InstallNgrok = Annotated[
-    bool, typer.Option("--install-ngrok", help="Download the ngrok agent if it is missing.", **PANEL)
-]
-PublicUrl = Annotated[
-    str | None,
-    typer.Option(metavar="URL", help="You have a way in of your own, at this URL: no tunnel.", **PANEL),
-]
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force",
-        help="Register even where a header can't be put back, or 8x8 would not get through.",
-        **PANEL,
-    ),
-]
 
 
 class WayIn(NamedTuple):
@@ -79,7 +48,7 @@ def listening_plan(
     if register and way_in.no_tunnel:
         raise InvalidInput("--register needs a way in for 8x8.", hint="Give --public-url, not --no-tunnel.")
     if public_url is not None:
-        public_url = options.web_url(public_url, "--public-url")
+        public_url = web_url(public_url, "--public-url")
         if register and _is_local(public_url) and not _is_local(settings.get("base_url")):
             raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
     port = int(settings.require("port")["port"])
@@ -119,7 +88,7 @@ def _is_local(url: str | None) -> bool:
 
 
 def _token(settings: Settings, *, public: bool, register: bool) -> str | None:
-    token = settings.get("webhook_token")
+    token = settings.for_8x8("webhook_token") if register else settings.get("webhook_token")
     if token is None and register:
         import secrets
 

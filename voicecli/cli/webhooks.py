@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from voicecli import api
-from voicecli.api import Webhook
 from voicecli.cli import context as contexts
-from voicecli.cli import options
 from voicecli.cli.context import Context
+from voicecli.cli.options import common
+from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.settings import Settings
+from voicecli.urls import web_url
+from voicecli.voice_api.events import WEBHOOK_TYPES
+from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
 
 EXAMPLES = """Examples:
   voicecli webhooks list
@@ -29,14 +31,14 @@ Type = Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or
 @webhooks.command("list")
 def list_(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the subaccount's webhooks."""
     context = contexts.of(ctx)
     with contexts.subaccount_client(context) as client:
-        found = {webhook.type: webhook for webhook in client.send(api.list_webhooks())}
-    kinds = (*api.WEBHOOK_TYPES, *sorted(found.keys() - {*api.WEBHOOK_TYPES}))
+        found = {webhook.type: webhook for webhook in client.send(list_webhooks())}
+    kinds = (*WEBHOOK_TYPES, *sorted(found.keys() - {*WEBHOOK_TYPES}))
     context.output.table(_row(kind, found.get(kind)) for kind in kinds)
 
 
@@ -62,8 +64,8 @@ def set_(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Without a token: anybody could send events there.")
     ] = False,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Point one type of event at a URL.
 
@@ -71,10 +73,10 @@ def set_(
     replaces what was there. Where 8x8 refuses that, it is deleted first.
     """
     context = contexts.of(ctx)
-    [kind] = options.webhook_types(type_)
-    url = options.web_url(url, "URL")
+    [kind] = webhook_types(type_)
+    url = web_url(url, "URL")
     settings = context.settings({})
-    token = None if no_auth else settings.get("webhook_token")
+    token = None if no_auth else settings.for_8x8("webhook_token")
     if token is None and not no_auth:
         raise ConfigurationError(
             "Without a token anybody could send events there.",
@@ -82,7 +84,7 @@ def set_(
         )
     with contexts.subaccount_client(context, settings) as client:
         try:
-            client.send(api.set_webhook(kind, url, authorization=token))
+            client.send(set_webhook(kind, url, authorization=token))
         except Refused as refusal:
             registration = contexts.registration(context, settings, tell=context.output.warning)
             registration.replace(kind, url, token=token, refusal=refusal)
@@ -101,15 +103,15 @@ def set_(
 def delete(
     ctx: typer.Context,
     type_: Type,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Stop reporting one type of event.
 
     8x8's API is not documented to delete vnu: where it refuses that, the webhook is disabled.
     """
     context = contexts.of(ctx)
-    [kind] = options.webhook_types(type_)
+    [kind] = webhook_types(type_)
     settings = context.settings({})
     from voicecli.listener.registration import Deletion
 
@@ -128,8 +130,8 @@ def delete(
 @webhooks.command("restore")
 def restore(
     ctx: typer.Context,
-    as_json: options.JsonFlag = False,  # noqa: ARG001
-    debug: options.DebugFlag = False,  # noqa: ARG001
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Put back what a listener that was killed has replaced."""
     context = contexts.of(ctx)

@@ -9,7 +9,7 @@ from typing import Self
 
 import aiohttp
 
-from voicecli.events import receiver_url
+from voicecli.voice_api.events import receiver_url
 
 MAX_ANSWER = 1 << 16  # bytes
 MAX_WAITING = 1_000  # events that wait for the application; what comes beyond is not passed on

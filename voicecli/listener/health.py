@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from voicecli.account import AccountId
-from voicecli.events import webhook_url
+from voicecli.json_values import json_object, text
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
-from voicecli.untrusted import json_object, text
+from voicecli.voice_api.events import webhook_url
 
 if TYPE_CHECKING:
     from voicecli.listener.presence import RunningListener

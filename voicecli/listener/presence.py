@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from voicecli.errors import InUse, StoreFailed
-from voicecli.locks import PATIENCE, Lock, is_held
-from voicecli.untrusted import json_object, text
+from voicecli.json_values import json_object, text
+from voicecli.platforms.locks import PATIENCE, Lock, is_held
 
 _NAME = "listener-{}"
 _GUESTS = "guests-{}"

@@ -6,13 +6,13 @@ from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
 
-from voicecli import api, interrupts
-from voicecli.api import Webhook
-from voicecli.client import Client
+from voicecli import interrupts
 from voicecli.errors import VoicecliError
 from voicecli.listener import health
 from voicecli.listener.presence import runs_here
 from voicecli.listener.running import wants_token
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks
 
 HEALTH_TIMEOUT = 5.0  # seconds
 START_ONE = "Start a listener that gets them: voicecli listen --register"
@@ -106,7 +106,7 @@ def look_up_receiver(client: Client, home: Path, type: str = "VCA") -> Receiver:
     """Who gets events of this type: one request to 8x8, and perhaps one to a listener. Raises nothing: that
     the webhooks can't be listed is an answer."""
     try:
-        webhooks = client.send(api.list_webhooks())
+        webhooks = client.send(list_webhooks())
         [receiver] = find_receivers(home, webhooks, type)
     except VoicecliError as error:
         words = f"Who gets {type} events can't be found out. {error.message}"

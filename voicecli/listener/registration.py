@@ -13,16 +13,15 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
-from voicecli import api
 from voicecli.account import AccountId
-from voicecli.api import Webhook
-from voicecli.client import Client
 from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, VoicecliError
-from voicecli.events import webhook_url
 from voicecli.listener import health
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.events import UNDELETABLE_WEBHOOKS, webhook_url
+from voicecli.voice_api.operations.webhooks import Webhook, delete_webhook, list_webhooks, set_webhook
 
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
 CONFLICT = 409  # HTTP
@@ -72,7 +71,7 @@ def ignored(
     is wrong; none where 8x8 can't be asked: then nobody knows."""
 
     def look() -> list[WebhookCheck]:
-        now = {webhook.type: webhook for webhook in client.send(api.list_webhooks(), retries=0)}
+        now = {webhook.type: webhook for webhook in client.send(list_webhooks(), retries=0)}
         found = [check_webhook(kind, now.get(kind), wanted[kind], needs_token=needs_token) for kind in wanted]
         return [check for check in found if not check.is_ok]
 
@@ -128,7 +127,7 @@ class Registration:
 
     def set_now(self) -> dict[str, Webhook]:
         """The webhooks at 8x8, by type. Raises what the client raises."""
-        return {webhook.type: webhook for webhook in self._client.send(api.list_webhooks())}
+        return {webhook.type: webhook for webhook in self._client.send(list_webhooks())}
 
     def take(
         self,
@@ -268,7 +267,7 @@ class Registration:
         self._remember(_with_deletion(before))
         try:
             self._make_room(kind)
-            self._client.send(api.set_webhook(kind, url, authorization=token))
+            self._client.send(set_webhook(kind, url, authorization=token))
         except BaseException as error:
             words = "may be deleted now: voicecli webhooks restore sets it again"
             if isinstance(error, VoicecliError):
@@ -281,10 +280,10 @@ class Registration:
     def delete(self, kind: str) -> Deletion:
         """Stop reporting one type; one that 8x8 can't delete is disabled. Raises what the client raises."""
         try:
-            self._client.send(api.delete_webhook(kind))
+            self._client.send(delete_webhook(kind))
             return Deletion.DELETED
         except Refused as refusal:
-            if kind not in api.UNDELETABLE_WEBHOOKS or _is_about_the_account(refusal):
+            if kind not in UNDELETABLE_WEBHOOKS or _is_about_the_account(refusal):
                 if refusal.is_missing:
                     return Deletion.NOT_SET
                 raise
@@ -293,7 +292,7 @@ class Registration:
             return Deletion.NOT_SET
         if left.enabled:
             try:
-                self._client.send(api.set_webhook(kind, left.url, enabled=False))
+                self._client.send(set_webhook(kind, left.url, enabled=False))
             except Refused as error:
                 raise _unchangeable(left, error) from error
         return Deletion.DISABLED
@@ -340,7 +339,7 @@ class Registration:
 
     def _list(self) -> dict[str, Webhook]:
         """As ``set_now``, in one attempt: who looks often need not try again at once."""
-        return {webhook.type: webhook for webhook in self._client.send(api.list_webhooks(), retries=0)}
+        return {webhook.type: webhook for webhook in self._client.send(list_webhooks(), retries=0)}
 
     def _wanted(self) -> dict[str, list[str]]:
         """Where the webhooks should point that are to lead here, by type; the newest URL comes last."""
@@ -469,7 +468,7 @@ class Registration:
         needs_store: bool = True,
     ) -> None:
         """Set a webhook that is remembered. Where 8x8 refuses that and one is set, delete that one first."""
-        operation = api.set_webhook(replaced.type, url, authorization=token, enabled=enabled)
+        operation = set_webhook(replaced.type, url, authorization=token, enabled=enabled)
         try:
             self._client.send(operation)
             return
@@ -486,9 +485,9 @@ class Registration:
     def _make_room(self, kind: str) -> None:
         """Delete a webhook that is to be set anew."""
         try:
-            self._client.send(api.delete_webhook(kind))
+            self._client.send(delete_webhook(kind))
         except Refused as error:
-            if kind in api.UNDELETABLE_WEBHOOKS and (left := self.set_now().get(kind)) is not None:
+            if kind in UNDELETABLE_WEBHOOKS and (left := self.set_now().get(kind)) is not None:
                 raise _unchangeable(left, error) from error
             if not error.is_missing:  # else it is gone already
                 raise

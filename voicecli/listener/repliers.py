@@ -10,18 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from voicecli.callflow import destinations
 from voicecli.errors import VoicecliError
-from voicecli.events import Received
 from voicecli.listener.forward import Receiver
 from voicecli.listener.routes import Answered, Replier, entered
-from voicecli.rules import Action
 from voicecli.store import unsubscribed
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
+from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.continuation import continue_call
+from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import HANG_UP, Reply, read, reply_without_callflow
+from voicecli.voice_api.rules import Action
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId

@@ -10,9 +10,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-from voicecli.api import Webhook
 from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
 from voicecli.listener.presence import Guest, running
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
@@ -21,17 +20,26 @@ from voicecli.listener.running import ReliedUpon, Search, find_listener, silence
 from voicecli.listener.service import Plan, Service, end_task, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.listener.watching import Warned
-from voicecli.locks import Lock
+from voicecli.platforms.locks import Lock
 from voicecli.threads import in_daemon_thread
+from voicecli.voice_api.operations.webhooks import Webhook
 
-LOOK_EVERY = 0.3  # seconds between two looks at whether a listener is still there
+LOOK_EVERY = 0.05  # seconds between two looks at whether a listener is still there
 ASK_EVERY = 10.0  # seconds until it is asked again whether it gets what 8x8 reports
+TRY_EVERY = 0.3  # seconds between two attempts to become the listener, or to end as one
 TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
 VCA = "VCA"
 SPARE = ("VCS", VCA)
 """Types of events that are taken where nobody has them: when a call was connected, by which it is known what
 a VCA without digits is about; and digits that another process may wait for."""
+
+
+class Gap(NamedTuple):
+    """A time in which nobody received what 8x8 reported, on the monotonic clock."""
+
+    began: float
+    ended: float
 
 
 class Reports:
@@ -73,6 +81,8 @@ class Reports:
         self._service: Service | None = None
         self._looking: asyncio.Task[None] | None = None
         self._in_vain = False  # it took too long to become the listener
+        self._gaps: list[Gap] = []
+        self._alone_since: float | None = None  # monotonic: the listener that was relied upon has ended
 
     @property
     def receiver(self) -> Receiver:
@@ -92,7 +102,7 @@ class Reports:
         end = time.monotonic() + TAKE_OVER
         while not self._has_listener() and not self._in_vain:
             self._in_vain = time.monotonic() > end
-            await asyncio.sleep(LOOK_EVERY / 6)
+            await asyncio.sleep(LOOK_EVERY)
         self._in_vain = not self._has_listener()
         known, ask = self.receiver, self._registration.set_now
         try:
@@ -100,6 +110,15 @@ class Reports:
         except VoicecliError:
             return known
         return await self._found(webhooks)
+
+    def missed(self, since: float) -> float:
+        """For how many seconds nobody received what 8x8 reported, in the gaps that ended after that moment
+        (monotonic clock) or go on: between the end of a listener that was relied upon and the next one. It is
+        not documented that 8x8 sends again what did not arrive."""
+        gaps = [*self._gaps]
+        if self._alone_since is not None:
+            gaps.append(Gap(self._alone_since, time.monotonic()))
+        return sum((gap.ended - gap.began for gap in gaps if gap.ended > since), 0.0)
 
     def _has_listener(self) -> bool:
         return self._service is not None or (self._guest is not None and self._guest.is_there())
@@ -225,15 +244,16 @@ class Reports:
 
     async def _look(self) -> None:
         """See that there is a listener until the end."""
-        asked, told = time.monotonic(), ""
+        asked, told, seen = time.monotonic(), "", time.monotonic()
         while self._guest is not None:
             await asyncio.sleep(LOOK_EVERY)
             if self._guest.is_there():
+                seen = time.monotonic()
                 if time.monotonic() - asked > ASK_EVERY:
                     told, asked = await self._ask(told), time.monotonic()
                 continue
             self._guest.close()
-            self._guest = None
+            self._guest, self._alone_since = None, seen
             self._receiver = nobody(VCA, "The voicecli listen that received what people press has ended.")
             self._tell("The voicecli listen that received what 8x8 reports has ended.")
             told = ""
@@ -246,7 +266,12 @@ class Reports:
                     if error.message != told:
                         told = error.message
                         self._tell(f"What 8x8 reports can't be received now: {error.message}")
-                    await asyncio.sleep(LOOK_EVERY)
+                    await asyncio.sleep(TRY_EVERY)
+            gap = Gap(self._alone_since, time.monotonic())
+            self._gaps.append(gap)
+            self._alone_since, seen = None, gap.ended
+            seconds = gap.ended - gap.began
+            self._tell(f"For {seconds:.1f} s nobody received what 8x8 reports: some of it may be lost.")
 
     async def _ask(self, told: str) -> str:
         """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
@@ -270,7 +295,7 @@ class Reports:
             await self._answered()
             gate, _ = await self._gate()
             if self._service.presence.alone():
-                if self._stay is None or not self._gets_answers or not self._stay.open_questions():
+                if self._stay is None or not self._gets_answers or not self._stay.is_needed():
                     return gate
                 self._service.presence.reopen()  # who relied on it has left one
                 gate.close()
@@ -279,7 +304,7 @@ class Reports:
             if not told:
                 self._tell("Others on this machine wait for what is received here: it goes on for them.")
                 told = True
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(TRY_EVERY)
         return None
 
     async def _end(self) -> None:

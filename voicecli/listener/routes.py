@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple
 
-from voicecli.events import Received
+from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import Reply
 
 Answer = tuple[int, Mapping[str, object]]

@@ -20,14 +20,15 @@ import orjson
 from aiohttp import HttpVersion11, web
 from aiohttp.http import HttpProcessingError
 
-from voicecli import api, events, urls
+from voicecli import urls
 from voicecli.errors import StoreFailed
-from voicecli.events import Event, Received
+from voicecli.json_values import json_object
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
 from voicecli.store.sqlite import KeptEvent, Recorded
-from voicecli.untrusted import json_object
+from voicecli.voice_api import events
+from voicecli.voice_api.events import WEBHOOK_TYPES, Event, Received
 from voicecli.voice_api.replies import Reply, reply_without_callflow
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
@@ -215,11 +216,11 @@ class Listener:
         kind = path.removeprefix("/api/webhooks/").upper()
         if not self._authorised(request.headers.get("Authorization", "")):
             self.unauthorised += 1
-            if kind in api.WEBHOOK_TYPES and await self._is_from_8x8(request, kind):
+            if kind in WEBHOOK_TYPES and await self._is_from_8x8(request, kind):
                 self.other_token[kind] = self.other_token.get(kind, 0) + 1
             self._doubt()
             return self._refuse(401, "wrong or no token", {"WWW-Authenticate": 'Basic realm="voicecli"'})
-        if kind not in api.WEBHOOK_TYPES and path != "/api/make-call":
+        if kind not in WEBHOOK_TYPES and path != "/api/make-call":
             return self._refuse(404, "no such path")
         if request.method != "POST":
             return self._refuse(405, "not a POST", {"Allow": "POST"})

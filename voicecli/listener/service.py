@@ -16,7 +16,6 @@ from typing import Self, TypeVar
 from voicecli import settings
 from voicecli.clock import ClockJumps
 from voicecli.errors import InUse, Unreachable, VoicecliError
-from voicecli.events import Received
 from voicecli.listener import health, ports, retention
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.presence import Presence
@@ -33,6 +32,7 @@ from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
 from voicecli.tunnel.supervision import LIMITS, Limits
+from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import HANG_UP
 
 T = TypeVar("T")

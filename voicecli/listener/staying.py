@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.clock import iso, now
 from voicecli.errors import VoicecliError
-from voicecli.sessions.attempts import Attempt
 from voicecli.store.attempts import open_questions
 from voicecli.store.sqlite import Store
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from voicecli.listener.watching import Tell
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether questions are open
+UNREADABLE = 80.0  # seconds that it stays where the store can't tell whether any are
 TERMINATION = 80.0  # seconds that open questions have after SIGTERM; systemd kills after 90
 
 
@@ -52,6 +52,15 @@ class EndRequests:
         return None if self._deadline is None else max(0.0, self._deadline - self._clock())
 
 
+class _Reason(NamedTuple):
+    """Why a listener stays: for so many questions, None where that is not known. ``until`` is in microseconds
+    since 1970."""
+
+    words: str
+    questions: int | None
+    until: int
+
+
 class Stay:
     """What keeps a listener from ending. ``tell`` gets why it stays, and a record of that for programs."""
 
@@ -67,14 +76,25 @@ class Stay:
         self._account = account
         self._tell = tell
         self._requests = requests
+        self._unreadable_until: int | None = None  # microseconds since 1970, once the store could not be read
 
-    def open_questions(self) -> list[Attempt]:
-        """Of calls; none where the store can't be read: then nobody here learns what is pressed."""
+    def is_needed(self) -> bool:
+        """Whether it is to stay now."""
+        return self._reason() is not None and self._may_stay()
+
+    def _reason(self) -> _Reason | None:
+        """None where no question is open. Where the store can't be read, nobody knows: calls of this process
+        are answered all the same, and others' may be by then; so it stays for UNREADABLE seconds in all."""
         try:
             with Store(self._home, fitted_before=True) as store:
-                return open_questions(store, now(), account=self._account)
-        except VoicecliError:
-            return []
+                calls = open_questions(store, now(), account=self._account)
+        except VoicecliError as error:
+            if self._unreadable_until is None:
+                self._unreadable_until = now() + round(UNREADABLE * 1e6)
+            words = f"{error.message} So a question may be open"
+            return _Reason(words, None, self._unreadable_until) if now() < self._unreadable_until else None
+        words = "1 question is open" if len(calls) == 1 else f"{len(calls):,} questions are open"
+        return _Reason(words, len(calls), max(call.answer_until or 0 for call in calls)) if calls else None
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -89,11 +109,10 @@ class Stay:
         """Come back when no question is open any more, or when signals have asked for it; why it stays is
         told once, and after each signal. To be cancelled otherwise than by a signal ends it, too."""
         told, task = False, asyncio.current_task()
-        while (calls := self.open_questions()) and self._may_stay():
+        while (reason := self._reason()) is not None and self._may_stay():
             if not told:
-                until = max(call.answer_until or 0 for call in calls)
-                record = {"record": "staying", "questions": len(calls), "until": iso(until)}
-                self._tell(self._why(len(calls), until), record)
+                record = {"record": "staying", "questions": reason.questions, "until": iso(reason.until)}
+                self._tell(self._sentence(reason), record)
                 told = True
             try:
                 await asyncio.sleep(LOOK_EVERY)
@@ -106,10 +125,9 @@ class Stay:
     def _may_stay(self) -> bool:
         return not self._requests.at_once and self._requests.seconds_left != 0
 
-    def _why(self, count: int, until: int) -> str:
-        at = time.strftime("%H:%M:%S", time.localtime(until / 1e6))
-        questions = "1 question is open" if count == 1 else f"{count:,} questions are open"
+    def _sentence(self, reason: _Reason) -> str:
+        at = time.strftime("%H:%M:%S", time.localtime(reason.until / 1e6))
         left = self._requests.seconds_left
         ends = "Ctrl-C again ends it" if self._requests else "Ctrl-C twice ends it"
         limit = f" until {at} at the latest" if left is None else f" for {left:.0f} s at most"
-        return f"{questions}: it stays{limit}, to receive what people press. {ends}."
+        return f"{reason.words}: it stays{limit}, to receive what people press. {ends}."

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from voicecli.api import Webhook
+from voicecli.voice_api.operations.webhooks import Webhook
 
 
 class WebhookState(StrEnum):

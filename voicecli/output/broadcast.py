@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from voicecli import durations, vocabulary
+from voicecli import durations
 from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
-from voicecli.tally import OTHERS, Tally
-from voicecli.vocabulary import Outcome
+from voicecli.sessions.counts import OTHERS, Tally
+from voicecli.voice_api import codes
+from voicecli.voice_api.codes import Outcome
 
 MIN_BAR = 5  # columns: a shorter one says nothing
 MAX_LIVE = 5  # kinds of errors that are shown while it runs: the picture must not jump about
@@ -67,7 +68,7 @@ def summary(tally: Tally) -> list[Line]:
             lines += [("", ""), (heading, "bold")]
         lines += _aligned(entries)
         if heading == "Outcomes" and Outcome.COMPLETED in tally.outcomes:
-            lines.append((vocabulary.COMPLETED_MEANS, ""))
+            lines.append((codes.COMPLETED_MEANS, ""))
     return lines
 
 
@@ -119,7 +120,7 @@ def _waiting(tally: Tally) -> str:
 def _outcomes(tally: Tally) -> list[Entry]:
     """In an order that stays as it is while they come."""
     kinds = [
-        (count, visible(vocabulary.outcome_words(outcome)), outcome_style(outcome))
+        (count, visible(codes.outcome_words(outcome)), outcome_style(outcome))
         for outcome, count in tally.outcomes.items()
     ]
     confirmed = [] if tally.confirmed is None else [(tally.confirmed, "of these confirmed", "green")]

@@ -1,11 +1,14 @@
 """The formats: for people, as JSON, and quiet. stdout is the answer, stderr is the talk."""
 
 import codecs
+import io
+import math
 import os
 import shutil
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from voicecli import interrupts
@@ -16,7 +19,13 @@ from voicecli.output.safe import visible
 from voicecli.output.secrets import Secrets
 
 if TYPE_CHECKING:
+    from voicecli.output.background import BackgroundWriter
     from voicecli.output.stream import Stream
+
+MAX_BEHIND = 1_000_000  # bytes that may wait for a reader before who can wait with more should do so
+MAX_TALK = 4_000_000  # bytes of it and of rows that may wait: talk beyond it is lost
+GOODBYE = 2.0  # seconds that a reader has after an interrupt
+LOOK_EVERY = 0.02  # seconds between two looks whether he has read
 
 
 class Output:
@@ -37,11 +46,69 @@ class Output:
         self._painters: dict[TextIO, Painter] = {}
         self._has_enough = False  # the reader, who has gone
         self._progress: Sequence[str] = ()  # its lines on the screen
+        self._out_writer: BackgroundWriter | None = None
+        self._err_writer: BackgroundWriter | None = None
 
     def give_up(self) -> None:
         """Write nothing more to stdout, not even what is still waiting to be written."""
         if self._out is not None:
             _give_up_on(self._out)
+
+    @contextmanager
+    def in_background(self, is_interrupted: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Inside, a reader who has stopped holds nobody up: for event loops. What waits for him then is
+        written at the end, when he reads on; after an interrupt (KeyboardInterrupt, or as ``is_interrupted``
+        says) he has GOODBYE for that. Raises what ``see_that_it_was_read`` raises, but not in place of
+        another error."""
+        self._out_writer = self._writer(self._out)
+        self._err_writer = self._writer(self._err)
+        try:
+            yield
+        except BaseException as error:
+            self._wait_for_readers(isinstance(error, KeyboardInterrupt) or is_interrupted())
+            raise
+        self._wait_for_readers(is_interrupted())
+        self.see_that_it_was_read()
+
+    def see_that_it_was_read(self) -> None:
+        """Raises OutputFailed where something was written in the background, and nobody has read it."""
+        writer = self._out_writer
+        if writer is None:
+            return
+        if writer.size:
+            raise _unwritable("nobody reads it", writer.unwritten())
+        if writer.error is not None and (writer.unwritten() or not isinstance(writer.error, BrokenPipeError)):
+            raise _unwritable(writer.error.strerror, writer.unwritten()) from writer.error
+
+    def _wait_for_readers(self, is_interrupted: bool) -> None:
+        end = time.monotonic() + GOODBYE if is_interrupted else math.inf
+        writers = [writer for writer in (self._out_writer, self._err_writer) if writer is not None]
+        with suppress(KeyboardInterrupt):
+            while any(writer.size for writer in writers) and time.monotonic() < end:
+                interrupts.sleep(LOOK_EVERY)
+        if self._err_writer is not None and not self._err_writer.size:
+            self._err_writer = None
+
+    def _writer(self, stream: TextIO | None) -> "BackgroundWriter | None":
+        """None where writing there waits for nobody. Both streams may be the same pipe or terminal: then what
+        is written stays in order."""
+        from voicecli.output.background import BackgroundWriter, may_block
+
+        other = self._out_writer
+        try:
+            if stream is None or not may_block(stream.fileno()):
+                return None
+            stream.flush()
+            if other is not None and os.path.sameopenfile(other.descriptor, stream.fileno()):
+                return other
+            return BackgroundWriter(stream.fileno())
+        except (OSError, ValueError):  # it is no file of the system, or the reader has gone
+            return None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits for a reader that more should not be added to it."""
+        return self._out_writer is not None and self._out_writer.size > MAX_BEHIND
 
     def hide(self, secret: str) -> None:
         """From now on show *** for this text, wherever it comes from and however it is written."""
@@ -173,6 +240,8 @@ class Output:
         painter = self._painter(self._err) if self._live else None
         if painter is None:
             return False
+        if self._err_writer is not None and self._err_writer.size:
+            return True  # nobody looks now: the next one will do
         width, height = self._screen()
         if isinstance(lines, str):
             lines = [(lines, "dim")] if lines else []
@@ -205,6 +274,7 @@ class Output:
             from rich.console import Console
 
             console = Console(file=stream, highlight=False, markup=False, emoji=False)
+            console.file = io.StringIO()  # not even nothing may be written to a terminal that has stopped
             self._painters[stream] = Painter(console, mask=self._masked)
         return self._painters[stream]
 
@@ -231,6 +301,13 @@ class Output:
             raise _unwritable("it is closed", happened)
         if not isinstance(written, bytes):
             written = self._masked(written)
+        if (writer := self._out_writer) is not None:
+            data = written if isinstance(written, bytes) else _encoded(written, self._out)
+            writer.put(data, happened)
+            if writer.error is not None:
+                _give_up_on(self._out)
+                raise _unwritable(writer.error.strerror, happened) from writer.error
+            return
         try:
             with interrupts.waiting():
                 if isinstance(written, bytes):  # a file, which is passed on as it is
@@ -262,6 +339,10 @@ class Output:
         if self._err is None:
             return
         text = self._masked(text)
+        if (writer := self._err_writer) is not None:
+            if writer.size < MAX_TALK:
+                writer.put(_encoded(text, self._err))
+            return
         try:
             with interrupts.waiting(noted=False):  # it may be the very message on what has happened
                 self._err.write(text)
@@ -364,6 +445,10 @@ def _unwritable(reason: str | None, happened: str = "") -> OutputFailed:
     what = f"; it would have said: {happened}" if happened else ""
     hint = "What it would have said did happen: do not run the command again for that." if happened else ""
     return OutputFailed(f"Standard output can't be written ({reason}){what}.", hint=hint)
+
+
+def _encoded(text: str, stream: TextIO) -> bytes:
+    return text.encode(stream.encoding or "utf-8", stream.errors or "backslashreplace")
 
 
 def _give_up_on(stream: TextIO) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from voicecli import phone
 from voicecli.clock import iso
-from voicecli.events import Received
 from voicecli.output.events import (
     PARTIES,
     TO,
@@ -19,6 +18,7 @@ from voicecli.output.events import (
 )
 from voicecli.output.rows import Column, Line, Row
 from voicecli.sessions.session import UNKNOWN, Session, SessionRecord
+from voicecli.voice_api.events import Received
 
 _WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("what became of it", 0))
 _NARROW = (*_WIDE[:2], TO, _WIDE[-1])

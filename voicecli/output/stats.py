@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from voicecli import vocabulary
 from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
 from voicecli.sessions.statistics import Statistics, median
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes
+from voicecli.voice_api.codes import Outcome
 
 MAX_KINDS = 12  # of outcomes, and of errors, that are drawn
 MAX_LABEL = 46  # characters
@@ -30,12 +30,12 @@ def bars(stats: Statistics, width: int) -> Iterator[Line]:
         if count:
             yield f"{_calls(count)} {words}", ""
     outcomes = [
-        (vocabulary.outcome_words(outcome), count, outcome_style(outcome))
+        (codes.outcome_words(outcome), count, outcome_style(outcome))
         for outcome, count in stats.outcomes.most_common()
     ]
     yield from _group("Outcomes", _few(outcomes), width)
     if Outcome.COMPLETED in stats.outcomes:
-        yield vocabulary.COMPLETED_MEANS, ""
+        yield codes.COMPLETED_MEANS, ""
     middle = median(stats.seconds)
     heading = "Duration of answered calls" + ("" if middle is None else f": median {middle:g} s")
     durations = [(name, count, "") for name, count in stats.durations()] if stats.seconds else []

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from voicecli.json_values import json_object
 from voicecli.sandbox.numbers import Fault
 from voicecli.sandbox.payloads import Json, stamp
-from voicecli.untrusted import json_object
 
 SILENCE = 600.0  # real seconds that an answer which never comes is waited for
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.payloads import Json
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.codes import Outcome
 
 _OLD_SPELLINGS = {"NO_ANSWER": "NO ANSWER", "CANCELED": "CANCELLED"}
 _MAY_BE_FAILED = (Outcome.BUSY, Outcome.NO_ANSWER, Outcome.CANCELED)

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from voicecli.sandbox.account import SUBACCOUNT
+from voicecli.json_values import whole
 from voicecli.sandbox.answers import failure, invalid, invalid_job, json_body
+from voicecli.sandbox.customer import SUBACCOUNT
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.session import PlayedSession
-from voicecli.untrusted import whole
 
 PART = 1_000  # rows of a file
 _COLUMNS = (

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from voicecli import vocabulary
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes
+from voicecli.voice_api.codes import Outcome
 
 
 class Fault(StrEnum):
@@ -85,7 +85,7 @@ TABLE: tuple[Row, ...] = (
     *(
         _row(
             digits,
-            f"{vocabulary.OUTCOMES[outcome]} after {ringing} s ({vocabulary.sip_words(sip)}, SIP {sip})",
+            f"{codes.OUTCOMES[outcome]} after {ringing} s ({codes.sip_words(sip)}, SIP {sip})",
             Fate(outcome, sip_code=sip, ringing=ringing),
         )
         for digits, outcome, sip, ringing in _UNANSWERED
@@ -93,7 +93,7 @@ TABLE: tuple[Row, ...] = (
     *(
         _row(
             digits,
-            f"{vocabulary.OUTCOMES[outcome]} after {ringing} s; the summary says FAILED, its leg {outcome}",
+            f"{codes.OUTCOMES[outcome]} after {ringing} s; the summary says FAILED, its leg {outcome}",
             Fate(outcome, sip_code=sip, ringing=ringing, told_as=Outcome.FAILED),
         )
         for digits, outcome, sip, ringing in _TOLD_AS_FAILED
@@ -103,14 +103,14 @@ TABLE: tuple[Row, ...] = (
         "answered; a summary says NO_ANSWER, and one a second later COMPLETED",
         Fate(told_first=Outcome.NO_ANSWER),
     ),
-    *(_row(digits, vocabulary.OUTCOMES[outcome], Fate(outcome)) for digits, outcome in _UNSUBSCRIBED),
+    *(_row(digits, codes.OUTCOMES[outcome], Fate(outcome)) for digits, outcome in _UNSUBSCRIBED),
     *(
         _row(
             str(-code),
             f"accepted, then error {code}: {meaning.text}",
             Fate(Outcome.ERROR, ringing=0, error=code),
         )
-        for code, meaning in vocabulary.SESSION_ERRORS.items()
+        for code, meaning in codes.SESSION_ERRORS.items()
     ),
     Row(
         "7DSS",

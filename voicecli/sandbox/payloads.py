@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import phonenumbers
 
-from voicecli import vocabulary
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import TABLE, Fate, fate
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes
+from voicecli.voice_api.codes import Outcome
 
 Json = dict[str, object]
 
@@ -151,7 +151,7 @@ def session_summary(
 def error_details(code: int, request_id: str) -> Json:
     """The errorDetails of a summary whose status is ERROR."""
     return {
-        "errorMsg": vocabulary.session_error(code).text.capitalize(),
+        "errorMsg": codes.session_error(code).text.capitalize(),
         "errorCode": code,
         "callFlowRequestId": request_id,
     }

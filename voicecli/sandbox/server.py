@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from voicecli import callflow, rules, urls
-from voicecli.api import WEBHOOK_TYPES
-from voicecli.rules import Problem
-from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
+from voicecli import urls
+from voicecli.json_values import text, whole
 from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
 from voicecli.sandbox.chaos import Faults
+from voicecli.sandbox.customer import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.delivery import Courier, Target
 from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.exports import LogExports
@@ -23,7 +22,9 @@ from voicecli.sandbox.numbers import Fate, Fault, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.reading import READINGS, Reading
 from voicecli.sandbox.session import PlayedSession, unknown_voice
-from voicecli.untrusted import text, whole
+from voicecli.voice_api import callflow, rules
+from voicecli.voice_api.events import WEBHOOK_TYPES
+from voicecli.voice_api.rules import Problem
 
 MAX_BODY = 1 << 17  # bytes
 KEPT_SESSIONS = 2_000  # for recordings and log exports

@@ -11,9 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from voicecli import vocabulary
-from voicecli.callflow import destinations
-from voicecli.rules import Action, problems
+from voicecli.json_values import json_object, text, whole
 from voicecli.sandbox import payloads
 from voicecli.sandbox.chaos import Faults
 from voicecli.sandbox.delivery import Courier
@@ -21,8 +19,10 @@ from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, Leg, fresh_id
 from voicecli.sandbox.reading import Reading, Step, steps
-from voicecli.untrusted import json_object, text, whole
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes
+from voicecli.voice_api.callflow import destinations
+from voicecli.voice_api.codes import Outcome
+from voicecli.voice_api.rules import Action, problems
 
 CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
 FILE_SECONDS = 10  # no file is fetched: each is taken to last this long
@@ -96,7 +96,7 @@ class PlayedSession:
         """How it ended, in words, for the sandbox's log."""
         if self.status is None:
             return "is cut off"
-        words = vocabulary.OUTCOMES[self.status]
+        words = codes.OUTCOMES[self.status]
         if self._error is not None:
             words += f": {self._error['errorMsg']} ({self._error['errorCode']})"
         return f"{words}, after {(self._now - self._start).total_seconds():.0f} s"

@@ -3,8 +3,8 @@
 from collections import Counter, OrderedDict
 from typing import NamedTuple
 
-from voicecli.events import Received
 from voicecli.sessions.session import Session
+from voicecli.voice_api.events import Received
 
 MAX_OPEN = 10_000  # calls; beyond it the oldest are no longer followed
 MAX_OUTCOMES = 50  # kinds that are told apart; 8x8 has ten

@@ -8,10 +8,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
-from voicecli import vocabulary
-from voicecli.events import Event, Leg, Received
 from voicecli.sessions.attempts import Attempt, AttemptState
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api import codes
+from voicecli.voice_api.codes import Outcome
+from voicecli.voice_api.events import Event, Leg, Received
 
 OPEN, UNKNOWN = "OPEN", "UNKNOWN"
 """What a session's status is while it has no outcome: its summary has not come; or nobody knows whether it
@@ -398,11 +398,11 @@ class Session:
 
 def _reached(outcome: str) -> int:
     """How much such an outcome says was reached."""
-    if vocabulary.is_unsubscribed(outcome):
+    if codes.is_unsubscribed(outcome):
         return 3
     if outcome == Outcome.COMPLETED:
         return 2
-    return int(outcome in vocabulary.NOT_REACHED)
+    return int(outcome in codes.NOT_REACHED)
 
 
 class SessionRecord(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from voicecli import vocabulary
 from voicecli.sessions.session import Session
+from voicecli.voice_api import codes
 
 DURATIONS = (10, 30, 60, 180, 600)
 """Seconds: where one bucket ends and the next begins."""
@@ -66,7 +66,7 @@ class Statistics:
 
     def qualities(self) -> Sequence[tuple[str, int]]:
         """How many calls sounded how."""
-        counts = Counter(map(vocabulary.quality_words, self.mos))
+        counts = Counter(map(codes.quality_words, self.mos))
         return [(word, counts[word]) for word in QUALITIES]
 
     def data(self) -> Mapping[str, object]:

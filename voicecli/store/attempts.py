@@ -9,17 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from voicecli.callflow import CallRequest, destinations, gist, sources
 from voicecli.clock import now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.keys import fingerprint
 from voicecli.store.sqlite import Change, Store
+from voicecli.voice_api.callflow import CallRequest, destinations, gist, sources
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
-    from voicecli.rules import Action
+    from voicecli.voice_api.rules import Action
 
 Answer = tuple[int, AttemptState | None, str | None]
 """An attempt's number, and what ``Attempts.record_answer`` takes of it."""

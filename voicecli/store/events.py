@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from voicecli import events
-from voicecli.events import Event, Received
 from voicecli.store.sqlite import Store
+from voicecli.voice_api import events
+from voicecli.voice_api.events import Event, Received
 
 T = TypeVar("T")
 Place = tuple[int, int]

@@ -9,7 +9,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from voicecli.callflow import CallRequest
 from voicecli.clock import in_words, iso, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempts import Attempt, AttemptState
@@ -21,11 +20,12 @@ from voicecli.store.events import events_of_one
 from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.runs import Run
 from voicecli.store.sqlite import Change, Store
-from voicecli.vocabulary import Outcome
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
-    from voicecli.rules import Action
+    from voicecli.voice_api.rules import Action
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -53,15 +53,13 @@ class Once(NamedTuple):
 
 class Holder(NamedTuple):
     """What keeps a call from being placed. ``at`` is when it was confirmed or completed, when the run began,
-    else when the call was placed; ``until`` is when the guard ends, None while a run holds it. ``process``
-    is that run's process id, ``lease_until`` when its lease ends if it was killed."""
+    else when the call was placed; ``until`` is when the guard ends, None while a run holds it."""
 
     earlier: Earlier
     at: int
     until: int | None
     attempt: Attempt | None
-    process: int | None = None
-    lease_until: int | None = None
+    run: Run | None = None
 
 
 class Guards:
@@ -195,7 +193,7 @@ def _holder(calls: Sequence[_Call], run: Run | None, once: Once, *, joint: bool)
     still_open = [call.attempt for call in calls if call.is_open]
     if run is not None and run.is_alive and (joint or still_open):
         last = calls[0].attempt if calls else None
-        return Holder(Earlier.RUNNING, run.began, None, last, run.process, run.lease_until)
+        return Holder(Earlier.RUNNING, run.began, None, last, run)
     if is_guarded and still_open:
         return Holder(Earlier.UNKNOWN, still_open[0].placed, until, still_open[0])
     return None
@@ -208,15 +206,27 @@ def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tup
 
 
 def _placed_before(holder: Holder) -> PlacedBefore:
-    earlier, at, until, attempt, process, lease_until = holder
+    earlier, at, until, attempt, run = holder
     session_id = None if attempt is None else attempt.session_id
     session = f" as session {session_id}" if session_id else ""
     again = "" if until is None else f" It can be placed again at {in_words(until)}."
     match earlier:
-        case Earlier.RUNNING:
-            words = f"is still running (process {process} since {in_words(at)})"
-            again = " It can be placed again when that has ended, unless somebody takes it"
-            again += f"; if that was killed, at {in_words(lease_until or at)}."
+        case Earlier.RUNNING if run is not None:
+            words = (
+                f"is being placed by process {run.process}, which began at {in_words(at)} and was last seen "
+                f"alive at {in_words(run.seen)}"
+            )
+            match attempt:
+                case None:
+                    so_far = "has placed no call yet"
+                case Attempt(session_id=None):
+                    so_far = "may have placed a call"
+                case _:
+                    so_far = f"has placed a call{session}"
+            again = (
+                f" It {so_far}. If it was killed, its lease ends at {in_words(run.lease_until)}; from then "
+                "on its calls count by how they ended."
+            )
         case Earlier.CONFIRMED:
             words = f"was confirmed at {in_words(at)}{session}"
         case Earlier.COMPLETED:
@@ -232,8 +242,9 @@ def _placed_before(holder: Holder) -> PlacedBefore:
         details={
             "earlier": earlier,
             "at": iso(at),
-            "process": process,
+            "process": None if run is None else run.process,
+            "lastSeen": None if run is None else iso(run.seen),
             "guardUntil": None if until is None else iso(until),
-            "leaseUntil": None if lease_until is None else iso(lease_until),
+            "leaseUntil": None if run is None else iso(run.lease_until),
         },
     )

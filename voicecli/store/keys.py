@@ -6,8 +6,8 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from voicecli import private_files
 from voicecli.errors import StoreFailed
+from voicecli.platforms import private_files
 from voicecli.store.sqlite import Store
 
 KEY_FILE = "once.key"

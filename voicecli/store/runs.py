@@ -23,6 +23,11 @@ class Run(NamedTuple):
     def is_alive(self) -> bool:
         return self.lease_until > now()
 
+    @property
+    def seen(self) -> int:
+        """When it renewed its lease last: of one that has not ended."""
+        return self.lease_until - round(LEASE * 1e6)
+
 
 def begin(change: Change, process: int) -> int:
     """Within a ``store.change()``: a new one with its lease; its number."""

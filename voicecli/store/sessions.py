@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from voicecli import interrupts
 from voicecli.errors import InvalidInput, quoted
-from voicecli.events import Received
 from voicecli.sessions.attempts import Attempt
 from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
@@ -22,6 +21,7 @@ from voicecli.store.events import (
 )
 from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.sqlite import Store
+from voicecli.voice_api.events import Received
 
 MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several
 

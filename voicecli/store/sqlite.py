@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from voicecli import locks, private_files
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
+from voicecli.platforms import locks, private_files
 from voicecli.store import columns
 from voicecli.store.migrations import MIGRATIONS
 

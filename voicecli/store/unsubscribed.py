@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.store import cursors
 from voicecli.store.sqlite import Store
-from voicecli.vocabulary import UNSUBSCRIBED_WORD, is_unsubscribed
+from voicecli.voice_api.codes import UNSUBSCRIBED_WORD, is_unsubscribed
 
 if TYPE_CHECKING:
-    from voicecli.events import Event  # loaded only where somebody has unsubscribed: each call looks
+    from voicecli.voice_api.events import (
+        Event,  # loaded only where somebody has unsubscribed: each call looks
+    )
 
 _READER = "unsubscribed"  # in seen_events
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
@@ -102,7 +104,7 @@ def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator
         f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_WORD}')"
     )
     for number, received, body in store.rows(query, parameters):
-        from voicecli import events
+        from voicecli.voice_api import events
 
         summary = events.parse(body)
         if summary is not None and is_unsubscribed(summary.outcome or ""):

@@ -10,8 +10,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from voicecli import private_files
 from voicecli.errors import ConfigurationError, Unreachable
+from voicecli.platforms import private_files
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.tunnel.configuration import Tunnel

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from json import dumps
 from typing import NamedTuple
 
-from voicecli.events import Event, Received
-from voicecli.rules import Action
-from voicecli.untrusted import whole
+from voicecli.json_values import whole
+from voicecli.voice_api.events import Event, Received
 from voicecli.voice_api.replies import NOTHING, Reply
+from voicecli.voice_api.rules import Action
 from voicecli.voice_api.timing import RINGING, longest_spoken
 
 FASTEST = 25  # characters a second that are spoken, at speed 1

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from voicecli.callflow import HANGUP
 from voicecli.errors import InvalidInput
-from voicecli.events import Event
-from voicecli.rules import Action, hangs_up_on_question, problems
-from voicecli.untrusted import json_object, text
+from voicecli.json_values import json_object, text
+from voicecli.voice_api.callflow import HANGUP
+from voicecli.voice_api.events import Event
+from voicecli.voice_api.rules import Action, hangs_up_on_question, problems
 
 HOW = 'It is a list of actions, or an object: {"callflow": […], "clientActionId": "…"}.'
 

@@ -1,0 +1,54 @@
+"""A ``.env`` of somebody else's folder: where it can not lead secrets of the environment."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from raw_server import answering, document, server
+
+from voicecli import settings
+from voicecli.cli import app, receivers
+from voicecli.cli.context import Context
+
+TOKEN, PASSWORD = "token-of-these-tests", "secret-of-these-tests"
+PUSH = ("recording-push", "set", "--protocol", "sftp", "--host", "sftp.example.com", "--username", "me")
+
+
+@pytest.mark.parametrize(
+    ("command", "secret"),
+    [
+        (("webhooks", "set", "vss", "https://example.com/"), "WEBHOOK_AUTH_TOKEN"),
+        (("listen", "--register", "--public-url", "http://127.0.0.1:9", "--force"), "WEBHOOK_AUTH_TOKEN"),
+        (("call", "+33199001234", "Hello", "--wait"), "WEBHOOK_AUTH_TOKEN"),
+        (PUSH, "RECORDING_PUSH_PASSWORD"),
+    ],
+)
+def test_no_command_sends_a_secret_of_the_environment_to_an_address_of_the_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], secret: str
+) -> None:
+    """Though the key is its own."""
+    with server(answering(document({}))) as (url, requests):
+        (tmp_path / ".env").write_text(
+            f"EIGHT_X_EIGHT_BASE_URL={url}\nEIGHT_X_EIGHT_API_KEY=key-of-the-folder\n"
+            "EIGHT_X_EIGHT_SUBACCOUNT_ID=sub\nOUTBOUND_PHONE_NUMBER=+33199000000\n"
+        )
+        monkeypatch.setenv(secret, TOKEN if secret == "WEBHOOK_AUTH_TOKEN" else PASSWORD)
+        err = StringIO()
+        assert app.run(command, Context(stdin=None, stdout=StringIO(), stderr=err)) == 3
+    assert "EIGHT_X_EIGHT_BASE_URL in .env would send the " in err.getvalue()
+    assert f"Set {secret} and EIGHT_X_EIGHT_BASE_URL in one place" in " ".join(err.getvalue().split())
+    assert requests == []
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_token_goes_to_a_host_of_the_dotenv_only_where_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    token = f"WEBHOOK_AUTH_TOKEN={TOKEN}\n" if own else ""
+    (tmp_path / ".env").write_text(f"WEBHOOK_BASE_URL=hooks.example\n{token}")
+    monkeypatch.setenv("WEBHOOK_AUTH_TOKEN", TOKEN)
+    loaded, told = settings.load(), list[str]()
+    url = "https://hooks.example/x"
+    assert receivers.may_send_token(loaded, url, send_token=False, tell=told.append) is own
+    assert [*map(bool, told)] == ([] if own else [True])
+    assert receivers.may_send_token(loaded, url, send_token=True, tell=told.append)

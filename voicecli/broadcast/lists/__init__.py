@@ -1,0 +1,1 @@
+"""Lists of people to call: CSV, TSV, JSON Lines and plain lines, in any common encoding."""

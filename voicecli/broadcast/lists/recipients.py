@@ -1,0 +1,170 @@
+"""The list of people to call: CSV in its many forms, JSON Lines, or one number a line."""
+
+import codecs
+import csv
+import difflib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from voicecli import phone
+from voicecli.broadcast.lists.encodings import as_utf8
+from voicecli.broadcast.lists.json_lines import JsonLines
+from voicecli.broadcast.lists.lines import Lines, Place, first_line, nobody
+from voicecli.broadcast.lists.separated import separated, unreadable
+from voicecli.errors import InvalidInput, quoted
+
+MAX_LIST = 1 << 30  # bytes: it is held in memory
+_MOST_SHOWN = 20  # columns in a hint
+
+
+class Record(NamedTuple):
+    """``line`` is where it begins in the file, from 1; ``values`` has one for each of the list's columns,
+    without blanks around them; ``problem`` says in a few words why it can't be used, if so."""
+
+    line: int
+    values: Sequence[str]
+    problem: str = ""
+
+
+class _Format(Protocol):
+    @property
+    def columns(self) -> Iterable[str]: ...
+
+    def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
+        """Values and problem of each record, or None for a line with nothing in it; never reads ahead."""
+
+
+class Recipients:
+    """People in the order of their list; iterated as often as wanted, or read one by one by ``at``.
+
+    It is held as the bytes of the file, and as 12 bytes for each record. ``encoding`` is what the file was
+    in: utf-8, utf-16, utf-32 or windows-1252.
+    """
+
+    def __init__(self, content: bytes, encoding: str, form: _Format, start: Place) -> None:
+        self.encoding = encoding
+        self._content = content
+        self._format = form
+        self._start = start
+        self._index: _Index | None = None
+        self._next: tuple[int, Iterator[Record]] = -1, iter(())  # in the index: who reads it in order goes on
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in the heading, or the keys of all objects; plain lines have ``phone``."""
+        return tuple(self._format.columns)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Raises InvalidInput for a quote that is never closed."""
+        lines = Lines(self._content, self._start)
+        return self._first_pass(lines) if self._index is None else self._records(lines)
+
+    def __len__(self) -> int:
+        return len(self._whole_index().lines)
+
+    def at(self, line: int) -> Record:
+        """The record that begins at this line; others are not read. Raises LookupError if there is none."""
+        index = self._whole_index()
+        place = bisect_left(index.lines, line)
+        if place == len(index.lines) or index.lines[place] != line:
+            raise LookupError(f"no record begins at line {line}")
+        expected, records = self._next
+        if place != expected:
+            records = self._records(Lines(self._content, (index.offsets[place], line)))
+        self._next = place + 1, records
+        return next(records)
+
+    def _whole_index(self) -> "_Index":
+        if self._index is None:
+            for _ in self:
+                pass
+        assert self._index is not None  # noqa: S101 (a whole pass makes it)
+        return self._index
+
+    def _first_pass(self, lines: Lines) -> Iterator[Record]:
+        index = _Index(array("I"), array("Q"))
+        yield from self._records(lines, index)
+        self._index = index
+
+    def _records(self, lines: Lines, index: "_Index | None" = None) -> Iterator[Record]:
+        offset, line = lines.place
+        try:
+            for read in self._format.records(lines):
+                if read is not None:
+                    if index is not None:
+                        index.lines.append(line)
+                        index.offsets.append(offset)
+                    yield Record(line, *read)
+                offset, line = lines.offset, lines.line
+        except csv.Error:
+            raise unreadable(self._content, (offset, line)) from None
+
+
+class _Index(NamedTuple):
+    """Where each record begins."""
+
+    lines: "array[int]"
+    offsets: "array[int]"
+
+
+class _Plain:
+    """One number a line; a line that begins with # is a comment."""
+
+    columns: Iterable[str] = ("phone",)
+
+    def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
+        for text in lines:
+            value = _bare(text)
+            yield ((value,), "") if value and not value.startswith("#") else None
+
+
+def read(content: bytes) -> Recipients:
+    """Find out how a list is written. Raises InvalidInput for one without anybody in it, without a heading,
+    and for what is no list."""
+    content, encoding = as_utf8(content)
+    found = _recognised(content, encoding)
+    if next(iter(found), None) is None:
+        raise nobody()
+    return found
+
+
+def column(columns: Sequence[str], name: str) -> int:
+    """Which of the columns is meant, from 0: the one of this name or else the only one of this name but for
+    case and blanks around it. Raises InvalidInput with the nearest."""
+    if name in columns:
+        return columns.index(name)
+    folded = [known.strip().casefold() for known in columns]
+    wanted = name.strip().casefold()
+    if folded.count(wanted) == 1:
+        return folded.index(wanted)
+    nearest = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.5)
+    meant = f"; the nearest is {quoted(columns[folded.index(nearest[0])])}" if nearest else ""
+    more = f" and {len(columns) - _MOST_SHOWN} more" if len(columns) > _MOST_SHOWN else ""
+    raise InvalidInput(
+        f"The list has no column {quoted(name)}{meant}.",
+        hint=f"Its columns are: {', '.join(map(quoted, columns[:_MOST_SHOWN]))}{more}.",
+    )
+
+
+def _recognised(content: bytes, encoding: str) -> Recipients:
+    mark = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+    start, first = first_line(content, (mark, 1))
+    if first.startswith("{"):
+        found = Recipients(content, encoding, JsonLines(), start)
+        len(found)  # every key is a column, in whichever line it is
+        return found
+    if first == "[" or first.startswith("[{"):
+        raise InvalidInput(
+            "The list is a JSON array.", hint="Give one object a line: jq -c '.[]' people.json"
+        )
+    _, first_number = first_line(content, start, comments="#")
+    if "\t" not in first_number and phone.looks_like_one(_bare(first_number)):
+        return Recipients(content, encoding, _Plain(), start)
+    return Recipients(content, encoding, *separated(content, start))
+
+
+def _bare(text: str) -> str:
+    """A line that a spreadsheet wrote, without its quotes and delimiters."""
+    return text.strip().strip("\"',;").strip()

@@ -1,0 +1,136 @@
+"""What was asked of a broadcast, in values that the journal keeps: another process can go on with it."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli.broadcast.policy import Conduct
+from voicecli.calling.message import Script
+from voicecli.errors import InvalidInput, quoted
+from voicecli.voice_api import wire
+
+if TYPE_CHECKING:
+    from voicecli.hours import Hours
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
+MAX_RATE = 10_000.0  # calls per second
+_USUAL = Conduct()
+
+
+class Asked(NamedTuple):
+    """Options as they were given, all but what people hear. Times are in seconds, ``retry`` has outcomes."""
+
+    to_column: str | None = None
+    region: str | None = None
+    source: str = ""
+    repeat: int | None = None
+    voice: str | None = None
+    speed: float | None = None
+    spell_digits: bool = False
+    confirm: str | None = None
+    digits: str | None = None
+    hash_ends: bool = False
+    valid_for: float | None = None
+    rate: str | None = None
+    concurrency: int = _USUAL.concurrency
+    max_calls: int | None = None
+    quiet: str | None = None
+    weekdays: bool = False
+    do_not_call: str | None = None
+    call_unsubscribed: bool = False
+    any_number: bool = False
+    vca_elsewhere: bool = False
+    retry: tuple[str, ...] = ()
+    attempts: int = _USUAL.attempts
+    every: float = _USUAL.every
+    wait: bool = False
+    timeout: float = _USUAL.timeout
+    request_timeout: float = wire.REQUEST_TIMEOUT
+
+    @classmethod
+    def from_options(cls, kept: Mapping[str, object]) -> "Asked":
+        """As the journal has it; what an older version did not know has its default."""
+        known = {name: value for name, value in kept.items() if name in cls._fields}
+        return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type]
+
+    def script(self, said: "Said") -> Script:
+        return Script(
+            source=self.source,
+            text=said.text,
+            play=said.play,
+            repeat=self.repeat,
+            voice=self.voice,
+            speed=self.speed,
+            spell_digits=self.spell_digits,
+            confirm=self.confirm,
+            digits=self.digits,
+            hash_ends=self.hash_ends,
+            thanks=said.thanks,
+            valid_for=None if self.valid_for is None else timedelta(seconds=self.valid_for),
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether the outcomes are waited for."""
+        return self.wait or self.captures or bool(self.retry)
+
+    @property
+    def captures(self) -> bool:
+        return self.script(Said()).captures
+
+    def conduct(self) -> Conduct:
+        return Conduct(
+            concurrency=self.concurrency,
+            max_calls=self.max_calls,
+            retry=frozenset(self.retry),
+            attempts=self.attempts,
+            every=self.every,
+            wait=self.waits,
+            timeout=self.timeout,
+            digits=self.captures,
+            confirming=self.script(Said()).confirming(),
+        )
+
+    def hours(self) -> "Hours | None":
+        """None where people may be called at any time. Raises InvalidInput."""
+        if self.quiet is None and not self.weekdays:
+            return None
+        from voicecli.hours import Hours, quiet_hours
+
+        return Hours(None if self.quiet is None else quiet_hours(self.quiet), weekdays=self.weekdays)
+
+    def calls_per_second(self) -> float | None:
+        """None for no limit. Raises InvalidInput."""
+        if self.rate is None:
+            return None
+        match = re.fullmatch(
+            r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(?:/([smh]))?", self.rate.replace(" ", ""), re.ASCII
+        )
+        rate = float(match[1]) / UNITS[match[2] or "s"] if match else 0.0
+        if not 0 < rate <= MAX_RATE:
+            raise InvalidInput(
+                f"--rate takes calls a second or a minute, such as 5/s or 90/m, not {quoted(self.rate)}."
+            )
+        return rate
+
+
+class Said(NamedTuple):
+    """What people hear. None of it is ever kept where it can be read."""
+
+    text: str | None = None
+    play: str | None = None
+    thanks: str | None = None
+    callflow: str | None = None  # JSON
+
+    def packed(self) -> bytes:
+        return json.dumps(self).encode()
+
+    def document(self) -> object:
+        """The callflow of the user's own; None where there is none."""
+        return None if self.callflow is None else json.loads(self.callflow)
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> "Said":
+        return cls(*json.loads(packed))

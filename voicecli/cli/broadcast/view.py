@@ -1,0 +1,178 @@
+"""What is seen of a broadcast while it runs, and what is said at its end."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from voicecli.cli.context import Context
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, StoreFailed
+from voicecli.output import Record
+from voicecli.output.broadcast import line, summary, view
+from voicecli.output.rows import Line
+from voicecli.sessions.counts import Tally
+from voicecli.store.broadcasts import Broadcast, Row
+from voicecli.store.journal import Journal
+from voicecli.voice_api.codes import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.broadcast.engine import Engine
+
+LOOK_EVERY = 0.1  # seconds between two looks whether a reader who had stopped reads on
+LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
+
+
+class View:
+    """Of one broadcast: ``begin``, then ``show`` and ``tell`` as it goes on, and ``end``."""
+
+    def __init__(self, context: Context, journal: Journal) -> None:
+        self._output = context.output
+        self._debug = context.debug
+        self._programs = context.format == "json"
+        self._journal = journal
+        self._id = journal.broadcast.id
+        self._last = time.monotonic()
+        self._shown = ""
+        self._unread: dict[int, None] = {}  # lines whose rows have changed while nobody read
+
+    def begin(self) -> None:
+        self._record("broadcast", {"id": self._id})
+        self._output.note(f"Broadcast {self._id}")
+
+    def tell(self, row: Row) -> None:
+        """Programs get a line for whatever happens to a row."""
+        if not self._programs:
+            return
+        if self._unread or self._output.is_behind:
+            self._unread[row.line] = None
+        else:
+            self._record("row", row_data(row))
+
+    def _catch_up(self) -> None:
+        """A reader who had stopped reads on: rows that have changed meanwhile are told as they are now."""
+        while self._unread and not self._output.is_behind:
+            line = next(iter(self._unread))
+            if (row := self._journal.row(line)) is not None:
+                self._record("row", row_data(row))
+            del self._unread[line]
+
+    async def caught_up(self) -> None:
+        """Until all rows are told that have changed. Raises OutputFailed where they can't be."""
+        import asyncio
+
+        while self._unread:
+            try:
+                self._catch_up()
+            except StoreBusy:
+                pass
+            except StoreFailed as error:
+                rows = f"{len(self._unread):,} rows"
+                raise OutputFailed(f"What became of {rows} can't be told. {error.message}") from error
+            await asyncio.sleep(LOOK_EVERY)
+
+    def show(self, tally: Tally) -> None:
+        with suppress(StoreFailed):  # who calls people has to do with that
+            self._catch_up()
+        if self._output.progress(view(tally, self._output.progress_width)):
+            return
+        words = line(tally)
+        if time.monotonic() - self._last >= LINE_EVERY and words != self._shown:
+            self._last, self._shown = time.monotonic(), words
+            self._output.note(words)
+
+    def end(self, engine: "Engine", *, interrupted: bool, waits: bool) -> ExitCode:
+        """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
+        tally, error = engine.tally, engine.ended_by
+        self._output.progress("")
+        code = self._code(tally, waits=waits)
+        try:
+            untouched = self._journal.is_untouched
+        except StoreFailed as failed:
+            untouched, error = False, error or failed
+        todo = [] if untouched else list(commands(self._journal.broadcast, tally, waits=waits))
+        data = {
+            "record": "summary",
+            "id": self._id,
+            **tally.counts(),
+            "commands": [command for command, _ in todo],
+        }
+        lines = [*summary(tally), *in_lines(todo)]
+        self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
+        how = self.how_to_go_on
+        if untouched:
+            how = "Nobody was called: the same command can begin anew."
+        if interrupted or isinstance(error, Interrupted):
+            message = "Interrupted." if error is None else error.message
+            details = {} if error is None else error.details()
+            hint = how if tally.left or waits else ""
+            raise Interrupted(message, hint=hint, details={"broadcast": self._id, **details})
+        if isinstance(error, OutOfTime):
+            self._output.note(error.message)
+        elif error is not None:
+            error.hint = f"{error.hint} {how}".strip()
+            if not (tally.accepted or tally.unknown or tally.retrying or tally.in_flight):
+                raise error
+            if self._debug:
+                self._output.traceback(error)
+            self._output.error(error)
+        return code
+
+    @property
+    def how_to_go_on(self) -> str:
+        return f"To go on: voicecli broadcast resume {self._id}"
+
+    def _code(self, tally: Tally, *, waits: bool) -> ExitCode:
+        fine = not (tally.left or tally.refused or tally.unknown)
+        if waits and fine:
+            completed = tally.outcomes[Outcome.COMPLETED]
+            fine = (completed if tally.confirmed is None else tally.confirmed) == tally.accepted
+        return ExitCode.DONE if fine else ExitCode.SOME_FAILED
+
+    def _record(self, kind: str, data: dict[str, object]) -> None:
+        if self._programs:
+            self._output.row(Record((), (), {"record": kind, **data}))
+
+
+def commands(
+    broadcast: Broadcast, tally: Tally, *, waits: bool, running: bool = False
+) -> Iterator[tuple[str, str]]:
+    """What there is to do, each with what it does. ``waits`` is whether outcomes are waited for."""
+    command, of = "voicecli broadcast", broadcast.id
+    again, piped = ("", "") if broadcast.file else (" -", " (pipe the list in again)")
+    if running:
+        yield f"{command} stop {of}", "Call nobody more"
+    elif tally.left:
+        yield f"{command} resume {of}{again}", f"Call the other {tally.left:,}{piped}"
+    elif waits and tally.without_outcome:
+        some = f"{tally.without_outcome:,} outcome{'' if tally.without_outcome == 1 else 's'}"
+        outcomes = f"Wait for {some} more, as far as 8x8 has not reported them while nobody listened"
+        yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
+    if tally.unknown and not running:
+        doubt = "Call those as well of whom nobody knows: some would be called twice"
+        yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"
+    if tally.refused and not running:
+        yield f"{command} resume {of}{again} --retry-refused", f"Try the refused ones once more{piped}"
+    yield f"{command} results {of} -o results.csv", "See what became of each row"
+
+
+def in_lines(todo: Sequence[tuple[str, str]]) -> Iterator[Line]:
+    """Each command has a line of its own: a shell may take what stands behind it for part of it."""
+    for command, what in todo:
+        yield from (("", ""), (f"{what}:", "bold"), (f"  {command}", ""))
+
+
+def row_data(row: Row) -> dict[str, object]:
+    """A row, for programs."""
+    return {
+        "line": row.line,
+        "destination": row.destination,
+        "status": row.state,
+        "attempts": row.attempts,
+        "session": row.session,
+        "outcome": row.outcome,
+        "bridge": row.bridge,
+        "digits": row.digits,
+        "duration": row.seconds,
+        "reason": row.reason,
+    }

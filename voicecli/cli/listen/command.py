@@ -1,0 +1,284 @@
+"""``voicecli listen``: receives what 8x8 reports, and shows it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicecli import urls
+from voicecli.cli import context as contexts
+from voicecli.cli import interrupts, receivers, way_in
+from voicecli.cli.context import Context
+from voicecli.cli.listen.watch import View, Watch
+from voicecli.cli.options import common, filters
+from voicecli.cli.options.public_access import (
+    LOCALHOST,
+    PANEL,
+    Domain,
+    Force,
+    InstallNgrok,
+    NgrokConfig,
+    Port,
+    PublicUrl,
+)
+from voicecli.cli.options.values import duration, webhook_types
+from voicecli.errors import Interrupted, InvalidInput, VoicecliError
+from voicecli.settings import Settings
+from voicecli.urls import web_url
+
+if TYPE_CHECKING:
+    from voicecli.account import AccountId
+    from voicecli.calling.make_call import CallPlacer
+    from voicecli.listener.registration import Registration
+    from voicecli.listener.routes import Replier
+    from voicecli.listener.service import Plan
+
+EXAMPLES = """Examples:
+  voicecli listen --domain your-domain.ngrok-free.app --register
+  voicecli listen --no-tunnel --json | jq .words
+  voicecli listen --register --reply FILE.json --view calls
+  voicecli listen --forward-to http://127.0.0.1:8000/hooks"""
+FORWARD_TIMEOUT = timedelta(seconds=5)
+_AT_8X8 = {"rich_help_panel": "At 8x8"}
+_ANSWERS = {"rich_help_panel": "What is answered"}
+
+
+def listen(
+    ctx: typer.Context,
+    port: Port = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The address to listen at.", **PANEL)
+    ] = LOCALHOST,
+    domain: Domain = None,
+    ngrok_config: NgrokConfig = None,
+    install_ngrok: InstallNgrok = False,
+    public_url: PublicUrl = None,
+    no_tunnel: Annotated[
+        bool, typer.Option("--no-tunnel", help="Only this machine gets in.", **PANEL)
+    ] = False,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Take events without a token, from anybody.", **PANEL)
+    ] = False,
+    allow_8x8_only: Annotated[
+        bool, typer.Option("--allow-8x8-only", help="Take events from 8x8's addresses only.", **PANEL)
+    ] = False,
+    register: Annotated[
+        bool,
+        typer.Option(
+            "--register",
+            help="Point the subaccount's webhooks here, and put back at the end what was there.",
+            **_AT_8X8,
+        ),
+    ] = False,
+    events: Annotated[
+        str, typer.Option(metavar="TYPES", help="The types to register for.", **_AT_8X8)
+    ] = "vca,vss,vcs",
+    force: Force = False,
+    reply: Annotated[
+        str,
+        typer.Option(
+            metavar="REPLY",
+            help="What a VCA is answered of a call that was not placed from here: continue (as the receiver "
+            "before us says, else hangup), hangup, none (nothing to add), or a FILE.json with a callflow.",
+            **_ANSWERS,
+        ),
+    ] = "continue",
+    forward_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Pass events on to your own application; it answers VCAs of calls that were not placed "
+            "from here.",
+            **_ANSWERS,
+        ),
+    ] = None,
+    forward_timeout: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME",
+            parser=duration,
+            help="How long your application may take; else 5s.",
+            **_ANSWERS,
+        ),
+    ] = None,
+    send_token: Annotated[
+        bool,
+        typer.Option(
+            "--send-token",
+            help="Pass the Authorization header on wherever --forward-to is; but only encrypted.",
+            **_ANSWERS,
+        ),
+    ] = False,
+    view: Annotated[
+        View, typer.Option(help="One row for each event, or one for each call.", **filters.SHOWN)
+    ] = View.EVENTS,
+    only: filters.Only = None,
+    session: filters.OfSession = None,
+    to: filters.To = None,
+    status: filters.Status = None,
+    count: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="End after N rows; what comes again is none.", **filters.SHOWN),
+    ] = None,
+    for_: Annotated[
+        timedelta | None,
+        typer.Option("--for", metavar="TIME", parser=duration, help="End after 10m, 2h.", **filters.SHOWN),
+    ] = None,
+    mask_numbers: filters.MaskNumbers = False,
+    keep: Annotated[
+        timedelta | None,
+        typer.Option(
+            metavar="TIME",
+            parser=duration,
+            help="Delete what is older, now and every hour, such as 30d: events, and calls placed.",
+            rich_help_panel="What is kept",
+        ),
+    ] = None,
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Receive what 8x8 reports of calls, keep it, answer it, and show it as it comes.
+
+    Opens an ngrok tunnel to this machine. With --register it points the subaccount's webhooks here, and
+    puts back what was there when it ends. It runs until Ctrl-C.
+
+    The token in an event's Authorization header is passed on with --forward-to only to this machine and, over
+    https, to the host of WEBHOOK_BASE_URL.
+    """
+    context = contexts.of(ctx)
+    settings = context.settings({"port": port, "public_url": domain})
+    if only is not None and view is View.CALLS:
+        raise InvalidInput("--only chooses events; with --view calls each row is a call.")
+    chosen = filters.chosen(only, session, to, status)
+    from voicecli.broadcast import retention
+    from voicecli.cli.context import home
+    from voicecli.listener.service import Service
+    from voicecli.listener.staying import EndRequests, Stay
+
+    way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok, no_tunnel, host)
+    plan = replace(
+        way_in.listening_plan(context, settings, way, register=register, force=force, no_auth=no_auth),
+        only_8x8=allow_8x8_only,
+        forward_to=None if forward_to is None else web_url(forward_to, "--forward-to"),
+        forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
+        register=webhook_types(events) if register else (),
+        forget=None if keep is None else partial(retention.forget, home(settings), keep),
+    )
+    plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=send_token))
+    plan = replace(plan, replier=_replier(context, settings, plan, reply))
+    length = None if for_ is None else for_.total_seconds()
+    ends = EndRequests()
+    watch = Watch(
+        context,
+        view=view,
+        filters=chosen,
+        count=count,
+        length=length,
+        masked=mask_numbers,
+        stay=partial(Stay, plan.home, _account_id(settings), requests=ends),
+    )
+    service = Service(
+        plan,
+        shown=watch.show,
+        tell=watch.tell,
+        make_call=_call_placer(settings, watch),
+        registration=_registration(context, settings, watch, required=register),
+    )
+    if plan.token is None and not (no_tunnel and host in urls.LOOPBACK):
+        watch.tell("Warning: everybody who knows the address can report events (--no-auth).")
+    if not context.debug:  # what it says of sockets is for us, and it would say it thousands of times
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+    try:
+        interrupts.run(watch.run(service), ends)
+    except KeyboardInterrupt as interrupt:  # this is how it ends, once it is up
+        if not watch.ready:
+            raise Interrupted("Interrupted before it was ready.") from None
+        interrupts.refuse_hangup(interrupt)
+
+
+def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_token: bool) -> bool:
+    """Whether the Authorization header is passed on to the application. Raises InvalidInput."""
+    if plan.forward_to is None:
+        if send_token:
+            raise InvalidInput("--send-token is for an application: give --forward-to, too.")
+        return False
+
+    def tell(text: str) -> None:
+        if plan.token is not None:
+            context.output.note(text)
+
+    return receivers.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
+
+
+def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) -> "Replier":
+    """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
+    from voicecli.listener import repliers
+    from voicecli.voice_api.replies import HANG_UP, HOW, NOTHING, from_json
+
+    other: Replier
+    match wanted:
+        case "continue":
+            other = contexts.former_receiver(settings, plan)
+        case "hangup" | "none":
+            other = repliers.always(HANG_UP if wanted == "hangup" else NOTHING)
+        case path:
+            try:
+                other = repliers.OwnCallflow(plan.home, from_json(json.loads(context.read_text(path))))
+            except (ValueError, RecursionError) as error:
+                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=HOW) from error
+    if plan.forward_to is not None:
+        other = repliers.Application(
+            plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
+        )
+    return contexts.call_replier(plan, other)
+
+
+def _registration(
+    context: Context, settings: Settings, watch: Watch, *, required: bool
+) -> "Registration | None":
+    """None where settings for it are missing and nobody asked for it: then an earlier run had none either."""
+    try:
+        return contexts.registration(context, settings, tell=watch.tell)
+    except VoicecliError:
+        if required:
+            raise
+        return None
+
+
+def _account_id(settings: Settings) -> "AccountId | None":
+    """Whose calls come here; None where the settings do not say."""
+    try:
+        return contexts.account(settings).identity
+    except VoicecliError:
+        return None
+
+
+def _call_placer(settings: Settings, watch: Watch) -> "CallPlacer":
+    """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
+    from voicecli.calling.make_call import CallPlacer
+    from voicecli.calling.placing import Guard, Ledger, Placing
+
+    def warn(text: str) -> None:
+        watch.tell(f"Warning: {text}")
+
+    @contextmanager
+    def placing(guard: Guard) -> Iterator[Placing]:
+        from voicecli.voice_api.client import Client
+
+        account = contexts.account(settings)
+        with Client(
+            api_key=account.api_key, subaccount_id=account.subaccount_id, base_url=account.base_url
+        ) as client:
+            yield Placing(client, account, contexts.home(settings), guard, ledger=Ledger(), warn=warn)
+
+    return CallPlacer(
+        placing,
+        source=lambda: settings.require("source")["source"],
+        voice_profile=settings.require("voice_profile")["voice_profile"],
+    )

@@ -1,0 +1,70 @@
+"""Which events and calls are shown: the options that say so, each written once, and what they choose."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from voicecli.cli.options import values
+from voicecli.cli.options.values import one_of, webhook_types
+from voicecli.sessions.session import Session
+from voicecli.voice_api import codes
+from voicecli.voice_api.events import Received
+
+STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
+SHOWN = {"rich_help_panel": "What is shown"}
+
+Only = Annotated[
+    str | None, typer.Option(metavar="TYPES", help="Only these types, such as vca,vss.", **SHOWN)
+]
+OfSession = Annotated[
+    str | None,
+    typer.Option("--session", metavar="ID", help="Only this session; its beginning is enough.", **SHOWN),
+]
+To = Annotated[str | None, typer.Option(metavar="NUMBER", help="Only calls to this number.", **SHOWN)]
+Status = Annotated[
+    str | None, typer.Option(metavar="STATUS", help="Only this status, such as BUSY.", **SHOWN)
+]
+MaskNumbers = Annotated[bool, typer.Option("--mask-numbers", help="Show numbers as +33••••1234.", **SHOWN)]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What is shown; None where all is. ``destination`` has its +."""
+
+    types: tuple[str, ...] | None = None
+    session: str | None = None
+    destination: str | None = None
+    status: str | None = None
+
+    def event(self, received: Received) -> bool:
+        event = received.event
+        return (
+            (self.types is None or event.type in self.types)
+            and (self.status is None or event.status == self.status)
+            and self._about(event.session_id, event.destination)
+        )
+
+    def call(self, call: Session) -> bool:
+        of_status = self.status is None or call.outcome in (None, self.status)
+        return of_status and self._about(call.id, call.destination)
+
+    def _about(self, session_id: str, destination: str) -> bool:
+        return (self.session is None or session_id.startswith(self.session)) and (
+            self.destination is None or is_number(destination, self.destination)
+        )
+
+
+def chosen(only: str | None, session: str | None, to: str | None, status: str | None) -> Filters:
+    """The filters that these options ask for. Raises InvalidInput."""
+    return Filters(
+        types=None if only is None else webhook_types(only),
+        session=session,
+        destination=None if to is None else values.number("--to", to),
+        status=None if status is None else one_of(status, STATUSES, "status"),
+    )
+
+
+def is_number(reported: str, number: str) -> bool:
+    """Whether a number as 8x8 reports it, with a + or without, is this one, which has its +."""
+    return f"+{reported.lstrip('+')}" == number

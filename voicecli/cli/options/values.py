@@ -1,0 +1,78 @@
+"""How people write values of options: lengths of time, points in time, numbers, types of events."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+from voicecli import durations
+from voicecli.errors import InvalidInput, quoted
+from voicecli.phone import caller_id, is_msisdn
+from voicecli.voice_api import codes
+
+MAX_ROWS = 1_000_000_000
+
+
+NEWEST = 50  # rows that are shown where nobody says how many
+
+
+def duration(text: str) -> timedelta:
+    """A length of time as people write it: 30s, 10m, 2h, 1h30m, 30d."""
+    try:
+        return durations.parse(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(error.message) from None
+
+
+def moment(text: str) -> datetime:
+    """A point in time as people write it: a date, a date and time (local, unless it names a zone), or a
+    length of time before now."""
+    text = text.strip()
+    with suppress(typer.BadParameter):
+        return datetime.now(UTC) - duration(text)
+    try:
+        point = datetime.fromisoformat(text)
+        return point.astimezone(UTC)  # what has no zone is taken for local time
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is no point in time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d."
+        ) from None
+
+
+def most(limit: int | None, since: datetime | None) -> int | None:
+    """How many rows are shown at most: as many as were asked for; else all since then, or the newest ones."""
+    if limit is None:
+        return NEWEST if since is None else None
+    return min(limit, MAX_ROWS)
+
+
+def one_of(text: str, names: Sequence[str], what: str) -> str:
+    """The name that is meant, whatever its case and spelling. Raises InvalidInput with the nearest one."""
+    name = re.sub("[ -](?=[A-Z])", "_", text.strip().upper())
+    name = str(codes.outcome(name))
+    if name in names:
+        return name
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    meant = f"; the nearest is {nearest[0]}" if nearest else ""
+    raise InvalidInput(f"{quoted(text)} is no {what}{meant}.", hint=f"There are {', '.join(names)}.")
+
+
+def webhook_types(text: str) -> tuple[str, ...]:
+    """Types of webhooks as people write them: vca,vss. Raises InvalidInput."""
+    from voicecli.voice_api.events import WEBHOOK_TYPES
+
+    types = [one_of(part, WEBHOOK_TYPES, "type of event") for part in text.split(",") if part.strip()]
+    if not types:
+        raise InvalidInput("No type of event is given.", hint=f"There are: {', '.join(WEBHOOK_TYPES)}.")
+    return tuple(dict.fromkeys(types))
+
+
+def number(option: str, text: str) -> str:
+    """A number as 8x8 reports it. Raises InvalidInput."""
+    msisdn = f"+{caller_id(text).removeprefix('+')}"
+    if not is_msisdn(msisdn):
+        raise InvalidInput(f"{option} must be a number in international form, such as +33199001234.")
+    return msisdn

@@ -1,0 +1,56 @@
+"""Files that a command writes: whole, or not at all."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicecli import interrupts
+from voicecli.errors import InvalidInput, OutputFailed
+from voicecli.platforms import private_files
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the CSV goes: ``path`` is what the user wrote, ``file`` what that leads to."""
+
+    path: str
+    file: Path
+
+
+def target(path: str) -> Target:
+    """Raises InvalidInput for what can't become a file."""
+    try:
+        if (link := private_files.foreign_link(Path(path))) is not None:
+            raise InvalidInput(f"-o leads through {link}, a link that somebody else has put there.")
+        file = Path(path).resolve()
+        if not path or (file.exists() and not file.is_file()):
+            raise InvalidInput("-o must name a file.", hint="Without it, it goes to standard output.")
+        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+            raise InvalidInput(f"The folder of {path} does not exist, or can't be written.")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidInput(f"-o {path} is no file name.") from error
+    return Target(path, file)
+
+
+def replace(target: Target, pieces: Iterator[bytes]) -> None:
+    """Write the file beside its place and move it there when it is whole; only its owner can read it. Raises
+    OutputFailed."""
+    import tempfile
+
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=target.file.parent, prefix=f".{target.file.name[:100]}.", suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            for piece in pieces:
+                interrupts.check()
+                file.write(piece)
+        temporary.replace(target.file)
+        temporary = None
+    except OSError as error:
+        raise OutputFailed(f"{target.path} can't be written ({error.strerror}).") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,201 @@
+"""Broadcasts in the store: what each is, who works on it, and what becomes of it when it is old."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from voicecli.account import AccountId
+from voicecli.errors import InUse, InvalidInput, PlacedBefore, quoted
+from voicecli.platforms.locks import Lock, is_held
+from voicecli.store.sqlite import Store
+
+STEP = 5_000  # rows that are planned or deleted in one commit, some milliseconds
+PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
+_LOCK = "broadcast-{}.lock"
+_PAD = "broadcast-{}.pad"
+
+
+class State(StrEnum):
+    """Of a broadcast. Whether it is being worked on is told by its lock."""
+
+    PLANNING = "planning"  # not all rows are in the journal yet, and nobody was called
+    OPEN = "open"
+    STOPPED = "stopped"  # a person said so; a person can resume it
+    DONE = "done"  # there is nobody left to call
+
+
+class RowState(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"  # the request may leave at any moment, or has left
+    ACCEPTED = "accepted"
+    RETRY = "retry"  # called, not reached, and to be called again
+    REFUSED = "refused"  # certainly no call was placed
+    UNKNOWN = "unknown"  # the request may have left, and no answer is there
+    SKIPPED = "skipped"  # not to be called
+
+
+class Row(NamedTuple):
+    """A row of a list. What is below ``attempts`` is about the last attempt. Times are in microseconds since
+    1970, UTC; ``seconds`` is how long the call was talked on, ``bridge`` what became of a second leg."""
+
+    line: int
+    destination: str
+    state: RowState
+    attempts: int = 0
+    changed: int = 0
+    session: str | None = None
+    outcome: str | None = None
+    digits: str | None = None
+    seconds: float | None = None
+    reason: str | None = None
+    bridge: str | None = None
+
+
+class Broadcast(NamedTuple):
+    """What a broadcast is, apart from its rows. ``file`` is empty where the list came from standard input."""
+
+    number: int
+    id: str
+    created: int
+    service: str
+    subaccount: str
+    file: str
+    fingerprint: bytes
+    part: int
+    parts: int
+    options: Mapping[str, object]
+    sealed: bytes
+    state: State
+
+    @property
+    def account(self) -> AccountId:
+        return AccountId(self.service, self.subaccount)
+
+    def request_id(self, row: Row) -> str:
+        """The clientRequestId of the row's last attempt."""
+        return f"{self.id}-{row.line}-{row.attempts}"
+
+    def named(self, request_id: str) -> tuple[int, int] | None:
+        """The line and the attempt that a clientRequestId is of, if it is one of ours."""
+        own, _, rest = request_id.partition("-")
+        line, _, attempt = rest.partition("-")
+        if own == self.id and all(
+            part.isascii() and part.isdigit() and len(part) < 16 for part in (line, attempt)
+        ):
+            return (int(line), int(attempt)) if int(attempt) else None
+        return None
+
+
+def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
+    """The one broadcast whose id begins so. Raises InvalidInput where there is none or are several."""
+    if not beginning or not beginning.isascii():
+        raise InvalidInput("The broadcast's id is missing.", hint="voicecli broadcast list has them.")
+    which = "WHERE id >= ? AND id < ? AND (? OR state != 'planning') ORDER BY id LIMIT 9"
+    found = list(_broadcasts(store, which, (beginning, beginning + "\x7f", planning)))
+    if len(found) > 1:
+        raise InvalidInput(
+            f"Several broadcasts begin with {quoted(beginning)}.",
+            hint=f"Give more of the id: {', '.join(one.id for one in found)}",
+        )
+    if not found:
+        raise InvalidInput(
+            f"There is no broadcast {quoted(beginning)}.",
+            hint="voicecli broadcast list has all of this machine.",
+        )
+    return found[0]
+
+
+def newest_first(store: Store) -> Iterator[Broadcast]:
+    """All whose rows were planned."""
+    return _broadcasts(store, "WHERE state != 'planning' ORDER BY created DESC", ())
+
+
+def sweep(store: Store) -> None:
+    """Delete what processes left behind that ended before all rows were planned: nobody was called."""
+    for broadcast in list(_broadcasts(store, "WHERE state = 'planning'", ())):
+        lock = Lock.take(store.path.with_name(_LOCK.format(broadcast.id)))
+        if lock is not None:
+            delete(store, broadcast)
+            lock.close(remove=True)
+
+
+def is_running(store: Store, broadcast: Broadcast) -> bool:
+    """Whether a process works on it now."""
+    return is_held(store.path.with_name(_LOCK.format(broadcast.id)))
+
+
+def refuse_repetition(
+    store: Store, *, fingerprint: bytes, account: AccountId, shard: tuple[int, int]
+) -> None:
+    """Raises PlacedBefore where the same list was begun before; of shards, only where it was this one, or the
+    list was divided in another way."""
+    which = (
+        "WHERE fingerprint = ? AND base_url = ? AND subaccount = ? AND state != 'planning'"
+        " AND (part = ? OR parts != ?) ORDER BY created DESC LIMIT 1"
+    )
+    for before in _broadcasts(store, which, (fingerprint, *account, *shard)):
+        raise PlacedBefore(
+            f"This list was sent before, as broadcast {before.id}: nothing was sent.",
+            hint=f"voicecli broadcast show {before.id} says how far it came; resume {before.id} goes on with "
+            "it. --again calls everybody on the list once more.",
+        )
+
+
+def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
+    with store.change() as change:
+        change("UPDATE broadcasts SET state = ? WHERE number = ?", (state, broadcast.number))
+
+
+def delete(store: Store, broadcast: Broadcast) -> None:
+    """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
+    deleted = STEP
+    store.overwrite()
+    lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
+    while deleted == STEP:
+        with store.change() as change:
+            deleted = change(
+                f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})",  # noqa: S608
+                (broadcast.number, broadcast.number, STEP),
+            ).changed
+    pad(store, broadcast).unlink(missing_ok=True)
+    with store.change() as change:
+        change("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
+    store.empty_log()
+
+
+def pad(store: Store, broadcast: Broadcast) -> Path:
+    """Where an earlier version put as many random bytes as its text has, without which nobody can read it."""
+    return store.path.with_name(_PAD.format(broadcast.id))
+
+
+def _locked(store: Store, broadcast_id: str) -> Lock:
+    path, end = store.path.with_name(_LOCK.format(broadcast_id)), time.monotonic() + PATIENCE
+    while (lock := Lock.take(path)) is None and time.monotonic() < end:
+        time.sleep(0.01)
+    if lock is None:
+        raise InUse(
+            f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",
+            hint=f"voicecli broadcast show {broadcast_id} says how it stands; broadcast stop ends it.",
+        )
+    return lock
+
+
+_OF = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"
+
+
+def _broadcasts(store: Store, which: str, parameters: Sequence[object]) -> Iterator[Broadcast]:
+    query = f"SELECT number, {_OF} FROM broadcasts {which}"  # noqa: S608
+    return store.read(_broadcast, query, parameters)
+
+
+def _broadcast(*columns: Any) -> Broadcast:
+    """Raises ValueError."""
+    broadcast = Broadcast(*columns)
+    options = json.loads(columns[-3])
+    if not isinstance(options, dict) or re.fullmatch("b[0-9a-f]{10}", broadcast.id) is None:
+        raise ValueError("this is no broadcast")  # its id becomes the name of a file
+    return broadcast._replace(options=options, state=State(broadcast.state))

@@ -1,0 +1,314 @@
+"""The journal: every row of every broadcast and what is known of its call, in the store.
+
+A row is ``sending`` on the disk before its request leaves. So whatever ends the process, a row that says
+``planned`` was not called, and one that still says ``sending`` may have been.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from voicecli.account import AccountId
+from voicecli.clock import now
+from voicecli.errors import InUse, StoreFailed
+from voicecli.platforms import private_files
+from voicecli.platforms.locks import Lock
+from voicecli.store import attempts as stored_attempts
+from voicecli.store import events as stored_events
+from voicecli.store import sealing
+from voicecli.store.broadcasts import (
+    _OF,
+    STEP,
+    Broadcast,
+    Row,
+    RowState,
+    State,
+    _locked,
+    find,
+    refuse_repetition,
+    set_state,
+)
+from voicecli.store.sqlite import Store
+
+PAGE = 500  # rows that are read at once
+
+
+RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
+
+
+_RESERVE = "broadcast-{}.reserve"
+
+
+def create(
+    store: Store,
+    *,
+    account: AccountId,
+    file: str,
+    fingerprint: bytes,
+    shard: tuple[int, int],
+    options: Mapping[str, object],
+    said: bytes,
+) -> "Journal":
+    """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear."""
+    broadcast_id = "b" + secrets.token_hex(5)
+    lock = _locked(store, broadcast_id)
+    try:
+        sealed = sealing.seal(store.path.parent, said, broadcast_id.encode())
+        with store.change() as change:
+            of = (broadcast_id, now(), *account, file, fingerprint, *shard)
+            change(
+                f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
+                (*of, json.dumps(options), sealed, State.PLANNING, stored_events.last_event(store)),
+            )
+        return Journal(store, find(store, broadcast_id, planning=True), lock)
+    except BaseException:  # a disk that is full, say: nothing is left behind
+        lock.close(remove=True)
+        raise
+
+
+class Journal:
+    """The rows of one broadcast, and the right to write them until ``close``. Every method raises
+    StoreFailed."""
+
+    def __init__(self, store: Store, broadcast: Broadcast, lock: Lock) -> None:
+        self.store = store
+        self.broadcast = broadcast
+        self._lock = lock
+
+    @classmethod
+    def open(cls, store: Store, broadcast: Broadcast) -> Self:
+        """Raises InUse where another process works on it."""
+        lock = _locked(store, broadcast.id)
+        try:
+            return cls(store, find(store, broadcast.id), lock)
+        except BaseException:  # it was deleted just now
+            lock.close(remove=True)
+            raise
+
+    def reserve(self) -> None:
+        """Take some room on the disk, so that what is known can be written even when the disk is full."""
+        path = self._reserve
+        try:
+            private_files.make(path)
+            with path.open("wb") as file:
+                file.write(secrets.token_bytes(RESERVE))  # zeros may take no room at all
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreFailed(
+                f"The file {path} can't be written: {error.strerror}.", hint="Look at its disk."
+            ) from error
+
+    def release_reserve(self) -> None:
+        with suppress(OSError):  # then what is to be written now may fail, and nothing else does
+            self._reserve.unlink(missing_ok=True)
+
+    @property
+    def _reserve(self) -> Path:
+        return self.store.path.with_name(_RESERVE.format(self.broadcast.id))
+
+    def close(self) -> None:
+        self.release_reserve()
+        self._lock.close(remove=True)
+
+    def plan(self, rows: Iterable[Row], *, again: bool) -> None:
+        """Put in all rows; from then on it is a broadcast that can be resumed. Raises PlacedBefore where this
+        list was sent before, unless it is to be sent ``again``."""
+        rows = iter(rows)
+        while step := list(islice(rows, STEP)):
+            self.store.change_many(_PUT, [(self.broadcast.number, *row) for row in step])
+        with self.store.change() as change:
+            if not again:
+                of = self.broadcast
+                refuse_repetition(
+                    self.store,
+                    fingerprint=of.fingerprint,
+                    account=of.account,
+                    shard=(of.part, of.parts),
+                )
+            change("UPDATE broadcasts SET state = ? WHERE number = ?", (State.OPEN, self.broadcast.number))
+
+    def write(
+        self,
+        changes: Iterable[tuple[Row, Row]],
+        *,
+        seen: int | None = None,
+        leaving: Sequence[tuple[object, ...]] = (),
+        answers: Iterable[stored_attempts.Answer] = (),
+    ) -> Sequence[int]:
+        """Put rows in the place of what they were, and note which event is the newest that was taken in, all
+        in one commit: it is on the disk then. In it are also the attempts that are ``leaving`` (rows of
+        store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
+        nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
+        calling the same people."""
+        self.store.see_that_it_is_there()
+        number = self.broadcast.number
+        replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
+        numbers: Sequence[int] = ()
+        with self.store.change() as change:
+            if replaced and self.store.each(_REPLACE, replaced) != len(replaced):
+                raise InUse(
+                    f"Another process has been at rows of broadcast {self.broadcast.id}.",
+                    hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
+                )
+            if leaving:
+                numbers = stored_attempts.insert(self.store, leaving)
+            if seen is not None:
+                change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
+            first = stored_attempts.record_answers(self.store, change, answers)
+            if first is not None:  # what it reports was not found as this broadcast's
+                earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
+                change(earlier, (first - 1, number, first - 1))
+        return numbers
+
+    def row(self, line: int) -> Row | None:
+        """As it stands."""
+        return next(_select(self.store, self.broadcast, "line = ?", (line,)), None)
+
+    def rows(self, *states: RowState) -> Iterator[Row]:
+        """All rows in these states, in the order of the list. They may change meanwhile."""
+        return rows(self.store, self.broadcast, *states)
+
+    def leave_nothing_sending(self) -> None:
+        """What another process left in the middle: nobody knows whether that was called."""
+        with self.store.change() as change:
+            change(
+                "UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND state = ?",
+                (RowState.UNKNOWN, "it was interrupted", self.broadcast.number, RowState.SENDING),
+            )
+
+    def plan_again(self, state: RowState) -> None:
+        """Rows in this state are to be called after all."""
+        with self.store.change() as change:
+            change(
+                "UPDATE broadcast_rows SET state = ?, reason = NULL WHERE broadcast = ? AND state = ?",
+                (RowState.PLANNED, self.broadcast.number, state),
+            )
+
+    def plan_retries(
+        self, outcomes: Collection[str], attempts: int, *, unless_pressed: Collection[str] | None = None
+    ) -> None:
+        """Those whose last attempt had such an outcome are to be called again, so often in all: not whoever
+        pressed one of these, or anything where they are none."""
+        among = f"outcome IN ({', '.join('?' * len(outcomes))})"
+        which = f"state = ? AND attempts < ? AND {among} AND reason IS NULL"  # which says why there is none
+        if unless_pressed is not None:
+            accepted = f" AND digits IN ({', '.join('?' * len(unless_pressed))})" if unless_pressed else ""
+            which += f" AND NOT (digits IS NOT NULL{accepted})"
+        of = (RowState.ACCEPTED, attempts, *outcomes, *(unless_pressed or ()))
+        with self.store.change() as change:
+            change(
+                f"UPDATE broadcast_rows SET state = ? WHERE broadcast = ? AND {which}",  # noqa: S608
+                (RowState.RETRY, self.broadcast.number, *of),
+            )
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether there is somebody to call, and certainly nobody was called."""
+        return self._has("state = 'planned'") and not self._has(
+            "attempts > 0 OR state NOT IN ('planned', 'skipped')"
+        )
+
+    @property
+    def attempts(self) -> int:
+        """How many calls were made, or may have been."""
+        query = "SELECT coalesce(sum(attempts), 0) FROM broadcast_rows WHERE broadcast = ?"
+        return self.store.number(query, (self.broadcast.number,))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nobody is left who could still be called."""
+        return not self._has("state NOT IN ('accepted', 'skipped')")
+
+    def _has(self, which: str) -> bool:
+        query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
+        return bool(self.store.number(query, (self.broadcast.number,)))
+
+    @property
+    def state(self) -> State:
+        """As it stands: another process may have stopped the broadcast."""
+        query = "SELECT state FROM broadcasts WHERE number = ?"
+        for state in self.store.read(State, query, (self.broadcast.number,)):
+            return state
+        raise self.store.damaged(f"broadcast {self.broadcast.id} is missing")
+
+    def becomes(self, state: State) -> None:
+        set_state(self.store, self.broadcast, state)
+
+    @property
+    def seen(self) -> int:
+        """The number of the newest event that was taken in."""
+        query = "SELECT seen FROM broadcasts WHERE number = ?"
+        return self.store.number(query, (self.broadcast.number,))
+
+
+def rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[Row]:
+    """The rows in these states, else all, in the order of the list; others may be working on them."""
+    states = states or tuple(RowState)
+    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT {PAGE}"
+    last = 0
+    while page := list(_select(store, broadcast, which, (last, *states))):
+        yield from page
+        if page[-1].line <= last:
+            raise store.damaged("its rows are not in order")
+        last = page[-1].line
+
+
+class Count(NamedTuple):
+    """So many rows have this in common."""
+
+    state: RowState
+    outcome: str | None
+    digits: str | None
+    reason: str | None
+    rows: int
+
+
+def counts(store: Store, broadcast: Broadcast) -> list[Count]:
+    """How many rows are alike. Codes that people typed, and why a row was skipped, make no difference."""
+    alike = (
+        "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS pressed,"
+        " CASE WHEN state != 'skipped' THEN reason END AS why"
+    )
+    query = (
+        f"SELECT {alike}, count(*) FROM broadcast_rows WHERE broadcast = ?"  # noqa: S608
+        " GROUP BY state, outcome, pressed, why"
+    )
+
+    def count(state: str, *rest: Any) -> Count:
+        return Count(RowState(state), *rest)
+
+    return list(store.read(count, query, (broadcast.number,)))
+
+
+def bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
+    """What became of second legs, and how often."""
+    which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
+    return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
+
+
+_COLUMNS = "line, destination, state, attempts, changed, session, outcome, digits, seconds, reason, bridge"
+
+
+_REPLACE = (
+    "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
+    " seconds = ?, reason = ?, bridge = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
+)
+
+
+_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
+
+
+def _select(store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]) -> Iterator[Row]:
+    query = f"SELECT {_COLUMNS} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
+    return store.read(_row, query, (broadcast.number, *parameters))
+
+
+def _row(*columns: Any) -> Row:
+    row = Row(*columns)
+    return row._replace(state=RowState(row.state))

@@ -1,0 +1,277 @@
+"""Carries operations to 8x8: ``AsyncClient`` over aiohttp's client, many requests at once."""
+
+import asyncio
+import select
+import ssl
+from contextlib import suppress
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from voicecli import account
+from voicecli.account import Account
+from voicecli.errors import ConfigurationError
+from voicecli.voice_api import transport, wire
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.operations.calls import Session, send_callflow
+from voicecli.voice_api.wire import Answer, HttpRequest, Operation
+
+T = TypeVar("T")
+
+# Seconds that an idle connection is kept. Under load each is used again at once. The shortest time after
+# which a well-known server hangs up on an idle one is 2 s (gunicorn; Node and Apache: 5 s): we must be the
+# first, since a request that crosses the hanging up is an unknown outcome.
+KEPT = 1.0
+MAX_LINE = 1 << 16  # bytes of a line of an answer's head
+
+
+class AsyncClient:
+    """A way to one subaccount of 8x8's Voice API for many requests at once; use it in an ``async with``.
+
+    ``request_timeout`` is in seconds, for each request from the moment of sending to the end of the answer;
+    ``connections`` is how many requests can be under way, others wait for their turn. Raises
+    ConfigurationError for what could not work.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        subaccount_id: str,
+        base_url: str = account.BASE_URL,
+        request_timeout: float = wire.REQUEST_TIMEOUT,
+        connections: int = 32,
+    ) -> None:
+        self._account = Account(api_key, subaccount_id, base_url)
+        if complaint := transport.timeout_complaint(request_timeout):
+            raise account.unfit(complaint)
+        if connections < 1:
+            raise account.unfit("there must be at least one connection")
+        self._request_timeout = request_timeout
+        # Not left to aiohttp's pool: it would count the wait for a turn as time to connect.
+        self._turns = asyncio.Semaphore(connections)
+        self._tls: ssl.SSLContext | bool = True
+        self._proxy: URL | None = None
+        if self._account.secure:
+            try:
+                self._tls, self._proxy = _certificates(), _proxy(base_url)
+            except (ValueError, OSError) as error:
+                raise transport.unusable_surroundings() from error
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connect_timeout = min(wire.CONNECT_TIMEOUT, self._request_timeout)
+        self._http = aiohttp.ClientSession(
+            connector=_Connector(limit=0, keepalive_timeout=KEPT, ssl=self._tls),
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # Asked for as it is: a compressed answer could be a bomb, and 8x8's are small.
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
+
+    async def call(self, request: CallRequest) -> Session:
+        """Place a call. Raises what ``send`` raises."""
+        return await self.send(send_callflow(request))
+
+    async def send(self, operation: Operation[T]) -> T:
+        """Carry out any operation of ``wire``, in one attempt: pace and retries are the caller's.
+
+        Raises Refused, RateLimited, Unreachable, OutcomeUnknown or InvalidInput. A cancelled request may
+        have left.
+        """
+        request = transport.request(self._account, operation)
+        async with self._turns:
+            if self._http is None:
+                raise ConfigurationError("The client is not open.", hint="Use it in an async with.")
+            answer = await self._exchange(self._http, request, operation)
+            return operation.read(answer, api_key=self._account.api_key)
+
+    async def _exchange(
+        self, http: aiohttp.ClientSession, request: HttpRequest, operation: Operation[T]
+    ) -> Answer:
+        """Send once; the answer. Whatever goes wrong: what matters is whether the request had left."""
+        attempt = _Attempt(self._request_timeout)
+        token = _ATTEMPT.set(attempt)
+        try:
+            async with attempt.deadline:
+                return await self._carry(http, request, attempt)
+        except TimeoutError as error:
+            if not attempt.left:
+                raise transport.unreachable(self._account, transport.reason(error)) from error
+            late = "8x8's answer took longer than" if attempt.answered else "8x8 did not answer within"
+            raise operation.lost(f"{late} {self._request_timeout:g} s") from error
+        except Exception as error:  # noqa: BLE001 - what matters is not what it is
+            if not attempt.left:
+                raise transport.unreachable(self._account, _reason(error)) from _harmless(error)
+            raise operation.lost("The connection broke before 8x8 had answered") from _harmless(error)
+        finally:
+            _ATTEMPT.reset(token)
+
+    async def _carry(self, http: aiohttp.ClientSession, request: HttpRequest, attempt: "_Attempt") -> Answer:
+        async with http.request(
+            request.method,
+            URL(request.url, encoded=True),
+            headers=request.headers,
+            data=request.body,
+            allow_redirects=False,
+            proxy=self._proxy,
+        ) as response:
+            attempt.answered = True
+            body, complete = bytearray(), False
+            with suppress(Exception):  # an answer that breaks off is not complete, whatever broke it
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > wire.MAX_ANSWER:
+                        break
+                else:
+                    complete = True
+            names: dict[str, str] = {}
+            for name, value in response.headers.items():
+                lower = name.lower()
+                names[lower] = f"{names[lower]}, {value}" if lower in names else value
+            return Answer(response.status, names, bytes(body), complete)
+
+
+class _Attempt:
+    """One request on its way. ``left`` is whether it may have begun to leave, which is so unless it is
+    proven not to be."""
+
+    __slots__ = ("_sent", "_timeout", "answered", "deadline", "left")
+
+    def __init__(self, request_timeout: float) -> None:
+        self.left = True
+        self.answered = False
+        self.deadline = asyncio.timeout(None)
+        self._timeout = request_timeout
+        self._sent = False
+
+    def connecting(self) -> None:
+        if self._sent:
+            raise _SecondSending
+        self.left = False
+
+    def leaving(self) -> None:
+        self.left = self._sent = True
+        self.deadline.reschedule(asyncio.get_running_loop().time() + self._timeout)
+
+
+_ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+class _SecondSending(aiohttp.ClientError):
+    """aiohttp was about to send a request again."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Knows what has not left, and gives out no connection that the other end has hung up.
+
+    What proves that a request has not left is that it never had a connection: in aiohttp 3.14,
+    ``ClientSession._request`` (client.py, ``_connect_and_send_request``) awaits ``connector.connect`` and
+    only then calls ``ClientRequest.send``, the one place that writes a request. So names that are not known
+    (ClientConnectorDNSError), refused connections (ClientConnectorError), TLS (ClientConnectorSSLError,
+    ClientConnectorCertificateError), a proxy and its CONNECT (``_create_proxy_connection``) and the time-out
+    for all of that (``connect``, which becomes ConnectionTimeoutError) fail inside of it, and nothing else
+    does. The kind of error alone would not prove it: a proxy that hangs up during the CONNECT raises the same
+    ServerDisconnectedError as 8x8 during a call.
+
+    ``_request`` also sends again by itself what is idempotent in its eyes (``retry_persistent_connection``:
+    GET, and DELETE, whose second answer would be a 404). That takes a second connection: it gets none.
+
+    If a later aiohttp had no ``connect`` to override, all that fails would count as having left.
+    """
+
+    def __init__(self, *, limit: int, keepalive_timeout: float, ssl: ssl.SSLContext | bool) -> None:
+        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout, ssl=ssl)
+        self._used: WeakSet[ResponseHandler] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
+    ) -> Connection:
+        attempt = _ATTEMPT.get()
+        attempt.connecting()
+        while True:
+            found = await super().connect(req, traces, timeout)
+            if found.protocol not in self._used or _is_idle(found):
+                break
+            found.close()
+        if found.protocol is not None:
+            self._used.add(found.protocol)
+        attempt.leaving()
+        return found
+
+
+def _is_idle(kept: Connection) -> bool:
+    """Whether a kept connection has nothing to say: neither its end nor an answer that nobody asked for.
+
+    aiohttp looks at what its event loop has seen so far. The end of the connection may still be waiting in
+    the socket; and an answer to no request, seen or not, it would take for the answer to the next one.
+    """
+    if kept.protocol is None or kept.protocol.should_close or kept.transport is None:
+        return False
+    handle = kept.transport.get_extra_info("socket").fileno()
+    if not hasattr(select, "poll"):  # Windows
+        return handle >= 0 and not select.select([handle], [], [], 0)[0]
+    waiting = select.poll()
+    waiting.register(handle, select.POLLIN)
+    return not waiting.poll(0)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            return transport.PROXY_REFUSED
+        case aiohttp.ClientConnectorDNSError():
+            return transport.UNKNOWN_NAME
+    return transport.reason(error)
+
+
+def _harmless(error: Exception) -> Exception | None:
+    """What can be shown of an error: aiohttp's own hold the request's headers, and the proxy's password."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return error.os_error
+        case aiohttp.ClientResponseError():
+            return None
+    return error
+
+
+def _certificates() -> ssl.SSLContext:
+    """The same that ``Client`` trusts."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+def _proxy(base_url: str) -> URL | None:
+    """The proxy that the environment names for an HTTPS URL; asked for once, where aiohttp would ask for each
+    request. Raises ValueError for one that can't be used."""
+    proxies = getproxies()
+    named = proxies.get("https") or proxies.get("all")
+    if not named or proxy_bypass(URL(base_url).host or ""):
+        return None
+    proxy = URL(named if "://" in named else f"http://{named}")
+    if proxy.scheme not in ("http", "https") or not proxy.host:
+        raise ValueError("the proxy is of a kind that can't be used")
+    return proxy

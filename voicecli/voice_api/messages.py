@@ -1,0 +1,167 @@
+"""Callflows made of what is to be said, played and asked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from voicecli import phone
+from voicecli.account import DEFAULT_VOICE
+from voicecli.errors import InvalidInput, quoted
+from voicecli.phone import caller_id
+from voicecli.voice_api.callflow import DEFAULT_VALIDITY, HANGUP, CallRequest, call_request, make_call
+from voicecli.voice_api.rules import (
+    MAX_REPETITION,
+    MAX_SPEED,
+    MAX_TEXT,
+    MIN_SPEED,
+    Action,
+    audio_url_complaint,
+    unspeakable,
+)
+
+MAX_REPEAT = 10  # our own limit for a message, as the users of the example project know it
+
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)(?=\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """The digits to wait for after a message (8x8's action sayAndCapture). 8x8 reports them by VCA webhook,
+    and takes no such call where the subaccount has none (-1004).
+
+    It says the message, waits ``patience`` for the digits, half of it for the next one, and tries that
+    ``tries`` times. With ``hash_ends`` the # key ends them, else they are over when there are ``most``.
+    ``thanks`` is said once they came. All is sent: the defaults of 8x8's guide and of its reference differ.
+    """
+
+    least: int = 1
+    most: int = 1
+    hash_ends: bool = False
+    thanks: str | None = field(default=None, repr=False)
+    patience: timedelta = timedelta(seconds=10)
+    tries: int = 3
+
+    def action(self, params: Mapping[str, object], repeat: int) -> Action:
+        if not 1 <= repeat <= MAX_REPETITION:
+            raise InvalidInput(
+                f"A message that waits for digits is said from 1 to {MAX_REPETITION} times, not {repeat}.",
+                hint=f"It is said again if nothing is pressed, {self.tries} times in all.",
+            )
+        milliseconds = self.patience // timedelta(milliseconds=1)
+        thanks = {} if self.thanks is None else {"successMessage": self.thanks}
+        return {
+            "action": "sayAndCapture",
+            "params": {
+                "speed": 1.0,
+                **params,
+                "repetition": repeat,
+                "minDigits": self.least,
+                "maxDigits": self.most,
+                "digitTimeout": milliseconds // 2,  # between two digits: less than for all of them (-1006)
+                "overallTimeout": milliseconds,
+                "completeOnHash": self.hash_ends,
+                "noOfTries": self.tries,
+                **thanks,
+            },
+        }
+
+
+def voice_message(
+    to: str | phone.PhoneNumber,
+    text: str,
+    *,
+    source: str,
+    repeat: int = 1,
+    voice_profile: str = DEFAULT_VOICE,
+    speed: float = 1.0,
+    spell_digits: bool = False,
+    capture: Capture | None = None,
+    message_id: str | None = None,
+    valid_for: timedelta = DEFAULT_VALIDITY,
+) -> CallRequest:
+    """A call that says ``text`` ``repeat`` times (1 to 10; to ``capture`` digits, 1 to 3) and hangs up. A
+    call that captures digits ends with the question: the reply to its VCA webhook hangs up.
+
+    ``to`` and ``source`` are E.164 numbers, ``speed`` is a factor from 0.5 to 2, ``spell_digits`` reads
+    123456 as "1 2 3 4 5 6". The text may have 3,000 characters; what else ``call_request`` takes holds here,
+    too. Limits are those of 8x8's page "Send Callflow". Raises InvalidInput.
+    """
+    text = said(text, spell_digits=spell_digits)
+    if not MIN_SPEED <= speed <= MAX_SPEED:
+        raise InvalidInput(f"The speed must be from 0.5 to 2, not {speed:g}.")
+    if not voice_profile.strip() or not voice_profile.isprintable():
+        raise InvalidInput("The voice profile is empty or unreadable.", hint=f"For example: {DEFAULT_VOICE}.")
+    params: dict[str, object] = {"voiceProfile": voice_profile}
+    if speed != 1.0:
+        params["speed"] = speed
+    if capture is None:
+        actions = [*_repeated("say", {"text": text, **params}, repeat), HANGUP]
+    else:  # 8x8's page on sayAndCapture: with a hangup right after it, the digits are ignored
+        actions = [capture.action({"promptMessage": text, **params}, repeat)]
+    flow = [make_call(caller_id(source), _destination(to)), *actions]
+    return call_request(flow, message_id=message_id, valid_for=valid_for)
+
+
+def audio_message(
+    to: str | phone.PhoneNumber,
+    url: str,
+    *,
+    source: str,
+    repeat: int = 1,
+    message_id: str | None = None,
+    valid_for: timedelta = DEFAULT_VALIDITY,
+) -> CallRequest:
+    """A call that plays the mp3 or wav at ``url`` (at most 5 MB) ``repeat`` times (1 to 10) and hangs up.
+
+    8x8 keeps the file for an hour by its URL (page "Send Callflow"). Raises InvalidInput.
+    """
+    if complaint := audio_url_complaint(url):
+        raise InvalidInput(f"{quoted(url, 200)} can't be played: it {complaint}.")
+    flow = [
+        make_call(caller_id(source), _destination(to)),
+        *_repeated("playFile", {"fileUrl": url}, repeat),
+        HANGUP,
+    ]
+    return call_request(flow, message_id=message_id, valid_for=valid_for)
+
+
+def _destination(to: str | phone.PhoneNumber) -> str:
+    return to.e164 if isinstance(to, phone.PhoneNumber) else phone.parse(to).e164
+
+
+def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Action]:
+    """The action, as often as it takes: 8x8 repeats one action at most three times (10 = 3 + 3 + 3 + 1)."""
+    if not 1 <= repeat <= MAX_REPEAT:
+        raise InvalidInput(f"The number of repetitions must be from 1 to {MAX_REPEAT}, not {repeat}.")
+    full, rest = divmod(repeat, MAX_REPETITION)
+    counts = [MAX_REPETITION] * full + [rest] * (rest > 0)
+    return [{"action": action, "params": {**params, "repetition": count}} for count in counts]
+
+
+def said(text: str, *, spell_digits: bool = False) -> str:
+    """The text as it is said. Raises InvalidInput for one that can't be, without showing it."""
+    if spell_digits:
+        text = _BETWEEN_DIGITS.sub(" ", text)
+    if len(text) > MAX_TEXT or unspeakable(text) or not _has_words(text):
+        raise _text_complaint(text, spelled=spell_digits)
+    return text
+
+
+def _has_words(text: str) -> bool:
+    return any(c.isprintable() and not c.isspace() for c in text)
+
+
+def _text_complaint(text: str, *, spelled: bool) -> InvalidInput:
+    count = f"{len(text):,} character" + "s" * (len(text) != 1)
+    if not text:
+        return InvalidInput(f"The message is empty ({count}).", hint="Say what the call should say.")
+    if not _has_words(text):
+        return InvalidInput(f"The message has nothing to say: {count}, all blank or control characters.")
+    if len(text) > MAX_TEXT:
+        spelled_out = " with its digits spelled out" if spelled else ""
+        return InvalidInput(
+            f"The message has {count}{spelled_out}; 8x8 takes at most {MAX_TEXT:,}.", hint="Shorten it."
+        )
+    return InvalidInput(f"The message has characters that can't be sent, among its {count}.")

@@ -1,0 +1,65 @@
+"""What the clients share: who asks and where, and the words for a request that never left."""
+
+import errno
+import socket
+import ssl
+from typing import TypeVar
+
+from voicecli.account import Account
+from voicecli.errors import ConfigurationError, Unreachable
+from voicecli.voice_api.wire import HttpRequest, Operation
+
+T = TypeVar("T")
+
+MAX_TIMEOUT = 3600.0  # seconds
+PROXY_REFUSED = "the proxy did not let it through"
+UNKNOWN_NAME = "its name is not known"
+
+
+def request(account: Account, operation: Operation[T]) -> HttpRequest:
+    """The very request that a client sends. Raises InvalidInput for what JSON can't carry."""
+    return operation.request(
+        base_url=account.base_url, subaccount_id=account.subaccount_id, api_key=account.api_key
+    )
+
+
+def unreachable(account: Account, reason: str) -> Unreachable:
+    """The error for a request that never began to leave; ``reason`` is a clause."""
+    check = "Check the network" if account.secure else "Is voicecli sandbox running? Start it"
+    return Unreachable(
+        f"8x8 could not be reached: {reason}.",
+        hint=f"{check}, or check EIGHT_X_EIGHT_BASE_URL ({account.base_url}). Nothing was sent.",
+    )
+
+
+def timeout_complaint(request_timeout: float) -> str:
+    """What is wrong with a time-out in seconds, as a clause; nothing where it can be kept."""
+    return "" if 0 < request_timeout <= MAX_TIMEOUT else "the time-out is out of range"
+
+
+def unusable_surroundings() -> ConfigurationError:
+    return ConfigurationError(
+        "The proxy or certificate settings of this machine can't be used.",
+        hint="Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Why there was no connection, in words: the libraries put what the system said among the causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case ConnectionRefusedError():
+                return "connection refused"
+            case socket.gaierror():
+                return UNKNOWN_NAME
+            case ssl.SSLCertVerificationError():
+                return "its certificate is not trusted"
+            case ssl.SSLError():
+                return "no secure connection"
+            case TimeoutError():
+                return "there was no connection in time"
+            case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH):
+                return "no route to it"
+        cause = cause.__cause__ or cause.__context__  # httpcore raises "from None"
+    return "no connection"
