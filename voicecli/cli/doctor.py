@@ -8,12 +8,13 @@ import typer
 from voicecli import settings
 from voicecli.checks.finding import Finding, FindingState, failed, ok, warning
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, way_in
+from voicecli.cli import interrupts, wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.cli.options import common
 from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl
 from voicecli.errors import VoicecliError
+from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, Record
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ def doctor(
         cells = (finding.check, finding.state, f"{finding.words} {finding.advice}".strip())
         context.output.piece(Record(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
-    way = way_in.WayIn(domain, public_url, ngrok_config)
+    access = PublicAccess(domain, public_url, ngrok_config)
     with context.output.in_background():
-        interrupts.run(_check(context, {"port": port, "public_url": domain}, way, show))
+        interrupts.run(_check(context, {"port": port, "public_url": domain}, access, show))
     errors = {finding.check: finding.error for finding in findings if finding.error is not None}
     code = exit_code(next(iter(errors.values()))) if errors else ExitCode.DONE
     verdict = "A call with --wait would work."
@@ -70,7 +71,7 @@ def doctor(
 
 
 async def _check(
-    context: Context, flags: Mapping[str, str | None], way: way_in.WayIn, show: Callable[[Finding], None]
+    context: Context, flags: Mapping[str, str | None], access: PublicAccess, show: Callable[[Finding], None]
 ) -> None:
     """Show what is found of the settings, and then of what they lead to."""
     from voicecli.checks.checkup import checkup
@@ -87,16 +88,16 @@ async def _check(
         return
     show(ok("settings", "All that a call needs is set, and well formed."))
     try:
-        plan: Plan | VoicecliError = way_in.listening_plan(context, values, way, register=True)
+        plan: Plan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
     except VoicecliError as error:
         plan = error
-    with contexts.subaccount_client(context, values) as client:
+    with wiring.subaccount_client(context, values) as client:
         async for finding in checkup(
             client,
             source=own["source"],
             voice=own["voice_profile"],
             plan=plan,
-            home=contexts.home(values),
+            home=wiring.home(values),
             notify=context.output.note,
         ):
             show(finding)
