@@ -23,6 +23,7 @@ FLOORS = (
             "json_values",
             "phone",
             "platforms",
+            "plurals",
             "spreadsheets",
             "threads",
             "urls",
