@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.options import common
 
 
@@ -20,7 +21,7 @@ def allow(
 
     context = contexts.of(ctx)
     destinations = [phone.e164(number, any_number=True) for number in numbers]  # all, before one is allowed
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         for destination in destinations:
             there = unsubscribed.allow(store, destination)
             words = f"{destination} can be called again" if there else f"{destination} had not unsubscribed"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.options import common
 from voicecli.output import Column, Record
 
@@ -33,7 +34,7 @@ def list_(
     from voicecli.store import broadcasts
 
     context = contexts.of(ctx)
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         shown = context.output.table(_row(store, broadcast) for broadcast in broadcasts.newest_first(store))
     if not shown:
         context.output.note("There is no broadcast yet. voicecli broadcast --help says how to send one.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import one_of
@@ -67,7 +68,7 @@ def results(
     context = contexts.of(ctx)
     wanted = _states(status)
     target = None if file in (None, "-") else files.target(file or "")
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         parts = [_part(context, store, source, people) for source in sources]
         rows = (
             cells for cells in merged(parts) if not wanted or wanted & {cells["status"], cells["outcome"]}

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import way_in
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Concurrency, Id, MaxCalls, Rate
 from voicecli.cli.options.outcome import Timeout
 from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
+from voicecli.listener.public_access import PublicAccess
 
 
 def resume(
@@ -59,7 +59,7 @@ def resume(
     return begin.resume(
         contexts.of(ctx),
         broadcast_id,
-        begin.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.Reception(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
         people=people,
         retry=[state for state, wanted in states if wanted],
         changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},

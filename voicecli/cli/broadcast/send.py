@@ -9,7 +9,6 @@ import typer
 
 from voicecli.broadcast.options import Asked, Said
 from voicecli.cli import context as contexts
-from voicecli.cli import way_in
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import PACE, Concurrency, MaxCalls, Rate, Yes
@@ -20,6 +19,7 @@ from voicecli.cli.options.outcome import OUTCOME, HashEnds, Thanks, VcaElsewhere
 from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
 from voicecli.cli.options.values import duration, one_of
 from voicecli.errors import InvalidInput, quoted
+from voicecli.listener.public_access import PublicAccess
 from voicecli.voice_api import codes, wire
 
 EXAMPLES = """Examples:
@@ -238,7 +238,7 @@ def send(
         Said(message, play, thanks),
         asked,
         begin.Wishes(shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes),
-        begin.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.Reception(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
         message_file=file,
         callflow_file=callflow_file,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
 
@@ -28,7 +29,7 @@ def show(
     from voicecli.store import broadcasts, journal
 
     context = contexts.of(ctx)
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
         status.settle_if_idle(store, broadcast)
         state, counts = status.state(store, broadcast), status.counts(store, broadcast)

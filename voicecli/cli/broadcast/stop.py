@@ -3,6 +3,7 @@
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
 
@@ -18,7 +19,7 @@ def stop(
     from voicecli.store import broadcasts
 
     context = contexts.of(ctx)
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
         running = broadcasts.is_running(store, broadcast)
         stopped = broadcast.state is not broadcasts.State.DONE
