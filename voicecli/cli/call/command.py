@@ -10,7 +10,7 @@ import typer
 from voicecli.calling import questions
 from voicecli.calling.message import Script, refuse_conflicts
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, way_in
+from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.context import Context
@@ -30,6 +30,7 @@ from voicecli.errors import (
     Unsubscribed,
     VoicecliError,
 )
+from voicecli.listener.public_access import PublicAccess
 from voicecli.settings import Settings
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import send_callflow
@@ -102,7 +103,7 @@ def call(
     context = contexts.of(ctx)
     asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options)
     script, waits = asked.script(), outcome.waits
-    way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok)
+    way = PublicAccess(domain, public_url, ngrok_config, install_ngrok)
     if not math.isfinite(network.request_timeout):
         raise InvalidInput("--request-timeout must be a number of seconds.")
     if call_options.dry_run and output.quiet:
@@ -165,7 +166,7 @@ def call(
         placing, ends = caller.placing(guard), EndRequests()
         joint = outcome.until_confirmed or len(requests) == 1
         try:
-            plan = way_in.listening_plan(context, settings, way, register=True, force=force)
+            plan = wiring.listening_plan(context, settings, way, register=True, force=force)
             placing.begin_run(requests, joint=joint)
             return _place_and_wait(
                 caller,
@@ -211,8 +212,8 @@ class Caller(NamedTuple):
             context.ledger = Ledger()
         return Placing(
             self.client,
-            contexts.account(self.settings),
-            contexts.home(self.settings),
+            wiring.account(self.settings),
+            wiring.home(self.settings),
             guard,
             ledger=context.ledger,
             warn=context.output.warning,
@@ -295,7 +296,7 @@ def _place_and_wait(
 
     context, script = caller.context, caller.script
     answered = {request.client_request_id: request for request in requests}
-    reports = contexts.reports(
+    reports = wiring.reports(
         context,
         caller.settings,
         plan,
