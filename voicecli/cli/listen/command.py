@@ -16,7 +16,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, receivers, wiring
 from voicecli.cli.context import Context
 from voicecli.cli.listen.watch import View, Watch
-from voicecli.cli.options import common, filters
+from voicecli.cli.options import filters
 from voicecli.cli.options.public_access import (
     PANEL,
     Domain,
@@ -140,8 +140,6 @@ def listen(
             rich_help_panel="What is kept",
         ),
     ] = None,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Receive what 8x8 reports of calls, keep it, answer it, and show it as it comes.
 
