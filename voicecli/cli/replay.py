@@ -14,6 +14,7 @@ from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
+from voicecli.sandbox import sender
 from voicecli.store import events as stored_events
 from voicecli.store import sessions as stored_sessions
 from voicecli.store.sqlite import Store
@@ -96,8 +97,8 @@ def replay(
     failed = 0
     for one in sendings:
         try:
-            delivered = receivers.deliver(
-                context, one.url, one.kept.body, token, seconds=sending.request_timeout
+            delivered = sender.deliver(
+                one.url, one.kept.body, token, seconds=sending.request_timeout, trace=context.trace
             )
         except VoicecliError as error:
             if len(sendings) == 1:
@@ -105,7 +106,7 @@ def replay(
             failed += 1
             context.output.row(one.row(error.message, {"error": error.data()}, "red"))
         else:
-            data, words = receivers.told(delivered, one.kept.event.type)
+            data, words = sender.describe(delivered, one.kept.event.type)
             context.output.row(one.row(words, {"tokenSent": token is not None, **data}))
     return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 

@@ -16,6 +16,7 @@ from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
+from voicecli.sandbox import sender
 from voicecli.urls import web_url
 from voicecli.voice_api import codes, rules
 from voicecli.voice_api.codes import Outcome
@@ -120,8 +121,8 @@ def trigger(
         raise InvalidInput("Where to send it is missing.", hint=f"For example: {example}")
     token = receivers.token_for(context, settings, url, send_token=sending.send_token)
     body = json.dumps(made.event).encode()
-    delivered = receivers.deliver(context, url, body, token, seconds=sending.request_timeout)
-    answer, words = receivers.told(delivered, made.type)
+    delivered = sender.deliver(url, body, token, seconds=sending.request_timeout, trace=context.trace)
+    answer, words = sender.describe(delivered, made.type)
     data = {"to": url, "tokenSent": token is not None, "event": made.event, **answer}
     context.output.result(f"{made.words()}: {words}", data, identifier=made.identifier)
 
