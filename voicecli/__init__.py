@@ -9,6 +9,7 @@ from importlib import import_module
 # Not typing's: until signals are noted, each module that loads is one more place for a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from voicecli.account import Account
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
@@ -18,15 +19,31 @@ if TYPE_CHECKING:
         Unreachable,
         VoicecliError,
     )
+    from voicecli.listener.public_access import PublicAccess, listening_plan
+    from voicecli.listener.registration import Registration
+    from voicecli.listener.routes import Answered, Replier, Route
+    from voicecli.listener.service import Service
     from voicecli.phone import PhoneNumber
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
     from voicecli.voice_api.client import Client
+    from voicecli.voice_api.events import Received
     from voicecli.voice_api.messages import Capture, audio_message, voice_message
     from voicecli.voice_api.operations.calls import Session
+    from voicecli.voice_api.replies import Reply
 
 _HOME = {
+    "Account": "voicecli.account",
+    "Answered": "voicecli.listener.routes",
+    "PublicAccess": "voicecli.listener.public_access",
+    "Received": "voicecli.voice_api.events",
+    "Registration": "voicecli.listener.registration",
+    "Replier": "voicecli.listener.routes",
+    "Reply": "voicecli.voice_api.replies",
+    "Route": "voicecli.listener.routes",
+    "Service": "voicecli.listener.service",
+    "listening_plan": "voicecli.listener.public_access",
     "Session": "voicecli.voice_api.operations.calls",
     "AsyncClient": "voicecli.voice_api.async_client",
     "CallRequest": "voicecli.voice_api.callflow",
@@ -47,6 +64,8 @@ _HOME = {
 }
 
 __all__ = [
+    "Account",
+    "Answered",
     "AsyncClient",
     "CallRequest",
     "Capture",
@@ -55,14 +74,22 @@ __all__ = [
     "InvalidInput",
     "OutcomeUnknown",
     "PhoneNumber",
+    "PublicAccess",
     "RateLimited",
+    "Received",
     "Refused",
+    "Registration",
+    "Replier",
+    "Reply",
+    "Route",
+    "Service",
     "Session",
     "Unreachable",
     "VoicecliError",
     "__version__",
     "audio_message",
     "call_request",
+    "listening_plan",
     "voice_message",
 ]
 

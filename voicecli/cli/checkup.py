@@ -357,7 +357,7 @@ class Checkup:
         """Listen for a moment, without telling 8x8."""
         from voicecli.listener.service import Service
 
-        service = Service(plan, shown=lambda _: None, tell=lambda _text, _record: None)
+        service = Service(plan)
         try:
             async with service:
                 trouble = service.unreachable

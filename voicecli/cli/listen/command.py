@@ -101,7 +101,7 @@ def listen(
         plan,
         shown=watch.show,
         tell=watch.tell,
-        make_call=_call_placer(settings, watch),
+        routes={"/api/make-call": _call_placer(settings, watch)},
         registration=_registration(context, settings, watch, required=registration.register),
     )
     if plan.token is None and not (access.no_tunnel and access.host in urls.LOOPBACK):
