@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from voicecli.broadcast.status import row_data
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.clock import iso
 from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, StoreFailed
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
@@ -162,17 +164,12 @@ def in_lines(todo: Sequence[tuple[str, str]]) -> Iterator[Line]:
         yield from (("", ""), (f"{what}:", "bold"), (f"  {command}", ""))
 
 
-def row_data(row: Row) -> dict[str, object]:
-    """A row, for programs."""
+def broadcast_data(broadcast: Broadcast, state: str) -> dict[str, object]:
+    """What a broadcast is, for programs."""
     return {
-        "line": row.line,
-        "destination": row.destination,
-        "status": row.state,
-        "attempts": row.attempts,
-        "session": row.session,
-        "outcome": row.outcome,
-        "bridge": row.bridge,
-        "digits": row.digits,
-        "duration": row.seconds,
-        "reason": row.reason,
+        "id": broadcast.id,
+        "begun": iso(broadcast.created),
+        "state": state,
+        "list": broadcast.file or None,
+        "shard": None if broadcast.parts == 1 else f"{broadcast.part}/{broadcast.parts}",
     }
