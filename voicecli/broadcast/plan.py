@@ -12,7 +12,7 @@ from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
 from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
-from voicecli.calling.message import ANYBODY, Script, refuse_beside
+from voicecli.calling.message import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import Row, RowState
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken
@@ -66,7 +66,7 @@ class Plan:
         self._render = None if template is None else template.bind(columns)
         self._fill = None if form is None else form.bind(columns)
         if form is not None:
-            refuse_beside("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
+            refuse_conflicts("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
         elif template is None and self._message is None and not (script.play or "play" in self._options):
             raise InvalidInput(
                 "What the calls say is missing.",

@@ -17,7 +17,7 @@ from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import Asked, Said
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
-from voicecli.calling.message import refuse_beside
+from voicecli.calling.message import refuse_conflicts
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.broadcast.preview import agreed, dry_run, show_problems
 from voicecli.cli.broadcast.view import View
@@ -118,7 +118,7 @@ def send(
     content = _list(context, people)
     plan = _plan(content, asked, said)
     if asked.vca_elsewhere:
-        refuse_beside("--vca-elsewhere", {"--confirm": asked.confirm, "--digits": asked.digits})
+        refuse_conflicts("--vca-elsewhere", {"--confirm": asked.confirm, "--digits": asked.digits})
         if not plan.asks:
             raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
     with Store(wiring.home(settings)) as store:
@@ -186,7 +186,7 @@ def _refuse_two_readers(paths: Mapping[str, str | None]) -> None:
 def _said(context: Context, said: Said, message_file: str | None, callflow_file: str | None) -> Said:
     """With what is in files. Raises InvalidInput."""
     if message_file is not None:
-        refuse_beside("--file", {"MESSAGE": said.text})
+        refuse_conflicts("--file", {"MESSAGE": said.text})
     path = "-" if said.text == "-" else message_file
     if path is not None:
         said = said._replace(text=context.read_text(path).rstrip("\r\n"))

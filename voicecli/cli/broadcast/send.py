@@ -13,10 +13,11 @@ from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import PACE, Concurrency, MaxCalls, Rate, Yes
 from voicecli.cli.options.call import Source, ValidFor
-from voicecli.cli.options.message import MessageFile, Play, Repeat, Speed, SpellDigits, Voice
+from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OUTCOME, HashEnds, Thanks, VcaElsewhere
 from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
+from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, one_of
 from voicecli.errors import InvalidInput, quoted
 from voicecli.listener.public_access import PublicAccess
@@ -40,8 +41,10 @@ _WORTH_ANOTHER = (
 )
 
 
+@with_records
 def send(
     ctx: typer.Context,
+    *,
     people: Annotated[
         str,
         typer.Argument(
@@ -121,12 +124,7 @@ def send(
             **_RETRY,
         ),
     ] = None,
-    repeat: Repeat = None,
-    voice: Voice = None,
-    speed: Speed = None,
-    spell_digits: SpellDigits = False,
-    file: MessageFile = None,
-    play: Play = None,
+    spoken: MessageOptions,
     callflow_file: Annotated[
         str | None,
         typer.Option(
@@ -208,10 +206,10 @@ def send(
     asked = Asked(
         to_column=to_column,
         region=region,
-        repeat=repeat,
-        voice=voice,
-        speed=speed,
-        spell_digits=spell_digits,
+        repeat=spoken.repeat,
+        voice=spoken.voice,
+        speed=spoken.speed,
+        spell_digits=spoken.spell_digits,
         confirm=confirm,
         digits=digits,
         hash_ends=hash_ends,
@@ -235,12 +233,12 @@ def send(
     return begin.send(
         contexts.of(ctx),
         people,
-        Said(message, play, thanks),
+        Said(message, spoken.play, thanks),
         asked,
         begin.Wishes(shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes),
         begin.Reception(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
-        message_file=file,
+        message_file=spoken.file,
         callflow_file=callflow_file,
     )
 
