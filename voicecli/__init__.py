@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from voicecli.listener.public_access import PublicAccess, listening_plan
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Answered, Replier, Route
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import Plan, Service
     from voicecli.phone import PhoneNumber
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
@@ -42,6 +42,7 @@ _HOME = {
     "Replier": "voicecli.listener.routes",
     "Reply": "voicecli.voice_api.replies",
     "Route": "voicecli.listener.routes",
+    "Plan": "voicecli.listener.service",
     "Service": "voicecli.listener.service",
     "listening_plan": "voicecli.listener.public_access",
     "Session": "voicecli.voice_api.operations.calls",
@@ -74,6 +75,7 @@ __all__ = [
     "InvalidInput",
     "OutcomeUnknown",
     "PhoneNumber",
+    "Plan",
     "PublicAccess",
     "RateLimited",
     "Received",
