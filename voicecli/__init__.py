@@ -10,6 +10,8 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicecli.account import Account
+    from voicecli.checks.checkup import checkup
+    from voicecli.checks.finding import Finding
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
@@ -60,6 +62,8 @@ _HOME = {
     "Refused": "voicecli.errors",
     "Unreachable": "voicecli.errors",
     "VoicecliError": "voicecli.errors",
+    "Finding": "voicecli.checks.finding",
+    "checkup": "voicecli.checks.checkup",
     "PhoneNumber": "voicecli.phone",
     "__version__": "voicecli.version",
 }
@@ -72,6 +76,7 @@ __all__ = [
     "Capture",
     "Client",
     "ConfigurationError",
+    "Finding",
     "InvalidInput",
     "OutcomeUnknown",
     "PhoneNumber",
@@ -91,6 +96,7 @@ __all__ = [
     "__version__",
     "audio_message",
     "call_request",
+    "checkup",
     "listening_plan",
     "voice_message",
 ]
