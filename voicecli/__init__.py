@@ -9,6 +9,8 @@ from importlib import import_module
 # Not typing's: until signals are noted, each module that loads is one more place for a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from voicecli.checks.checkup import checkup
+    from voicecli.checks.finding import Finding
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
         Unreachable,
         VoicecliError,
     )
+    from voicecli.listener.service import Plan
     from voicecli.phone import PhoneNumber
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
@@ -42,6 +45,9 @@ _HOME = {
     "Refused": "voicecli.errors",
     "Unreachable": "voicecli.errors",
     "VoicecliError": "voicecli.errors",
+    "Finding": "voicecli.checks.finding",
+    "Plan": "voicecli.listener.service",
+    "checkup": "voicecli.checks.checkup",
     "PhoneNumber": "voicecli.phone",
     "__version__": "voicecli.version",
 }
@@ -52,9 +58,11 @@ __all__ = [
     "Capture",
     "Client",
     "ConfigurationError",
+    "Finding",
     "InvalidInput",
     "OutcomeUnknown",
     "PhoneNumber",
+    "Plan",
     "RateLimited",
     "Refused",
     "Session",
@@ -63,6 +71,7 @@ __all__ = [
     "__version__",
     "audio_message",
     "call_request",
+    "checkup",
     "voice_message",
 ]
 
