@@ -83,6 +83,8 @@ def with_output_options(function: Callable[..., T]) -> Callable[..., T]:
     own --quiet, where that is its last option, stands between them."""
     own = [*inspect.signature(function, eval_str=True).parameters.values()]
     names = {parameter.name for parameter in own}
+    if names.issuperset(("as_json", "debug")):
+        return function
     at = len(own) - (own[-1].annotation in (QuietFlag, QuietLetter))
     as_json, _, debug = map(option, fields(OutputOptions))
 
