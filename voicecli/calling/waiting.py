@@ -59,6 +59,23 @@ class NobodyCanConfirm(NamedTuple):
     why: str
 
 
+class AllAreTold(NamedTuple):
+    """No key could arrive from the beginning, as the sentence ``why`` says: all are told, without the
+    question."""
+
+    why: str
+
+
+class NobodyConfirmed(NamedTuple):
+    """All calls of an alert are over, and it is certain that nobody has confirmed."""
+
+
+class Stopped(NamedTuple):
+    """Nothing more is waited for, since this went wrong."""
+
+    error: VoicecliError
+
+
 class Progress(NamedTuple):
     """How many calls are open, for how many seconds, and what was last heard of the first of them."""
 
@@ -68,8 +85,19 @@ class Progress(NamedTuple):
     words: str = ""
 
 
-CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | NobodyCanConfirm | Progress
-"""What happens while calls are waited for; Progress comes ten times a second."""
+CallEvent = (
+    Accepted
+    | AnswerLost
+    | Reported
+    | NotWaitedFor
+    | NobodyCanConfirm
+    | AllAreTold
+    | NobodyConfirmed
+    | Stopped
+    | Progress
+    | Result
+)
+"""What happens while calls are waited for; Progress comes ten times a second, a Result once for each call."""
 
 
 @dataclass(slots=True, eq=False)

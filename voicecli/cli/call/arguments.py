@@ -1,8 +1,9 @@
 """From what ``voicecli call`` was asked for to the requests that it means."""
 
 import json
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +11,9 @@ from voicecli import phone
 from voicecli.calling.message import Script, refuse_conflicts
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions
+from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
+from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
@@ -47,6 +50,30 @@ class Arguments(NamedTuple):
             thanks=outcome.thanks,
             valid_for=self.call.valid_for,
         )
+
+
+def refuse_what_has_no_effect(
+    asked: Arguments, network: NetworkOptions, output: OutputOptions, for_waiting: Mapping[str, object]
+) -> None:
+    """Raises InvalidInput for options that do nothing beside the others, or could not be carried out;
+    ``for_waiting`` are those by name that only waiting needs, None where one was not given."""
+    outcome, call = asked.outcome, asked.call
+    if not math.isfinite(network.request_timeout):
+        raise InvalidInput("--request-timeout must be a number of seconds.")
+    if call.dry_run and output.quiet:
+        raise InvalidInput("--dry-run has no session id that --quiet could print.")
+    if outcome.until_confirmed and outcome.confirm is None:
+        raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
+    if outcome.tell_anyway and outcome.confirm is None:
+        raise InvalidInput("--tell-anyway has no effect without --confirm.")
+    if outcome.vca_elsewhere:
+        refuse_conflicts("--vca-elsewhere", {"--confirm": outcome.confirm, "--digits": outcome.digits})
+    if call.within is not None and not call.once:
+        raise InvalidInput("--within has no effect without --once.")
+    if not outcome.waits:
+        for name, value in for_waiting.items():
+            if value is not None:
+                raise InvalidInput(f"{name} has no effect without --wait, --confirm or --digits.")
 
 
 def requests(context: Context, settings: Settings, asked: Arguments) -> list[CallRequest]:

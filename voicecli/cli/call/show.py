@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from voicecli.calling.results import Ending, Result
+from voicecli.calling.results import Ending, Result, nobody_confirmed
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode, result_code
+from voicecli.cli.exit_codes import ExitCode, exit_code, fail, result_code
 
 if TYPE_CHECKING:
+    from voicecli.calling.calls import Ended
     from voicecli.calling.waiting import CallEvent
 
 
@@ -31,8 +32,11 @@ def show_event(context: Context, event: "CallEvent") -> None:
 
     output = context.output
     match event:
+        case results.Result():
+            show(context, event)
         case waiting.Accepted(request, session):
-            output.note(context.accepted_words(request, session))
+            whom = results.destination(request)
+            output.note(results.accepted_words(whom, session.session_id, context.other_end))
         case waiting.AnswerLost(error):
             output.note(f"{error.message} Waiting for its summary.")
         case waiting.Reported(destination, words):
@@ -42,6 +46,12 @@ def show_event(context: Context, event: "CallEvent") -> None:
         case waiting.NobodyCanConfirm(request, why):
             whom = results.destination(request)
             output.warning(f"Nobody can confirm. {whom} is told, all the same. {why}")
+        case waiting.AllAreTold(why):
+            output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+        case waiting.NobodyConfirmed():
+            output.note("Nobody has confirmed.")
+        case waiting.Stopped(error):
+            fail(context, error)
         case waiting.Progress(0):
             output.progress("")
         case waiting.Progress(1, seconds, destination, words):
@@ -61,10 +71,18 @@ def overall(results: Sequence[Result]) -> ExitCode:
 def until_confirmed(results: Sequence[Result]) -> ExitCode:
     """The exit code for calls of which one was to be confirmed. Where nobody knows whether one was, it says
     so; where none was placed, why the last one was not."""
+    if nobody_confirmed(results):
+        return ExitCode.NOT_CONFIRMED
     codes = {result_code(result) for result in results}
-    for code in (ExitCode.DONE, ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME):
-        if code in codes:
-            return code
-    if not any(result.placed for result in results):
-        return result_code(results[-1])
-    return ExitCode.NOT_CONFIRMED
+    order = (ExitCode.DONE, ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME)
+    return next((code for code in order if code in codes), result_code(results[-1]))
+
+
+def ended_code(ended: "Ended", *, is_alert: bool) -> ExitCode:
+    """The exit code for calls that were waited for; of an alert, one was to be confirmed."""
+    if ended.error is not None:
+        return exit_code(ended.error)
+    if ended.only_told and any(result.placed for result in ended.results):
+        return ExitCode.NOT_CONFIRMED
+    judge = until_confirmed if is_alert and not ended.only_told else overall
+    return judge(ended.results)
