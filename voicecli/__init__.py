@@ -9,16 +9,26 @@ from importlib import import_module
 # Not typing's: until signals are noted, each module that loads is one more place for a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from voicecli.account import Account
+    from voicecli.calling.caller import Caller
+    from voicecli.calling.calls import Ended
+    from voicecli.calling.message import Script
+    from voicecli.calling.receiving import Notices
+    from voicecli.calling.results import Ending, Result
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
         OutcomeUnknown,
+        PlacedBefore,
         RateLimited,
         Refused,
         Unreachable,
+        Unsubscribed,
         VoicecliError,
     )
+    from voicecli.listener.public_access import PublicAccess
     from voicecli.phone import PhoneNumber
+    from voicecli.store.guards import Once
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
@@ -27,38 +37,60 @@ if TYPE_CHECKING:
     from voicecli.voice_api.operations.calls import Session
 
 _HOME = {
-    "Session": "voicecli.voice_api.operations.calls",
+    "Account": "voicecli.account",
     "AsyncClient": "voicecli.voice_api.async_client",
     "CallRequest": "voicecli.voice_api.callflow",
+    "Caller": "voicecli.calling.caller",
     "Capture": "voicecli.voice_api.messages",
+    "Client": "voicecli.voice_api.client",
+    "ConfigurationError": "voicecli.errors",
+    "Ended": "voicecli.calling.calls",
+    "Ending": "voicecli.calling.results",
+    "InvalidInput": "voicecli.errors",
+    "Notices": "voicecli.calling.receiving",
+    "Once": "voicecli.store.guards",
+    "OutcomeUnknown": "voicecli.errors",
+    "PhoneNumber": "voicecli.phone",
+    "PlacedBefore": "voicecli.errors",
+    "PublicAccess": "voicecli.listener.public_access",
+    "RateLimited": "voicecli.errors",
+    "Refused": "voicecli.errors",
+    "Result": "voicecli.calling.results",
+    "Script": "voicecli.calling.message",
+    "Session": "voicecli.voice_api.operations.calls",
+    "Unreachable": "voicecli.errors",
+    "Unsubscribed": "voicecli.errors",
+    "VoicecliError": "voicecli.errors",
+    "__version__": "voicecli.version",
     "audio_message": "voicecli.voice_api.messages",
     "call_request": "voicecli.voice_api.callflow",
     "voice_message": "voicecli.voice_api.messages",
-    "Client": "voicecli.voice_api.client",
-    "ConfigurationError": "voicecli.errors",
-    "InvalidInput": "voicecli.errors",
-    "OutcomeUnknown": "voicecli.errors",
-    "RateLimited": "voicecli.errors",
-    "Refused": "voicecli.errors",
-    "Unreachable": "voicecli.errors",
-    "VoicecliError": "voicecli.errors",
-    "PhoneNumber": "voicecli.phone",
-    "__version__": "voicecli.version",
 }
 
 __all__ = [
+    "Account",
     "AsyncClient",
     "CallRequest",
+    "Caller",
     "Capture",
     "Client",
     "ConfigurationError",
+    "Ended",
+    "Ending",
     "InvalidInput",
+    "Notices",
+    "Once",
     "OutcomeUnknown",
     "PhoneNumber",
+    "PlacedBefore",
+    "PublicAccess",
     "RateLimited",
     "Refused",
+    "Result",
+    "Script",
     "Session",
     "Unreachable",
+    "Unsubscribed",
     "VoicecliError",
     "__version__",
     "audio_message",

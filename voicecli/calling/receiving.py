@@ -13,8 +13,8 @@ from voicecli.listener.staying import EndRequests, Stay
 from voicecli.voice_api.callflow import CallRequest
 
 
-def _ignore(_: object) -> None:
-    pass
+def ignore(_: object) -> None:
+    """For what nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Notices:
     """Who gets what people should know while calls are waited for: news, warnings, errors after which it
     goes on, and why a listener stays though all calls are over."""
 
-    notify: Callable[[str], None] = _ignore
-    warn: Callable[[str], None] = _ignore
-    failed: Callable[[VoicecliError], None] = _ignore
-    staying: Callable[[str], None] = _ignore
+    notify: Callable[[str], None] = ignore
+    warn: Callable[[str], None] = ignore
+    failed: Callable[[VoicecliError], None] = ignore
+    staying: Callable[[str], None] = ignore
 
 
 def reports_of_calls(
