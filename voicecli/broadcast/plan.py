@@ -159,7 +159,7 @@ class Problem(NamedTuple):
 
 
 @dataclass(slots=True)
-class Checked:
+class ValidatedList:
     """What was found out about a list before anybody is called. Counts are of this shard, but ``everybody``
     is of the whole list."""
 
@@ -200,7 +200,7 @@ class Checked:
             yield Row(line, f"+{number}", RowState.PLANNED)
 
 
-def check(
+def validate(
     plan: Plan,
     *,
     shard: tuple[int, int] = (1, 1),
@@ -208,11 +208,11 @@ def check(
     unsubscribed: Collection[str] = frozenset(),
     impossible: Callable[[str], str] = lambda number: "",
     skip_invalid: bool = False,
-) -> Checked:
+) -> ValidatedList:
     """Look at every row. ``impossible`` says why a number can't be called at all, if so. With
     ``skip_invalid`` bad rows are among those that are skipped."""
     part, parts = shard
-    found = Checked()
+    found = ValidatedList()
     seen: set[int] = set()
 
     def bad(record: Record, words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voicecli import interrupts
 from voicecli.broadcast import outcomes
-from voicecli.broadcast.options import Asked
+from voicecli.broadcast.options import BroadcastOptions
 from voicecli.errors import InUse, InvalidInput
 from voicecli.store import broadcasts as journals
 from voicecli.store import retention as stored
@@ -19,7 +19,7 @@ REST = 20  # times as long as it works: events that come in have precedence
 
 def settle(journal: Journal) -> None:
     """Take in what was reported meanwhile. Raises StoreFailed."""
-    outcomes.settle(journal, Asked.from_options(journal.broadcast.options).conduct())
+    outcomes.settle(journal, BroadcastOptions.from_options(journal.broadcast.options).policy())
 
 
 def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:

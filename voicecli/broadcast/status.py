@@ -3,10 +3,10 @@
 from contextlib import closing, suppress
 
 from voicecli.broadcast import retention
-from voicecli.broadcast.options import Asked
+from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.progress import Progress
 from voicecli.errors import InUse
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
 from voicecli.store.broadcasts import Broadcast, Row, State
 from voicecli.store.journal import Journal
@@ -20,9 +20,11 @@ def settle_if_idle(store: Store, broadcast: Broadcast) -> None:
         retention.settle(journal)
 
 
-def counts(store: Store, broadcast: Broadcast) -> Tally:
+def counts(store: Store, broadcast: Broadcast) -> Counts:
     """How many rows are in which state, by the journal."""
-    return Progress(store, broadcast, Asked.from_options(broadcast.options).conduct().confirming).tally
+    return Progress(
+        store, broadcast, BroadcastOptions.from_options(broadcast.options).policy().confirming
+    ).counts
 
 
 def state(store: Store, broadcast: Broadcast) -> str:

@@ -55,4 +55,4 @@ def _row(store: "Store", broadcast: "Broadcast") -> Record:
         f"{counts.accepted:,}",
         (broadcast.file or "-") + shard,
     )
-    return Record(_COLUMNS, texts, {**broadcast_data(broadcast, state), **counts.counts()})
+    return Record(_COLUMNS, texts, {**broadcast_data(broadcast, state), **counts.totals()})

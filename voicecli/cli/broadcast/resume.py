@@ -59,7 +59,7 @@ def resume(
     return begin.resume(
         contexts.of(ctx),
         broadcast_id,
-        begin.Reception(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
         people=people,
         retry=[state for state, wanted in states if wanted],
         changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},

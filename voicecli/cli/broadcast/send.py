@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.broadcast.options import Asked, Said
+from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.cli import context as contexts
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
@@ -31,7 +31,7 @@ EXAMPLES = """Examples:
   voicecli broadcast results b3f9a1c2d4 -o results.csv"""
 _WHO = {"rich_help_panel": "Who is called"}
 _RETRY = {"rich_help_panel": "Whom to call again"}
-DEFAULTS = Asked()
+DEFAULTS = BroadcastOptions()
 _WORTH_ANOTHER = (
     codes.Outcome.NO_ANSWER,
     codes.Outcome.BUSY,
@@ -203,7 +203,7 @@ def send(
         others = {"--timeout": timeout, "--install-ngrok": install_ngrok or None, "--force": force or None}
         _refuse("without --wait, --confirm, --digits or --retry", {**way, **others})
     seconds = None if valid_for is None else valid_for.total_seconds()
-    asked = Asked(
+    asked = BroadcastOptions(
         to_column=to_column,
         region=region,
         repeat=spoken.repeat,
@@ -233,10 +233,10 @@ def send(
     return begin.send(
         contexts.of(ctx),
         people,
-        Said(message, spoken.play, thanks),
+        Content(message, spoken.play, thanks),
         asked,
         begin.Wishes(shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes),
-        begin.Reception(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
         message_file=spoken.file,
         callflow_file=callflow_file,

@@ -22,7 +22,7 @@ def show(
 ) -> None:
     """Show how a broadcast stands."""
     from voicecli.broadcast import status
-    from voicecli.broadcast.options import Asked
+    from voicecli.broadcast.options import BroadcastOptions
     from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines
     from voicecli.output.broadcast import summary
     from voicecli.output.events import moment
@@ -33,7 +33,7 @@ def show(
         broadcast = broadcasts.find(store, broadcast_id)
         status.settle_if_idle(store, broadcast)
         state, counts = status.state(store, broadcast), status.counts(store, broadcast)
-        waits = Asked.from_options(broadcast.options).waits
+        waits = BroadcastOptions.from_options(broadcast.options).waits
         left = list(commands(broadcast, counts, waits=waits, running=state == "running"))
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
@@ -42,7 +42,7 @@ def show(
         lines = [(head, "bold"), *summary(counts), *_bridges(bridges), *in_lines(left)]
         data = {
             **broadcast_data(broadcast, state),
-            **counts.counts(),
+            **counts.totals(),
             "bridges": bridges,
             "options": {_camel(name): value for name, value in broadcast.options.items()},
             "commands": [command for command, _ in left],
