@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.calling import questions
 from voicecli.calling.placing import Placing
-from voicecli.calling.results import Ending, Result, failed, nobody_confirmed, told
+from voicecli.calling.results import Ending, Result, failed, nobody_confirmed, told_anyway
 from voicecli.errors import (
     ConfigurationError,
     InvalidInput,
@@ -193,6 +193,6 @@ def _tell(
         placing.begin_run(requests, joint=joint)  # where the store could not be used before
         on_event(AllAreTold(why))
         spoken = [questions.without_questions(request) for request in requests]
-        return Ended(place(placing, spoken, told, on_event), only_told=True)
+        return Ended(place(placing, spoken, told_anyway, on_event), only_told=True)
     finally:
         placing.end_run()

@@ -84,7 +84,7 @@ def accepted(request: CallRequest, session: Session, other_end: str = "8x8") -> 
     return Result(Ending.ACCEPTED, words, call_data(request, session), session.session_id)
 
 
-def told(request: CallRequest, session: Session) -> Result:
+def told_anyway(request: CallRequest, session: Session) -> Result:
     """A call that 8x8 accepted, and that nobody can confirm."""
     words = f"{destination(request)}: accepted; it is told, and nobody can confirm"
     data = {**call_data(request, session), "confirmed": False}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from voicecli.calling import questions
 from voicecli.calling.placing import Placing, attempt_of
-from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
+from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told_anyway
 from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
@@ -297,7 +297,7 @@ class Waiting:
             placing.lost(spoken, error)
             raise
         placing.ledger.report(spoken)
-        return told(spoken, session)
+        return told_anyway(spoken, session)
 
     async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
         """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever

@@ -12,7 +12,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
-from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
 from voicecli.cli.options.call import CallOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
@@ -115,7 +115,7 @@ def call(
         return ExitCode.DONE
     from voicecli.calling import calls
     from voicecli.calling.placing import Guard, Ledger, Placing
-    from voicecli.cli.call.show import ended_code, overall, show, show_event
+    from voicecli.cli.call.show import show, show_event
 
     home = wiring.home(settings)
     guard = Guard(
@@ -151,7 +151,7 @@ def call(
             from voicecli.calling.results import accepted
 
             result = partial(accepted, other_end=context.other_end)
-            return overall(calls.place(placing, requests, result, partial(show, context)))
+            return several_code(calls.place(placing, requests, result, partial(show, context)))
         from voicecli.listener.staying import EndRequests
 
         ends = EndRequests()

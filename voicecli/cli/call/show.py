@@ -1,14 +1,12 @@
 """How ``voicecli call`` shows what happens: results on stdout, all else as talk."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from voicecli.calling.results import Ending, Result, nobody_confirmed
+from voicecli.calling.results import Ending, Result
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode, exit_code, fail, result_code
+from voicecli.cli.exit_codes import fail, result_code
 
 if TYPE_CHECKING:
-    from voicecli.calling.calls import Ended
     from voicecli.calling.waiting import CallEvent
 
 
@@ -58,31 +56,3 @@ def show_event(context: Context, event: "CallEvent") -> None:
             output.progress(f"{destination}: {words}, {seconds:.0f} s")
         case waiting.Progress(count, seconds):
             output.progress(f"{count} calls open, {seconds:.0f} s")
-
-
-def overall(results: Sequence[Result]) -> ExitCode:
-    """The exit code for calls that were all to succeed."""
-    codes = {result_code(result) for result in results}
-    if len(results) == 1 or codes in ({ExitCode.DONE}, {ExitCode.PLACED_BEFORE}):
-        return result_code(results[0])
-    return ExitCode.SOME_FAILED
-
-
-def until_confirmed(results: Sequence[Result]) -> ExitCode:
-    """The exit code for calls of which one was to be confirmed. Where nobody knows whether one was, it says
-    so; where none was placed, why the last one was not."""
-    if nobody_confirmed(results):
-        return ExitCode.NOT_CONFIRMED
-    codes = {result_code(result) for result in results}
-    order = (ExitCode.DONE, ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME)
-    return next((code for code in order if code in codes), result_code(results[-1]))
-
-
-def ended_code(ended: "Ended", *, is_alert: bool) -> ExitCode:
-    """The exit code for calls that were waited for; of an alert, one was to be confirmed."""
-    if ended.error is not None:
-        return exit_code(ended.error)
-    if ended.only_told and any(result.placed for result in ended.results):
-        return ExitCode.NOT_CONFIRMED
-    judge = until_confirmed if is_alert and not ended.only_told else overall
-    return judge(ended.results)
