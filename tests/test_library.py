@@ -37,6 +37,35 @@ def test_a_script_calls_until_somebody_confirms_once(own_sandbox: RunningSandbox
     assert len(own_sandbox.sandbox.sessions) == 2
 
 
+CHECKUP = """
+import asyncio, os, pathlib, sys
+import voicecli
+async def main(port):
+    client = voicecli.Client(
+        api_key=os.environ["EIGHT_X_EIGHT_API_KEY"],
+        subaccount_id=os.environ["EIGHT_X_EIGHT_SUBACCOUNT_ID"],
+        base_url=os.environ["EIGHT_X_EIGHT_BASE_URL"],
+    )
+    home = pathlib.Path("store")
+    plan = voicecli.Plan(home, port, public_url=f"http://127.0.0.1:{port}", token="a-secret-of-mine")
+    caller = os.environ["OUTBOUND_PHONE_NUMBER"]
+    async for one in voicecli.checkup(client, source=caller, voice="nobody", plan=plan, home=home):
+        print(one.check, one.state, one.error and one.error.code, one.words, sep="|")
+asyncio.run(main(int(sys.argv[1])))
+"""
+
+
+def test_a_script_checks_what_doctor_checks(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
+    lines = _run(CHECKUP, str(free_port()), env=own_sandbox.environment, folder=tmp_path).splitlines()
+    found = [line.split("|") for line in lines]
+    assert [(check, state) for check, state, *_ in found if state != "ok"] == [
+        ("voice", "failed"),
+        ("ngrok", "skipped"),
+    ]
+    assert ["voice", "failed", "configuration", "nobody is none of 8x8's voices."] in found
+    assert [check for check, *_ in found][-2:] == ["public URL", "store"]
+
+
 def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path, code: int = 0) -> str:
     """What a script of 15 lines prints."""
     assert len(script.strip().splitlines()) <= 15

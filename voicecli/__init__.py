@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from voicecli.calling.message import Script
     from voicecli.calling.receiving import Notices
     from voicecli.calling.results import Ending, Result
+    from voicecli.checks.checkup import checkup
+    from voicecli.checks.finding import Finding
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         VoicecliError,
     )
     from voicecli.listener.public_access import PublicAccess
+    from voicecli.listener.service import Plan
     from voicecli.phone import PhoneNumber
     from voicecli.store.guards import Once
     from voicecli.version import __version__
@@ -46,12 +49,14 @@ _HOME = {
     "ConfigurationError": "voicecli.errors",
     "Ended": "voicecli.calling.calls",
     "Ending": "voicecli.calling.results",
+    "Finding": "voicecli.checks.finding",
     "InvalidInput": "voicecli.errors",
     "Notices": "voicecli.calling.receiving",
     "Once": "voicecli.store.guards",
     "OutcomeUnknown": "voicecli.errors",
     "PhoneNumber": "voicecli.phone",
     "PlacedBefore": "voicecli.errors",
+    "Plan": "voicecli.listener.service",
     "PublicAccess": "voicecli.listener.public_access",
     "RateLimited": "voicecli.errors",
     "Refused": "voicecli.errors",
@@ -64,6 +69,7 @@ _HOME = {
     "__version__": "voicecli.version",
     "audio_message": "voicecli.voice_api.messages",
     "call_request": "voicecli.voice_api.callflow",
+    "checkup": "voicecli.checks.checkup",
     "voice_message": "voicecli.voice_api.messages",
 }
 
@@ -77,12 +83,14 @@ __all__ = [
     "ConfigurationError",
     "Ended",
     "Ending",
+    "Finding",
     "InvalidInput",
     "Notices",
     "Once",
     "OutcomeUnknown",
     "PhoneNumber",
     "PlacedBefore",
+    "Plan",
     "PublicAccess",
     "RateLimited",
     "Refused",
@@ -95,6 +103,7 @@ __all__ = [
     "__version__",
     "audio_message",
     "call_request",
+    "checkup",
     "voice_message",
 ]
 

@@ -26,6 +26,7 @@ from voicecli.json_values import json_object
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
+from voicecli.plurals import counted
 from voicecli.store.sqlite import KeptEvent, Recorded
 from voicecli.voice_api import events
 from voicecli.voice_api.events import WEBHOOK_TYPES, Event, Received
@@ -174,8 +175,8 @@ class Listener:
         self._show_all()
         late = [*self._late]
         if lost := self._dropped + len(late):
-            plural = " that was" if lost == 1 else "s that were"
-            self._trouble(f"{lost:,} VCA event{plural} answered could not be kept.")
+            events = counted(lost, "VCA event that was", "VCA events that were")
+            self._trouble(f"{events} answered could not be kept.")
         if late:
             for task in late:
                 task.cancel()

@@ -12,6 +12,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.options.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
+from voicecli.plurals import counted
 from voicecli.sessions.open_calls import OpenCalls
 from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
@@ -201,8 +202,7 @@ class Watch:
             "outcomes": dict(self.calls.outcomes),
             "refused": dict(service.refused),
         }
-        plural = "" if self._events == 1 else "s"
-        text = f"Stopped after {self._events:,} event{plural}. Calls: {self._counts()}"
+        text = f"Stopped after {counted(self._events, 'event')}. Calls: {self._counts()}"
         if service.refused:
             text += f" · {_refused(service)}"
         return text, record
