@@ -28,19 +28,24 @@ if TYPE_CHECKING:
         Unsubscribed,
         VoicecliError,
     )
-    from voicecli.listener.public_access import PublicAccess
-    from voicecli.listener.service import Plan
+    from voicecli.listener.public_access import PublicAccess, listening_plan
+    from voicecli.listener.registration import Registration
+    from voicecli.listener.routes import Answered, Replier, Route
+    from voicecli.listener.service import Plan, Service
     from voicecli.phone import PhoneNumber
     from voicecli.store.guards import Once
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
     from voicecli.voice_api.client import Client
+    from voicecli.voice_api.events import Received
     from voicecli.voice_api.messages import Capture, audio_message, voice_message
     from voicecli.voice_api.operations.calls import Session
+    from voicecli.voice_api.replies import Reply
 
 _HOME = {
     "Account": "voicecli.account",
+    "Answered": "voicecli.listener.routes",
     "AsyncClient": "voicecli.voice_api.async_client",
     "CallRequest": "voicecli.voice_api.callflow",
     "Caller": "voicecli.calling.caller",
@@ -59,9 +64,15 @@ _HOME = {
     "Plan": "voicecli.listener.service",
     "PublicAccess": "voicecli.listener.public_access",
     "RateLimited": "voicecli.errors",
+    "Received": "voicecli.voice_api.events",
     "Refused": "voicecli.errors",
+    "Registration": "voicecli.listener.registration",
+    "Replier": "voicecli.listener.routes",
+    "Reply": "voicecli.voice_api.replies",
     "Result": "voicecli.calling.results",
+    "Route": "voicecli.listener.routes",
     "Script": "voicecli.calling.message",
+    "Service": "voicecli.listener.service",
     "Session": "voicecli.voice_api.operations.calls",
     "Unreachable": "voicecli.errors",
     "Unsubscribed": "voicecli.errors",
@@ -70,11 +81,13 @@ _HOME = {
     "audio_message": "voicecli.voice_api.messages",
     "call_request": "voicecli.voice_api.callflow",
     "checkup": "voicecli.checks.checkup",
+    "listening_plan": "voicecli.listener.public_access",
     "voice_message": "voicecli.voice_api.messages",
 }
 
 __all__ = [
     "Account",
+    "Answered",
     "AsyncClient",
     "CallRequest",
     "Caller",
@@ -93,9 +106,15 @@ __all__ = [
     "Plan",
     "PublicAccess",
     "RateLimited",
+    "Received",
     "Refused",
+    "Registration",
+    "Replier",
+    "Reply",
     "Result",
+    "Route",
     "Script",
+    "Service",
     "Session",
     "Unreachable",
     "Unsubscribed",
@@ -104,6 +123,7 @@ __all__ = [
     "audio_message",
     "call_request",
     "checkup",
+    "listening_plan",
     "voice_message",
 ]
 

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import OutcomeOptions
+from voicecli.cli.options.public_access import AccessOptions
 from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
@@ -53,10 +54,9 @@ class Arguments(NamedTuple):
 
 
 def refuse_what_has_no_effect(
-    asked: Arguments, network: NetworkOptions, output: OutputOptions, for_waiting: Mapping[str, object]
+    asked: Arguments, network: NetworkOptions, access: AccessOptions, output: OutputOptions
 ) -> None:
-    """Raises InvalidInput for options that do nothing beside the others, or could not be carried out;
-    ``for_waiting`` are those by name that only waiting needs, None where one was not given."""
+    """Raises InvalidInput for options that do nothing beside the others, or could not be carried out."""
     outcome, call = asked.outcome, asked.call
     if not math.isfinite(network.request_timeout):
         raise InvalidInput("--request-timeout must be a number of seconds.")
@@ -71,7 +71,15 @@ def refuse_what_has_no_effect(
     if call.within is not None and not call.once:
         raise InvalidInput("--within has no effect without --once.")
     if not outcome.waits:
-        for name, value in for_waiting.items():
+        for name, value in (
+            ("--timeout", outcome.timeout),
+            ("--force", access.force or None),
+            ("--port", access.port),
+            ("--domain", access.domain),
+            ("--ngrok-config", access.ngrok_config),
+            ("--install-ngrok", access.install_ngrok or None),
+            ("--public-url", access.public_url),
+        ):
             if value is not None:
                 raise InvalidInput(f"{name} has no effect without --wait, --confirm or --digits.")
 

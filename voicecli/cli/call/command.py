@@ -18,10 +18,9 @@ from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import OutcomeOptions
-from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
+from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput
-from voicecli.listener.public_access import PublicAccess
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import send_callflow
 
@@ -68,12 +67,7 @@ def call(
     outcome: OutcomeOptions,
     call_options: CallOptions,
     network: NetworkOptions,
-    port: Port = None,
-    domain: Domain = None,
-    ngrok_config: NgrokConfig = None,
-    install_ngrok: InstallNgrok = False,
-    public_url: PublicUrl = None,
-    force: Force = False,
+    access: AccessOptions,
     output: OutputOptions,
 ) -> ExitCode:
     """Place a call that says a message, plays a file or runs a callflow.
@@ -86,25 +80,9 @@ def call(
     context = contexts.of(ctx)
     asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options)
     script = asked.script()
-    access = PublicAccess(domain, public_url, ngrok_config, install_ngrok)
-    for_waiting = {
-        "--timeout": outcome.timeout,
-        "--force": force or None,
-        "--port": port,
-        "--domain": domain,
-        "--ngrok-config": ngrok_config,
-        "--install-ngrok": install_ngrok or None,
-        "--public-url": public_url,
-    }
-    arguments.refuse_what_has_no_effect(asked, network, output, for_waiting)
-    settings = context.settings(
-        {
-            "source": call_options.source,
-            "voice_profile": spoken.voice,
-            "port": port,
-            "public_url": domain,
-        }
-    )
+    arguments.refuse_what_has_no_effect(asked, network, access, output)
+    flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
+    settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
     asks = any(map(questions.asks, requests))
     if outcome.vca_elsewhere and not asks:
@@ -160,7 +138,9 @@ def call(
             return wiring.reports(
                 context,
                 settings,
-                wiring.listening_plan(context, settings, access, register=True, force=force),
+                wiring.listening_plan(
+                    context, settings, access.public_access(), register=True, force=access.force
+                ),
                 digits=asks and not vca_elsewhere,
                 requests=ends,
                 answered=answered,

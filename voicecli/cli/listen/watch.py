@@ -5,10 +5,10 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from voicecli.cli.context import Context
+from voicecli.cli.listen.options import View
 from voicecli.cli.options.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
-
-
-class View(StrEnum):
-    EVENTS = "events"
-    CALLS = "calls"
 
 
 class Watch:
