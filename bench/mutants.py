@@ -97,15 +97,15 @@ class Tests:
         function of the same file come first.
         """
         name, statement = place.mutant.file, place.statement
+        nearby = self._running(name, self._heads[name])
         if statement.in_function:
             of_place = range(place.node.lineno, (place.node.end_lineno or 0) + 1)
             found = self._running(name, of_place) or self._running(name, _lines(statement.node))
         elif isinstance(statement.node, FUNCTION):
             found = self._running(name, _lines(statement.node))
         else:
-            found = self._mentioning(statement)
-        nearby = self._running(name, self._heads[name])
-        ordered = sorted(found or nearby, key=lambda number: (number not in nearby, self._tests[number]))
+            found = self._mentioning(statement) or nearby
+        ordered = sorted(found, key=lambda number: (number not in nearby, self._tests[number]))
         return [self._tests[number] for number in ordered]
 
     def _running(self, name: str, lines: Iterable[int]) -> set[int]:
