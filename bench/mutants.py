@@ -54,7 +54,7 @@ class Row(TypedDict):
     mutant: str
     status: str
     test: str  # that noticed it, or under way when time was up
-    tests: int  # that were picked
+    tests: int  # that were run
     of: int  # that run its lines
     seconds: float
 
@@ -179,7 +179,9 @@ class Copy:
     def pytest(
         self, *arguments: str, tests: Sequence[Test] = (), limit: float = math.inf
     ) -> tuple[int | None, float]:
-        """Its exit code, or None if tests are still run after ``limit`` seconds; and how long they were."""
+        """Its exit code, and how long the tests took: at most ``limit`` seconds. It is 0, too, if the time
+        was up and no test had failed; None if the last one had taken half of the time and more by then.
+        """
         wanted = self.folder / "tests.json"
         wanted.write_text(json.dumps([test.name for test in tests]))
         self.report_file.write_text("")
@@ -210,7 +212,8 @@ class Copy:
             if loading and time.monotonic() - start < LOADING:
                 begun = time.monotonic()
             elif time.monotonic() - begun > limit:
-                return None, limit
+                hangs = time.time() - self.report_file.stat().st_mtime > limit / 2
+                return (None if hangs else 0), limit
             time.sleep(0.1)
         return code, time.monotonic() - begun
 
@@ -296,31 +299,38 @@ def pick(covering: Sequence[Test], limits: Limits) -> list[Test]:
     return picked
 
 
-def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: Limits) -> tuple[str, str]:
-    """What becomes of a mutant, and by which test."""
-    left, unconfirmed = limits.timeout, 0
+class Verdict(NamedTuple):
+    status: str
+    test: str
+    done: int  # tests
+
+
+def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: Limits) -> Verdict:
+    """What becomes of a mutant."""
+    left, unconfirmed, done = limits.timeout, 0, 0
     parts = [tests[:FIRST], tests[FIRST:]]
-    while parts:
+    while left > 0 and parts:
         if not (part := parts.pop(0)):
             continue
         copy.change(place)
         try:
-            code, seconds = copy.pytest("-n0", "-x", tests=part, limit=max(1, left))
+            code, seconds = copy.pytest("-n0", "-x", tests=part, limit=left)
         finally:
             copy.restore(place, tree)
         left -= seconds
-        if code == 0:
-            continue
+        done += len({note["test"] for note in copy.notes()})
         if code is None:
-            return "timeout", copy.under_way()
+            return Verdict("timeout", copy.under_way(), done)
         failed = [test for test in part if test.name in copy.failed()]
+        if code == 0 and not failed:
+            continue
         if copy.pytest("-n0", "-x", tests=failed or part, limit=limits.timeout)[0] == 0:
-            return "noticed", failed[0].name if failed else f"loading {part[0].file}"
+            return Verdict("noticed", failed[0].name if failed else f"loading {part[0].file}", done)
         unconfirmed += 1
         if unconfirmed == CHANCES or not failed:
-            return "unsure", failed[0].name if failed else ""
+            return Verdict("unsure", failed[0].name if failed else "", done)
         parts.insert(0, part[part.index(failed[0]) + 1 :])
-    return "survived", ""
+    return Verdict("survived", "", done)
 
 
 def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: Limits) -> None:
@@ -336,19 +346,19 @@ def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: 
         place, began = find(mutants[number], among), time.monotonic()
         covering = known.of(place) if place else []
         tests = pick(covering, limits)
-        status, noticed_by = "uncovered" if place else "gone", ""
+        verdict = Verdict("uncovered" if place else "gone", "", 0)
         if place and tests:
             copy = copies.get()
             try:
-                status, noticed_by = judge(copy, tree, place, tests, limits)
+                verdict = judge(copy, tree, place, tests, limits)
             finally:
                 copies.put(copy)
         row = Row(
             number=number,
             mutant=str(place.mutant if place else mutants[number]),
-            status=status,
-            test=noticed_by,
-            tests=len(tests),
+            status=verdict.status,
+            test=verdict.test,
+            tests=verdict.done,
             of=len(covering),
             seconds=round(time.monotonic() - began, 1),
         )
