@@ -294,7 +294,7 @@ class Harness:
             while process.poll() is None:
                 assert time.monotonic() < end, f"{case} hangs: {out.text} {err.text}"
                 open_ones = any(one.status is None for one in sessions())
-                stays = "it stays, to" in err.text or '"record": "summary"' in out.text
+                stays = ": it stays " in err.text or '"record": "summary"' in out.text
                 quiet = (quiet or time.monotonic()) if stays and not open_ones else 0.0
                 if quiet and time.monotonic() - quiet > 2.0:  # of an answer that was lost nothing more comes
                     process.send_signal(signal.SIGINT)

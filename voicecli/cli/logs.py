@@ -12,6 +12,7 @@ import typer
 
 from voicecli import interrupts
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import duration, moment
@@ -25,6 +26,7 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.output import files
+from voicecli.plurals import counted
 from voicecli.spreadsheets import guarded_csv
 from voicecli.voice_api.csv_parts import CsvParts
 from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get_log_export, start_log_export
@@ -103,7 +105,7 @@ def export(
             f"{' and '.join(given)} can't be given together with --job.",
             hint="What a job exports was said when it was started.",
         )
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         job_id = _start(client, since, until, limit) if job is None else _job(job)
         with _resumable(context, job_id, file):
             if job is None:
@@ -121,7 +123,7 @@ def cancel(
 ) -> None:
     """Stop an export that is under way."""
     context = contexts.of(ctx)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         client.send(cancel_log_export(_job(job)))
     context.output.result(
         f"Export {job} is cancelled", {"jobId": job, "cancelled": True}, identifier=job, happened=True
@@ -226,9 +228,8 @@ def _write(
         context.output.note("There were no calls in that time.")
     if target is None:
         return
-    rows = "1 row" if csv_parts.rows == 1 else f"{csv_parts.rows:,} rows"
     context.output.result(
-        f"{target.path} has {rows}",
+        f"{target.path} has {counted(csv_parts.rows, 'row')}",
         {
             "jobId": job_id,
             "status": export.status,
