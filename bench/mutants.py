@@ -392,6 +392,8 @@ def report(rows: dict[int, Row]) -> None:
             print(f"{row['status']:9} {row['mutant']}  ({row['tests']} of {row['of']} tests) {row['test']}")
     share = counts["noticed"] / judged if judged else 0
     print(f"{share:.1%} noticed: {counts['noticed']} of {judged}", dict(counts))
+    partly = sum(row["status"] == "survived" and row["tests"] < row["of"] for row in rows.values())
+    print(f"{partly} that survived were not tried with all tests that run them")
 
 
 def compared(mutant: Mutant, place: Place | None) -> str:
