@@ -15,6 +15,7 @@ from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.errors import ConfigurationError, Refused, Unreachable, VoicecliError
 from voicecli.settings import Settings
 from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.voice_api import callflow
@@ -309,7 +310,7 @@ class Checkup:
         """Where listeners that were killed had pointed webhooks."""
         try:
             with Store(contexts.home(values)) as store:
-                replaced = store.replaced_webhooks(contexts.account(values).identity)
+                replaced = replaced_webhooks(store, contexts.account(values).identity)
         except VoicecliError:
             return set()  # that has a check of its own
         return {url for webhook in replaced for url in webhook.own_urls}

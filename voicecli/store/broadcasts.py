@@ -150,6 +150,15 @@ def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
         change("UPDATE broadcasts SET state = ? WHERE number = ?", (state, broadcast.number))
 
 
+def forget_content(store: Store, broadcast: Broadcast) -> None:
+    """Delete what the broadcast says: when this returns nobody can read it on the disk, but where others
+    held the store up; then it is overwritten by what comes next. Raises StoreFailed."""
+    store.overwrite()
+    with store.change() as change:
+        change("UPDATE broadcasts SET sealed = x'' WHERE number = ?", (broadcast.number,))
+    store.empty_log()
+
+
 def delete(store: Store, broadcast: Broadcast) -> None:
     """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
     deleted = STEP
