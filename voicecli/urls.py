@@ -20,6 +20,11 @@ def is_loopback(host: str) -> bool:
     return host == "localhost"
 
 
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine, by one of its usual names."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
 def host_of(url: str) -> str:
     """The host of a URL, or of a domain without https://, in lower case; nothing where there is none."""
     with suppress(ValueError):
@@ -30,15 +35,13 @@ def host_of(url: str) -> str:
 def may_get_token(url: str, public_url: str | None) -> bool:
     """Whether the token that webhooks carry may go along to this URL unasked: to this machine, or encrypted
     to the host of the listener's own public URL."""
-    target = urlsplit(url)
     same = public_url is not None and host_of(url) == host_of(public_url) != ""
-    return target.hostname in LOOPBACK or (same and target.scheme == "https")
+    return is_local(url) or (same and urlsplit(url).scheme == "https")
 
 
 def is_in_the_clear(url: str) -> bool:
     """Whether others on the way could read what is sent there."""
-    target = urlsplit(url)
-    return target.scheme != "https" and target.hostname not in LOOPBACK
+    return urlsplit(url).scheme != "https" and not is_local(url)
 
 
 def is_from_web_page(headers: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ import typer
 
 from voicecli import json_values
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import one_of
@@ -79,7 +80,7 @@ def api(
         context.show(context.settings({}), operation)
         return
     settings = context.settings({})
-    with contexts.subaccount_client(context, settings) as client:
+    with wiring.subaccount_client(context, settings) as client:
         if request is None:
             answer = client.send(operation)
         else:
@@ -117,8 +118,8 @@ def _place(
     context.ledger = Ledger()
     placing = Placing(
         client,
-        contexts.account(settings),
-        contexts.home(settings),
+        wiring.account(settings),
+        wiring.home(settings),
         Guard(call_unsubscribed=call_unsubscribed),
         ledger=context.ledger,
         warn=context.output.warning,

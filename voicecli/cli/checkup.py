@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli import json_values, settings
-from voicecli.cli import context as contexts
-from voicecli.cli import way_in
+from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.errors import ConfigurationError, Refused, Unreachable, VoicecliError
+from voicecli.listener.public_access import PublicAccess
 from voicecli.settings import Settings
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
@@ -66,7 +66,7 @@ class Checkup:
     """The checks, in the order in which one builds on the other; ``findings`` has what
     they found, and ``tell`` gets each as it is found."""
 
-    def __init__(self, context: Context, way: way_in.WayIn, *, tell: Callable[[Finding], None]) -> None:
+    def __init__(self, context: Context, way: PublicAccess, *, tell: Callable[[Finding], None]) -> None:
         self.findings: list[Finding] = []
         self._context = context
         self._way = way
@@ -112,7 +112,7 @@ class Checkup:
 
     def _account(self, values: Settings) -> Mapping[str, Webhook] | None:
         """The checks at 8x8; the webhooks that are set there, or None where that can't be known."""
-        with contexts.subaccount_client(self._context, values) as client:
+        with wiring.subaccount_client(self._context, values) as client:
             webhooks = self._reachable(values, client)
             if webhooks is None:
                 done = {finding.check for finding in self.findings}
@@ -202,7 +202,7 @@ class Checkup:
     async def _check_way_in(self, values: Settings, webhooks: Mapping[str, Webhook] | None) -> None:
         """Where a listener runs, that is the way in; else one is opened for a moment."""
         try:
-            plan = way_in.listening_plan(self._context, values, self._way, register=True)
+            plan = wiring.listening_plan(self._context, values, self._way, register=True)
         except VoicecliError as error:
             self._failed("public URL", error)
             return
@@ -243,7 +243,7 @@ class Checkup:
         """The listener that runs here and gets what 8x8 reports. Raises what is wrong with one."""
         from voicecli.listener.running import find_listener
 
-        registration = contexts.registration(self._context, values, tell=self._context.output.note)
+        registration = wiring.registration(self._context, values, tell=self._context.output.note)
         search = partial(find_listener, plan.home, registration.set_now, (NEEDED,))
         return search(account=registration.account, port=plan.port)
 
@@ -257,7 +257,7 @@ class Checkup:
         if webhooks is None:
             return
         try:
-            registration = contexts.registration(self._context, values, tell=self._context.output.note)
+            registration = wiring.registration(self._context, values, tell=self._context.output.note)
             left = set() if here else self._left_behind(values)
             if not here:
                 registration.see_that_nobody_has_them()
@@ -309,8 +309,8 @@ class Checkup:
     def _left_behind(self, values: Settings) -> set[str]:
         """Where listeners that were killed had pointed webhooks."""
         try:
-            with Store(contexts.home(values)) as store:
-                replaced = replaced_webhooks(store, contexts.account(values).identity)
+            with Store(wiring.home(values)) as store:
+                replaced = replaced_webhooks(store, wiring.account(values).identity)
         except VoicecliError:
             return set()  # that has a check of its own
         return {url for webhook in replaced for url in webhook.own_urls}
@@ -376,7 +376,7 @@ class Checkup:
 
     def _store(self, values: Settings) -> None:
         try:
-            with Store(contexts.home(values)) as store:
+            with Store(wiring.home(values)) as store:
                 if trouble := store.trouble():
                     hint = "Move the file away, and a new one is made. First try: voicecli webhooks restore"
                     raise ConfigurationError(f"The store {store.path} is damaged: {trouble}.", hint=hint)

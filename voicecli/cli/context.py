@@ -1,9 +1,9 @@
-"""What a command needs from the world, each made when it is first asked for."""
+"""What a command may touch of the world: streams, output, settings, and the client that places calls."""
 
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
@@ -15,15 +15,8 @@ from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
-    from voicecli.account import Account
     from voicecli.calling.placing import Ledger
-    from voicecli.listener.registration import Registration
-    from voicecli.listener.reports import Reports
-    from voicecli.listener.routes import Replier
-    from voicecli.listener.service import Plan
-    from voicecli.listener.staying import EndRequests
     from voicecli.settings import Settings
-    from voicecli.store.sqlite import Store
     from voicecli.voice_api.callflow import CallRequest
     from voicecli.voice_api.client import Client
     from voicecli.voice_api.operations.calls import Session
@@ -31,7 +24,6 @@ if TYPE_CHECKING:
     from voicecli.voice_api.wire import Operation
 
 T = TypeVar("T")
-REGISTRATION_TIMEOUT = 10.0  # seconds for one request
 OLDER_LISTENER = (
     "The voicecli listen that runs with this store is of an older version, which can't open it any more: it "
     "may hang up calls that were not placed from here. Stop it, and start it again."
@@ -106,6 +98,7 @@ class Context:
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""
         from voicecli import settings
+        from voicecli.store.home import folder
 
         loaded = settings.load(flags)
         for secret in loaded.secrets():
@@ -115,7 +108,7 @@ class Context:
                 self.hinted.add(warning)
                 self.output.warning(warning)
         self._other_end = loaded.other_end
-        self._warn_of_older_listener(home(loaded))
+        self._warn_of_older_listener(folder(loaded.get("home")))
         return loaded
 
     def _warn_of_older_listener(self, home: Path) -> None:
@@ -219,98 +212,3 @@ def of(ctx: typer.Context) -> Context:
     if not isinstance(context, Context):
         raise TypeError("a command was run without its context")
     return context
-
-
-def account(settings: "Settings") -> "Account":
-    """Whose calls these are. Raises InvalidInput or ConfigurationError."""
-    from voicecli.account import Account
-
-    return Account(**settings.require(*CONNECTION))
-
-
-def home(settings: "Settings") -> Path:
-    """Where the store is."""
-    from voicecli.store.home import folder
-
-    return folder(settings.get("home"))
-
-
-def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
-    """For the commands that look after a subaccount, and not place calls."""
-    settings = context.settings({}) if settings is None else settings
-    return context.client(settings, request_timeout=REGISTRATION_TIMEOUT, retries=1)
-
-
-def store(context: Context) -> "Store":
-    """The store, for the commands that need nothing else. Raises ConfigurationError."""
-    from voicecli.store.sqlite import Store
-
-    return Store(home(context.settings({})))
-
-
-def registration(context: Context, settings: "Settings", *, tell: Callable[[str], None]) -> "Registration":
-    """The subaccount's webhooks, to be taken and put back."""
-    from voicecli.listener.registration import Registration
-
-    client = context.client(
-        settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
-    )
-    return Registration(client, home(settings), account(settings).identity, tell=tell)
-
-
-def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
-    """Who answered VCAs before they came here."""
-    from voicecli.listener.repliers import FormerReceiver
-
-    try:
-        own = account(settings).identity
-    except VoicecliError:  # without settings for it nothing was registered
-        own = None
-    return FormerReceiver(plan.home, own, timeout=plan.forward_timeout)
-
-
-def call_replier(
-    plan: "Plan", other: "Replier", answered: "Mapping[str, CallRequest] | None" = None
-) -> "Replier":
-    """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
-    from voicecli.calling.replier import CallReplier
-
-    return CallReplier(plan.home, other, requests={} if answered is None else answered)
-
-
-def reports(
-    context: Context,
-    settings: "Settings",
-    plan: "Plan",
-    *,
-    digits: bool,
-    requests: "EndRequests",
-    answered: "Mapping[str, CallRequest] | None" = None,
-    tell_anyway: bool = False,
-) -> "Reports":
-    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
-    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``answered``
-    the calls of this process whose VCAs it answers, by clientRequestId."""
-    from voicecli.listener.reports import Reports
-    from voicecli.listener.staying import Stay
-
-    output = context.output
-    vca = ("VCA",) if digits else ()
-    needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
-    replier = call_replier(plan, former_receiver(settings, plan), answered)
-    return Reports(
-        replace(plan, replier=replier),
-        registration(context, settings, tell=output.warning),
-        needed,
-        wanted=wanted,
-        tell=output.note,
-        warn=output.warning,
-        failed=output.error,
-        stay=Stay(
-            plan.home,
-            account(settings).identity,
-            # Programs want to know, too, why a command goes on whose result is out.
-            lambda words, _: (output.warning if context.format == "json" else output.note)(words),
-            requests=requests,
-        ),
-    )

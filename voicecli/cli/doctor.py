@@ -3,11 +3,12 @@
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, way_in
+from voicecli.cli import interrupts
 from voicecli.cli.checkup import Checkup, Finding, State
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl
+from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, Record
 
 EXAMPLES = """Examples:
@@ -34,7 +35,7 @@ def doctor(
     for a moment, as voicecli listen does. Exit code 0 means that a call with --wait would work.
     """
     context = contexts.of(ctx)
-    way = way_in.WayIn(domain, public_url, ngrok_config)
+    way = PublicAccess(domain, public_url, ngrok_config)
 
     def show(finding: Finding) -> None:
         cells = (finding.check, finding.state, f"{finding.words} {finding.advice}".strip())

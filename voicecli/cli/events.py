@@ -8,6 +8,7 @@ import typer
 
 from voicecli import interrupts
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.filters import Filters
@@ -54,7 +55,7 @@ def events(
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
     start = microseconds(since)
     most = LAST if follow and limit is None and since is None else values.most(limit, since)
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         newest = stored_events.last_event(store)
         kept, are_more = _kept(store, chosen, start, most, newest)
         coming = _coming(context.output, store, chosen, newest) if follow else ()

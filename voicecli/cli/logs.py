@@ -12,6 +12,7 @@ import typer
 
 from voicecli import interrupts
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import duration, moment
@@ -103,7 +104,7 @@ def export(
             f"{' and '.join(given)} can't be given together with --job.",
             hint="What a job exports was said when it was started.",
         )
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         job_id = _start(client, since, until, limit) if job is None else _job(job)
         with _resumable(context, job_id, file):
             if job is None:
@@ -121,7 +122,7 @@ def cancel(
 ) -> None:
     """Stop an export that is under way."""
     context = contexts.of(ctx)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         client.send(cancel_log_export(_job(job)))
     context.output.result(
         f"Export {job} is cancelled", {"jobId": job, "cancelled": True}, identifier=job, happened=True

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import answers
+from voicecli.cli import answers, wiring
 from voicecli.cli import context as contexts
 from voicecli.cli.options import common, values
 from voicecli.errors import Refused
@@ -32,7 +32,7 @@ def list_(
     if ctx.invoked_subcommand is not None:
         return
     context = contexts.of(ctx)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         found = client.send(list_numbers())
     if not found:
         context.output.note("The subaccount has no numbers.")
@@ -78,7 +78,7 @@ def check(
     """
     context = contexts.of(ctx)
     wanted = values.number("NUMBER", number)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         found = answers.ask(client, check_number(wanted))
     if found is None:
         raise Refused(

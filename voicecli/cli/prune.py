@@ -8,6 +8,7 @@ import typer
 from voicecli import interrupts
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
@@ -35,7 +36,7 @@ def prune(
     context = contexts.of(ctx)
     before = microseconds(datetime.now(UTC) - older_than)
     events = calls = 0
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         broadcasts = broadcast_retention.forget_old(store, before, dry_run=dry_run)
         if dry_run:
             events, calls = retention.older(store, before)

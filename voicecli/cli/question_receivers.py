@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError
 from voicecli.settings import Settings
@@ -19,7 +19,7 @@ def application_answers(
     command that ``waits`` can become the listener."""
     from voicecli.listener.receiving import ReceiverKind, look_up_receiver
 
-    receiver = look_up_receiver(client, contexts.home(settings))
+    receiver = look_up_receiver(client, wiring.home(settings))
     if receiver.kind is ReceiverKind.APPLICATION:
         if continues:
             raise ConfigurationError(

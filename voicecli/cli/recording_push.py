@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import answers
+from voicecli.cli import answers, wiring
 from voicecli.cli import context as contexts
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
@@ -39,7 +39,7 @@ def show(
 ) -> None:
     """Show where recordings go; the password is never told."""
     context = contexts.of(ctx)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         config = answers.ask(client, get_recording_push_config())
     if config is None:
         context.output.result("Recordings are not sent anywhere", {"configured": False})
@@ -85,7 +85,7 @@ def set_(
     operation = set_recording_push_config(
         protocol=kind, host=host, port=port, username=username, password=password, path=path
     )
-    with contexts.subaccount_client(context, settings) as client:
+    with wiring.subaccount_client(context, settings) as client:
         client.send(operation)
     data = {"protocol": kind, "host": host, "port": port, "username": username, "path": path}
     context.output.result(
@@ -101,7 +101,7 @@ def delete(
 ) -> None:
     """Stop sending recordings."""
     context = contexts.of(ctx)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         deleted = answers.ask(client, delete_recording_push_config())
     if deleted is None:
         context.output.result("Recordings were not sent anywhere", {"deleted": False})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from voicecli import json_values
-from voicecli.cli import answers
+from voicecli.cli import answers, wiring
 from voicecli.cli import context as contexts
 from voicecli.cli.options import common
 from voicecli.errors import InvalidInput, Refused
@@ -40,7 +40,7 @@ def recordings(
             "SESSION must be a session id, such as 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11.",
             hint="It is what voicecli call prints.",
         )
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         found = answers.ask(client, list_recordings(session))
     if found is None:
         raise Refused(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
-from voicecli.cli import receivers
+from voicecli.cli import receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.receivers import RequestTimeout, SendToken
@@ -81,7 +81,7 @@ def replay(
     url = web_url(to, "--to")
     context = contexts.of(ctx)
     settings = context.settings({})
-    with Store(contexts.home(settings)) as store:
+    with Store(wiring.home(settings)) as store:
         events = (
             _numbered(store, numbers or ())
             if session is None

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.values import one_of
 from voicecli.clock import microseconds
@@ -56,7 +57,7 @@ def sessions(
     number = None if to is None else values.number("--to", to)
     if id_ is not None and (since, status, to, limit) != (None,) * 4:
         raise InvalidInput("With ID there is nothing to choose: leave the other options out.")
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         if id_ is not None:
             row = SessionRow(stored_sessions.session(store, id_), mask_numbers)
             context.output.figure(timeline(row), row.whole(), identifier=row.identifier)

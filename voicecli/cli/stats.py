@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.values import moment
 from voicecli.clock import iso, microseconds
@@ -34,7 +35,7 @@ def stats(
     """
     context = contexts.of(ctx)
     start = microseconds(since or datetime.now(UTC) - DEFAULT)
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         found = stored_sessions.statistics(store, start)
     data: Mapping[str, object] = {"since": iso(start), **found.data()}
     if found.ended or found.open or found.in_doubt:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import answers
+from voicecli.cli import answers, wiring
 from voicecli.cli import context as contexts
 from voicecli.cli.options import common
 from voicecli.cli.options.values import one_of
@@ -35,7 +35,7 @@ def voices(
     context = contexts.of(ctx)
     wanted_gender = "" if gender is None else one_of(gender, GENDERS, "gender")
     wanted_locale = "" if locale is None else _plain(locale)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         profiles = client.send(list_speech_profiles())
     found = [
         profile

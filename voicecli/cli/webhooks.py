@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import webhook_types
@@ -36,7 +37,7 @@ def list_(
 ) -> None:
     """List the subaccount's webhooks."""
     context = contexts.of(ctx)
-    with contexts.subaccount_client(context) as client:
+    with wiring.subaccount_client(context) as client:
         found = {webhook.type: webhook for webhook in client.send(list_webhooks())}
     kinds = (*WEBHOOK_TYPES, *sorted(found.keys() - {*WEBHOOK_TYPES}))
     context.output.table(_row(kind, found.get(kind)) for kind in kinds)
@@ -82,11 +83,11 @@ def set_(
             "Without a token anybody could send events there.",
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
         )
-    with contexts.subaccount_client(context, settings) as client:
+    with wiring.subaccount_client(context, settings) as client:
         try:
             client.send(set_webhook(kind, url, authorization=token))
         except Refused as refusal:
-            registration = contexts.registration(context, settings, tell=context.output.warning)
+            registration = wiring.registration(context, settings, tell=context.output.warning)
             registration.replace(kind, url, token=token, refusal=refusal)
         from voicecli.listener.registration import IGNORED, ignored
 
@@ -115,7 +116,7 @@ def delete(
     settings = context.settings({})
     from voicecli.listener.registration import Deletion
 
-    deletion = contexts.registration(context, settings, tell=context.output.warning).delete(kind)
+    deletion = wiring.registration(context, settings, tell=context.output.warning).delete(kind)
     if deletion is Deletion.NOT_SET:
         context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
         return
@@ -136,7 +137,7 @@ def restore(
     """Put back what a listener that was killed has replaced."""
     context = contexts.of(ctx)
     settings = context.settings({})
-    registration = contexts.registration(context, settings, tell=context.output.note)
+    registration = wiring.registration(context, settings, tell=context.output.note)
     with closing(registration):
         done = registration.put_back()
     words = f"Put back: {', '.join(done)}" if done else "There is nothing to put back"
@@ -146,6 +147,6 @@ def restore(
 def _forget(context: Context, settings: Settings, kind: str) -> None:
     """What a listener that was killed has replaced is not to be put back over what is wanted now."""
     try:
-        contexts.registration(context, settings, tell=context.output.warning).forget(kind)
+        wiring.registration(context, settings, tell=context.output.warning).forget(kind)
     except VoicecliError as error:
         context.output.warning(f"a listener may still put back what was there before. {error.message}")

@@ -18,15 +18,14 @@ from voicecli.broadcast.options import Asked, Said
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
 from voicecli.calling.message import refuse_beside
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts
+from voicecli.cli import interrupts, wiring
 from voicecli.cli.broadcast.preview import agreed, dry_run, show_problems
 from voicecli.cli.broadcast.view import View
 from voicecli.cli.call.arguments import json_document
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, fail
-from voicecli.cli.way_in import WayIn, listening_plan
 from voicecli.errors import ConfigurationError, InvalidInput, OutputFailed, StoreFailed, VoicecliError, quoted
+from voicecli.listener.public_access import PublicAccess
 from voicecli.listener.staying import EndRequests
 from voicecli.settings import Settings
 from voicecli.store import broadcasts as journals
@@ -47,7 +46,7 @@ PACE = "pace"  # the file that all broadcasts of this machine share
 class Reception(NamedTuple):
     """How reports of the outcomes get in, where they are waited for."""
 
-    way: WayIn
+    way: PublicAccess
     port: str | None
     force: bool
 
@@ -57,7 +56,7 @@ class Reception(NamedTuple):
         known = {name: value for name, value in kept.items() if name in _KEPT_OF_THE_WAY}
         if known.get("ngrok_config") is not None:
             known["ngrok_config"] = Path(str(known["ngrok_config"]))
-        return cls(WayIn(**known), kept.get("port"), bool(kept.get("force")))  # type: ignore[arg-type]
+        return cls(PublicAccess(**known), kept.get("port"), bool(kept.get("force")))  # type: ignore[arg-type]
 
     def options(self) -> dict[str, object]:
         """For the journal: another process goes on with it in the same way."""
@@ -122,9 +121,9 @@ def send(
         refuse_beside("--vca-elsewhere", {"--confirm": asked.confirm, "--digits": asked.digits})
         if not plan.asks:
             raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
-    with Store(contexts.home(settings)) as store:
+    with Store(wiring.home(settings)) as store:
         mark = keys.fingerprint(store, content)
-        of = _List(account=contexts.account(settings).identity, fingerprint=mark, shard=wishes.shard)
+        of = _List(account=wiring.account(settings).identity, fingerprint=mark, shard=wishes.shard)
         if not wishes.again:
             journals.refuse_repetition(store, **of)
         checked = _checked(store, plan, asked, wishes, do_not_call)
@@ -210,9 +209,9 @@ def resume(
     ``retry`` are called once more."""
     settings = context.settings(reception.flags())
     settings.require(*CONNECTION)
-    with Store(contexts.home(settings)) as store:
+    with Store(wiring.home(settings)) as store:
         broadcast = journals.find(store, beginning)
-        if broadcast.account != contexts.account(settings).identity:
+        if broadcast.account != wiring.account(settings).identity:
             raise ConfigurationError(
                 f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.service}.",
                 hint="Go on with the settings that it was begun with.",
@@ -226,7 +225,7 @@ def resume(
             journal.becomes(State.OPEN)  # from here on it can be stopped
             journal.leave_nothing_sending()
             asked = Asked.from_options({**broadcast.options, **changes})
-            if reception == Reception(WayIn(), None, force=False):
+            if reception == Reception(PublicAccess(), None, force=False):
                 reception = Reception.from_options(broadcast.options)
                 settings = context.settings(reception.flags())
             try:
@@ -300,12 +299,12 @@ def _carry_out(
     do_not_call: frozenset[str],
 ) -> ExitCode:
     """Call those who are left, show it, and tell how it ended."""
-    home = contexts.home(settings)
+    home = wiring.home(settings)
     elsewhere = asked.vca_elsewhere
     if plan.asks and not asked.captures and not elsewhere:
         from voicecli.cli.question_receivers import application_answers
 
-        with contexts.subaccount_client(context, settings) as asking:
+        with wiring.subaccount_client(context, settings) as asking:
             elsewhere = application_answers(
                 context, settings, asking, continues=plan.continues, waits=asked.waits
             )
@@ -358,8 +357,8 @@ def _carry_out(
         async with AsyncExitStack() as stack:
             if asked.waits:
                 way, force = reception.way, reception.force
-                listening = listening_plan(context, settings, way, register=True, force=force)
-                reports = contexts.reports(
+                listening = wiring.listening_plan(context, settings, way, register=True, force=force)
+                reports = wiring.reports(
                     context, settings, listening, digits=plan.asks and not elsewhere, requests=requests
                 )
                 await stack.enter_async_context(reports)

@@ -10,7 +10,6 @@ from typer.core import TyperGroup
 
 from voicecli.broadcast.options import Asked, Said
 from voicecli.cli import context as contexts
-from voicecli.cli import way_in
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.call import Source, ValidFor
@@ -20,6 +19,7 @@ from voicecli.cli.options.outcome import OUTCOME, HashEnds, Thanks, Timeout, Vca
 from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
 from voicecli.cli.options.values import duration, one_of
 from voicecli.errors import InvalidInput, quoted
+from voicecli.listener.public_access import PublicAccess
 from voicecli.voice_api import codes, wire
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def send(
         Said(message, play, thanks),
         asked,
         begin.Wishes(shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes),
-        begin.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.Reception(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
         source=source,
         message_file=file,
         callflow_file=callflow_file,
@@ -356,7 +356,7 @@ def resume(
     return begin.resume(
         contexts.of(ctx),
         broadcast_id,
-        begin.Reception(way_in.WayIn(domain, public_url, ngrok_config, install_ngrok), port, force),
+        begin.Reception(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
         people=people,
         retry=[state for state, wanted in states if wanted],
         changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},

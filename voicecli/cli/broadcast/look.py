@@ -8,7 +8,7 @@ from voicecli import phone
 from voicecli.broadcast import retention as broadcast_retention
 from voicecli.broadcast.options import Asked
 from voicecli.broadcast.progress import Progress
-from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.broadcast.view import commands, in_lines
 from voicecli.cli.context import Context
 from voicecli.clock import iso
@@ -37,14 +37,14 @@ _COLUMNS = (
 
 
 def list_all(context: Context) -> None:
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         shown = context.output.table(_row(store, broadcast) for broadcast in journals.newest_first(store))
     if not shown:
         context.output.note("There is no broadcast yet. voicecli broadcast --help says how to send one.")
 
 
 def show(context: Context, beginning: str) -> None:
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         broadcast = journals.find(store, beginning)
         settle_if_idle(store, broadcast)
         how, figures = state(store, broadcast), tally(store, broadcast)
@@ -67,7 +67,7 @@ def show(context: Context, beginning: str) -> None:
 
 
 def stop(context: Context, beginning: str) -> None:
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         broadcast = journals.find(store, beginning)
         running = journals.is_running(store, broadcast)
         if broadcast.state is not State.DONE:
@@ -85,7 +85,7 @@ def stop(context: Context, beginning: str) -> None:
 def allow(context: Context, numbers: Sequence[str]) -> None:
     """Raises InvalidInput, before any of them is allowed."""
     destinations = [phone.e164(number, any_number=True) for number in numbers]
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         for destination in destinations:
             there = unsubscribed.allow(store, destination)
             words = f"{destination} can be called again" if there else f"{destination} had not unsubscribed"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
-from voicecli.cli import context as contexts
+from voicecli.cli import wiring
 from voicecli.cli.broadcast.look import settle_if_idle
 from voicecli.cli.broadcast.view import row_data
 from voicecli.cli.context import Context
@@ -55,7 +55,7 @@ def results(
     and where a row is in several."""
     wanted = _states(status)
     target = None if file in (None, "-") else files.target(file or "")
-    with contexts.store(context) as store:
+    with wiring.store(context) as store:
         parts = [_Part.of(context, store, source, people) for source in sources]
         rows = (
             cells for cells in _merged(parts) if not wanted or wanted & {cells["status"], cells["outcome"]}

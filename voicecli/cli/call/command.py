@@ -10,7 +10,7 @@ import typer
 from voicecli.calling import questions
 from voicecli.calling.message import Script, refuse_beside
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, way_in
+from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import CallOptions
 from voicecli.cli.context import Context
@@ -40,6 +40,7 @@ from voicecli.errors import (
     Unsubscribed,
     VoicecliError,
 )
+from voicecli.listener.public_access import PublicAccess
 from voicecli.settings import Settings
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
@@ -200,7 +201,7 @@ def call(
         script=script,
     )
     waits = wait or script.captures
-    way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok)
+    way = PublicAccess(domain, public_url, ngrok_config, install_ngrok)
     if not math.isfinite(request_timeout):
         raise InvalidInput("--request-timeout must be a number of seconds.")
     if dry_run and quiet:
@@ -257,7 +258,7 @@ def call(
         placing, ends = caller.placing(guard), EndRequests()
         joint = until_confirmed or len(requests) == 1
         try:
-            plan = way_in.listening_plan(context, settings, way, register=True, force=force)
+            plan = wiring.listening_plan(context, settings, way, register=True, force=force)
             placing.begin_run(requests, joint=joint)
             return _place_and_wait(
                 caller,
@@ -303,8 +304,8 @@ class Caller(NamedTuple):
             context.ledger = Ledger()
         return Placing(
             self.client,
-            contexts.account(self.settings),
-            contexts.home(self.settings),
+            wiring.account(self.settings),
+            wiring.home(self.settings),
             guard,
             ledger=context.ledger,
             warn=context.output.warning,
@@ -387,7 +388,7 @@ def _place_and_wait(
 
     context, script = caller.context, caller.script
     answered = {request.client_request_id: request for request in requests}
-    reports = contexts.reports(
+    reports = wiring.reports(
         context,
         caller.settings,
         plan,

@@ -13,12 +13,11 @@ import typer
 
 from voicecli import urls
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, receivers, way_in
+from voicecli.cli import interrupts, receivers, wiring
 from voicecli.cli.context import Context
 from voicecli.cli.listen.watch import View, Watch
 from voicecli.cli.options import common, filters
 from voicecli.cli.options.public_access import (
-    LOCALHOST,
     PANEL,
     Domain,
     Force,
@@ -29,6 +28,7 @@ from voicecli.cli.options.public_access import (
 )
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
+from voicecli.listener.public_access import LOCALHOST, PublicAccess
 from voicecli.settings import Settings
 from voicecli.urls import web_url
 
@@ -157,18 +157,18 @@ def listen(
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     chosen = filters.chosen(only, session, to, status)
     from voicecli.broadcast import retention
-    from voicecli.cli.context import home
     from voicecli.listener.service import Service
     from voicecli.listener.staying import EndRequests, Stay
 
-    way = way_in.WayIn(domain, public_url, ngrok_config, install_ngrok, no_tunnel, host)
+    access = PublicAccess(domain, public_url, ngrok_config, install_ngrok, no_tunnel, host)
+    plan = wiring.listening_plan(context, settings, access, register=register, force=force, no_auth=no_auth)
     plan = replace(
-        way_in.listening_plan(context, settings, way, register=register, force=force, no_auth=no_auth),
+        plan,
         only_8x8=allow_8x8_only,
         forward_to=None if forward_to is None else web_url(forward_to, "--forward-to"),
         forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=webhook_types(events) if register else (),
-        forget=None if keep is None else partial(retention.forget, home(settings), keep),
+        forget=None if keep is None else partial(retention.forget, plan.home, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=send_token))
     plan = replace(plan, replier=_replier(context, settings, plan, reply))
@@ -224,7 +224,7 @@ def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) ->
     other: Replier
     match wanted:
         case "continue":
-            other = contexts.former_receiver(settings, plan)
+            other = wiring.former_receiver(settings, plan)
         case "hangup" | "none":
             other = repliers.always(HANG_UP if wanted == "hangup" else NOTHING)
         case path:
@@ -236,7 +236,7 @@ def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) ->
         other = repliers.Application(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
-    return contexts.call_replier(plan, other)
+    return wiring.call_replier(plan, other)
 
 
 def _registration(
@@ -244,7 +244,7 @@ def _registration(
 ) -> "Registration | None":
     """None where settings for it are missing and nobody asked for it: then an earlier run had none either."""
     try:
-        return contexts.registration(context, settings, tell=watch.tell)
+        return wiring.registration(context, settings, tell=watch.tell)
     except VoicecliError:
         if required:
             raise
@@ -254,7 +254,7 @@ def _registration(
 def _account_id(settings: Settings) -> "AccountId | None":
     """Whose calls come here; None where the settings do not say."""
     try:
-        return contexts.account(settings).identity
+        return wiring.account(settings).identity
     except VoicecliError:
         return None
 
@@ -271,11 +271,11 @@ def _call_placer(settings: Settings, watch: Watch) -> "CallPlacer":
     def placing(guard: Guard) -> Iterator[Placing]:
         from voicecli.voice_api.client import Client
 
-        account = contexts.account(settings)
+        account = wiring.account(settings)
         with Client(
             api_key=account.api_key, subaccount_id=account.subaccount_id, base_url=account.base_url
         ) as client:
-            yield Placing(client, account, contexts.home(settings), guard, ledger=Ledger(), warn=warn)
+            yield Placing(client, account, wiring.home(settings), guard, ledger=Ledger(), warn=warn)
 
     return CallPlacer(
         placing,

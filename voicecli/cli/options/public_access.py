@@ -8,9 +8,6 @@ import typer
 PANEL = {"rich_help_panel": "The way in"}
 
 
-LOCALHOST = "127.0.0.1"
-
-
 Port = Annotated[
     str | None,
     typer.Option(metavar="PORT", help="Where to listen on this machine; else PORT, else 5678.", **PANEL),

@@ -1,0 +1,152 @@
+"""From settings to values: what a command hands to the rooms below, which know no settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voicecli.cli.context import CONNECTION, Context
+from voicecli.errors import VoicecliError
+
+if TYPE_CHECKING:
+    from voicecli.account import Account
+    from voicecli.listener.public_access import PublicAccess
+    from voicecli.listener.registration import Registration
+    from voicecli.listener.reports import Reports
+    from voicecli.listener.routes import Replier
+    from voicecli.listener.service import Plan
+    from voicecli.listener.staying import EndRequests
+    from voicecli.settings import Settings
+    from voicecli.store.sqlite import Store
+    from voicecli.voice_api.callflow import CallRequest
+    from voicecli.voice_api.client import Client
+
+REGISTRATION_TIMEOUT = 10.0  # seconds for one request
+
+
+def account(settings: "Settings") -> "Account":
+    """Whose calls these are. Raises InvalidInput or ConfigurationError."""
+    from voicecli.account import Account
+
+    return Account(**settings.require(*CONNECTION))
+
+
+def home(settings: "Settings") -> Path:
+    """Where the store is."""
+    from voicecli.store.home import folder
+
+    return folder(settings.get("home"))
+
+
+def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
+    """For the commands that look after a subaccount, and not place calls."""
+    settings = context.settings({}) if settings is None else settings
+    return context.client(settings, request_timeout=REGISTRATION_TIMEOUT, retries=1)
+
+
+def store(context: Context) -> "Store":
+    """The store, for the commands that need nothing else. Raises ConfigurationError."""
+    from voicecli.store.sqlite import Store
+
+    return Store(home(context.settings({})))
+
+
+def registration(context: Context, settings: "Settings", *, tell: Callable[[str], None]) -> "Registration":
+    """The subaccount's webhooks, to be taken and put back."""
+    from voicecli.listener.registration import Registration
+
+    client = context.client(
+        settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
+    )
+    return Registration(client, home(settings), account(settings).identity, tell=tell)
+
+
+def listening_plan(
+    context: Context,
+    settings: "Settings",
+    access: "PublicAccess",
+    *,
+    register: bool,
+    force: bool = False,
+    no_auth: bool = False,
+) -> "Plan":
+    """A plan for a listener that 8x8 reaches in this way, whose token no output shows. Raises InvalidInput,
+    and ConfigurationError for what is missing."""
+    from voicecli.listener import public_access
+
+    token = None
+    if not no_auth:
+        token = settings.for_8x8("webhook_token") if register else settings.get("webhook_token")
+    plan = public_access.listening_plan(
+        access,
+        home=home(settings),
+        port=int(settings.require("port")["port"]),
+        base_url=settings.get("base_url") if register else None,
+        domain=settings.get("public_url"),
+        token=token,
+        ngrok_token=settings.get("ngrok_token") if access.opens_tunnel else None,
+        register=register,
+        force=force,
+        no_auth=no_auth,
+    )
+    if plan.token is not None:
+        context.output.hide(plan.token)
+    return plan
+
+
+def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
+    """Who answered VCAs before they came here."""
+    from voicecli.listener.repliers import FormerReceiver
+
+    try:
+        own = account(settings).identity
+    except VoicecliError:  # without settings for it nothing was registered
+        own = None
+    return FormerReceiver(plan.home, own, timeout=plan.forward_timeout)
+
+
+def call_replier(
+    plan: "Plan", other: "Replier", answered: "Mapping[str, CallRequest] | None" = None
+) -> "Replier":
+    """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
+    from voicecli.calling.replier import CallReplier
+
+    return CallReplier(plan.home, other, requests={} if answered is None else answered)
+
+
+def reports(
+    context: Context,
+    settings: "Settings",
+    plan: "Plan",
+    *,
+    digits: bool,
+    requests: "EndRequests",
+    answered: "Mapping[str, CallRequest] | None" = None,
+    tell_anyway: bool = False,
+) -> "Reports":
+    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
+    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``answered``
+    the calls of this process whose VCAs it answers, by clientRequestId."""
+    from voicecli.listener.reports import Reports
+    from voicecli.listener.staying import Stay
+
+    output = context.output
+    vca = ("VCA",) if digits else ()
+    needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
+    replier = call_replier(plan, former_receiver(settings, plan), answered)
+    return Reports(
+        replace(plan, replier=replier),
+        registration(context, settings, tell=output.warning),
+        needed,
+        wanted=wanted,
+        tell=output.note,
+        warn=output.warning,
+        failed=output.error,
+        stay=Stay(
+            plan.home,
+            account(settings).identity,
+            # Programs want to know, too, why a command goes on whose result is out.
+            lambda words, _: (output.warning if context.format == "json" else output.note)(words),
+            requests=requests,
+        ),
+    )

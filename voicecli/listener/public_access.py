@@ -1,0 +1,104 @@
+"""How 8x8 reaches a listener: through a public URL of the user's own, a tunnel, or not at all."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from voicecli import urls
+from voicecli.errors import ConfigurationError, InvalidInput
+
+if TYPE_CHECKING:
+    from voicecli.listener.service import Plan
+    from voicecli.tunnel.configuration import Tunnel
+
+LOCALHOST = "127.0.0.1"
+
+
+class PublicAccess(NamedTuple):
+    """What was asked for: ``public_url``, which leads here already; ``no_tunnel``, so that only this machine
+    gets in; else an ngrok tunnel, to a static ``domain`` where one is given. ``host`` is the address to
+    listen at."""
+
+    domain: str | None = None
+    public_url: str | None = None
+    ngrok_config: Path | None = None
+    install_ngrok: bool = False
+    no_tunnel: bool = False
+    host: str = LOCALHOST
+
+    @property
+    def opens_tunnel(self) -> bool:
+        return not self.no_tunnel and self.public_url is None
+
+
+def listening_plan(
+    access: PublicAccess,
+    *,
+    home: Path,
+    port: int,
+    base_url: str | None = None,
+    domain: str | None = None,
+    token: str | None = None,
+    ngrok_token: str | None = None,
+    register: bool = False,
+    force: bool = False,
+    no_auth: bool = False,
+) -> "Plan":
+    """A plan for a listener on ``port`` that 8x8 reaches in this way. ``register`` is whether webhooks of the
+    service at ``base_url`` will be pointed at it; without a ``token`` it makes one then. ``domain`` is the
+    listener's own, for the tunnel and for requests that come without one. Raises InvalidInput, and
+    ConfigurationError where a token is missing."""
+    from voicecli.listener.service import Plan
+
+    public_url = access.public_url
+    if sum((access.no_tunnel, public_url is not None, access.domain is not None)) > 1:
+        raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
+    if register and access.no_tunnel:
+        raise InvalidInput("--register needs a way in for 8x8.", hint="Give --public-url, not --no-tunnel.")
+    is_sandbox = register and base_url is not None and urls.is_local(base_url)
+    if public_url is not None:
+        public_url = urls.web_url(public_url, "--public-url")
+        if register and urls.is_local(public_url) and not is_sandbox:
+            raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
+    if is_sandbox and access == PublicAccess() and domain is None and port:
+        public_url = f"http://{LOCALHOST}:{port}"  # a sandbox on this machine needs no tunnel
+    is_token_new = False
+    if no_auth:
+        token = None
+    elif token is None and register:
+        import secrets
+
+        token, is_token_new = secrets.token_urlsafe(), True  # nobody but 8x8 needs to know it
+    elif token is None and (not access.no_tunnel or access.host not in urls.LOOPBACK):
+        raise ConfigurationError(
+            "Without a token everybody who knows the address could report events.",
+            hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own and give it to 8x8 as the webhook's "
+            "Authorization header; or let --register see to both; or give --no-auth.",
+        )
+    opens_tunnel = access.opens_tunnel and public_url is None
+    return Plan(
+        home=home,
+        port=port,
+        host=access.host,
+        token=token,
+        token_is_new=is_token_new,
+        public_url=public_url,
+        tunnel=_tunnel(access, domain, ngrok_token) if opens_tunnel else None,
+        force=force,
+        names=() if domain is None else (urls.host_of(domain),),
+    )
+
+
+def _tunnel(access: PublicAccess, domain: str | None, auth_token: str | None) -> "Callable[[int], Tunnel]":
+    """Makes the tunnel once the port is known that the listener got."""
+    from voicecli.tunnel.configuration import Tunnel
+
+    return partial(
+        Tunnel,
+        host=access.host,
+        domain=domain,
+        auth_token=auth_token,
+        config_path=access.ngrok_config,
+        install=access.install_ngrok,
+    )
