@@ -147,10 +147,10 @@ SQL = re.compile(
     r"\s*(SELECT\s.*\sFROM|INSERT\s(OR\s\w+\s)?INTO|UPDATE\s\w+\sSET|DELETE\sFROM|PRAGMA|BEGIN\s|CREATE\s)\s?",
     re.S,
 )
-ENGINE = {"sqlite3": "voicecli.store"}
+ENGINE = {"sqlite3": "voicecli.store", "fcntl": "voicecli.platforms"}
 
 
-def test_the_engine_stays_in_the_store() -> None:
+def test_the_engine_stays_in_the_store_and_locks_of_files_in_platforms() -> None:
     strays = [
         (importer, imported)
         for importer, imported in IMPORTS

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -182,9 +181,7 @@ def pad(store: Store, broadcast: Broadcast) -> Path:
 
 
 def _locked(store: Store, broadcast_id: str) -> Lock:
-    path, end = store.path.with_name(_LOCK.format(broadcast_id)), time.monotonic() + PATIENCE
-    while (lock := Lock.take(path)) is None and time.monotonic() < end:
-        time.sleep(0.01)
+    lock = Lock.take_within(store.path.with_name(_LOCK.format(broadcast_id)), PATIENCE)
     if lock is None:
         raise InUse(
             f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",
