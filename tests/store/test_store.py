@@ -2,22 +2,18 @@
 
 import sqlite3
 import stat
-import threading
 from pathlib import Path
 
 import pytest
 
 from voicecli.account import AccountId
-from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store import sqlite as store
 from voicecli.store.home import folder
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.recording import KeptEvent, Recorded, record_events, record_replies
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import (
-    ReplacedWebhook,
-    forget_webhook,
-    remember_webhook,
     replaced_webhooks,
     take_dropped_webhooks,
 )
@@ -35,34 +31,6 @@ def rows(home: Path, what: str) -> list[tuple[object, ...]]:
         return database.execute(f"SELECT {what} FROM events ORDER BY id").fetchall()
     finally:
         database.close()
-
-
-def test_events_are_kept_in_order_and_numbered(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        assert record_events(kept, [event(1), event(2)]) == [Recorded(1, 1), Recorded(2, 1)]
-        assert record_events(kept, [event(3)]) == [Recorded(3, 1)]
-    assert rows(tmp_path, "id, received, session, body")[0] == (1, 1_001, "s-1", b'{"n": 1}')
-
-
-def test_an_event_that_comes_again_is_counted_and_not_kept_twice(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        record_events(kept, [event(1), event(2)])
-        third, first, fourth, again = record_events(kept, [event(3), event(1), event(4), event(1)])
-        assert (first, again) == (Recorded(1, 2), Recorded(1, 3))
-        assert (third.times, fourth.times) == (1, 1)
-        assert 2 < third.id < fourth.id
-        [other] = record_events(kept, [event(1, session="another")])
-        assert (other.id > fourth.id, other.times) == (True, 1)
-    numbers = [1, 2, third.id, fourth.id, other.id]
-    assert rows(tmp_path, "id, times") == list(zip(numbers, (3, 1, 1, 1, 1), strict=True))
-
-
-def test_the_number_of_a_deleted_event_is_not_given_to_another(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        record_events(kept, [event(1), event(2)])
-        with kept.change() as change:
-            change("DELETE FROM events")
-        assert record_events(kept, [event(3)]) == [Recorded(3, 1)]
 
 
 def test_a_store_of_the_first_kind_keeps_its_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,17 +61,6 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
-def test_a_file_of_a_newer_voicecli_is_refused_and_left_alone(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        record_events(kept, [event(1)])
-    database = sqlite3.connect(tmp_path / "voicecli.sqlite3")
-    database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    database.close()
-    with pytest.raises(ConfigurationError, match="newer voicecli"):
-        Store(tmp_path)
-    assert rows(tmp_path, "id") == [(1,)]
-
-
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "voicecli.sqlite3").write_bytes(b"no database at all " * 100)
     with pytest.raises(ConfigurationError, match="not a database"):
@@ -111,54 +68,6 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="can't be used"):
         Store(tmp_path / "file")
-
-
-def test_two_that_open_a_new_file_at_once_both_can(tmp_path: Path) -> None:
-    failures: list[Exception] = []
-
-    def open_and_record(number: int) -> None:
-        try:
-            with Store(tmp_path) as kept:
-                record_events(kept, [event(number)])
-        except (VoicecliError, sqlite3.Error) as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=open_and_record, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert len(rows(tmp_path, "id")) == 8
-
-
-def test_a_locked_file_fails_in_time_and_keeps_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "LOCK_PATIENCE", 0.05)
-    with Store(tmp_path) as kept:
-        other = sqlite3.connect(tmp_path / "voicecli.sqlite3", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreFailed, match="locked"):
-            record_events(kept, [event(1)])
-        other.execute("ROLLBACK")
-        other.close()
-        assert record_events(kept, [event(1)]) == [Recorded(1, 1)]
-
-
-def test_replaced_webhooks_are_remembered_until_forgotten(tmp_path: Path) -> None:
-    before = ReplacedWebhook(
-        "VSS", ("https://own", "https://new"), "https://before", enabled=False, had_authorization=True
-    )
-    nowhere = ReplacedWebhook("VCA", ("https://own",), None, enabled=True, had_authorization=False)
-    with Store(tmp_path) as kept:
-        remember_webhook(kept, AT_8X8, before)
-        remember_webhook(kept, AT_8X8, nowhere)
-    with Store(tmp_path) as kept:
-        assert replaced_webhooks(kept, AT_8X8) == [nowhere, before]
-        assert replaced_webhooks(kept, AccountId(AT_8X8.service, "another")) == []
-        forget_webhook(kept, AT_8X8, "VCA")
-        assert replaced_webhooks(kept, AT_8X8) == [before]
 
 
 def test_webhooks_to_be_put_back_of_one_account_become_one(
