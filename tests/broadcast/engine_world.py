@@ -11,10 +11,10 @@ from past import event, keep
 from voicecli.account import AccountId
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store.broadcasts import Row, RowState
 from voicecli.store.journal import Journal, create
 from voicecli.store.sqlite import Store
@@ -67,30 +67,30 @@ class World:
 
     def run(
         self,
-        conduct: Conduct | None = None,
+        policy: Policy | None = None,
         *,
         request: Callable[[Row, str], CallRequest] | None = None,
         hours: Hours | None = None,
         why_wait: Callable[[], str] = lambda: "",
         tell: Callable[[Row], None] = lambda row: None,
-        show: Callable[[Tally], None] = lambda tally: None,
+        show: Callable[[Counts], None] = lambda counts: None,
     ) -> Engine:
         return asyncio.run(
             self.work(
-                self.journal, conduct, request=request, hours=hours, why_wait=why_wait, tell=tell, show=show
+                self.journal, policy, request=request, hours=hours, why_wait=why_wait, tell=tell, show=show
             )
         )
 
     async def work(
         self,
         journal: Journal,
-        conduct: Conduct | None = None,
+        policy: Policy | None = None,
         *,
         request: Callable[[Row, str], CallRequest] | None = None,
         hours: Hours | None = None,
         why_wait: Callable[[], str] = lambda: "",
         tell: Callable[[Row], None] = lambda row: None,
-        show: Callable[[Tally], None] = lambda tally: None,
+        show: Callable[[Counts], None] = lambda counts: None,
     ) -> Engine:
         client = AsyncClient(
             api_key=API_KEY,
@@ -102,7 +102,7 @@ class World:
             journal,
             client,
             self.pace,
-            conduct or Conduct(),
+            policy or Policy(),
             request=request or call_request,
             hours=hours,
             why_wait=why_wait,

@@ -12,7 +12,7 @@ from engine_world import World, number, world_of
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.progress import Progress
 from voicecli.calling.say_limit import SayLimit
 from voicecli.errors import ConfigurationError, VoicecliError
@@ -26,7 +26,7 @@ from voicecli.voice_api.messages import Capture, voice_message
 
 LOST = "+33199005051"  # the connection breaks once the request is there
 PEOPLE = [*(number(index) for index in range(6)), LOST, *(number(index) for index in range(6, 12))]
-CONDUCT = Conduct(concurrency=4)
+POLICY = Policy(concurrency=4)
 DAY = Hours(None, weekdays=False)
 
 world = pytest.fixture(world_of)
@@ -89,7 +89,7 @@ def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, err
     world.request_timeout = DEADLINE
     with pytest.MonkeyPatch.context() as patch:
         fail(patch, point, error, at=AT)
-        engine = world.run(CONDUCT, request=question, hours=DAY, tell=tell)
+        engine = world.run(POLICY, request=question, hours=DAY, tell=tell)
     called = world.calls
     assert called.total() == len(called)
     for row in world.journal.rows():
@@ -99,5 +99,5 @@ def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, err
     if engine.ended_by is not None:
         assert isinstance(engine.ended_by, VoicecliError)
         assert error in (engine.ended_by, engine.ended_by.__cause__)
-    world.run(CONDUCT, request=question)
+    world.run(POLICY, request=question)
     assert world.calls == dict.fromkeys(PEOPLE, 1)

@@ -16,10 +16,10 @@ from engine_world import World, call_request, number, world_of
 
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.hours import Hours
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts as journals
 from voicecli.store.broadcasts import Row, RowState, State
 from voicecli.store.journal import PAGE, Journal
@@ -32,7 +32,7 @@ SILENT, TWICE_TOO_MANY = "+33199005040", "+33199004291"
 world = pytest.fixture(world_of)
 
 
-AGAIN = Conduct(retry=frozenset({"NO_ANSWER"}), attempts=3, every=2.0)
+AGAIN = Policy(retry=frozenset({"NO_ANSWER"}), attempts=3, every=2.0)
 
 
 # -- reports that come while a row waits for its turn ------------------------------------------------
@@ -62,7 +62,7 @@ def test_one_whose_outcome_comes_before_its_answer_waits_for_the_answer(world: W
         if row.state is RowState.SENDING and row.attempts == 1:
             world.report(1, "NO_ANSWER")
 
-    world.run(Conduct(retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.0), tell=tell)
+    world.run(Policy(retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.0), tell=tell)
     assert world.calls == {SILENT: 2}
     assert world.row(1).state is RowState.UNKNOWN
     assert world.row(1).attempts == 2
@@ -282,7 +282,7 @@ def test_when_the_store_is_taken_away_the_next_call_is_not_made(world: World, re
             if replaced:
                 Store(world.home).close()
 
-    engine = world.run(Conduct(concurrency=1), tell=tell)
+    engine = world.run(Policy(concurrency=1), tell=tell)
     assert len(world.calls) == 2, "the second one was on its way"
     assert isinstance(engine.ended_by, StoreFailed)
     assert "was removed or replaced" in engine.ended_by.message
@@ -308,8 +308,8 @@ class Changing(Hours):
 def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: World) -> None:
     world.plan([number(index) for index in range(30)])
 
-    def stop(tally: Tally) -> None:
-        if tally.waiting.startswith("It is too early or too late"):
+    def stop(counts: Counts) -> None:
+        if counts.waiting.startswith("It is too early or too late"):
             world.journal.becomes(State.STOPPED)
 
     def request(row: Row, request_id: str) -> CallRequest:
@@ -354,8 +354,8 @@ def test_8x8_begins_no_call_once_the_quiet_hours_have_begun(
 def test_nobody_is_called_in_the_last_minute_before_the_quiet_hours(world: World) -> None:
     world.plan([number(0)])
 
-    def stop(tally: Tally) -> None:
-        if tally.waiting.startswith("It is too early or too late"):
+    def stop(counts: Counts) -> None:
+        if counts.waiting.startswith("It is too early or too late"):
             world.journal.becomes(State.STOPPED)
 
     world.run(hours=quiet_from(this_minute() + timedelta(minutes=1)), show=stop)

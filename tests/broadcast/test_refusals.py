@@ -10,17 +10,17 @@ from raw_server import answering, http, server
 
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Refused
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store.broadcasts import Row, RowState, State
 
 ALWAYS_TOO_MANY = "+33199004290"
-ONE_BY_ONE = Conduct(concurrency=1)
-TWO_ATTEMPTS = Conduct(retry=frozenset({"BUSY"}), attempts=2, every=0.0, wait=True)
+ONE_BY_ONE = Policy(concurrency=1)
+TWO_ATTEMPTS = Policy(retry=frozenset({"BUSY"}), attempts=2, every=0.0, wait=True)
 
 
 world = pytest.fixture(world_of)
@@ -95,7 +95,7 @@ def test_a_second_attempt_that_is_refused_leaves_the_first_one_and_says_why(worl
     row = world.row(1)
     assert (row.state, row.session, row.outcome, row.attempts) == (RowState.ACCEPTED, "s-1", "BUSY", 1)
     assert "it is 422" in (row.reason or "")
-    assert (engine.tally.accepted, engine.tally.refused, engine.tally.outcomes) == (1, 0, {"BUSY": 1})
+    assert (engine.counts.accepted, engine.counts.refused, engine.counts.outcomes) == (1, 0, {"BUSY": 1})
     assert world.journal.state is State.DONE
 
 
@@ -139,8 +139,8 @@ def test_one_that_is_always_too_many_does_not_hold_up_the_others(world: World) -
     world.plan([ALWAYS_TOO_MANY, *(number(index) for index in range(60))])
     start = time.monotonic()
 
-    def show(tally: Tally) -> None:
-        if tally.accepted == 60:
+    def show(counts: Counts) -> None:
+        if counts.accepted == 60:
             world.journal.becomes(State.STOPPED)
 
     world.run(show=show)
@@ -169,8 +169,8 @@ def test_nobody_is_called_while_there_is_a_reason_to_wait_and_that_is_shown(worl
     reason = "Nobody receives what people press."
     shown: list[tuple[str, int]] = []
 
-    def show(tally: Tally) -> None:
-        shown.append((tally.waiting, sum(world.calls.values())))
+    def show(counts: Counts) -> None:
+        shown.append((counts.waiting, sum(world.calls.values())))
 
     engine = world.run(why_wait=lambda: "" if len(shown) > 2 else reason, show=show)
     assert engine.ended_by is None

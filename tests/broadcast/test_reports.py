@@ -8,9 +8,9 @@ from engine_world import World, number, world_of
 from past import event, keep
 
 from voicecli.broadcast import outcomes
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.sessions import pending
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
 from voicecli.store.broadcasts import Row, RowState
@@ -20,7 +20,7 @@ from voicecli.store.sqlite import Store
 
 TWICE_TOO_MANY = "+33199004291"
 EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"
-CONFIRMING = Conduct(wait=True, timeout=3, digits=True, confirming=frozenset("1"))
+CONFIRMING = Policy(wait=True, timeout=3, digits=True, confirming=frozenset("1"))
 
 
 world = pytest.fixture(world_of)
@@ -44,8 +44,8 @@ def test_a_summary_without_an_id_of_ours_settles_its_row(world: World) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "BUSY")
 
-    engine = world.run(Conduct(wait=True), tell=tell)
-    assert engine.tally.outcomes == {"BUSY": 2}
+    engine = world.run(Policy(wait=True), tell=tell)
+    assert engine.counts.outcomes == {"BUSY": 2}
     attempts = list(attempts_where(world.store, "WHERE broadcast IS NOT NULL ORDER BY line"))
     assert [(one.line, one.session_id) for one in attempts] == [
         (1, world.row(1).session),
@@ -63,7 +63,7 @@ def test_what_was_pressed_may_come_after_the_summary(world: World) -> None:
             pressed(world, row, "1")
 
     engine = world.run(CONFIRMING, tell=tell)
-    assert (world.row(1).digits, engine.tally.confirmed) == ("1", 1)
+    assert (world.row(1).digits, engine.counts.confirmed) == ("1", 1)
 
 
 def test_what_was_pressed_is_not_waited_for_in_vain(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_later_summary_counts_before_somebody_is_called_again(world: World) ->
         elif row.state is RowState.RETRY:
             told(world, row, "COMPLETED", LATER)
 
-    world.run(Conduct(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.5), tell=tell)
+    world.run(Policy(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.5), tell=tell)
     assert world.calls == {number(0): 1}
     assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
 
@@ -101,7 +101,7 @@ def test_who_turns_out_to_have_been_reached_is_not_called_a_third_time(world: Wo
             if row.attempts == 2:
                 told(world, first[0], "COMPLETED", LATER)
 
-    world.run(Conduct(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=3, every=0.0), tell=tell)
+    world.run(Policy(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=3, every=0.0), tell=tell)
     assert world.calls == {number(0): 2}
     assert (world.row(1).outcome, world.row(1).session) == ("COMPLETED", first[0].session)
 
@@ -114,12 +114,12 @@ def test_whose_answer_counts_is_not_called_again_for_an_error(world: World) -> N
             pressed(world, row, "1" if row.line == 1 else "2")
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
 
-    conduct = Conduct(
+    policy = Policy(
         wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
     )
-    world.run(conduct, tell=tell)
+    world.run(policy, tell=tell)
     assert world.calls == {number(0): 1, number(1): 2}
-    world.journal.plan_retries({"ERROR"}, 3, unless_pressed=conduct.confirming)
+    world.journal.plan_retries({"ERROR"}, 3, unless_pressed=policy.confirming)
     assert [world.row(line).state for line in (1, 2)] == [RowState.ACCEPTED, RowState.RETRY]
 
 
@@ -133,14 +133,14 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
 
-    def show(tally: Tally) -> None:
-        if tally.retrying:
+    def show(counts: Counts) -> None:
+        if counts.retrying:
             pressed(world, world.row(1), "1")
 
-    conduct = Conduct(
+    policy = Policy(
         wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
     )
-    world.run(conduct, tell=tell, show=show)
+    world.run(policy, tell=tell, show=show)
     assert world.calls == {number(0): 1}
     assert (world.row(1).state, world.row(1).digits) == (RowState.ACCEPTED, "1")
 
@@ -159,7 +159,7 @@ def test_a_summary_that_names_a_call_counts_for_more_than_a_429(world: World, wh
         if row.state is when:
             world.report(1, "COMPLETED")
 
-    world.run(Conduct(wait=True), tell=tell)
+    world.run(Policy(wait=True), tell=tell)
     assert world.calls == {TWICE_TOO_MANY: 1}
     assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
     [attempt] = attempts_where(world.store, "WHERE broadcast IS NOT NULL")
@@ -170,7 +170,7 @@ def test_what_was_reported_while_nobody_was_at_it_is_found_by_its_session(world:
     world.plan([number(0)])
     world.run()
     told(world, world.row(1), "NO_ANSWER")
-    outcomes.settle(world.journal, Conduct(retry=frozenset({"NO_ANSWER"}), attempts=2))
+    outcomes.settle(world.journal, Policy(retry=frozenset({"NO_ANSWER"}), attempts=2))
     assert world.row(1).outcome == "NO_ANSWER"
 
 
@@ -193,6 +193,6 @@ def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sess
             )
     keep(tmp_path / "older", event("VSS", "BUSY", "s-0", number=number(0)))
     with Store(tmp_path / "older") as store, closing(Journal.open(store, broadcast)) as journal:
-        outcomes.settle(journal, Conduct())
+        outcomes.settle(journal, Policy())
         [row] = journal.rows()
         assert (row.outcome, [one.line for one in attempts_where(store, "")]) == ("BUSY", [1])

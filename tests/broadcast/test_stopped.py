@@ -19,9 +19,9 @@ from conftest import RunningSandbox, wait_until
 from engine_world import World, number
 
 from voicecli.broadcast import engine as engines
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.errors import StoreBusy
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store import unsubscribed
 from voicecli.store.broadcasts import Row, RowState
 from voicecli.store.sqlite import Store
@@ -136,13 +136,13 @@ def test_who_was_stopped_with_the_store_is_waited_for(world: World) -> None:
             if not shown and not stopped.in_transaction:
                 stopped.execute("BEGIN IMMEDIATE")
 
-        def show(tally: Tally) -> None:
-            if "has the store" in tally.waiting:
-                shown.append(tally.waiting)
+        def show(counts: Counts) -> None:
+            if "has the store" in counts.waiting:
+                shown.append(counts.waiting)
                 if len(shown) == 20:
                     stopped.execute("ROLLBACK")
 
-        engine = world.run(Conduct(concurrency=5), tell=tell, show=show)
+        engine = world.run(Policy(concurrency=5), tell=tell, show=show)
     assert engine.ended_by is None
     assert len(shown) >= 20
     assert world.states == {RowState.ACCEPTED: 40}
@@ -158,7 +158,7 @@ async def test_while_somebody_has_the_store_it_can_be_interrupted(
     with closing(sqlite3.connect(world.store.path, isolation_level=None)) as stopped:
         stopped.execute("BEGIN IMMEDIATE")
         work = asyncio.create_task(
-            world.work(world.journal, show=lambda tally: held_up.set() if tally.waiting else None)
+            world.work(world.journal, show=lambda counts: held_up.set() if counts.waiting else None)
         )
         await held_up.wait()
         work.cancel()

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from voicecli import phone
+from voicecli.account import DEFAULT_VOICE
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput
-from voicecli.voice_api import callflow
 from voicecli.voice_api.callflow import HANGUP, make_call
 from voicecli.voice_api.messages import audio_message, voice_message
 
@@ -31,7 +31,7 @@ def test_a_request_of_a_file_is_that_of_an_audio_message() -> None:
 
 def test_what_was_not_asked_for_is_what_one_gets_by_default() -> None:
     request = SAYS.request(TO, message_id="m-1")
-    said = {"text": "Hello", "voiceProfile": callflow.DEFAULT_VOICE, "repetition": 1}
+    said = {"text": "Hello", "voiceProfile": DEFAULT_VOICE, "repetition": 1}
     assert request.callflow == (make_call(SOURCE, TO), {"action": "say", "params": said}, HANGUP)
     assert request.client_request_id == "m-1"
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import NUMBER, Program, RunningSandbox
 from engine_world import World, number
 
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.calling.say_limit import in_one_say
 from voicecli.store.broadcasts import RowState
 from voicecli.voice_api.callflow import HANGUP, Action, CallRequest, call_request, make_call
@@ -88,7 +88,7 @@ def test_a_broadcast_does_so_too(strict: RunningSandbox, tmp_path: Path) -> None
     world = World(tmp_path / "home", strict)
     world.plan([number(1), number(2)])
     world.run(
-        Conduct(concurrency=1),
+        Policy(concurrency=1),
         request=lambda row, own: voice_message(
             row.destination, "Fire", source=SOURCE, repeat=4, message_id=own
         ),

@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 
 from voicecli.output.broadcast import line, summary, view
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 
 
-def running() -> Tally:
+def running() -> Counts:
     """A broadcast of which a quarter is done."""
-    tally = Tally(5_000, accepted=1_200, refused=30, unknown=4, in_flight=32, confirmed=700)
-    tally.rate, tally.seconds_left = 48.2, 80.0
+    counts = Counts(5_000, accepted=1_200, refused=30, unknown=4, in_flight=32, confirmed=700)
+    counts.rate, counts.seconds_left = 48.2, 80.0
     for outcome, count in (("COMPLETED", 900), ("NO_ANSWER", 120), ("BUSY", 30), ("FAILED", 2)):
-        tally.outcomes[outcome] = count
-    tally.errors["8x8 does not take the destination for a phone number"] = 29
-    tally.errors["too many requests at once"] = 1
-    return tally
+        counts.outcomes[outcome] = count
+    counts.errors["8x8 does not take the destination for a phone number"] = 29
+    counts.errors["too many requests at once"] = 1
+    return counts
 
 
 def test_at_40_columns_nothing_breaks() -> None:
@@ -56,20 +56,20 @@ def test_the_bar_and_the_counts_fit(width: int, done: int) -> None:
 
 
 def test_what_is_rare_is_shown_where_it_happens() -> None:
-    tally = Tally(10, skipped=2, retrying=1, waiting="quiet hours until 08:00 (Europe/Paris)")
-    assert view(tally, 99)[1:] == [
+    counts = Counts(10, skipped=2, retrying=1, waiting="quiet hours until 08:00 (Europe/Paris)")
+    assert view(counts, 99)[1:] == [
         ("0 in flight · 0 accepted · 0 refused · 0 unknown · 2 skipped · 1 retrying", ""),
         ("quiet hours until 08:00 (Europe/Paris)", "yellow"),
     ]
 
 
 def test_errors_are_grouped_and_the_rare_ones_are_others() -> None:
-    tally = Tally(100)
+    counts = Counts(100)
     for number in range(8):
         for _ in range(number + 1):
-            tally.error(f"error {number}")
-    tally.errors["others"] = 50  # as a tally has them that knows too many kinds
-    lines = [text for text, style in view(tally, 79) if style == "red"]
+            counts.error(f"error {number}")
+    counts.errors["others"] = 50  # as counts have them that know too many kinds
+    lines = [text for text, style in view(counts, 79) if style == "red"]
     assert lines == [
         "   8  error 7",
         "   7  error 6",
@@ -81,10 +81,10 @@ def test_errors_are_grouped_and_the_rare_ones_are_others() -> None:
 
 
 def test_outcomes_stay_in_their_places() -> None:
-    tally = Tally(100, confirmed=0)
+    counts = Counts(100, confirmed=0)
     for outcome in ("FAILED", "NO_ANSWER", "COMPLETED", "BUSY", "NO_ANSWER", "WHATEVER"):
-        tally.outcome(outcome)
-    shown = [text for text, style in view(tally, 79) if style]
+        counts.outcome(outcome)
+    shown = [text for text, style in view(counts, 79) if style]
     assert shown[1:] == [
         "1 completed · 0 of these confirmed",
         "2 no answer · 1 busy",
@@ -93,10 +93,10 @@ def test_outcomes_stay_in_their_places() -> None:
 
 
 def test_what_comes_from_outside_is_not_obeyed() -> None:
-    tally = Tally(10, waiting="until\x1b[2J")
-    tally.outcome("\x1b]0;owned\x07")
-    tally.error("two\nlines")
-    shown = [text for text, _ in (*view(tally, 79), *summary(tally))] + [line(tally)]
+    counts = Counts(10, waiting="until\x1b[2J")
+    counts.outcome("\x1b]0;owned\x07")
+    counts.error("two\nlines")
+    shown = [text for text, _ in (*view(counts, 79), *summary(counts))] + [line(counts)]
     assert all(text.isprintable() for text in shown)
 
 
@@ -104,7 +104,7 @@ def test_what_comes_from_outside_is_not_obeyed() -> None:
     ("rate", "words"), [(0, ""), (0.05, "3 a minute"), (4.84, "4.8 a second"), (1_234.5, "1,234 a second")]
 )
 def test_a_rate_is_told_as_people_count(rate: float, words: str) -> None:
-    told = line(Tally(10, rate=rate)).partition("; ")[2]
+    told = line(Counts(10, rate=rate)).partition("; ")[2]
     assert told == words
 
 
@@ -112,7 +112,7 @@ def test_without_a_terminal_it_is_one_line() -> None:
     assert line(running()) == (
         "1,234 of 5,000 done: 1,200 accepted, 30 refused, 4 unknown; 48 a second, 1 min 20 s left"
     )
-    waiting = Tally(10, skipped=1, waiting="quiet hours until 08:00 (Europe/Paris)")
+    waiting = Counts(10, skipped=1, waiting="quiet hours until 08:00 (Europe/Paris)")
     assert line(waiting) == (
         "1 of 10 done: 0 accepted, 0 refused, 0 unknown, 1 skipped; quiet hours until 08:00 (Europe/Paris)"
     )
@@ -142,5 +142,5 @@ def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
 
 
 def test_a_broadcast_of_nobody_is_done() -> None:
-    assert view(Tally(0), 79)[0][0].endswith("▏ 100 %  0 of 0")
-    assert summary(Tally(0)) == [("0 of 0 rows done", "bold")]
+    assert view(Counts(0), 79)[0][0].endswith("▏ 100 %  0 of 0")
+    assert summary(Counts(0)) == [("0 of 0 rows done", "bold")]

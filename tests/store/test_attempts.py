@@ -24,7 +24,7 @@ from voicecli.store.guards import Guards, Once
 from voicecli.store.keys import fingerprint
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.callflow import CallRequest, gist, request_from_json
+from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_text
 from voicecli.voice_api.messages import voice_message
 
 SOURCE, NUMBER = "+33199000000", "+33199001234"
@@ -90,9 +90,9 @@ def test_two_stores_have_two_keys(tmp_path: Path) -> None:
 
 def test_the_gist_of_a_call_is_whom_it_calls_and_what_it_says() -> None:
     slow = voice_message(NUMBER, "Hello", source="+33199000001", repeat=2, speed=0.8)
-    assert gist(slow.callflow) == gist(message().callflow)
+    assert spoken_text(slow.callflow) == spoken_text(message().callflow)
     own = [{"action": "makeCall", "params": {"source": SOURCE, "destination": NUMBER}}, {"action": "hangup"}]
-    assert gist(request_from_json(own).callflow) != gist(message().callflow)
+    assert spoken_text(request_from_json(own).callflow) != spoken_text(message().callflow)
 
 
 FLOW = [
@@ -156,7 +156,7 @@ def test_a_guard_of_before_holds_however_the_url_was_written(
         older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:3])
         with Store(tmp_path) as store, store.change() as change:
             for index, written in enumerate(spellings):
-                content = json.dumps([written, "some_sub", gist(message(f"text {index}").callflow)])
+                content = json.dumps([written, "some_sub", spoken_text(message(f"text {index}").callflow)])
                 change(
                     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source,"
                     " destination, fingerprint, guarded)"

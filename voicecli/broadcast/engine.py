@@ -17,7 +17,7 @@ from voicecli import phone
 from voicecli.broadcast.outcomes import Report, reached_before, report_of, reports
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import SKIPPED_BY_LIST, SKIPPED_UNSUBSCRIBED
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue, Zones
 from voicecli.calling import questions
@@ -39,7 +39,7 @@ from voicecli.errors import (
 )
 from voicecli.hours import HORIZON, Hours
 from voicecli.sessions.attempts import AttemptState
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store import events as stored_events
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
@@ -94,7 +94,7 @@ class Engine:
         journal: Journal,
         client: AsyncClient,
         pace: Pace,
-        conduct: Conduct,
+        policy: Policy,
         *,
         request: Callable[[Row, str], CallRequest],
         hours: Hours | None = None,
@@ -103,15 +103,15 @@ class Engine:
         why_wait: Callable[[], str] = lambda: "",
         vca_elsewhere: bool = False,
         tell: Callable[[Row], None] = lambda row: None,
-        show: Callable[[Tally], None] = lambda tally: None,
+        show: Callable[[Counts], None] = lambda counts: None,
     ) -> None:
         self.ended_by: VoicecliError | None = None
-        self._progress = Progress(journal.store, journal.broadcast, conduct.confirming)
-        self.tally = self._progress.tally
+        self._progress = Progress(journal.store, journal.broadcast, policy.confirming)
+        self.counts = self._progress.counts
         self._journal = journal
         self._client = client
         self._pace = pace
-        self._conduct = conduct
+        self._policy = policy
         self._request = request
         self._say_limit = SayLimit(journal.store.path.parent, journal.broadcast.account)
         self._hours = hours
@@ -123,17 +123,17 @@ class Engine:
         self._must_read_unsubscribed = spare_unsubscribed
         self._tell = tell
         self._show = show
-        self._queue = Queue(journal, round(conduct.every * 1e6), self._current)
+        self._queue = Queue(journal, round(policy.every * 1e6), self._current)
         self._turn: Row | None = None  # who is next, when the pace allows it
         self._everybody_read = False  # whether all rows of the journal were looked at
-        self._calls_left = conduct.max_calls
+        self._calls_left = policy.max_calls
         self._flying: dict[int, _Flight] = {}  # by line
         self._landed: deque[_Flight] = deque()
         self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
         self._leaving_now: list[_Flight] = []  # whose attempts are to be written
         self._answers: list[tuple[_Flight, AttemptState | None, str | None]] = []  # to be written
         self._attempts = Attempts(journal.store, journal.broadcast.account)
-        self._asks = ",".join(sorted(conduct.confirming)) if conduct.digits else None
+        self._asks = ",".join(sorted(policy.confirming)) if policy.digits else None
         self._overtaken: dict[int, float] = {}  # lines, and until when a VCA may come (seconds since 1970)
         self._untold: deque[Row] = deque()  # that are on the disk
         self._limited: Counter[int] = Counter()  # 429s, by line
@@ -183,7 +183,7 @@ class Engine:
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._look()
             self._looked = time.monotonic()
-        elif self.tally.retrying:  # what is known by now counts, before somebody is called again
+        elif self.counts.retrying:  # what is known by now counts, before somebody is called again
             self._take_in_reports()
         leaving: list[_Flight] = []
         try:
@@ -255,7 +255,7 @@ class Engine:
         """What 8x8 has reported since the last time."""
         seen, newest = self._journal.seen, stored_events.last_event(self._journal.store)
         if newest > seen:
-            for report in reports(self._journal, seen, newest, self._conduct):
+            for report in reports(self._journal, seen, newest, self._policy):
                 self._reported(report)
             self._must_read_unsubscribed = self._spare_unsubscribed
             self._write(newest)
@@ -275,13 +275,13 @@ class Engine:
 
     def _call_again(self, row: Row) -> None:
         """Where its outcome is worth another attempt, and none had an answer that counts."""
-        conduct = self._conduct
-        if row.outcome not in conduct.retry or row.attempts >= conduct.attempts:
+        policy = self._policy
+        if row.outcome not in policy.retry or row.attempts >= policy.attempts:
             return
-        if conduct.accepts(row.digits):
+        if policy.accepts(row.digits):
             return
         again = row._replace(state=RowState.RETRY)
-        if row.attempts > 1 and (before := reached_before(self._journal, row, conduct)) is not None:
+        if row.attempts > 1 and (before := reached_before(self._journal, row, policy)) is not None:
             self._becomes(row, before.applied(again))
         else:
             self._queue.retry(self._becomes(row, again))
@@ -299,7 +299,7 @@ class Engine:
         self._pause = LOOK_EVERY
         if self._why_wait():
             return
-        room = self._conduct.concurrency - len(self._flying)
+        room = self._policy.concurrency - len(self._flying)
         for _ in range(MAX_PASSED):
             if room <= 0 or self.ended_by is not None:
                 return
@@ -312,7 +312,7 @@ class Engine:
             if self._passed_over(row) or self._may_be_answered(row):
                 continue
             if self._calls_left == 0:
-                self.ended_by = OutOfTime(f"--max-calls {self._conduct.max_calls} was reached.")
+                self.ended_by = OutOfTime(f"--max-calls {self._policy.max_calls} was reached.")
                 return
             pause = self._not_before - time.monotonic()
             if pause > 0 or (pause := self._pace.take() or 0.0) > 0:
@@ -406,7 +406,7 @@ class Engine:
         session_id = stored_events.session_of_request(store, request_id, since=since)
         if session_id is None:
             return False
-        report = report_of(self._journal, session_id, row.line, self._conduct)
+        report = report_of(self._journal, session_id, row.line, self._policy)
         known = row if report is None else report.applied(row)
         if known == row:
             return False
@@ -567,13 +567,13 @@ class Engine:
             return True
         if not self._everybody_read or self._turn is not None or self._queue.waiting:
             return False
-        return not self._conduct.wait or self._no_outcome_due()
+        return not self._policy.wait or self._no_outcome_due()
 
     def _no_outcome_due(self) -> bool:
         """Of calls whose answer was lost, summaries may come, too: of those of this run."""
-        late = time.monotonic() - self._last_call > self._conduct.timeout
+        late = time.monotonic() - self._last_call > self._policy.timeout
         overtaken = any(until > time.time() for until in self._overtaken.values())
-        return late or not (self.tally.without_outcome or self._lost or overtaken)
+        return late or not (self.counts.without_outcome or self._lost or overtaken)
 
     async def _wait(self) -> None:
         """Until there is something to do."""
@@ -627,7 +627,7 @@ class Engine:
                 is_all_known &= self._take_last_answers(patient=time.monotonic() < end)
                 self._write()
                 self._write()  # the answers to what the first one wrote
-                waits = self._conduct.wait and self.tally.without_outcome
+                waits = self._policy.wait and self.counts.without_outcome
                 if is_all_known and not waits and not self._left():
                     self._journal.becomes(State.DONE)
                 return
@@ -677,9 +677,9 @@ class Engine:
         return next(self._journal.rows(RowState.PLANNED, RowState.RETRY), None) is not None
 
     def _show_all(self) -> None:
-        self.tally.waiting = "" if self._is_over() else self._why_nobody()
+        self.counts.waiting = "" if self._is_over() else self._why_nobody()
         self._progress.tick()
-        self._show(self.tally)
+        self._show(self.counts)
 
     def _open_at(self, hours: Hours, zones: Zones) -> datetime | None:
         """Worked out once, since it takes milliseconds and this is shown all night."""
@@ -704,9 +704,9 @@ class Engine:
             first = min(filter(None, moments), default=None)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
             return f"It is too early or too late where the others are{until}"
-        if self._everybody_read and self.tally.retrying and not self._flying:
+        if self._everybody_read and self.counts.retrying and not self._flying:
             return "Waiting to call once more who was not reached"
-        if self._everybody_read and self._conduct.wait and not self._flying:
+        if self._everybody_read and self._policy.wait and not self._flying:
             return "Waiting for outcomes"
         return ""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
 from voicecli.voice_api import wire
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
-_USUAL = Conduct()
+_USUAL = Policy()
 
 
-class Asked(NamedTuple):
+class BroadcastOptions(NamedTuple):
     """Options as they were given, all but what people hear. Times are in seconds, ``retry`` has outcomes."""
 
     to_column: str | None = None
@@ -50,12 +50,12 @@ class Asked(NamedTuple):
     request_timeout: float = wire.REQUEST_TIMEOUT
 
     @classmethod
-    def from_options(cls, kept: Mapping[str, object]) -> "Asked":
+    def from_options(cls, kept: Mapping[str, object]) -> "BroadcastOptions":
         """As the journal has it; what an older version did not know has its default."""
         known = {name: value for name, value in kept.items() if name in cls._fields}
         return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type]
 
-    def script(self, said: "Said") -> Script:
+    def script(self, said: "Content") -> Script:
         return Script(
             source=self.source,
             text=said.text,
@@ -78,10 +78,10 @@ class Asked(NamedTuple):
 
     @property
     def captures(self) -> bool:
-        return self.script(Said()).captures
+        return self.script(Content()).captures
 
-    def conduct(self) -> Conduct:
-        return Conduct(
+    def policy(self) -> Policy:
+        return Policy(
             concurrency=self.concurrency,
             max_calls=self.max_calls,
             retry=frozenset(self.retry),
@@ -90,7 +90,7 @@ class Asked(NamedTuple):
             wait=self.waits,
             timeout=self.timeout,
             digits=self.captures,
-            confirming=self.script(Said()).confirming(),
+            confirming=self.script(Content()).confirming(),
         )
 
     def hours(self) -> "Hours | None":
@@ -116,7 +116,7 @@ class Asked(NamedTuple):
         return rate
 
 
-class Said(NamedTuple):
+class Content(NamedTuple):
     """What people hear. None of it is ever kept where it can be read."""
 
     text: str | None = None
@@ -132,5 +132,5 @@ class Said(NamedTuple):
         return None if self.callflow is None else json.loads(self.callflow)
 
     @classmethod
-    def unpacked(cls, packed: bytes) -> "Said":
+    def unpacked(cls, packed: bytes) -> "Content":
         return cls(*json.loads(packed))

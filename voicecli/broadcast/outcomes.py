@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from voicecli.broadcast.policy import Conduct
+from voicecli.broadcast.policy import Policy
 from voicecli.clock import now
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
@@ -57,24 +57,24 @@ class Report(NamedTuple):
         return known if news or row.state is not RowState.RETRY else row
 
 
-def reports(journal: Journal, after: int, last: int, conduct: Conduct) -> Iterator[Report]:
+def reports(journal: Journal, after: int, last: int, policy: Policy) -> Iterator[Report]:
     """What is known of the calls that the events newer than ``after``, up to ``last``, are about, where their
     summaries have come. Who unsubscribed is kept as such. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
-    kinds = ("VSS", "VCA", "VCS") if conduct.digits else ("VSS",)
+    kinds = ("VSS", "VCA", "VCS") if policy.digits else ("VSS",)
     for session_id, line in stored_events.sessions_of_broadcast(
         store, after, last, kinds=kinds, broadcast=broadcast.number, naming=broadcast.id
     ):
-        report = report_of(journal, session_id, line, conduct)
+        report = report_of(journal, session_id, line, policy)
         if report is not None:
             yield report
 
 
-def report_of(journal: Journal, session_id: str, line: int | None, conduct: Conduct) -> Report | None:
+def report_of(journal: Journal, session_id: str, line: int | None, policy: Policy) -> Report | None:
     """What is known of this session, which is that of a call to the row at ``line``, or whose summary names
     one; None as long as no summary has come. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
-    session = _session(journal, session_id, conduct)
+    session = _session(journal, session_id, policy)
     summary = session.summary
     if summary is None:
         return None
@@ -92,31 +92,31 @@ def report_of(journal: Journal, session_id: str, line: int | None, conduct: Cond
         session=session_id,
         destination=summary.destination,
         outcome=summary.outcome,
-        digits=session.digits if conduct.digits else None,
+        digits=session.digits if policy.digits else None,
         seconds=summary.seconds,
-        reached=session.confirmed or summary.outcome not in conduct.retry,
+        reached=session.confirmed or summary.outcome not in policy.retry,
         settled_at=settled_at(session) or 0.0,
         bridge=summary.bridge,
     )
 
 
-def reached_before(journal: Journal, row: Row, conduct: Conduct) -> Report | None:
+def reached_before(journal: Journal, row: Row, policy: Policy) -> Report | None:
     """What is known by now of an earlier attempt, where that is enough not to call once more. Raises
     StoreFailed."""
     for attempt in range(1, row.attempts):
         request_id = journal.broadcast.request_id(row._replace(attempts=attempt))
         for session_id in stored_attempts.sessions_of_request(journal.store, request_id):
-            report = report_of(journal, session_id, row.line, conduct)
+            report = report_of(journal, session_id, row.line, policy)
             if report is not None and report.reached:
                 return report
     return None
 
 
-def settle(journal: Journal, conduct: Conduct) -> None:
+def settle(journal: Journal, policy: Policy) -> None:
     """Take in all that was reported while nobody worked on the broadcast; who is to be called again for that
     is, unless it is done. Raises StoreFailed."""
     newest = stored_events.last_event(journal.store)
-    found = reports(journal, journal.seen, newest, conduct)
+    found = reports(journal, journal.seen, newest, policy)
     while some := list(islice(found, STEP)):
         changed: dict[int, tuple[Row, Row]] = {}  # by line: as it was, and as it is
         for report in some:
@@ -127,13 +127,13 @@ def settle(journal: Journal, conduct: Conduct) -> None:
         journal.write(changed.values())
     journal.write((), seen=newest)
     if journal.state is not State.DONE:
-        accepted = conduct.confirming if conduct.digits else None
-        journal.plan_retries(conduct.retry, conduct.attempts, unless_pressed=accepted)
+        accepted = policy.confirming if policy.digits else None
+        journal.plan_retries(policy.retry, policy.attempts, unless_pressed=accepted)
 
 
-def _session(journal: Journal, session_id: str, conduct: Conduct) -> Session:
+def _session(journal: Journal, session_id: str, policy: Policy) -> Session:
     """The fold of what is in the store of it; without VCAs where the calls ask for nothing."""
-    asks = ",".join(sorted(conduct.confirming)) if conduct.digits else None
+    asks = ",".join(sorted(policy.confirming)) if policy.digits else None
     attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=asks)
-    kind = "" if conduct.digits else "VSS"
+    kind = "" if policy.digits else "VSS"
     return Session.of(attempt, stored_events.events_of_one(journal.store, session_id, kind=kind))

@@ -12,7 +12,7 @@ from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
 from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
-from voicecli.calling.message import ANYBODY, Script, refuse_beside
+from voicecli.calling.message import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import Row, RowState
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken
@@ -66,7 +66,7 @@ class Plan:
         self._render = None if template is None else template.bind(columns)
         self._fill = None if form is None else form.bind(columns)
         if form is not None:
-            refuse_beside("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
+            refuse_conflicts("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
         elif template is None and self._message is None and not (script.play or "play" in self._options):
             raise InvalidInput(
                 "What the calls say is missing.",
@@ -159,7 +159,7 @@ class Problem(NamedTuple):
 
 
 @dataclass(slots=True)
-class Checked:
+class ValidatedList:
     """What was found out about a list before anybody is called. Counts are of this shard, but ``everybody``
     is of the whole list."""
 
@@ -200,7 +200,7 @@ class Checked:
             yield Row(line, f"+{number}", RowState.PLANNED)
 
 
-def check(
+def validate(
     plan: Plan,
     *,
     shard: tuple[int, int] = (1, 1),
@@ -208,11 +208,11 @@ def check(
     unsubscribed: Collection[str] = frozenset(),
     impossible: Callable[[str], str] = lambda number: "",
     skip_invalid: bool = False,
-) -> Checked:
+) -> ValidatedList:
     """Look at every row. ``impossible`` says why a number can't be called at all, if so. With
     ``skip_invalid`` bad rows are among those that are skipped."""
     part, parts = shard
-    found = Checked()
+    found = ValidatedList()
     seen: set[int] = set()
 
     def bad(record: Record, words: str) -> None:

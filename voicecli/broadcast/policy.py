@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
-    """Times are in seconds. ``retry`` has the outcomes that another attempt
-    is made after, ``every`` later, up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are
+class Policy:
+    """Times are in seconds. ``retry`` has the outcomes that another attempt is made after, ``every`` later,
+    up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are
     there, at most ``timeout`` after the last call. ``digits`` is whether the calls ask for some."""
 
     concurrency: int = 32

@@ -4,22 +4,23 @@ import time
 from collections import deque
 from collections.abc import Collection
 
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
+from voicecli.store import journal
 from voicecli.store.broadcasts import Broadcast, Row, RowState
-from voicecli.store.journal import Count, counts
+from voicecli.store.journal import Count
 from voicecli.store.sqlite import Store
 
 RATE_OVER = 5.0  # seconds that the rate is measured over
 
 
 class Progress:
-    """``tally`` follows the rows that are counted; ``confirming`` are the digits that confirm."""
+    """``counts`` follows the rows that are counted; ``confirming`` are the digits that confirm."""
 
     def __init__(self, store: Store, broadcast: Broadcast, confirming: Collection[str]) -> None:
-        self.tally = Tally(confirmed=0 if confirming else None)
+        self.counts = Counts(confirmed=0 if confirming else None)
         self._confirming = confirming
         self._done: deque[tuple[float, int]] = deque()  # when (monotonic) so many had been called
-        for alike in counts(store, broadcast):
+        for alike in journal.counts(store, broadcast):
             self.count(alike, alike.rows)
 
     def changed(self, before: Row, row: Row) -> None:
@@ -28,36 +29,36 @@ class Progress:
 
     def count(self, row: Row | Count, rows: int) -> None:
         """Add so many rows like this one."""
-        tally = self.tally
-        tally.total += rows
+        counts = self.counts
+        counts.total += rows
         match row.state:
             case RowState.SKIPPED:
-                tally.skipped += rows
+                counts.skipped += rows
                 return  # why is no error
             case RowState.SENDING:
-                tally.in_flight += rows
+                counts.in_flight += rows
             case RowState.ACCEPTED:
-                tally.accepted += rows
+                counts.accepted += rows
                 if row.outcome is not None:
-                    tally.outcome(row.outcome, rows)
-                if tally.confirmed is not None and row.digits in self._confirming:
-                    tally.confirmed += rows
+                    counts.outcome(row.outcome, rows)
+                if counts.confirmed is not None and row.digits in self._confirming:
+                    counts.confirmed += rows
             case RowState.RETRY:
-                tally.retrying += rows
+                counts.retrying += rows
             case RowState.REFUSED:
-                tally.refused += rows
+                counts.refused += rows
             case RowState.UNKNOWN:
-                tally.unknown += rows
+                counts.unknown += rows
         if row.reason is not None:
-            tally.error(row.reason, rows)
+            counts.error(row.reason, rows)
 
     def tick(self) -> None:
         """Measure the rate of late, and what it says of the time that is left."""
-        tally, moment = self.tally, time.monotonic()
-        self._done.append((moment, tally.done + tally.retrying))
+        counts, moment = self.counts, time.monotonic()
+        self._done.append((moment, counts.done + counts.retrying))
         while self._done[0][0] < moment - RATE_OVER and len(self._done) > 2:
             self._done.popleft()
         start, before = self._done[0]
-        tally.rate = max(0, tally.done + tally.retrying - before) / max(0.001, moment - start)
-        flows = tally.rate > 0 and tally.left and not tally.waiting
-        tally.seconds_left = tally.left / tally.rate if flows else None
+        counts.rate = max(0, counts.done + counts.retrying - before) / max(0.001, moment - start)
+        flows = counts.rate > 0 and counts.left and not counts.waiting
+        counts.seconds_left = counts.left / counts.rate if flows else None

@@ -58,9 +58,9 @@ class Script:
         """Raises InvalidInput for options that exclude each other, have no effect or are wrong: after it,
         only the text can be wrong. A ``source`` that is not known yet may be empty."""
         if self.play is not None:
-            refuse_beside("--play", {"MESSAGE": self.text, **self.speech()})
+            refuse_conflicts("--play", {"MESSAGE": self.text, **self.speech()})
         if self.confirm is not None:
-            refuse_beside("--confirm", {"--digits": self.digits, "--hash": self.hash_ends or None})
+            refuse_conflicts("--confirm", {"--digits": self.digits, "--hash": self.hash_ends or None})
         for name, without_effect in (
             ("--thanks", self.thanks is not None and not self.captures),
             ("--hash", self.hash_ends and self.digits is None),
@@ -113,7 +113,7 @@ class Script:
         return Capture(few, many, self.hash_ends, self.thanks, DIGITS_PATIENCE)
 
 
-def refuse_beside(chosen: str, others: Mapping[str, object]) -> None:
+def refuse_conflicts(chosen: str, others: Mapping[str, object]) -> None:
     """Raises InvalidInput where one of ``others`` was given, which ``chosen`` excludes."""
     if given := [name for name, value in others.items() if value is not None]:
         raise InvalidInput(

@@ -79,18 +79,24 @@ class Plan:
     names: tuple[str, ...] = ()
 
 
+def _ignore(*_: object) -> None:
+    """For who need not know."""
+
+
 class Service:
-    """Use it in an ``async with``: inside, it listens. Raises ConfigurationError, Unreachable, or what the
-    registration raises; then all is as before. At the end it raises what kept webhooks from being put back.
+    """Use it in an ``async with``: inside, it listens. ``shown`` gets each event once it is on disk, ``tell``
+    what a person should know, and ``routes``, by path, answer requests of others that have the token. Raises
+    ConfigurationError, Unreachable, or what the registration raises; then all is as before. At the end it
+    raises what kept webhooks from being put back.
     """
 
     def __init__(
         self,
         plan: Plan,
         *,
-        shown: Callable[[Received], None],
-        tell: Tell,
-        make_call: Route | None = None,
+        shown: Callable[[Received], None] = _ignore,
+        tell: Tell = _ignore,
+        routes: Mapping[str, Route] = {},
         registration: Registration | None = None,
         clock_jumps: ClockJumps | None = None,
     ) -> None:
@@ -127,7 +133,7 @@ class Service:
             trouble=self._warn,
             replier=plan.replier,
             forwarder=self._forwarder,
-            make_call=make_call,
+            routes=routes,
             only_8x8=plan.only_8x8,
             subaccount=None if registration is None else registration.account.subaccount,
             names=plan.names,

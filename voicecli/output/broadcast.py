@@ -7,7 +7,7 @@ from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
-from voicecli.sessions.counts import OTHERS, Tally
+from voicecli.sessions.counts import OTHERS, Counts
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
@@ -20,117 +20,117 @@ Entry = tuple[int, str, str]
 """A count, what of, and a style (rich's)."""
 
 
-def view(tally: Tally, width: int) -> list[Line]:
+def view(counts: Counts, width: int) -> list[Line]:
     """How it stands while it runs, laid out for lines of ``width`` columns. One that is longer is for the
     painter to cut."""
-    figures, left = f"{_percent(tally):>3} %  {_done(tally)}", _time_left(tally)
+    figures, left = f"{_percent(counts):>3} %  {_done(counts)}", _time_left(counts)
     fits = len(figures) + len(left) + MIN_BAR + 4 <= width
-    first = _bar(tally, f"{figures}  {left}".rstrip() if fits else figures, width)
-    counts = [_rate(tally), "" if fits else left, f"{tally.in_flight:,} in flight", *_counts(tally)]
-    lines = [(first, "bold"), *_joined(list(filter(None, counts)), "", width)]
-    outcomes = _outcomes(tally)
+    first = _bar(counts, f"{figures}  {left}".rstrip() if fits else figures, width)
+    parts = [_rate(counts), "" if fits else left, f"{counts.in_flight:,} in flight", *_counts(counts)]
+    lines = [(first, "bold"), *_joined(list(filter(None, parts)), "", width)]
+    outcomes = _outcomes(counts)
     for style in _SEVERITY:
         parts = [f"{count:,} {words}" for count, words, of in outcomes if of == style]
         lines += _joined(parts, style, width)
-    if tally.errors:
-        lines += [("Errors", "bold"), *_aligned(_errors(tally, MAX_LIVE))]
-    if tally.waiting:
-        lines.append((_waiting(tally), "yellow"))
+    if counts.errors:
+        lines += [("Errors", "bold"), *_aligned(_errors(counts, MAX_LIVE))]
+    if counts.waiting:
+        lines.append((_waiting(counts), "yellow"))
     return lines
 
 
-def line(tally: Tally) -> str:
+def line(counts: Counts) -> str:
     """How it stands, in one line, for where there is no terminal."""
-    pace = ", ".join(filter(None, (_rate(tally), _time_left(tally))))
-    done = f"{_done(tally)} done: {', '.join(_counts(tally))}"
-    return "; ".join(filter(None, (done, pace, _waiting(tally))))
+    pace = ", ".join(filter(None, (_rate(counts), _time_left(counts))))
+    done = f"{_done(counts)} done: {', '.join(_counts(counts))}"
+    return "; ".join(filter(None, (done, pace, _waiting(counts))))
 
 
-def summary(tally: Tally) -> list[Line]:
+def summary(counts: Counts) -> list[Line]:
     """How it ended, or how far it came."""
-    counts = (
-        (tally.accepted, "accepted", "green"),
-        (tally.refused, "refused: not called", "red"),
-        (tally.unknown, "unknown: may have been called", "yellow"),
-        (tally.skipped, "skipped", ""),
-        (tally.in_flight, "on their way", ""),
-        (tally.retrying, "to be called once more", ""),
-        (tally.untried, "left: not called", "bold"),
+    by_state = (
+        (counts.accepted, "accepted", "green"),
+        (counts.refused, "refused: not called", "red"),
+        (counts.unknown, "unknown: may have been called", "yellow"),
+        (counts.skipped, "skipped", ""),
+        (counts.in_flight, "on their way", ""),
+        (counts.retrying, "to be called once more", ""),
+        (counts.untried, "left: not called", "bold"),
     )
     groups = (
-        ("", [entry for entry in counts if entry[0]]),
-        ("Outcomes", _outcomes(tally)),
-        ("Errors", _errors(tally, MAX_KINDS)),
+        ("", [entry for entry in by_state if entry[0]]),
+        ("Outcomes", _outcomes(counts)),
+        ("Errors", _errors(counts, MAX_KINDS)),
     )
-    lines = [(f"{_done(tally)} rows done", "bold")]
+    lines = [(f"{_done(counts)} rows done", "bold")]
     for heading, entries in groups:
         if heading and entries:
             lines += [("", ""), (heading, "bold")]
         lines += _aligned(entries)
-        if heading == "Outcomes" and Outcome.COMPLETED in tally.outcomes:
+        if heading == "Outcomes" and Outcome.COMPLETED in counts.outcomes:
             lines.append((codes.COMPLETED_MEANS, ""))
     return lines
 
 
-def _bar(tally: Tally, figures: str, width: int) -> str:
+def _bar(counts: Counts, figures: str, width: int) -> str:
     """The bar, and what it means in figures."""
     room = min(MAX_BAR, width - len(figures) - 2)
     if room < MIN_BAR:
         return figures.strip()
-    part = tally.done / tally.total if tally.total else 1.0
+    part = counts.done / counts.total if counts.total else 1.0
     return f"{bar(part * room).ljust(room)}▏ {figures}"
 
 
-def _percent(tally: Tally) -> int:
+def _percent(counts: Counts) -> int:
     """100 only where nothing is left."""
-    return tally.done * 100 // tally.total if tally.total else 100
+    return counts.done * 100 // counts.total if counts.total else 100
 
 
-def _done(tally: Tally) -> str:
-    return f"{tally.done:,} of {tally.total:,}"
+def _done(counts: Counts) -> str:
+    return f"{counts.done:,} of {counts.total:,}"
 
 
-def _time_left(tally: Tally) -> str:
-    return "" if tally.seconds_left is None else f"{durations.in_words(tally.seconds_left)} left"
+def _time_left(counts: Counts) -> str:
+    return "" if counts.seconds_left is None else f"{durations.in_words(counts.seconds_left)} left"
 
 
-def _rate(tally: Tally) -> str:
-    if tally.rate < 1 / 60:
+def _rate(counts: Counts) -> str:
+    if counts.rate < 1 / 60:
         return ""
-    if tally.rate >= 10:
-        return f"{tally.rate:,.0f} a second"
-    return f"{tally.rate:.1f} a second" if tally.rate >= 1 else f"{tally.rate * 60:.0f} a minute"
+    if counts.rate >= 10:
+        return f"{counts.rate:,.0f} a second"
+    return f"{counts.rate:.1f} a second" if counts.rate >= 1 else f"{counts.rate * 60:.0f} a minute"
 
 
-def _counts(tally: Tally) -> list[str]:
+def _counts(counts: Counts) -> list[str]:
     """What became of the rows; of the rare things only those that happened."""
-    rare = ((tally.skipped, "skipped"), (tally.retrying, "retrying"))
+    rare = ((counts.skipped, "skipped"), (counts.retrying, "retrying"))
     return [
-        f"{tally.accepted:,} accepted",
-        f"{tally.refused:,} refused",
-        f"{tally.unknown:,} unknown",
+        f"{counts.accepted:,} accepted",
+        f"{counts.refused:,} refused",
+        f"{counts.unknown:,} unknown",
         *(f"{count:,} {words}" for count, words in rare if count),
     ]
 
 
-def _waiting(tally: Tally) -> str:
-    return visible(tally.waiting)
+def _waiting(counts: Counts) -> str:
+    return visible(counts.waiting)
 
 
-def _outcomes(tally: Tally) -> list[Entry]:
+def _outcomes(counts: Counts) -> list[Entry]:
     """In an order that stays as it is while they come."""
     kinds = [
         (count, visible(codes.outcome_words(outcome)), outcome_style(outcome))
-        for outcome, count in tally.outcomes.items()
+        for outcome, count in counts.outcomes.items()
     ]
-    confirmed = [] if tally.confirmed is None else [(tally.confirmed, "of these confirmed", "green")]
+    confirmed = [] if counts.confirmed is None else [(counts.confirmed, "of these confirmed", "green")]
     entries = [*_few(kinds, MAX_KINDS), *confirmed]
     return sorted(entries, key=lambda entry: _SEVERITY.index(entry[2]))
 
 
-def _errors(tally: Tally, most: int) -> list[Entry]:
+def _errors(counts: Counts, most: int) -> list[Entry]:
     """The most frequent ones first, and the others last."""
-    kinds = sorted(tally.errors.items(), key=lambda kind: (kind[0] == OTHERS, -kind[1]))
+    kinds = sorted(counts.errors.items(), key=lambda kind: (kind[0] == OTHERS, -kind[1]))
     return _few([(count, visible(words), "red") for words, count in kinds], most)
 
 

@@ -8,7 +8,7 @@ OTHERS = "others"
 
 
 @dataclass(slots=True)
-class Tally:
+class Counts:
     """How a broadcast stands. Each of the ``total`` rows is accepted by 8x8, refused, unknown (it may have
     been called), skipped, or left; those ``in_flight`` are left, too."""
 
@@ -60,13 +60,13 @@ class Tally:
     def data(self) -> dict[str, object]:
         """All of it, for programs."""
         return {
-            **self.counts(),
+            **self.totals(),
             "rate": round(self.rate, 2),
             "secondsLeft": None if self.seconds_left is None else round(self.seconds_left),
             "waiting": self.waiting or None,
         }
 
-    def counts(self) -> dict[str, object]:
+    def totals(self) -> dict[str, object]:
         """What is known without watching it."""
         return {
             "total": self.total,

@@ -15,7 +15,7 @@ from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.keys import fingerprint
 from voicecli.store.sqlite import Change, Store
-from voicecli.voice_api.callflow import CallRequest, destinations, gist, sources
+from voicecli.voice_api.callflow import CallRequest, destinations, sources, spoken_text
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
@@ -112,7 +112,7 @@ class Attempts:
         service, subaccount = self._account
         query = "SELECT written FROM former_base_urls WHERE base_url = ? AND subaccount = ?"
         former = [written for (written,) in self._store.rows(query, self._account)]
-        said = gist(request.callflow)
+        said = spoken_text(request.callflow)
         contents = [json.dumps([one, subaccount, said]) for one in (service, *former)]
         return [fingerprint(self._store, content.encode()) for content in contents]
 

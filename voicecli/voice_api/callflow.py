@@ -155,7 +155,7 @@ def sources(callflow: Sequence[Action]) -> list[str]:
     return _of_calls(callflow, "source")
 
 
-def gist(callflow: Sequence[Action]) -> str:
+def spoken_text(callflow: Sequence[Action]) -> str:
     """Whom it calls and what it says or plays: equal for calls that are the same to the person called."""
     params = [action.get("params") for action in callflow]
     names = ("destination", "text", "promptMessage", "fileUrl", "scenarioName")

@@ -14,10 +14,10 @@ from voicecli.account import AccountId
 from voicecli.broadcast import contents, outcomes
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.lists import recipients as lists
-from voicecli.broadcast.options import Asked, Said
+from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.pacing import Pace
-from voicecli.broadcast.plan import Checked, Plan, check, numbers_of
-from voicecli.calling.message import refuse_beside
+from voicecli.broadcast.plan import Plan, ValidatedList, numbers_of, validate
+from voicecli.calling.message import refuse_conflicts
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.broadcast.preview import agreed, dry_run, show_problems
 from voicecli.cli.broadcast.view import View
@@ -43,7 +43,7 @@ _KEPT_OF_THE_WAY = ("domain", "public_url", "ngrok_config", "install_ngrok")
 PACE = "pace"  # the file that all broadcasts of this machine share
 
 
-class Reception(NamedTuple):
+class ReceiverOptions(NamedTuple):
     """How reports of the outcomes get in, where they are waited for."""
 
     way: PublicAccess
@@ -51,7 +51,7 @@ class Reception(NamedTuple):
     force: bool
 
     @classmethod
-    def from_options(cls, kept: Mapping[str, object]) -> "Reception":
+    def from_options(cls, kept: Mapping[str, object]) -> "ReceiverOptions":
         """As the journal has it."""
         known = {name: value for name, value in kept.items() if name in _KEPT_OF_THE_WAY}
         if known.get("ngrok_config") is not None:
@@ -91,10 +91,10 @@ class Wishes(NamedTuple):
 def send(
     context: Context,
     people: str,
-    said: Said,
-    asked: Asked,
+    said: Content,
+    asked: BroadcastOptions,
     wishes: Wishes,
-    reception: Reception,
+    reception: ReceiverOptions,
     *,
     source: str | None,
     message_file: str | None,
@@ -118,7 +118,7 @@ def send(
     content = _list(context, people)
     plan = _plan(content, asked, said)
     if asked.vca_elsewhere:
-        refuse_beside("--vca-elsewhere", {"--confirm": asked.confirm, "--digits": asked.digits})
+        refuse_conflicts("--vca-elsewhere", {"--confirm": asked.confirm, "--digits": asked.digits})
         if not plan.asks:
             raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
     with Store(wiring.home(settings)) as store:
@@ -155,7 +155,7 @@ def send(
 
 
 def _see_that_it_is_wanted(
-    context: Context, settings: Settings, plan: Plan, checked: Checked, wishes: Wishes
+    context: Context, settings: Settings, plan: Plan, checked: ValidatedList, wishes: Wishes
 ) -> None:
     """Raises InvalidInput."""
     if not len(checked) and wishes.shard[1] == 1:
@@ -183,10 +183,10 @@ def _refuse_two_readers(paths: Mapping[str, str | None]) -> None:
         )
 
 
-def _said(context: Context, said: Said, message_file: str | None, callflow_file: str | None) -> Said:
+def _said(context: Context, said: Content, message_file: str | None, callflow_file: str | None) -> Content:
     """With what is in files. Raises InvalidInput."""
     if message_file is not None:
-        refuse_beside("--file", {"MESSAGE": said.text})
+        refuse_conflicts("--file", {"MESSAGE": said.text})
     path = "-" if said.text == "-" else message_file
     if path is not None:
         said = said._replace(text=context.read_text(path).rstrip("\r\n"))
@@ -199,7 +199,7 @@ def _said(context: Context, said: Said, message_file: str | None, callflow_file:
 def resume(
     context: Context,
     beginning: str,
-    reception: Reception,
+    reception: ReceiverOptions,
     *,
     people: str | None,
     retry: Sequence[RowState],
@@ -224,20 +224,20 @@ def resume(
                 )
             journal.becomes(State.OPEN)  # from here on it can be stopped
             journal.leave_nothing_sending()
-            asked = Asked.from_options({**broadcast.options, **changes})
-            if reception == Reception(PublicAccess(), None, force=False):
-                reception = Reception.from_options(broadcast.options)
+            asked = BroadcastOptions.from_options({**broadcast.options, **changes})
+            if reception == ReceiverOptions(PublicAccess(), None, force=False):
+                reception = ReceiverOptions.from_options(broadcast.options)
                 settings = context.settings(reception.flags())
             try:
                 content = _same_list(context, store, broadcast, people)
-                said = Said.unpacked(contents.read(store, broadcast))
+                said = Content.unpacked(contents.read(store, broadcast))
                 plan = _plan(content, asked, said)
                 do_not_call = _do_not_call_again(context, asked)
             except VoicecliError:
                 if journal.state is State.OPEN:  # and not stopped meanwhile
                     journal.becomes(broadcast.state)
                 raise
-            outcomes.settle(journal, asked.conduct())
+            outcomes.settle(journal, asked.policy())
             if asked.max_calls is None:
                 asked = asked._replace(max_calls=_calls_left(journal))
             for state in retry:
@@ -245,7 +245,7 @@ def resume(
             return _carry_out(context, settings, journal, plan, asked, reception, do_not_call)
 
 
-def _plan(content: bytes, asked: Asked, said: Said) -> Plan:
+def _plan(content: bytes, asked: BroadcastOptions, said: Content) -> Plan:
     return Plan(
         lists.read(content),
         asked.script(said),
@@ -284,7 +284,7 @@ def _same_list(context: Context, store: Store, broadcast: Broadcast, people: str
 def _calls_left(journal: Journal) -> int | None:
     """An interruption does not lift --max-calls; but once as many were made, to resume is to call the
     others."""
-    most = Asked.from_options(journal.broadcast.options).max_calls
+    most = BroadcastOptions.from_options(journal.broadcast.options).max_calls
     left = 0 if most is None else most - journal.attempts
     return left if left > 0 else None
 
@@ -294,8 +294,8 @@ def _carry_out(
     settings: Settings,
     journal: Journal,
     plan: Plan,
-    asked: Asked,
-    reception: Reception,
+    asked: BroadcastOptions,
+    reception: ReceiverOptions,
     do_not_call: frozenset[str],
 ) -> ExitCode:
     """Call those who are left, show it, and tell how it ended."""
@@ -327,7 +327,7 @@ def _carry_out(
         journal,
         client,
         pace,
-        asked.conduct(),
+        asked.policy(),
         request=plan.request,
         hours=asked.hours(),
         do_not_call=do_not_call,
@@ -343,7 +343,7 @@ def _carry_out(
 
     def end(*, interrupted: bool) -> ExitCode:
         with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
-            if journal.is_finished and not (asked.waits and engine.tally.without_outcome):
+            if journal.is_finished and not (asked.waits and engine.counts.without_outcome):
                 contents.forget(journal.store, journal.broadcast)
         try:
             return view.end(engine, interrupted=interrupted, waits=asked.waits)
@@ -390,7 +390,7 @@ def _carry_out(
             take_in_if_possible(journal.store)  # the callflows that are sealed in it are not needed any more
 
 
-def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:
+def _do_not_call(context: Context, asked: BroadcastOptions) -> frozenset[str]:
     """Raises InvalidInput where it can't be read: whoever is on it would be called."""
     if asked.do_not_call is None:
         return frozenset()
@@ -401,7 +401,7 @@ def _do_not_call(context: Context, asked: Asked) -> frozenset[str]:
         raise InvalidInput(f"--do-not-call: {error.message}", hint=error.hint) from error
 
 
-def _do_not_call_again(context: Context, asked: Asked) -> frozenset[str]:
+def _do_not_call_again(context: Context, asked: BroadcastOptions) -> frozenset[str]:
     """As it is by now, if it is there: those who were on it in the beginning are not called anyway."""
     gone = asked.do_not_call == "-"
     if asked.do_not_call and not gone and not Path(asked.do_not_call).exists():
@@ -410,7 +410,9 @@ def _do_not_call_again(context: Context, asked: Asked) -> frozenset[str]:
     return frozenset() if gone else _do_not_call(context, asked)
 
 
-def _checked(store: Store, plan: Plan, asked: Asked, wishes: Wishes, do_not_call: frozenset[str]) -> Checked:
+def _checked(
+    store: Store, plan: Plan, asked: BroadcastOptions, wishes: Wishes, do_not_call: frozenset[str]
+) -> ValidatedList:
     spared = set() if asked.call_unsubscribed else unsubscribed.numbers(store)
     hours = asked.hours()
 
@@ -426,7 +428,7 @@ def _checked(store: Store, plan: Plan, asked: Asked, wishes: Wishes, do_not_call
             return f"The time zone of {number} is not known."
         return f"No time is allowed in all time zones of {number}." if is_never_open(zones) else ""
 
-    return check(
+    return validate(
         plan,
         shard=wishes.shard,
         do_not_call=do_not_call,
@@ -436,7 +438,7 @@ def _checked(store: Store, plan: Plan, asked: Asked, wishes: Wishes, do_not_call
     )
 
 
-def _refusal(plan: Plan, checked: Checked) -> InvalidInput:
+def _refusal(plan: Plan, checked: ValidatedList) -> InvalidInput:
     rows = "1 row" if checked.bad == 1 else f"{checked.bad:,} rows"
     hint = "Mend them, or call the others with --skip-invalid."
     if plan.option_columns:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import typer
 
 from voicecli import durations, interrupts, phone
-from voicecli.broadcast.options import Asked
-from voicecli.broadcast.plan import Checked, Plan
+from voicecli.broadcast.options import BroadcastOptions
+from voicecli.broadcast.plan import Plan, ValidatedList
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
@@ -21,7 +21,7 @@ SHOWN = 20  # bad rows
 ANSWER = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes
 
 
-def show_problems(context: Context, checked: Checked) -> None:
+def show_problems(context: Context, checked: ValidatedList) -> None:
     """A table of the rows that can't be called; programs get them with the error."""
     context.output.note(f"{'line':<8}  problem")
     for line, words in checked.problems[:SHOWN]:
@@ -30,7 +30,7 @@ def show_problems(context: Context, checked: Checked) -> None:
         context.output.note(f"… and {checked.bad - SHOWN:,} more; --dry-run --json has them")
 
 
-def agreed(context: Context, settings: Settings, checked: Checked, *, yes: bool) -> None:
+def agreed(context: Context, settings: Settings, checked: ValidatedList, *, yes: bool) -> None:
     """See that a person wants this. Raises InvalidInput where nobody can be asked, and for a no."""
     if yes or len(checked) <= 1:
         return
@@ -55,8 +55,8 @@ def dry_run(
     context: Context,
     settings: Settings,
     plan: Plan,
-    checked: Checked,
-    asked: Asked,
+    checked: ValidatedList,
+    asked: BroadcastOptions,
     shard: tuple[int, int],
     *,
     skip_invalid: bool,
@@ -99,8 +99,8 @@ def dry_run(
 def _lines(
     settings: Settings,
     plan: Plan,
-    checked: Checked,
-    asked: Asked,
+    checked: ValidatedList,
+    asked: BroadcastOptions,
     shard: tuple[int, int],
     asleep: "_Asleep",
 ) -> Iterator[tuple[str, str]]:
@@ -147,7 +147,7 @@ class _Asleep(NamedTuple):
     until: datetime | None = None
 
 
-def _asleep(checked: Checked, hours: Hours | None) -> _Asleep:
+def _asleep(checked: ValidatedList, hours: Hours | None) -> _Asleep:
     if hours is None:
         return _Asleep()
     now = datetime.now(UTC)
@@ -160,7 +160,7 @@ def _asleep(checked: Checked, hours: Hours | None) -> _Asleep:
     return _Asleep(len(asleep), min(filter(None, openings), default=None))
 
 
-def _seconds(calls: int, asked: Asked) -> float:
+def _seconds(calls: int, asked: BroadcastOptions) -> float:
     rate = asked.calls_per_second() or asked.concurrency / ANSWER
     return calls / rate
 

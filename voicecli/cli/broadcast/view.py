@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from voicecli.broadcast.status import row_data
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.clock import iso
 from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, StoreFailed
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
-from voicecli.sessions.counts import Tally
+from voicecli.sessions.counts import Counts
 from voicecli.store.broadcasts import Broadcast, Row
 from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
@@ -71,33 +73,33 @@ class View:
                 raise OutputFailed(f"What became of {rows} can't be told. {error.message}") from error
             await asyncio.sleep(LOOK_EVERY)
 
-    def show(self, tally: Tally) -> None:
+    def show(self, counts: Counts) -> None:
         with suppress(StoreFailed):  # who calls people has to do with that
             self._catch_up()
-        if self._output.progress(view(tally, self._output.progress_width)):
+        if self._output.progress(view(counts, self._output.progress_width)):
             return
-        words = line(tally)
+        words = line(counts)
         if time.monotonic() - self._last >= LINE_EVERY and words != self._shown:
             self._last, self._shown = time.monotonic(), words
             self._output.note(words)
 
     def end(self, engine: "Engine", *, interrupted: bool, waits: bool) -> ExitCode:
         """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
-        tally, error = engine.tally, engine.ended_by
+        counts, error = engine.counts, engine.ended_by
         self._output.progress("")
-        code = self._code(tally, waits=waits)
+        code = self._code(counts, waits=waits)
         try:
             untouched = self._journal.is_untouched
         except StoreFailed as failed:
             untouched, error = False, error or failed
-        todo = [] if untouched else list(commands(self._journal.broadcast, tally, waits=waits))
+        todo = [] if untouched else list(commands(self._journal.broadcast, counts, waits=waits))
         data = {
             "record": "summary",
             "id": self._id,
-            **tally.counts(),
+            **counts.totals(),
             "commands": [command for command, _ in todo],
         }
-        lines = [*summary(tally), *in_lines(todo)]
+        lines = [*summary(counts), *in_lines(todo)]
         self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
         how = self.how_to_go_on
         if untouched:
@@ -105,13 +107,13 @@ class View:
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
             details = {} if error is None else error.details()
-            hint = how if tally.left or waits else ""
+            hint = how if counts.left or waits else ""
             raise Interrupted(message, hint=hint, details={"broadcast": self._id, **details})
         if isinstance(error, OutOfTime):
             self._output.note(error.message)
         elif error is not None:
             error.hint = f"{error.hint} {how}".strip()
-            if not (tally.accepted or tally.unknown or tally.retrying or tally.in_flight):
+            if not (counts.accepted or counts.unknown or counts.retrying or counts.in_flight):
                 raise error
             if self._debug:
                 self._output.traceback(error)
@@ -122,11 +124,11 @@ class View:
     def how_to_go_on(self) -> str:
         return f"To go on: voicecli broadcast resume {self._id}"
 
-    def _code(self, tally: Tally, *, waits: bool) -> ExitCode:
-        fine = not (tally.left or tally.refused or tally.unknown)
+    def _code(self, counts: Counts, *, waits: bool) -> ExitCode:
+        fine = not (counts.left or counts.refused or counts.unknown)
         if waits and fine:
-            completed = tally.outcomes[Outcome.COMPLETED]
-            fine = (completed if tally.confirmed is None else tally.confirmed) == tally.accepted
+            completed = counts.outcomes[Outcome.COMPLETED]
+            fine = (completed if counts.confirmed is None else counts.confirmed) == counts.accepted
         return ExitCode.DONE if fine else ExitCode.SOME_FAILED
 
     def _record(self, kind: str, data: dict[str, object]) -> None:
@@ -135,23 +137,23 @@ class View:
 
 
 def commands(
-    broadcast: Broadcast, tally: Tally, *, waits: bool, running: bool = False
+    broadcast: Broadcast, counts: Counts, *, waits: bool, running: bool = False
 ) -> Iterator[tuple[str, str]]:
     """What there is to do, each with what it does. ``waits`` is whether outcomes are waited for."""
     command, of = "voicecli broadcast", broadcast.id
     again, piped = ("", "") if broadcast.file else (" -", " (pipe the list in again)")
     if running:
         yield f"{command} stop {of}", "Call nobody more"
-    elif tally.left:
-        yield f"{command} resume {of}{again}", f"Call the other {tally.left:,}{piped}"
-    elif waits and tally.without_outcome:
-        some = f"{tally.without_outcome:,} outcome{'' if tally.without_outcome == 1 else 's'}"
+    elif counts.left:
+        yield f"{command} resume {of}{again}", f"Call the other {counts.left:,}{piped}"
+    elif waits and counts.without_outcome:
+        some = f"{counts.without_outcome:,} outcome{'' if counts.without_outcome == 1 else 's'}"
         outcomes = f"Wait for {some} more, as far as 8x8 has not reported them while nobody listened"
         yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
-    if tally.unknown and not running:
+    if counts.unknown and not running:
         doubt = "Call those as well of whom nobody knows: some would be called twice"
         yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"
-    if tally.refused and not running:
+    if counts.refused and not running:
         yield f"{command} resume {of}{again} --retry-refused", f"Try the refused ones once more{piped}"
     yield f"{command} results {of} -o results.csv", "See what became of each row"
 
@@ -162,17 +164,12 @@ def in_lines(todo: Sequence[tuple[str, str]]) -> Iterator[Line]:
         yield from (("", ""), (f"{what}:", "bold"), (f"  {command}", ""))
 
 
-def row_data(row: Row) -> dict[str, object]:
-    """A row, for programs."""
+def broadcast_data(broadcast: Broadcast, state: str) -> dict[str, object]:
+    """What a broadcast is, for programs."""
     return {
-        "line": row.line,
-        "destination": row.destination,
-        "status": row.state,
-        "attempts": row.attempts,
-        "session": row.session,
-        "outcome": row.outcome,
-        "bridge": row.bridge,
-        "digits": row.digits,
-        "duration": row.seconds,
-        "reason": row.reason,
+        "id": broadcast.id,
+        "begun": iso(broadcast.created),
+        "state": state,
+        "list": broadcast.file or None,
+        "shard": None if broadcast.parts == 1 else f"{broadcast.part}/{broadcast.parts}",
     }

@@ -8,30 +8,20 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from voicecli.calling import questions
-from voicecli.calling.message import Script, refuse_beside
+from voicecli.calling.message import Script, refuse_conflicts
 from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
-from voicecli.cli.call.arguments import CallOptions
+from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, fail
-from voicecli.cli.options import common
-from voicecli.cli.options.call import THE_CALL, AnyNumber, CallUnsubscribed, Region, Source, ValidFor
-from voicecli.cli.options.message import MessageFile, Play, Repeat, Speed, SpellDigits, Voice
-from voicecli.cli.options.network import NETWORK, RequestTimeout
-from voicecli.cli.options.outcome import (
-    OUTCOME,
-    Confirm,
-    Digits,
-    HashEnds,
-    TellAnyway,
-    Thanks,
-    Timeout,
-    VcaElsewhere,
-    Wait,
-)
+from voicecli.cli.options.call import CallOptions
+from voicecli.cli.options.common import OutputOptions
+from voicecli.cli.options.message import MessageOptions
+from voicecli.cli.options.network import NetworkOptions
+from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
-from voicecli.cli.options.values import duration
+from voicecli.cli.options.records import with_records
 from voicecli.errors import (
     ConfigurationError,
     InvalidInput,
@@ -42,7 +32,6 @@ from voicecli.errors import (
 )
 from voicecli.listener.public_access import PublicAccess
 from voicecli.settings import Settings
-from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import send_callflow
 
@@ -67,8 +56,10 @@ DEFAULT_TIMEOUT = timedelta(minutes=5)
 DEFAULT_WITHIN = timedelta(minutes=10)
 
 
+@with_records
 def call(
     ctx: typer.Context,
+    *,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -81,12 +72,7 @@ def call(
     message: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What is said; then all arguments are numbers.")
     ] = None,
-    repeat: Repeat = None,
-    voice: Voice = None,
-    speed: Speed = None,
-    spell_digits: SpellDigits = False,
-    file: MessageFile = None,
-    play: Play = None,
+    spoken: MessageOptions,
     callflow_file: Annotated[
         str | None,
         typer.Option(
@@ -96,77 +82,16 @@ def call(
             "to TO unless it begins with a makeCall.",
         ),
     ] = None,
-    wait: Wait = False,
-    timeout: Timeout = None,
-    confirm: Confirm = None,
-    until_confirmed: Annotated[
-        bool,
-        typer.Option(
-            "--until-confirmed",
-            help="Call one after the other, until somebody confirms.",
-            **OUTCOME,
-        ),
-    ] = False,
-    digits: Digits = None,
-    hash_ends: HashEnds = False,
-    thanks: Thanks = None,
-    tell_anyway: TellAnyway = False,
-    vca_elsewhere: VcaElsewhere = False,
-    once: Annotated[
-        bool,
-        typer.Option(
-            "--once",
-            help="Do not place the same call again (one with this message id; without one, the same text "
-            "to the same number) while it is under way, nor once somebody took it.",
-            **THE_CALL,
-        ),
-    ] = False,
-    within: Annotated[
-        timedelta | None,
-        typer.Option(
-            metavar="TIME",
-            parser=duration,
-            help="How long --once holds. Default: 10m.",
-            **THE_CALL,
-        ),
-    ] = None,
-    message_id: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID",
-            help="Your id for it (clientRequestId); of several calls, each has its number added. "
-            "Default: a new UUID.",
-            **THE_CALL,
-        ),
-    ] = None,
-    valid_for: ValidFor = None,
-    call_unsubscribed: CallUnsubscribed = False,
-    any_number: AnyNumber = False,
-    source: Source = None,
-    region: Region = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **THE_CALL)
-    ] = False,
-    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
-    retries: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            max=20,
-            help="Try again what certainly did not arrive.",
-            **NETWORK,
-        ),
-    ] = wire.RETRIES,
+    outcome: OutcomeOptions,
+    call_options: CallOptions,
+    network: NetworkOptions,
     port: Port = None,
     domain: Domain = None,
     ngrok_config: NgrokConfig = None,
     install_ngrok: InstallNgrok = False,
     public_url: PublicUrl = None,
     force: Force = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001 - its callback does the work, as does --debug's
-    quiet: common.QuietFlag = False,
-    debug: common.DebugFlag = False,  # noqa: ARG001
+    output: OutputOptions,
 ) -> ExitCode:
     """Place a call that says a message, plays a file or runs a callflow.
 
@@ -176,47 +101,24 @@ def call(
     means that a person or a mailbox answered: only a pressed key (--confirm) proves a person.
     """
     context = contexts.of(ctx)
-    script = Script(
-        source="",  # the settings know it
-        play=play,
-        repeat=repeat,
-        voice=voice,
-        speed=speed,
-        spell_digits=spell_digits,
-        confirm=confirm,
-        digits=digits,
-        hash_ends=hash_ends,
-        thanks=thanks,
-        valid_for=valid_for,
-    )
-    asked = CallOptions(
-        words=words or (),
-        message=message,
-        file=file,
-        callflow_file=callflow_file,
-        source=source,
-        region=region,
-        any_number=any_number,
-        message_id=message_id,
-        script=script,
-    )
-    waits = wait or script.captures
+    asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options)
+    script, waits = asked.script(), outcome.waits
     way = PublicAccess(domain, public_url, ngrok_config, install_ngrok)
-    if not math.isfinite(request_timeout):
+    if not math.isfinite(network.request_timeout):
         raise InvalidInput("--request-timeout must be a number of seconds.")
-    if dry_run and quiet:
+    if call_options.dry_run and output.quiet:
         raise InvalidInput("--dry-run has no session id that --quiet could print.")
-    if until_confirmed and confirm is None:
+    if outcome.until_confirmed and outcome.confirm is None:
         raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
-    if tell_anyway and confirm is None:
+    if outcome.tell_anyway and outcome.confirm is None:
         raise InvalidInput("--tell-anyway has no effect without --confirm.")
-    if vca_elsewhere:
-        refuse_beside("--vca-elsewhere", {"--confirm": confirm, "--digits": digits})
-    if within is not None and not once:
+    if outcome.vca_elsewhere:
+        refuse_conflicts("--vca-elsewhere", {"--confirm": outcome.confirm, "--digits": outcome.digits})
+    if call_options.within is not None and not call_options.once:
         raise InvalidInput("--within has no effect without --once.")
     if not waits:
         for name, value in (
-            ("--timeout", timeout),
+            ("--timeout", outcome.timeout),
             ("--force", force or None),
             ("--port", port),
             ("--domain", domain),
@@ -227,24 +129,30 @@ def call(
             if value is not None:
                 raise InvalidInput(f"{name} has no effect without --wait, --confirm or --digits.")
     settings = context.settings(
-        {"source": source, "voice_profile": voice, "port": port, "public_url": domain}
+        {
+            "source": call_options.source,
+            "voice_profile": spoken.voice,
+            "port": port,
+            "public_url": domain,
+        }
     )
     requests = arguments.requests(context, settings, asked)
     asks = any(map(questions.asks, requests))
-    if vca_elsewhere and not asks:
+    if outcome.vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
-    if dry_run:
+    if call_options.dry_run:
         for request in requests:
             context.show(settings, send_callflow(questions.sent(request)), reply=questions.following(request))
         return ExitCode.DONE
     from voicecli.calling.placing import Guard
 
     guard = Guard(
-        _once(within, named=message_id is not None) if once else None,
-        call_unsubscribed=call_unsubscribed,
+        _once(call_options.within, named=call_options.message_id is not None) if call_options.once else None,
+        call_unsubscribed=call_options.call_unsubscribed,
         needs_store=waits,
     )
-    with context.client(settings, request_timeout=request_timeout, retries=retries) as client:
+    vca_elsewhere = outcome.vca_elsewhere
+    with context.client(settings, request_timeout=network.request_timeout, retries=network.retries) as client:
         if asks and not script.captures and not vca_elsewhere:
             from voicecli.cli.question_receivers import application_answers
 
@@ -256,7 +164,7 @@ def call(
         from voicecli.listener.staying import EndRequests
 
         placing, ends = caller.placing(guard), EndRequests()
-        joint = until_confirmed or len(requests) == 1
+        joint = outcome.until_confirmed or len(requests) == 1
         try:
             plan = wiring.listening_plan(context, settings, way, register=True, force=force)
             placing.begin_run(requests, joint=joint)
@@ -266,15 +174,15 @@ def call(
                 plan,
                 requests,
                 ends,
-                timeout=timeout or DEFAULT_TIMEOUT,
+                timeout=outcome.timeout or DEFAULT_TIMEOUT,
                 asks=asks and not vca_elsewhere,
-                until_confirmed=until_confirmed,
-                tell_anyway=tell_anyway,
+                until_confirmed=outcome.until_confirmed,
+                tell_anyway=outcome.tell_anyway,
             )
         except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
             raise
         except VoicecliError as error:  # so nothing was placed
-            if not tell_anyway or ends:
+            if not outcome.tell_anyway or ends:
                 raise
             return _tell(context, placing.telling(), requests, error.message, joint=joint)
         finally:

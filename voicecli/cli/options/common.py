@@ -1,5 +1,6 @@
 """Options that several commands share, each written once."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -60,3 +61,12 @@ DebugFlag = Annotated[
         is_eager=True,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """How the answer is shown. Each takes effect as it is read, for the output of the whole command."""
+
+    as_json: JsonFlag = False
+    quiet: QuietFlag = False
+    debug: DebugFlag = False

@@ -1,0 +1,30 @@
+"""``voicecli broadcast allow``: take people off the list of those who have unsubscribed."""
+
+from typing import Annotated
+
+import typer
+
+from voicecli.cli import context as contexts
+from voicecli.cli import wiring
+from voicecli.cli.options import common
+
+
+def allow(
+    ctx: typer.Context,
+    numbers: Annotated[list[str], typer.Argument(metavar="NUMBER...", help="Such as +33199001234.")],
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Let people be called again who had unsubscribed: because they said so."""
+    from voicecli import phone
+    from voicecli.store import unsubscribed
+
+    context = contexts.of(ctx)
+    destinations = [phone.e164(number, any_number=True) for number in numbers]  # all, before one is allowed
+    with wiring.store(context) as store:
+        for destination in destinations:
+            there = unsubscribed.allow(store, destination)
+            words = f"{destination} can be called again" if there else f"{destination} had not unsubscribed"
+            context.output.result(
+                words, {"destination": destination, "allowed": there}, identifier=destination
+            )

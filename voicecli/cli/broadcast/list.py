@@ -1,0 +1,58 @@
+"""``voicecli broadcast list``: the broadcasts of this machine."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from voicecli.cli import context as contexts
+from voicecli.cli import wiring
+from voicecli.cli.options import common
+from voicecli.output import Column, Record
+
+if TYPE_CHECKING:
+    from voicecli.store.broadcasts import Broadcast
+    from voicecli.store.sqlite import Store
+
+_COLUMNS = (
+    Column("id", 11),
+    Column("begun", 16),
+    Column("state", 11),
+    Column("people", 9),
+    Column("accepted", 9),
+    Column("list", 0),
+)
+
+
+def list_(
+    ctx: typer.Context,
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    quiet: common.QuietFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """List the broadcasts of this machine, newest first."""
+    from voicecli.store import broadcasts
+
+    context = contexts.of(ctx)
+    with wiring.store(context) as store:
+        shown = context.output.table(_row(store, broadcast) for broadcast in broadcasts.newest_first(store))
+    if not shown:
+        context.output.note("There is no broadcast yet. voicecli broadcast --help says how to send one.")
+
+
+def _row(store: "Store", broadcast: "Broadcast") -> Record:
+    from voicecli.broadcast import status
+    from voicecli.cli.broadcast.view import broadcast_data
+
+    counts, state = status.counts(store, broadcast), status.state(store, broadcast)
+    shard = "" if broadcast.parts == 1 else f" {broadcast.part}/{broadcast.parts}"
+    begun = datetime.fromtimestamp(broadcast.created / 1e6, UTC).astimezone()
+    texts = (
+        broadcast.id,
+        f"{begun:%Y-%m-%d %H:%M}",
+        state,
+        f"{counts.total:,}",
+        f"{counts.accepted:,}",
+        (broadcast.file or "-") + shard,
+    )
+    return Record(_COLUMNS, texts, {**broadcast_data(broadcast, state), **counts.totals()})

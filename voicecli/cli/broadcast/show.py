@@ -1,0 +1,65 @@
+"""``voicecli broadcast show``: how a broadcast stands."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import typer
+
+from voicecli.cli import context as contexts
+from voicecli.cli import wiring
+from voicecli.cli.options import common
+from voicecli.cli.options.broadcast import Id
+
+if TYPE_CHECKING:
+    from voicecli.output.rows import Line
+
+
+def show(
+    ctx: typer.Context,
+    broadcast_id: Id,
+    as_json: common.JsonFlag = False,  # noqa: ARG001
+    debug: common.DebugFlag = False,  # noqa: ARG001
+) -> None:
+    """Show how a broadcast stands."""
+    from voicecli.broadcast import status
+    from voicecli.broadcast.options import BroadcastOptions
+    from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines
+    from voicecli.output.broadcast import summary
+    from voicecli.output.events import moment
+    from voicecli.store import broadcasts, journal
+
+    context = contexts.of(ctx)
+    with wiring.store(context) as store:
+        broadcast = broadcasts.find(store, broadcast_id)
+        status.settle_if_idle(store, broadcast)
+        state, counts = status.state(store, broadcast), status.counts(store, broadcast)
+        waits = BroadcastOptions.from_options(broadcast.options).waits
+        left = list(commands(broadcast, counts, waits=waits, running=state == "running"))
+        shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
+        where = broadcast.file or "a list from a pipe"
+        head = f"Broadcast {broadcast.id} of {where}{shard}: begun {moment(broadcast.created)}, {state}"
+        bridges = journal.bridges(store, broadcast)
+        lines = [(head, "bold"), *summary(counts), *_bridges(bridges), *in_lines(left)]
+        data = {
+            **broadcast_data(broadcast, state),
+            **counts.totals(),
+            "bridges": bridges,
+            "options": {_camel(name): value for name, value in broadcast.options.items()},
+            "commands": [command for command, _ in left],
+        }
+        context.output.figure(lines, data, identifier=broadcast.id)
+
+
+def _bridges(bridges: Mapping[str, int]) -> "Iterator[Line]":
+    """What became of second legs."""
+    from voicecli.output.safe import visible
+    from voicecli.voice_api import codes
+
+    counts = [f"{count:,} {codes.outcome_words(outcome)}" for outcome, count in bridges.items()]
+    if counts:
+        yield from (("", ""), (visible(f"Bridges: {', '.join(counts)}"), ""))
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
