@@ -95,7 +95,7 @@ class Caller:
                         register=True,
                         force=self.force,
                     ),
-                    Registration(client, self.home, self.account.identity, tell=self.notices.warn),
+                    Registration(client, self.home, tell=self.notices.warn),
                     asks=asks,
                     ends=ends,
                     notices=self.notices,
