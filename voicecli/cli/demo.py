@@ -15,7 +15,6 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.listen.watch import Watch
-from voicecli.cli.options import common
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.output.events import outcome_style
@@ -46,11 +45,7 @@ class Scene:
         return destinations(self.request.callflow)[0]
 
 
-def demo(
-    ctx: typer.Context,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
-) -> None:
+def demo(ctx: typer.Context) -> None:
     """Show it all on this machine: calls, and what is reported of them. No account, no network.
 
     Starts a sandbox, places calls with different outcomes through the real client, receives the

@@ -23,7 +23,7 @@ from voicecli.cli.listen.options import (
     WatchOptions,
 )
 from voicecli.cli.listen.watch import Watch
-from voicecli.cli.options import common, filters
+from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, webhook_types
@@ -66,8 +66,6 @@ def listen(
             rich_help_panel="What is kept",
         ),
     ] = None,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Receive what 8x8 reports of calls, keep it, answer it, and show it as it comes.
 
