@@ -24,7 +24,7 @@ from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.webhooks import set_webhook
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import ListenerService
     from voicecli.voice_api.client import Client
     from voicecli.voice_api.events import Event, Received
 
@@ -93,7 +93,7 @@ class _Demo:
 
     async def run(self) -> None:
         from voicecli.listener.repliers import always
-        from voicecli.listener.service import Plan, Service
+        from voicecli.listener.service import ListenerPlan, ListenerService
         from voicecli.sandbox import Sandbox
         from voicecli.voice_api.callflow import HANGUP
         from voicecli.voice_api.replies import Reply
@@ -102,8 +102,8 @@ class _Demo:
         thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
         with tempfile.TemporaryDirectory() as home:
             replier = always(Reply((thanks, HANGUP)))
-            plan = Plan(home=Path(home), port=0, token=token, replier=replier)
-            service = Service(plan, shown=self._receive, tell=self._watch.tell)
+            plan = ListenerPlan(home=Path(home), port=0, token=token, replier=replier)
+            service = ListenerService(plan, shown=self._receive, tell=self._watch.tell)
             try:
                 url = await local.start()
                 self._watch.tell(
@@ -114,7 +114,7 @@ class _Demo:
                 await local.stop()
         self._summarise()
 
-    async def _play(self, url: str, service: "Service", token: str) -> None:
+    async def _play(self, url: str, service: "ListenerService", token: str) -> None:
         from voicecli.sandbox import API_KEY, SUBACCOUNT
         from voicecli.voice_api.client import Client
 

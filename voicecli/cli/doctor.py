@@ -17,7 +17,7 @@ from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, Record
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli doctor
@@ -85,7 +85,7 @@ async def _check(
         return
     show(ok("settings", "All that a call needs is set, and well formed."))
     try:
-        plan: Plan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
+        plan: ListenerPlan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
     except VoicecliError as error:
         plan = error
     with wiring.subaccount_client(context, values) as client:

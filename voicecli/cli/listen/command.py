@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from voicecli.calling.make_call import CallPlacer
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
@@ -80,7 +80,7 @@ def listen(
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     chosen = shown.chosen()
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import ListenerService
     from voicecli.listener.staying import EndRequests, Stay
 
     plan = _plan(context, settings, access, registration, replies, keep)
@@ -94,7 +94,7 @@ def listen(
         masked=watched.mask_numbers,
         stay=partial(Stay, plan.home, wiring.account_id(settings), requests=ends),
     )
-    service = Service(
+    service = ListenerService(
         plan,
         shown=watch.show,
         tell=watch.tell,
@@ -120,7 +120,7 @@ def _plan(
     registration: RegistrationOptions,
     replies: ReplyOptions,
     keep: timedelta | None,
-) -> "Plan":
+) -> "ListenerPlan":
     """What was asked for. Raises InvalidInput, and ConfigurationError for what is missing."""
     from voicecli.broadcast import retention
 
@@ -144,7 +144,7 @@ def _plan(
     return replace(plan, replier=_replier(context, settings, plan, replies.reply))
 
 
-def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_token: bool) -> bool:
+def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *, send_token: bool) -> bool:
     """Whether the Authorization header is passed on to the application. Raises InvalidInput."""
     if plan.forward_to is None:
         if send_token:
@@ -158,7 +158,7 @@ def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_t
     return receivers.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
 
 
-def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) -> "Replier":
+def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.listener import repliers
     from voicecli.voice_api.replies import HANG_UP, HOW, NOTHING, from_json
