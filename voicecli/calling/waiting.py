@@ -10,12 +10,28 @@ from functools import partial
 from typing import NamedTuple
 
 from voicecli.calling import questions
+from voicecli.calling.events import (
+    Accepted,
+    AnswerLost,
+    CallEvent,
+    NobodyCanConfirm,
+    NotWaitedFor,
+    Progress,
+    Reported,
+)
 from voicecli.calling.placing import Placing, attempt_of
-from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
-from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
+from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told_anyway
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PlacedBefore,
+    StoreFailed,
+    VoicecliError,
+    is_store_busy,
+)
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
-from voicecli.store.sqlite import Store, is_busy
+from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.events import Received
@@ -24,52 +40,6 @@ from voicecli.voice_api.operations.calls import Session
 LOOK_EVERY = 0.1  # seconds between two looks into the store
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
 STORE_PATIENCE = 10.0  # seconds that another process may hold the store before that is an error
-
-
-class Accepted(NamedTuple):
-    """8x8 accepted a call."""
-
-    request: CallRequest
-    session: Session
-
-
-class AnswerLost(NamedTuple):
-    """No answer came to a request; its summary may tell what became of it."""
-
-    error: OutcomeUnknown
-
-
-class Reported(NamedTuple):
-    """8x8 reported something of a call, in words."""
-
-    destination: str
-    words: str
-
-
-class NotWaitedFor(NamedTuple):
-    """A call goes on, but somebody has confirmed an earlier one."""
-
-    destination: str
-
-
-class NobodyCanConfirm(NamedTuple):
-    """No key could arrive now, as the sentence ``why`` says: this is told, without the question."""
-
-    request: CallRequest
-    why: str
-
-
-class Progress(NamedTuple):
-    """How many calls are open, for how many seconds, and what was last heard of the first of them."""
-
-    open: int
-    seconds: float = 0.0
-    destination: str = ""
-    words: str = ""
-
-
-CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | NobodyCanConfirm | Progress
-"""What happens while calls are waited for; Progress comes ten times a second."""
 
 
 @dataclass(slots=True, eq=False)
@@ -269,7 +239,7 @@ class Waiting:
             placing.lost(spoken, error)
             raise
         placing.ledger.report(spoken)
-        return told(spoken, session)
+        return told_anyway(spoken, session)
 
     async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
         """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever
@@ -333,7 +303,7 @@ class Waiting:
     def _is_patient(self, error: VoicecliError) -> bool:
         """Whether what failed is to be tried again: another process holds the store, and has not done so for
         STORE_PATIENCE. After that nothing is waited for, until it is free once more."""
-        if not is_busy(error):
+        if not is_store_busy(error):
             return False
         if self._held_since is None:
             self._held_since = time.monotonic()
