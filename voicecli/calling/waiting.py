@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from voicecli.calling import questions
 from voicecli.calling.placing import Placing, attempt_of
-from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
+from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told_anyway
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -64,6 +64,23 @@ class NobodyCanConfirm(NamedTuple):
     why: str
 
 
+class AllAreTold(NamedTuple):
+    """No key could arrive from the beginning, as the sentence ``why`` says: all are told, without the
+    question."""
+
+    why: str
+
+
+class NobodyConfirmed(NamedTuple):
+    """All calls of an alert are over, and it is certain that nobody has confirmed."""
+
+
+class Stopped(NamedTuple):
+    """Nothing more is waited for, since this went wrong."""
+
+    error: VoicecliError
+
+
 class Progress(NamedTuple):
     """How many calls are open, for how many seconds, and what was last heard of the first of them."""
 
@@ -73,8 +90,19 @@ class Progress(NamedTuple):
     words: str = ""
 
 
-CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | NobodyCanConfirm | Progress
-"""What happens while calls are waited for; Progress comes ten times a second."""
+CallEvent = (
+    Accepted
+    | AnswerLost
+    | Reported
+    | NotWaitedFor
+    | NobodyCanConfirm
+    | AllAreTold
+    | NobodyConfirmed
+    | Stopped
+    | Progress
+    | Result
+)
+"""What happens while calls are waited for; Progress comes ten times a second, a Result once for each call."""
 
 
 @dataclass(slots=True, eq=False)
@@ -265,7 +293,7 @@ class Waiting:
             placing.lost(spoken, error)
             raise
         placing.ledger.report(spoken)
-        return told(spoken, session)
+        return told_anyway(spoken, session)
 
     async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
         """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever

@@ -44,7 +44,7 @@ class Once(NamedTuple):
     same clientRequestId are the same, else those that say the same to the same number, too."""
 
     within: timedelta
-    named: bool
+    named: bool = False
 
     @property
     def microseconds(self) -> int:

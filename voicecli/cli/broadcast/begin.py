@@ -302,11 +302,16 @@ def _carry_out(
     home = wiring.home(settings)
     elsewhere = asked.vca_elsewhere
     if plan.asks and not asked.captures and not elsewhere:
-        from voicecli.cli.question_receivers import application_answers
+        from voicecli.calling.question_receivers import application_answers
 
         with wiring.subaccount_client(context, settings) as asking:
             elsewhere = application_answers(
-                context, settings, asking, continues=plan.continues, waits=asked.waits
+                asking,
+                home,
+                continues=plan.continues,
+                waits=asked.waits,
+                notify=context.output.note,
+                warn=context.output.warning,
             )
     pace = Pace(home / PACE, asked.calls_per_second())
     client = AsyncClient(
