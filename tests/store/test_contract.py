@@ -434,6 +434,22 @@ def test_one_process_at_a_time_works_on_a_broadcast_until_it_is_killed(
     assert take_row(store) == [2]
 
 
+def test_of_those_that_plan_the_same_list_at_once_one_may_call(engine: Engine, home: Path) -> None:
+    def plan(store: Store) -> str:
+        ours = create(
+            store, account=ACCOUNT, file="", fingerprint=b"new", shard=(1, 1), options={}, said=b"Hello"
+        )
+        try:
+            ours.plan([Row(1, NUMBER, RowState.PLANNED)], again=False)
+        finally:
+            ours.close()
+        return "planned"
+
+    others = [Other(engine, home, plan, delay=0.02) for _ in range(4)]
+    told = Counter(other.result().partition(":")[0] for other in others)
+    assert told == {"planned": 1, "PlacedBefore": 3}
+
+
 def test_a_row_that_another_has_changed_is_not_claimed(engine: Engine, home: Path, store: Store) -> None:
     """Should the lock have failed: then nothing of the write takes place."""
     with journal(store) as ours:

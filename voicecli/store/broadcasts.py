@@ -159,7 +159,8 @@ def forget_content(store: Store, broadcast: Broadcast) -> None:
 
 
 def delete(store: Store, broadcast: Broadcast) -> None:
-    """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
+    """Delete it with its rows and all that is kept of it, in small steps: interrupted, it can be deleted
+    again. Its lock is the caller's affair."""
     deleted = STEP
     store.overwrite()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
