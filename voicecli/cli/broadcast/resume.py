@@ -41,9 +41,7 @@ def resume(
     install_ngrok: InstallNgrok = False,
     public_url: PublicUrl = None,
     force: Force = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     only_id: common.QuietLetter = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Go on with a broadcast that was interrupted or stopped, as it was begun.
 

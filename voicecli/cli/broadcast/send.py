@@ -179,9 +179,7 @@ def send(
     install_ngrok: InstallNgrok = False,
     public_url: PublicUrl = None,
     force: Force = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     only_id: common.QuietLetter = False,
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Call everybody on a list, once each.
 
