@@ -1,10 +1,13 @@
 """``voicecli broadcast resume``: go on with a broadcast."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
+from voicecli.cli.context import CONNECTION
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Concurrency, Id, MaxCalls, Rate
@@ -50,17 +53,35 @@ def resume(
     Nobody is called twice: a row that was on its way when it was interrupted is unknown, and only called
     again with --retry-unknown. The list is read again, and must not have changed.
     """
-    from voicecli.cli.broadcast import begin
+    from voicecli.broadcast.options import BroadcastOptions, ReceiverOptions
+    from voicecli.broadcast.resume import reopen
+    from voicecli.cli.broadcast import inputs
+    from voicecli.cli.broadcast.run import flags, run
+    from voicecli.store import broadcasts
     from voicecli.store.broadcasts import RowState
+    from voicecli.store.sqlite import Store
 
+    context = contexts.of(ctx)
+    receiver = ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force)
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
     seconds = None if timeout is None else timeout.total_seconds()
     changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls, "timeout": seconds}
-    return begin.resume(
-        contexts.of(ctx),
-        broadcast_id,
-        begin.ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
-        people=people,
-        retry=[state for state, wanted in states if wanted],
-        changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},
-    )
+    settings = context.settings(flags(receiver))
+    settings.require(*CONNECTION)
+    with Store(wiring.home(settings)) as store:
+        broadcast = broadcasts.find(store, broadcast_id)
+        begun = BroadcastOptions.from_options(broadcast.options)
+        opened = reopen(
+            store,
+            broadcast,
+            wiring.account(settings).identity,
+            read_list=partial(inputs.read_list_again, context, broadcast, people),
+            read_do_not_call=partial(inputs.read_do_not_call_again, context, begun),
+            changes={k: value for k, value in changes.items() if value is not None or k == "max_calls"},
+            retry=[state for state, wanted in states if wanted],
+        )
+        with opened:
+            if receiver == ReceiverOptions():
+                receiver = ReceiverOptions.from_options(broadcast.options)
+                settings = context.settings(flags(receiver))
+            return run(context, settings, opened, receiver)

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from voicecli.broadcast.options import BroadcastOptions, Content
+from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
+from voicecli.cli.context import CONNECTION
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import PACE, Concurrency, MaxCalls, Rate, Yes
@@ -192,7 +195,10 @@ def send(
     Exit code 0 means that 8x8 accepted all calls (with --wait, --confirm, --digits or --retry: and that all
     were completed), 7 that some were not, 9 that this list was sent before.
     """
-    from voicecli.cli.broadcast import begin
+    from voicecli.broadcast.begin import make_plan, prepare
+    from voicecli.cli.broadcast import inputs, preview
+    from voicecli.cli.broadcast.run import flags, run
+    from voicecli.store.sqlite import Store
 
     if dry_run and only_id:
         raise InvalidInput("--dry-run has no broadcast's id that -q could print.")
@@ -203,7 +209,7 @@ def send(
         others = {"--timeout": timeout, "--install-ngrok": install_ngrok or None, "--force": force or None}
         _refuse("without --wait, --confirm, --digits or --retry", {**way, **others})
     seconds = None if valid_for is None else valid_for.total_seconds()
-    asked = BroadcastOptions(
+    options = BroadcastOptions(
         to_column=to_column,
         region=region,
         repeat=spoken.repeat,
@@ -230,17 +236,37 @@ def send(
         timeout=timeout.total_seconds() if timeout else DEFAULTS.timeout,
         request_timeout=request_timeout,
     )
-    return begin.send(
-        contexts.of(ctx),
-        people,
-        Content(message, spoken.play, thanks),
-        asked,
-        begin.Wishes(shard=_shard(shard), skip_invalid=skip_invalid, again=again, dry_run=dry_run, yes=yes),
-        begin.ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
-        source=source,
-        message_file=spoken.file,
-        callflow_file=callflow_file,
-    )
+    context = contexts.of(ctx)
+    receiver = ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force)
+    given = {"source": source, "voice_profile": spoken.voice, **flags(receiver)}
+    settings = context.settings(given)
+    values = settings.require(*CONNECTION, "source", "voice_profile")
+    options = options._replace(source=values["source"])
+    if spoken.play is None and callflow_file is None:
+        options = options._replace(voice=values["voice_profile"])
+    options.hours(), options.calls_per_second()  # may be wrong
+    readers = {"--callflow": callflow_file, "--do-not-call": do_not_call}
+    inputs.refuse_two_readers({"the list": people, "the message": spoken.file or message, **readers})
+    content = Content(message, spoken.play, thanks)
+    content = inputs.read_content(context, content, spoken.file, callflow_file)
+    numbers = inputs.read_do_not_call(context, options)
+    if do_not_call not in (None, "-"):
+        options = options._replace(do_not_call=str(Path(do_not_call).resolve()))
+    listed = inputs.read_list(context, people)
+    plan = make_plan(listed, options, content)
+    send_options = SendOptions(_shard(shard), skip_invalid=skip_invalid, again=again)
+    with Store(wiring.home(settings)) as store:
+        identity = wiring.account(settings).identity
+        prepared = prepare(store, identity, listed, plan, options, send_options, numbers)
+        if prepared.validated.bad:
+            preview.show_problems(context, prepared.validated)
+        if dry_run:
+            return preview.dry_run(context, settings, prepared)
+        prepared.check()
+        preview.confirm(context, settings, prepared, yes=yes)
+        where = "" if people == "-" else str(Path(people).resolve())
+        with prepared.start(content, file=where, receiver=receiver) as broadcast:
+            return run(context, settings, broadcast, receiver)
 
 
 def _refuse(where: str, given: Mapping[str, object]) -> None:

@@ -19,7 +19,7 @@ from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
-    from voicecli.broadcast.engine import Engine
+    from voicecli.broadcast.run import Ended
 
 LOOK_EVERY = 0.1  # seconds between two looks whether a reader who had stopped reads on
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
@@ -83,9 +83,9 @@ class View:
             self._last, self._shown = time.monotonic(), words
             self._output.note(words)
 
-    def end(self, engine: "Engine", *, interrupted: bool, waits: bool) -> ExitCode:
+    def end(self, ended: "Ended", *, waits: bool) -> ExitCode:
         """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
-        counts, error = engine.counts, engine.ended_by
+        counts, error, interrupted = ended
         self._output.progress("")
         code = self._code(counts, waits=waits)
         try:
