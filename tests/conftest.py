@@ -1,4 +1,4 @@
-"""Shared by all tests: a clean environment, a sandbox, and the real program in a process of its own."""
+"""Shared by all tests: a clean environment, a sandbox, and the real program, in the test's own process."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import forked
+import in_process
 import pytest
 
 from voicecli.sandbox import Sandbox, environment
@@ -71,6 +71,20 @@ class RunningSandbox:
         return [body for body in requests if body.get("clientRequestId") == client_request_id]
 
 
+def voicecli(
+    *arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = {}, cwd: Path | None = None
+) -> Finished:
+    """The program with these arguments, in this process, with these variables beside those of the test."""
+    code, out, err = in_process.run(
+        arguments,
+        DEADLINE,
+        stdin=stdin.encode() if isinstance(stdin, str) else stdin,
+        env={**os.environ, **env},
+        cwd=cwd or Path.cwd(),
+    )
+    return Finished(code, out.decode(), err.decode())
+
+
 def start_call(
     sandbox: RunningSandbox, *arguments: str, stdout: int | IO[str] = subprocess.PIPE
 ) -> "subprocess.Popen[str]":
@@ -125,15 +139,8 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 def run(tmp_path: Path) -> Program:
     """Runs ``voicecli`` with arguments, input and variables, in an environment without settings."""
 
-    def program(*arguments: str, stdin: str | bytes | None = "", env: Mapping[str, str] = {}) -> Finished:
-        done = forked.run(
-            arguments,
-            DEADLINE,
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            env={**os.environ, **env},
-            cwd=tmp_path,
-        )
-        return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+    def program(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = {}) -> Finished:
+        return voicecli(*arguments, stdin=stdin, env=env, cwd=tmp_path)
 
     return program
 
@@ -142,7 +149,7 @@ def run(tmp_path: Path) -> Program:
 def call(run: Program, sandbox: RunningSandbox) -> Program:
     """Runs ``voicecli call`` against the sandbox."""
 
-    def program(*arguments: str, stdin: str | bytes | None = "", env: Mapping[str, str] = {}) -> Finished:
+    def program(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = {}) -> Finished:
         return run("call", *arguments, stdin=stdin, env={**sandbox.environment, **env})
 
     return program

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 LONGEST = 100_000  # bytes of a request; longer ones are started in the ordinary way
+ENDED = struct.Struct("!IQ")  # the status, and the processor time in microseconds
+started = 0
+processor_seconds = 0.0
+"""What all that have ended took, which nothing else counts: they are no children of this process."""
 
 
 class Forked(subprocess.Popen[Any]):
@@ -25,6 +30,8 @@ class Forked(subprocess.Popen[Any]):
     def __init__(self, arguments: Sequence[str], *, forked: bool = True, **options: Any) -> None:
         self._forked = forked
         self._ended: socket.socket | None = None
+        global started
+        started += 1
         super().__init__([sys.executable, "-m", "voicecli", *arguments], **options)
 
     def _execute_child(self, args: list[str], *rest: Any) -> None:
@@ -45,14 +52,16 @@ class Forked(subprocess.Popen[Any]):
         self._close_pipe_fds(*rest[9:15])  # type: ignore[attr-defined]
 
     def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        global processor_seconds
         if self._ended is None:
             return super()._try_wait(wait_flags)  # type: ignore[misc, no-any-return]
         self._ended.setblocking(not wait_flags)
         try:
-            status = int.from_bytes(self._ended.recv(4), "big")
+            status, microseconds = ENDED.unpack(self._ended.recv(ENDED.size))
         except BlockingIOError:
             return 0, 0
         self._ended.close()
+        processor_seconds += microseconds / 1e6
         return self.pid, status
 
     def _internal_poll(self, *rest: Any, **options: Any) -> int | None:
@@ -143,8 +152,8 @@ def serve(requests: socket.socket) -> bool:
                 for fd in fds[1:]:
                     os.close(fd)
                 ended.send(pid.to_bytes(4, "big"))
-                _, status = os.waitpid(pid, 0)
-                ended.send(status.to_bytes(4, "big"))
+                _, status, used = os.wait4(pid, 0)
+                ended.send(ENDED.pack(status, round((used.ru_utime + used.ru_stime) * 1e6)))
             os._exit(0)
         for fd in fds:
             os.close(fd)

@@ -23,6 +23,7 @@ FLOORS = (
             "json_values",
             "phone",
             "platforms",
+            "plurals",
             "spreadsheets",
             "threads",
             "urls",
@@ -32,7 +33,7 @@ FLOORS = (
     ),
     ({"voice_api"}, {"sessions"}),
     ({"output", "store", "tunnel"},),
-    ({"listener", "sandbox"}, {"calling"}, {"broadcast"}),
+    ({"listener", "sandbox"}, {"calling"}, {"broadcast"}, {"checks"}),
     ({"cli"}, {"__main__"}, {""}),
 )
 """A module imports from lower floors, and on its own floor from rooms of an earlier step (its own room

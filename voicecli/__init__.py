@@ -9,6 +9,9 @@ from importlib import import_module
 # Not typing's: until signals are noted, each module that loads is one more place for a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from voicecli.account import Account
+    from voicecli.checks.checkup import checkup
+    from voicecli.checks.finding import Finding
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
@@ -18,15 +21,32 @@ if TYPE_CHECKING:
         Unreachable,
         VoicecliError,
     )
+    from voicecli.listener.public_access import PublicAccess, listening_plan
+    from voicecli.listener.registration import Registration
+    from voicecli.listener.routes import Answered, Replier, Route
+    from voicecli.listener.service import Plan, Service
     from voicecli.phone import PhoneNumber
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
     from voicecli.voice_api.client import Client
+    from voicecli.voice_api.events import Received
     from voicecli.voice_api.messages import Capture, audio_message, voice_message
     from voicecli.voice_api.operations.calls import Session
+    from voicecli.voice_api.replies import Reply
 
 _HOME = {
+    "Account": "voicecli.account",
+    "Answered": "voicecli.listener.routes",
+    "PublicAccess": "voicecli.listener.public_access",
+    "Received": "voicecli.voice_api.events",
+    "Registration": "voicecli.listener.registration",
+    "Replier": "voicecli.listener.routes",
+    "Reply": "voicecli.voice_api.replies",
+    "Route": "voicecli.listener.routes",
+    "Plan": "voicecli.listener.service",
+    "Service": "voicecli.listener.service",
+    "listening_plan": "voicecli.listener.public_access",
     "Session": "voicecli.voice_api.operations.calls",
     "AsyncClient": "voicecli.voice_api.async_client",
     "CallRequest": "voicecli.voice_api.callflow",
@@ -42,27 +62,42 @@ _HOME = {
     "Refused": "voicecli.errors",
     "Unreachable": "voicecli.errors",
     "VoicecliError": "voicecli.errors",
+    "Finding": "voicecli.checks.finding",
+    "checkup": "voicecli.checks.checkup",
     "PhoneNumber": "voicecli.phone",
     "__version__": "voicecli.version",
 }
 
 __all__ = [
+    "Account",
+    "Answered",
     "AsyncClient",
     "CallRequest",
     "Capture",
     "Client",
     "ConfigurationError",
+    "Finding",
     "InvalidInput",
     "OutcomeUnknown",
     "PhoneNumber",
+    "Plan",
+    "PublicAccess",
     "RateLimited",
+    "Received",
     "Refused",
+    "Registration",
+    "Replier",
+    "Reply",
+    "Route",
+    "Service",
     "Session",
     "Unreachable",
     "VoicecliError",
     "__version__",
     "audio_message",
     "call_request",
+    "checkup",
+    "listening_plan",
     "voice_message",
 ]
 

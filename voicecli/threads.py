@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 A = TypeVar("A")
@@ -41,6 +42,13 @@ def in_daemon_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
 
     threading.Thread(target=run, daemon=True).start()
     return future
+
+
+async def steps(items: Iterator[T]) -> AsyncIterator[T]:
+    """The items of an iterator that blocks before each."""
+    end = object()
+    while (item := await in_daemon_thread(partial(next, items, end))) is not end:
+        yield item
 
 
 def on_loop(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: object) -> None:

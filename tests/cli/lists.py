@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from unittest.mock import patch
 
-import forked
-from conftest import Finished, RunningSandbox
+from conftest import Finished, RunningSandbox, voicecli
 from forked import under_way
 
 from voicecli.cli.app import run
@@ -41,13 +40,7 @@ class Broadcast:
         self.environment = {**os.environ, **sandbox.environment}
 
     def __call__(self, *arguments: str, stdin: str | bytes = "", **env: str) -> Finished:
-        done = forked.run(
-            ["broadcast", *arguments],
-            30,
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            env={**self.environment, **env},
-        )
-        return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return voicecli("broadcast", *arguments, stdin=stdin, env={**self.environment, **env})
 
     def here(self, *arguments: str, stdin: bytes = b"", **env: str) -> Finished:
         """The same command line in this process: quick, for what only reads its arguments and the list."""

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import forked
 import pytest
-from conftest import DEADLINE, Finished, RunningSandbox
+from conftest import DEADLINE, Finished, RunningSandbox, voicecli
 from running_listener import listening, registering
 from test_results import CODES
 
@@ -60,13 +61,13 @@ def every_number() -> Iterator[str]:
         yield from EXAMPLES.get(row.digits, (row.digits,))
 
 
-def place(run: Run, home: Path, sandbox: RunningSandbox, way_in: Sequence[str]) -> Finished:
-    done = forked.run(
-        ["call", *run.arguments(), *PATIENCE, *way_in],
-        DEADLINE,
-        text=True,
-        env={**os.environ, **sandbox.environment, "VOICECLI_HOME": str(home)},
-    )
+def place(run: Run, home: Path, sandbox: RunningSandbox, way_in: Sequence[str], *, joined: bool) -> Finished:
+    """In this process, or beside others in one of its own."""
+    arguments = ["call", *run.arguments(), *PATIENCE, *way_in]
+    env = {**sandbox.environment, "VOICECLI_HOME": str(home)}
+    if not joined:
+        return voicecli(*arguments, env=env)
+    done = forked.run(arguments, DEADLINE, text=True, env={**os.environ, **env})
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
@@ -87,8 +88,11 @@ def check(
         if joined:
             listener = stack.enter_context(listening(home, *way_in, env=sandbox.environment))
             assert listener.url
-        with ThreadPoolExecutor(4 if joined else 1) as threads:
-            results = [*threads.map(lambda run: place(run, home, sandbox, way_in[:4]), runs)]
+        placing = partial(place, home=home, sandbox=sandbox, way_in=way_in[:4], joined=joined)
+        if joined:
+            results = [*stack.enter_context(ThreadPoolExecutor(4)).map(placing, runs)]
+        else:
+            results = [placing(run) for run in runs]
     assert [text for run, done in zip(runs, results, strict=True) if (text := wrong(run, done))] == []
 
 

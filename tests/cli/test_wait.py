@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
+from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, voicecli, wait_until
 from forked import under_way
 from running_listener import (
     interrupted_twice,
@@ -54,9 +54,7 @@ class Caller:
         )
 
     def __call__(self, *arguments: str) -> Finished:
-        with self.under_way(*arguments) as process:
-            out, err = process.communicate(timeout=DEADLINE)
-        return Finished(process.returncode, out, err)
+        return voicecli("call", *arguments, *self.way_in, env=self.sandbox.environment)
 
     def placed(self) -> int:
         return len(self.sandbox.sandbox.sessions)

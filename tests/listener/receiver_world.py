@@ -85,13 +85,13 @@ class World:
 
 @asynccontextmanager
 async def receiving(home: Path, **plan: Any) -> AsyncIterator[World]:
-    """A world with a receiver; ``plan`` is of the service's Plan, or its make_call."""
+    """A world with a receiver; ``plan`` is of the service's Plan, or its routes."""
     world = World(home)
-    make_call = plan.pop("make_call", None)
+    routes = plan.pop("routes", {})
     settings = Plan(**{"home": home, "port": 0, "token": TOKEN, **plan})
     Store(home).close()
     async with aiohttp.ClientSession() as http:
         world.http = http
-        world.service = Service(settings, shown=world._show, tell=world._tell, make_call=make_call)
+        world.service = Service(settings, shown=world._show, tell=world._tell, routes=routes)
         async with world.service:
             yield world

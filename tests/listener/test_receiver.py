@@ -81,7 +81,7 @@ async def test_without_a_token_events_are_taken_but_no_calls_are_placed(tmp_path
     async def never(body: object) -> Any:
         raise AssertionError("a call was placed")
 
-    async with receiving(tmp_path, token=None, make_call=never) as world:
+    async with receiving(tmp_path, token=None, routes={"/api/make-call": never}) as world:
         assert (await world.post("/api/webhooks/vss", vss(), token=None))[0] == 200
         status, answer = await world.post("/api/make-call", {"customerPhone": "+33199001234"}, token=None)
     assert (status, answer["success"]) == (403, False)
@@ -442,7 +442,7 @@ async def test_make_call_hands_the_body_on_and_gives_the_answer_back(tmp_path: P
         bodies.append(body)
         return 422, {"success": False, "error": "no", "details": None}
 
-    async with receiving(tmp_path, make_call=place) as world:
+    async with receiving(tmp_path, routes={"/api/make-call": place}) as world:
         body = {"customerPhone": "+33199001234", "message": "hi"}
         assert await world.post("/api/make-call", body, token=basic("admin", TOKEN)) == (
             422,

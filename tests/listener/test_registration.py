@@ -32,9 +32,7 @@ class World:
         self.told: list[str] = []
 
     def registration(self, home: Path | None = None) -> Registration:
-        return Registration(
-            self.client, home or self.home, AccountId(self.url, SUBACCOUNT), tell=self.told.append
-        )
+        return Registration(self.client, home or self.home, tell=self.told.append)
 
     @contextmanager
     def refused(self, registration: Registration) -> Iterator[None]:

@@ -43,7 +43,7 @@ async def test_a_web_page_is_refused_and_told_of_once(tmp_path: Path) -> None:
     async def never(body: object) -> Any:
         raise AssertionError("a call was placed")
 
-    async with receiving(tmp_path, token=None, make_call=never) as world:
+    async with receiving(tmp_path, token=None, routes={"/api/make-call": never}) as world:
         for headers in OF_A_PAGE:
             for path in ("/api/webhooks/vss", "/api/make-call"):
                 status, answer = await world.post(path, vss(), token=None, headers=headers)

@@ -1,14 +1,19 @@
 """Keeps the journals up to date and small, when nobody works on them."""
 
 import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from voicecli import interrupts
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.options import BroadcastOptions
+from voicecli.clock import microseconds
 from voicecli.errors import InUse, InvalidInput
+from voicecli.plurals import counted
 from voicecli.store import broadcasts as journals
 from voicecli.store import retention as stored
 from voicecli.store.journal import Journal
@@ -45,28 +50,40 @@ def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
     return deleted
 
 
+class Deleted(NamedTuple):
+    """How much was deleted, or would be."""
+
+    events: int = 0
+    calls: int = 0
+    broadcasts: int = 0
+
+    def __str__(self) -> str:
+        broadcasts = f"{counted(self.broadcasts, 'broadcast')}, " if self.broadcasts else ""
+        return f"{broadcasts}{counted(self.events, 'event')} and {counted(self.calls, 'call')}"
+
+
+def older(store: Store, before: int) -> Deleted:
+    """What ``prune`` deletes that is older than that moment (microseconds since 1970)."""
+    return Deleted(*stored.older(store, before), forget_old(store, before, dry_run=True))
+
+
+def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.sleep) -> Iterator[Deleted]:
+    """Delete broadcasts, events and calls that are older, and give after each small step how much it is so
+    far. ``rest`` gets the seconds that a step took. Raises StoreFailed."""
+    deleted = Deleted(broadcasts=forget_old(store, before))
+    for events, calls in stored.prune(store, before, rest=rest):
+        deleted = deleted._replace(events=deleted.events + events, calls=deleted.calls + calls)
+        yield deleted
+
+
 def forget(home: Path, keep: timedelta, over: threading.Event) -> str:
     """Delete what is older than that, by a connection of our own, until ``over`` is set. Gives what was done,
     in words. Raises StoreFailed."""
     before = datetime.now(UTC).astimezone() - keep
-    events = calls = 0
+    deleted = Deleted()
     with Store(home) as store:
-        broadcasts = forget_old(store, int(before.timestamp() * 1e6))
-        steps = stored.prune(
-            store, int(before.timestamp() * 1e6), rest=lambda worked: over.wait(worked * REST)
-        )
-        for more_events, more_calls in steps:
-            events, calls = events + more_events, calls + more_calls
+        for so_far in prune(store, microseconds(before), rest=lambda worked: over.wait(worked * REST)):
+            deleted = so_far
             if over.is_set():
                 break
-    if not events and not calls and not broadcasts:
-        return ""
-    what = stored.counted(events, calls)
-    if broadcasts:
-        what = f"{counted(broadcasts)}, {what}"
-    return f"Deleted what came before {before:%Y-%m-%d %H:%M}: {what}."
-
-
-def counted(broadcasts: int) -> str:
-    """So many broadcasts, in words."""
-    return f"{broadcasts:,} broadcast{'' if broadcasts == 1 else 's'}"
+    return f"Deleted what came before {before:%Y-%m-%d %H:%M}: {deleted}." if any(deleted) else ""

@@ -145,11 +145,16 @@ class Context:
             on_retry=lambda reason, pause: (tell or self.output.note)(
                 f"{reason}; trying again in {pause:.1f} s"
             ),
-            trace=self.output.note if self.debug else None,
+            trace=self.trace,
         )
         if is_main:
             self._client = client
         return client
+
+    @property
+    def trace(self) -> Callable[[str], None] | None:
+        """What gets --debug's lines; None without."""
+        return self.output.note if self.debug else None
 
     def show(
         self, settings: "Settings", operation: "Operation[T]", *, reply: "Sequence[Action]" = ()

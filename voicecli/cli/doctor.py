@@ -1,15 +1,24 @@
 """``voicecli doctor``: would a call with ``--wait`` work, and if not, what is in the way?"""
 
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
 import typer
 
+from voicecli import settings
+from voicecli.checks.finding import Finding, FindingState, failed, ok, warning
 from voicecli.cli import context as contexts
-from voicecli.cli import interrupts
-from voicecli.cli.checkup import Checkup, Finding, State
-from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli import interrupts, wiring
+from voicecli.cli.context import CONNECTION, Context
+from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.cli.options import common
 from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl
+from voicecli.errors import VoicecliError
 from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, Record
+
+if TYPE_CHECKING:
+    from voicecli.listener.service import Plan
 
 EXAMPLES = """Examples:
   voicecli doctor
@@ -17,7 +26,13 @@ EXAMPLES = """Examples:
   voicecli doctor --json"""
 _COLUMNS = (Column("check", 11), Column("state", 7), Column("what", 0))
 
-_STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red", State.SKIPPED: "dim"}
+_STYLES = {
+    FindingState.OK: "green",
+    FindingState.WARNING: "yellow",
+    FindingState.FAILED: "red",
+    FindingState.SKIPPED: "dim",
+}
+_OPTIONAL = ("webhook_token", "public_url", "ngrok_token", "home")
 
 
 def doctor(
@@ -35,20 +50,54 @@ def doctor(
     for a moment, as voicecli listen does. Exit code 0 means that a call with --wait would work.
     """
     context = contexts.of(ctx)
-    way = PublicAccess(domain, public_url, ngrok_config)
+    findings: list[Finding] = []
 
     def show(finding: Finding) -> None:
+        findings.append(finding)
         cells = (finding.check, finding.state, f"{finding.words} {finding.advice}".strip())
         context.output.piece(Record(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
-    checkup = Checkup(context, way, tell=show)
-    with contexts.of(ctx).output.in_background():
-        interrupts.run(checkup.run({"port": port, "public_url": domain}))
-    failures = [finding for finding in checkup.findings if finding.state is State.FAILED]
-    code = failures[0].code if failures else ExitCode.DONE
+    access = PublicAccess(domain, public_url, ngrok_config)
+    with context.output.in_background():
+        interrupts.run(_check(context, {"port": port, "public_url": domain}, access, show))
+    errors = {finding.check: finding.error for finding in findings if finding.error is not None}
+    code = exit_code(next(iter(errors.values()))) if errors else ExitCode.DONE
     verdict = "A call with --wait would work."
-    if failures:
-        verdict = f"A call with --wait would not work: {', '.join(finding.check for finding in failures)}."
-    checks = [finding.data() for finding in checkup.findings]
-    context.output.result(verdict, {"ok": not failures, "exitCode": code, "checks": checks})
+    if errors:
+        verdict = f"A call with --wait would not work: {', '.join(errors)}."
+    checks = [finding.data() for finding in findings]
+    context.output.result(verdict, {"ok": not errors, "exitCode": code, "checks": checks})
     return code
+
+
+async def _check(
+    context: Context, flags: Mapping[str, str | None], access: PublicAccess, show: Callable[[Finding], None]
+) -> None:
+    """Show what is found of the settings, and then of what they lead to."""
+    from voicecli.checks.checkup import checkup
+
+    if settings.is_dotenv_exposed():
+        show(warning(".env", "Others on this machine can read it.", "Fix it: chmod 600 .env"))
+    else:
+        show(ok(".env", "There is none here that others on this machine can read."))
+    try:
+        values = context.settings(flags)
+        own = values.require(*CONNECTION, "source", "voice_profile", "port", *values.given(*_OPTIONAL))
+    except VoicecliError as error:
+        show(failed("settings", error))
+        return
+    show(ok("settings", "All that a call needs is set, and well formed."))
+    try:
+        plan: Plan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
+    except VoicecliError as error:
+        plan = error
+    with wiring.subaccount_client(context, values) as client:
+        async for finding in checkup(
+            client,
+            source=own["source"],
+            voice=own["voice_profile"],
+            plan=plan,
+            home=wiring.home(values),
+            notify=context.output.note,
+        ):
+            show(finding)

@@ -11,7 +11,8 @@ from voicecli.cli import context as contexts
 from voicecli.cli import wiring
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
-from voicecli.cli.options.filters import Filters
+from voicecli.cli.options.filters import FilterOptions, Filters
+from voicecli.cli.options.records import with_records
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
@@ -28,6 +29,7 @@ LAST = 10  # events before those that are followed
 POLL = 0.25  # seconds between two looks at the store
 
 
+@with_records
 def events(
     ctx: typer.Context,
     follow: Annotated[
@@ -35,10 +37,8 @@ def events(
         typer.Option("-f", "--follow", help=f"Show the last {LAST} and go on as they come; Ctrl-C ends it."),
     ] = False,
     since: common.Since = None,
-    only: filters.Only = None,
-    session: filters.OfSession = None,
-    to: filters.To = None,
-    status: filters.Status = None,
+    *,
+    options: FilterOptions,
     limit: common.Limit = None,
     mask_numbers: filters.MaskNumbers = False,
     as_json: common.JsonFlag = False,  # noqa: ARG001
@@ -50,8 +50,8 @@ def events(
     The number of an event is what voicecli replay sends it again by.
     """
     context = contexts.of(ctx)
-    chosen = filters.chosen(only, session, to, status)
-    if session == "":
+    chosen = options.chosen()
+    if options.session == "":
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
     start = microseconds(since)
     most = LAST if follow and limit is None and since is None else values.most(limit, since)

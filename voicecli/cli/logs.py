@@ -26,6 +26,7 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.output import files
+from voicecli.plurals import counted
 from voicecli.spreadsheets import guarded_csv
 from voicecli.voice_api.csv_parts import CsvParts
 from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get_log_export, start_log_export
@@ -227,9 +228,8 @@ def _write(
         context.output.note("There were no calls in that time.")
     if target is None:
         return
-    rows = "1 row" if csv_parts.rows == 1 else f"{csv_parts.rows:,} rows"
     context.output.result(
-        f"{target.path} has {rows}",
+        f"{target.path} has {counted(csv_parts.rows, 'row')}",
         {
             "jobId": job_id,
             "status": export.status,

@@ -6,14 +6,13 @@ from typing import Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.broadcast import retention as broadcast_retention
+from voicecli.broadcast import retention
 from voicecli.cli import context as contexts
 from voicecli.cli import wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
 from voicecli.output.events import moment
-from voicecli.store import retention
 
 EXAMPLES = """Examples:
   voicecli prune --older-than 30d --dry-run
@@ -35,24 +34,17 @@ def prune(
     """
     context = contexts.of(ctx)
     before = microseconds(datetime.now(UTC) - older_than)
-    events = calls = 0
     with wiring.store(context) as store:
-        broadcasts = broadcast_retention.forget_old(store, before, dry_run=dry_run)
         if dry_run:
-            events, calls = retention.older(store, before)
+            deleted = retention.older(store, before)
         else:
-            for more_events, more_calls in retention.prune(store, before):
+            for deleted in retention.prune(store, before):
                 interrupts.check()
-                events, calls = events + more_events, calls + more_calls
-                context.output.progress(f"Deleted {retention.counted(events, calls)}")
-    what = f"{retention.counted(events, calls)} from before {moment(before)}"
-    if broadcasts:
-        what = f"{broadcast_retention.counted(broadcasts)}, {what}"
+                context.output.progress(f"Deleted {deleted}")
     data = {
         "before": iso(before),
-        "events": events,
-        "calls": calls,
-        "broadcasts": broadcasts,
+        **deleted._asdict(),
         "deleted": not dry_run,
     }
-    context.output.result(f"{'Would delete' if dry_run else 'Deleted'} {what}", data, happened=not dry_run)
+    words = f"{'Would delete' if dry_run else 'Deleted'} {deleted} from before {moment(before)}"
+    context.output.result(words, data, happened=not dry_run)

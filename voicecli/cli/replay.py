@@ -1,6 +1,5 @@
 """``voicecli replay``: stored events, sent again byte for byte."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,14 +10,15 @@ from voicecli.cli import context as contexts
 from voicecli.cli import receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.receivers import RequestTimeout, SendToken
+from voicecli.cli.options.receivers import SendingOptions
+from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
+from voicecli.sandbox import sender
 from voicecli.store import events as stored_events
 from voicecli.store import sessions as stored_sessions
 from voicecli.store.sqlite import Store
 from voicecli.urls import web_url
-from voicecli.voice_api import wire
 from voicecli.voice_api.events import Received, receiver_url
 
 EXAMPLES = """Examples:
@@ -42,6 +42,7 @@ class _Sending:
         return Record(_COLUMNS, texts, {**values, **data}, style, name=number)
 
 
+@with_records
 def replay(
     ctx: typer.Context,
     numbers: Annotated[
@@ -53,8 +54,8 @@ def replay(
         str | None,
         typer.Option(metavar="ID", help="All events of this session, in order; its beginning is enough."),
     ] = None,
-    send_token: SendToken = False,
-    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
+    *,
+    sending: SendingOptions,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,
@@ -70,8 +71,6 @@ def replay(
     Exit code 0 means that each was answered 2xx, and 7 that some were not; for a single event 4 means that
     it was answered anything else, and 5 that no answer came.
     """
-    if not math.isfinite(request_timeout):
-        raise InvalidInput("--request-timeout must be a number of seconds.")
     if session is None and not numbers:
         raise InvalidInput("Which events to send is missing.", hint="Give their numbers, or --session ID.")
     if session is not None and numbers:
@@ -89,26 +88,26 @@ def replay(
         )
     sendings = [_Sending(kept, receiver_url(url, kept.event.type)) for kept in events]
     if dry_run:
-        for sending in sendings:
-            body = sending.kept.body
-            words = f"{len(body):,} bytes would go to {sending.url}"
-            context.output.row(sending.row(words, {"body": body.decode(errors="replace")}))
+        for one in sendings:
+            body = one.kept.body
+            words = f"{len(body):,} bytes would go to {one.url}"
+            context.output.row(one.row(words, {"body": body.decode(errors="replace")}))
         return ExitCode.DONE
-    token = receivers.token_for(context, settings, url, send_token=send_token)
+    token = receivers.token_for(context, settings, url, send_token=sending.send_token)
     failed = 0
-    for sending in sendings:
+    for one in sendings:
         try:
-            delivered = receivers.deliver(
-                context, sending.url, sending.kept.body, token, seconds=request_timeout
+            delivered = sender.deliver(
+                one.url, one.kept.body, token, seconds=sending.request_timeout, trace=context.trace
             )
         except VoicecliError as error:
             if len(sendings) == 1:
                 raise
             failed += 1
-            context.output.row(sending.row(error.message, {"error": error.data()}, "red"))
+            context.output.row(one.row(error.message, {"error": error.data()}, "red"))
         else:
-            data, words = receivers.told(delivered, sending.kept.event.type)
-            context.output.row(sending.row(words, {"tokenSent": token is not None, **data}))
+            data, words = sender.describe(delivered, one.kept.event.type)
+            context.output.row(one.row(words, {"tokenSent": token is not None, **data}))
     return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 
 

@@ -1,7 +1,6 @@
 """``voicecli trigger``: one of 8x8's webhook events, made up and sent to a receiver."""
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +12,13 @@ import typer
 from voicecli.cli import context as contexts
 from voicecli.cli import receivers
 from voicecli.cli.options import common, values
-from voicecli.cli.options.receivers import RequestTimeout, SendToken
+from voicecli.cli.options.receivers import SendingOptions
+from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
+from voicecli.sandbox import sender
 from voicecli.urls import web_url
-from voicecli.voice_api import codes, rules, wire
+from voicecli.voice_api import codes, rules
 from voicecli.voice_api.codes import Outcome
 from voicecli.voice_api.events import WEBHOOK_TYPES, receiver_url
 
@@ -45,13 +46,26 @@ MAX_SESSION_ID = 128  # characters
 class EventOptions:
     """What was asked for; None where it was not."""
 
-    type: str
-    status: str | None = None
-    digits: str | None = None
-    error: int | None = None
-    session: str | None = None
-    source: str | None = None
-    number: str | None = None
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="STATUS", help="What it reports, such as BUSY; a wrong one shows the list."),
+    ] = None
+    digits: Annotated[
+        str | None,
+        typer.Option(metavar="DIGITS", help='What was pressed; "" for nothing. Default in a vca: 1.'),
+    ] = None
+    error: Annotated[
+        int | None,
+        typer.Option(metavar="CODE", help="The errorCode of a vss ERROR, such as -2010. Default: -2001."),
+    ] = None
+    session: Annotated[
+        str | None, typer.Option(metavar="ID", help="The session's id. Default: a new UUID.")
+    ] = None
+    source: Annotated[str | None, typer.Option("--from", metavar="NUMBER", help="Who calls.")] = None
+    number: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +84,13 @@ class MadeUp:
         return f"{self.type.lower()} {self.status} for session {short}"
 
 
+@with_records
 def trigger(
     ctx: typer.Context,
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")],
     to: Annotated[str | None, typer.Option(metavar="URL", help="Where to send it.")] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(metavar="STATUS", help="What it reports, such as BUSY; a wrong one shows the list."),
-    ] = None,
-    digits: Annotated[
-        str | None,
-        typer.Option(metavar="DIGITS", help='What was pressed; "" for nothing. Default in a vca: 1.'),
-    ] = None,
-    error: Annotated[
-        int | None,
-        typer.Option(metavar="CODE", help="The errorCode of a vss ERROR, such as -2010. Default: -2001."),
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option(metavar="ID", help="The session's id. Default: a new UUID.")
-    ] = None,
-    source: Annotated[str | None, typer.Option("--from", metavar="NUMBER", help="Who calls.")] = None,
-    number: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
-    ] = None,
-    send_token: SendToken = False,
-    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
+    *,
+    asked: EventOptions,
+    sending: SendingOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
     as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,
@@ -111,13 +107,10 @@ def trigger(
     Exit code 0 means that the receiver answered 2xx, 4 that it answered anything else, 5 that no answer
     came.
     """
-    if not math.isfinite(request_timeout):
-        raise InvalidInput("--request-timeout must be a number of seconds.")
     if dry_run and quiet:
         raise InvalidInput("--dry-run sends nothing that --quiet could name.")
     context = contexts.of(ctx)
     settings = context.settings({})
-    asked = EventOptions(kind, status, digits, error, session, source, number)
     made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
     url = None if to is None else receiver_url(web_url(to, "--to"), made.type)
     if dry_run:
@@ -126,10 +119,10 @@ def trigger(
     if url is None:
         example = f"voicecli trigger {made.type.lower()} --to http://127.0.0.1:5678"
         raise InvalidInput("Where to send it is missing.", hint=f"For example: {example}")
-    token = receivers.token_for(context, settings, url, send_token=send_token)
+    token = receivers.token_for(context, settings, url, send_token=sending.send_token)
     body = json.dumps(made.event).encode()
-    delivered = receivers.deliver(context, url, body, token, seconds=request_timeout)
-    answer, words = receivers.told(delivered, made.type)
+    delivered = sender.deliver(url, body, token, seconds=sending.request_timeout, trace=context.trace)
+    answer, words = sender.describe(delivered, made.type)
     data = {"to": url, "tokenSent": token is not None, "event": made.event, **answer}
     context.output.result(f"{made.words()}: {words}", data, identifier=made.identifier)
 

@@ -9,6 +9,7 @@ from typing import Self
 
 import aiohttp
 
+from voicecli.plurals import counted
 from voicecli.voice_api.events import receiver_url
 
 MAX_ANSWER = 1 << 16  # bytes
@@ -129,10 +130,8 @@ class Forwarder:
                 if isinstance(answer, str):
                     self._lose(f"the application {answer}")
                 elif self._lost and (not self._waiting or time.monotonic() - self._lost_at > CALM):
-                    plural = "s were" if self._lost > 1 else " was"
-                    self._tell(
-                        f"The application takes events again; {self._lost:,} event{plural} not passed on."
-                    )
+                    lost = counted(self._lost, "event was", "events were")
+                    self._tell(f"The application takes events again; {lost} not passed on.")
                     self._lost = 0
         finally:
             del self._queues[session]

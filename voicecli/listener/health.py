@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from voicecli.account import AccountId
 from voicecli.json_values import json_object, text
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
+from voicecli.plurals import counted
 from voicecli.voice_api.events import webhook_url
 
 if TYPE_CHECKING:
@@ -110,9 +111,8 @@ class ListenerState:
         """What may keep events from it, though the webhooks are as they should be."""
         if not self.refused:
             return None
-        plural = "" if self.refused == 1 else "s"
         return (
-            f"The voicecli listen that runs here has refused {self.refused:,} request{plural} with a wrong "
+            f"The voicecli listen that runs here has refused {counted(self.refused, 'request')} with a wrong "
             "token, or none, and taken nothing since. If 8x8 sent them: set the webhooks again."
         )
 

@@ -109,12 +109,10 @@ class Registration:
     this machine can take webhooks of the same subaccount.
     """
 
-    def __init__(
-        self, client: Client, home: Path, account: AccountId, *, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, client: Client, home: Path, *, tell: Callable[[str], None]) -> None:
         self._client = client
         self._home = home
-        self._account = account
+        self._account = client.account.identity
         self._tell = tell
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type

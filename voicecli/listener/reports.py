@@ -202,7 +202,7 @@ class Reports:
         """Become the listener."""
         others = here(VCA) if VCA in self._needed else await self._found(search.webhooks)
         plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
-        service = Service(plan, shown=lambda _: None, tell=self._told, registration=self._registration)
+        service = Service(plan, tell=self._told, registration=self._registration)
         try:
             await service.__aenter__()
         except ConfigurationError as error:

@@ -10,6 +10,7 @@ from voicecli.voice_api.replies import Reply
 Answer = tuple[int, Mapping[str, object]]
 """The HTTP status, and the body."""
 Route = Callable[[Mapping[str, object]], Awaitable[Answer]]
+"""Answers a POST whose body is a JSON object, and which carries the listener's token."""
 
 
 class Answered(NamedTuple):

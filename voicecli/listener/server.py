@@ -26,6 +26,7 @@ from voicecli.json_values import json_object
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
+from voicecli.plurals import counted
 from voicecli.store.sqlite import KeptEvent, Recorded
 from voicecli.voice_api import events
 from voicecli.voice_api.events import WEBHOOK_TYPES, Event, Received
@@ -79,6 +80,7 @@ class Listener:
     then whatever a browser sends for a page is refused, and a Host that is neither this machine nor one of
     ``names``, the hosts of its public URLs. With a token neither is looked at: a page does not know it, and a
     proxy may have put in any Host. ``only_8x8`` refuses events that a proxy says came from elsewhere.
+    ``routes``, by path, answer requests of others that have the token.
     ``refused`` counts the requests that were turned away, by reason; ``other_token`` those that came from
     8x8, for their token, by the type of their event and since the last one with ours: they come from its
     addresses, or name the ``subaccount``, which strangers do not know. ``came_through`` is called for each
@@ -94,7 +96,7 @@ class Listener:
         trouble: Callable[[str], None],
         replier: Replier,
         forwarder: Forwarder | None = None,
-        make_call: Route | None = None,
+        routes: Mapping[str, Route] = {},
         only_8x8: bool = False,
         subaccount: str | None = None,
         names: Iterable[str] = (),
@@ -119,7 +121,7 @@ class Listener:
         self._trouble = trouble
         self._replier = replier
         self._forwarder = forwarder
-        self._make_call = make_call
+        self._routes = routes
         self._only_8x8 = only_8x8
         self._subaccount = subaccount
         self._examined: dict[str, float] = {}  # by type: the loop's time at which a refused one was read
@@ -174,8 +176,8 @@ class Listener:
         self._show_all()
         late = [*self._late]
         if lost := self._dropped + len(late):
-            plural = " that was" if lost == 1 else "s that were"
-            self._trouble(f"{lost:,} VCA event{plural} answered could not be kept.")
+            events = counted(lost, "VCA event that was", "VCA events that were")
+            self._trouble(f"{events} answered could not be kept.")
         if late:
             for task in late:
                 task.cancel()
@@ -220,12 +222,13 @@ class Listener:
                 self.other_token[kind] = self.other_token.get(kind, 0) + 1
             self._doubt()
             return self._refuse(401, "wrong or no token", {"WWW-Authenticate": 'Basic realm="voicecli"'})
-        if kind not in WEBHOOK_TYPES and path != "/api/make-call":
+        route = self._routes.get(path)
+        if kind not in WEBHOOK_TYPES and route is None:
             return self._refuse(404, "no such path")
         if request.method != "POST":
             return self._refuse(405, "not a POST", {"Allow": "POST"})
-        if path == "/api/make-call":
-            return await self._call(request)
+        if route is not None:
+            return await self._answer(route, request)
         if self._only_8x8 and _sender(request) not in ADDRESSES_OF_8X8:
             return self._refuse(403, "not from 8x8's addresses")
         body = await _body(request)
@@ -437,17 +440,17 @@ class Listener:
                 self._known.pop(received.id, None)  # it is news when it comes again
                 self._tell(error)
 
-    # -- calls ---------------------------------------------------------------------------------------
+    # -- other requests ------------------------------------------------------------------------------
 
-    async def _call(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, route: Route, request: web.BaseRequest) -> web.Response:
         """Never without a token: any web page that is open on this machine could place calls."""
-        if self._make_call is None or self._credentials is None:
-            answer = failure("This listener places no calls", {"hint": "Set WEBHOOK_AUTH_TOKEN."})
+        if self._credentials is None:
+            answer = failure("This is not answered without a token", {"hint": "Set WEBHOOK_AUTH_TOKEN."})
             return _json(answer, 403)
         body = json_object(await _body(request))
         if body is None:
             return _json(failure("The body is not a JSON object"), 422)
-        status, content = await self._make_call(body)
+        status, content = await route(body)
         return _json(content, status)
 
 

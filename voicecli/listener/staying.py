@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.account import AccountId
 from voicecli.clock import iso, now
 from voicecli.errors import VoicecliError
+from voicecli.plurals import counted
 from voicecli.store.attempts import open_questions
 from voicecli.store.sqlite import Store
 
@@ -93,7 +94,7 @@ class Stay:
                 self._unreadable_until = now() + round(UNREADABLE * 1e6)
             words = f"{error.message} So a question may be open"
             return _Reason(words, None, self._unreadable_until) if now() < self._unreadable_until else None
-        words = "1 question is open" if len(calls) == 1 else f"{len(calls):,} questions are open"
+        words = counted(len(calls), "question is open", "questions are open")
         return _Reason(words, len(calls), max(call.answer_until or 0 for call in calls)) if calls else None
 
     @contextmanager

@@ -6,6 +6,7 @@ from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.events import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
+from voicecli.plurals import counted
 from voicecli.sessions.statistics import Statistics, median
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
@@ -25,10 +26,10 @@ def bars(stats: Statistics, width: int) -> Iterator[Line]:
         (stats.open, "without a summary yet"),
         (stats.in_doubt, "that may or may not have been placed"),
     ]
-    yield f"{_calls(stats.ended)} ended{rate}", "bold"
+    yield f"{counted(stats.ended, 'call')} ended{rate}", "bold"
     for count, words in more:
         if count:
-            yield f"{_calls(count)} {words}", ""
+            yield f"{counted(count, 'call')} {words}", ""
     outcomes = [
         (codes.outcome_words(outcome), count, outcome_style(outcome))
         for outcome, count in stats.outcomes.most_common()
@@ -80,7 +81,3 @@ def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
 
 def _part(part: float) -> str:
     return f"{part * 100:.1f} %"
-
-
-def _calls(count: int) -> str:
-    return f"{count:,} call{'' if count == 1 else 's'}"

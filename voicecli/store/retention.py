@@ -32,11 +32,6 @@ def _deleted() -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def counted(events: int, calls: int) -> str:
-    """So many events and calls, in words."""
-    return f"{events:,} event{'' if events == 1 else 's'} and {calls:,} call{'' if calls == 1 else 's'}"
-
-
 def prune(
     store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
 ) -> Iterator[tuple[int, int]]:

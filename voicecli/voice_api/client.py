@@ -95,6 +95,11 @@ class Client(Operations):
     ) -> None:
         self.close()
 
+    @property
+    def account(self) -> Account:
+        """Where requests go, and by which key."""
+        return self._account
+
     def close(self) -> None:
         self._http.close()
 

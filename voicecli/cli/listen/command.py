@@ -15,25 +15,23 @@ from voicecli import urls
 from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, receivers, wiring
 from voicecli.cli.context import Context
-from voicecli.cli.listen.watch import View, Watch
-from voicecli.cli.options import common, filters
-from voicecli.cli.options.public_access import (
-    PANEL,
-    Domain,
-    Force,
-    InstallNgrok,
-    NgrokConfig,
-    Port,
-    PublicUrl,
+from voicecli.cli.listen.options import (
+    ListenAccessOptions,
+    RegistrationOptions,
+    ReplyOptions,
+    View,
+    WatchOptions,
 )
+from voicecli.cli.listen.watch import Watch
+from voicecli.cli.options import common, filters
+from voicecli.cli.options.filters import FilterOptions
+from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
-from voicecli.listener.public_access import LOCALHOST, PublicAccess
 from voicecli.settings import Settings
 from voicecli.urls import web_url
 
 if TYPE_CHECKING:
-    from voicecli.account import AccountId
     from voicecli.calling.make_call import CallPlacer
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
@@ -45,92 +43,20 @@ EXAMPLES = """Examples:
   voicecli listen --register --reply FILE.json --view calls
   voicecli listen --forward-to http://127.0.0.1:8000/hooks"""
 FORWARD_TIMEOUT = timedelta(seconds=5)
-_AT_8X8 = {"rich_help_panel": "At 8x8"}
-_ANSWERS = {"rich_help_panel": "What is answered"}
 
 
+@with_records
 def listen(
     ctx: typer.Context,
-    port: Port = None,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="The address to listen at.", **PANEL)
-    ] = LOCALHOST,
-    domain: Domain = None,
-    ngrok_config: NgrokConfig = None,
-    install_ngrok: InstallNgrok = False,
-    public_url: PublicUrl = None,
-    no_tunnel: Annotated[
-        bool, typer.Option("--no-tunnel", help="Only this machine gets in.", **PANEL)
-    ] = False,
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Take events without a token, from anybody.", **PANEL)
-    ] = False,
-    allow_8x8_only: Annotated[
-        bool, typer.Option("--allow-8x8-only", help="Take events from 8x8's addresses only.", **PANEL)
-    ] = False,
-    register: Annotated[
-        bool,
-        typer.Option(
-            "--register",
-            help="Point the subaccount's webhooks here, and put back at the end what was there.",
-            **_AT_8X8,
-        ),
-    ] = False,
-    events: Annotated[
-        str, typer.Option(metavar="TYPES", help="The types to register for.", **_AT_8X8)
-    ] = "vca,vss,vcs",
-    force: Force = False,
-    reply: Annotated[
-        str,
-        typer.Option(
-            metavar="REPLY",
-            help="What a VCA is answered of a call that was not placed from here: continue (as the receiver "
-            "before us says, else hangup), hangup, none (nothing to add), or a FILE.json with a callflow.",
-            **_ANSWERS,
-        ),
-    ] = "continue",
-    forward_to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Pass events on to your own application; it answers VCAs of calls that were not placed "
-            "from here.",
-            **_ANSWERS,
-        ),
-    ] = None,
-    forward_timeout: Annotated[
-        timedelta | None,
-        typer.Option(
-            metavar="TIME",
-            parser=duration,
-            help="How long your application may take; else 5s.",
-            **_ANSWERS,
-        ),
-    ] = None,
-    send_token: Annotated[
-        bool,
-        typer.Option(
-            "--send-token",
-            help="Pass the Authorization header on wherever --forward-to is; but only encrypted.",
-            **_ANSWERS,
-        ),
-    ] = False,
+    *,
+    access: ListenAccessOptions,
+    registration: RegistrationOptions,
+    replies: ReplyOptions,
     view: Annotated[
         View, typer.Option(help="One row for each event, or one for each call.", **filters.SHOWN)
     ] = View.EVENTS,
-    only: filters.Only = None,
-    session: filters.OfSession = None,
-    to: filters.To = None,
-    status: filters.Status = None,
-    count: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="End after N rows; what comes again is none.", **filters.SHOWN),
-    ] = None,
-    for_: Annotated[
-        timedelta | None,
-        typer.Option("--for", metavar="TIME", parser=duration, help="End after 10m, 2h.", **filters.SHOWN),
-    ] = None,
-    mask_numbers: filters.MaskNumbers = False,
+    shown: FilterOptions,
+    watched: WatchOptions,
     keep: Annotated[
         timedelta | None,
         typer.Option(
@@ -152,45 +78,32 @@ def listen(
     https, to the host of WEBHOOK_BASE_URL.
     """
     context = contexts.of(ctx)
-    settings = context.settings({"port": port, "public_url": domain})
-    if only is not None and view is View.CALLS:
+    settings = context.settings({"port": access.port, "public_url": access.domain})
+    if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
-    chosen = filters.chosen(only, session, to, status)
-    from voicecli.broadcast import retention
+    chosen = shown.chosen()
     from voicecli.listener.service import Service
     from voicecli.listener.staying import EndRequests, Stay
 
-    access = PublicAccess(domain, public_url, ngrok_config, install_ngrok, no_tunnel, host)
-    plan = wiring.listening_plan(context, settings, access, register=register, force=force, no_auth=no_auth)
-    plan = replace(
-        plan,
-        only_8x8=allow_8x8_only,
-        forward_to=None if forward_to is None else web_url(forward_to, "--forward-to"),
-        forward_timeout=(forward_timeout or FORWARD_TIMEOUT).total_seconds(),
-        register=webhook_types(events) if register else (),
-        forget=None if keep is None else partial(retention.forget, plan.home, keep),
-    )
-    plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=send_token))
-    plan = replace(plan, replier=_replier(context, settings, plan, reply))
-    length = None if for_ is None else for_.total_seconds()
+    plan = _plan(context, settings, access, registration, replies, keep)
     ends = EndRequests()
     watch = Watch(
         context,
         view=view,
         filters=chosen,
-        count=count,
-        length=length,
-        masked=mask_numbers,
-        stay=partial(Stay, plan.home, _account_id(settings), requests=ends),
+        count=watched.count,
+        length=None if watched.length is None else watched.length.total_seconds(),
+        masked=watched.mask_numbers,
+        stay=partial(Stay, plan.home, wiring.account_id(settings), requests=ends),
     )
     service = Service(
         plan,
         shown=watch.show,
         tell=watch.tell,
-        make_call=_call_placer(settings, watch),
-        registration=_registration(context, settings, watch, required=register),
+        routes={"/api/make-call": _call_placer(settings, watch)},
+        registration=_registration(context, settings, watch, required=registration.register),
     )
-    if plan.token is None and not (no_tunnel and host in urls.LOOPBACK):
+    if plan.token is None and not (access.no_tunnel and access.host in urls.LOOPBACK):
         watch.tell("Warning: everybody who knows the address can report events (--no-auth).")
     if not context.debug:  # what it says of sockets is for us, and it would say it thousands of times
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
@@ -200,6 +113,37 @@ def listen(
         if not watch.ready:
             raise Interrupted("Interrupted before it was ready.") from None
         interrupts.refuse_hangup(interrupt)
+
+
+def _plan(
+    context: Context,
+    settings: Settings,
+    access: ListenAccessOptions,
+    registration: RegistrationOptions,
+    replies: ReplyOptions,
+    keep: timedelta | None,
+) -> "Plan":
+    """What was asked for. Raises InvalidInput, and ConfigurationError for what is missing."""
+    from voicecli.broadcast import retention
+
+    plan = wiring.listening_plan(
+        context,
+        settings,
+        access.public_access(),
+        register=registration.register,
+        force=access.force,
+        no_auth=access.no_auth,
+    )
+    plan = replace(
+        plan,
+        only_8x8=access.allow_8x8_only,
+        forward_to=None if replies.forward_to is None else web_url(replies.forward_to, "--forward-to"),
+        forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
+        register=webhook_types(registration.events) if registration.register else (),
+        forget=None if keep is None else partial(retention.forget, plan.home, keep),
+    )
+    plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
+    return replace(plan, replier=_replier(context, settings, plan, replies.reply))
 
 
 def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_token: bool) -> bool:
@@ -248,14 +192,6 @@ def _registration(
     except VoicecliError:
         if required:
             raise
-        return None
-
-
-def _account_id(settings: Settings) -> "AccountId | None":
-    """Whose calls come here; None where the settings do not say."""
-    try:
-        return wiring.account(settings).identity
-    except VoicecliError:
         return None
 
 

@@ -5,13 +5,14 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from voicecli.cli.context import Context
+from voicecli.cli.listen.options import View
 from voicecli.cli.options.filters import Filters
 from voicecli.errors import OutputFailed
 from voicecli.output.events import CallRow, EventRow
+from voicecli.plurals import counted
 from voicecli.sessions.open_calls import OpenCalls
 from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
-
-
-class View(StrEnum):
-    EVENTS = "events"
-    CALLS = "calls"
 
 
 class Watch:
@@ -166,7 +162,7 @@ class Watch:
         self._ticks.append((now, self._events))
         start, before = self._ticks[0]
         rate = (self._events - before) / (now - start) if now > start else 0.0
-        where = [service.public_url or service.url, _way_in(service), f"{rate:.1f} events/s"]
+        where = [service.public_url or service.url, _access_words(service), f"{rate:.1f} events/s"]
         if service.inspector is not None:
             where.append(f"inspector {service.inspector}")
         is_reached = service.tunnel_is_up is not False and service.unreachable is None
@@ -201,14 +197,13 @@ class Watch:
             "outcomes": dict(self.calls.outcomes),
             "refused": dict(service.refused),
         }
-        plural = "" if self._events == 1 else "s"
-        text = f"Stopped after {self._events:,} event{plural}. Calls: {self._counts()}"
+        text = f"Stopped after {counted(self._events, 'event')}. Calls: {self._counts()}"
         if service.refused:
             text += f" · {_refused(service)}"
         return text, record
 
 
-def _way_in(service: "Service") -> str:
+def _access_words(service: "Service") -> str:
     if service.tunnel_is_up is None and service.unreachable is not None:
         return f"does not lead here ({service.unreachable})"
     if service.tunnel_is_up is None:

@@ -14,17 +14,7 @@ from voicecli.voice_api.events import Received
 STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
 SHOWN = {"rich_help_panel": "What is shown"}
 
-Only = Annotated[
-    str | None, typer.Option(metavar="TYPES", help="Only these types, such as vca,vss.", **SHOWN)
-]
-OfSession = Annotated[
-    str | None,
-    typer.Option("--session", metavar="ID", help="Only this session; its beginning is enough.", **SHOWN),
-]
 To = Annotated[str | None, typer.Option(metavar="NUMBER", help="Only calls to this number.", **SHOWN)]
-Status = Annotated[
-    str | None, typer.Option(metavar="STATUS", help="Only this status, such as BUSY.", **SHOWN)
-]
 MaskNumbers = Annotated[bool, typer.Option("--mask-numbers", help="Show numbers as +33••••1234.", **SHOWN)]
 
 
@@ -55,14 +45,30 @@ class Filters:
         )
 
 
-def chosen(only: str | None, session: str | None, to: str | None, status: str | None) -> Filters:
-    """The filters that these options ask for. Raises InvalidInput."""
-    return Filters(
-        types=None if only is None else webhook_types(only),
-        session=session,
-        destination=None if to is None else values.number("--to", to),
-        status=None if status is None else one_of(status, STATUSES, "status"),
-    )
+@dataclass(frozen=True, slots=True)
+class FilterOptions:
+    """The options that say which events are shown."""
+
+    only: Annotated[
+        str | None, typer.Option(metavar="TYPES", help="Only these types, such as vca,vss.", **SHOWN)
+    ] = None
+    session: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Only this session; its beginning is enough.", **SHOWN),
+    ] = None
+    to: To = None
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only this status, such as BUSY.", **SHOWN)
+    ] = None
+
+    def chosen(self) -> Filters:
+        """The filters that were asked for. Raises InvalidInput."""
+        return Filters(
+            types=None if self.only is None else webhook_types(self.only),
+            session=self.session,
+            destination=None if self.to is None else values.number("--to", self.to),
+            status=None if self.status is None else one_of(self.status, STATUSES, "status"),
+        )
 
 
 def is_number(reported: str, number: str) -> bool:

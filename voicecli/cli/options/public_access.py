@@ -1,41 +1,32 @@
 """Options that say how 8x8 reaches this machine: a tunnel, or a public URL of the user's own."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from voicecli.listener.public_access import PublicAccess
+
 PANEL = {"rich_help_panel": "The way in"}
-
-
 Port = Annotated[
     str | None,
     typer.Option(metavar="PORT", help="Where to listen on this machine; else PORT, else 5678.", **PANEL),
 ]
-
-
 Domain = Annotated[
     str | None,
     typer.Option(metavar="DOMAIN", help="Your static ngrok domain; else WEBHOOK_BASE_URL.", **PANEL),
 ]
-
-
 NgrokConfig = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Your own ngrok.yml, version 2 or 3.", **PANEL)
 ]
-
-
 InstallNgrok = Annotated[
     bool, typer.Option("--install-ngrok", help="Download the ngrok agent if it is missing.", **PANEL)
 ]
-
-
 PublicUrl = Annotated[
     str | None,
     typer.Option(metavar="URL", help="You have a way in of your own, at this URL: no tunnel.", **PANEL),
 ]
-
-
 Force = Annotated[
     bool,
     typer.Option(
@@ -44,3 +35,22 @@ Force = Annotated[
         **PANEL,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessOptions:
+    """For a command that receives what 8x8 reports for as long as it waits."""
+
+    port: Port = None
+    domain: Domain = None
+    ngrok_config: NgrokConfig = None
+    install_ngrok: InstallNgrok = False
+    public_url: PublicUrl = None
+    force: Force = False
+
+    def public_access(self) -> PublicAccess:
+        return PublicAccess(self.domain, self.public_url, self.ngrok_config, self.install_ngrok)
+
+    def flags(self) -> dict[str, str | None]:
+        """As the settings take them."""
+        return {"port": self.port, "public_url": self.domain}

@@ -1,0 +1,44 @@
+"""All checks, in the order in which one builds on the other."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+from voicecli.checks.account import check_account
+from voicecli.checks.finding import Finding, failed
+from voicecli.checks.public_access import check_public_access
+from voicecli.checks.store import check_store
+from voicecli.errors import VoicecliError
+from voicecli.listener.registration import Registration
+from voicecli.listener.service import Plan
+from voicecli.threads import in_daemon_thread, steps
+from voicecli.voice_api.client import Client
+from voicecli.voice_api.operations.webhooks import Webhook
+
+
+async def checkup(
+    client: Client,
+    *,
+    source: str,
+    voice: str,
+    plan: Plan | VoicecliError,
+    home: Path,
+    notify: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Finding]:
+    """Whether a call by ``client``, from the caller ID ``source`` and with this ``voice`` profile, would work
+    where what 8x8 reports of it is received as ``plan`` says (or why there is no plan), with the store in the
+    folder ``home``. ``notify`` is told of pauses. Raises no VoicecliError: those are in the findings."""
+    registration = Registration(client, home, tell=notify)
+    webhooks: Mapping[str, Webhook] | VoicecliError
+    try:
+        webhooks = await in_daemon_thread(registration.set_now)
+    except VoicecliError as error:
+        webhooks = error
+    async for finding in steps(check_account(client, webhooks, source=source, voice=voice)):
+        yield finding
+    if isinstance(plan, VoicecliError):
+        yield failed("public URL", plan)
+    else:
+        set_now = None if isinstance(webhooks, VoicecliError) else webhooks
+        async for finding in check_public_access(registration, plan, set_now, notify):
+            yield finding
+    yield check_store(home)

@@ -1,0 +1,45 @@
+"""What a check found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from voicecli.errors import VoicecliError
+
+
+class FindingState(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. ``error`` is what keeps a call from working; only a failed check has one."""
+
+    check: str
+    state: FindingState
+    words: str
+    advice: str = ""
+    error: VoicecliError | None = None
+
+    def data(self) -> Mapping[str, object]:
+        """The JSON form."""
+        return {"check": self.check, "state": self.state, "words": self.words, "advice": self.advice}
+
+
+def ok(check: str, words: str, advice: str = "") -> Finding:
+    return Finding(check, FindingState.OK, words, advice)
+
+
+def warning(check: str, words: str, advice: str) -> Finding:
+    return Finding(check, FindingState.WARNING, words, advice)
+
+
+def failed(check: str, error: VoicecliError) -> Finding:
+    return Finding(check, FindingState.FAILED, error.message, error.hint, error)
+
+
+def skipped(check: str, words: str) -> Finding:
+    return Finding(check, FindingState.SKIPPED, words)

@@ -1,0 +1,20 @@
+"""Whether the store can be read and written."""
+
+from pathlib import Path
+
+from voicecli.checks.finding import Finding, failed, ok
+from voicecli.errors import ConfigurationError, VoicecliError
+from voicecli.store.sqlite import Store
+
+
+def check_store(home: Path) -> Finding:
+    """Reads the whole file."""
+    try:
+        with Store(home) as store:
+            if trouble := store.trouble():
+                hint = "Move the file away, and a new one is made. First try: voicecli webhooks restore"
+                raise ConfigurationError(f"The store {store.path} is damaged: {trouble}.", hint=hint)
+            size = store.path.stat().st_size / 1e6 if store.is_there() else 0.0
+    except VoicecliError as error:
+        return failed("store", error)
+    return ok("store", f"It can be read and written; its size is {size:.1f} MB.")
