@@ -15,6 +15,7 @@ from voicecli.broadcast.run import OpenBroadcast
 from voicecli.calling.message import refuse_conflicts
 from voicecli.errors import InvalidInput, quoted
 from voicecli.hours import Hours
+from voicecli.plurals import counted
 from voicecli.store import broadcasts, keys, unsubscribed
 from voicecli.store.journal import create
 from voicecli.store.sqlite import Store
@@ -129,13 +130,12 @@ def _never_open(hours: Hours | None) -> Callable[[str], str]:
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:
-    rows = "1 row" if validated.bad == 1 else f"{validated.bad:,} rows"
     hint = "Mend them, or call the others with --skip-invalid."
     if plan.option_columns:
         names = ", ".join(map(quoted, plan.option_columns))
         hint += f" A column of the list that is called like an option decides it: {names}."
     return InvalidInput(
-        f"{rows} of the list can't be called: nobody was called.",
+        f"{counted(validated.bad, 'row')} of the list can't be called: nobody was called.",
         hint=f"{hint} {validated.advice}".strip(),
         details={"rows": [{"line": line, "problem": words} for line, words in validated.problems]},
     )

@@ -12,6 +12,7 @@ from voicecli.broadcast.plan import ValidatedList
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
+from voicecli.plurals import counted
 from voicecli.settings import Settings
 from voicecli.voice_api.callflow import spoken
 
@@ -103,8 +104,7 @@ def _lines(settings: Settings, prepared: Prepared, asleep: estimate.Asleep) -> I
         total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."
         yield f"This is shard {shard[0]} of {shard[1]}, of {_people(validated.everybody)} in all.{total}", ""
     if validated.bad:
-        rows = "1 row" if validated.bad == 1 else f"{validated.bad:,} rows"
-        yield f"{rows} can't be called.", ""
+        yield f"{counted(validated.bad, 'row')} can't be called.", ""
     if validated.spared:
         spared = f"{_people(validated.spared)} on the do-not-call list, or unsubscribed"
         yield f"{spared}: not called.", ""
@@ -131,7 +131,7 @@ def _lines(settings: Settings, prepared: Prepared, asleep: estimate.Asleep) -> I
 
 
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
+    return counted(count, "person", "people")
 
 
 def _words(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """``voicecli broadcast resume``: go on with a broadcast."""
 
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -10,14 +11,16 @@ from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import Concurrency, Id, MaxCalls, Rate
+from voicecli.cli.options.broadcast import Id, PaceOptions
 from voicecli.cli.options.outcome import Timeout
-from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
-from voicecli.listener.public_access import PublicAccess
+from voicecli.cli.options.public_access import AccessOptions
+from voicecli.cli.options.records import with_records
 
 
+@with_records
 def resume(
     ctx: typer.Context,
+    *,
     broadcast_id: Id,
     people: Annotated[
         str | None,
@@ -34,16 +37,9 @@ def resume(
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Also try those again that 8x8 has refused.")
     ] = False,
-    rate: Rate = None,
-    concurrency: Concurrency = None,
-    max_calls: MaxCalls = None,
+    pace: PaceOptions,
     timeout: Timeout = None,
-    port: Port = None,
-    domain: Domain = None,
-    ngrok_config: NgrokConfig = None,
-    install_ngrok: InstallNgrok = False,
-    public_url: PublicUrl = None,
-    force: Force = False,
+    access: AccessOptions,
     as_json: common.JsonFlag = False,  # noqa: ARG001
     only_id: common.QuietLetter = False,  # noqa: ARG001
     debug: common.DebugFlag = False,  # noqa: ARG001
@@ -56,17 +52,17 @@ def resume(
     from voicecli.broadcast.options import BroadcastOptions, ReceiverOptions
     from voicecli.broadcast.resume import reopen
     from voicecli.cli.broadcast import inputs
-    from voicecli.cli.broadcast.run import flags, run
+    from voicecli.cli.broadcast.run import run
     from voicecli.store import broadcasts
     from voicecli.store.broadcasts import RowState
     from voicecli.store.sqlite import Store
 
     context = contexts.of(ctx)
-    receiver = ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force)
+    receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
     seconds = None if timeout is None else timeout.total_seconds()
-    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls, "timeout": seconds}
-    settings = context.settings(flags(receiver))
+    changes = {**asdict(pace), "timeout": seconds}
+    settings = context.settings(access.flags())
     settings.require(*CONNECTION)
     with Store(wiring.home(settings)) as store:
         broadcast = broadcasts.find(store, broadcast_id)
@@ -83,5 +79,6 @@ def resume(
         with opened:
             if receiver == ReceiverOptions():
                 receiver = ReceiverOptions.from_options(broadcast.options)
-                settings = context.settings(flags(receiver))
+                kept = {"port": receiver.port, "public_url": receiver.access.domain}
+                settings = context.settings(kept)
             return run(context, settings, opened, receiver)

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from voicecli.listener.reports import Reports
 
 
-def flags(receiver: ReceiverOptions) -> dict[str, str | None]:
-    """As the settings take them."""
-    return {"port": receiver.port, "public_url": receiver.access.domain}
-
-
 def run(
     context: Context, settings: Settings, broadcast: OpenBroadcast, receiver: ReceiverOptions
 ) -> ExitCode:

@@ -13,6 +13,7 @@ from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, Sto
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
+from voicecli.plurals import counted
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcasts import Broadcast, Row
 from voicecli.store.journal import Journal
@@ -147,7 +148,7 @@ def commands(
     elif counts.left:
         yield f"{command} resume {of}{again}", f"Call the other {counts.left:,}{piped}"
     elif waits and counts.without_outcome:
-        some = f"{counts.without_outcome:,} outcome{'' if counts.without_outcome == 1 else 's'}"
+        some = counted(counts.without_outcome, "outcome")
         outcomes = f"Wait for {some} more, as far as 8x8 has not reported them while nobody listened"
         yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
     if counts.unknown and not running:
