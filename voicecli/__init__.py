@@ -10,6 +10,10 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicecli.account import Account
+    from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
+    from voicecli.broadcast.options import BroadcastOptions, Content
+    from voicecli.broadcast.resume import reopen_broadcast
+    from voicecli.broadcast.run import run_broadcast
     from voicecli.checks.checkup import checkup
     from voicecli.checks.finding import Finding
     from voicecli.errors import (
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from voicecli.listener.routes import Answered, Replier, Route
     from voicecli.listener.service import Plan, Service
     from voicecli.phone import PhoneNumber
+    from voicecli.store.sqlite import Store
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
@@ -38,6 +43,13 @@ if TYPE_CHECKING:
 _HOME = {
     "Account": "voicecli.account",
     "Answered": "voicecli.listener.routes",
+    "BroadcastOptions": "voicecli.broadcast.options",
+    "Content": "voicecli.broadcast.options",
+    "plan_broadcast": "voicecli.broadcast.begin",
+    "prepare_broadcast": "voicecli.broadcast.begin",
+    "reopen_broadcast": "voicecli.broadcast.resume",
+    "run_broadcast": "voicecli.broadcast.run",
+    "Store": "voicecli.store.sqlite",
     "PublicAccess": "voicecli.listener.public_access",
     "Received": "voicecli.voice_api.events",
     "Registration": "voicecli.listener.registration",
@@ -72,10 +84,12 @@ __all__ = [
     "Account",
     "Answered",
     "AsyncClient",
+    "BroadcastOptions",
     "CallRequest",
     "Capture",
     "Client",
     "ConfigurationError",
+    "Content",
     "Finding",
     "InvalidInput",
     "OutcomeUnknown",
@@ -91,6 +105,7 @@ __all__ = [
     "Route",
     "Service",
     "Session",
+    "Store",
     "Unreachable",
     "VoicecliError",
     "__version__",
@@ -98,6 +113,10 @@ __all__ = [
     "call_request",
     "checkup",
     "listening_plan",
+    "plan_broadcast",
+    "prepare_broadcast",
+    "reopen_broadcast",
+    "run_broadcast",
     "voice_message",
 ]
 

@@ -21,7 +21,7 @@ from voicecli.store.journal import create
 from voicecli.store.sqlite import Store
 
 
-def make_plan(people: bytes, options: BroadcastOptions, content: Content) -> Plan:
+def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -> Plan:
     """What each person on a list is to hear. Raises InvalidInput for what is wrong with all rows."""
     plan = Plan(
         lists.read(people),
@@ -83,7 +83,7 @@ class Prepared:
         return opened
 
 
-def prepare(
+def prepare_broadcast(
     store: Store,
     account: AccountId,
     people: bytes,

@@ -5,33 +5,34 @@ from contextlib import ExitStack
 
 from voicecli.account import AccountId
 from voicecli.broadcast import contents, outcomes
-from voicecli.broadcast.begin import make_plan
+from voicecli.broadcast.begin import plan_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
-from voicecli.store import keys
+from voicecli.store import broadcasts, keys
 from voicecli.store.broadcasts import Broadcast, RowState, State
 from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 
 
-def reopen(
+def reopen_broadcast(
     store: Store,
-    broadcast: Broadcast,
+    beginning: str,
     account: AccountId,
     *,
-    read_list: Callable[[], bytes],
-    read_do_not_call: Callable[[], frozenset[str]] = frozenset,
+    read_list: Callable[[Broadcast], bytes],
+    read_do_not_call: Callable[[BroadcastOptions], frozenset[str]] = lambda options: frozenset(),
     changes: Mapping[str, object] | None = None,
     retry: Sequence[RowState] = (),
 ) -> OpenBroadcast:
-    """Go on with a broadcast, as it was begun but for ``changes`` of its options. Rows in the states of
-    ``retry`` are called once more. ``read_list`` gives the list, and ``read_do_not_call`` numbers (E.164)
-    that are not called by now, however the broadcast was begun.
+    """Go on with the broadcast whose id begins so, as it was begun but for ``changes`` of its options. Rows
+    in the states of ``retry`` are called once more. ``read_list`` gives its list, and ``read_do_not_call``
+    the numbers (E.164) that are not called, beside those that were not in the beginning.
 
     Raises ConfigurationError where it is another account's, InUse where another process works on it, and
-    InvalidInput where it is done, or the list has changed.
+    InvalidInput where there is none, where it is done, and where the list has changed.
     """
+    broadcast = broadcasts.find(store, beginning)
     if broadcast.account != account:
         raise ConfigurationError(
             f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.service}.",
@@ -49,10 +50,10 @@ def reopen(
         journal.leave_nothing_sending()
         options = BroadcastOptions.from_options({**broadcast.options, **(changes or {})})
         try:
-            people = read_list()
+            people = read_list(broadcast)
             _refuse_another_list(store, broadcast, people)
-            plan = make_plan(people, options, Content.unpacked(contents.read(store, broadcast)))
-            do_not_call = read_do_not_call()
+            plan = plan_broadcast(people, options, Content.unpacked(contents.read(store, broadcast)))
+            do_not_call = read_do_not_call(options)
         except VoicecliError:
             if journal.state is State.OPEN:  # and not stopped meanwhile
                 journal.becomes(broadcast.state)

@@ -37,6 +37,10 @@ class OpenBroadcast:
     do_not_call: frozenset[str] = frozenset()
     is_new: bool = False
 
+    @property
+    def id(self) -> str:
+        return self.journal.broadcast.id
+
     def __enter__(self) -> Self:
         return self
 
@@ -63,7 +67,7 @@ async def _nothing(_: Ended) -> None:
     """What happens at the end where nobody asks for more."""
 
 
-async def run(
+async def run_broadcast(
     broadcast: OpenBroadcast,
     client: AsyncClient,
     *,

@@ -47,7 +47,7 @@ def read_list(context: Context, people: str) -> bytes:
         raise
 
 
-def read_list_again(context: Context, broadcast: Broadcast, people: str | None) -> bytes:
+def read_list_again(context: Context, people: str | None, broadcast: Broadcast) -> bytes:
     """The list of a broadcast that was begun before: at ``people``, else where it was then. Raises
     InvalidInput."""
     where = people or broadcast.file or "-"

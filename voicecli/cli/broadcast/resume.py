@@ -49,11 +49,10 @@ def resume(
     Nobody is called twice: a row that was on its way when it was interrupted is unknown, and only called
     again with --retry-unknown. The list is read again, and must not have changed.
     """
-    from voicecli.broadcast.options import BroadcastOptions, ReceiverOptions
-    from voicecli.broadcast.resume import reopen
+    from voicecli.broadcast.options import ReceiverOptions
+    from voicecli.broadcast.resume import reopen_broadcast
     from voicecli.cli.broadcast import inputs
     from voicecli.cli.broadcast.run import run
-    from voicecli.store import broadcasts
     from voicecli.store.broadcasts import RowState
     from voicecli.store.sqlite import Store
 
@@ -64,21 +63,20 @@ def resume(
     changes = {**asdict(pace), "timeout": seconds}
     settings = context.settings(access.flags())
     settings.require(*CONNECTION)
-    with Store(wiring.home(settings)) as store:
-        broadcast = broadcasts.find(store, broadcast_id)
-        begun = BroadcastOptions.from_options(broadcast.options)
-        opened = reopen(
+    with (
+        Store(wiring.home(settings)) as store,
+        reopen_broadcast(
             store,
-            broadcast,
+            broadcast_id,
             wiring.account(settings).identity,
-            read_list=partial(inputs.read_list_again, context, broadcast, people),
-            read_do_not_call=partial(inputs.read_do_not_call_again, context, begun),
+            read_list=partial(inputs.read_list_again, context, people),
+            read_do_not_call=partial(inputs.read_do_not_call_again, context),
             changes={k: value for k, value in changes.items() if value is not None or k == "max_calls"},
             retry=[state for state, wanted in states if wanted],
-        )
-        with opened:
-            if receiver == ReceiverOptions():
-                receiver = ReceiverOptions.from_options(broadcast.options)
-                kept = {"port": receiver.port, "public_url": receiver.access.domain}
-                settings = context.settings(kept)
-            return run(context, settings, opened, receiver)
+        ) as broadcast,
+    ):
+        if receiver == ReceiverOptions():
+            receiver = ReceiverOptions.from_options(broadcast.journal.broadcast.options)
+            kept = {"port": receiver.port, "public_url": receiver.access.domain}
+            settings = context.settings(kept)
+        return run(context, settings, broadcast, receiver)

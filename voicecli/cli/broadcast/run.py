@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from voicecli.broadcast import run as broadcast_run
 from voicecli.broadcast import status
 from voicecli.broadcast.options import ReceiverOptions
-from voicecli.broadcast.run import Ended, OpenBroadcast
+from voicecli.broadcast.run import Ended, OpenBroadcast, run_broadcast
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import CONNECTION, Context
@@ -64,7 +63,7 @@ def run(
         return wiring.reports(context, settings, plan_of_listener, digits=digits, requests=requests)
 
     async def work() -> None:
-        await broadcast_run.run(
+        await run_broadcast(
             broadcast,
             client,
             receiving=receiving(),

@@ -90,7 +90,7 @@ def send(
     Exit code 0 means that 8x8 accepted all calls (with --wait, --confirm, --digits or --retry: and that all
     were completed), 7 that some were not, 9 that this list was sent before.
     """
-    from voicecli.broadcast.begin import make_plan, prepare
+    from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
     from voicecli.cli.broadcast import inputs, preview
     from voicecli.cli.broadcast.run import run
     from voicecli.store.sqlite import Store
@@ -142,10 +142,10 @@ def send(
     if audience.do_not_call not in (None, "-"):
         options = options._replace(do_not_call=str(Path(audience.do_not_call).resolve()))
     listed = inputs.read_list(context, people)
-    plan = make_plan(listed, options, content)
+    plan = plan_broadcast(listed, options, content)
     with Store(wiring.home(settings)) as store:
         account = wiring.account(settings).identity
-        prepared = prepare(store, account, listed, plan, options, send_options, do_not_call)
+        prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
         if prepared.validated.bad:
             preview.show_problems(context, prepared.validated)
         if dry_run:
