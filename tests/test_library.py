@@ -16,6 +16,34 @@ from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
 from voicecli.voice_api.operations.webhooks import list_webhooks
 
+ALERT = """
+import datetime, os, pathlib, sys
+import voicecli
+account = voicecli.Account(
+    os.environ["EIGHT_X_EIGHT_API_KEY"],
+    os.environ["EIGHT_X_EIGHT_SUBACCOUNT_ID"],
+    os.environ["EIGHT_X_EIGHT_BASE_URL"],
+)
+once = voicecli.Once(datetime.timedelta(minutes=10))
+caller = voicecli.Caller(account, home=pathlib.Path("store"), once=once, port=int(sys.argv[1]))
+script = voicecli.Script(os.environ["OUTBOUND_PHONE_NUMBER"], "The oven is too hot. Press 1.", confirm="1")
+requests = [script.request(number) for number in sys.argv[2:]]
+ended = caller.wait(requests, confirming=script.confirming(), until_confirmed=True)
+print(*[result.words for result in ended.results], ended.confirmed, sep="|")
+"""
+
+
+def test_a_script_calls_until_somebody_confirms_once(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
+    numbers = ("+33199000486", "+33199007103", "+33199001234")
+    alert = [str(free_port()), *numbers]
+    line = _run(ALERT, *alert, env=own_sandbox.environment, folder=tmp_path)
+    assert line.startswith(f"{numbers[0]}: busy after 2 s|{numbers[1]}: confirmed with 1; completed, ")
+    assert line.endswith("|True\n")
+    again = _run(ALERT, *alert, env=own_sandbox.environment, folder=tmp_path, code=1)
+    assert "voicecli.errors.PlacedBefore: " in again
+    assert len(own_sandbox.sandbox.sessions) == 2
+
+
 CHECKUP = """
 import asyncio, os, pathlib, sys
 import voicecli
@@ -115,7 +143,7 @@ def test_a_script_sends_a_broadcast_and_resumes_it(own_sandbox: RunningSandbox, 
     assert len(own_sandbox.sandbox.requested) == 3
 
 
-def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path) -> str:
+def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path, code: int = 0) -> str:
     """What a script of 15 lines prints."""
     assert len(script.strip().splitlines()) <= 15
     command = [sys.executable, "-c", script, *arguments]
@@ -123,5 +151,5 @@ def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path) -> 
     done = subprocess.run(
         command, env=variables, cwd=folder, capture_output=True, text=True, timeout=DEADLINE, check=False
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout

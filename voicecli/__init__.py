@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from voicecli.broadcast.options import BroadcastOptions, Content
     from voicecli.broadcast.resume import reopen_broadcast
     from voicecli.broadcast.run import run_broadcast
+    from voicecli.calling.caller import Caller
+    from voicecli.calling.calls import Ended
+    from voicecli.calling.message import Script
+    from voicecli.calling.receiving import Notices
+    from voicecli.calling.results import Ending, Result
     from voicecli.checks.checkup import checkup
     from voicecli.checks.finding import Finding
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
         OutcomeUnknown,
+        PlacedBefore,
         RateLimited,
         Refused,
         Unreachable,
+        Unsubscribed,
         VoicecliError,
     )
     from voicecli.listener.public_access import PublicAccess, listening_plan
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from voicecli.listener.routes import Answered, Replier, Route
     from voicecli.listener.service import Plan, Service
     from voicecli.phone import PhoneNumber
+    from voicecli.store.guards import Once
     from voicecli.store.sqlite import Store
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
@@ -43,41 +51,50 @@ if TYPE_CHECKING:
 _HOME = {
     "Account": "voicecli.account",
     "Answered": "voicecli.listener.routes",
+    "AsyncClient": "voicecli.voice_api.async_client",
     "BroadcastOptions": "voicecli.broadcast.options",
+    "CallRequest": "voicecli.voice_api.callflow",
+    "Caller": "voicecli.calling.caller",
+    "Capture": "voicecli.voice_api.messages",
+    "Client": "voicecli.voice_api.client",
+    "ConfigurationError": "voicecli.errors",
     "Content": "voicecli.broadcast.options",
+    "Ended": "voicecli.calling.calls",
+    "Ending": "voicecli.calling.results",
+    "Finding": "voicecli.checks.finding",
+    "InvalidInput": "voicecli.errors",
+    "Notices": "voicecli.calling.receiving",
+    "Once": "voicecli.store.guards",
+    "OutcomeUnknown": "voicecli.errors",
+    "PhoneNumber": "voicecli.phone",
+    "PlacedBefore": "voicecli.errors",
+    "Plan": "voicecli.listener.service",
+    "PublicAccess": "voicecli.listener.public_access",
+    "RateLimited": "voicecli.errors",
+    "Received": "voicecli.voice_api.events",
+    "Refused": "voicecli.errors",
+    "Registration": "voicecli.listener.registration",
+    "Replier": "voicecli.listener.routes",
+    "Reply": "voicecli.voice_api.replies",
+    "Result": "voicecli.calling.results",
+    "Route": "voicecli.listener.routes",
+    "Script": "voicecli.calling.message",
+    "Service": "voicecli.listener.service",
+    "Session": "voicecli.voice_api.operations.calls",
+    "Store": "voicecli.store.sqlite",
+    "Unreachable": "voicecli.errors",
+    "Unsubscribed": "voicecli.errors",
+    "VoicecliError": "voicecli.errors",
+    "__version__": "voicecli.version",
+    "audio_message": "voicecli.voice_api.messages",
+    "call_request": "voicecli.voice_api.callflow",
+    "checkup": "voicecli.checks.checkup",
+    "listening_plan": "voicecli.listener.public_access",
     "plan_broadcast": "voicecli.broadcast.begin",
     "prepare_broadcast": "voicecli.broadcast.begin",
     "reopen_broadcast": "voicecli.broadcast.resume",
     "run_broadcast": "voicecli.broadcast.run",
-    "Store": "voicecli.store.sqlite",
-    "PublicAccess": "voicecli.listener.public_access",
-    "Received": "voicecli.voice_api.events",
-    "Registration": "voicecli.listener.registration",
-    "Replier": "voicecli.listener.routes",
-    "Reply": "voicecli.voice_api.replies",
-    "Route": "voicecli.listener.routes",
-    "Plan": "voicecli.listener.service",
-    "Service": "voicecli.listener.service",
-    "listening_plan": "voicecli.listener.public_access",
-    "Session": "voicecli.voice_api.operations.calls",
-    "AsyncClient": "voicecli.voice_api.async_client",
-    "CallRequest": "voicecli.voice_api.callflow",
-    "Capture": "voicecli.voice_api.messages",
-    "audio_message": "voicecli.voice_api.messages",
-    "call_request": "voicecli.voice_api.callflow",
     "voice_message": "voicecli.voice_api.messages",
-    "Client": "voicecli.voice_api.client",
-    "ConfigurationError": "voicecli.errors",
-    "InvalidInput": "voicecli.errors",
-    "OutcomeUnknown": "voicecli.errors",
-    "RateLimited": "voicecli.errors",
-    "Refused": "voicecli.errors",
-    "Unreachable": "voicecli.errors",
-    "VoicecliError": "voicecli.errors",
-    "Finding": "voicecli.checks.finding",
-    "checkup": "voicecli.checks.checkup",
-    "PhoneNumber": "voicecli.phone",
-    "__version__": "voicecli.version",
 }
 
 __all__ = [
@@ -86,14 +103,20 @@ __all__ = [
     "AsyncClient",
     "BroadcastOptions",
     "CallRequest",
+    "Caller",
     "Capture",
     "Client",
     "ConfigurationError",
     "Content",
+    "Ended",
+    "Ending",
     "Finding",
     "InvalidInput",
+    "Notices",
+    "Once",
     "OutcomeUnknown",
     "PhoneNumber",
+    "PlacedBefore",
     "Plan",
     "PublicAccess",
     "RateLimited",
@@ -102,11 +125,14 @@ __all__ = [
     "Registration",
     "Replier",
     "Reply",
+    "Result",
     "Route",
+    "Script",
     "Service",
     "Session",
     "Store",
     "Unreachable",
+    "Unsubscribed",
     "VoicecliError",
     "__version__",
     "audio_message",

@@ -11,11 +11,18 @@ from typing import NamedTuple
 
 from voicecli.calling import questions
 from voicecli.calling.placing import Placing, attempt_of
-from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
-from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
+from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told_anyway
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PlacedBefore,
+    StoreFailed,
+    VoicecliError,
+    is_store_busy,
+)
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
-from voicecli.store.sqlite import Store, is_busy
+from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.events import Received
@@ -59,6 +66,23 @@ class NobodyCanConfirm(NamedTuple):
     why: str
 
 
+class AllAreTold(NamedTuple):
+    """No key could arrive from the beginning, as the sentence ``why`` says: all are told, without the
+    question."""
+
+    why: str
+
+
+class NobodyConfirmed(NamedTuple):
+    """All calls of an alert are over, and it is certain that nobody has confirmed."""
+
+
+class Stopped(NamedTuple):
+    """Nothing more is waited for, since this went wrong."""
+
+    error: VoicecliError
+
+
 class Progress(NamedTuple):
     """How many calls are open, for how many seconds, and what was last heard of the first of them."""
 
@@ -68,8 +92,19 @@ class Progress(NamedTuple):
     words: str = ""
 
 
-CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | NobodyCanConfirm | Progress
-"""What happens while calls are waited for; Progress comes ten times a second."""
+CallEvent = (
+    Accepted
+    | AnswerLost
+    | Reported
+    | NotWaitedFor
+    | NobodyCanConfirm
+    | AllAreTold
+    | NobodyConfirmed
+    | Stopped
+    | Progress
+    | Result
+)
+"""What happens while calls are waited for; Progress comes ten times a second, a Result once for each call."""
 
 
 @dataclass(slots=True, eq=False)
@@ -269,7 +304,7 @@ class Waiting:
             placing.lost(spoken, error)
             raise
         placing.ledger.report(spoken)
-        return told(spoken, session)
+        return told_anyway(spoken, session)
 
     async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
         """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever
@@ -333,7 +368,7 @@ class Waiting:
     def _is_patient(self, error: VoicecliError) -> bool:
         """Whether what failed is to be tried again: another process holds the store, and has not done so for
         STORE_PATIENCE. After that nothing is waited for, until it is free once more."""
-        if not is_busy(error):
+        if not is_store_busy(error):
             return False
         if self._held_since is None:
             self._held_since = time.monotonic()

@@ -1,7 +1,6 @@
 """From settings to values: what a command hands to the rooms below, which know no settings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,26 +131,17 @@ def reports(
     """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
     ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``answered``
     the calls of this process whose VCAs it answers, by clientRequestId."""
-    from voicecli.listener.reports import Reports
-    from voicecli.listener.staying import Stay
+    from voicecli.calling.receiving import Notices, reports_of_calls
 
     output = context.output
-    vca = ("VCA",) if digits else ()
-    needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
-    replier = call_replier(plan, former_receiver(settings, plan), answered)
-    return Reports(
-        replace(plan, replier=replier),
+    # Programs want to know, too, why a command goes on whose result is out.
+    staying = output.warning if context.format == "json" else output.note
+    return reports_of_calls(
+        plan,
         registration(context, settings, tell=output.warning),
-        needed,
-        wanted=wanted,
-        tell=output.note,
-        warn=output.warning,
-        failed=output.error,
-        stay=Stay(
-            plan.home,
-            account(settings).identity,
-            # Programs want to know, too, why a command goes on whose result is out.
-            lambda words, _: (output.warning if context.format == "json" else output.note)(words),
-            requests=requests,
-        ),
+        asks=digits,
+        ends=requests,
+        notices=Notices(output.note, output.warning, output.error, staying),
+        answered={} if answered is None else answered,
+        tell_anyway=tell_anyway,
     )

@@ -25,11 +25,16 @@ def run(
     plan, options = broadcast.plan, broadcast.options
     vca_elsewhere = options.vca_elsewhere
     if plan.asks and not options.captures and not vca_elsewhere:
-        from voicecli.cli.question_receivers import application_answers
+        from voicecli.calling.question_receivers import application_answers
 
         with wiring.subaccount_client(context, settings) as asking:
             vca_elsewhere = application_answers(
-                context, settings, asking, continues=plan.continues, waits=options.waits
+                asking,
+                wiring.home(settings),
+                continues=plan.continues,
+                waits=options.waits,
+                notify=context.output.note,
+                warn=context.output.warning,
             )
     client = AsyncClient(
         **settings.require(*CONNECTION),

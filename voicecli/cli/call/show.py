@@ -1,11 +1,10 @@
 """How ``voicecli call`` shows what happens: results on stdout, all else as talk."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from voicecli.calling.results import Ending, Result
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode, result_code
+from voicecli.cli.exit_codes import fail, result_code
 
 if TYPE_CHECKING:
     from voicecli.calling.waiting import CallEvent
@@ -31,8 +30,11 @@ def show_event(context: Context, event: "CallEvent") -> None:
 
     output = context.output
     match event:
+        case results.Result():
+            show(context, event)
         case waiting.Accepted(request, session):
-            output.note(context.accepted_words(request, session))
+            whom = results.destination(request)
+            output.note(results.accepted_words(whom, session.session_id, context.other_end))
         case waiting.AnswerLost(error):
             output.note(f"{error.message} Waiting for its summary.")
         case waiting.Reported(destination, words):
@@ -42,29 +44,15 @@ def show_event(context: Context, event: "CallEvent") -> None:
         case waiting.NobodyCanConfirm(request, why):
             whom = results.destination(request)
             output.warning(f"Nobody can confirm. {whom} is told, all the same. {why}")
+        case waiting.AllAreTold(why):
+            output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+        case waiting.NobodyConfirmed():
+            output.note("Nobody has confirmed.")
+        case waiting.Stopped(error):
+            fail(context, error)
         case waiting.Progress(0):
             output.progress("")
         case waiting.Progress(1, seconds, destination, words):
             output.progress(f"{destination}: {words}, {seconds:.0f} s")
         case waiting.Progress(count, seconds):
             output.progress(f"{count} calls open, {seconds:.0f} s")
-
-
-def overall(results: Sequence[Result]) -> ExitCode:
-    """The exit code for calls that were all to succeed."""
-    codes = {result_code(result) for result in results}
-    if len(results) == 1 or codes in ({ExitCode.DONE}, {ExitCode.PLACED_BEFORE}):
-        return result_code(results[0])
-    return ExitCode.SOME_FAILED
-
-
-def until_confirmed(results: Sequence[Result]) -> ExitCode:
-    """The exit code for calls of which one was to be confirmed. Where nobody knows whether one was, it says
-    so; where none was placed, why the last one was not."""
-    codes = {result_code(result) for result in results}
-    for code in (ExitCode.DONE, ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME):
-        if code in codes:
-            return code
-    if not any(result.placed for result in results):
-        return result_code(results[-1])
-    return ExitCode.NOT_CONFIRMED
