@@ -54,7 +54,7 @@ async def main(port):
         base_url=os.environ["EIGHT_X_EIGHT_BASE_URL"],
     )
     home = pathlib.Path("store")
-    plan = voicecli.Plan(home, port, public_url=f"http://127.0.0.1:{port}", token="a-secret-of-mine")
+    plan = voicecli.ListenerPlan(home, port, public_url=f"http://127.0.0.1:{port}", token="a-secret-of-mine")
     caller = os.environ["OUTBOUND_PHONE_NUMBER"]
     async for one in voicecli.checkup(client, source=caller, voice="nobody", plan=plan, home=home):
         print(one.check, one.state, one.error and one.error.code, one.words, sep="|")
@@ -89,11 +89,11 @@ async def stop(body):
     over.set()
     return 200, {"why": body["why"]}
 async def main():
-    plan = voicecli.Plan(home, port, token=token, public_url=url, register=("VCA", "VSS"), replier=answer)
-    async with voicecli.Service(plan, shown=print, tell=print, routes={"/stop": stop}, registration=webhooks):
+    plan = voicecli.ListenerPlan(home, port, token=token, public_url=url, register=("VCA", "VSS"), replier=answer)
+    async with voicecli.ListenerService(plan, shown=print, tell=print, routes={"/stop": stop}, registration=webhooks):
         await over.wait()
 asyncio.run(main())
-"""
+"""  # noqa: E501 - a script of 15 lines
 
 
 def test_a_script_checks_what_doctor_checks(own_sandbox: RunningSandbox, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from voicecli.listener.public_access import PublicAccess, listening_plan
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Answered, Replier, Route
-    from voicecli.listener.service import Plan, Service
+    from voicecli.listener.service import ListenerPlan, ListenerService
     from voicecli.phone import PhoneNumber
     from voicecli.store.guards import Once
     from voicecli.store.sqlite import Store
@@ -68,7 +68,7 @@ _HOME = {
     "OutcomeUnknown": "voicecli.errors",
     "PhoneNumber": "voicecli.phone",
     "PlacedBefore": "voicecli.errors",
-    "Plan": "voicecli.listener.service",
+    "ListenerPlan": "voicecli.listener.service",
     "PublicAccess": "voicecli.listener.public_access",
     "RateLimited": "voicecli.errors",
     "Received": "voicecli.voice_api.events",
@@ -79,7 +79,7 @@ _HOME = {
     "Result": "voicecli.calling.results",
     "Route": "voicecli.listener.routes",
     "Script": "voicecli.calling.message",
-    "Service": "voicecli.listener.service",
+    "ListenerService": "voicecli.listener.service",
     "Session": "voicecli.voice_api.operations.calls",
     "Store": "voicecli.store.sqlite",
     "Unreachable": "voicecli.errors",
@@ -112,12 +112,13 @@ __all__ = [
     "Ending",
     "Finding",
     "InvalidInput",
+    "ListenerPlan",
+    "ListenerService",
     "Notices",
     "Once",
     "OutcomeUnknown",
     "PhoneNumber",
     "PlacedBefore",
-    "Plan",
     "PublicAccess",
     "RateLimited",
     "Received",
@@ -128,7 +129,6 @@ __all__ = [
     "Result",
     "Route",
     "Script",
-    "Service",
     "Session",
     "Store",
     "Unreachable",

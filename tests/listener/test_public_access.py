@@ -7,14 +7,14 @@ import pytest
 
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.listener.public_access import PublicAccess, listening_plan
-from voicecli.listener.service import Plan
+from voicecli.listener.service import ListenerPlan
 
 SANDBOX, OWN = "http://127.0.0.1:8088", "https://calls.example.com"
 TOKEN = "token-of-these-tests"
 TUNNEL = PublicAccess()
 
 
-def plan(access: PublicAccess = TUNNEL, **options: Any) -> Plan:
+def plan(access: PublicAccess = TUNNEL, **options: Any) -> ListenerPlan:
     return listening_plan(access, **{"home": Path("home"), "port": 5678, "token": TOKEN, **options})
 
 

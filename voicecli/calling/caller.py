@@ -10,10 +10,10 @@ from pathlib import Path
 from voicecli.account import Account
 from voicecli.calling import calls, questions
 from voicecli.calling.calls import DEFAULT_TIMEOUT, Ended, WaitOptions
+from voicecli.calling.events import CallEvent
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.receiving import Notices, ignore, reports_of_calls
 from voicecli.calling.results import Result, accepted
-from voicecli.calling.waiting import CallEvent
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.calling import questions
+from voicecli.calling.events import AllAreTold, CallEvent, NobodyCanConfirm, NobodyConfirmed, Stopped
 from voicecli.calling.placing import Placing
 from voicecli.calling.results import Ending, Result, failed, nobody_confirmed, told_anyway
 from voicecli.errors import (
@@ -21,14 +22,13 @@ from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session
 
 if TYPE_CHECKING:
-    from voicecli.calling.waiting import CallEvent
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import EndRequests
     from voicecli.store.sqlite import Store
 
 DEFAULT_TIMEOUT = timedelta(minutes=5)
 
-OnEvent = Callable[["CallEvent"], None]
+OnEvent = Callable[[CallEvent], None]
 Run = Callable[[Coroutine[object, object, "Ended"]], "Ended"]
 """Runs asynchronous work to its end."""
 Receive = Callable[[Mapping[str, CallRequest]], "Reports"]
@@ -138,9 +138,9 @@ async def _wait(
     """Within a run. All that became of the calls is told before the listener ends: it may have to stay.
     Raises ConfigurationError, before anything is placed, where nobody could confirm and there is something
     else to do about that."""
-    from voicecli.calling.waiting import NobodyCanConfirm, NobodyConfirmed, Stopped, Telling, Waiting
+    from voicecli.calling.waiting import Telling, Waiting
 
-    def note(event: "CallEvent") -> None:
+    def note(event: CallEvent) -> None:
         if isinstance(event, NobodyCanConfirm):  # a VCA must not bring the question back
             answered[event.request.client_request_id] = event.request
         on_event(event)
@@ -187,8 +187,6 @@ def _tell(
     placing: Placing, requests: Sequence[CallRequest], why: str, *, joint: bool, on_event: OnEvent
 ) -> Ended:
     """Place calls that say what was to be confirmed. It is not, whatever becomes of them."""
-    from voicecli.calling.waiting import AllAreTold
-
     try:
         placing.begin_run(requests, joint=joint)  # where the store could not be used before
         on_event(AllAreTold(why))

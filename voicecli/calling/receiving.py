@@ -8,7 +8,7 @@ from voicecli.errors import VoicecliError
 from voicecli.listener.registration import Registration
 from voicecli.listener.repliers import FormerReceiver
 from voicecli.listener.reports import Reports
-from voicecli.listener.service import Plan
+from voicecli.listener.service import ListenerPlan
 from voicecli.listener.staying import EndRequests, Stay
 from voicecli.voice_api.callflow import CallRequest
 
@@ -29,7 +29,7 @@ class Notices:
 
 
 def reports_of_calls(
-    plan: Plan,
+    plan: ListenerPlan,
     registration: Registration,
     *,
     asks: bool,

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, VoicecliError
@@ -35,7 +34,7 @@ class _Call(NamedTuple):
     accepted: int | None
 
 
-class CallReplier:
+class CallReplier(AsyncExitStack):
     """A ``Replier``. ``requests`` are those of this process by clientRequestId, as they stand when a VCA
     comes: their callflows are at hand, also where they could not be kept. Those of other processes are in the
     store for as long as a call asks something. ``other`` answers VCAs of calls that were not placed from this
@@ -49,6 +48,7 @@ class CallReplier:
     """
 
     def __init__(self, home: Path, other: Replier, *, requests: Mapping[str, CallRequest] = {}) -> None:
+        super().__init__()
         self._home = home
         self._other = SparingUnsubscribed(home, other)
         self._requests = requests
@@ -56,17 +56,11 @@ class CallReplier:
         self._history = CallHistory()
         self._store: Store | None = None
         self._removed: Store | None = None  # what it was before, with the calls that were placed until then
-        self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._undo.enter_async_context(entered(self._other))
-        self._store = self._undo.enter_context(Store(self._home, fitted_before=True))
+        await self.enter_async_context(entered(self._other))
+        self._store = self.enter_context(Store(self._home, fitted_before=True))
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
         event, store, attempt = received.event, self._store_that_is_there(), None
@@ -100,7 +94,7 @@ class CallReplier:
             raise RuntimeError("the replier was not entered")
         if not self._store.is_there():
             with suppress(ConfigurationError):
-                now = self._undo.enter_context(Store(self._home, fitted_before=True))
+                now = self.enter_context(Store(self._home, fitted_before=True))
                 self._store, self._removed = now, self._store
         return self._store
 

@@ -10,6 +10,15 @@ from functools import partial
 from typing import NamedTuple
 
 from voicecli.calling import questions
+from voicecli.calling.events import (
+    Accepted,
+    AnswerLost,
+    CallEvent,
+    NobodyCanConfirm,
+    NotWaitedFor,
+    Progress,
+    Reported,
+)
 from voicecli.calling.placing import Placing, attempt_of
 from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told_anyway
 from voicecli.errors import (
@@ -31,80 +40,6 @@ from voicecli.voice_api.operations.calls import Session
 LOOK_EVERY = 0.1  # seconds between two looks into the store
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
 STORE_PATIENCE = 10.0  # seconds that another process may hold the store before that is an error
-
-
-class Accepted(NamedTuple):
-    """8x8 accepted a call."""
-
-    request: CallRequest
-    session: Session
-
-
-class AnswerLost(NamedTuple):
-    """No answer came to a request; its summary may tell what became of it."""
-
-    error: OutcomeUnknown
-
-
-class Reported(NamedTuple):
-    """8x8 reported something of a call, in words."""
-
-    destination: str
-    words: str
-
-
-class NotWaitedFor(NamedTuple):
-    """A call goes on, but somebody has confirmed an earlier one."""
-
-    destination: str
-
-
-class NobodyCanConfirm(NamedTuple):
-    """No key could arrive now, as the sentence ``why`` says: this is told, without the question."""
-
-    request: CallRequest
-    why: str
-
-
-class AllAreTold(NamedTuple):
-    """No key could arrive from the beginning, as the sentence ``why`` says: all are told, without the
-    question."""
-
-    why: str
-
-
-class NobodyConfirmed(NamedTuple):
-    """All calls of an alert are over, and it is certain that nobody has confirmed."""
-
-
-class Stopped(NamedTuple):
-    """Nothing more is waited for, since this went wrong."""
-
-    error: VoicecliError
-
-
-class Progress(NamedTuple):
-    """How many calls are open, for how many seconds, and what was last heard of the first of them."""
-
-    open: int
-    seconds: float = 0.0
-    destination: str = ""
-    words: str = ""
-
-
-CallEvent = (
-    Accepted
-    | AnswerLost
-    | Reported
-    | NotWaitedFor
-    | NobodyCanConfirm
-    | AllAreTold
-    | NobodyConfirmed
-    | Stopped
-    | Progress
-    | Result
-)
-"""What happens while calls are waited for; Progress comes ten times a second, a Result once for each call."""
 
 
 @dataclass(slots=True, eq=False)

@@ -41,9 +41,7 @@ def events(
     options: FilterOptions,
     limit: common.Limit = None,
     mask_numbers: filters.MaskNumbers = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show the events that voicecli listen has kept, in the order in which they came.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
     from voicecli.listener.routes import Replier
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
     from voicecli.listener.staying import EndRequests
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
@@ -76,7 +76,7 @@ def listening_plan(
     register: bool,
     force: bool = False,
     no_auth: bool = False,
-) -> "Plan":
+) -> "ListenerPlan":
     """A plan for a listener that 8x8 reaches in this way, whose token no output shows. Raises InvalidInput,
     and ConfigurationError for what is missing."""
     from voicecli.listener import public_access
@@ -101,7 +101,7 @@ def listening_plan(
     return plan
 
 
-def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
+def former_receiver(settings: "Settings", plan: "ListenerPlan") -> "Replier":
     """Who answered VCAs before they came here."""
     from voicecli.listener.repliers import FormerReceiver
 
@@ -110,7 +110,7 @@ def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
 
 
 def call_replier(
-    plan: "Plan", other: "Replier", answered: "Mapping[str, CallRequest] | None" = None
+    plan: "ListenerPlan", other: "Replier", answered: "Mapping[str, CallRequest] | None" = None
 ) -> "Replier":
     """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
     from voicecli.calling.replier import CallReplier
@@ -121,7 +121,7 @@ def call_replier(
 def reports(
     context: Context,
     settings: "Settings",
-    plan: "Plan",
+    plan: "ListenerPlan",
     *,
     digits: bool,
     requests: "EndRequests",

@@ -55,8 +55,6 @@ def results(
         str | None, typer.Option("--list", metavar="FILE", help="The list, if it is not where it was.")
     ] = None,
     raw: common.Raw = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Tell what became of each row of a list.
 

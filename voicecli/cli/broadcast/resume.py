@@ -40,9 +40,7 @@ def resume(
     pace: PaceOptions,
     timeout: Timeout = None,
     access: AccessOptions,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     only_id: common.QuietLetter = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Go on with a broadcast that was interrupted or stopped, as it was begun.
 

@@ -77,9 +77,7 @@ def send(
     source: Source = None,
     request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
     access: AccessOptions,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     only_id: common.QuietLetter = False,
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Call everybody on a list, once each.
 

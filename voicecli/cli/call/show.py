@@ -7,7 +7,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import fail, result_code
 
 if TYPE_CHECKING:
-    from voicecli.calling.waiting import CallEvent
+    from voicecli.calling.events import CallEvent
 
 
 def show(context: Context, result: Result) -> None:
@@ -26,33 +26,33 @@ def show(context: Context, result: Result) -> None:
 
 def show_event(context: Context, event: "CallEvent") -> None:
     """What happens while calls are waited for."""
-    from voicecli.calling import results, waiting
+    from voicecli.calling import events, results
 
     output = context.output
     match event:
         case results.Result():
             show(context, event)
-        case waiting.Accepted(request, session):
+        case events.Accepted(request, session):
             whom = results.destination(request)
             output.note(results.accepted_words(whom, session.session_id, context.other_end))
-        case waiting.AnswerLost(error):
+        case events.AnswerLost(error):
             output.note(f"{error.message} Waiting for its summary.")
-        case waiting.Reported(destination, words):
+        case events.Reported(destination, words):
             output.note(f"{destination}: {words}")
-        case waiting.NotWaitedFor(destination):
+        case events.NotWaitedFor(destination):
             output.note(f"{destination}: goes on, and is not waited for")
-        case waiting.NobodyCanConfirm(request, why):
+        case events.NobodyCanConfirm(request, why):
             whom = results.destination(request)
             output.warning(f"Nobody can confirm. {whom} is told, all the same. {why}")
-        case waiting.AllAreTold(why):
+        case events.AllAreTold(why):
             output.warning(f"Nobody can confirm. All are told, all the same. {why}")
-        case waiting.NobodyConfirmed():
+        case events.NobodyConfirmed():
             output.note("Nobody has confirmed.")
-        case waiting.Stopped(error):
+        case events.Stopped(error):
             fail(context, error)
-        case waiting.Progress(0):
+        case events.Progress(0):
             output.progress("")
-        case waiting.Progress(1, seconds, destination, words):
+        case events.Progress(1, seconds, destination, words):
             output.progress(f"{destination}: {words}, {seconds:.0f} s")
-        case waiting.Progress(count, seconds):
+        case events.Progress(count, seconds):
             output.progress(f"{count} calls open, {seconds:.0f} s")
