@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from voicecli.listener.public_access import PublicAccess
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
-    from voicecli.listener.routes import Replier
     from voicecli.listener.service import ListenerPlan
     from voicecli.listener.staying import EndRequests
     from voicecli.settings import Settings
@@ -101,23 +100,6 @@ def listening_plan(
     return plan
 
 
-def former_receiver(settings: "Settings", plan: "ListenerPlan") -> "Replier":
-    """Who answered VCAs before they came here."""
-    from voicecli.listener.repliers import FormerReceiver
-
-    # Without settings for an account nothing was registered.
-    return FormerReceiver(plan.home, account_id(settings), timeout=plan.forward_timeout)
-
-
-def call_replier(
-    plan: "ListenerPlan", other: "Replier", answered: "Mapping[str, CallRequest] | None" = None
-) -> "Replier":
-    """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
-    from voicecli.calling.replier import CallReplier
-
-    return CallReplier(plan.home, other, requests={} if answered is None else answered)
-
-
 def reports(
     context: Context,
     settings: "Settings",
@@ -125,7 +107,7 @@ def reports(
     *,
     digits: bool,
     requests: "EndRequests",
-    answered: "Mapping[str, CallRequest] | None" = None,
+    answered: Mapping[str, "CallRequest"] = {},
     tell_anyway: bool = False,
 ) -> "Reports":
     """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
@@ -142,6 +124,6 @@ def reports(
         asks=digits,
         ends=requests,
         notices=Notices(output.note, output.warning, output.error, staying),
-        answered={} if answered is None else answered,
+        answered=answered,
         tell_anyway=tell_anyway,
     )

@@ -160,13 +160,16 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
 
 def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
+    from voicecli.calling.replier import CallReplier
     from voicecli.listener import repliers
     from voicecli.voice_api.replies import HANG_UP, HOW, NOTHING, from_json
 
     other: Replier
     match wanted:
         case "continue":
-            other = wiring.former_receiver(settings, plan)
+            # Without settings for an account nothing was registered.
+            account_id = wiring.account_id(settings)
+            other = repliers.FormerReceiver(plan.home, account_id, timeout=plan.forward_timeout)
         case "hangup" | "none":
             other = repliers.always(HANG_UP if wanted == "hangup" else NOTHING)
         case path:
@@ -178,7 +181,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
         other = repliers.Application(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
-    return wiring.call_replier(plan, other)
+    return CallReplier(plan.home, other)
 
 
 def _registration(
