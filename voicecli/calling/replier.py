@@ -1,6 +1,5 @@
 """Answers the VCA webhooks of calls that were placed from this store, by what is left of their callflows."""
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.sessions.attempts import Attempt
 from voicecli.store.attempts import attempt_of_session, open_without_session, outstanding, sealed_flow
 from voicecli.store.events import events_of_one
+from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.continuation import asks, continue_call
@@ -148,7 +148,7 @@ async def _attempt_of(store: Store, event: Event) -> Attempt | None:
     """The call that a VCA is about: the one of this session; else the only one without a session that has its
     clientActionId; else one between the same numbers whose answer is still to come, and comes soon or not.
     Raises StoreFailed."""
-    end = time.monotonic() + PATIENCE
+    end, follower = time.monotonic() + PATIENCE, Follower(store, every=LOOK_EVERY)
     while True:
         if (known := attempt_of_session(store, event.session_id)) is not None:
             return known
@@ -162,4 +162,4 @@ async def _attempt_of(store: Store, event: Event) -> Attempt | None:
             return None
         if time.monotonic() > end:
             return waiting[0] if len(waiting) == 1 else None
-        await asyncio.sleep(LOOK_EVERY)
+        await follower.changed()
