@@ -54,7 +54,7 @@ class Row(TypedDict):
     mutant: str
     status: str
     test: str  # that noticed it, or under way when time was up
-    tests: int  # that were picked
+    tests: int  # that were run
     of: int  # that run its lines
     seconds: float
 
@@ -97,15 +97,15 @@ class Tests:
         function of the same file come first.
         """
         name, statement = place.mutant.file, place.statement
+        nearby = self._running(name, self._heads[name])
         if statement.in_function:
             of_place = range(place.node.lineno, (place.node.end_lineno or 0) + 1)
             found = self._running(name, of_place) or self._running(name, _lines(statement.node))
         elif isinstance(statement.node, FUNCTION):
             found = self._running(name, _lines(statement.node))
         else:
-            found = self._mentioning(statement)
-        nearby = self._running(name, self._heads[name])
-        ordered = sorted(found or nearby, key=lambda number: (number not in nearby, self._tests[number]))
+            found = self._mentioning(statement) or nearby
+        ordered = sorted(found, key=lambda number: (number not in nearby, self._tests[number]))
         return [self._tests[number] for number in ordered]
 
     def _running(self, name: str, lines: Iterable[int]) -> set[int]:
@@ -179,7 +179,9 @@ class Copy:
     def pytest(
         self, *arguments: str, tests: Sequence[Test] = (), limit: float = math.inf
     ) -> tuple[int | None, float]:
-        """Its exit code, or None if tests are still run after ``limit`` seconds; and how long they were."""
+        """Its exit code, and how long the tests took: at most ``limit`` seconds. It is 0, too, if the time
+        was up and no test had failed; None if the last one had taken half of the time and more by then.
+        """
         wanted = self.folder / "tests.json"
         wanted.write_text(json.dumps([test.name for test in tests]))
         self.report_file.write_text("")
@@ -210,7 +212,8 @@ class Copy:
             if loading and time.monotonic() - start < LOADING:
                 begun = time.monotonic()
             elif time.monotonic() - begun > limit:
-                return None, limit
+                hangs = time.time() - self.report_file.stat().st_mtime > limit / 2
+                return (None if hangs else 0), limit
             time.sleep(0.1)
         return code, time.monotonic() - begun
 
@@ -296,31 +299,38 @@ def pick(covering: Sequence[Test], limits: Limits) -> list[Test]:
     return picked
 
 
-def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: Limits) -> tuple[str, str]:
-    """What becomes of a mutant, and by which test."""
-    left, unconfirmed = limits.timeout, 0
+class Verdict(NamedTuple):
+    status: str
+    test: str
+    done: int  # tests
+
+
+def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: Limits) -> Verdict:
+    """What becomes of a mutant."""
+    left, unconfirmed, done = limits.timeout, 0, 0
     parts = [tests[:FIRST], tests[FIRST:]]
-    while parts:
+    while left > 0 and parts:
         if not (part := parts.pop(0)):
             continue
         copy.change(place)
         try:
-            code, seconds = copy.pytest("-n0", "-x", tests=part, limit=max(1, left))
+            code, seconds = copy.pytest("-n0", "-x", tests=part, limit=left)
         finally:
             copy.restore(place, tree)
         left -= seconds
-        if code == 0:
-            continue
+        done += len({note["test"] for note in copy.notes()})
         if code is None:
-            return "timeout", copy.under_way()
+            return Verdict("timeout", copy.under_way(), done)
         failed = [test for test in part if test.name in copy.failed()]
+        if code == 0 and not failed:
+            continue
         if copy.pytest("-n0", "-x", tests=failed or part, limit=limits.timeout)[0] == 0:
-            return "noticed", failed[0].name if failed else f"loading {part[0].file}"
+            return Verdict("noticed", failed[0].name if failed else f"loading {part[0].file}", done)
         unconfirmed += 1
         if unconfirmed == CHANCES or not failed:
-            return "unsure", failed[0].name if failed else ""
+            return Verdict("unsure", failed[0].name if failed else "", done)
         parts.insert(0, part[part.index(failed[0]) + 1 :])
-    return "survived", ""
+    return Verdict("survived", "", done)
 
 
 def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: Limits) -> None:
@@ -336,19 +346,19 @@ def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: 
         place, began = find(mutants[number], among), time.monotonic()
         covering = known.of(place) if place else []
         tests = pick(covering, limits)
-        status, noticed_by = "uncovered" if place else "gone", ""
+        verdict = Verdict("uncovered" if place else "gone", "", 0)
         if place and tests:
             copy = copies.get()
             try:
-                status, noticed_by = judge(copy, tree, place, tests, limits)
+                verdict = judge(copy, tree, place, tests, limits)
             finally:
                 copies.put(copy)
         row = Row(
             number=number,
             mutant=str(place.mutant if place else mutants[number]),
-            status=status,
-            test=noticed_by,
-            tests=len(tests),
+            status=verdict.status,
+            test=verdict.test,
+            tests=verdict.done,
             of=len(covering),
             seconds=round(time.monotonic() - began, 1),
         )
@@ -382,6 +392,8 @@ def report(rows: dict[int, Row]) -> None:
             print(f"{row['status']:9} {row['mutant']}  ({row['tests']} of {row['of']} tests) {row['test']}")
     share = counts["noticed"] / judged if judged else 0
     print(f"{share:.1%} noticed: {counts['noticed']} of {judged}", dict(counts))
+    partly = sum(row["status"] == "survived" and row["tests"] < row["of"] for row in rows.values())
+    print(f"{partly} that survived were not tried with all tests that run them")
 
 
 def compared(mutant: Mutant, place: Place | None) -> str:

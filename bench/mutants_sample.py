@@ -23,6 +23,7 @@ from typing import cast
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "bench" / "mutants.json"
 SIZE, SEED = 200, 16
+LONG_ENOUGH = 12  # characters of an expression, to know it by
 OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
     ast.Lt: ast.GtE,
@@ -201,23 +202,35 @@ def find(mutant: Mutant, among: list[Place]) -> Place | None:
     ]
     alike.sort(key=lambda pair: -pair[0])
     if not alike or (len(alike) > 1 and alike[0][0] == alike[1][0]):
-        return None
+        return _in_another_statement(mutant, among)
     same_text = [place for _, place in alike if place.mutant.statement == mutant.statement]
     unique = len(same_text) == 1 and len(mutant.statement) > 20
-    return alike[0][1] if alike[0][0] >= 4 or unique else None
+    return alike[0][1] if alike[0][0] >= 4 or unique else _in_another_statement(mutant, among)
+
+
+def _in_another_statement(mutant: Mutant, among: list[Place]) -> Place | None:
+    """The only place with the same expression, where the statement around it was changed."""
+    same = [place for place in among if (place.mutant.kind, place.mutant.was) == (mutant.kind, mutant.was)]
+    here = [place for place in same if _last(place.mutant.scope) == _last(mutant.scope)]
+    [found] = [None] if len(mutant.was) < LONG_ENOUGH or len(here or same) != 1 else here or same
+    return found
 
 
 def _likeness(one: Mutant, two: Mutant) -> float:
     return (
         3.0 * (one.statement == two.statement)
         + 2 * (one.scope == two.scope)
-        + (one.scope.rpartition(".")[2] == two.scope.rpartition(".")[2])
+        + (_last(one.scope) == _last(two.scope))
         + (_shape(one.before) == _shape(two.before))
         + (_shape(one.after) == _shape(two.after))
         + 0.5 * (one.nth == two.nth)
         + 0.3 * (one.file.rpartition("/")[2] == two.file.rpartition("/")[2])
         + 0.1 * (one.file == two.file)
     )
+
+
+def _last(scope: str) -> str:
+    return scope.rpartition(".")[2]
 
 
 @cache

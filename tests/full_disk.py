@@ -23,6 +23,10 @@ class Disk:
         self._at = at
         self._once = once
 
+    def fill(self, at: int) -> None:
+        """The n-th write from now on fails."""
+        self._at = self.writes + at
+
     def is_full(self) -> bool:
         """Whether this write, which is one more, fails."""
         self.writes += 1
@@ -52,7 +56,8 @@ def full_disk(at: int, *, once: bool = False) -> Iterator[Disk]:
 
     def guarded(call: Any) -> Any:
         def wrapped(*arguments: Any, **options: Any) -> Any:
-            if disk.is_full():
+            is_there = call is mkdir and Path(arguments[0]).exists()
+            if not is_there and disk.is_full():
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return call(*arguments, **options)
 
@@ -60,6 +65,7 @@ def full_disk(at: int, *, once: bool = False) -> Iterator[Disk]:
 
     connect = sqlite3.connect
     opened = os.open
+    mkdir = os.mkdir
 
     def open_(path: Any, flags: int, *rest: Any, **options: Any) -> int:
         if flags & os.O_CREAT and not Path(path).exists() and disk.is_full():

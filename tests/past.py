@@ -11,7 +11,8 @@ from voicecli.phone import PhoneNumber
 from voicecli.sandbox import payloads
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts
-from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.store.recording import KeptEvent, record_events, record_replies
+from voicecli.store.sqlite import Store
 from voicecli.voice_api import events
 from voicecli.voice_api.messages import voice_message
 
@@ -56,9 +57,9 @@ def keep(
     received = time.time_ns() // 1000 - int(ago * 1e6)
     kept = KeptEvent(received, read.type, read.session_id, read.identity(lambda: body), reply, body)
     with Store(home) as store:
-        number = store.record([kept])[0].id
+        number = record_events(store, [kept])[0].id
         if reply is not None:
-            store.replied([(reply, remark, number)])
+            record_replies(store, [(reply, remark, number)])
         return number
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,6 +142,65 @@ def test_libraries_stay_in_their_rooms() -> None:
         if room(importer) not in LIBRARIES.get(library, {room(importer)})
     ]
     assert strays == []
+
+
+SQL = re.compile(
+    r"\s*(SELECT\s.*\sFROM|INSERT\s(OR\s\w+\s)?INTO|UPDATE\s\w+\sSET|DELETE\sFROM|PRAGMA|BEGIN\s|CREATE\s)\s?",
+    re.S,
+)
+ENGINE = {"sqlite3": "voicecli.store", "fcntl": "voicecli.platforms"}
+
+
+def test_the_engine_stays_in_the_store_and_locks_of_files_in_platforms() -> None:
+    strays = [
+        (importer, imported)
+        for importer, imported in IMPORTS
+        if imported in ENGINE and not importer.startswith(ENGINE[imported])
+    ]
+    assert strays == []
+
+
+def test_no_other_room_writes_a_statement() -> None:
+    strays = {
+        (str(path.relative_to(PACKAGE)), node.value)
+        for path, tree in TREES.items()
+        if path.parent.name != "store"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
+    }
+    assert strays == set()
+    assert SQL.match("SELECT id FROM calls")
+
+
+def test_other_rooms_know_nothing_of_the_engine_but_the_store_itself() -> None:
+    """Neither a transaction nor a cursor: they hand the Store to functions of the room."""
+    names = {
+        (str(path.relative_to(PACKAGE)), alias.name)
+        for path, tree in TREES.items()
+        if path.parent.name != "store"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "voicecli.store.sqlite"
+        for alias in node.names
+        if alias.name != "Store"
+    }
+    calls = {
+        (str(path.relative_to(PACKAGE)), node.func.attr)
+        for path, tree in TREES.items()
+        if path.parent.name != "store"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr in ("change", "change_many", "executemany", "_db")
+    }
+    assert (names, calls) == (set(), set())
+
+
+def test_the_writing_process_loads_little() -> None:
+    """It is started with every listener, and anew where it died."""
+    show = "import sys, voicecli.listener.writer; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "voicecli.store.recording" in loaded
+    assert not {"asyncio", "httpx", "json", "voicecli.voice_api", "voicecli.account"} & loaded
 
 
 def test_floors_0_and_1_do_no_io() -> None:

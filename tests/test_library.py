@@ -36,7 +36,7 @@ LISTENER = """
 import asyncio, dataclasses, pathlib, sys, voicecli
 account, port, url, token = voicecli.Account(*sys.argv[1:4]), int(sys.argv[4]), *sys.argv[5:]
 client, home, over = voicecli.Client(**dataclasses.asdict(account)), pathlib.Path("kept"), asyncio.Event()
-webhooks = voicecli.Registration(client, home, account.identity, tell=print)
+webhooks = voicecli.Registration(client, home, tell=print)
 async def answer(received, headers):
     thanks = {"action": "say", "params": {"text": f"Thank you for the {received.event.digits}."}}
     return voicecli.Answered(voicecli.Reply([thanks, {"action": "hangup"}]))

@@ -188,6 +188,11 @@ class StoreBusy(StoreFailed):
     """Another process held the store for longer than was waited for it."""
 
 
+def is_store_busy(error: BaseException | None) -> bool:
+    """Whether it was raised because another process holds the store, or because of such an error."""
+    return error is not None and (isinstance(error, StoreBusy) or is_store_busy(error.__cause__))
+
+
 def as_voicecli_error(error: Exception) -> VoicecliError:
     """The error itself; for what nobody expected, one that says so, with that as its cause."""
     if isinstance(error, VoicecliError):

@@ -15,7 +15,8 @@ from voicecli.listener.routes import Replier
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
-from voicecli.store.sqlite import ReplacedWebhook, Store
+from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import ReplacedWebhook, remember_webhook
 from voicecli.voice_api.callflow import HANGUP, make_call
 from voicecli.voice_api.replies import HANG_UP, Reply
 from voicecli.voice_api.rules import Action
@@ -143,7 +144,7 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
         with Store(home) as store:
             unsubscribed.keep(store, "+33199005678", since=1, session="s-0")
             webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), url, True, True)
-            store.remember_webhook(ACCOUNT, webhook)
+            remember_webhook(store, ACCOUNT, webhook)
         repliers: dict[str, Replier] = {
             "fixed": always(wanted),
             "file": OwnCallflow(home, wanted),
@@ -185,7 +186,7 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
             webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), former.service.url, True, True)
             own.mkdir()
             with Store(own) as store:
-                store.remember_webhook(ACCOUNT, webhook)
+                remember_webhook(store, ACCOUNT, webhook)
         replier = CallReplier(own, FormerReceiver(own, ACCOUNT, timeout=5.0))
         async with receiving(own, replier=replier) as world:
             assert (await world.event(vca("s-9")))[1]["callflow"] == reply

@@ -11,7 +11,6 @@ from conftest import Finished, Program, RunningSandbox
 from running_listener import public_access
 from strict_webhooks import IgnoringSandbox, StrictSandbox
 
-from voicecli.account import AccountId
 from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.listener import registration as registration_module
@@ -51,9 +50,9 @@ def test_what_was_replaced_is_put_back_however_the_base_url_is_written(run: Prog
     with RunningSandbox(time_scale=1000) as sandbox:
         environment = sandbox.environment
         assert run("webhooks", "set", "vss", "https://example.com/", "--no-auth", env=environment).code == 0
-        taken = AccountId.of(sandbox.sandbox.url + "/", SUBACCOUNT)
-        with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client:
-            killed = Registration(client, Path(os.environ["VOICECLI_HOME"]), taken, tell=print)
+        url = sandbox.sandbox.url + "/"
+        with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:
+            killed = Registration(client, Path(os.environ["VOICECLI_HOME"]), tell=print)
             killed.take(["VSS"], "http://127.0.0.1:9", token="a-token-of-tests")
             killed.close()
         other = sandbox.sandbox.url.replace("http://127.0.0.1", "HTTP://LocalHost") + "//"

@@ -10,7 +10,6 @@ from conftest import RunningSandbox, wait_until
 from running_listener import free_port
 from strict_webhooks import StrictSandbox
 
-from voicecli.account import AccountId
 from voicecli.clock import ClockJumps
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import Plan, Service
@@ -75,9 +74,7 @@ class World:
             ),
             shown=lambda received: self.shown.append(received.event.type),
             tell=lambda text, record: self.told.append((text, record)),
-            registration=Registration(
-                self.client, home, AccountId(self.sandbox.url, SUBACCOUNT), tell=lambda text: None
-            ),
+            registration=Registration(self.client, home, tell=lambda text: None),
             clock_jumps=clock,
         )
 

@@ -12,7 +12,6 @@ from conftest import DEADLINE, RunningSandbox
 from raw_server import answering, http, server
 from receiver_world import receiving
 
-from voicecli.account import AccountId
 from voicecli.listener.receiving import ReceiverKind, find_receivers, look_up_receiver
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
@@ -101,8 +100,7 @@ class World:
         self.told: list[str] = []
 
     def registration(self) -> Registration:
-        account = AccountId.of(self.url, SUBACCOUNT)
-        return Registration(self.client, self.home, account, tell=self.told.append)
+        return Registration(self.client, self.home, tell=self.told.append)
 
     def plan(self, *register: str) -> Plan:
         with socket.socket() as probe:

@@ -15,7 +15,9 @@ from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, Unr
 from voicecli.listener import registration as registrations
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
-from voicecli.store.sqlite import DELETED, Store
+from voicecli.store import webhooks as stored_webhooks
+from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import DELETED, replaced_webhooks
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, delete_webhook, list_webhooks, set_webhook
 from voicecli.voice_api.wire import Operation
@@ -32,9 +34,7 @@ class World:
         self.told: list[str] = []
 
     def registration(self, home: Path | None = None) -> Registration:
-        return Registration(
-            self.client, home or self.home, AccountId(self.url, SUBACCOUNT), tell=self.told.append
-        )
+        return Registration(self.client, home or self.home, tell=self.told.append)
 
     @contextmanager
     def refused(self, registration: Registration) -> Iterator[None]:
@@ -534,7 +534,7 @@ def test_a_move_that_fails_again_and_again_is_remembered_once(world: World) -> N
             with pytest.raises(VoicecliError):
                 registration.move("http://127.0.0.1:11", token="a-token")
     with Store(world.home) as store:
-        [webhook] = store.replaced_webhooks(AccountId(world.url, SUBACCOUNT))
+        [webhook] = replaced_webhooks(store, AccountId(world.url, SUBACCOUNT))
     assert len(webhook.own_urls) == 2
     registration.put_back()
 
@@ -572,7 +572,7 @@ def test_what_can_not_be_forgotten_is_found_to_be_as_it_was(
         raise StoreFailed("The disk is full.")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Store, "forget_webhook", full)
+        broken.setattr(stored_webhooks, "forget_webhook", full)
         assert registration.put_back() == ["VCA", "VSS"]
     assert world.webhooks() == before
     assert world.registration().put_back() == []
@@ -635,7 +635,7 @@ def test_what_was_there_is_on_disk_before_it_is_deleted(
             registration.take(["VSS"], OURS, token="a-token")
     registration.close()
     with Store(strict.home) as store:
-        [webhook] = store.replaced_webhooks(AccountId(strict.url, SUBACCOUNT))
+        [webhook] = replaced_webhooks(store, AccountId(strict.url, SUBACCOUNT))
     assert (webhook.url, webhook.own_urls[-1]) == ("https://example.com/vss", DELETED)
     assert strict.webhooks() == before
 

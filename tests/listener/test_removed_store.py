@@ -11,7 +11,6 @@ from placed_calls import placed
 from receiver_world import receiving, vca, vss
 
 from voicecli.calling.replier import CallReplier
-from voicecli.errors import StoreFailed
 from voicecli.listener import service
 from voicecli.listener.presence import running
 from voicecli.listener.repliers import always
@@ -90,14 +89,3 @@ async def test_calls_from_before_and_after_are_answered(tmp_path: Path) -> None:
             status, answer = await world.event(vca(session))
             assert status == 200
             assert [action["action"] for action in answer["callflow"]] == ["say", "hangup"]
-
-
-@pytest.mark.parametrize("remove", WAYS)
-def test_whoever_writes_notices(remove: Remove, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with Store(home) as kept:
-        remove(home)
-        with pytest.raises(StoreFailed, match="removed or replaced"), kept.change() as change:
-            change("DELETE FROM events")
-        with pytest.raises(StoreFailed, match="removed or replaced"):
-            kept.change_many("DELETE FROM events WHERE id = ?", [(1,)])

@@ -16,7 +16,6 @@ from conftest import DEADLINE, RunningSandbox, wait_until
 from registered_world import TOKEN, TYPES, CountingSandbox, World, disable, lose_token, move, take_away
 from running_listener import free_port
 
-from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
 from voicecli.listener import reports as reports_module
 from voicecli.listener import running as running_module
@@ -27,7 +26,6 @@ from voicecli.listener.reports import Reports
 from voicecli.listener.running import Search, find_listener, running_listeners, why_nothing_comes
 from voicecli.listener.service import Plan
 from voicecli.platforms.locks import Lock
-from voicecli.sandbox import SUBACCOUNT
 from voicecli.sandbox.delivery import Target
 from voicecli.voice_api.events import webhook_url
 
@@ -48,8 +46,7 @@ async def listening(home: Path, *, register: bool = True, every: float = 3600) -
 
 
 def registration(world: World, home: Path) -> Registration:
-    account = AccountId.of(world.sandbox.url, SUBACCOUNT)
-    return Registration(world.client, home, account, tell=lambda _: None)
+    return Registration(world.client, home, tell=lambda _: None)
 
 
 async def search(world: World, home: Path, *needed: str, port: int = 1) -> Search:

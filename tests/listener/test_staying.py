@@ -16,7 +16,8 @@ from voicecli.listener import staying
 from voicecli.listener.staying import TERMINATION, UNREADABLE, EndRequests, Stay
 from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts, open_questions
-from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.store.recording import KeptEvent, record_events
+from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
 
@@ -43,7 +44,7 @@ def place(home: Path, session: str | None = "s-1", *, asks: bool = True) -> None
 
 def summarise(home: Path, session: str) -> None:
     with Store(home) as store:
-        store.record([KeptEvent(now(), "VSS", session, session.encode(), None, b"{}")])
+        record_events(store, [KeptEvent(now(), "VSS", session, session.encode(), None, b"{}")])
 
 
 class World:

@@ -16,7 +16,8 @@ from voicecli.sessions.pending import PendingCall, settled_at
 from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
 from voicecli.store import sessions as stored_sessions
-from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.store.recording import KeptEvent, record_events
+from voicecli.store.sqlite import Store
 from voicecli.voice_api.events import Received
 
 KNOWN = (
@@ -92,7 +93,9 @@ def test_the_store_says_the_same(tmp_path: Path, calls: int) -> None:
     with Store(tmp_path) as store:
         for number, one in enumerate(arriving, 1):
             key = one.event.identity(lambda body=one.body: body)
-            store.record([KeptEvent(number, one.event.type, one.event.session_id, key, None, one.body)])
+            record_events(
+                store, [KeptEvent(number, one.event.type, one.event.session_id, key, None, one.body)]
+            )
         listed = {record.session.id: record.session for record in stored_sessions.sessions(store)}
         counted = stored_sessions.statistics(store, 0).outcomes
     assert listed.keys() == {session for session, received in made.items() if received}

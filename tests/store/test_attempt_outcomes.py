@@ -2,16 +2,14 @@
 come."""
 
 import sqlite3
-import threading
 from pathlib import Path
 
 import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep
 
 from voicecli.account import AccountId
-from voicecli.errors import VoicecliError
 from voicecli.sessions.attempts import Attempt, AttemptState
-from voicecli.store import outcomes, retention
+from voicecli.store import retention
 from voicecli.store.attempts import FLOW_OUTLIVES, Attempts, attempts_where, sealed_flow
 from voicecli.store.outcomes import take_in_outcomes
 from voicecli.store.sqlite import Store
@@ -104,32 +102,6 @@ def test_the_flow_is_deleted_with_the_summary_or_long_after_its_time(tmp_path: P
         assert (sealed_flow(store, ended), sealed_flow(store, late_one)) == (None, None)
         assert sealed_flow(store, live) == list(FLOW)
         assert all(gone[0][-16:] not in path.read_bytes() for path in tmp_path.iterdir())
-
-
-def test_several_that_read_at_once_tell_the_same(tmp_path: Path) -> None:
-    count = 2 * outcomes._PAGE + 1
-    with Store(tmp_path) as store:
-        for index in range(count):
-            answered(store, begin(store, f"m-{index}"), f"s-{index}")
-    for index in range(count):
-        keep(tmp_path, event("VSS", "COMPLETED", f"s-{index}"))
-    failures: list[Exception] = []
-
-    def read() -> None:
-        try:
-            with Store(tmp_path) as store:
-                take_in_outcomes(store)
-        except (VoicecliError, sqlite3.Error) as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    with Store(tmp_path) as store:
-        assert {attempt.outcome for attempt in attempts_where(store, "")} == {"COMPLETED"}
 
 
 def test_what_is_pruned_was_read_before(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from past import NUMBER, SESSION, event, keep, keep_a_call, place
 
 from voicecli.cli.app import run
 from voicecli.cli.context import Context
-from voicecli.errors import StoreBusy, StoreFailed, VoicecliError
+from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.sessions.attempts import AttemptState
-from voicecli.store import columns, sqlite
+from voicecli.store import columns
 from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
 
@@ -164,10 +164,3 @@ def test_every_column_has_a_kind(tmp_path: Path) -> None:
             if not table.startswith("sqlite_"):
                 for _, column, kind, *_ in kept.rows(f"PRAGMA table_info({table})"):
                     assert declared[kind] in columns.KINDS.get(column, ()), f"{table}.{column}"
-
-
-def test_one_that_is_held_by_another_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.05)
-    with Store(tmp_path) as holder, Store(tmp_path) as kept, holder.change():
-        with pytest.raises(StoreBusy, match="locked"), kept.change():
-            pass

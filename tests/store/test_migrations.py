@@ -18,6 +18,7 @@ from voicecli.listener.repliers import OwnCallflow
 from voicecli.store import sqlite
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import replaced_webhooks
 from voicecli.voice_api.replies import HANG_UP
 
 FREE = 7  # the first ones, which were made before the rule
@@ -80,7 +81,7 @@ async def test_a_listener_goes_on_beside_a_newer_command(
     with pytest.raises(ConfigurationError, match="newer voicecli"):
         Store(home)
     with Store(home, fitted_before=True) as kept:
-        assert kept.replaced_webhooks(AccountId("https://voice.8x8.com", "some_sub")) == []
+        assert replaced_webhooks(kept, AccountId("https://voice.8x8.com", "some_sub")) == []
 
 
 def test_an_older_one_that_waited_for_a_newer_one_s_migration_leaves_its_number(

@@ -2,17 +2,21 @@
 
 import sqlite3
 import stat
-import threading
 from pathlib import Path
 
 import pytest
 
 from voicecli.account import AccountId
-from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store import sqlite as store
 from voicecli.store.home import folder
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import KeptEvent, Recorded, ReplacedWebhook, Store
+from voicecli.store.recording import KeptEvent, Recorded, record_events, record_replies
+from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import (
+    replaced_webhooks,
+    take_dropped_webhooks,
+)
 
 AT_8X8 = AccountId("https://voice.8x8.com", "some_subaccount")
 
@@ -29,71 +33,32 @@ def rows(home: Path, what: str) -> list[tuple[object, ...]]:
         database.close()
 
 
-def test_events_are_kept_in_order_and_numbered(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        assert kept.record([event(1), event(2)]) == [Recorded(1, 1), Recorded(2, 1)]
-        assert kept.record([event(3)]) == [Recorded(3, 1)]
-    assert rows(tmp_path, "id, received, session, body")[0] == (1, 1_001, "s-1", b'{"n": 1}')
-
-
-def test_an_event_that_comes_again_is_counted_and_not_kept_twice(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        kept.record([event(1), event(2)])
-        third, first, fourth, again = kept.record([event(3), event(1), event(4), event(1)])
-        assert (first, again) == (Recorded(1, 2), Recorded(1, 3))
-        assert (third.times, fourth.times) == (1, 1)
-        assert 2 < third.id < fourth.id
-        [other] = kept.record([event(1, session="another")])
-        assert (other.id > fourth.id, other.times) == (True, 1)
-    numbers = [1, 2, third.id, fourth.id, other.id]
-    assert rows(tmp_path, "id, times") == list(zip(numbers, (3, 1, 1, 1, 1), strict=True))
-
-
-def test_the_number_of_a_deleted_event_is_not_given_to_another(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        kept.record([event(1), event(2)])
-        with kept.change() as change:
-            change("DELETE FROM events")
-        assert kept.record([event(3)]) == [Recorded(3, 1)]
-
-
 def test_a_store_of_the_first_kind_keeps_its_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as older:
         older.setattr(store, "MIGRATIONS", MIGRATIONS[:1])
         with Store(tmp_path) as kept:
-            kept.record([event(1), event(2)._replace(reply="hangup")])
-            kept.record([event(1)])
+            record_events(kept, [event(1), event(2)._replace(reply="hangup")])
+            record_events(kept, [event(1)])
     with Store(tmp_path) as kept:
-        assert kept.record([event(2), event(3)])[0] == Recorded(2, 2)
+        assert record_events(kept, [event(2), event(3)])[0] == Recorded(2, 2)
     assert rows(tmp_path, "id, times, reply")[:2] == [(1, 2, None), (2, 2, "hangup")]
 
 
 def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:
     body = bytes(range(256))
     with Store(tmp_path) as kept:
-        kept.record([KeptEvent(1, "VCA", "", b"k" * 16, "hangup", body)])
-        kept.replied([("say, hangup", None, 1)])
+        record_events(kept, [KeptEvent(1, "VCA", "", b"k" * 16, "hangup", body)])
+        record_replies(kept, [("say, hangup", None, 1)])
     assert rows(tmp_path, "body, reply") == [(body, "say, hangup")]
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     home = tmp_path / "new" / "home"
     with Store(home) as kept:
-        kept.record([event(1)])
+        record_events(kept, [event(1)])
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
     assert set(modes.values()) == {0o600}, modes
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
-
-
-def test_a_file_of_a_newer_voicecli_is_refused_and_left_alone(tmp_path: Path) -> None:
-    with Store(tmp_path) as kept:
-        kept.record([event(1)])
-    database = sqlite3.connect(tmp_path / "voicecli.sqlite3")
-    database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    database.close()
-    with pytest.raises(ConfigurationError, match="newer voicecli"):
-        Store(tmp_path)
-    assert rows(tmp_path, "id") == [(1,)]
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
@@ -103,54 +68,6 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="can't be used"):
         Store(tmp_path / "file")
-
-
-def test_two_that_open_a_new_file_at_once_both_can(tmp_path: Path) -> None:
-    failures: list[Exception] = []
-
-    def open_and_record(number: int) -> None:
-        try:
-            with Store(tmp_path) as kept:
-                kept.record([event(number)])
-        except (VoicecliError, sqlite3.Error) as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=open_and_record, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert len(rows(tmp_path, "id")) == 8
-
-
-def test_a_locked_file_fails_in_time_and_keeps_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "LOCK_PATIENCE", 0.05)
-    with Store(tmp_path) as kept:
-        other = sqlite3.connect(tmp_path / "voicecli.sqlite3", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreFailed, match="locked"):
-            kept.record([event(1)])
-        other.execute("ROLLBACK")
-        other.close()
-        assert kept.record([event(1)]) == [Recorded(1, 1)]
-
-
-def test_replaced_webhooks_are_remembered_until_forgotten(tmp_path: Path) -> None:
-    before = ReplacedWebhook(
-        "VSS", ("https://own", "https://new"), "https://before", enabled=False, had_authorization=True
-    )
-    nowhere = ReplacedWebhook("VCA", ("https://own",), None, enabled=True, had_authorization=False)
-    with Store(tmp_path) as kept:
-        kept.remember_webhook(AT_8X8, before)
-        kept.remember_webhook(AT_8X8, nowhere)
-    with Store(tmp_path) as kept:
-        assert kept.replaced_webhooks(AT_8X8) == [nowhere, before]
-        assert kept.replaced_webhooks(AccountId(AT_8X8.service, "another")) == []
-        kept.forget_webhook(AT_8X8, "VCA")
-        assert kept.replaced_webhooks(AT_8X8) == [before]
 
 
 def test_webhooks_to_be_put_back_of_one_account_become_one(
@@ -176,14 +93,14 @@ def test_webhooks_to_be_put_back_of_one_account_become_one(
                 values = (url, AT_8X8.subaccount, kind, own, before)
                 change("INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, 1, 0)", values)
     with Store(tmp_path) as kept:
-        found = {webhook.type: (webhook.url, webhook.own_urls) for webhook in kept.replaced_webhooks(AT_8X8)}
+        found = {webhook.type: (webhook.url, webhook.own_urls) for webhook in replaced_webhooks(kept, AT_8X8)}
         assert found == {
             "VSS": ("https://app.example/vss", ("https://b.example", "https://a.example")),
             "VCA": ("https://new.example/vca", ("https://c.example", "https://a.example")),
             "VRU": (None, ("https://a.example",)),
         }
-        assert kept.forget_dropped_webhooks(AT_8X8) == [("VCA", "https://old.example/vca")]
-        assert kept.forget_dropped_webhooks(AT_8X8) == []
+        assert take_dropped_webhooks(kept, AT_8X8) == [("VCA", "https://old.example/vca")]
+        assert take_dropped_webhooks(kept, AT_8X8) == []
 
 
 def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:
@@ -194,13 +111,13 @@ def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:
 def test_a_new_file_is_not_damaged_by_who_still_has_one_that_was_removed(tmp_path: Path) -> None:
     """Both had the same -shm, by its name."""
     with Store(tmp_path) as removed:
-        removed.record([event(number) for number in range(50)])
+        record_events(removed, [event(number) for number in range(50)])
         removed.path.unlink()
         with Store(tmp_path) as kept:
             for number in range(20):
-                kept.record([event(number)])
+                record_events(kept, [event(number)])
                 with pytest.raises(StoreFailed, match="removed"):
-                    removed.record([event(100 + number)])
+                    record_events(removed, [event(100 + number)])
             assert kept.trouble() is None
             assert len(list(kept.rows("SELECT id FROM events"))) == 20
             assert len(list(removed.rows("SELECT id FROM events"))) == 70

@@ -3,7 +3,7 @@ goes on by its id alone, so it has to outlive the process, and nobody is to read
 
 from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store import sealing
-from voicecli.store.broadcasts import Broadcast, pad
+from voicecli.store.broadcasts import Broadcast, forget_content, pad
 from voicecli.store.sqlite import Store
 
 _HINT = "It can't go on. voicecli broadcast results says who was called; call the others anew."
@@ -28,7 +28,4 @@ def is_kept(store: Store, broadcast: Broadcast) -> bool:
 def forget(store: Store, broadcast: Broadcast) -> None:
     """Nobody can read it any more. Raises StoreFailed."""
     pad(store, broadcast).unlink(missing_ok=True)
-    store.overwrite()
-    with store.change() as change:
-        change("UPDATE broadcasts SET sealed = x'' WHERE number = ?", (broadcast.number,))
-    store.empty_log()
+    forget_content(store, broadcast)

@@ -9,7 +9,6 @@ Nothing here blocks: it is called by event loops. A process that is stopped (Ctr
 lock keeps that, so the others go on with a copy of the file.
 """
 
-import fcntl
 import os
 import struct
 import time
@@ -21,7 +20,7 @@ from zlib import crc32
 
 from voicecli.errors import StoreFailed
 from voicecli.platforms import private_files
-from voicecli.platforms.locks import Lock
+from voicecli.platforms.locks import Lock, try_lock, unlock
 
 CATCH_UP = 0.05  # seconds that a caller who slept too long may make up for: sleeps are that coarse
 DEFAULT_PAUSE = 1.0  # seconds, where a 429 names no time
@@ -252,7 +251,7 @@ class _File:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        unlock(self._file)
         if isinstance(error, OSError):
             raise self._failed(error) from error
 
@@ -296,13 +295,10 @@ class _File:
     def _lock(self) -> bool:
         """Without waiting for longer than a process takes that runs."""
         for pause in (*TRIES, 0.0):
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(pause)
-            else:
+            if try_lock(self._file):
                 self._busy = (0.0, 0.0)
                 return True
+            time.sleep(pause)
         now, (since, last) = time.monotonic(), self._busy
         self._busy = (since if now - last < 10 * STOPPED_AFTER else now, now)
         if now - self._busy[0] > STOPPED_AFTER:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicecli.errors import VoicecliError
 from voicecli.store import runs
-from voicecli.store.sqlite import LOCK_PATIENCE, Store
+from voicecli.store.sqlite import Store
 
 
 class Run:
@@ -26,14 +26,13 @@ class Run:
         once its lease is over."""
         if not self._over.is_set():
             self._over.set()
-            self._renewing.join(LOCK_PATIENCE)
-            with suppress(VoicecliError), Store(self._home) as store, store.change() as change:
-                runs.end(change, self.number)
+            self._renewing.join(runs.RENEWAL_TAKES)
+            with suppress(VoicecliError), Store(self._home) as store:
+                runs.end_run(store, self.number)
 
     def _renew(self) -> None:
         while not self._over.wait(runs.RENEW_EVERY):
             with suppress(VoicecliError), Store(self._home) as store:
                 while not self._over.is_set():
-                    with store.change() as change:
-                        runs.renew(change, self.number)
+                    runs.renew_lease(store, self.number)
                     self._over.wait(runs.RENEW_EVERY)

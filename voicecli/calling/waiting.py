@@ -12,10 +12,17 @@ from typing import NamedTuple
 from voicecli.calling import questions
 from voicecli.calling.placing import Placing, attempt_of
 from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
-from voicecli.errors import ConfigurationError, OutcomeUnknown, PlacedBefore, StoreFailed, VoicecliError
+from voicecli.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PlacedBefore,
+    StoreFailed,
+    VoicecliError,
+    is_store_busy,
+)
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
-from voicecli.store.sqlite import Store, is_busy
+from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.events import Received
@@ -333,7 +340,7 @@ class Waiting:
     def _is_patient(self, error: VoicecliError) -> bool:
         """Whether what failed is to be tried again: another process holds the store, and has not done so for
         STORE_PATIENCE. After that nothing is waited for, until it is free once more."""
-        if not is_busy(error):
+        if not is_store_busy(error):
             return False
         if self._held_since is None:
             self._held_since = time.monotonic()

@@ -11,6 +11,7 @@ from voicecli.listener.registration import Registration, is_there, objection
 from voicecli.listener.running import find_listener, silence
 from voicecli.listener.service import Plan, Service
 from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread, steps
 from voicecli.tunnel import configuration, program
 from voicecli.tunnel.advice import DOWNLOAD
@@ -111,7 +112,7 @@ def _left_behind(registration: Registration, plan: Plan) -> set[str]:
     """Where listeners that were killed had pointed webhooks."""
     try:
         with Store(plan.home) as store:
-            replaced = store.replaced_webhooks(registration.account)
+            replaced = replaced_webhooks(store, registration.account)
     except VoicecliError:
         return set()  # that has a check of its own
     return {url for webhook in replaced for url in webhook.own_urls}

@@ -9,7 +9,7 @@ from voicecli.cli.context import CONNECTION, Context
 from voicecli.errors import VoicecliError
 
 if TYPE_CHECKING:
-    from voicecli.account import Account
+    from voicecli.account import Account, AccountId
     from voicecli.listener.public_access import PublicAccess
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
@@ -29,6 +29,14 @@ def account(settings: "Settings") -> "Account":
     from voicecli.account import Account
 
     return Account(**settings.require(*CONNECTION))
+
+
+def account_id(settings: "Settings") -> "AccountId | None":
+    """Whose calls these are; None where the settings do not say."""
+    try:
+        return account(settings).identity
+    except VoicecliError:
+        return None
 
 
 def home(settings: "Settings") -> Path:
@@ -58,7 +66,7 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     client = context.client(
         settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
     )
-    return Registration(client, home(settings), account(settings).identity, tell=tell)
+    return Registration(client, home(settings), tell=tell)
 
 
 def listening_plan(
@@ -98,11 +106,8 @@ def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
     """Who answered VCAs before they came here."""
     from voicecli.listener.repliers import FormerReceiver
 
-    try:
-        own = account(settings).identity
-    except VoicecliError:  # without settings for it nothing was registered
-        own = None
-    return FormerReceiver(plan.home, own, timeout=plan.forward_timeout)
+    # Without settings for an account nothing was registered.
+    return FormerReceiver(plan.home, account_id(settings), timeout=plan.forward_timeout)
 
 
 def call_replier(

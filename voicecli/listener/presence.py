@@ -64,14 +64,12 @@ class Presence:
     def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
         self._path = home / _NAME.format(instance)
         self._content = json.dumps({"url": url, "key": key})
-        end = time.monotonic() + PATIENCE
-        while (alive := Lock.take(self._path)) is None:
-            if time.monotonic() > end:
-                raise InUse(
-                    "Another voicecli on this machine has been clearing up for too long.",
-                    hint="Has it been stopped (Ctrl-Z)? Let it go on, or end it.",
-                )
-            time.sleep(0.01)  # another one clears up, and looks whether this is left over
+        alive = Lock.take_within(self._path, PATIENCE)  # another one may look whether this is left over
+        if alive is None:
+            raise InUse(
+                "Another voicecli on this machine has been clearing up for too long.",
+                hint="Has it been stopped (Ctrl-Z)? Let it go on, or end it.",
+            )
         self._alive = alive
         self._is_closed = False
         self._write()

@@ -18,7 +18,9 @@ from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, Voi
 from voicecli.listener import health
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
 from voicecli.platforms.locks import Lock
-from voicecli.store.sqlite import DELETED, ReplacedWebhook, Store
+from voicecli.store import webhooks as stored_webhooks
+from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import DELETED, ReplacedWebhook
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.events import UNDELETABLE_WEBHOOKS, webhook_url
 from voicecli.voice_api.operations.webhooks import Webhook, delete_webhook, list_webhooks, set_webhook
@@ -109,12 +111,10 @@ class Registration:
     this machine can take webhooks of the same subaccount.
     """
 
-    def __init__(
-        self, client: Client, home: Path, account: AccountId, *, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, client: Client, home: Path, *, tell: Callable[[str], None]) -> None:
         self._client = client
         self._home = home
-        self._account = account
+        self._account = client.account.identity
         self._tell = tell
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
@@ -301,7 +301,7 @@ class Registration:
         """What was there before is not to be put back any more. Raises StoreFailed."""
         self._taken.pop(kind, None)
         with Store(self._home, fitted_before=True) as store:
-            store.forget_webhook(self._account, kind)
+            stored_webhooks.forget_webhook(store, self._account, kind)
 
     def check(self, *, other_token: Mapping[str, int] = {}) -> list[WebhookNews]:
         """Compare the webhooks at 8x8 with what they should be; what is new. Of those that were taken, one
@@ -494,7 +494,7 @@ class Registration:
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
         with Store(self._home, fitted_before=True) as store:
-            store.remember_webhook(self._account, webhook)
+            stored_webhooks.remember_webhook(store, self._account, webhook)
         self._taken[webhook.type] = webhook
 
     def _to_put_back(self) -> list[ReplacedWebhook]:
@@ -502,7 +502,8 @@ class Registration:
         stored: dict[str, ReplacedWebhook] = {}
         try:
             with Store(self._home, fitted_before=True) as store:
-                stored = {webhook.type: webhook for webhook in store.replaced_webhooks(self._account)}
+                found = stored_webhooks.replaced_webhooks(store, self._account)
+                stored = {webhook.type: webhook for webhook in found}
         except VoicecliError:
             if not self._taken:
                 raise
@@ -539,7 +540,7 @@ class Registration:
     def _tell_of_dropped(self) -> None:
         """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
         with suppress(VoicecliError), Store(self._home, fitted_before=True) as store:
-            for kind, url in store.forget_dropped_webhooks(self._account):
+            for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
                 where = "was not set" if url is None else f"pointed to {url}"
                 self._tell(f"The {kind} webhook {where} at an earlier time, which is not put back.")
 

@@ -16,6 +16,7 @@ from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.store import unsubscribed
 from voicecli.store.events import events_of_one
 from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.continuation import continue_call
@@ -151,7 +152,7 @@ class FormerReceiver:
         if self._account is None:
             return None
         with Store(self._home, fitted_before=True) as store:
-            replaced = store.replaced_webhooks(self._account)
+            replaced = replaced_webhooks(store, self._account)
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
 

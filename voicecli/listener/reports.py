@@ -224,16 +224,15 @@ class Reports:
 
     async def _gate(self) -> tuple[Lock, bool]:
         """Nobody else starts or ends a listener of this kind while it is held; and whether nobody had it."""
-        end, is_first = time.monotonic() + PATIENCE, True
-        while (lock := Lock.take(self._plan.home / "waiting.lock")) is None:
-            is_first = False
-            if time.monotonic() > end:
-                raise InUse(
-                    f"Another voicecli has been starting or ending a listener for over {PATIENCE:.0f} s.",
-                    hint="Look whether it hangs, and stop it.",
-                )
-            await asyncio.sleep(0.05)
-        return lock, is_first
+        path = self._plan.home / "waiting.lock"
+        if (lock := Lock.take(path)) is not None:
+            return lock, True
+        if (lock := await Lock.await_within(path, PATIENCE)) is not None:
+            return lock, False
+        raise InUse(
+            f"Another voicecli has been starting or ending a listener for over {PATIENCE:.0f} s.",
+            hint="Look whether it hangs, and stop it.",
+        )
 
     def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
         """What the listener in this process tells."""

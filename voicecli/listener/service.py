@@ -1,7 +1,7 @@
 """The listener's life: everything starts and ends in the right order, however it ends.
 
-The server first, then the way in from outside, then 8x8. Back: 8x8, what is in flight, the way in, the
-application, the disk.
+The server first, then public access, then the registration at 8x8. Back: the registration, what is in
+flight, public access, the application, the disk.
 """
 
 import asyncio
@@ -47,8 +47,8 @@ CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clo
 class Plan:
     """What to listen for, and how. ``port`` 0 lets the system choose; ``forward_timeout`` is in seconds.
 
-    ``public_url`` is a way in of the user's own, ``tunnel`` one that is opened; without both, only this
-    machine gets in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
+    ``public_url`` leads here already, ``tunnel`` is to be opened; without both, only this machine gets
+    in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
     nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
     is passed on there, as all other events are; their Authorization header only with ``forward_token``.
@@ -281,7 +281,7 @@ class Service:
                 "not arrive: set the webhooks again."
             )
 
-    # -- the way in ----------------------------------------------------------------------------------
+    # -- public access -------------------------------------------------------------------------------
 
     async def _open_tunnel(self, tunnel: Tunnel) -> None:
         self._ngrok = Ngrok(
@@ -359,8 +359,8 @@ class Service:
             )
 
     async def _watch_public_url(self) -> None:
-        """Tell when a way in of the user's own does not lead here any more, or does again. A tunnel is probed
-        until it leads here, less and less often: ngrok counts requests."""
+        """Tell when a public URL does not lead here any more, or does again. A tunnel is probed until it
+        leads here, less and less often: ngrok counts requests."""
         failed, pause = PROBES if self.unreachable is not None else 0, self._plan.check_every
         while self._plan.tunnel is None or self.unreachable is not None:
             await asyncio.sleep(pause)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
-from voicecli.store.sqlite import KeptEvent, Store
+from voicecli.store.recording import KeptEvent, record_events, record_replies
+from voicecli.store.sqlite import Store
 
 HEADER = 4  # bytes
 CHUNK = 1 << 16  # bytes
@@ -53,7 +54,7 @@ def main(home: str) -> None:
                 _write(frame(answers))
             if replies:
                 with suppress(StoreFailed):  # an event without a note of its reply is whole all the same
-                    store.replied(replies)
+                    record_replies(store, replies)
         over.set()
         tidying.join()  # the last to close the store leaves it as one file
     finally:
@@ -76,14 +77,14 @@ def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int,
     was removed or replaced by then, they are kept in the one that is there now; which one, is given, too."""
     try:
         try:
-            return store, [(*recorded,) for recorded in store.record(events)]
+            return store, [(*recorded,) for recorded in record_events(store, events)]
         except StoreFailed:
             if store.is_there():
                 raise
             now = Store(store.path.parent, fitted_before=True)
             store.close()
             store = now
-            return store, [(*recorded,) for recorded in store.record(events)]
+            return store, [(*recorded,) for recorded in record_events(store, events)]
     except VoicecliError as error:
         return store, [error.message] * len(events)
 

@@ -2,18 +2,35 @@
 process ends.
 """
 
+import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
 from voicecli.errors import StoreFailed
 from voicecli.platforms import private_files
 
+T = TypeVar("T")
 PATIENCE = 2.0  # seconds
+RETRY_EVERY = 0.01  # seconds
+
+
+def try_lock(file: int | IO[bytes], *, shared: bool = False) -> bool:
+    """Lock an open file, alone or ``shared``, until it is closed or unlocked; False where others have it.
+    Raises OSError."""
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def unlock(file: int | IO[bytes]) -> None:
+    fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class Lock:
@@ -33,15 +50,31 @@ class Lock:
                 file = path.open("r+b")
             except OSError as error:
                 raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
-            try:
-                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            except OSError:
+            is_ours = False
+            with suppress(OSError):
+                is_ours = try_lock(file, shared=shared)
+            if not is_ours:
                 file.close()
                 return None
             lock = cls(path, file)
             if lock.is_there():
                 return lock
             file.close()  # it was removed in between
+
+    @classmethod
+    def take_within(cls, path: Path, seconds: float) -> Self | None:
+        """``take``, again and again for so long."""
+        return _within(seconds, lambda: cls.take(path))
+
+    @classmethod
+    async def await_within(cls, path: Path, seconds: float) -> Self | None:
+        """The same for event loops."""
+        import asyncio
+
+        end = time.monotonic() + seconds
+        while (lock := cls.take(path)) is None and time.monotonic() <= end:  # noqa: ASYNC110 - of a process
+            await asyncio.sleep(RETRY_EVERY)
+        return lock
 
     def is_there(self) -> bool:
         """Whether others find it: its file has not been removed or replaced."""
@@ -62,17 +95,9 @@ def folder_locked(folder: Path) -> Iterator[None]:
     """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError, also where somebody
     has it for longer than PATIENCE: he may have been stopped."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    end = time.monotonic() + PATIENCE
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > end:
-                    raise OSError(error.errno, "another process has it") from error
-                time.sleep(0.01)
-            else:
-                break
+        if _within(PATIENCE, lambda: try_lock(descriptor) or None) is None:
+            raise OSError(errno.EWOULDBLOCK, "another process has it")
         yield
     finally:
         os.close(descriptor)
@@ -82,7 +107,15 @@ def is_held(path: Path) -> bool:
     """Whether a process has that lock alone."""
     with suppress(OSError), path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not try_lock(file, shared=True)
         except OSError:
             return True
     return False
+
+
+def _within(seconds: float, take: Callable[[], T | None]) -> T | None:
+    """What ``take`` gives, which is asked again and again for so long; None where it gives nothing."""
+    end = time.monotonic() + seconds
+    while (taken := take()) is None and time.monotonic() <= end:
+        time.sleep(RETRY_EVERY)
+    return taken

@@ -117,11 +117,9 @@ class Attempts:
         return [fingerprint(self._store, content.encode()) for content in contents]
 
 
-def insert(store: Store, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
+def insert(change: Change, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
     """Write down, within a ``store.change()``, requests that are about to leave; their numbers."""
-    store.each(_INSERT, rows)
-    last = store.number("SELECT last_insert_rowid()")
-    return range(last - len(rows) + 1, last + 1)
+    return change.insert(_INSERT, rows) or ()
 
 
 def record_answers(store: Store, change: Change, answers: Iterable[Answer]) -> int | None:
@@ -139,7 +137,7 @@ def record_answers(store: Store, change: Change, answers: Iterable[Answer]) -> i
                 change("UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number))
     if not accepted:
         return None
-    store.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
+    change.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
     among = ", ".join("?" * len(accepted))
     first = store.number(
         f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608

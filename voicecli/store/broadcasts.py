@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -150,6 +149,15 @@ def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
         change("UPDATE broadcasts SET state = ? WHERE number = ?", (state, broadcast.number))
 
 
+def forget_content(store: Store, broadcast: Broadcast) -> None:
+    """Delete what the broadcast says: when this returns nobody can read it on the disk, but where others
+    held the store up; then it is overwritten by what comes next. Raises StoreFailed."""
+    store.overwrite()
+    with store.change() as change:
+        change("UPDATE broadcasts SET sealed = x'' WHERE number = ?", (broadcast.number,))
+    store.empty_log()
+
+
 def delete(store: Store, broadcast: Broadcast) -> None:
     """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
     deleted = STEP
@@ -173,9 +181,7 @@ def pad(store: Store, broadcast: Broadcast) -> Path:
 
 
 def _locked(store: Store, broadcast_id: str) -> Lock:
-    path, end = store.path.with_name(_LOCK.format(broadcast_id)), time.monotonic() + PATIENCE
-    while (lock := Lock.take(path)) is None and time.monotonic() < end:
-        time.sleep(0.01)
+    lock = Lock.take_within(store.path.with_name(_LOCK.format(broadcast_id)), PATIENCE)
     if lock is None:
         raise InUse(
             f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",

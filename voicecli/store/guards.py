@@ -93,7 +93,7 @@ class Guards:
         forget_late_flows(self._store)
         with self._store.change() as change:
             self._refuse_held(change, request, fingerprints, once)
-            [number] = insert(self._store, [row])
+            [number] = insert(change, [row])
             return number
 
     def begin_run(
@@ -110,7 +110,7 @@ class Guards:
                     self._refuse_held(change, request, fingerprints, once)
             number = runs.begin(change, process)
             if joint:
-                self._store.each(
+                change.each(
                     "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
                     [
                         (number, *self._account, request.client_request_id, next(iter(fingerprints), None))

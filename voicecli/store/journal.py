@@ -151,13 +151,13 @@ class Journal:
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
         with self.store.change() as change:
-            if replaced and self.store.each(_REPLACE, replaced) != len(replaced):
+            if replaced and change.each(_REPLACE, replaced) != len(replaced):
                 raise InUse(
                     f"Another process has been at rows of broadcast {self.broadcast.id}.",
                     hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
                 )
             if leaving:
-                numbers = stored_attempts.insert(self.store, leaving)
+                numbers = stored_attempts.insert(change, leaving)
             if seen is not None:
                 change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
             first = stored_attempts.record_answers(self.store, change, answers)

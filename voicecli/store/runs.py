@@ -4,10 +4,11 @@ lives: so that others can tell, and one that was killed holds nothing up for lon
 from typing import NamedTuple
 
 from voicecli.clock import now
-from voicecli.store.sqlite import Change, Store
+from voicecli.store.sqlite import LOCK_PATIENCE, Change, Store
 
 LEASE = 30.0  # seconds
 RENEW_EVERY = 5.0  # seconds: several renewals may fail on a machine that is busy
+RENEWAL_TAKES = LOCK_PATIENCE  # seconds at most
 ENDED = 0  # lease_until of a run that has ended: it can't be renewed
 
 
@@ -45,6 +46,21 @@ def renew(change: Change, run: int) -> bool:
 def end(change: Change, run: int) -> None:
     """Within a ``store.change()``: from now on its lease can't be renewed."""
     change("UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?", (ENDED, run, ENDED))
+
+
+def renew_lease(store: Store, run: int) -> bool:
+    """The run lives: nobody takes what it holds for the next LEASE seconds. False where it has ended, and
+    then it stays so, whichever of two processes was first. Raises StoreFailed, and then the lease is as it
+    was."""
+    with store.change() as change:
+        return renew(change, run)
+
+
+def end_run(store: Store, run: int) -> None:
+    """The run is over: from then on others may take what it held. Raises StoreFailed, and then they may once
+    its lease is over."""
+    with store.change() as change:
+        end(change, run)
 
 
 def find(store: Store, run: int) -> Run | None:

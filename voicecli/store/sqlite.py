@@ -1,66 +1,29 @@
-"""What voicecli keeps: one SQLite file with the webhook events, the calls that were placed, and the webhooks
-that are to be put back.
+"""The engine that is SQLite: one file in the user's data folder, which several processes use at once (WAL).
 
-Several processes use it at once (WAL). Events are kept byte for byte as they came, once each.
+All that is special to it is here: connections, transactions, patience with locks, PRAGMAs, the numbers of
+rows, and what its errors mean. What the store promises is in the room's ``__init__``.
 """
 
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.platforms import locks, private_files
 from voicecli.store import columns
 from voicecli.store.migrations import MIGRATIONS
 
-if TYPE_CHECKING:
-    from voicecli.account import AccountId  # the listener's writer can do without
-
 T = TypeVar("T")
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
 MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
 SHORT_PATIENCE = 0.1  # seconds that we may hold up others
 CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
-
-
-class KeptEvent(NamedTuple):
-    """An event on its way to disk. ``key`` (16 bytes) is equal for two that are the same event."""
-
-    received: int  # microseconds since 1970, UTC
-    type: str
-    session: str
-    key: bytes
-    reply: str | None
-    body: bytes
-
-
-class Recorded(NamedTuple):
-    """What became of it: its number in the store, and how often it has come."""
-
-    id: int
-    times: int
-
-
-DELETED = "-"  # among a webhook's own URLs: it may have been deleted, to be set anew
-
-
-class ReplacedWebhook(NamedTuple):
-    """A webhook of 8x8's that points at us, and where it pointed before (None: nowhere).
-
-    ``own_urls`` is what we made of it: several while it is being changed, since each may be true. DELETED
-    stands for one that is not set between a DELETE of ours and setting it anew.
-    """
-
-    type: str
-    own_urls: tuple[str, ...]
-    url: str | None
-    enabled: bool
-    had_authorization: bool
 
 
 class Done(NamedTuple):
@@ -70,10 +33,6 @@ class Done(NamedTuple):
     rows: list[tuple[Any, ...]]
     changed: int
     number: int
-
-
-Change = Callable[..., Done]
-"""Carries out a statement, with its parameters, inside ``Store.change``."""
 
 
 class Store:
@@ -95,12 +54,16 @@ class Store:
             self._prepare()
         except VoicecliError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is raised
             reason = error.strerror if isinstance(error, OSError) else _reason(error)
+            why = error
+            if _is_busy(error):
+                why = StoreBusy(_reason(error))
+                why.__cause__ = error
             raise ConfigurationError(
                 f"The store {self.path} can't be used: {reason}.",
                 hint="Set VOICECLI_HOME to a folder of yours that can be written, on a local disk.",
-            ) from error
+            ) from why
 
     def _connect(self) -> None:
         """Open the file, and know which one that is."""
@@ -199,40 +162,7 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    # -- events --------------------------------------------------------------------------------------
-
-    def record(self, events: Sequence[KeptEvent]) -> list[Recorded]:
-        """Keep events, all in one commit; when this returns they are on disk. One that is there already is
-        counted. Raises StoreFailed, and then none is kept."""
-        try:
-            with self._transaction():
-                recorded = self._insert(events)
-        except Exception as error:
-            raise self._failed(
-                f"Events can't be kept: {_reason(error)}.", error, hint=f"Look at the disk of {self.path}."
-            ) from error
-        self.see_that_it_is_there()
-        return recorded
-
-    def _insert(self, events: Sequence[KeptEvent]) -> list[Recorded]:
-        columns = "(received, type, session, key, reply, body)"
-        insert = f"INSERT OR IGNORE INTO events {columns} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
-        new = self._db.executemany(insert, events).rowcount
-        if new == len(events):
-            [last] = self._db.execute("SELECT last_insert_rowid()").fetchone()
-            return [Recorded(last - new + 1 + index, 1) for index in range(new)]
-        self._db.execute("ROLLBACK")
-        self._db.execute("BEGIN IMMEDIATE")
-        count = "ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
-        each = insert.replace(" OR IGNORE", "") + count
-        return [Recorded(*self._db.execute(each, event).fetchall()[0]) for event in events]
-
-    def replied(self, replies: Sequence[tuple[str, str | None, int]]) -> None:
-        """Note what events were answered: in words, with a remark on it, and the event's number. Raises
-        StoreFailed."""
-        self.change_many("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)
-
-    # -- anything ------------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------------
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """What a SELECT finds, as it is found. Raises StoreFailed, also for a value that is not of its
@@ -271,45 +201,37 @@ class Store:
         """The error for a file in which this, a clause, should not be."""
         return StoreFailed(f"The store {self.path} is damaged: {what}.", hint=_DAMAGED_HINT)
 
+    # -- writing -------------------------------------------------------------------------------------
+
     @contextmanager
-    def change(self) -> Iterator[Change]:
-        """Statements, by the function that is given, that take place all together or not at all; nobody else
-        writes meanwhile. Raises StoreFailed."""
-        with self._writing():
+    def change(self, *, failure: str = "", advice: str = "Look at its disk.") -> Iterator["Change"]:
+        """Statements that take place all together or not at all, and are on the disk when this is left;
+        nobody else writes meanwhile, so what is read inside stays true until then. Raises StoreFailed, with
+        the words and the advice that are given; an error that is raised inside undoes everything, too."""
+        failure = failure or f"The store {self.path} can't be written"
+        writing = partial(self._writing, failure, advice)
+        with writing():
             self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield self._do
-            with self._writing():
+            yield Change(self._db, writing)
+            with writing():
                 self._db.execute("COMMIT")
         finally:
             self._roll_back()
         self.see_that_it_is_there()
 
-    def _do(self, statement: str, parameters: Sequence[object] = ()) -> Done:
-        with self._writing():
-            cursor = self._db.execute(statement, parameters)
-            return Done(cursor.fetchall(), cursor.rowcount, cursor.lastrowid or 0)
-
-    def each(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
-        """Within ``change``, the same statement for many rows; how many it changed. Raises StoreFailed."""
-        with self._writing():
-            return self._db.executemany(statement, rows).rowcount
-
     def change_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """The same statement for many rows, all in one commit. Raises StoreFailed."""
-        with self._writing(), self._transaction():
-            self._db.executemany(statement, rows)
-        self.see_that_it_is_there()
+        with self.change() as change:
+            change.each(statement, rows)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, failure: str, advice: str) -> Iterator[None]:
         """For SQLite's own work and no other."""
         try:
             yield
         except Exception as error:
-            raise self._failed(
-                f"The store {self.path} can't be written: {_reason(error)}.", error, hint="Look at its disk."
-            ) from error
+            raise self._failed(f"{failure}: {_reason(error)}.", error, hint=advice) from error
 
     def _failed(self, words: str, error: Exception, *, hint: str) -> StoreFailed:
         """What is raised in place of something that SQLite raised."""
@@ -375,54 +297,32 @@ class Store:
         finally:
             self._db.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE * 1000)}")
 
-    # -- webhooks that are to be put back ------------------------------------------------------------
 
-    def replaced_webhooks(self, account: "AccountId") -> list[ReplacedWebhook]:
-        """What is to be put back. Raises StoreFailed."""
+class Change:
+    """Carries out statements inside ``Store.change``. Raises StoreFailed."""
 
-        def replaced(
-            kind: str, own_url: str, url: str | None, enabled: int, had_authorization: int
-        ) -> ReplacedWebhook:
-            return ReplacedWebhook(kind, tuple(own_url.split()), url, bool(enabled), bool(had_authorization))
+    def __init__(self, db: sqlite3.Connection, writing: Callable[[], AbstractContextManager[None]]) -> None:
+        self._db = db
+        self._writing = writing
 
-        query = (
-            "SELECT type, own_url, url, enabled, had_authorization FROM replaced_webhooks"
-            " WHERE base_url = ? AND subaccount = ? ORDER BY type"
-        )
-        return list(self.read(replaced, query, account))
+    def __call__(self, statement: str, parameters: Sequence[object] = ()) -> Done:
+        with self._writing():
+            cursor = self._db.execute(statement, parameters)
+            return Done(cursor.fetchall(), cursor.rowcount, cursor.lastrowid or 0)
 
-    def forget_dropped_webhooks(self, account: "AccountId") -> list[tuple[str, str | None]]:
-        """Where webhooks pointed, by type, that will not be put back, since others of the same type are. Each
-        is given once. Raises StoreFailed."""
-        with self.change() as change:
-            dropped = "DELETE FROM dropped_webhooks WHERE base_url = ? AND subaccount = ? RETURNING type, url"
-            return [(str(kind), url and str(url)) for kind, url in change(dropped, account).rows]
+    def each(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
+        """The same statement for many rows; how many it changed."""
+        with self._writing():
+            return self._db.executemany(statement, rows).rowcount
 
-    def remember_webhook(self, account: "AccountId", webhook: ReplacedWebhook) -> None:
-        """Keep what has to be put back, without which that could not be: on disk before it is changed. Raises
-        StoreFailed."""
-        row = (
-            *account,
-            webhook.type,
-            " ".join(webhook.own_urls),
-            webhook.url,
-            webhook.enabled,
-            webhook.had_authorization,
-        )
-        self.change_many("INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
-
-    def forget_webhook(self, account: "AccountId", kind: str) -> None:
-        """It has been put back. Raises StoreFailed."""
-        which = "base_url = ? AND subaccount = ? AND type = ?"
-        self.change_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
-
-
-def is_busy(error: VoicecliError) -> bool:
-    """Whether it was raised because another process holds the store."""
-    cause = error.__cause__
-    if isinstance(error, StoreBusy) or isinstance(cause, StoreBusy):
-        return True
-    return isinstance(cause, Exception) and _is_busy(cause)
+    def insert(self, statement: str, rows: Sequence[Sequence[object]]) -> range | None:
+        """Put in many rows by one INSERT; their numbers, which are one after the other since nobody else
+        writes. None where some were not put in, since the statement ignores those that are there."""
+        if self.each(statement, rows) != len(rows):
+            return None
+        with self._writing():
+            [last] = self._db.execute("SELECT last_insert_rowid()").fetchone()
+        return range(last - len(rows) + 1, last + 1)
 
 
 def _is_busy(error: Exception) -> bool:

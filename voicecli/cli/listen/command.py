@@ -32,7 +32,6 @@ from voicecli.settings import Settings
 from voicecli.urls import web_url
 
 if TYPE_CHECKING:
-    from voicecli.account import AccountId
     from voicecli.calling.make_call import CallPlacer
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
@@ -95,7 +94,7 @@ def listen(
         count=watched.count,
         length=None if watched.length is None else watched.length.total_seconds(),
         masked=watched.mask_numbers,
-        stay=partial(Stay, plan.home, _account_id(settings), requests=ends),
+        stay=partial(Stay, plan.home, wiring.account_id(settings), requests=ends),
     )
     service = Service(
         plan,
@@ -193,14 +192,6 @@ def _registration(
     except VoicecliError:
         if required:
             raise
-        return None
-
-
-def _account_id(settings: Settings) -> "AccountId | None":
-    """Whose calls come here; None where the settings do not say."""
-    try:
-        return wiring.account(settings).identity
-    except VoicecliError:
         return None
 
 

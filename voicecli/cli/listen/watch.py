@@ -162,7 +162,7 @@ class Watch:
         self._ticks.append((now, self._events))
         start, before = self._ticks[0]
         rate = (self._events - before) / (now - start) if now > start else 0.0
-        where = [service.public_url or service.url, _way_in(service), f"{rate:.1f} events/s"]
+        where = [service.public_url or service.url, _access_words(service), f"{rate:.1f} events/s"]
         if service.inspector is not None:
             where.append(f"inspector {service.inspector}")
         is_reached = service.tunnel_is_up is not False and service.unreachable is None
@@ -203,7 +203,7 @@ class Watch:
         return text, record
 
 
-def _way_in(service: "Service") -> str:
+def _access_words(service: "Service") -> str:
     if service.tunnel_is_up is None and service.unreachable is not None:
         return f"does not lead here ({service.unreachable})"
     if service.tunnel_is_up is None:

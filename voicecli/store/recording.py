@@ -1,0 +1,58 @@
+"""The webhook events, on their way in: the listener's writing process needs this and no more of the store.
+
+Events are kept byte for byte as they came, once each.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from voicecli.store.sqlite import Store
+
+
+class KeptEvent(NamedTuple):
+    """An event on its way to disk. ``key`` (16 bytes) is equal for two that are the same event."""
+
+    received: int  # microseconds since 1970, UTC
+    type: str
+    session: str
+    key: bytes
+    reply: str | None
+    body: bytes
+
+
+class Recorded(NamedTuple):
+    """What became of it: its number in the store, and how often it has come."""
+
+    id: int
+    times: int
+
+
+def record_events(store: Store, events: Sequence[KeptEvent]) -> list[Recorded]:
+    """Keep events, all in one commit; when this returns they are on disk. One that is there already is
+    counted, whichever process kept it, also where two keep it at once. The numbers of new ones are higher
+    than all that anybody has read before. Raises StoreFailed, and then none is kept."""
+    failure, advice = "Events can't be kept", f"Look at the disk of {store.path}."
+    try:
+        with store.change(failure=failure, advice=advice) as change:
+            numbers = change.insert(f"{_INSERT} ON CONFLICT DO NOTHING", events)
+            if numbers is None:
+                raise _SomeAreThere
+            return [Recorded(number, 1) for number in numbers]
+    except _SomeAreThere:
+        with store.change(failure=failure, advice=advice) as change:
+            return [Recorded(*change(_INSERT + _COUNT, event).rows[0]) for event in events]
+
+
+class _SomeAreThere(Exception):
+    """Then nothing is put in at one stroke."""
+
+
+_INSERT = "INSERT INTO events (received, type, session, key, reply, body) VALUES (?, ?, ?, ?, ?, ?)"
+_COUNT = " ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
+
+
+def record_replies(store: Store, replies: Sequence[tuple[str, str | None, int]]) -> None:
+    """Note what events were answered: in words, with a remark on it, and the event's number; all in one
+    commit, the last word of several on one event. An event that was deleted meanwhile is left out. Raises
+    StoreFailed, and then none is noted."""
+    store.change_many("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)
