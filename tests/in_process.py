@@ -1,10 +1,12 @@
 """``voicecli`` in the test's own process: a command line with streams and variables of its own."""
 
 import io
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from unittest.mock import patch
 
 from voicecli.cli import app
 from voicecli.cli.context import Context
@@ -22,7 +24,8 @@ def run(
         stderr=io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True),
         environment=env,
     )
-    with _at_most(timeout):
+    # Libraries read the process's own variables: proxies, PATH, HOME.
+    with _at_most(timeout), patch.dict(os.environ, env, clear=True):
         code = app.run(arguments, context)
     return code, out.getvalue(), err.getvalue()
 
