@@ -333,8 +333,8 @@ def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: L
     return Verdict("survived", "", done)
 
 
-def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: Limits) -> None:
-    """Judge every mutant that has no result yet (or, ``again``, this one)."""
+def run(tree: Path, known: Tests, results: Path, jobs: int, again: Sequence[str], limits: Limits) -> None:
+    """Judge every mutant that has no result yet (or one of these, ``again``)."""
     rows = read(results)
     among, mutants = places(tree), frozen()
     lock, copies = threading.Lock(), SimpleQueue[Copy]()
@@ -370,7 +370,7 @@ def run(tree: Path, known: Tests, results: Path, jobs: int, again: str, limits: 
             copies.put(Copy(tree, Path(name).resolve() / str(number)))
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                todo = [n for n in range(len(mutants)) if n not in rows or rows[n]["status"] == again]
+                todo = [n for n in range(len(mutants)) if n not in rows or rows[n]["status"] in again]
                 list(pool.map(one, todo))
             finally:
                 stop.set()
@@ -413,7 +413,7 @@ def main() -> int:
     parser.add_argument("--map", type=Path)
     parser.add_argument("--results", type=Path)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--again", default="", metavar="STATUS", help="judge those anew, too")
+    parser.add_argument("--again", nargs="*", default=[], metavar="STATUS", help="judge those anew, too")
     parser.add_argument("--tests", type=int, default=200, help="at most, for each mutant")
     parser.add_argument("--seconds", type=float, default=25.0, help="of these tests together, at most")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds for each mutant")

@@ -246,7 +246,11 @@ def test_what_are_no_hours_is_refused(text: str) -> None:
         quiet_hours(text)
 
 
-@pytest.mark.parametrize("text", ["8-8", "0-24", "08:00-8"])
+def test_ten_minutes_of_a_day_are_enough() -> None:
+    assert quiet_hours("8:10-8") == (time(8, 10), time(8))
+
+
+@pytest.mark.parametrize("text", ["8-8", "0-24", "08:00-8", "8:09-8"])
 def test_a_whole_day_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="whole day"):
         quiet_hours(text)

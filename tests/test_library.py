@@ -16,6 +16,34 @@ from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
 from voicecli.voice_api.operations.webhooks import list_webhooks
 
+ALERT = """
+import datetime, os, pathlib, sys
+import voicecli
+account = voicecli.Account(
+    os.environ["EIGHT_X_EIGHT_API_KEY"],
+    os.environ["EIGHT_X_EIGHT_SUBACCOUNT_ID"],
+    os.environ["EIGHT_X_EIGHT_BASE_URL"],
+)
+once = voicecli.Once(datetime.timedelta(minutes=10))
+caller = voicecli.Caller(account, home=pathlib.Path("store"), once=once, port=int(sys.argv[1]))
+script = voicecli.Script(os.environ["OUTBOUND_PHONE_NUMBER"], "The oven is too hot. Press 1.", confirm="1")
+requests = [script.request(number) for number in sys.argv[2:]]
+ended = caller.wait(requests, confirming=script.confirming(), until_confirmed=True)
+print(*[result.words for result in ended.results], ended.confirmed, sep="|")
+"""
+
+
+def test_a_script_calls_until_somebody_confirms_once(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
+    numbers = ("+33199000486", "+33199007103", "+33199001234")
+    alert = [str(free_port()), *numbers]
+    line = _run(ALERT, *alert, env=own_sandbox.environment, folder=tmp_path)
+    assert line.startswith(f"{numbers[0]}: busy after 2 s|{numbers[1]}: confirmed with 1; completed, ")
+    assert line.endswith("|True\n")
+    again = _run(ALERT, *alert, env=own_sandbox.environment, folder=tmp_path, code=1)
+    assert "voicecli.errors.PlacedBefore: " in again
+    assert len(own_sandbox.sandbox.sessions) == 2
+
+
 CHECKUP = """
 import asyncio, os, pathlib, sys
 import voicecli
@@ -26,11 +54,28 @@ async def main(port):
         base_url=os.environ["EIGHT_X_EIGHT_BASE_URL"],
     )
     home = pathlib.Path("store")
-    plan = voicecli.Plan(home, port, public_url=f"http://127.0.0.1:{port}", token="a-secret-of-mine")
+    plan = voicecli.ListenerPlan(home, port, public_url=f"http://127.0.0.1:{port}", token="a-secret-of-mine")
     caller = os.environ["OUTBOUND_PHONE_NUMBER"]
     async for one in voicecli.checkup(client, source=caller, voice="nobody", plan=plan, home=home):
         print(one.check, one.state, one.error and one.error.code, one.words, sep="|")
 asyncio.run(main(int(sys.argv[1])))
+"""
+BROADCAST = """
+import asyncio, dataclasses, pathlib, sys, voicecli
+account, people = voicecli.Account(*sys.argv[1:4]), pathlib.Path(sys.argv[4]).read_bytes()
+options, content = voicecli.BroadcastOptions(source=sys.argv[5], max_calls=2), voicecli.Content("Hi {name}.")
+async def run(broadcast):
+    client, show = voicecli.AsyncClient(**dataclasses.asdict(account)), lambda row: print(row.line, row.state)
+    with broadcast:
+        ended = await voicecli.run_broadcast(broadcast, client, on_row=show)
+    print("left", ended.counts.left)
+    return broadcast.id
+with voicecli.Store(pathlib.Path("kept")) as store:
+    plan = voicecli.plan_broadcast(people, options, content)
+    begun = voicecli.prepare_broadcast(store, account.identity, people, plan, options).start(content)
+    id = asyncio.run(run(begun))
+    again = voicecli.reopen_broadcast(store, id, account.identity, read_list=lambda broadcast: people)
+    asyncio.run(run(again))
 """
 LISTENER = """
 import asyncio, dataclasses, pathlib, sys, voicecli
@@ -44,11 +89,11 @@ async def stop(body):
     over.set()
     return 200, {"why": body["why"]}
 async def main():
-    plan = voicecli.Plan(home, port, token=token, public_url=url, register=("VCA", "VSS"), replier=answer)
-    async with voicecli.Service(plan, shown=print, tell=print, routes={"/stop": stop}, registration=webhooks):
+    plan = voicecli.ListenerPlan(home, port, token=token, public_url=url, register=("VCA", "VSS"), replier=answer)
+    async with voicecli.ListenerService(plan, shown=print, tell=print, routes={"/stop": stop}, registration=webhooks):
         await over.wait()
 asyncio.run(main())
-"""
+"""  # noqa: E501 - a script of 15 lines
 
 
 def test_a_script_checks_what_doctor_checks(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
@@ -87,7 +132,18 @@ def test_a_script_listens_answers_and_takes_requests_of_its_own(
         assert client.send(list_webhooks()) == ()
 
 
-def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path) -> str:
+def test_a_script_sends_a_broadcast_and_resumes_it(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
+    people = ["phone,name", "+33199001234,Ann", "+33199001235,Bob", "+33199001236,Cat"]
+    (tmp_path / "people.csv").write_text("\n".join(people))
+    arguments = [API_KEY, SUBACCOUNT, own_sandbox.sandbox.url, "people.csv", SOURCE]
+    lines = _run(BROADCAST, *arguments, env={}, folder=tmp_path).splitlines()
+    left = lines.index("left 1")
+    assert sorted(lines[:left]) == ["2 accepted", "2 sending", "3 accepted", "3 sending"]
+    assert lines[left + 1 :] == ["4 sending", "4 accepted", "left 0"]
+    assert len(own_sandbox.sandbox.requested) == 3
+
+
+def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path, code: int = 0) -> str:
     """What a script of 15 lines prints."""
     assert len(script.strip().splitlines()) <= 15
     command = [sys.executable, "-c", script, *arguments]
@@ -95,5 +151,5 @@ def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path) -> 
     done = subprocess.run(
         command, env=variables, cwd=folder, capture_output=True, text=True, timeout=DEADLINE, check=False
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout

@@ -10,22 +10,35 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicecli.account import Account
+    from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
+    from voicecli.broadcast.options import BroadcastOptions, Content
+    from voicecli.broadcast.resume import reopen_broadcast
+    from voicecli.broadcast.run import run_broadcast
+    from voicecli.calling.caller import Caller
+    from voicecli.calling.calls import Ended
+    from voicecli.calling.message import Script
+    from voicecli.calling.receiving import Notices
+    from voicecli.calling.results import Ending, Result
     from voicecli.checks.checkup import checkup
     from voicecli.checks.finding import Finding
     from voicecli.errors import (
         ConfigurationError,
         InvalidInput,
         OutcomeUnknown,
+        PlacedBefore,
         RateLimited,
         Refused,
         Unreachable,
+        Unsubscribed,
         VoicecliError,
     )
     from voicecli.listener.public_access import PublicAccess, listening_plan
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Answered, Replier, Route
-    from voicecli.listener.service import Plan, Service
+    from voicecli.listener.service import ListenerPlan, ListenerService
     from voicecli.phone import PhoneNumber
+    from voicecli.store.guards import Once
+    from voicecli.store.sqlite import Store
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
@@ -38,49 +51,74 @@ if TYPE_CHECKING:
 _HOME = {
     "Account": "voicecli.account",
     "Answered": "voicecli.listener.routes",
+    "AsyncClient": "voicecli.voice_api.async_client",
+    "BroadcastOptions": "voicecli.broadcast.options",
+    "CallRequest": "voicecli.voice_api.callflow",
+    "Caller": "voicecli.calling.caller",
+    "Capture": "voicecli.voice_api.messages",
+    "Client": "voicecli.voice_api.client",
+    "ConfigurationError": "voicecli.errors",
+    "Content": "voicecli.broadcast.options",
+    "Ended": "voicecli.calling.calls",
+    "Ending": "voicecli.calling.results",
+    "Finding": "voicecli.checks.finding",
+    "InvalidInput": "voicecli.errors",
+    "Notices": "voicecli.calling.receiving",
+    "Once": "voicecli.store.guards",
+    "OutcomeUnknown": "voicecli.errors",
+    "PhoneNumber": "voicecli.phone",
+    "PlacedBefore": "voicecli.errors",
+    "ListenerPlan": "voicecli.listener.service",
     "PublicAccess": "voicecli.listener.public_access",
+    "RateLimited": "voicecli.errors",
     "Received": "voicecli.voice_api.events",
+    "Refused": "voicecli.errors",
     "Registration": "voicecli.listener.registration",
     "Replier": "voicecli.listener.routes",
     "Reply": "voicecli.voice_api.replies",
+    "Result": "voicecli.calling.results",
     "Route": "voicecli.listener.routes",
-    "Plan": "voicecli.listener.service",
-    "Service": "voicecli.listener.service",
-    "listening_plan": "voicecli.listener.public_access",
+    "Script": "voicecli.calling.message",
+    "ListenerService": "voicecli.listener.service",
     "Session": "voicecli.voice_api.operations.calls",
-    "AsyncClient": "voicecli.voice_api.async_client",
-    "CallRequest": "voicecli.voice_api.callflow",
-    "Capture": "voicecli.voice_api.messages",
+    "Store": "voicecli.store.sqlite",
+    "Unreachable": "voicecli.errors",
+    "Unsubscribed": "voicecli.errors",
+    "VoicecliError": "voicecli.errors",
+    "__version__": "voicecli.version",
     "audio_message": "voicecli.voice_api.messages",
     "call_request": "voicecli.voice_api.callflow",
-    "voice_message": "voicecli.voice_api.messages",
-    "Client": "voicecli.voice_api.client",
-    "ConfigurationError": "voicecli.errors",
-    "InvalidInput": "voicecli.errors",
-    "OutcomeUnknown": "voicecli.errors",
-    "RateLimited": "voicecli.errors",
-    "Refused": "voicecli.errors",
-    "Unreachable": "voicecli.errors",
-    "VoicecliError": "voicecli.errors",
-    "Finding": "voicecli.checks.finding",
     "checkup": "voicecli.checks.checkup",
-    "PhoneNumber": "voicecli.phone",
-    "__version__": "voicecli.version",
+    "listening_plan": "voicecli.listener.public_access",
+    "plan_broadcast": "voicecli.broadcast.begin",
+    "prepare_broadcast": "voicecli.broadcast.begin",
+    "reopen_broadcast": "voicecli.broadcast.resume",
+    "run_broadcast": "voicecli.broadcast.run",
+    "voice_message": "voicecli.voice_api.messages",
 }
 
 __all__ = [
     "Account",
     "Answered",
     "AsyncClient",
+    "BroadcastOptions",
     "CallRequest",
+    "Caller",
     "Capture",
     "Client",
     "ConfigurationError",
+    "Content",
+    "Ended",
+    "Ending",
     "Finding",
     "InvalidInput",
+    "ListenerPlan",
+    "ListenerService",
+    "Notices",
+    "Once",
     "OutcomeUnknown",
     "PhoneNumber",
-    "Plan",
+    "PlacedBefore",
     "PublicAccess",
     "RateLimited",
     "Received",
@@ -88,16 +126,23 @@ __all__ = [
     "Registration",
     "Replier",
     "Reply",
+    "Result",
     "Route",
-    "Service",
+    "Script",
     "Session",
+    "Store",
     "Unreachable",
+    "Unsubscribed",
     "VoicecliError",
     "__version__",
     "audio_message",
     "call_request",
     "checkup",
     "listening_plan",
+    "plan_broadcast",
+    "prepare_broadcast",
+    "reopen_broadcast",
+    "run_broadcast",
     "voice_message",
 ]
 

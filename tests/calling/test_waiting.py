@@ -16,13 +16,12 @@ from conftest import DEADLINE
 from raw_server import Speak, document, server
 
 from voicecli.account import Account
-from voicecli.calling import waiting as waiting_module
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.results import Ending, Result
 from voicecli.calling.waiting import Telling, Waiting
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
 from voicecli.store import events as stored_events
-from voicecli.store import sqlite
+from voicecli.store import following, sqlite
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -53,9 +52,12 @@ class Watched(Waiting):
             self.trouble.set()
             raise
 
-    def _is_patient(self, error: Any) -> bool:
-        self.trouble.set()
-        return super()._is_patient(error)
+    async def _place_once(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super()._place_once(*arguments, **options)
+        except ConfigurationError:
+            self.trouble.set()
+            raise
 
 
 @contextmanager
@@ -238,7 +240,7 @@ async def test_a_store_that_is_held_for_a_while_keeps_nobody_from_being_called(
 async def test_where_the_store_stays_held_all_are_told_or_it_is_said_that_nothing_was_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool, one_after_the_other: bool, reads: bool
 ) -> None:
-    monkeypatch.setattr(waiting_module, "STORE_PATIENCE", 0.05)
+    monkeypatch.setattr(following, "PATIENCE", 0.05)
     answered: list[int] = []
 
     def speak(connection: socket.socket) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from voicecli.calling.calls import Ended
 from voicecli.calling.results import Ending, Result, ending, failed
-from voicecli.cli.call.show import overall, until_confirmed
-from voicecli.cli.exit_codes import ExitCode, result_code
+from voicecli.cli.exit_codes import ExitCode, alert_code, ended_code, result_code, several_code
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
 from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import PendingCall
@@ -87,7 +87,7 @@ def test_every_ending_has_a_code() -> None:
     ],
 )
 def test_several_calls_have_one_code(results: list[Result], code: int) -> None:
-    assert overall(results) == code
+    assert several_code(results) == code
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,17 @@ def test_several_calls_have_one_code(results: list[Result], code: int) -> None:
     ],
 )
 def test_an_alert_has_one_code(results: list[Result], code: int) -> None:
-    assert until_confirmed(results) == code
+    assert alert_code(results) == code
+
+
+@pytest.mark.parametrize(
+    ("calls", "code"),
+    [
+        (Ended([ended(Ending.BUSY), REFUSED]), 16),
+        (Ended([ended(Ending.BUSY)], OutcomeUnknown("Gone.")), 6),
+        (Ended([ended(Ending.NOT_CONFIRMED), LOST], only_told=True), 16),
+        (Ended([REFUSED, BEFORE], only_told=True), 7),
+    ],
+)
+def test_what_ended_the_waiting_decides_the_code(calls: Ended, code: int) -> None:
+    assert ended_code(calls, is_alert=True) == code

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from conftest import DEADLINE
 
-from voicecli.listener.service import Plan, Service
+from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.events import Received
 
@@ -36,7 +36,7 @@ class World:
         self.home = home
         self.shown: list[Received] = []
         self.told: list[str] = []
-        self.service: Service
+        self.service: ListenerService
         self.http: aiohttp.ClientSession
         self._news = asyncio.Event()
 
@@ -85,13 +85,13 @@ class World:
 
 @asynccontextmanager
 async def receiving(home: Path, **plan: Any) -> AsyncIterator[World]:
-    """A world with a receiver; ``plan`` is of the service's Plan, or its routes."""
+    """A world with a receiver; ``plan`` is of the service's ListenerPlan, or its routes."""
     world = World(home)
     routes = plan.pop("routes", {})
-    settings = Plan(**{"home": home, "port": 0, "token": TOKEN, **plan})
+    settings = ListenerPlan(**{"home": home, "port": 0, "token": TOKEN, **plan})
     Store(home).close()
     async with aiohttp.ClientSession() as http:
         world.http = http
-        world.service = Service(settings, shown=world._show, tell=world._tell, routes=routes)
+        world.service = ListenerService(settings, shown=world._show, tell=world._tell, routes=routes)
         async with world.service:
             yield world

@@ -12,7 +12,7 @@ from strict_webhooks import StrictSandbox
 
 from voicecli.clock import ClockJumps
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import Plan, Service
+from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.sandbox.delivery import Target
 from voicecli.voice_api.client import Client
@@ -44,7 +44,7 @@ class StrictCountingSandbox(CountingSandbox, StrictSandbox):
 
 class World:
     """A listener in the test's event loop, that a sandbox reports to. ``told`` is what it said with records,
-    ``news`` what it said of webhooks. ``plan`` is of the service's Plan."""
+    ``news`` what it said of webhooks. ``plan`` is of the service's ListenerPlan."""
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class World:
         self.shown: list[str] = []
         port = free_port()
         self.receiver = f"http://127.0.0.1:{port}"
-        self.service = Service(
-            Plan(
+        self.service = ListenerService(
+            ListenerPlan(
                 home,
                 port,
                 token=TOKEN,

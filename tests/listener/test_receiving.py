@@ -15,7 +15,7 @@ from receiver_world import receiving
 from voicecli.listener.receiving import ReceiverKind, find_receivers, look_up_receiver
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
-from voicecli.listener.service import Plan, Service
+from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.events import webhook_url
@@ -102,11 +102,11 @@ class World:
     def registration(self) -> Registration:
         return Registration(self.client, self.home, tell=self.told.append)
 
-    def plan(self, *register: str) -> Plan:
+    def plan(self, *register: str) -> ListenerPlan:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        return Plan(
+        return ListenerPlan(
             self.home,
             port,
             token="a-token-of-these",
@@ -128,8 +128,8 @@ class World:
             failed=failed,
         )
 
-    def listen(self) -> Service:
-        return Service(
+    def listen(self) -> ListenerService:
+        return ListenerService(
             self.plan("VCA", "VSS"),
             shown=lambda _: None,
             tell=lambda _text, _record: None,

@@ -16,7 +16,7 @@ from voicecli.listener import reports as reports_module
 from voicecli.listener.presence import Guest
 from voicecli.listener.registration import Registration, WebhookNews
 from voicecli.listener.reports import Reports
-from voicecli.listener.service import Plan
+from voicecli.listener.service import ListenerPlan
 from voicecli.listener.staying import EndRequests, Stay
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.platforms.locks import Lock
@@ -92,7 +92,7 @@ def reports(
     warned: list[str] | None = None,
     every: float = 60,
 ) -> Reports:
-    plan = Plan(
+    plan = ListenerPlan(
         home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True, check_every=every
     )
     return Reports(

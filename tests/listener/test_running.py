@@ -24,7 +24,7 @@ from voicecli.listener.receiving import look_up_receiver
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.running import Search, find_listener, running_listeners, why_nothing_comes
-from voicecli.listener.service import Plan
+from voicecli.listener.service import ListenerPlan
 from voicecli.platforms.locks import Lock
 from voicecli.sandbox.delivery import Target
 from voicecli.voice_api.events import webhook_url
@@ -224,7 +224,7 @@ async def test_who_waits_is_warned_once_of_what_is_lost_meanwhile(
     monkeypatch.setattr(reports_module, "LOOK_EVERY", 0.01)
     warned: list[str] = []
     async with listening(tmp_path, every=0.02) as world:
-        plan = Plan(tmp_path, free_port(), token="another-token")
+        plan = ListenerPlan(tmp_path, free_port(), token="another-token")
         reports = Reports(
             plan,
             registration(world, tmp_path),
@@ -266,7 +266,9 @@ def stopped(home: Path, count: int = 1) -> Iterator[list[socket.socket]]:
 
 def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) -> Reports:
     return Reports(
-        Plan(home, port or free_port(), token="another-token", public_url="http://127.0.0.1:9", force=True),
+        ListenerPlan(
+            home, port or free_port(), token="another-token", public_url="http://127.0.0.1:9", force=True
+        ),
         registration(world, home),
         ("VSS",),
         tell=lambda _: None,

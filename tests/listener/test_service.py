@@ -13,7 +13,7 @@ from conftest import DEADLINE
 from voicecli.account import AccountId
 from voicecli.errors import Unreachable
 from voicecli.listener.registration import Registration, WebhookNews
-from voicecli.listener.service import Plan, Service
+from voicecli.listener.service import ListenerPlan, ListenerService
 
 
 class At8x8:
@@ -50,8 +50,8 @@ class At8x8:
 
 def served(
     home: Path, registration: At8x8, tell: Callable[[str, Any], None] = lambda *_: None, every: float = 60
-) -> Service:
-    plan = Plan(
+) -> ListenerService:
+    plan = ListenerPlan(
         home,
         0,
         token="a-token-of-these",
@@ -60,7 +60,9 @@ def served(
         force=True,
         check_every=every,
     )
-    return Service(plan, shown=lambda _: None, tell=tell, registration=cast("Registration", registration))
+    return ListenerService(
+        plan, shown=lambda _: None, tell=tell, registration=cast("Registration", registration)
+    )
 
 
 async def test_ended_while_a_look_at_the_webhooks_fails_it_ends(

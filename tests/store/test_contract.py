@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import DEADLINE
 from engines import ENGINES, Engine, Other
 from past import event as document
 from past import keep
@@ -31,6 +32,7 @@ from voicecli.store import broadcasts, outcomes, retention, runs, unsubscribed, 
 from voicecli.store import events as stored_events
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.following import Follower
 from voicecli.store.guards import Guards, Once
 from voicecli.store.journal import Journal, create
 from voicecli.store.recording import KeptEvent, Recorded, record_events, record_replies
@@ -331,9 +333,10 @@ def test_who_follows_misses_no_event_however_long_commits_take(engine: Engine, t
     ]
     seen: list[int] = []
     with engine.open(home) as store:
-        end = time.monotonic() + 30
+        follower, end = Follower(store, every=0.002), time.monotonic() + DEADLINE
         while len(seen) < processes * each and time.monotonic() < end:
             seen += [kept.id for kept in stored_events.events_after(store, seen[-1] if seen else 0)]
+            follower.wait()
     assert [other.result() for other in others] == ["done"] * processes
     assert seen == list(range(1, processes * each + 1))
 
@@ -429,6 +432,22 @@ def test_one_process_at_a_time_works_on_a_broadcast_until_it_is_killed(
         take_row(store)
     other.kill()
     assert take_row(store) == [2]
+
+
+def test_of_those_that_plan_the_same_list_at_once_one_may_call(engine: Engine, home: Path) -> None:
+    def plan(store: Store) -> str:
+        ours = create(
+            store, account=ACCOUNT, file="", fingerprint=b"new", shard=(1, 1), options={}, said=b"Hello"
+        )
+        try:
+            ours.plan([Row(1, NUMBER, RowState.PLANNED)], again=False)
+        finally:
+            ours.close()
+        return "planned"
+
+    others = [Other(engine, home, plan, delay=0.02) for _ in range(4)]
+    told = Counter(other.result().partition(":")[0] for other in others)
+    assert told == {"planned": 1, "PlacedBefore": 3}
 
 
 def test_a_row_that_another_has_changed_is_not_claimed(engine: Engine, home: Path, store: Store) -> None:

@@ -120,6 +120,21 @@ def test_what_cannot_be_read_leaves_the_outcome_unknown(received: Answer) -> Non
     assert "m-1" in caught.value.hint
 
 
+def test_of_all_statuses_these_say_that_nothing_was_carried_out() -> None:
+    refused = set()
+    for status in range(300, 600):
+        try:
+            PLACE.read(answer(status, b""))
+        except Refused:
+            refused.add(status)
+        except OutcomeUnknown:
+            pass
+    assert refused == {
+        *(307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 417),
+        *(421, 422, 426, 429, 431, 451),
+    }
+
+
 def test_an_unreadable_answer_is_called_what_it_is() -> None:
     for body, nature in ((b"", "nothing in it"), (b"<html>", "an HTML page"), (b"?", "not JSON")):
         with pytest.raises(OutcomeUnknown, match=nature):

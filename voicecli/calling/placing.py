@@ -134,7 +134,7 @@ class Placing:
         self._tells = False
         self._client = client
         self._account = account
-        self._home = home
+        self.home = home
         self._guard = guard
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
@@ -151,7 +151,7 @@ class Placing:
     def place(self, request: CallRequest) -> Session:
         """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
         client raises."""
-        limit = SayLimit(self._home, self._account.identity)
+        limit = SayLimit(self.home, self._account.identity)
         fitting = limit.fitting(questions.sent(request))
 
         def place(took_place: TookPlace) -> Session:
@@ -206,7 +206,7 @@ class Placing:
     def record_answer(self, request: CallRequest, session_id: str) -> None:
         """The session of a call whose answer was lost has become known."""
         number = self._numbers[request.client_request_id]
-        with self._warn_of("voicecli sessions will not know its session"), Store(self._home) as store:
+        with self._warn_of("voicecli sessions will not know its session"), Store(self.home) as store:
             self._attempts(store).record_answer(number, AttemptState.ACCEPTED, session_id)
 
     def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
@@ -233,12 +233,12 @@ class Placing:
         if self._run is not None:
             return
         try:
-            with self._nothing_sent(), Store(self._home) as store:
+            with self._nothing_sent(), Store(self.home) as store:
                 if len(requests) == 1:
                     self._refuse_unsubscribed(store, requests[0])
                 guards = Guards(store, self._account.identity)
                 number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._guard.once)
-                self._run = Run(self._home, number, joint=joint)
+                self._run = Run(self.home, number, joint=joint)
         except ConfigurationError:
             if self._needs_store:
                 raise
@@ -264,7 +264,7 @@ class Placing:
         )
         try:
             with self._nothing_sent():
-                store = stack.enter_context(Store(self._home))
+                store = stack.enter_context(Store(self.home))
                 self._refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
                 attempts, asks = self._attempts(store), self.asks(request)

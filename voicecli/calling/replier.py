@@ -1,13 +1,11 @@
 """Answers the VCA webhooks of calls that were placed from this store, by what is left of their callflows."""
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, VoicecliError
@@ -17,6 +15,7 @@ from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.sessions.attempts import Attempt
 from voicecli.store.attempts import attempt_of_session, open_without_session, outstanding, sealed_flow
 from voicecli.store.events import events_of_one
+from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.continuation import asks, continue_call
@@ -35,7 +34,7 @@ class _Call(NamedTuple):
     accepted: int | None
 
 
-class CallReplier:
+class CallReplier(AsyncExitStack):
     """A ``Replier``. ``requests`` are those of this process by clientRequestId, as they stand when a VCA
     comes: their callflows are at hand, also where they could not be kept. Those of other processes are in the
     store for as long as a call asks something. ``other`` answers VCAs of calls that were not placed from this
@@ -49,6 +48,7 @@ class CallReplier:
     """
 
     def __init__(self, home: Path, other: Replier, *, requests: Mapping[str, CallRequest] = {}) -> None:
+        super().__init__()
         self._home = home
         self._other = SparingUnsubscribed(home, other)
         self._requests = requests
@@ -56,17 +56,11 @@ class CallReplier:
         self._history = CallHistory()
         self._store: Store | None = None
         self._removed: Store | None = None  # what it was before, with the calls that were placed until then
-        self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._undo.enter_async_context(entered(self._other))
-        self._store = self._undo.enter_context(Store(self._home, fitted_before=True))
+        await self.enter_async_context(entered(self._other))
+        self._store = self.enter_context(Store(self._home, fitted_before=True))
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
         event, store, attempt = received.event, self._store_that_is_there(), None
@@ -100,7 +94,7 @@ class CallReplier:
             raise RuntimeError("the replier was not entered")
         if not self._store.is_there():
             with suppress(ConfigurationError):
-                now = self._undo.enter_context(Store(self._home, fitted_before=True))
+                now = self.enter_context(Store(self._home, fitted_before=True))
                 self._store, self._removed = now, self._store
         return self._store
 
@@ -154,7 +148,7 @@ async def _attempt_of(store: Store, event: Event) -> Attempt | None:
     """The call that a VCA is about: the one of this session; else the only one without a session that has its
     clientActionId; else one between the same numbers whose answer is still to come, and comes soon or not.
     Raises StoreFailed."""
-    end = time.monotonic() + PATIENCE
+    end, follower = time.monotonic() + PATIENCE, Follower(store, every=LOOK_EVERY)
     while True:
         if (known := attempt_of_session(store, event.session_id)) is not None:
             return known
@@ -168,4 +162,4 @@ async def _attempt_of(store: Store, event: Event) -> Attempt | None:
             return None
         if time.monotonic() > end:
             return waiting[0] if len(waiting) == 1 else None
-        await asyncio.sleep(LOOK_EVERY)
+        await follower.changed()

@@ -1,10 +1,10 @@
 """What became of each call that was asked for: in words, for programs, and how it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.errors import VoicecliError
+from voicecli.errors import OutcomeUnknown, VoicecliError
 from voicecli.voice_api.callflow import CallRequest, destinations
 from voicecli.voice_api.codes import Outcome, is_unsubscribed
 from voicecli.voice_api.operations.calls import Session
@@ -73,12 +73,18 @@ def call_data(request: CallRequest, session: Session | None) -> dict[str, object
     }
 
 
-def accepted(request: CallRequest, session: Session, words: str) -> Result:
+def accepted_words(destination: str, session_id: str, other_end: str = "8x8") -> str:
+    """That ``other_end``, the service, accepted a call: one line that fits into 80 columns."""
+    return f"{other_end} accepted session {session_id} to {destination}"
+
+
+def accepted(request: CallRequest, session: Session, other_end: str = "8x8") -> Result:
     """A call that 8x8 accepted, and that nobody waits for."""
+    words = accepted_words(destination(request), session.session_id, other_end)
     return Result(Ending.ACCEPTED, words, call_data(request, session), session.session_id)
 
 
-def told(request: CallRequest, session: Session) -> Result:
+def told_anyway(request: CallRequest, session: Session) -> Result:
     """A call that 8x8 accepted, and that nobody can confirm."""
     words = f"{destination(request)}: accepted; it is told, and nobody can confirm"
     data = {**call_data(request, session), "confirmed": False}
@@ -105,3 +111,11 @@ def ending(call: "PendingCall") -> Ending:
         return Ending.UNSUBSCRIBED
     found = _ENDINGS.get(session.outcome, Ending.ERROR)
     return Ending.NOT_CONFIRMED if found is Ending.DONE and call.attempt.asks is not None else found
+
+
+def nobody_confirmed(results: Sequence[Result]) -> bool:
+    """Whether somebody was called with an alert, and it is certain that nobody confirmed it."""
+    is_open = (Ending.DONE, Ending.OUT_OF_TIME)
+    if any(result.ending in is_open or isinstance(result.error, OutcomeUnknown) for result in results):
+        return False
+    return any(result.placed for result in results)

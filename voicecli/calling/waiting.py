@@ -10,73 +10,34 @@ from functools import partial
 from typing import NamedTuple
 
 from voicecli.calling import questions
+from voicecli.calling.events import (
+    Accepted,
+    AnswerLost,
+    CallEvent,
+    NobodyCanConfirm,
+    NotWaitedFor,
+    Progress,
+    Reported,
+)
 from voicecli.calling.placing import Placing, attempt_of
-from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told
+from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told_anyway
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
     PlacedBefore,
     StoreFailed,
     VoicecliError,
-    is_store_busy,
 )
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import events as stored_events
+from voicecli.store.following import LOOK_EVERY, Follower
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.events import Received
 from voicecli.voice_api.operations.calls import Session
 
-LOOK_EVERY = 0.1  # seconds between two looks into the store
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
-STORE_PATIENCE = 10.0  # seconds that another process may hold the store before that is an error
-
-
-class Accepted(NamedTuple):
-    """8x8 accepted a call."""
-
-    request: CallRequest
-    session: Session
-
-
-class AnswerLost(NamedTuple):
-    """No answer came to a request; its summary may tell what became of it."""
-
-    error: OutcomeUnknown
-
-
-class Reported(NamedTuple):
-    """8x8 reported something of a call, in words."""
-
-    destination: str
-    words: str
-
-
-class NotWaitedFor(NamedTuple):
-    """A call goes on, but somebody has confirmed an earlier one."""
-
-    destination: str
-
-
-class NobodyCanConfirm(NamedTuple):
-    """No key could arrive now, as the sentence ``why`` says: this is told, without the question."""
-
-    request: CallRequest
-    why: str
-
-
-class Progress(NamedTuple):
-    """How many calls are open, for how many seconds, and what was last heard of the first of them."""
-
-    open: int
-    seconds: float = 0.0
-    destination: str = ""
-    words: str = ""
-
-
-CallEvent = Accepted | AnswerLost | Reported | NotWaitedFor | NobodyCanConfirm | Progress
-"""What happens while calls are waited for; Progress comes ten times a second."""
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +95,7 @@ class Waiting:
         self._telling = telling
         self._missed = missed
         self._called: set[str] = set()  # or tried to, by clientRequestId
-        self._held_since: float | None = None  # monotonic: another process has the store
+        self._follower = Follower(store)
 
     async def together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """All are placed, and then there is a result for each, as soon as it is known."""
@@ -220,21 +181,12 @@ class Waiting:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
         lost is not the end. Where another process holds the store, it is tried again. Raises what kept it
         from being placed."""
-        while True:
-            try:
-                call = await self._place_once(request, earlier)
-            except ConfigurationError as error:  # raised only before sending
-                if not self._is_patient(error):
-                    raise
-            else:
-                self._held_since = None
-                return call
-            await asyncio.sleep(LOOK_EVERY)
+        place = partial(self._place_once, request, earlier)
+        return await self._follower.when_free(place, retry=ConfigurationError)  # raised only before sending
 
     async def _place_once(self, request: CallRequest, earlier: Sequence[_Call]) -> _Call:
         try:
-            with self._store.impatient():
-                newest = stored_events.last_event(self._store)
+            newest = stored_events.last_event(self._store)
         except StoreFailed as error:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         pending = PendingCall(attempt_of(request, self._placing.asks(request) if self._digits else None))
@@ -276,7 +228,7 @@ class Waiting:
             placing.lost(spoken, error)
             raise
         placing.ledger.report(spoken)
-        return told(spoken, session)
+        return told_anyway(spoken, session)
 
     async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
         """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever
@@ -308,7 +260,8 @@ class Waiting:
         meanwhile, that is all there is to know."""
         waiting = list(calls)
         while True:
-            await self._look_when_free((*waiting, *earlier))
+            look = partial(self._look_once, (*waiting, *earlier))
+            await self._follower.when_free(look, retry=StoreFailed)
             over = [call for call in waiting if self._is_over(call)]
             confirmed = _confirmed(earlier)
             for call in (*over, *confirmed):
@@ -321,30 +274,10 @@ class Waiting:
             self._on_event(self._progress(waiting))
             if not waiting:
                 return
-            await asyncio.sleep(LOOK_EVERY)
+            await self._follower.changed()
 
-    async def _look_when_free(self, calls: Sequence[_Call]) -> None:
-        """``_look``, again and again while another process holds the store."""
-        while True:
-            try:
-                with self._store.impatient():
-                    self._look(calls)
-            except StoreFailed as error:
-                if not self._is_patient(error):
-                    raise
-            else:
-                self._held_since = None
-                return
-            await asyncio.sleep(LOOK_EVERY)
-
-    def _is_patient(self, error: VoicecliError) -> bool:
-        """Whether what failed is to be tried again: another process holds the store, and has not done so for
-        STORE_PATIENCE. After that nothing is waited for, until it is free once more."""
-        if not is_store_busy(error):
-            return False
-        if self._held_since is None:
-            self._held_since = time.monotonic()
-        return time.monotonic() - self._held_since < STORE_PATIENCE
+    async def _look_once(self, calls: Sequence[_Call]) -> None:
+        self._look(calls)
 
     def _look(self, calls: Sequence[_Call]) -> None:
         """Take in what is new in the store for these calls. A store that fails leaves open what became of

@@ -9,7 +9,7 @@ from voicecli.checks.public_access import check_public_access
 from voicecli.checks.store import check_store
 from voicecli.errors import VoicecliError
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import Plan
+from voicecli.listener.service import ListenerPlan
 from voicecli.threads import in_daemon_thread, steps
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook
@@ -20,7 +20,7 @@ async def checkup(
     *,
     source: str,
     voice: str,
-    plan: Plan | VoicecliError,
+    plan: ListenerPlan | VoicecliError,
     home: Path,
     notify: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Finding]:

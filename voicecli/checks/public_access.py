@@ -9,7 +9,7 @@ from voicecli.listener import ports
 from voicecli.listener.receiving import Receiver, find_receivers
 from voicecli.listener.registration import Registration, is_there, objection
 from voicecli.listener.running import find_listener, silence
-from voicecli.listener.service import Plan, Service
+from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread, steps
@@ -24,7 +24,7 @@ OLDEST_AGENT = 3  # major version; ngrok refuses older ones (ERR_NGROK_121)
 
 async def check_public_access(
     registration: Registration,
-    plan: Plan,
+    plan: ListenerPlan,
     webhooks: Mapping[str, Webhook] | None,
     notify: Callable[[str], None],
 ) -> AsyncIterator[Finding]:
@@ -64,7 +64,7 @@ async def check_public_access(
 
 
 def _webhooks(
-    registration: Registration, plan: Plan, webhooks: Mapping[str, Webhook], *, here: bool
+    registration: Registration, plan: ListenerPlan, webhooks: Mapping[str, Webhook], *, here: bool
 ) -> Iterator[Finding]:
     """Whether a call may take them for as long as it waits; ``here`` is whether a listener of this machine
     is relied upon."""
@@ -108,7 +108,7 @@ def _taken(check: str, webhook: Webhook | None, receiver: Receiver, what: str, *
     return warning(check, error.message, f"{what} would not work. {error.hint}")
 
 
-def _left_behind(registration: Registration, plan: Plan) -> set[str]:
+def _left_behind(registration: Registration, plan: ListenerPlan) -> set[str]:
     """Where listeners that were killed had pointed webhooks."""
     try:
         with Store(plan.home) as store:
@@ -124,7 +124,7 @@ def _domain_url(tunnel: Callable[[int], Tunnel] | None) -> str:
     return "" if domain is None else domain if "://" in domain else f"https://{domain}"
 
 
-def _port(plan: Plan) -> Finding:
+def _port(plan: ListenerPlan) -> Finding:
     try:
         ports.try_out(plan.host, plan.port)
     except VoicecliError as error:
@@ -132,7 +132,7 @@ def _port(plan: Plan) -> Finding:
     return ok("port", f"{plan.port} is free.")
 
 
-def _ngrok(plan: Plan, notify: Callable[[str], None]) -> Finding:
+def _ngrok(plan: ListenerPlan, notify: Callable[[str], None]) -> Finding:
     """The agent, its version, and the token."""
     if plan.tunnel is None:
         return skipped("ngrok", "You have a way in of your own.")
@@ -149,9 +149,9 @@ def _ngrok(plan: Plan, notify: Callable[[str], None]) -> Finding:
     return ok("ngrok", f"The agent is there, in version {version}.")
 
 
-async def _public_url(plan: Plan) -> Finding:
+async def _public_url(plan: ListenerPlan) -> Finding:
     """Listen for a moment, without telling 8x8."""
-    service = Service(plan, shown=lambda _: None, tell=lambda _text, _record: None)
+    service = ListenerService(plan, shown=lambda _: None, tell=lambda _text, _record: None)
     try:
         async with service:
             trouble = service.unreachable

@@ -10,7 +10,6 @@ from voicecli import json_values
 from voicecli.cli import context as contexts
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
-from voicecli.cli.options import common
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.json_values import Json
@@ -45,8 +44,6 @@ def api(
         bool, typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send any request to the Voice API, and print the JSON that it answers.
 

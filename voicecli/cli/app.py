@@ -13,6 +13,7 @@ import typer
 from voicecli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
+from voicecli.cli.options.common import with_output_options
 from voicecli.cli.version import show_version
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 
@@ -153,12 +154,14 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
         if isinstance(command, typer.Typer):  # a command with commands of its own
             for info in command.registered_commands:
                 info.help = _flowing(getattr(info.callback, "__doc__", "") or "")
+                info.callback = info.callback and with_output_options(info.callback)
             application.add_typer(
                 command, name=name, help=module.HELP, rich_help_panel=heading, epilog=examples
             )
         else:
             help_text = _flowing(command.__doc__)
-            application.command(name, help=help_text, rich_help_panel=heading, epilog=examples)(command)
+            register = application.command(name, help=help_text, rich_help_panel=heading, epilog=examples)
+            register(with_output_options(command))
     return application
 
 

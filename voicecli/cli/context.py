@@ -17,9 +17,7 @@ from voicecli.output import FORMATS, Output
 if TYPE_CHECKING:
     from voicecli.calling.placing import Ledger
     from voicecli.settings import Settings
-    from voicecli.voice_api.callflow import CallRequest
     from voicecli.voice_api.client import Client
-    from voicecli.voice_api.operations.calls import Session
     from voicecli.voice_api.rules import Action
     from voicecli.voice_api.wire import Operation
 
@@ -46,7 +44,7 @@ class Context:
     ledger: "Ledger | None" = None
     """The calls that an interrupt has to tell of, once some are placed."""
     _client: "Client | None" = field(default=None, init=False, repr=False)
-    _other_end: str = field(default="8x8", init=False, repr=False)
+    other_end: str = field(default="8x8", init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
@@ -63,8 +61,10 @@ class Context:
         if ended:
             details["ended"] = [dict(result.data) for result in ended]
         if accepted or ended:
+            from voicecli.calling.results import accepted_words
+
             told = [result.words for result in ended]
-            told += [self._accepted(*call) for call in accepted.values()]
+            told += [accepted_words(*call, self.other_end) for call in accepted.values()]
             words.insert(0, f"Interrupted, after this: {'; '.join(told)}.")
         if accepted:
             hints.insert(0, "A call that was accepted goes on: see voicecli sessions.")
@@ -75,15 +75,6 @@ class Context:
         if len(doubts) > 1:
             details["unknown"] = [doubt.details().get("clientRequestId") for doubt in doubts]
         return Interrupted(" ".join(words) or "Interrupted.", hint=" ".join(hints), details=details)
-
-    def accepted_words(self, request: "CallRequest", session: "Session") -> str:
-        """That a call was accepted, in one line that fits into 80 columns."""
-        from voicecli.calling.results import destination
-
-        return self._accepted(destination(request), session.session_id)
-
-    def _accepted(self, destination: str, session_id: str) -> str:
-        return f"{self._other_end} accepted session {session_id} to {destination}"
 
     @cached_property
     def output(self) -> Output:
@@ -112,7 +103,7 @@ class Context:
             if warning not in self.hinted:
                 self.hinted.add(warning)
                 self.output.warning(warning)
-        self._other_end = loaded.other_end
+        self.other_end = loaded.other_end
         self._warn_of_older_listener(folder(loaded.get("home")))
         return loaded
 

@@ -15,7 +15,6 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.listen.watch import Watch
-from voicecli.cli.options import common
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.output.events import outcome_style
@@ -25,7 +24,7 @@ from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.webhooks import set_webhook
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import ListenerService
     from voicecli.voice_api.client import Client
     from voicecli.voice_api.events import Event, Received
 
@@ -46,11 +45,7 @@ class Scene:
         return destinations(self.request.callflow)[0]
 
 
-def demo(
-    ctx: typer.Context,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
-) -> None:
+def demo(ctx: typer.Context) -> None:
     """Show it all on this machine: calls, and what is reported of them. No account, no network.
 
     Starts a sandbox, places calls with different outcomes through the real client, receives the
@@ -98,7 +93,7 @@ class _Demo:
 
     async def run(self) -> None:
         from voicecli.listener.repliers import always
-        from voicecli.listener.service import Plan, Service
+        from voicecli.listener.service import ListenerPlan, ListenerService
         from voicecli.sandbox import Sandbox
         from voicecli.voice_api.callflow import HANGUP
         from voicecli.voice_api.replies import Reply
@@ -107,8 +102,8 @@ class _Demo:
         thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
         with tempfile.TemporaryDirectory() as home:
             replier = always(Reply((thanks, HANGUP)))
-            plan = Plan(home=Path(home), port=0, token=token, replier=replier)
-            service = Service(plan, shown=self._receive, tell=self._watch.tell)
+            plan = ListenerPlan(home=Path(home), port=0, token=token, replier=replier)
+            service = ListenerService(plan, shown=self._receive, tell=self._watch.tell)
             try:
                 url = await local.start()
                 self._watch.tell(
@@ -119,7 +114,7 @@ class _Demo:
                 await local.stop()
         self._summarise()
 
-    async def _play(self, url: str, service: "Service", token: str) -> None:
+    async def _play(self, url: str, service: "ListenerService", token: str) -> None:
         from voicecli.sandbox import API_KEY, SUBACCOUNT
         from voicecli.voice_api.client import Client
 

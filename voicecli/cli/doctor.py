@@ -11,14 +11,13 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
-from voicecli.cli.options import common
 from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl
 from voicecli.errors import VoicecliError
 from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, Record
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli doctor
@@ -41,8 +40,6 @@ def doctor(
     domain: Domain = None,
     ngrok_config: NgrokConfig = None,
     public_url: PublicUrl = None,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> ExitCode:
     """Check that a call with --wait would work, and say what to do where it would not.
 
@@ -88,7 +85,7 @@ async def _check(
         return
     show(ok("settings", "All that a call needs is set, and well formed."))
     try:
-        plan: Plan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
+        plan: ListenerPlan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
     except VoicecliError as error:
         plan = error
     with wiring.subaccount_client(context, values) as client:

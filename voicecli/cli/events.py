@@ -18,6 +18,7 @@ from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
 from voicecli.output.events import EventRow
 from voicecli.store import events as stored_events
+from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.events import Received
 
@@ -41,9 +42,7 @@ def events(
     options: FilterOptions,
     limit: common.Limit = None,
     mask_numbers: filters.MaskNumbers = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show the events that voicecli listen has kept, in the order in which they came.
 
@@ -96,6 +95,7 @@ def _kept(
 
 def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
+    follower = Follower(store, every=POLL)
     while output.is_read():
         for kept in stored_events.events_after(store, number):
             number = kept.id
@@ -103,4 +103,4 @@ def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Itera
                 yield kept
         if not store.is_there():
             raise StoreFailed(f"The store {store.path} was removed.", hint="Start voicecli events again.")
-        interrupts.sleep(POLL)
+        follower.wait()

@@ -1,6 +1,6 @@
 """The exit codes, and which error ends in which. Scripts rely on them: a code never changes its meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from voicecli.errors import (
 )
 
 if TYPE_CHECKING:
+    from voicecli.calling.calls import Ended
     from voicecli.calling.results import Result
     from voicecli.cli.context import Context
 
@@ -96,3 +97,33 @@ _ENDINGS: Mapping[str, ExitCode] = {  # by Ending, whose module most commands ne
 def result_code(result: "Result") -> ExitCode:
     """The exit code for one call."""
     return _ENDINGS[result.ending] if result.error is None else exit_code(result.error)
+
+
+def several_code(results: "Sequence[Result]") -> ExitCode:
+    """The exit code for calls that were all to succeed."""
+    codes = {result_code(result) for result in results}
+    if len(results) == 1 or codes in ({ExitCode.DONE}, {ExitCode.PLACED_BEFORE}):
+        return result_code(results[0])
+    return ExitCode.SOME_FAILED
+
+
+def alert_code(results: "Sequence[Result]") -> ExitCode:
+    """The exit code for calls of which one was to be confirmed. Where nobody knows whether one was, it says
+    so; where none was placed, why the last one was not."""
+    from voicecli.calling.results import nobody_confirmed
+
+    if nobody_confirmed(results):
+        return ExitCode.NOT_CONFIRMED
+    codes = {result_code(result) for result in results}
+    order = (ExitCode.DONE, ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME)
+    return next((code for code in order if code in codes), result_code(results[-1]))
+
+
+def ended_code(ended: "Ended", *, is_alert: bool) -> ExitCode:
+    """The exit code for calls that were waited for; of an alert, one was to be confirmed."""
+    if ended.error is not None:
+        return exit_code(ended.error)
+    if ended.only_told and any(result.placed for result in ended.results):
+        return ExitCode.NOT_CONFIRMED
+    judge = alert_code if is_alert and not ended.only_told else several_code
+    return judge(ended.results)

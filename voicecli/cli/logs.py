@@ -82,7 +82,6 @@ def export(
     ] = None,
     as_json: common.JsonFlag = False,
     quiet: common.QuietFlag = False,
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Export the log of calls as one CSV, with a row for each leg of a call.
 
@@ -118,8 +117,6 @@ def export(
 def cancel(
     ctx: typer.Context,
     job: Annotated[str, typer.Argument(metavar="JOB", help="The id that logs export told.")],
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Stop an export that is under way."""
     context = contexts.of(ctx)

@@ -69,8 +69,6 @@ def _health(number: Json) -> tuple[str, str]:
 def check(
     ctx: typer.Context,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")],
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Check whether a number is one of the subaccount's.
 

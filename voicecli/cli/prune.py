@@ -9,7 +9,6 @@ from voicecli import interrupts
 from voicecli.broadcast import retention
 from voicecli.cli import context as contexts
 from voicecli.cli import wiring
-from voicecli.cli.options import common
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
 from voicecli.output.events import moment
@@ -23,8 +22,6 @@ def prune(
     ctx: typer.Context,
     older_than: Annotated[timedelta, typer.Option(metavar="TIME", parser=duration, help="Such as 24h, 30d.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Delete events, calls placed from here and broadcasts that are older than that, for good.
 

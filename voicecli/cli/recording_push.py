@@ -8,7 +8,6 @@ from voicecli import interrupts
 from voicecli.cli import answers, wiring
 from voicecli.cli import context as contexts
 from voicecli.cli.context import Context
-from voicecli.cli.options import common
 from voicecli.cli.options.values import one_of
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.json_values import Json
@@ -32,11 +31,7 @@ recording_push = typer.Typer(no_args_is_help=True)
 
 
 @recording_push.command("show")
-def show(
-    ctx: typer.Context,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
-) -> None:
+def show(ctx: typer.Context) -> None:
     """Show where recordings go; the password is never told."""
     context = contexts.of(ctx)
     with wiring.subaccount_client(context) as client:
@@ -63,8 +58,6 @@ def set_(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send recordings to a server of yours from now on.
 
@@ -94,11 +87,7 @@ def set_(
 
 
 @recording_push.command("delete")
-def delete(
-    ctx: typer.Context,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
-) -> None:
+def delete(ctx: typer.Context) -> None:
     """Stop sending recordings."""
     context = contexts.of(ctx)
     with wiring.subaccount_client(context) as client:

@@ -29,9 +29,7 @@ _NARROW = (Column("recording", 9), *_TAIL)
 def recordings(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="SESSION", help="The call's session id.")],
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the recordings of a call, and where their files are."""
     context = contexts.of(ctx)

@@ -9,7 +9,6 @@ import typer
 from voicecli.cli import context as contexts
 from voicecli.cli import receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.cli.options import common
 from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput, VoicecliError
@@ -59,8 +58,6 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> int:
     """Send events that voicecli listen has kept again, byte for byte, to a receiver that you want to test.
 

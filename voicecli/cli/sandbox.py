@@ -85,9 +85,7 @@ def sandbox(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Print which last digits of a number do what.")
     ] = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Run a local 8x8 to try things on: the Voice API and its webhooks, without an account.
 

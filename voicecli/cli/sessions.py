@@ -43,9 +43,7 @@ def sessions(
     to: filters.To = None,
     limit: common.Limit = None,
     mask_numbers: filters.MaskNumbers = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the calls that were placed from here or reported to voicecli listen, newest first.
 

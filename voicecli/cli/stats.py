@@ -26,8 +26,6 @@ def stats(
         datetime | None,
         typer.Option(metavar="TIME", parser=moment, help=f"{common.SINCE} Default: 24h."),
     ] = None,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show how the calls of the last 24 hours ended: outcomes, answer rate, duration, sound, errors.
 

@@ -92,9 +92,7 @@ def trigger(
     asked: EventOptions,
     sending: SendingOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Send one webhook event, as 8x8 would, to a receiver that you want to test.
 

@@ -24,9 +24,7 @@ def voices(
         str | None, typer.Option(metavar="LOCALE", help="Only these: en for all English, or en-GB.")
     ] = None,
     gender: Annotated[str | None, typer.Option(metavar="F|M", help="Only female or male voices.")] = None,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the voices that a message can be spoken with.
 

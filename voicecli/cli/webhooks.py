@@ -8,7 +8,6 @@ import typer
 from voicecli.cli import context as contexts
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
-from voicecli.cli.options import common
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, Record
@@ -30,11 +29,7 @@ Type = Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or
 
 
 @webhooks.command("list")
-def list_(
-    ctx: typer.Context,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
-) -> None:
+def list_(ctx: typer.Context) -> None:
     """List the subaccount's webhooks."""
     context = contexts.of(ctx)
     with wiring.subaccount_client(context) as client:
@@ -65,8 +60,6 @@ def set_(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Without a token: anybody could send events there.")
     ] = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Point one type of event at a URL.
 
@@ -104,8 +97,6 @@ def set_(
 def delete(
     ctx: typer.Context,
     type_: Type,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Stop reporting one type of event.
 
@@ -129,11 +120,7 @@ def delete(
 
 
 @webhooks.command("restore")
-def restore(
-    ctx: typer.Context,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
-) -> None:
+def restore(ctx: typer.Context) -> None:
     """Put back what a listener that was killed has replaced."""
     context = contexts.of(ctx)
     settings = context.settings({})

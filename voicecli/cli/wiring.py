@@ -1,7 +1,6 @@
 """From settings to values: what a command hands to the rooms below, which know no settings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from voicecli.listener.public_access import PublicAccess
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
-    from voicecli.listener.routes import Replier
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
     from voicecli.listener.staying import EndRequests
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
@@ -77,7 +75,7 @@ def listening_plan(
     register: bool,
     force: bool = False,
     no_auth: bool = False,
-) -> "Plan":
+) -> "ListenerPlan":
     """A plan for a listener that 8x8 reaches in this way, whose token no output shows. Raises InvalidInput,
     and ConfigurationError for what is missing."""
     from voicecli.listener import public_access
@@ -102,56 +100,30 @@ def listening_plan(
     return plan
 
 
-def former_receiver(settings: "Settings", plan: "Plan") -> "Replier":
-    """Who answered VCAs before they came here."""
-    from voicecli.listener.repliers import FormerReceiver
-
-    # Without settings for an account nothing was registered.
-    return FormerReceiver(plan.home, account_id(settings), timeout=plan.forward_timeout)
-
-
-def call_replier(
-    plan: "Plan", other: "Replier", answered: "Mapping[str, CallRequest] | None" = None
-) -> "Replier":
-    """Answers VCAs of the calls that were placed from this store; of others, ``other`` does."""
-    from voicecli.calling.replier import CallReplier
-
-    return CallReplier(plan.home, other, requests={} if answered is None else answered)
-
-
 def reports(
     context: Context,
     settings: "Settings",
-    plan: "Plan",
+    plan: "ListenerPlan",
     *,
     digits: bool,
     requests: "EndRequests",
-    answered: "Mapping[str, CallRequest] | None" = None,
+    answered: Mapping[str, "CallRequest"] = {},
     tell_anyway: bool = False,
 ) -> "Reports":
     """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
     ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``answered``
     the calls of this process whose VCAs it answers, by clientRequestId."""
-    from voicecli.listener.reports import Reports
-    from voicecli.listener.staying import Stay
+    from voicecli.calling.receiving import Notices, reports_of_calls
 
     output = context.output
-    vca = ("VCA",) if digits else ()
-    needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
-    replier = call_replier(plan, former_receiver(settings, plan), answered)
-    return Reports(
-        replace(plan, replier=replier),
+    # Programs want to know, too, why a command goes on whose result is out.
+    staying = output.warning if context.format == "json" else output.note
+    return reports_of_calls(
+        plan,
         registration(context, settings, tell=output.warning),
-        needed,
-        wanted=wanted,
-        tell=output.note,
-        warn=output.warning,
-        failed=output.error,
-        stay=Stay(
-            plan.home,
-            account(settings).identity,
-            # Programs want to know, too, why a command goes on whose result is out.
-            lambda words, _: (output.warning if context.format == "json" else output.note)(words),
-            requests=requests,
-        ),
+        asks=digits,
+        ends=requests,
+        notices=Notices(output.note, output.warning, output.error, staying),
+        answered=answered,
+        tell_anyway=tell_anyway,
     )

@@ -9,7 +9,7 @@ from voicecli import urls
 from voicecli.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
     from voicecli.tunnel.configuration import Tunnel
 
 LOCALHOST = "127.0.0.1"
@@ -44,12 +44,12 @@ def listening_plan(
     register: bool = False,
     force: bool = False,
     no_auth: bool = False,
-) -> "Plan":
+) -> "ListenerPlan":
     """A plan for a listener on ``port`` that 8x8 reaches in this way. ``register`` is whether webhooks of the
     service at ``base_url`` will be pointed at it; without a ``token`` it makes one then. ``domain`` is the
     listener's own, for the tunnel and for requests that come without one. Raises InvalidInput, and
     ConfigurationError where a token is missing."""
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
 
     public_url = access.public_url
     if sum((access.no_tunnel, public_url is not None, access.domain is not None)) > 1:
@@ -77,7 +77,7 @@ def listening_plan(
             "Authorization header; or let --register see to both; or give --no-auth.",
         )
     opens_tunnel = access.opens_tunnel and public_url is None
-    return Plan(
+    return ListenerPlan(
         home=home,
         port=port,
         host=access.host,

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from voicecli.errors import VoicecliError
@@ -94,23 +93,18 @@ class OwnCallflow:
         return Answered(HANG_UP if flow is None else Reply(flow.callflow, self._action_id))
 
 
-class Application:
+class Application(AsyncExitStack):
     """The user's application; where it gives no valid reply, ``instead`` answers."""
 
     def __init__(self, url: str, *, timeout: float, with_token: bool, instead: Replier) -> None:
+        super().__init__()
         self._receiver = Receiver(url, timeout=timeout, with_token=with_token)
         self._instead = instead
-        self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._undo.enter_async_context(self._receiver)
-        await self._undo.enter_async_context(entered(self._instead))
+        await self.enter_async_context(self._receiver)
+        await self.enter_async_context(entered(self._instead))
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
         reply, remark = await _asked(self._receiver, received, headers)
@@ -156,24 +150,19 @@ class FormerReceiver:
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
 
-class SparingUnsubscribed:
+class SparingUnsubscribed(AsyncExitStack):
     """Answers as another replier does, but calls nobody who has unsubscribed: such a reply loses its
     makeCall, and hangs up where nothing else is in it. Where the store can't be read it stays as it is, as a
     call that is placed does: a live call waits for it. The remark says so, without the number."""
 
     def __init__(self, home: Path, replier: Replier) -> None:
+        super().__init__()
         self._home = home
         self._replier = replier
-        self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._undo.enter_async_context(entered(self._replier))
+        await self.enter_async_context(entered(self._replier))
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._undo.aclose()
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
         answered = await self._replier(received, headers)

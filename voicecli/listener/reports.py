@@ -17,7 +17,7 @@ from voicecli.listener.presence import Guest, running
 from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
 from voicecli.listener.registration import IGNORED, Registration
 from voicecli.listener.running import ReliedUpon, Search, find_listener, silence, why_nothing_comes
-from voicecli.listener.service import Plan, Service, end_task, to_its_end
+from voicecli.listener.service import ListenerPlan, ListenerService, end_task, to_its_end
 from voicecli.listener.staying import Stay
 from voicecli.listener.watching import Warned
 from voicecli.platforms.locks import Lock
@@ -48,16 +48,16 @@ class Reports:
 
     ``plan`` is for when this process has to be the listener; then it takes those of the ``wanted`` types by
     which nothing is lost, too. ``receiver`` says inside who gets VCAs, and so what people press. Raises what
-    ``Service`` raises, and ConfigurationError where a listener of this machine gets only some of the types,
-    all of that before anything is inside. When a listener that was relied upon ends, this process becomes
-    one. At the end it raises nothing, since what became of the calls counts for more: ``failed`` gets what
-    went wrong, and ``warn`` what may keep reports from arriving. ``stay`` says how long this process stays a
-    listener at least.
+    ``ListenerService`` raises, and ConfigurationError where a listener of this machine gets only some of the
+    types, all of that before anything is inside. When a listener that was relied upon ends, this process
+    becomes one. At the end it raises nothing, since what became of the calls counts for more: ``failed`` gets
+    what went wrong, and ``warn`` what may keep reports from arriving. ``stay`` says how long this process
+    stays a listener at least.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ListenerPlan,
         registration: Registration,
         needed: Sequence[str],
         *,
@@ -78,7 +78,7 @@ class Reports:
         self._stay = stay
         self._guest: Guest | None = None
         self._instance = ""  # of the listener that is relied upon
-        self._service: Service | None = None
+        self._service: ListenerService | None = None
         self._looking: asyncio.Task[None] | None = None
         self._in_vain = False  # it took too long to become the listener
         self._gaps: list[Gap] = []
@@ -202,7 +202,7 @@ class Reports:
         """Become the listener."""
         others = here(VCA) if VCA in self._needed else await self._found(search.webhooks)
         plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
-        service = Service(plan, tell=self._told, registration=self._registration)
+        service = ListenerService(plan, tell=self._told, registration=self._registration)
         try:
             await service.__aenter__()
         except ConfigurationError as error:

@@ -44,7 +44,7 @@ CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clo
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ListenerPlan:
     """What to listen for, and how. ``port`` 0 lets the system choose; ``forward_timeout`` is in seconds.
 
     ``public_url`` leads here already, ``tunnel`` is to be opened; without both, only this machine gets
@@ -83,7 +83,7 @@ def _ignore(*_: object) -> None:
     """For who need not know."""
 
 
-class Service:
+class ListenerService:
     """Use it in an ``async with``: inside, it listens. ``shown`` gets each event once it is on disk, ``tell``
     what a person should know, and ``routes``, by path, answer requests of others that have the token. Raises
     ConfigurationError, Unreachable, or what the registration raises; then all is as before. At the end it
@@ -92,7 +92,7 @@ class Service:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ListenerPlan,
         *,
         shown: Callable[[Received], None] = _ignore,
         tell: Tell = _ignore,

@@ -47,8 +47,9 @@ class Attempts:
     ) -> int:
         """Write down a request that is about to leave. ``asks``, ``broadcast``, ``line`` and ``run`` are as
         in ``Attempt``; ``flow`` is the whole callflow, which is kept sealed for who answers its questions.
-        Until ``guarded`` it is not deleted. Gives the number to ``record_answer`` by. Raises PlacedBefore
-        where the run has ended, since another has taken over what it held."""
+        Until ``guarded`` it is not deleted. Gives the number to ``record_answer`` by, when it is on the
+        disk: only then may the request leave. The lease of its run is renewed with it. Raises PlacedBefore,
+        and writes nothing, where the run has ended, since another has taken over what it held."""
         forget_late_flows(self._store)
         row = self.row(
             request, asks=asks, flow=flow, broadcast=broadcast, line=line, run=run, guarded=guarded
@@ -62,7 +63,8 @@ class Attempts:
 
     def record_answer(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
         """What became of a request: None for one that was certainly not carried out. A session that is known
-        by then, from a summary that was quicker, stays known."""
+        by then, from a summary that was quicker, stays known, also where another process has noted it. Until
+        this returns the request is ``sending``: nobody knows what became of it."""
         with self._store.change() as change:
             record_answers(self._store, change, [(number, state, session_id)])
 
@@ -202,7 +204,8 @@ def sessions_of_request(store: Store, client_request_id: str) -> list[str]:
 
 
 def record_session(store: Store, broadcast: int, client_request_id: str, session_id: str) -> None:
-    """The request of a broadcast whose answer was lost has become this session, as a summary says."""
+    """The request of a broadcast whose answer was lost has become this session, as a summary says. Of two
+    that say so the first counts."""
     with store.change() as change:
         change(
             "UPDATE calls SET state = ?, session = ? WHERE client_request_id = ? AND broadcast = ?"

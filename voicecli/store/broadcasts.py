@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, quoted
-from voicecli.platforms.locks import Lock, is_held
+from voicecli.platforms.locks import Lock
 from voicecli.store.sqlite import Store
 
 STEP = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
-_LOCK = "broadcast-{}.lock"
+_LOCK = "broadcast-{}"
 _PAD = "broadcast-{}.pad"
 
 
@@ -116,7 +116,7 @@ def newest_first(store: Store) -> Iterator[Broadcast]:
 def sweep(store: Store) -> None:
     """Delete what processes left behind that ended before all rows were planned: nobody was called."""
     for broadcast in list(_broadcasts(store, "WHERE state = 'planning'", ())):
-        lock = Lock.take(store.path.with_name(_LOCK.format(broadcast.id)))
+        lock = store.take(_LOCK.format(broadcast.id))
         if lock is not None:
             delete(store, broadcast)
             lock.close(remove=True)
@@ -124,7 +124,7 @@ def sweep(store: Store) -> None:
 
 def is_running(store: Store, broadcast: Broadcast) -> bool:
     """Whether a process works on it now."""
-    return is_held(store.path.with_name(_LOCK.format(broadcast.id)))
+    return store.is_taken(_LOCK.format(broadcast.id))
 
 
 def refuse_repetition(
@@ -159,7 +159,8 @@ def forget_content(store: Store, broadcast: Broadcast) -> None:
 
 
 def delete(store: Store, broadcast: Broadcast) -> None:
-    """Delete it with its rows and all that is kept of it, in small steps. Its lock is the caller's affair."""
+    """Delete it with its rows and all that is kept of it, in small steps: interrupted, it can be deleted
+    again. Its lock is the caller's affair."""
     deleted = STEP
     store.overwrite()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
@@ -181,7 +182,7 @@ def pad(store: Store, broadcast: Broadcast) -> Path:
 
 
 def _locked(store: Store, broadcast_id: str) -> Lock:
-    lock = Lock.take_within(store.path.with_name(_LOCK.format(broadcast_id)), PATIENCE)
+    lock = store.take(_LOCK.format(broadcast_id), seconds=PATIENCE)
     if lock is None:
         raise InUse(
             f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",

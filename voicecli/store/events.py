@@ -17,12 +17,14 @@ LAST_CHARACTER = "\U0010ffff"
 
 
 def last_event(store: Store) -> int:
-    """The number of the newest event, 0 where there is none. Raises StoreFailed."""
+    """The number of the newest event, 0 where there is none: all that come later get higher ones, also those
+    that another process is about to commit. Raises StoreFailed."""
     return store.number("SELECT coalesce(max(id), 0) FROM events")
 
 
 def events_after(store: Store, number: int) -> Iterator[Received]:
-    """The events that are newer than that one, in the order in which they came."""
+    """The events that are newer than that one, in the order in which they came. Those that are committed
+    while they are read are among them; who goes on from the last one misses none."""
     which = "WHERE id > ? ORDER BY id LIMIT ?"
     return in_pages(
         store, lambda last: _received(store, which, (last[1], PAGE)), (0, number), lambda kept: (0, kept.id)

@@ -44,7 +44,7 @@ class Once(NamedTuple):
     same clientRequestId are the same, else those that say the same to the same number, too."""
 
     within: timedelta
-    named: bool
+    named: bool = False
 
     @property
     def microseconds(self) -> int:
@@ -79,7 +79,8 @@ class Guards:
         flow: "Sequence[Action] | None" = None,
         run: int | None = None,
     ) -> int:
-        """``Attempts.begin``, unless the same call is held. Raises PlacedBefore."""
+        """``Attempts.begin``, unless the same call is held. Of several processes that claim it at once, one
+        gets it, and it is held when this returns, whatever ends the process then. Raises PlacedBefore."""
         take_in_if_possible(self._store)
         fingerprints = self._fingerprints(request, once)
         row = self._attempts.row(
@@ -100,7 +101,8 @@ class Guards:
         self, requests: Sequence[CallRequest], process: int, *, joint: bool, once: Once | None
     ) -> int:
         """A new run, whose calls are one alert where it is ``joint``: then all are claimed with
-        ``once``, and found by who claims one of them later. Raises PlacedBefore."""
+        ``once``, and found by who claims one of them later: all or none, and by one of several processes that
+        begin at once. Raises PlacedBefore."""
         if once is not None:
             take_in_if_possible(self._store)
         claimed = [(one, [] if once is None else self._fingerprints(one, once)) for one in requests]

@@ -54,7 +54,8 @@ def create(
     options: Mapping[str, object],
     said: bytes,
 ) -> "Journal":
-    """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear."""
+    """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear. Until
+    ``plan`` is through it is nobody's: ``sweep`` deletes it once this process has ended."""
     broadcast_id = "b" + secrets.token_hex(5)
     lock = _locked(store, broadcast_id)
     try:
@@ -117,8 +118,9 @@ class Journal:
         self._lock.close(remove=True)
 
     def plan(self, rows: Iterable[Row], *, again: bool) -> None:
-        """Put in all rows; from then on it is a broadcast that can be resumed. Raises PlacedBefore where this
-        list was sent before, unless it is to be sent ``again``."""
+        """Put in all rows, in steps; with the last one it is a broadcast that can be resumed. Raises
+        PlacedBefore where this list was sent before, unless it is to be sent ``again``: of two processes that
+        plan the same list at once, one does."""
         rows = iter(rows)
         while step := list(islice(rows, STEP)):
             self.store.change_many(_PUT, [(self.broadcast.number, *row) for row in step])
@@ -175,7 +177,8 @@ class Journal:
         return rows(self.store, self.broadcast, *states)
 
     def leave_nothing_sending(self) -> None:
-        """What another process left in the middle: nobody knows whether that was called."""
+        """What another process left in the middle: nobody knows whether that was called, so it is not planned
+        again. Only for who has the journal, since then that process has ended."""
         with self.store.change() as change:
             change(
                 "UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND state = ?",

@@ -24,7 +24,9 @@ _PAGE = 500  # summaries that are taken in by one commit
 def take_in_outcomes(store: Store) -> None:
     """Read the summaries (VSS) that came since the last time: note how each attempt has ended, and which
     session one whose answer was lost has become. Callflows that nobody needs any more are deleted: those of
-    calls that have ended, and those whose time is long over. Raises StoreFailed."""
+    calls that have ended, and those whose time is long over. It goes on in steps of some hundred summaries,
+    each noted once, whoever of several that read at once is first. Raises StoreFailed, and then the steps
+    before are done."""
     store.overwrite()
     while not _taken_in(store):
         pass

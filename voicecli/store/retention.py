@@ -37,7 +37,8 @@ def prune(
 ) -> Iterator[tuple[int, int]]:
     """Delete what is older, and overwrite it; but no call that --once still guards, nor its events. In small
     steps, each of which gives how many events and how many calls it took. After each it rests, for others
-    want to write, too: ``rest`` gets the seconds that the step took.
+    want to write, too: ``rest`` gets the seconds that the step took. Each step is on the disk when it is
+    given; interrupted between two, the rest is left.
 
     Who has unsubscribed stays known, and how the calls ended that are left: it is noted before, and events
     that come meanwhile are left.

@@ -201,6 +201,21 @@ class Store:
         """The error for a file in which this, a clause, should not be."""
         return StoreFailed(f"The store {self.path} is damaged: {what}.", hint=_DAMAGED_HINT)
 
+    # -- what one process has alone ------------------------------------------------------------------
+
+    def take(self, name: str, *, seconds: float = 0.0) -> locks.Lock | None:
+        """What has this name is this process's alone until the lock is closed, or the process has ended,
+        however it does; None where another has had it for so long. Raises StoreFailed and
+        ConfigurationError."""
+        return locks.Lock.take_within(self._lock_of(name), seconds)
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a process has that now."""
+        return locks.is_held(self._lock_of(name))
+
+    def _lock_of(self, name: str) -> Path:
+        return self.path.with_name(f"{name}.lock")
+
     # -- writing -------------------------------------------------------------------------------------
 
     @contextmanager

@@ -22,8 +22,8 @@ _WAITING = "event {}"  # in place of a destination, with the number of an event 
 
 
 def take_in(store: Store) -> None:
-    """Read the summaries (VSS) that came since the last time, and keep whom they are about. Raises
-    StoreFailed, as all here do."""
+    """Read the summaries (VSS) that came since the last time, and keep whom they are about; of several that
+    read at once one does. Raises StoreFailed, as all here do, and then nothing of it is kept."""
     while not _taken_in(store):
         pass
 
@@ -48,7 +48,7 @@ def among(store: Store, people: Iterable[str]) -> str | None:
 
 def keep(store: Store, number: str, *, since: int, session: str) -> None:
     """This one (E.164) has unsubscribed, at that time (microseconds since 1970), in a session whose summary
-    may not say who it was."""
+    may not say who it was. For one who is known, the first time stays."""
     with store.change() as change:
         change("INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)", (number, since, session))
 

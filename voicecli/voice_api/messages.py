@@ -154,7 +154,9 @@ def _has_words(text: str) -> bool:
 
 
 def _text_complaint(text: str, *, spelled: bool) -> InvalidInput:
-    count = f"{len(text):,} character" + "s" * (len(text) != 1)
+    from voicecli.plurals import counted
+
+    count = counted(len(text), "character")
     if not text:
         return InvalidInput(f"The message is empty ({count}).", hint="Say what the call should say.")
     if not _has_words(text):

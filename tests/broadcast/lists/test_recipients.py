@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from itertools import permutations
 
 import pytest
 from hypothesis import assume, given, settings
@@ -314,6 +315,12 @@ def test_json_lines_are_read_as_they_were_written(
     for person, record in zip(people, found, strict=True):
         assert record.values == [as_text(person.get(name)) for name in found.columns]
         assert found.at(record.line) == record
+
+
+def test_a_record_is_found_whichever_was_read_before_it() -> None:
+    people = read(b"phone\n1\n2\n3\n4\n5\n")
+    asked = [record for two in permutations(list(people), 2) for record in two]
+    assert [people.at(record.line) for record in asked] == asked
 
 
 @many

@@ -6,14 +6,11 @@ import typer
 
 from voicecli.cli import context as contexts
 from voicecli.cli import wiring
-from voicecli.cli.options import common
 
 
 def allow(
     ctx: typer.Context,
     numbers: Annotated[list[str], typer.Argument(metavar="NUMBER...", help="Such as +33199001234.")],
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Let people be called again who had unsubscribed: because they said so."""
     from voicecli import phone

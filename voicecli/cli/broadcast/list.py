@@ -26,9 +26,7 @@ _COLUMNS = (
 
 def list_(
     ctx: typer.Context,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
     quiet: common.QuietFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """List the broadcasts of this machine, newest first."""
     from voicecli.store import broadcasts

@@ -14,6 +14,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import one_of
 from voicecli.output import Column
+from voicecli.plurals import counted
 from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ def results(
         str | None, typer.Option("--list", metavar="FILE", help="The list, if it is not where it was.")
     ] = None,
     raw: common.Raw = False,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Tell what became of each row of a list.
 
@@ -84,7 +83,7 @@ def results(
             return
         files.replace(target, csv_of_all)
     context.output.result(
-        f"{target.path} has {counter.rows:,} row{'' if counter.rows == 1 else 's'}",
+        f"{target.path} has {counted(counter.rows, 'row')}",
         {"file": target.path, "rows": counter.rows},
         identifier=target.path,
         happened=True,

@@ -7,7 +7,6 @@ import typer
 
 from voicecli.cli import context as contexts
 from voicecli.cli import wiring
-from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 def show(
     ctx: typer.Context,
     broadcast_id: Id,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Show how a broadcast stands."""
     from voicecli.broadcast import status

@@ -4,15 +4,12 @@ import typer
 
 from voicecli.cli import context as contexts
 from voicecli.cli import wiring
-from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
 
 
 def stop(
     ctx: typer.Context,
     broadcast_id: Id,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Let a broadcast call nobody more, even if another process is at it. Calls under way go on, and resume
     goes on with the others."""

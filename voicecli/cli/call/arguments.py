@@ -1,6 +1,7 @@
 """From what ``voicecli call`` was asked for to the requests that it means."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,8 +11,11 @@ from voicecli import phone
 from voicecli.calling.message import Script, refuse_conflicts
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions
+from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
+from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import OutcomeOptions
+from voicecli.cli.options.public_access import AccessOptions
 from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
@@ -47,6 +51,37 @@ class Arguments(NamedTuple):
             thanks=outcome.thanks,
             valid_for=self.call.valid_for,
         )
+
+
+def refuse_what_has_no_effect(
+    asked: Arguments, network: NetworkOptions, access: AccessOptions, output: OutputOptions
+) -> None:
+    """Raises InvalidInput for options that do nothing beside the others, or could not be carried out."""
+    outcome, call = asked.outcome, asked.call
+    if not math.isfinite(network.request_timeout):
+        raise InvalidInput("--request-timeout must be a number of seconds.")
+    if call.dry_run and output.quiet:
+        raise InvalidInput("--dry-run has no session id that --quiet could print.")
+    if outcome.until_confirmed and outcome.confirm is None:
+        raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
+    if outcome.tell_anyway and outcome.confirm is None:
+        raise InvalidInput("--tell-anyway has no effect without --confirm.")
+    if outcome.vca_elsewhere:
+        refuse_conflicts("--vca-elsewhere", {"--confirm": outcome.confirm, "--digits": outcome.digits})
+    if call.within is not None and not call.once:
+        raise InvalidInput("--within has no effect without --once.")
+    if not outcome.waits:
+        for name, value in (
+            ("--timeout", outcome.timeout),
+            ("--force", access.force or None),
+            ("--port", access.port),
+            ("--domain", access.domain),
+            ("--ngrok-config", access.ngrok_config),
+            ("--install-ngrok", access.install_ngrok or None),
+            ("--public-url", access.public_url),
+        ):
+            if value is not None:
+                raise InvalidInput(f"{name} has no effect without --wait, --confirm or --digits.")
 
 
 def requests(context: Context, settings: Settings, asked: Arguments) -> list[CallRequest]:

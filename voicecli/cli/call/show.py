@@ -1,14 +1,13 @@
 """How ``voicecli call`` shows what happens: results on stdout, all else as talk."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from voicecli.calling.results import Ending, Result
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode, result_code
+from voicecli.cli.exit_codes import fail, result_code
 
 if TYPE_CHECKING:
-    from voicecli.calling.waiting import CallEvent
+    from voicecli.calling.events import CallEvent
 
 
 def show(context: Context, result: Result) -> None:
@@ -27,44 +26,33 @@ def show(context: Context, result: Result) -> None:
 
 def show_event(context: Context, event: "CallEvent") -> None:
     """What happens while calls are waited for."""
-    from voicecli.calling import results, waiting
+    from voicecli.calling import events, results
 
     output = context.output
     match event:
-        case waiting.Accepted(request, session):
-            output.note(context.accepted_words(request, session))
-        case waiting.AnswerLost(error):
+        case results.Result():
+            show(context, event)
+        case events.Accepted(request, session):
+            whom = results.destination(request)
+            output.note(results.accepted_words(whom, session.session_id, context.other_end))
+        case events.AnswerLost(error):
             output.note(f"{error.message} Waiting for its summary.")
-        case waiting.Reported(destination, words):
+        case events.Reported(destination, words):
             output.note(f"{destination}: {words}")
-        case waiting.NotWaitedFor(destination):
+        case events.NotWaitedFor(destination):
             output.note(f"{destination}: goes on, and is not waited for")
-        case waiting.NobodyCanConfirm(request, why):
+        case events.NobodyCanConfirm(request, why):
             whom = results.destination(request)
             output.warning(f"Nobody can confirm. {whom} is told, all the same. {why}")
-        case waiting.Progress(0):
+        case events.AllAreTold(why):
+            output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+        case events.NobodyConfirmed():
+            output.note("Nobody has confirmed.")
+        case events.Stopped(error):
+            fail(context, error)
+        case events.Progress(0):
             output.progress("")
-        case waiting.Progress(1, seconds, destination, words):
+        case events.Progress(1, seconds, destination, words):
             output.progress(f"{destination}: {words}, {seconds:.0f} s")
-        case waiting.Progress(count, seconds):
+        case events.Progress(count, seconds):
             output.progress(f"{count} calls open, {seconds:.0f} s")
-
-
-def overall(results: Sequence[Result]) -> ExitCode:
-    """The exit code for calls that were all to succeed."""
-    codes = {result_code(result) for result in results}
-    if len(results) == 1 or codes in ({ExitCode.DONE}, {ExitCode.PLACED_BEFORE}):
-        return result_code(results[0])
-    return ExitCode.SOME_FAILED
-
-
-def until_confirmed(results: Sequence[Result]) -> ExitCode:
-    """The exit code for calls of which one was to be confirmed. Where nobody knows whether one was, it says
-    so; where none was placed, why the last one was not."""
-    codes = {result_code(result) for result in results}
-    for code in (ExitCode.DONE, ExitCode.UNKNOWN, ExitCode.OUT_OF_TIME):
-        if code in codes:
-            return code
-    if not any(result.placed for result in results):
-        return result_code(results[-1])
-    return ExitCode.NOT_CONFIRMED

@@ -23,7 +23,7 @@ from voicecli.cli.listen.options import (
     WatchOptions,
 )
 from voicecli.cli.listen.watch import Watch
-from voicecli.cli.options import common, filters
+from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, webhook_types
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from voicecli.calling.make_call import CallPlacer
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
-    from voicecli.listener.service import Plan
+    from voicecli.listener.service import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
@@ -66,8 +66,6 @@ def listen(
             rich_help_panel="What is kept",
         ),
     ] = None,
-    as_json: common.JsonFlag = False,  # noqa: ARG001
-    debug: common.DebugFlag = False,  # noqa: ARG001
 ) -> None:
     """Receive what 8x8 reports of calls, keep it, answer it, and show it as it comes.
 
@@ -82,7 +80,7 @@ def listen(
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     chosen = shown.chosen()
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import ListenerService
     from voicecli.listener.staying import EndRequests, Stay
 
     plan = _plan(context, settings, access, registration, replies, keep)
@@ -96,7 +94,7 @@ def listen(
         masked=watched.mask_numbers,
         stay=partial(Stay, plan.home, wiring.account_id(settings), requests=ends),
     )
-    service = Service(
+    service = ListenerService(
         plan,
         shown=watch.show,
         tell=watch.tell,
@@ -122,7 +120,7 @@ def _plan(
     registration: RegistrationOptions,
     replies: ReplyOptions,
     keep: timedelta | None,
-) -> "Plan":
+) -> "ListenerPlan":
     """What was asked for. Raises InvalidInput, and ConfigurationError for what is missing."""
     from voicecli.broadcast import retention
 
@@ -146,7 +144,7 @@ def _plan(
     return replace(plan, replier=_replier(context, settings, plan, replies.reply))
 
 
-def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_token: bool) -> bool:
+def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *, send_token: bool) -> bool:
     """Whether the Authorization header is passed on to the application. Raises InvalidInput."""
     if plan.forward_to is None:
         if send_token:
@@ -160,15 +158,18 @@ def _forward_token(context: Context, settings: Settings, plan: "Plan", *, send_t
     return receivers.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
 
 
-def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) -> "Replier":
+def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
+    from voicecli.calling.replier import CallReplier
     from voicecli.listener import repliers
     from voicecli.voice_api.replies import HANG_UP, HOW, NOTHING, from_json
 
     other: Replier
     match wanted:
         case "continue":
-            other = wiring.former_receiver(settings, plan)
+            # Without settings for an account nothing was registered.
+            account_id = wiring.account_id(settings)
+            other = repliers.FormerReceiver(plan.home, account_id, timeout=plan.forward_timeout)
         case "hangup" | "none":
             other = repliers.always(HANG_UP if wanted == "hangup" else NOTHING)
         case path:
@@ -180,7 +181,7 @@ def _replier(context: Context, settings: Settings, plan: "Plan", wanted: str) ->
         other = repliers.Application(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
-    return wiring.call_replier(plan, other)
+    return CallReplier(plan.home, other)
 
 
 def _registration(

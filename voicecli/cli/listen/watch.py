@@ -18,7 +18,7 @@ from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import Service
+    from voicecli.listener.service import ListenerService
     from voicecli.listener.staying import Stay
     from voicecli.listener.watching import Tell
     from voicecli.voice_api.events import Received
@@ -62,7 +62,7 @@ class Watch:
         self._stream = context.output.stream(self._unwritable)
 
     async def run(
-        self, service: "Service", work: Callable[[], Coroutine[object, object, None]] | None = None
+        self, service: "ListenerService", work: Callable[[], Coroutine[object, object, None]] | None = None
     ) -> None:
         """With ``work``, it is over when that is done. Raises what starting the service raises, what the work
         raises, and OutputFailed where nothing can be written."""
@@ -121,7 +121,7 @@ class Watch:
         if not task.cancelled():
             task.result()
 
-    async def _until_over_and_answered(self, service: "Service") -> None:
+    async def _until_over_and_answered(self, service: "ListenerService") -> None:
         try:
             await self._until_over(service)
         except asyncio.CancelledError:
@@ -131,7 +131,7 @@ class Watch:
         if self._stay is not None:
             await self._stay.until_answered()
 
-    async def _until_over(self, service: "Service") -> None:
+    async def _until_over(self, service: "ListenerService") -> None:
         end = None if self._length is None else time.monotonic() + self._length
         while not self._over.is_set() and (end is None or time.monotonic() < end):
             self._picture(service)
@@ -157,7 +157,7 @@ class Watch:
 
     # -- below the rows ------------------------------------------------------------------------------
 
-    def _picture(self, service: "Service") -> None:
+    def _picture(self, service: "ListenerService") -> None:
         now = time.monotonic()
         self._ticks.append((now, self._events))
         start, before = self._ticks[0]
@@ -189,7 +189,7 @@ class Watch:
             parts.append(f"{number:,} {codes.outcome_words(outcome)}")
         return " · ".join(parts)
 
-    def _stopped(self, service: "Service") -> tuple[str, Mapping[str, object]]:
+    def _stopped(self, service: "ListenerService") -> tuple[str, Mapping[str, object]]:
         record = {
             "record": "stopped",
             "events": self._events,
@@ -203,7 +203,7 @@ class Watch:
         return text, record
 
 
-def _access_words(service: "Service") -> str:
+def _access_words(service: "ListenerService") -> str:
     if service.tunnel_is_up is None and service.unreachable is not None:
         return f"does not lead here ({service.unreachable})"
     if service.tunnel_is_up is None:
@@ -211,7 +211,7 @@ def _access_words(service: "Service") -> str:
     return "tunnel up" if service.tunnel_is_up else f"tunnel down ({service.tunnel_trouble})"
 
 
-def _refused(service: "Service") -> str:
+def _refused(service: "ListenerService") -> str:
     """How many requests were turned away, in words of ours."""
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in service.refused.items())
     return f"refused requests: {reasons}"

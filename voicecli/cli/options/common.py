@@ -1,13 +1,19 @@
 """Options that several commands share, each written once."""
 
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from voicecli.cli import context
+from voicecli.cli.options.records import declare, option
 from voicecli.cli.options.values import NEWEST, moment
+
+T = TypeVar("T")
 
 
 def _choose(format: str, ctx: typer.Context, wanted: bool) -> bool:  # noqa: A002
@@ -70,3 +76,21 @@ class OutputOptions:
     as_json: JsonFlag = False
     quiet: QuietFlag = False
     debug: DebugFlag = False
+
+
+def with_output_options(function: Callable[..., T]) -> Callable[..., T]:
+    """Let a command take --json and --debug without knowing of them, where it does not name them itself; its
+    own --quiet, where that is its last option, stands between them."""
+    own = [*inspect.signature(function, eval_str=True).parameters.values()]
+    names = {parameter.name for parameter in own}
+    if names.issuperset(("as_json", "debug")):
+        return function
+    at = len(own) - (own[-1].annotation in (QuietFlag, QuietLetter))
+    as_json, _, debug = map(option, fields(OutputOptions))
+
+    @wraps(function)
+    def command(**given: Any) -> T:
+        return function(**{name: value for name, value in given.items() if name in names})
+
+    declare(command, {one.name: one for one in (*own[:at], as_json, *own[at:], debug)}.values())
+    return command

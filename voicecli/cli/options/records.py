@@ -1,7 +1,7 @@
 """Options as records: a command's function takes frozen dataclasses, and each field of one is an option."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from typing import Any, TypeVar
@@ -21,13 +21,13 @@ def with_records(function: Callable[..., T]) -> Callable[..., T]:
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation):
             records[parameter.name] = parameter.annotation
-            options = [_option(field) for field in fields(parameter.annotation)]
+            options = [option(field) for field in fields(parameter.annotation)]
         else:
-            options = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-        for option in options:
-            if option.name in parameters:
-                raise TypeError(f"{function.__name__} has two options called {option.name}")
-            parameters[option.name] = option
+            options = [parameter]
+        for one in options:
+            if one.name in parameters:
+                raise TypeError(f"{function.__name__} has two options called {one.name}")
+            parameters[one.name] = one
 
     @wraps(function)
     def command(**given: Any) -> T:
@@ -35,12 +35,18 @@ def with_records(function: Callable[..., T]) -> Callable[..., T]:
             given[name] = record(**{field.name: given.pop(field.name) for field in fields(record)})
         return function(**given)
 
-    command.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
-    command.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    declare(command, parameters.values())
     return command
 
 
-def _option(field: "Field[Any]") -> inspect.Parameter:
+def declare(command: Callable[..., object], parameters: Iterable[inspect.Parameter]) -> None:
+    """Let Typer see these parameters of a function."""
+    seen = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in seen}
+    command.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]
+
+
+def option(field: "Field[Any]") -> inspect.Parameter:
     default = inspect.Parameter.empty if field.default is MISSING else field.default
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, annotation=field.type, default=default

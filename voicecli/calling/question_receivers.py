@@ -1,25 +1,26 @@
-"""Who answers the questions of a callflow of the user's own, seen before it is sent."""
+"""Who answers the questions of a callflow of the user's own, looked up before it is sent."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
-from voicecli.cli import wiring
-from voicecli.cli.context import Context
 from voicecli.errors import ConfigurationError
-from voicecli.settings import Settings
-
-if TYPE_CHECKING:
-    from voicecli.voice_api.client import Client
+from voicecli.listener.receiving import ReceiverKind, look_up_receiver
+from voicecli.voice_api.client import Client
 
 
 def application_answers(
-    context: Context, settings: Settings, client: "Client", *, continues: bool, waits: bool
+    client: Client,
+    home: Path,
+    *,
+    continues: bool,
+    waits: bool,
+    notify: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> bool:
     """Whether an application of the user's gets the VCAs of a callflow; ``continues`` is whether that says
-    what follows its question. Raises ConfigurationError where nobody could answer as it should be; but a
-    command that ``waits`` can become the listener."""
-    from voicecli.listener.receiving import ReceiverKind, look_up_receiver
-
-    receiver = look_up_receiver(client, wiring.home(settings))
+    what follows its question. Raises ConfigurationError where nobody could answer as it should be; but who
+    ``waits`` for the call can become the listener."""
+    receiver = look_up_receiver(client, home)
     if receiver.kind is ReceiverKind.APPLICATION:
         if continues:
             raise ConfigurationError(
@@ -28,7 +29,7 @@ def application_answers(
                 hint="If the application knows what follows: --vca-elsewhere. Else put it behind a "
                 "listener: voicecli listen --register --forward-to URL.",
             )
-        context.output.note(f"{receiver.words} It says how the call goes on.")
+        notify(f"{receiver.words} It says how the call goes on.")
         return True
     if receiver.is_nobody and not waits:
         raise ConfigurationError(
@@ -36,5 +37,5 @@ def application_answers(
             hint=f"{receiver.advice}. Or wait for the call, with --wait.",
         )
     if receiver.kind is ReceiverKind.UNKNOWN and not waits:
-        context.output.warning(receiver.words)
+        warn(receiver.words)
     return False
