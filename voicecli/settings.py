@@ -261,6 +261,11 @@ def is_dotenv_exposed(folder: Path | None = None) -> bool:
         return False
 
 
+def of_the_process() -> Mapping[str, str]:
+    """The environment variables of this process, as they are at any time."""
+    return os.environ
+
+
 def environment_secrets(environment: Mapping[str, str]) -> Iterator[str]:
     """Values that no output may show, not even before the settings are read."""
     for setting in SETTINGS:

@@ -30,6 +30,12 @@ CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
 
+def _variables() -> Mapping[str, str]:
+    from voicecli import settings
+
+    return settings.of_the_process()
+
+
 @dataclass
 class Context:
     """Streams, variables, output and settings of one run. Tests and other programs hand in their own."""
@@ -37,7 +43,7 @@ class Context:
     stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
     stdout: TextIO | None = field(default_factory=lambda: sys.stdout)
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    environment: Mapping[str, str] = field(default_factory=_variables, repr=False)
     format: str = "people"
     debug: bool = False
     hinted: set[str] = field(default_factory=set)  # advice that was given
