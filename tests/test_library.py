@@ -60,6 +60,23 @@ async def main(port):
         print(one.check, one.state, one.error and one.error.code, one.words, sep="|")
 asyncio.run(main(int(sys.argv[1])))
 """
+BROADCAST = """
+import asyncio, dataclasses, pathlib, sys, voicecli
+account, people = voicecli.Account(*sys.argv[1:4]), pathlib.Path(sys.argv[4]).read_bytes()
+options, content = voicecli.BroadcastOptions(source=sys.argv[5], max_calls=2), voicecli.Content("Hi {name}.")
+async def run(broadcast):
+    client, show = voicecli.AsyncClient(**dataclasses.asdict(account)), lambda row: print(row.line, row.state)
+    with broadcast:
+        ended = await voicecli.run_broadcast(broadcast, client, on_row=show)
+    print("left", ended.counts.left)
+    return broadcast.id
+with voicecli.Store(pathlib.Path("kept")) as store:
+    plan = voicecli.plan_broadcast(people, options, content)
+    begun = voicecli.prepare_broadcast(store, account.identity, people, plan, options).start(content)
+    id = asyncio.run(run(begun))
+    again = voicecli.reopen_broadcast(store, id, account.identity, read_list=lambda broadcast: people)
+    asyncio.run(run(again))
+"""
 LISTENER = """
 import asyncio, dataclasses, pathlib, sys, voicecli
 account, port, url, token = voicecli.Account(*sys.argv[1:4]), int(sys.argv[4]), *sys.argv[5:]
@@ -113,6 +130,17 @@ def test_a_script_listens_answers_and_takes_requests_of_its_own(
             assert json.load(answer) == {"why": "enough"}
         assert listener.wait(DEADLINE) == 0
         assert client.send(list_webhooks()) == ()
+
+
+def test_a_script_sends_a_broadcast_and_resumes_it(own_sandbox: RunningSandbox, tmp_path: Path) -> None:
+    people = ["phone,name", "+33199001234,Ann", "+33199001235,Bob", "+33199001236,Cat"]
+    (tmp_path / "people.csv").write_text("\n".join(people))
+    arguments = [API_KEY, SUBACCOUNT, own_sandbox.sandbox.url, "people.csv", SOURCE]
+    lines = _run(BROADCAST, *arguments, env={}, folder=tmp_path).splitlines()
+    left = lines.index("left 1")
+    assert sorted(lines[:left]) == ["2 accepted", "2 sending", "3 accepted", "3 sending"]
+    assert lines[left + 1 :] == ["4 sending", "4 accepted", "left 0"]
+    assert len(own_sandbox.sandbox.requested) == 3
 
 
 def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path, code: int = 0) -> str:

@@ -10,6 +10,10 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicecli.account import Account
+    from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
+    from voicecli.broadcast.options import BroadcastOptions, Content
+    from voicecli.broadcast.resume import reopen_broadcast
+    from voicecli.broadcast.run import run_broadcast
     from voicecli.calling.caller import Caller
     from voicecli.calling.calls import Ended
     from voicecli.calling.message import Script
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from voicecli.listener.service import ListenerPlan, ListenerService
     from voicecli.phone import PhoneNumber
     from voicecli.store.guards import Once
+    from voicecli.store.sqlite import Store
     from voicecli.version import __version__
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
@@ -47,11 +52,13 @@ _HOME = {
     "Account": "voicecli.account",
     "Answered": "voicecli.listener.routes",
     "AsyncClient": "voicecli.voice_api.async_client",
+    "BroadcastOptions": "voicecli.broadcast.options",
     "CallRequest": "voicecli.voice_api.callflow",
     "Caller": "voicecli.calling.caller",
     "Capture": "voicecli.voice_api.messages",
     "Client": "voicecli.voice_api.client",
     "ConfigurationError": "voicecli.errors",
+    "Content": "voicecli.broadcast.options",
     "Ended": "voicecli.calling.calls",
     "Ending": "voicecli.calling.results",
     "Finding": "voicecli.checks.finding",
@@ -74,6 +81,7 @@ _HOME = {
     "Script": "voicecli.calling.message",
     "ListenerService": "voicecli.listener.service",
     "Session": "voicecli.voice_api.operations.calls",
+    "Store": "voicecli.store.sqlite",
     "Unreachable": "voicecli.errors",
     "Unsubscribed": "voicecli.errors",
     "VoicecliError": "voicecli.errors",
@@ -82,6 +90,10 @@ _HOME = {
     "call_request": "voicecli.voice_api.callflow",
     "checkup": "voicecli.checks.checkup",
     "listening_plan": "voicecli.listener.public_access",
+    "plan_broadcast": "voicecli.broadcast.begin",
+    "prepare_broadcast": "voicecli.broadcast.begin",
+    "reopen_broadcast": "voicecli.broadcast.resume",
+    "run_broadcast": "voicecli.broadcast.run",
     "voice_message": "voicecli.voice_api.messages",
 }
 
@@ -89,11 +101,13 @@ __all__ = [
     "Account",
     "Answered",
     "AsyncClient",
+    "BroadcastOptions",
     "CallRequest",
     "Caller",
     "Capture",
     "Client",
     "ConfigurationError",
+    "Content",
     "Ended",
     "Ending",
     "Finding",
@@ -116,6 +130,7 @@ __all__ = [
     "Route",
     "Script",
     "Session",
+    "Store",
     "Unreachable",
     "Unsubscribed",
     "VoicecliError",
@@ -124,6 +139,10 @@ __all__ = [
     "call_request",
     "checkup",
     "listening_plan",
+    "plan_broadcast",
+    "prepare_broadcast",
+    "reopen_broadcast",
+    "run_broadcast",
     "voice_message",
 ]
 

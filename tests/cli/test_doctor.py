@@ -181,6 +181,7 @@ def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_t
         assert listener.url
         set_webhook(doctor.sandbox, "VSS", "https://example.com/somebody-else")
         done = doctor(*options[:-1])
+        wait_until(lambda: listener.of("webhook", type="VSS"))
         moved = listener.of("webhook", type="VSS")
     assert done.code == 3
     assert failure(done)["check"] == "VSS webhook"

@@ -1,14 +1,17 @@
-"""What was asked of a broadcast, in values that the journal keeps: another process can go on with it."""
+"""The options of a broadcast, in values that the journal keeps: another process can go on with it."""
 
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.broadcast.policy import Policy
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
+from voicecli.listener.public_access import PublicAccess
 from voicecli.voice_api import wire
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
 _USUAL = Policy()
+_KEPT_OF_ACCESS = ("domain", "public_url", "ngrok_config", "install_ngrok")
 
 
 class BroadcastOptions(NamedTuple):
@@ -55,11 +59,11 @@ class BroadcastOptions(NamedTuple):
         known = {name: value for name, value in kept.items() if name in cls._fields}
         return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type]
 
-    def script(self, said: "Content") -> Script:
+    def script(self, content: "Content") -> Script:
         return Script(
             source=self.source,
-            text=said.text,
-            play=said.play,
+            text=content.text,
+            play=content.play,
             repeat=self.repeat,
             voice=self.voice,
             speed=self.speed,
@@ -67,7 +71,7 @@ class BroadcastOptions(NamedTuple):
             confirm=self.confirm,
             digits=self.digits,
             hash_ends=self.hash_ends,
-            thanks=said.thanks,
+            thanks=content.thanks,
             valid_for=None if self.valid_for is None else timedelta(seconds=self.valid_for),
         )
 
@@ -114,6 +118,40 @@ class BroadcastOptions(NamedTuple):
                 f"--rate takes calls a second or a minute, such as 5/s or 90/m, not {quoted(self.rate)}."
             )
         return rate
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """What only holds as a broadcast is begun: ``shard`` is the part of the list, from 1, and how many there
+    are; with ``again`` a list that was sent before is sent once more."""
+
+    shard: tuple[int, int] = (1, 1)
+    skip_invalid: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverOptions:
+    """How reports of the outcomes get in, where they are waited for."""
+
+    access: PublicAccess = field(default_factory=PublicAccess)
+    port: str | None = None
+    force: bool = False
+
+    @classmethod
+    def from_options(cls, kept: Mapping[str, object]) -> "ReceiverOptions":
+        """As the journal has it."""
+        known = {name: value for name, value in kept.items() if name in _KEPT_OF_ACCESS}
+        if known.get("ngrok_config") is not None:
+            known["ngrok_config"] = Path(str(known["ngrok_config"]))
+        return cls(PublicAccess(**known), kept.get("port"), bool(kept.get("force")))  # type: ignore[arg-type]
+
+    def kept(self) -> dict[str, object]:
+        """For the journal."""
+        access = self.access._asdict()
+        config = None if self.access.ngrok_config is None else str(self.access.ngrok_config.resolve())
+        kept = {name: access[name] for name in _KEPT_OF_ACCESS} | {"ngrok_config": config}
+        return {**kept, "port": self.port, "force": self.force}
 
 
 class Content(NamedTuple):

@@ -2,39 +2,43 @@
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import NamedTuple
 
 import typer
 
-from voicecli import durations, interrupts, phone
-from voicecli.broadcast.options import BroadcastOptions
-from voicecli.broadcast.plan import Plan, ValidatedList
+from voicecli import durations, interrupts
+from voicecli.broadcast import estimate
+from voicecli.broadcast.begin import Prepared
+from voicecli.broadcast.plan import ValidatedList
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
-from voicecli.hours import Hours
+from voicecli.plurals import counted
 from voicecli.settings import Settings
 from voicecli.voice_api.callflow import spoken
 
 SHOWN = 20  # bad rows
-ANSWER = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes
 
 
-def show_problems(context: Context, checked: ValidatedList) -> None:
+def show_problems(context: Context, validated: ValidatedList) -> None:
     """A table of the rows that can't be called; programs get them with the error."""
     context.output.note(f"{'line':<8}  problem")
-    for line, words in checked.problems[:SHOWN]:
+    for line, words in validated.problems[:SHOWN]:
         context.output.note(f"{line:<8}  {words}")
-    if checked.bad > SHOWN:
-        context.output.note(f"… and {checked.bad - SHOWN:,} more; --dry-run --json has them")
+    if validated.bad > SHOWN:
+        context.output.note(f"… and {validated.bad - SHOWN:,} more; --dry-run --json has them")
 
 
-def agreed(context: Context, settings: Settings, checked: ValidatedList, *, yes: bool) -> None:
+def confirm(context: Context, settings: Settings, prepared: Prepared, *, yes: bool) -> None:
     """See that a person wants this. Raises InvalidInput where nobody can be asked, and for a no."""
-    if yes or len(checked) <= 1:
-        return
-    question = f"Call {len(checked):,} people from {settings.get('source')}?"
+    people = len(prepared.validated)
+    if prepared.plan.option_columns:
+        context.output.note(f"Columns taken for options: {', '.join(prepared.plan.option_columns)}.")
+    if not yes and people > 1:
+        _ask(context, f"Call {people:,} people from {settings.get('source')}?")
+    context.output.progress(f"Planning {people:,} calls")
+
+
+def _ask(context: Context, question: str) -> None:
     if (
         context.stdin is None
         or not context.stdin.isatty()
@@ -51,71 +55,58 @@ def agreed(context: Context, settings: Settings, checked: ValidatedList, *, yes:
         raise InvalidInput("Nobody was called.")
 
 
-def dry_run(
-    context: Context,
-    settings: Settings,
-    plan: Plan,
-    checked: ValidatedList,
-    asked: BroadcastOptions,
-    shard: tuple[int, int],
-    *,
-    skip_invalid: bool,
-) -> ExitCode:
+def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCode:
     """Show what would happen. 2 where nobody would be called, because rows are bad."""
-    fine = skip_invalid or not checked.bad
-    asleep = _asleep(checked, asked.hours())
+    plan, validated, options = prepared.plan, prepared.validated, prepared.options
+    shard = prepared.send_options.shard
+    fine = prepared.send_options.skip_invalid or not validated.bad
+    asleep = estimate.asleep(validated, options.hours())
     data: dict[str, object] = {
-        "calls": len(checked),
-        "everybody": checked.everybody,
+        "calls": len(validated),
+        "everybody": validated.everybody,
         "shard": None if shard[1] == 1 else f"{shard[0]}/{shard[1]}",
-        "skipped": checked.spared,
-        "bad": checked.bad,
-        "problems": [{"line": line, "problem": words} for line, words in checked.problems],
-        "secondsOfSpeech": round(checked.seconds),
-        "rate": asked.calls_per_second(),
-        "seconds": round(_seconds(len(checked), asked), 1),
+        "skipped": validated.spared,
+        "bad": validated.bad,
+        "problems": [{"line": line, "problem": words} for line, words in validated.problems],
+        "secondsOfSpeech": round(validated.seconds),
+        "rate": options.calls_per_second(),
+        "seconds": round(estimate.seconds(len(validated), options), 1),
         "asleep": asleep.people,
         "asleepUntil": None if asleep.until is None else asleep.until.isoformat(),
         "optionColumns": list(plan.option_columns),
     }
-    first = next((row for row in checked.rows() if row.state == "planned"), None)
+    first = next((row for row in validated.rows() if row.state == "planned"), None)
     if first is not None:
-        said = spoken(plan.request(first, "dry-run").callflow)
+        texts = spoken(plan.request(first, "dry-run").callflow)
         data["first"] = {
             "line": first.line,
             "destination": first.destination,
-            "message": " ".join(said) or None,
+            "message": " ".join(texts) or None,
         }
-    lines = list(_lines(settings, plan, checked, asked, shard, asleep))
+    lines = list(_lines(settings, prepared, asleep))
     if not fine:
         lines[:0] = [("Nobody would be called without --skip-invalid. With it:", "bold")]
     if first is not None:
-        what = f"hears: {' '.join(said)}" if said else "hears a file"
+        what = f"hears: {' '.join(texts)}" if texts else "hears a file"
         lines.append((f"The first of them, {first.destination}, {what}", ""))
     context.output.figure(lines, data)
     return ExitCode.DONE if fine else ExitCode.USAGE
 
 
-def _lines(
-    settings: Settings,
-    plan: Plan,
-    checked: ValidatedList,
-    asked: BroadcastOptions,
-    shard: tuple[int, int],
-    asleep: "_Asleep",
-) -> Iterator[tuple[str, str]]:
-    calls = len(checked)
+def _lines(settings: Settings, prepared: Prepared, asleep: estimate.Asleep) -> Iterator[tuple[str, str]]:
+    plan, validated, options = prepared.plan, prepared.validated, prepared.options
+    shard = prepared.send_options.shard
+    calls = len(validated)
     other_end = settings.other_end.replace("Sandbox", "the sandbox")
     yield f"Would call {_people(calls)} from {settings.get('source')} through {other_end}.", "bold"
-    rate = asked.calls_per_second()
+    rate = options.calls_per_second()
     if shard[1] > 1:
         total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."
-        yield f"This is shard {shard[0]} of {shard[1]}, of {_people(checked.everybody)} in all.{total}", ""
-    if checked.bad:
-        rows = "1 row" if checked.bad == 1 else f"{checked.bad:,} rows"
-        yield f"{rows} can't be called.", ""
-    if checked.spared:
-        spared = f"{_people(checked.spared)} on the do-not-call list, or unsubscribed"
+        yield f"This is shard {shard[0]} of {shard[1]}, of {_people(validated.everybody)} in all.{total}", ""
+    if validated.bad:
+        yield f"{counted(validated.bad, 'row')} can't be called.", ""
+    if validated.spared:
+        spared = f"{_people(validated.spared)} on the do-not-call list, or unsubscribed"
         yield f"{spared}: not called.", ""
     if plan.option_columns:
         yield f"Columns taken for options: {', '.join(plan.option_columns)}.", ""
@@ -123,50 +114,24 @@ def _lines(
         yield "The list is no UTF-8; it was read as Windows-1252.", ""
     if not calls:
         return
-    length = _words(_seconds(calls, asked))
+    length = _words(estimate.seconds(calls, options))
     awake = ", not counting the wait until all can be called" if asleep.people else ""
     if rate is None:
-        how = (
-            f"if 8x8 answers within {ANSWER:g} s, {asked.concurrency} requests at a time; --rate sets a pace"
-        )
+        at_once = f"{options.concurrency} requests at a time"
+        how = f"if 8x8 answers within {estimate.ANSWER:g} s, {at_once}; --rate sets a pace"
         yield f"That takes about {length}, {how}{awake}.", ""
     else:
-        yield f"That takes {length} at {asked.rate}{awake}.", ""
-    if checked.seconds:
-        yield f"About {_words(checked.seconds)} of speech in all.", ""
+        yield f"That takes {length} at {options.rate}{awake}.", ""
+    if validated.seconds:
+        yield f"About {_words(validated.seconds)} of speech in all.", ""
     if asleep.people and asleep.until is not None:
         until = f"{asleep.until.astimezone():%a %H:%M}"
         whom = "" if asleep.people == 1 else "the first "
         yield f"{_people(asleep.people)} can't be called now, where they are: {whom}from {until} on.", ""
 
 
-class _Asleep(NamedTuple):
-    """How many can't be called now, and when the first of them can."""
-
-    people: int = 0
-    until: datetime | None = None
-
-
-def _asleep(checked: ValidatedList, hours: Hours | None) -> _Asleep:
-    if hours is None:
-        return _Asleep()
-    now = datetime.now(UTC)
-    asleep = [
-        zones
-        for row in checked.rows()
-        if row.state == "planned" and not hours.allow(zones := phone.time_zones(row.destination), now)
-    ]
-    openings = (hours.open_at(zones, now) for zones in set(asleep))
-    return _Asleep(len(asleep), min(filter(None, openings), default=None))
-
-
-def _seconds(calls: int, asked: BroadcastOptions) -> float:
-    rate = asked.calls_per_second() or asked.concurrency / ANSWER
-    return calls / rate
-
-
 def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
+    return counted(count, "person", "people")
 
 
 def _words(seconds: float) -> str:

@@ -14,6 +14,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import one_of
 from voicecli.output import Column
+from voicecli.plurals import counted
 from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def results(
             return
         files.replace(target, csv_of_all)
     context.output.result(
-        f"{target.path} has {counter.rows:,} row{'' if counter.rows == 1 else 's'}",
+        f"{target.path} has {counted(counter.rows, 'row')}",
         {"file": target.path, "rows": counter.rows},
         identifier=target.path,
         happened=True,

@@ -1,20 +1,26 @@
 """``voicecli broadcast resume``: go on with a broadcast."""
 
+from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from voicecli.cli import context as contexts
+from voicecli.cli import wiring
+from voicecli.cli.context import CONNECTION
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import Concurrency, Id, MaxCalls, Rate
+from voicecli.cli.options.broadcast import Id, PaceOptions
 from voicecli.cli.options.outcome import Timeout
-from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
-from voicecli.listener.public_access import PublicAccess
+from voicecli.cli.options.public_access import AccessOptions
+from voicecli.cli.options.records import with_records
 
 
+@with_records
 def resume(
     ctx: typer.Context,
+    *,
     broadcast_id: Id,
     people: Annotated[
         str | None,
@@ -31,16 +37,9 @@ def resume(
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Also try those again that 8x8 has refused.")
     ] = False,
-    rate: Rate = None,
-    concurrency: Concurrency = None,
-    max_calls: MaxCalls = None,
+    pace: PaceOptions,
     timeout: Timeout = None,
-    port: Port = None,
-    domain: Domain = None,
-    ngrok_config: NgrokConfig = None,
-    install_ngrok: InstallNgrok = False,
-    public_url: PublicUrl = None,
-    force: Force = False,
+    access: AccessOptions,
     only_id: common.QuietLetter = False,  # noqa: ARG001
 ) -> ExitCode:
     """Go on with a broadcast that was interrupted or stopped, as it was begun.
@@ -48,17 +47,34 @@ def resume(
     Nobody is called twice: a row that was on its way when it was interrupted is unknown, and only called
     again with --retry-unknown. The list is read again, and must not have changed.
     """
-    from voicecli.cli.broadcast import begin
+    from voicecli.broadcast.options import ReceiverOptions
+    from voicecli.broadcast.resume import reopen_broadcast
+    from voicecli.cli.broadcast import inputs
+    from voicecli.cli.broadcast.run import run
     from voicecli.store.broadcasts import RowState
+    from voicecli.store.sqlite import Store
 
+    context = contexts.of(ctx)
+    receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
     seconds = None if timeout is None else timeout.total_seconds()
-    changes = {"rate": rate, "concurrency": concurrency, "max_calls": max_calls, "timeout": seconds}
-    return begin.resume(
-        contexts.of(ctx),
-        broadcast_id,
-        begin.ReceiverOptions(PublicAccess(domain, public_url, ngrok_config, install_ngrok), port, force),
-        people=people,
-        retry=[state for state, wanted in states if wanted],
-        changes={name: value for name, value in changes.items() if value is not None or name == "max_calls"},
-    )
+    changes = {**asdict(pace), "timeout": seconds}
+    settings = context.settings(access.flags())
+    settings.require(*CONNECTION)
+    with (
+        Store(wiring.home(settings)) as store,
+        reopen_broadcast(
+            store,
+            broadcast_id,
+            wiring.account(settings).identity,
+            read_list=partial(inputs.read_list_again, context, people),
+            read_do_not_call=partial(inputs.read_do_not_call_again, context),
+            changes={k: value for k, value in changes.items() if value is not None or k == "max_calls"},
+            retry=[state for state, wanted in states if wanted],
+        ) as broadcast,
+    ):
+        if receiver == ReceiverOptions():
+            receiver = ReceiverOptions.from_options(broadcast.journal.broadcast.options)
+            kept = {"port": receiver.port, "public_url": receiver.access.domain}
+            settings = context.settings(kept)
+        return run(context, settings, broadcast, receiver)

@@ -13,13 +13,14 @@ from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, Sto
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
+from voicecli.plurals import counted
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcasts import Broadcast, Row
 from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
-    from voicecli.broadcast.engine import Engine
+    from voicecli.broadcast.run import Ended
 
 LOOK_EVERY = 0.1  # seconds between two looks whether a reader who had stopped reads on
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
@@ -83,9 +84,9 @@ class View:
             self._last, self._shown = time.monotonic(), words
             self._output.note(words)
 
-    def end(self, engine: "Engine", *, interrupted: bool, waits: bool) -> ExitCode:
+    def end(self, ended: "Ended", *, waits: bool) -> ExitCode:
         """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
-        counts, error = engine.counts, engine.ended_by
+        counts, error, interrupted = ended
         self._output.progress("")
         code = self._code(counts, waits=waits)
         try:
@@ -147,7 +148,7 @@ def commands(
     elif counts.left:
         yield f"{command} resume {of}{again}", f"Call the other {counts.left:,}{piped}"
     elif waits and counts.without_outcome:
-        some = f"{counts.without_outcome:,} outcome{'' if counts.without_outcome == 1 else 's'}"
+        some = counted(counts.without_outcome, "outcome")
         outcomes = f"Wait for {some} more, as far as 8x8 has not reported them while nobody listened"
         yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
     if counts.unknown and not running:

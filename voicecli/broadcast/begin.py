@@ -1,0 +1,141 @@
+"""Begins a broadcast: validates the list and puts it into the journal, before anybody is called."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from voicecli import phone
+from voicecli.account import AccountId
+from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
+from voicecli.broadcast.plan import Plan, ValidatedList, validate
+from voicecli.broadcast.run import OpenBroadcast
+from voicecli.calling.message import refuse_conflicts
+from voicecli.errors import InvalidInput, quoted
+from voicecli.hours import Hours
+from voicecli.plurals import counted
+from voicecli.store import broadcasts, keys, unsubscribed
+from voicecli.store.journal import create
+from voicecli.store.sqlite import Store
+
+
+def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -> Plan:
+    """What each person on a list is to hear. Raises InvalidInput for what is wrong with all rows."""
+    plan = Plan(
+        lists.read(people),
+        options.script(content),
+        callflow=content.document(),
+        to_column=options.to_column,
+        region=options.region,
+        any_number=options.any_number,
+    )
+    if options.vca_elsewhere:
+        refuse_conflicts("--vca-elsewhere", {"--confirm": options.confirm, "--digits": options.digits})
+        if not plan.asks:
+            raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A list that was validated, and that nobody was called from."""
+
+    plan: Plan
+    validated: ValidatedList
+    options: BroadcastOptions
+    send_options: SendOptions
+    do_not_call: frozenset[str]
+    store: Store
+    account: AccountId
+    fingerprint: bytes
+
+    def check(self) -> None:
+        """Raises InvalidInput for bad rows that are not to be skipped, and where there is nobody to call."""
+        if self.validated.bad and not self.send_options.skip_invalid:
+            raise _refusal(self.plan, self.validated)
+        if not len(self.validated) and self.send_options.shard[1] == 1:
+            raise InvalidInput("Nobody on this list is to be called.", hint="--dry-run says more.")
+
+    def start(
+        self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None
+    ) -> OpenBroadcast:
+        """Put it into the journal, ``content`` sealed. ``file`` is where the list is, and ``receiver`` how
+        reports get in: by them it can be resumed. Raises what ``check`` raises, and StoreFailed."""
+        self.check()
+        broadcasts.sweep(self.store)
+        journal = create(
+            self.store,
+            account=self.account,
+            fingerprint=self.fingerprint,
+            shard=self.send_options.shard,
+            file=file,
+            options={**self.options._asdict(), **(receiver or ReceiverOptions()).kept()},
+            said=content.packed(),
+        )
+        with ExitStack() as stack:
+            opened = OpenBroadcast(journal, self.plan, self.options, self.do_not_call, is_new=True)
+            stack.enter_context(opened)
+            journal.plan(self.validated.rows(), again=self.send_options.again)
+            journal.reserve()
+            stack.pop_all()
+        return opened
+
+
+def prepare_broadcast(
+    store: Store,
+    account: AccountId,
+    people: bytes,
+    plan: Plan,
+    options: BroadcastOptions,
+    send_options: SendOptions | None = None,
+    do_not_call: frozenset[str] = frozenset(),
+) -> Prepared:
+    """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
+    Raises PlacedBefore where this list was sent before, unless it is to be sent again."""
+    send_options = send_options or SendOptions()
+    fingerprint = keys.fingerprint(store, people)
+    if not send_options.again:
+        broadcasts.refuse_repetition(
+            store, account=account, fingerprint=fingerprint, shard=send_options.shard
+        )
+    validated = validate(
+        plan,
+        shard=send_options.shard,
+        do_not_call=do_not_call,
+        unsubscribed=set() if options.call_unsubscribed else unsubscribed.numbers(store),
+        impossible=_never_open(options.hours()),
+        skip_invalid=send_options.skip_invalid,
+    )
+    return Prepared(plan, validated, options, send_options, do_not_call, store, account, fingerprint)
+
+
+def _never_open(hours: Hours | None) -> Callable[[str], str]:
+    """Says why a number can be called at no time, if so."""
+    if hours is None:
+        return lambda number: ""
+
+    @cache
+    def is_never_open(zones: tuple[str, ...]) -> bool:
+        return hours.open_at(zones, datetime.now(UTC)) is None
+
+    def why(number: str) -> str:
+        zones = phone.time_zones(number)
+        if not zones:
+            return f"The time zone of {number} is not known."
+        return f"No time is allowed in all time zones of {number}." if is_never_open(zones) else ""
+
+    return why
+
+
+def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:
+    hint = "Mend them, or call the others with --skip-invalid."
+    if plan.option_columns:
+        names = ", ".join(map(quoted, plan.option_columns))
+        hint += f" A column of the list that is called like an option decides it: {names}."
+    return InvalidInput(
+        f"{counted(validated.bad, 'row')} of the list can't be called: nobody was called.",
+        hint=f"{hint} {validated.advice}".strip(),
+        details={"rows": [{"line": line, "problem": words} for line, words in validated.problems]},
+    )

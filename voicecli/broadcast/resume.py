@@ -1,0 +1,84 @@
+"""Resumes a broadcast that was interrupted or stopped."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+
+from voicecli.account import AccountId
+from voicecli.broadcast import contents, outcomes
+from voicecli.broadcast.begin import plan_broadcast
+from voicecli.broadcast.options import BroadcastOptions, Content
+from voicecli.broadcast.run import OpenBroadcast
+from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
+from voicecli.store import broadcasts, keys
+from voicecli.store.broadcasts import Broadcast, RowState, State
+from voicecli.store.journal import Journal
+from voicecli.store.sqlite import Store
+
+
+def reopen_broadcast(
+    store: Store,
+    beginning: str,
+    account: AccountId,
+    *,
+    read_list: Callable[[Broadcast], bytes],
+    read_do_not_call: Callable[[BroadcastOptions], frozenset[str]] = lambda options: frozenset(),
+    changes: Mapping[str, object] | None = None,
+    retry: Sequence[RowState] = (),
+) -> OpenBroadcast:
+    """Go on with the broadcast whose id begins so, as it was begun but for ``changes`` of its options. Rows
+    in the states of ``retry`` are called once more. ``read_list`` gives its list, and ``read_do_not_call``
+    the numbers (E.164) that are not called, beside those that were not in the beginning.
+
+    Raises ConfigurationError where it is another account's, InUse where another process works on it, and
+    InvalidInput where there is none, where it is done, and where the list has changed.
+    """
+    broadcast = broadcasts.find(store, beginning)
+    if broadcast.account != account:
+        raise ConfigurationError(
+            f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.service}.",
+            hint="Go on with the settings that it was begun with.",
+        )
+    journal = Journal.open(store, broadcast)
+    with ExitStack() as stack:
+        stack.callback(journal.close)
+        if not contents.is_kept(store, broadcast) and journal.is_finished:
+            raise InvalidInput(
+                f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
+                hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
+            )
+        journal.becomes(State.OPEN)  # from here on it can be stopped
+        journal.leave_nothing_sending()
+        options = BroadcastOptions.from_options({**broadcast.options, **(changes or {})})
+        try:
+            people = read_list(broadcast)
+            _refuse_another_list(store, broadcast, people)
+            plan = plan_broadcast(people, options, Content.unpacked(contents.read(store, broadcast)))
+            do_not_call = read_do_not_call(options)
+        except VoicecliError:
+            if journal.state is State.OPEN:  # and not stopped meanwhile
+                journal.becomes(broadcast.state)
+            raise
+        outcomes.settle(journal, options.policy())
+        if options.max_calls is None:
+            options = options._replace(max_calls=_calls_left(journal))
+        for state in retry:
+            journal.plan_again(state)
+        journal.reserve()
+        stack.pop_all()
+    return OpenBroadcast(journal, plan, options, do_not_call)
+
+
+def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> None:
+    if keys.fingerprint(store, people) != broadcast.fingerprint:
+        raise InvalidInput(
+            f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
+            hint="Put it back as it was. voicecli broadcast results says who was called already.",
+        )
+
+
+def _calls_left(journal: Journal) -> int | None:
+    """An interruption does not lift --max-calls; but once as many were made, to resume is to call the
+    others."""
+    most = BroadcastOptions.from_options(journal.broadcast.options).max_calls
+    left = 0 if most is None else most - journal.attempts
+    return left if left > 0 else None

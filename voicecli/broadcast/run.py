@@ -1,0 +1,137 @@
+"""Carries out a broadcast that is in the journal: calls those who are left, and follows what 8x8 reports."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from voicecli.broadcast import contents
+from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.options import BroadcastOptions
+from voicecli.broadcast.pacing import Pace
+from voicecli.broadcast.plan import Plan
+from voicecli.errors import StoreFailed, VoicecliError
+from voicecli.sessions.counts import Counts
+from voicecli.store import broadcasts
+from voicecli.store.broadcasts import Row, State
+from voicecli.store.journal import Journal
+from voicecli.store.outcomes import take_in_if_possible
+from voicecli.voice_api.async_client import AsyncClient
+
+if TYPE_CHECKING:
+    from voicecli.listener.reports import Reports
+
+PACE = "pace"  # the file that all broadcasts of this machine share
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBroadcast:
+    """A broadcast that nobody else works on while this is open: use it in a ``with``. One that ``is_new`` is
+    deleted at the end if nobody was called, so that it can begin anew."""
+
+    journal: Journal
+    plan: Plan
+    options: BroadcastOptions
+    do_not_call: frozenset[str] = frozenset()
+    is_new: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.journal.broadcast.id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with suppress(VoicecliError, OSError):  # then it can be resumed
+                if self.is_new and (self.journal.state is State.PLANNING or self.journal.is_untouched):
+                    broadcasts.delete(self.journal.store, self.journal.broadcast)
+        finally:
+            self.journal.close()
+
+
+class Ended(NamedTuple):
+    """How a run of a broadcast ended. ``error`` says why there may be rows left that were not called."""
+
+    counts: Counts
+    error: VoicecliError | None = None
+    interrupted: bool = False
+
+
+async def _nothing(_: Ended) -> None:
+    """What happens at the end where nobody asks for more."""
+
+
+async def run_broadcast(
+    broadcast: OpenBroadcast,
+    client: AsyncClient,
+    *,
+    receiving: "Reports | None" = None,
+    vca_elsewhere: bool = False,
+    on_row: Callable[[Row], None] = lambda row: None,
+    on_progress: Callable[[Counts], None] = lambda counts: None,
+    on_end: Callable[[Ended], Awaitable[None]] = _nothing,
+) -> Ended:
+    """Call those who are left, and say how that ended.
+
+    ``client`` and ``receiving`` are entered here; ``receiving`` is needed where outcomes are waited for. With
+    ``vca_elsewhere`` somebody else answers the questions of the calls. ``on_row`` gets each row that has
+    changed, once it is on the disk, and ``on_progress`` every now and then how all of it stands. ``on_end``
+    is awaited before ``receiving`` ends, which may have to stay; after a cancellation, too. Raises what
+    entering them raises, what these functions raise, and that it was cancelled.
+    """
+    journal, options = broadcast.journal, broadcast.options
+    reports: Reports | None = None
+
+    def why_wait() -> str:
+        if reports is None or not broadcast.plan.asks or vca_elsewhere or not reports.receiver.is_nobody:
+            return ""
+        return f"Nobody receives what people press. {reports.receiver.words}"
+
+    pace = Pace(journal.store.path.parent / PACE, options.calls_per_second())
+    engine = Engine(
+        journal,
+        client,
+        pace,
+        options.policy(),
+        request=broadcast.plan.request,
+        hours=options.hours(),
+        do_not_call=broadcast.do_not_call,
+        spare_unsubscribed=not options.call_unsubscribed,
+        why_wait=why_wait,
+        vca_elsewhere=vca_elsewhere,
+        tell=on_row,
+        show=on_progress,
+    )
+
+    async def end(*, interrupted: bool) -> Ended:
+        with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
+            if journal.is_finished and not (options.waits and engine.counts.without_outcome):
+                contents.forget(journal.store, journal.broadcast)
+        how = Ended(engine.counts, engine.ended_by, interrupted)
+        await on_end(how)
+        return how
+
+    ended: Ended | None = None
+    try:
+        async with AsyncExitStack() as stack:
+            try:
+                if receiving is not None:
+                    reports = await stack.enter_async_context(receiving)
+                await stack.enter_async_context(client)
+                await engine.run()
+                ended = await end(interrupted=False)
+            except asyncio.CancelledError:
+                ended = ended or await end(interrupted=True)
+                raise
+        return ended
+    finally:
+        with suppress(VoicecliError, OSError):  # what the last answers say of the pace matters to nobody now
+            pace.close()
+        if broadcast.plan.asks:
+            take_in_if_possible(journal.store)  # the callflows that are sealed in it are not needed any more

@@ -1,0 +1,88 @@
+"""Reads what a broadcast needs from files and standard input."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from voicecli.broadcast.lists import recipients as lists
+from voicecli.broadcast.options import BroadcastOptions, Content
+from voicecli.broadcast.plan import numbers_of
+from voicecli.calling.message import refuse_conflicts
+from voicecli.cli.call.arguments import json_document
+from voicecli.cli.context import Context
+from voicecli.errors import InvalidInput
+from voicecli.store.broadcasts import Broadcast
+
+
+def refuse_two_readers(paths: Mapping[str, str | None]) -> None:
+    """Standard input can be read once."""
+    if len(readers := [name for name, path in paths.items() if path == "-"]) > 1:
+        raise InvalidInput(
+            f"Only one of these can come from standard input: {', '.join(readers)}.",
+            hint="Put the others into files.",
+        )
+
+
+def read_content(
+    context: Context, content: Content, message_file: str | None, callflow_file: str | None
+) -> Content:
+    """With what is in files. Raises InvalidInput."""
+    if message_file is not None:
+        refuse_conflicts("--file", {"MESSAGE": content.text})
+    path = "-" if content.text == "-" else message_file
+    if path is not None:
+        content = content._replace(text=context.read_text(path).rstrip("\r\n"))
+    if callflow_file is not None:
+        document = json_document(context.read_text(callflow_file), callflow_file)
+        content = content._replace(callflow=json.dumps(document))
+    return content
+
+
+def read_list(context: Context, people: str) -> bytes:
+    """The list, as it is begun. Raises InvalidInput."""
+    try:
+        return context.read_bytes(people, limit=lists.MAX_LIST)
+    except InvalidInput as error:
+        error.hint = "What is none of the commands in voicecli broadcast --help is taken for a list."
+        raise
+
+
+def read_list_again(context: Context, people: str | None, broadcast: Broadcast) -> bytes:
+    """The list of a broadcast that was begun before: at ``people``, else where it was then. Raises
+    InvalidInput."""
+    where = people or broadcast.file or "-"
+    command = f"voicecli broadcast resume {broadcast.id}"
+    missing = InvalidInput(
+        "The list came from a pipe: it has to come again.",
+        hint=f"Pipe it in again, or give it as a file: {command} FILE",
+    )
+    if where == "-" and (context.stdin is None or context.stdin.isatty()):
+        raise missing
+    try:
+        content = context.read_bytes(where, limit=lists.MAX_LIST)
+    except InvalidInput as error:
+        error.hint = f"If the list is somewhere else now: {command} FILE"
+        raise
+    if where == "-" and not content:
+        raise missing
+    return content
+
+
+def read_do_not_call(context: Context, options: BroadcastOptions) -> frozenset[str]:
+    """Raises InvalidInput where it can't be read: whoever is on it would be called."""
+    if options.do_not_call is None:
+        return frozenset()
+    content = context.read_bytes(options.do_not_call, limit=lists.MAX_LIST)
+    try:
+        return numbers_of(lists.read(content), region=options.region)
+    except InvalidInput as error:
+        raise InvalidInput(f"--do-not-call: {error.message}", hint=error.hint) from error
+
+
+def read_do_not_call_again(context: Context, options: BroadcastOptions) -> frozenset[str]:
+    """As it is by now, if it is there: those who were on it in the beginning are not called anyway."""
+    gone = options.do_not_call == "-"
+    if options.do_not_call and not gone and not Path(options.do_not_call).exists():
+        context.output.warning(f"{options.do_not_call} is gone: those who were on it are not called.")
+        gone = True
+    return frozenset() if gone else read_do_not_call(context, options)

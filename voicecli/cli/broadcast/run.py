@@ -1,0 +1,97 @@
+"""Carries out a broadcast, and shows it."""
+
+from typing import TYPE_CHECKING
+
+from voicecli.broadcast import status
+from voicecli.broadcast.options import ReceiverOptions
+from voicecli.broadcast.run import Ended, OpenBroadcast, run_broadcast
+from voicecli.cli import interrupts, wiring
+from voicecli.cli.broadcast.view import View
+from voicecli.cli.context import CONNECTION, Context
+from voicecli.cli.exit_codes import ExitCode, fail
+from voicecli.errors import OutputFailed, VoicecliError
+from voicecli.listener.staying import EndRequests
+from voicecli.settings import Settings
+from voicecli.voice_api.async_client import AsyncClient
+
+if TYPE_CHECKING:
+    from voicecli.listener.reports import Reports
+
+
+def run(
+    context: Context, settings: Settings, broadcast: OpenBroadcast, receiver: ReceiverOptions
+) -> ExitCode:
+    """Call those who are left, show it, and tell how it ended."""
+    plan, options = broadcast.plan, broadcast.options
+    vca_elsewhere = options.vca_elsewhere
+    if plan.asks and not options.captures and not vca_elsewhere:
+        from voicecli.calling.question_receivers import application_answers
+
+        with wiring.subaccount_client(context, settings) as asking:
+            vca_elsewhere = application_answers(
+                asking,
+                wiring.home(settings),
+                continues=plan.continues,
+                waits=options.waits,
+                notify=context.output.note,
+                warn=context.output.warning,
+            )
+    client = AsyncClient(
+        **settings.require(*CONNECTION),
+        request_timeout=options.request_timeout,
+        connections=options.concurrency,
+    )
+    view = View(context, broadcast.journal)
+    requests = EndRequests()
+    code: ExitCode | None = None  # once the end is shown
+
+    def show_end(ended: Ended) -> ExitCode:
+        try:
+            return view.end(ended, waits=options.waits)
+        except OutputFailed:
+            raise
+        except VoicecliError as error:
+            return fail(context, error)
+
+    async def on_end(ended: Ended) -> None:
+        nonlocal code
+        if not ended.interrupted:
+            await view.caught_up()
+        code = show_end(ended)
+
+    def receiving() -> "Reports | None":
+        if not options.waits:
+            return None
+        access, force = receiver.access, receiver.force
+        plan_of_listener = wiring.listening_plan(context, settings, access, register=True, force=force)
+        digits = plan.asks and not vca_elsewhere
+        return wiring.reports(context, settings, plan_of_listener, digits=digits, requests=requests)
+
+    async def work() -> None:
+        await run_broadcast(
+            broadcast,
+            client,
+            receiving=receiving(),
+            vca_elsewhere=vca_elsewhere,
+            on_row=view.tell,
+            on_progress=view.show,
+            on_end=on_end,
+        )
+
+    view.begin()
+    is_interrupted = False
+    try:
+        try:
+            with context.output.in_background(lambda: bool(requests)):
+                interrupts.run(work(), requests)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        if code is None:  # the interrupt came before the work began
+            journal = broadcast.journal
+            code = show_end(Ended(status.counts(journal.store, journal.broadcast), interrupted=True))
+        if is_interrupted:
+            context.output.see_that_it_was_read()
+        return code
+    except OutputFailed as error:
+        error.hint = f"{error.hint} {view.how_to_go_on}".strip()
+        raise
