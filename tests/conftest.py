@@ -71,16 +71,13 @@ class RunningSandbox:
         return [body for body in requests if body.get("clientRequestId") == client_request_id]
 
 
-def voicecli(
-    *arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = {}, cwd: Path | None = None
-) -> Finished:
+def voicecli(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = {}) -> Finished:
     """The program with these arguments, in this process, with these variables beside those of the test."""
     code, out, err = in_process.run(
         arguments,
         DEADLINE,
         stdin=stdin.encode() if isinstance(stdin, str) else stdin,
         env={**os.environ, **env},
-        cwd=cwd or Path.cwd(),
     )
     return Finished(code, out.decode(), err.decode())
 
@@ -136,13 +133,10 @@ def own_sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Program:
+def run() -> Program:
     """Runs ``voicecli`` with arguments, input and variables, in an environment without settings."""
 
-    def program(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = {}) -> Finished:
-        return voicecli(*arguments, stdin=stdin, env=env, cwd=tmp_path)
-
-    return program
+    return voicecli
 
 
 @pytest.fixture

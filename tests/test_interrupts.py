@@ -106,14 +106,9 @@ def test_what_was_noted_before_keeps_an_event_loop_from_beginning_its_work() -> 
     async def work() -> None:
         pytest.fail("it has begun")
 
-    before = {number: signal.getsignal(number) for number in handlers.SIGNALS}
     interrupts.note(INT)
-    try:
-        with pytest.raises(KeyboardInterrupt) as caught:
-            handlers.run(work())
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        handlers.run(work())
     assert caught.value.args == (INT,)
 
 

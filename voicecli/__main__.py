@@ -16,10 +16,13 @@ def main() -> None:
         _note_signals()
         gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
         from voicecli.cli.app import run
-        from voicecli.cli.interrupts import ignore
 
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # no character may stop a message
         code = run(sys.argv[1:])
-        ignore()  # the answer is out: nothing is left to interrupt
+        for number in _signals():  # the answer is out: nothing is left to interrupt
+            _signal.signal(number, _signal.SIG_IGN)
         gc.freeze()  # the process ends: a last search through every module would take a tenth of a `call`
         _end_beside_threads(code)
         sys.exit(code)
@@ -32,10 +35,15 @@ def _note_signals() -> None:
     other plans for them, such as nohup."""
     from voicecli import interrupts
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(_signal, name, None)  # Windows has no SIGHUP
-        if number is not None and _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
+    for number in _signals():
+        if _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
             _signal.signal(number, lambda number, _frame: interrupts.note(number))
+
+
+def _signals() -> list[int]:
+    """Those that ask the program to end. Windows has no SIGHUP."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(_signal, name) for name in names if hasattr(_signal, name)]
 
 
 def _end_beside_threads(code: int) -> None:

@@ -3,8 +3,9 @@
 A signal handler runs between any two instructions of the main thread: in the middle of an import, say, or of
 a library's own clean-up, where Python swallows an exception ("Exception ignored in …"). So a signal is only
 noted. It takes effect, as KeyboardInterrupt, where the program waits (``waiting``) and where it looks
-(``check``): before a request leaves, and for each row of what may take long. Where no handler calls ``note``,
-in other programs that use this package, none of this does anything.
+(``check``): before a request leaves, and for each row of what may take long; while an event loop runs, as
+``received_by`` says. Where no handler calls ``note``, in other programs that use this package, none of this
+does anything.
 """
 
 # Nothing that takes time to load: until handlers are set, Python's own raises KeyboardInterrupt anywhere.
@@ -30,6 +31,8 @@ class _Signals:
         self.noted: int | None = None
         self.last = -IMPATIENCE  # monotonic seconds, when one was noted or took effect
         self.is_waiting = False
+        self.receiver: Callable[[int], None] | None = None
+        self.is_over = False  # one has ended an event loop: what is left to do is to tell what happened
 
 
 _signals = _Signals()
@@ -41,6 +44,11 @@ def note(number: int) -> None:
     What follows within a second is the same impatient person, and would cut off the message that the first
     signal leads to.
     """
+    if _signals.is_over:
+        return
+    if _signals.receiver is not None:
+        _signals.receiver(number)
+        return
     now = time.monotonic()
     if _signals.noted is None and now - _signals.last < IMPATIENCE:
         return
@@ -58,6 +66,35 @@ def taken() -> int | None:
     """The signal that has come and not taken effect yet: from now on that is the caller's affair."""
     number, _signals.noted = _signals.noted, None
     return number
+
+
+class received_by:  # noqa: N801 - it reads as contextlib's do
+    """Inside, in the main thread, each signal is handed to ``receiver``, in the handler. Where one has come,
+    those that come after this do nothing any more."""
+
+    def __init__(self, receiver: "Callable[[int], None]") -> None:
+        self._receiver = receiver
+        self._has_received = False
+
+    def _receive(self, number: int) -> None:
+        self._has_received = True
+        self._receiver(number)
+
+    def __enter__(self) -> None:
+        if _is_main_thread():
+            _signals.receiver = self._receive
+            if (number := taken()) is not None:
+                self._receive(number)
+
+    def __exit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: "BaseException | None",
+        trace: "TracebackType | None",
+    ) -> None:
+        if _is_main_thread():
+            _signals.is_over = self._has_received
+            _signals.receiver = None
 
 
 def put_off(number: int) -> None:

@@ -261,21 +261,26 @@ def is_dotenv_exposed(folder: Path | None = None) -> bool:
         return False
 
 
-def environment_secrets() -> Iterator[str]:
+def of_the_process() -> Mapping[str, str]:
+    """The environment variables of this process, as they are at any time."""
+    return os.environ
+
+
+def environment_secrets(environment: Mapping[str, str]) -> Iterator[str]:
     """Values that no output may show, not even before the settings are read."""
     for setting in SETTINGS:
-        if setting.secret and (value := os.environ.get(setting.variable, "").strip()):
+        if setting.secret and (value := environment.get(setting.variable, "").strip()):
             yield value
 
 
-def colours() -> bool:
+def colours(environment: Mapping[str, str]) -> bool:
     """Whether the person wants colours: no-color.org, and the oldest kind of terminal."""
-    return not os.environ.get("NO_COLOR") and can_draw()
+    return not environment.get("NO_COLOR") and can_draw(environment)
 
 
-def can_draw() -> bool:
+def can_draw(environment: Mapping[str, str]) -> bool:
     """Whether the terminal is of a kind that can be drawn upon."""
-    return os.environ.get("TERM") != "dumb"
+    return environment.get("TERM") != "dumb"
 
 
 def keep_loopback_from_proxies() -> None:

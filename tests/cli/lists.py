@@ -1,18 +1,13 @@
 """What the tests of ``voicecli broadcast`` share: numbers, lists, and a broadcast under way."""
 
-import io
 import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from unittest.mock import patch
 
 from conftest import Finished, RunningSandbox, voicecli
 from forked import under_way
-
-from voicecli.cli.app import run
-from voicecli.cli.context import Context
 
 ANN, BOB, CAT = "+33199001234", "+33199001235", "+33199001236"
 REFUSED, LOST, BUSY, SILENT = "+33199001014", "+33199005051", "+33199000486", "+33199005040"
@@ -41,14 +36,6 @@ class Broadcast:
 
     def __call__(self, *arguments: str, stdin: str | bytes = "", **env: str) -> Finished:
         return voicecli("broadcast", *arguments, stdin=stdin, env={**self.environment, **env})
-
-    def here(self, *arguments: str, stdin: bytes = b"", **env: str) -> Finished:
-        """The same command line in this process: quick, for what only reads its arguments and the list."""
-        out, err = io.StringIO(), io.StringIO()
-        context = Context(stdin=io.TextIOWrapper(io.BytesIO(stdin)), stdout=out, stderr=err)
-        with patch.dict(os.environ, {**self.environment, **env}):
-            code = run(["broadcast", *arguments], context)
-        return Finished(code, out.getvalue(), err.getvalue())
 
     def identifier(self, *arguments: str, code: int = 0) -> str:
         """The id of one that is sent."""

@@ -189,7 +189,7 @@ def test_what_is_wrong_with_all_of_it_is_one_error(
     write("people", people(ANN, BOB))
     write("empty", "")
     write("wrong", f"{ANN}\nnobody\n")
-    done = broadcast.here("people", *arguments, *YES)
+    done = broadcast("people", *arguments, *YES)
     assert (done.code, done.out, broadcast.called) == (2, "", []), done
     assert says in done.err
     assert "line" not in done.err.splitlines()[0].split()[0]
@@ -209,7 +209,7 @@ def test_what_is_wrong_with_all_of_it_is_one_error(
     ids=["empty", "heading", "nul", "10 MB cell", "open quote", "column twice", "array"],
 )
 def test_what_is_no_list_is_one_error(broadcast: Broadcast, content: bytes, says: str) -> None:
-    done = broadcast.here(write("people", content), "Hi", *YES)
+    done = broadcast(write("people", content), "Hi", *YES)
     assert (done.code, done.out) == (2, "")
     assert says in done.err
     assert len(done.err) < 500
@@ -218,9 +218,9 @@ def test_what_is_no_list_is_one_error(broadcast: Broadcast, content: bytes, says
 def test_ten_thousand_columns_and_hostile_cells_are_shown_and_not_obeyed(broadcast: Broadcast) -> None:
     names = ",".join(f"c{number}" for number in range(10_000))
     write("people", f"phone,{names}\n{ANN},{',' * 9_998}\x1b]0;own\x07\u202e\n\x1b[2J+33,=1+1{',' * 9_998}\n")
-    done = broadcast.here("people", "Hi {c9999}", "--dry-run", "--skip-invalid")
+    done = broadcast("people", "Hi {c9999}", "--dry-run", "--skip-invalid")
     assert (done.code, "\x1b" in done.out + done.err, "\u202e" in done.out + done.err) == (0, False, False)
-    done = broadcast.here("people", "Hi {c10000}", "--dry-run")
+    done = broadcast("people", "Hi {c10000}", "--dry-run")
     assert (done.code, "the nearest is 'c1000'" in done.err) == (2, True), done.err
     assert len(done.err) < 1000
 
@@ -232,7 +232,7 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
     broadcast: Broadcast, home: Path
 ) -> None:
     write("people", people(*(f"+3319900{number}" for number in range(2000, 2090))))
-    done = broadcast.here(
+    done = broadcast(
         "people", "x" * 300, "--rate", "2/s", "--repeat", "3", "--speed", "2", "--dry-run", "--json"
     )
     assert (done.code, done.err, broadcast.called) == (0, "", [])
@@ -251,7 +251,7 @@ def test_a_dry_run_tells_how_many_how_long_and_what_and_sends_nothing(
 def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
     write("people", people(*(f"+3319900{number}" for number in range(2000, 2090))) + "bad,x\n")
     figures = [
-        broadcast.here(
+        broadcast(
             "people", "Hi", "--rate", "2/s", "--shard", f"{part}/3", "--dry-run", "--skip-invalid", "--json"
         ).json
         for part in (1, 2, 3)
@@ -368,7 +368,7 @@ def test_a_file_is_played_in_place_of_a_text(broadcast: Broadcast) -> None:
 def test_where_a_file_is_played_a_column_message_is_left_alone(broadcast: Broadcast) -> None:
     write("people.csv", f"phone,Message,voice\n{ANN},,\n{BOB},x,\n")
     played = ("people.csv", "--play", "https://a.example/b.mp3")
-    assert broadcast.here(*played, "--dry-run", "--json").json["optionColumns"] == ["voice"]
+    assert broadcast(*played, "--dry-run", "--json").json["optionColumns"] == ["voice"]
     assert broadcast(*played, *YES).code == 0
     assert {action(request, 1, "fileUrl") for request in broadcast.requests} == {"https://a.example/b.mp3"}
 
@@ -484,12 +484,12 @@ def test_a_dry_run_counts_who_is_asleep(broadcast: Broadcast) -> None:
     listed("+6561234567", "+6581234567", "+6531234567", ANN)
     write("not", "+6531234567\n")
     options = ("--quiet", quiet, "--do-not-call", "not", "--dry-run", "--json")
-    figures = broadcast.here("people.csv", MESSAGE, *options).json
+    figures = broadcast("people.csv", MESSAGE, *options).json
     assert (figures["calls"], figures["asleep"], figures["skipped"]) == (3, 2, 1)
     until = datetime.fromisoformat(figures["asleepUntil"]).astimezone(now.tzinfo)
     assert (until.hour, until.minute) == ((now.hour + 3) % 24, 0)
     assert now < until < now + timedelta(hours=4)
-    awake = broadcast.here("people.csv", MESSAGE, "--dry-run", "--json").json
+    awake = broadcast("people.csv", MESSAGE, "--dry-run", "--json").json
     assert (awake["asleep"], awake["asleepUntil"]) == (0, None)
 
 
@@ -594,7 +594,7 @@ def test_the_same_list_is_recognised_however_the_address_is_written(broadcast: B
     url = broadcast.environment["EIGHT_X_EIGHT_BASE_URL"]
     of = broadcast.identifier(listed(ANN, BOB), MESSAGE, *YES, "--max-calls", "1", code=7)
     for way in (f"{url}/", url.upper(), url.replace("http:", "HTTP:") + "//"):
-        done = broadcast.here("people.csv", MESSAGE, *YES, EIGHT_X_EIGHT_BASE_URL=way)
+        done = broadcast("people.csv", MESSAGE, *YES, EIGHT_X_EIGHT_BASE_URL=way)
         assert (done.code, done.out, len(broadcast.called)) == (9, "", 1), done
     done = broadcast("resume", of, EIGHT_X_EIGHT_BASE_URL=f"{url}/")
     assert (done.code, sorted(broadcast.called)) == (0, [ANN, BOB]), done

@@ -58,12 +58,12 @@ def test_the_exit_code_tells_whether_somebody_was_called(
 ) -> None:
     broadcast = Broadcast(sandbox)
     monkeypatch.setattr(place, name, failing(vars(place)[name], error, at=at))
-    done = broadcast.here("send", write("people.csv", people(*PEOPLE)), *SEND)
+    done = broadcast("send", write("people.csv", people(*PEOPLE)), *SEND)
     assert (done.code, len(broadcast.called)) == (code, called), done
     assert (str(error) or "an error of its own") in done.err
     assert ("voicecli broadcast resume b" in done.err) == (called > 0), done.err
     monkeypatch.undo()
-    again = broadcast.here("list", "--json")
+    again = broadcast("list", "--json")
     assert bool(again.out) == (called > 0)
 
 
@@ -89,6 +89,6 @@ def test_what_fails_once_all_were_called_changes_nothing(
         monkeypatch.setattr(place, name, property(failing(before.fget, error, at=1)))  # type: ignore[arg-type]
     else:
         monkeypatch.setattr(place, name, failing(before, error, at=1))
-    done = broadcast.here("send", write("people.csv", people(*PEOPLE)), *SEND)
+    done = broadcast("send", write("people.csv", people(*PEOPLE)), *SEND)
     assert (done.code, done.err.count("Error")) == (0, 0), done
     assert len(broadcast.called) == len(PEOPLE)

@@ -82,7 +82,7 @@ def test_show_tells_how_it_stands_and_what_to_do(broadcast: Broadcast) -> None:
 
 @pytest.mark.parametrize("wanted", ["", "*", "%", "b_", "zzz", "../x", "b\udcff", "\x1b[2J"])
 def test_what_is_no_id_is_told(broadcast: Broadcast, wanted: str) -> None:
-    done = broadcast.here("show", wanted)
+    done = broadcast("show", wanted)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(("Error: There is no broadcast ", "Error: The broadcast's id is missing"))
     assert "\x1b" not in done.err
@@ -282,7 +282,7 @@ def test_the_same_row_twice_is_no_merger(broadcast: Broadcast) -> None:
 )
 def test_what_are_no_results_is_told(broadcast: Broadcast, content: str) -> None:
     write("other.csv", content.encode("latin-1"))
-    done = broadcast.here("results", "other.csv", "-o", "merged.csv")
+    done = broadcast("results", "other.csv", "-o", "merged.csv")
     assert (done.code, done.out) == (2, ""), done
     assert "results" in done.err.splitlines()[0]
     assert not Path("merged.csv").exists()

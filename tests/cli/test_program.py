@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
-from conftest import Program
+from conftest import DEADLINE, Program
 
 from voicecli.cli.app import run as run_here
 from voicecli.cli.context import Context
@@ -106,8 +107,12 @@ def test_an_unknown_command_is_told_with_the_nearest_one(run: Program) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_works_in_every_shell(run: Program, shell: str) -> None:
-    assert "_VOICECLI_COMPLETE" in run(env={"_VOICECLI_COMPLETE": f"source_{shell}"}).out
+def test_completion_works_in_every_shell(shell: str) -> None:
+    def complete(**variables: str) -> str:
+        env = {**os.environ, "_VOICECLI_COMPLETE": f"complete_{shell}", **variables}
+        return str(forked.run([], DEADLINE, env=env, text=True).stdout)
+
+    assert "_VOICECLI_COMPLETE" in complete(_VOICECLI_COMPLETE=f"source_{shell}")
     typed = {
         "COMP_WORDS": "voicecli ca",
         "COMP_CWORD": "1",
@@ -115,7 +120,7 @@ def test_completion_works_in_every_shell(run: Program, shell: str) -> None:
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
         "_TYPER_COMPLETE_WORD_TO_COMPLETE": "ca",
     }
-    offered = run(env={"_VOICECLI_COMPLETE": f"complete_{shell}", **typed}).out
+    offered = complete(**typed)
     assert "call" in offered
     assert "sandbox" not in offered
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from voicecli.output.stream import JsonStream, LiveStream, Stream
 from voicecli.sessions.session import Session
 from voicecli.voice_api.events import Event, Received
 
+SIZE = os.terminal_size((80, 24))
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -117,7 +119,9 @@ class Line:
 
 def test_every_row_stays_and_the_footer_is_drawn_over_itself() -> None:
     written: list[str] = []
-    stream = LiveStream(written.append, lambda error: None, painter=Painter(console(colours=None)))
+    stream = LiveStream(
+        written.append, lambda error: None, painter=Painter(console(colours=None)), size=lambda: SIZE
+    )
     for number in range(500):
         stream.add(Line(f"row {number}"))
         stream.picture((), [(f"footer {number}", "")])
@@ -220,7 +224,9 @@ def test_a_record_is_json_whatever_is_in_it(text: str) -> None:
     ],
 )
 def test_what_does_not_fit_below_is_counted(rows: list[str], room: int, shown: list[str]) -> None:
-    stream = LiveStream(lambda text: None, lambda error: None, painter=Painter(console(colours=None)))
+    stream = LiveStream(
+        lambda text: None, lambda error: None, painter=Painter(console(colours=None)), size=lambda: SIZE
+    )
     lines = stream._newest([Line(row) for row in rows], room, width=20)
     stream.close()
     assert lines == shown

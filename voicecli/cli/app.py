@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -44,9 +45,6 @@ FOLDERS = {"broadcast", "call", "listen"}
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
     """Run one command line and return its exit code; every error ends here."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # no character may stop a message
     context = context or Context()
     is_help = not arguments or not {"--help", "-h"}.isdisjoint(arguments)
     try:
@@ -54,7 +52,9 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
             raise OutputFailed("Standard output can't be written (it is closed).")
         application = _application(arguments)
         interrupts.check()
-        result = application(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
+        # Typer prints help by itself, which a group of commands shows without arguments, too.
+        with redirect_stdout(context.stdout) if is_help or len(arguments) == 1 else nullcontext():
+            result = application(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
         if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
             # So the parser answers a KeyboardInterrupt.
             return _fail(context, context.interrupted())

@@ -30,13 +30,20 @@ CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
 
+def _variables() -> Mapping[str, str]:
+    from voicecli import settings
+
+    return settings.of_the_process()
+
+
 @dataclass
 class Context:
-    """Streams, output and settings of one run. Tests and other programs hand in their own."""
+    """Streams, variables, output and settings of one run. Tests and other programs hand in their own."""
 
     stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
     stdout: TextIO | None = field(default_factory=lambda: sys.stdout)
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
+    environment: Mapping[str, str] = field(default_factory=_variables, repr=False)
     format: str = "people"
     debug: bool = False
     hinted: set[str] = field(default_factory=set)  # advice that was given
@@ -80,9 +87,13 @@ class Context:
         from voicecli import settings
 
         output = FORMATS[self.format](
-            self.stdout, self.stderr, colours=settings.colours(), live=settings.can_draw()
+            self.stdout,
+            self.stderr,
+            colours=settings.colours(self.environment),
+            live=settings.can_draw(self.environment),
+            environment=self.environment,
         )
-        for secret in settings.environment_secrets():
+        for secret in settings.environment_secrets(self.environment):
             output.hide(secret)
         return output
 
@@ -91,7 +102,7 @@ class Context:
         from voicecli import settings
         from voicecli.store.home import folder
 
-        loaded = settings.load(flags)
+        loaded = settings.load(flags, environment=self.environment)
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:

@@ -4,7 +4,6 @@ import codecs
 import io
 import math
 import os
-import shutil
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import documents
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 from voicecli.output.safe import visible
+from voicecli.output.screen import terminal_size
 from voicecli.output.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -32,16 +32,24 @@ class Output:
     """For people: a sentence on stdout, talk and errors on stderr. The other formats vary from this.
 
     ``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): an answer can't
-    be written then, and talk is not wanted. ``live`` is whether the terminal can be drawn upon.
+    be written then, and talk is not wanted. ``live`` is whether the terminal can be drawn upon, and
+    ``environment`` says more of it: how large it is, which colours it has.
     """
 
     def __init__(
-        self, out: TextIO | None, err: TextIO | None, *, colours: bool = True, live: bool = True
+        self,
+        out: TextIO | None,
+        err: TextIO | None,
+        *,
+        colours: bool = True,
+        live: bool = True,
+        environment: Mapping[str, str] = {},
     ) -> None:
         self._out = out
         self._err = err
         self._colours = colours
         self._live = live
+        self._environment = environment
         self._secrets = Secrets()
         self._painters: dict[TextIO, Painter] = {}
         self._has_enough = False  # the reader, who has gone
@@ -140,7 +148,7 @@ class Output:
         if (painter := self._painter(self._out)) is None:
             self._row(plain_row(row.columns(narrow=False), row.cells(narrow=False)))
         else:
-            self._row(painter.painted(row, shutil.get_terminal_size().columns))
+            self._row(painter.painted(row, self.width))
 
     def piece(self, row: Row) -> None:
         """A row of an answer that grows; programs get all of it at the end, as the ``result``. Raises what
@@ -162,7 +170,7 @@ class Output:
 
     def _heading(self, row: Row) -> None:
         if (painter := self._painter(self._out)) is not None:
-            self._row(painter.heading(row, shutil.get_terminal_size().columns))
+            self._row(painter.heading(row, self.width))
 
     def figure(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
@@ -183,7 +191,10 @@ class Output:
     @property
     def width(self) -> int:
         """How many columns there are to draw upon."""
-        return shutil.get_terminal_size().columns
+        return self._size().columns
+
+    def _size(self) -> os.terminal_size:
+        return terminal_size(self._environment, self._out)
 
     def is_read(self) -> bool:
         """Whether there still is somebody to read standard output. Raises OutputFailed where it is closed."""
@@ -211,7 +222,7 @@ class Output:
             raise _unwritable("it is closed")
         if not self._live or (painter := self._painter(self._out)) is None:
             return Stream(self._put, failed, talk=self.note)
-        return LiveStream(self._put, failed, painter=painter)
+        return LiveStream(self._put, failed, painter=painter, size=self._size)
 
     def note(self, text: str) -> None:
         """Talk: progress, warnings, what is being waited for."""
@@ -273,7 +284,9 @@ class Output:
         if stream not in self._painters:
             from rich.console import Console
 
-            console = Console(file=stream, highlight=False, markup=False, emoji=False)
+            console = Console(
+                file=stream, highlight=False, markup=False, emoji=False, _environ=self._environment
+            )
             console.file = io.StringIO()  # not even nothing may be written to a terminal that has stopped
             self._painters[stream] = Painter(console, mask=self._masked)
         return self._painters[stream]
@@ -330,10 +343,7 @@ class Output:
 
     def _screen(self) -> os.terminal_size:
         """The size of the terminal that is talked to, even if the answer goes to a file."""
-        columns, lines = 0, 0
-        with suppress(OSError, ValueError):
-            columns, lines = os.get_terminal_size(self._err.fileno() if self._err is not None else -1)
-        return shutil.get_terminal_size((columns or 80, lines or 24))  # some do not know it, and say 0
+        return terminal_size(self._environment, self._out, self._err)
 
     def _raw(self, text: str) -> None:
         if self._err is None:

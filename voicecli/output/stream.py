@@ -3,7 +3,7 @@
 Writing has a thread of its own: whoever stops their terminal or pipe stops the screen, not the listener.
 """
 
-import shutil
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -152,10 +152,12 @@ class LiveStream(Stream):
         failed: Callable[[OutputFailed], None],
         *,
         painter: Painter,
+        size: Callable[[], os.terminal_size],
     ) -> None:
         self._painter = painter
+        self._size_of_screen = size
         self._picture: tuple[Sequence[Row], Sequence[Line]] = ((), ())
-        self._screen = shutil.get_terminal_size()
+        self._screen = self._size_of_screen()
         self._below: list[str] = []  # the picture's lines on the screen
         self._headed = False
         super().__init__(write, failed)
@@ -175,7 +177,7 @@ class LiveStream(Stream):
         self._picture = (rows, footer)
 
     def _turn(self) -> bool:
-        self._screen = shutil.get_terminal_size()
+        self._screen = self._size_of_screen()
         lines = self._taken()
         below = [] if self._closing else self._pictured()
         if lines or below != self._below:

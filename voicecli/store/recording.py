@@ -34,7 +34,7 @@ def record_events(store: Store, events: Sequence[KeptEvent]) -> list[Recorded]:
     failure, advice = "Events can't be kept", f"Look at the disk of {store.path}."
     try:
         with store.change(failure=failure, advice=advice) as change:
-            numbers = change.insert(f"{_INSERT} ON CONFLICT DO NOTHING", events)
+            numbers = change.insert(_INSERT_NEW, events)
             if numbers is None:
                 raise _SomeAreThere
             return [Recorded(number, 1) for number in numbers]
@@ -48,6 +48,7 @@ class _SomeAreThere(Exception):
 
 
 _INSERT = "INSERT INTO events (received, type, session, key, reply, body) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_NEW = _INSERT.replace("INSERT", "INSERT OR IGNORE")
 _COUNT = " ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
 
 
