@@ -31,20 +31,21 @@ WATCHED = 1.0  # seconds that the second one is watched while the first is stopp
 ROUND = 20  # stops until the second one is interrupted
 FIRST, SECOND = "+3319900", "+3326191"  # whom they call
 STOPPING = """
-import fcntl, os, random, signal, sys, types
-dice, left = random.Random(int(sys.argv.pop(1))), 10
+import os, random, signal, sys
+from voicecli.broadcast import pacing
+dice, left, real = random.Random(int(sys.argv.pop(1))), 10, pacing.try_lock
 
-def flock(file, operation):
+def try_lock(file, **options):
     global left
-    fcntl.flock(file, operation)
-    if operation & fcntl.LOCK_EX:
+    taken = real(file, **options)
+    if taken and not options.get("shared"):
         left -= 1
         if left == 0:
             left = dice.randint(1, 10)
             os.kill(os.getpid(), signal.SIGSTOP)
+    return taken
 
-from voicecli.broadcast import pacing
-pacing.fcntl = types.SimpleNamespace(**{**vars(fcntl), "flock": flock})
+pacing.try_lock = try_lock
 from voicecli.__main__ import main
 main()
 """
