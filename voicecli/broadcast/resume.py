@@ -25,9 +25,10 @@ def reopen_broadcast(
     changes: Mapping[str, object] | None = None,
     retry: Sequence[RowState] = (),
 ) -> OpenBroadcast:
-    """Go on with the broadcast whose id begins so, as it was begun but for ``changes`` of its options. Rows
-    in the states of ``retry`` are called once more. ``read_list`` gives its list, and ``read_do_not_call``
-    the numbers (E.164) that are not called, beside those that were not in the beginning.
+    """Go on with the broadcast whose id begins so, as it was begun but for ``changes`` of its options; what
+    is left of its ``max_calls`` holds unless they name another. Rows in the states of ``retry`` are called
+    once more. ``read_list`` gives its list, and ``read_do_not_call`` the numbers (E.164) that are not called,
+    beside those that were not in the beginning.
 
     Raises ConfigurationError where it is another account's, InUse where another process works on it, and
     InvalidInput where there is none, where it is done, and where the list has changed.
@@ -59,7 +60,7 @@ def reopen_broadcast(
                 journal.becomes(broadcast.state)
             raise
         outcomes.settle(journal, options.policy())
-        if options.max_calls is None:
+        if (changes or {}).get("max_calls") is None:
             options = options._replace(max_calls=_calls_left(journal))
         for state in retry:
             journal.plan_again(state)

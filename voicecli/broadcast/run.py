@@ -82,10 +82,12 @@ async def run_broadcast(
     ``client`` and ``receiving`` are entered here; ``receiving`` is needed where outcomes are waited for. With
     ``vca_elsewhere`` somebody else answers the questions of the calls. ``on_row`` gets each row that has
     changed, once it is on the disk, and ``on_progress`` every now and then how all of it stands. ``on_end``
-    is awaited before ``receiving`` ends, which may have to stay; after a cancellation, too. Raises what
+    is awaited before ``receiving`` ends, which may have to stay; and, interrupted, after a cancellation, even
+    one that comes while it is awaited. Raises what
     entering them raises, what these functions raise, and that it was cancelled.
     """
     journal, options = broadcast.journal, broadcast.options
+    vca_elsewhere = vca_elsewhere or options.vca_elsewhere
     reports: Reports | None = None
 
     def why_wait() -> str:
@@ -93,23 +95,7 @@ async def run_broadcast(
             return ""
         return f"Nobody receives what people press. {reports.receiver.words}"
 
-    pace = Pace(journal.store.path.parent / PACE, options.calls_per_second())
-    engine = Engine(
-        journal,
-        client,
-        pace,
-        options.policy(),
-        request=broadcast.plan.request,
-        hours=options.hours(),
-        do_not_call=broadcast.do_not_call,
-        spare_unsubscribed=not options.call_unsubscribed,
-        why_wait=why_wait,
-        vca_elsewhere=vca_elsewhere,
-        tell=on_row,
-        show=on_progress,
-    )
-
-    async def end(*, interrupted: bool) -> Ended:
+    async def end(engine: Engine, *, interrupted: bool) -> Ended:
         with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
             if journal.is_finished and not (options.waits and engine.counts.without_outcome):
                 contents.forget(journal.store, journal.broadcast)
@@ -117,17 +103,31 @@ async def run_broadcast(
         await on_end(how)
         return how
 
-    ended: Ended | None = None
+    pace = Pace(journal.store.path.parent / PACE, options.calls_per_second())
     try:
+        engine = Engine(
+            journal,
+            client,
+            pace,
+            options.policy(),
+            request=broadcast.plan.request,
+            hours=options.hours(),
+            do_not_call=broadcast.do_not_call,
+            spare_unsubscribed=not options.call_unsubscribed,
+            why_wait=why_wait,
+            vca_elsewhere=vca_elsewhere,
+            tell=on_row,
+            show=on_progress,
+        )
         async with AsyncExitStack() as stack:
             try:
                 if receiving is not None:
                     reports = await stack.enter_async_context(receiving)
                 await stack.enter_async_context(client)
                 await engine.run()
-                ended = await end(interrupted=False)
+                ended = await end(engine, interrupted=False)
             except asyncio.CancelledError:
-                ended = ended or await end(interrupted=True)
+                await end(engine, interrupted=True)
                 raise
         return ended
     finally:

@@ -1,6 +1,7 @@
 """All checks, in the order in which one builds on the other."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from voicecli.checks.account import check_account
@@ -41,4 +42,4 @@ async def checkup(
         set_now = None if isinstance(webhooks, VoicecliError) else webhooks
         async for finding in check_public_access(registration, plan, set_now, notify):
             yield finding
-    yield check_store(home)
+    yield await in_daemon_thread(partial(check_store, home))

@@ -39,6 +39,8 @@ async def check_public_access(
             yield failed(f"{NEEDED} webhook", error)
             return
         webhooks, listener = search.webhooks, search.found
+        if listener is not None:  # only looked for: its end does not have to wait for us
+            listener.guest.close()
         for silent in map(silence, search.silent):
             yield warning("listener", silent.message, silent.hint)
         async for finding in steps(_webhooks(registration, plan, webhooks, here=listener is not None)):
@@ -46,7 +48,6 @@ async def check_public_access(
     is_set = "is not set: each run makes one of its own." if plan.token_is_new else "is set."
     yield ok("token", f"WEBHOOK_AUTH_TOKEN {is_set}")
     if listener is not None:
-        listener.guest.close()
         if listener.doubt is not None:
             yield warning("listener", listener.doubt, "")
         used = "The voicecli listen that runs here is used, with its own"

@@ -46,12 +46,12 @@ def listening_plan(
     no_auth: bool = False,
 ) -> "ListenerPlan":
     """A plan for a listener on ``port`` that 8x8 reaches in this way. ``register`` is whether webhooks of the
-    service at ``base_url`` will be pointed at it; without a ``token`` it makes one then. ``domain`` is the
-    listener's own, for the tunnel and for requests that come without one. Raises InvalidInput, and
-    ConfigurationError where a token is missing."""
+    service at ``base_url`` will be pointed at it; without a ``token`` it makes one then. ``domain`` is its
+    static domain where ``access`` names none, for the tunnel and as a name of this listener. Raises
+    InvalidInput, and ConfigurationError where a token is missing."""
     from voicecli.listener.service import ListenerPlan
 
-    public_url = access.public_url
+    public_url, domain = access.public_url, domain or access.domain
     if sum((access.no_tunnel, public_url is not None, access.domain is not None)) > 1:
         raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
     if register and access.no_tunnel:

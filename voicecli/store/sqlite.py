@@ -72,7 +72,8 @@ class Store:
                 self._make_file()
             self._keep_to_owner()
             self._file = self.path.stat()
-            self._db = sqlite3.connect(self.path, timeout=LOCK_PATIENCE, isolation_level=None)
+            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._wait_for_others(LOCK_PATIENCE)
             if self.is_there():
                 return
             self._db.close()  # it was replaced just then
@@ -101,7 +102,7 @@ class Store:
         self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         if self._version() < len(MIGRATIONS):
-            self._db.execute(f"PRAGMA busy_timeout = {MIGRATION_PATIENCE * 1000:.0f}")
+            self._wait_for_others(MIGRATION_PATIENCE)
             with self._transaction():
                 version = self._version()  # another process may have brought it up to date just now
                 for migration in MIGRATIONS[version:]:
@@ -111,7 +112,7 @@ class Store:
                         for statement in migration.split(";\n"):
                             self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
-            self._db.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE * 1000:.0f}")
+            self._wait_for_others(LOCK_PATIENCE)
         if self._version() > len(MIGRATIONS) and not self._fitted_before:
             self._db.close()
             raise ConfigurationError(
@@ -296,21 +297,25 @@ class Store:
         """Carry the whole log into the file and empty it, so that what was deleted is in neither; but hold
         nobody up for long."""
         self.tidy()
-        with suppress(Exception):  # somebody reads or writes: then the log is used again from its start
-            self._db.execute(f"PRAGMA busy_timeout = {int(SHORT_PATIENCE * 1000)}")
+        # Where somebody reads or writes, the log is used again from its start.
+        with suppress(Exception), self.impatient():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with suppress(Exception):
-            self._db.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE * 1000)}")
 
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Inside, StoreBusy comes soon: for event loops, which have other things to do until they try again.
         Who holds the store may have been stopped."""
-        self._db.execute(f"PRAGMA busy_timeout = {int(SHORT_PATIENCE * 1000)}")
+        before = self._patience
+        self._wait_for_others(SHORT_PATIENCE)
         try:
             yield
         finally:
-            self._db.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE * 1000)}")
+            self._wait_for_others(before)
+
+    def _wait_for_others(self, patience: float) -> None:
+        """So many seconds from now on, wherever somebody else holds the store."""
+        self._db.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+        self._patience = patience
 
 
 class Change:

@@ -69,7 +69,7 @@ def resume(
             wiring.account(settings).identity,
             read_list=partial(inputs.read_list_again, context, people),
             read_do_not_call=partial(inputs.read_do_not_call_again, context),
-            changes={k: value for k, value in changes.items() if value is not None or k == "max_calls"},
+            changes={name: value for name, value in changes.items() if value is not None},
             retry=[state for state, wanted in states if wanted],
         ) as broadcast,
     ):
