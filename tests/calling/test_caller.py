@@ -10,7 +10,7 @@ from voicecli.account import Account
 from voicecli.calling.caller import Caller
 from voicecli.calling.events import AllAreTold, CallEvent, NobodyCanConfirm
 from voicecli.calling.message import Script
-from voicecli.errors import ConfigurationError, VoicecliError
+from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 
 PRESSES_1 = "+33199007103"
@@ -40,3 +40,11 @@ def test_an_error_of_the_program_makes_nobody_be_called_twice(
             on_event=fail,
         )
     assert len(own_sandbox.sandbox.requested) == 1
+
+
+@pytest.mark.parametrize("option", ["until_confirmed", "tell_anyway"])
+def test_an_alert_needs_keys_that_confirm(own_sandbox: RunningSandbox, tmp_path: Path, option: str) -> None:
+    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    with pytest.raises(InvalidInput, match=f"{option} needs confirming"):
+        caller.wait([SCRIPT.request(PRESSES_1)], **{option: True})
+    assert not own_sandbox.sandbox.requested

@@ -14,6 +14,7 @@ from voicecli.calling.events import CallEvent
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.receiving import Notices, ignore, reports_of_calls
 from voicecli.calling.results import Result, accepted
+from voicecli.errors import InvalidInput
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
@@ -74,8 +75,11 @@ class Caller:
         """Place calls, and wait for what becomes of each, for at most ``timeout``. ``confirming`` are the
         keys that confirm; with ``until_confirmed`` one is called after the other, until somebody presses one
         of them, and with ``tell_anyway`` people are told without the question where no key could arrive.
-        Blocks, in an event loop of its own, in which ``on_event`` is called. Raises what kept it from placing
-        any, as ``place`` does, and StoreFailed."""
+        Blocks, in an event loop of its own, in which ``on_event`` is called. Raises InvalidInput for the two
+        without keys that confirm; what kept it from placing any, as ``place`` does; and StoreFailed."""
+        if (until_confirmed or tell_anyway) and not confirming:
+            name = "until_confirmed" if until_confirmed else "tell_anyway"
+            raise InvalidInput(f"{name} needs confirming, the keys that confirm.")
         asks, ends = any(map(questions.asks, requests)), EndRequests()
         options = WaitOptions(timeout, asks, confirming, until_confirmed, tell_anyway)
         with ExitStack() as stack:
