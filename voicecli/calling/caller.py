@@ -14,7 +14,7 @@ from voicecli.calling.events import CallEvent
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.receiving import Notices, ignore, reports_of_calls
 from voicecli.calling.results import Result, accepted
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
@@ -38,7 +38,9 @@ class Caller:
     ``call_unsubscribed``. While it waits, 8x8's reports come to a voicecli listen that runs with this store,
     or else to this process: 8x8 then reaches its ``port`` by ``access``, for which ``ngrok_token`` may be
     needed, and sends ``token``, by default a new one. ``force`` takes webhooks that can't be put back as they
-    were. ``notices`` gets what people should know meanwhile. ``request_timeout`` is in seconds.
+    were. ``notices`` gets what people should know meanwhile. ``request_timeout`` is in seconds. Once
+    ``place`` or ``wait`` has raised, also KeyboardInterrupt, ``ledger`` has the calls that 8x8 had accepted,
+    those that it may have accepted, and what had become of them.
     """
 
     account: Account
@@ -53,6 +55,7 @@ class Caller:
     notices: Notices = field(default_factory=Notices)
     request_timeout: float = wire.REQUEST_TIMEOUT
     retries: int = wire.RETRIES
+    ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
     def place(
         self, requests: Sequence[CallRequest], on_result: Callable[[Result], None] = ignore
@@ -112,16 +115,23 @@ class Caller:
     @contextmanager
     def _placing(self, confirming: frozenset[str] | None = None) -> Iterator[Placing]:
         guard = Guard(self.once, self.call_unsubscribed, needs_store=confirming is not None)
+        ledger = Ledger()  # of this run alone: the next one may use the same clientRequestIds
         with self._client(self.request_timeout, self.retries) as client:
-            yield Placing(
-                client,
-                self.account,
-                self.home,
-                guard,
-                ledger=Ledger(),
-                warn=self.notices.warn,
-                keys=",".join(sorted(confirming or ())),
-            )
+            try:
+                yield Placing(
+                    client,
+                    self.account,
+                    self.home,
+                    guard,
+                    ledger=ledger,
+                    warn=self.notices.warn,
+                    keys=",".join(sorted(confirming or ())),
+                )
+            except BaseException:
+                if isinstance(lost := client.in_doubt, OutcomeUnknown):
+                    ledger.lost[lost.client_request_id or ""] = lost
+                self.ledger.take_over(ledger)
+                raise
 
     def _client(self, request_timeout: float, retries: int) -> Client:
         account = self.account
