@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
     from voicecli.calling.calls import Ended
     from voicecli.calling.message import Script
+    from voicecli.calling.placing import Ledger
     from voicecli.calling.receiving import Notices
     from voicecli.calling.results import Ending, Result
     from voicecli.checks.checkup import checkup
@@ -68,6 +69,7 @@ _HOME = {
     "OutcomeUnknown": "voicecli.errors",
     "PhoneNumber": "voicecli.phone",
     "PlacedBefore": "voicecli.errors",
+    "Ledger": "voicecli.calling.placing",
     "ListenerPlan": "voicecli.listener.service",
     "PublicAccess": "voicecli.listener.public_access",
     "RateLimited": "voicecli.errors",
@@ -112,6 +114,7 @@ __all__ = [
     "Ending",
     "Finding",
     "InvalidInput",
+    "Ledger",
     "ListenerPlan",
     "ListenerService",
     "Notices",

@@ -14,6 +14,7 @@ from voicecli.calling.events import CallEvent
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.receiving import Notices, ignore, reports_of_calls
 from voicecli.calling.results import Result, accepted
+from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
@@ -37,7 +38,9 @@ class Caller:
     ``call_unsubscribed``. While it waits, 8x8's reports come to a voicecli listen that runs with this store,
     or else to this process: 8x8 then reaches its ``port`` by ``access``, for which ``ngrok_token`` may be
     needed, and sends ``token``, by default a new one. ``force`` takes webhooks that can't be put back as they
-    were. ``notices`` gets what people should know meanwhile. ``request_timeout`` is in seconds.
+    were. ``notices`` gets what people should know meanwhile. ``request_timeout`` is in seconds. Once
+    ``place`` or ``wait`` has raised, also KeyboardInterrupt, ``ledger`` has the calls that 8x8 had accepted,
+    those that it may have accepted, and what had become of them.
     """
 
     account: Account
@@ -52,6 +55,7 @@ class Caller:
     notices: Notices = field(default_factory=Notices)
     request_timeout: float = wire.REQUEST_TIMEOUT
     retries: int = wire.RETRIES
+    ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
     def place(
         self, requests: Sequence[CallRequest], on_result: Callable[[Result], None] = ignore
@@ -74,8 +78,11 @@ class Caller:
         """Place calls, and wait for what becomes of each, for at most ``timeout``. ``confirming`` are the
         keys that confirm; with ``until_confirmed`` one is called after the other, until somebody presses one
         of them, and with ``tell_anyway`` people are told without the question where no key could arrive.
-        Blocks, in an event loop of its own, in which ``on_event`` is called. Raises what kept it from placing
-        any, as ``place`` does, and StoreFailed."""
+        Blocks, in an event loop of its own, in which ``on_event`` is called. Raises InvalidInput for the two
+        without keys that confirm; what kept it from placing any, as ``place`` does; and StoreFailed."""
+        if (until_confirmed or tell_anyway) and not confirming:
+            name = "until_confirmed" if until_confirmed else "tell_anyway"
+            raise InvalidInput(f"{name} needs confirming, the keys that confirm.")
         asks, ends = any(map(questions.asks, requests)), EndRequests()
         options = WaitOptions(timeout, asks, confirming, until_confirmed, tell_anyway)
         with ExitStack() as stack:
@@ -108,16 +115,23 @@ class Caller:
     @contextmanager
     def _placing(self, confirming: frozenset[str] | None = None) -> Iterator[Placing]:
         guard = Guard(self.once, self.call_unsubscribed, needs_store=confirming is not None)
+        ledger = Ledger()  # of this run alone: the next one may use the same clientRequestIds
         with self._client(self.request_timeout, self.retries) as client:
-            yield Placing(
-                client,
-                self.account,
-                self.home,
-                guard,
-                ledger=Ledger(),
-                warn=self.notices.warn,
-                keys=",".join(sorted(confirming or ())),
-            )
+            try:
+                yield Placing(
+                    client,
+                    self.account,
+                    self.home,
+                    guard,
+                    ledger=ledger,
+                    warn=self.notices.warn,
+                    keys=",".join(sorted(confirming or ())),
+                )
+            except BaseException:
+                if isinstance(lost := client.in_doubt, OutcomeUnknown):
+                    ledger.lost[lost.client_request_id or ""] = lost
+                self.ledger.take_over(ledger)
+                raise
 
     def _client(self, request_timeout: float, retries: int) -> Client:
         account = self.account

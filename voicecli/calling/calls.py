@@ -118,8 +118,8 @@ def place_and_wait(
                 take_in_if_possible(store)  # the callflows that are sealed in it are not needed any more
     except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
         raise
-    except VoicecliError as error:  # so nothing was placed
-        if not options.tell_anyway or ends:
+    except VoicecliError as error:
+        if not options.tell_anyway or ends or not placing.ledger.is_blank:  # it may come from on_event
             raise
         return _tell(placing.telling(), requests, error.message, joint=joint, on_event=on_event)
     finally:

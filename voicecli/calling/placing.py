@@ -66,6 +66,17 @@ class Ledger:
     lost: dict[str, OutcomeUnknown] = field(default_factory=dict)
     ended: list[Result] = field(default_factory=list)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no call was placed, certainly."""
+        return not (self.accepted or self.lost or any(result.placed for result in self.ended))
+
+    def take_over(self, other: "Ledger") -> None:
+        """Hold what another one holds, too."""
+        self.accepted.update(other.accepted)
+        self.lost.update(other.lost)
+        self.ended += other.ended
+
     def report(self, request: CallRequest) -> None:
         """It has been told what became of this one."""
         self.accepted.pop(request.client_request_id, None)

@@ -212,7 +212,9 @@ class Waiting:
         if why is None:
             try:
                 return await self._place(request, earlier)
-            except ConfigurationError as error:  # raised only before sending
+            except ConfigurationError as error:  # raised before sending, or else by on_event
+                if request.client_request_id in {*self._placing.ledger.accepted, *self._placing.ledger.lost}:
+                    raise
                 why = error.message
         return await self._tell(self._telling.placing, request, why, earlier)
 

@@ -1,0 +1,98 @@
+"""Callers: what a program gets that places calls by ``voicecli.Caller``, in this process."""
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE, RunningSandbox
+from raw_server import server
+from running_listener import free_port
+
+from voicecli.account import Account
+from voicecli.calling.caller import Caller
+from voicecli.calling.events import Accepted, AllAreTold, CallEvent, NobodyCanConfirm
+from voicecli.calling.message import Script
+from voicecli.calling.results import Result
+from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
+from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+
+PRESSES_1 = "+33199007103"
+SCRIPT = Script(SOURCE, "The oven is too hot. Press 1.", confirm="1")
+
+
+def account(sandbox: RunningSandbox) -> Account:
+    return Account(API_KEY, SUBACCOUNT, sandbox.sandbox.url)
+
+
+@pytest.mark.parametrize("kind", [VoicecliError, ConfigurationError])
+@pytest.mark.parametrize("until_confirmed", [True, False])
+def test_an_error_of_the_program_makes_nobody_be_called_twice(
+    own_sandbox: RunningSandbox, tmp_path: Path, kind: type[VoicecliError], *, until_confirmed: bool
+) -> None:
+    def fail(event: CallEvent) -> None:
+        if not isinstance(event, AllAreTold | NobodyCanConfirm):
+            raise kind("The database is gone.")
+
+    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    with pytest.raises(kind, match="The database is gone"):
+        caller.wait(
+            [SCRIPT.request(PRESSES_1)],
+            confirming=SCRIPT.confirming(),
+            until_confirmed=until_confirmed,
+            tell_anyway=True,
+            on_event=fail,
+        )
+    assert len(own_sandbox.sandbox.requested) == 1
+
+
+@pytest.mark.parametrize("option", ["until_confirmed", "tell_anyway"])
+def test_an_alert_needs_keys_that_confirm(own_sandbox: RunningSandbox, tmp_path: Path, option: str) -> None:
+    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    with pytest.raises(InvalidInput, match=f"{option} needs confirming"):
+        caller.wait([SCRIPT.request(PRESSES_1)], **{option: True})
+    assert not own_sandbox.sandbox.requested
+
+
+def test_after_an_interrupt_the_ledger_has_what_was_accepted(
+    own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    def interrupt(event: CallEvent) -> None:
+        if isinstance(event, Accepted | Result):
+            raise KeyboardInterrupt
+
+    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    requests = [Script(SOURCE, "Hello").request(PRESSES_1) for _ in range(2)]
+    with pytest.raises(KeyboardInterrupt):
+        caller.wait(requests[:1], on_event=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        caller.place(requests[1:], interrupt)
+    sessions = [session.session_id for session in own_sandbox.sandbox.sessions]
+    ids = [request.client_request_id for request in requests]
+    assert [(key, one.session_id) for key, one in caller.ledger.accepted.items()] == [
+        *zip(ids, sessions, strict=True)
+    ]
+    assert not caller.ledger.lost
+
+
+def test_after_an_interrupt_the_ledger_has_what_may_have_been_accepted(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def interrupt(_: socket.socket) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        over.wait(DEADLINE)
+
+    request = SCRIPT.request(PRESSES_1)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with server(interrupt) as (url, _):
+            caller = Caller(Account(API_KEY, SUBACCOUNT, url), home=tmp_path)
+            with pytest.raises(KeyboardInterrupt):
+                caller.place([request])
+            over.set()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [*caller.ledger.lost] == [request.client_request_id]
+    assert not caller.ledger.accepted
