@@ -17,7 +17,7 @@ from voicecli.calling.caller import Caller
 from voicecli.calling.events import Accepted, AllAreTold, CallEvent, NobodyCanConfirm
 from voicecli.calling.message import Script
 from voicecli.calling.results import Result
-from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
+from voicecli.errors import ConfigurationError, InvalidInput, Refused, VoicecliError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.voice_api.callflow import HANGUP
 
@@ -126,3 +126,17 @@ def test_an_application_answers_what_a_callflow_of_ones_own_asks(
         ended = caller.wait([end], on_event=watch)
     assert ended.confirmed
     assert seen == [f"{url}/vca"]
+
+
+@pytest.mark.parametrize("until_confirmed", [True, False])
+def test_a_single_call_that_is_refused_has_a_result(
+    own_sandbox: RunningSandbox, tmp_path: Path, *, until_confirmed: bool
+) -> None:
+    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    script = replace(SCRIPT, voice="nobody")
+    ended = caller.wait(
+        [script.request(PRESSES_1)], confirming=script.confirming(), until_confirmed=until_confirmed
+    )
+    [result] = ended.results
+    assert isinstance(result.error, Refused)
+    assert ended.error is (None if until_confirmed else result.error)

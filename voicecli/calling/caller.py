@@ -83,7 +83,10 @@ class Caller:
         keys that confirm; with ``until_confirmed`` one is called after the other, until somebody presses one
         of them, and with ``tell_anyway`` people are told without the question where no key could arrive.
         Blocks, in an event loop of its own, in which ``on_event`` is called. Raises InvalidInput for the two
-        without keys that confirm; what kept it from placing any, as ``place`` does; and StoreFailed."""
+        without keys that confirm, and what was wrong before the first request could leave: PlacedBefore,
+        Unsubscribed, ConfigurationError, StoreFailed, and what a listener raises. What is wrong from then on,
+        such as Refused, Unreachable or OutcomeUnknown, is in the result of its call (a single one that is
+        told without the question raises it), and perhaps in ``error``, as ``Ended`` says."""
         if (until_confirmed or tell_anyway) and not confirming:
             name = "until_confirmed" if until_confirmed else "tell_anyway"
             raise InvalidInput(f"{name} needs confirming, the keys that confirm.")
