@@ -4,20 +4,22 @@ import os
 import signal
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, RunningSandbox
-from raw_server import server
-from running_listener import free_port
+from raw_server import answering, document, server
+from running_listener import free_port, set_webhook, webhooks
 
 from voicecli.account import Account
 from voicecli.calling.caller import Caller
 from voicecli.calling.events import Accepted, AllAreTold, CallEvent, NobodyCanConfirm
 from voicecli.calling.message import Script
 from voicecli.calling.results import Result
-from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
+from voicecli.errors import ConfigurationError, InvalidInput, Refused, VoicecliError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.voice_api.callflow import HANGUP
 
 PRESSES_1 = "+33199007103"
 SCRIPT = Script(SOURCE, "The oven is too hot. Press 1.", confirm="1")
@@ -84,7 +86,7 @@ def test_after_an_interrupt_the_ledger_has_what_may_have_been_accepted(tmp_path:
         os.kill(os.getpid(), signal.SIGINT)
         over.wait(DEADLINE)
 
-    request = SCRIPT.request(PRESSES_1)
+    request = Script(SOURCE, "Hello").request(PRESSES_1)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with server(interrupt) as (url, _):
@@ -96,3 +98,45 @@ def test_after_an_interrupt_the_ledger_has_what_may_have_been_accepted(tmp_path:
         signal.signal(signal.SIGINT, before)
     assert [*caller.ledger.lost] == [request.client_request_id]
     assert not caller.ledger.accepted
+
+
+def test_an_application_answers_what_a_callflow_of_ones_own_asks(
+    own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+
+    def watch(event: CallEvent) -> None:
+        if isinstance(event, Accepted):
+            seen.append(webhooks(own_sandbox)["VCA"])
+
+    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    whole = SCRIPT.request(PRESSES_1)
+    end = replace(whole, callflow=whole.callflow[:2], client_request_id="ends-with-its-question")
+    with pytest.raises(ConfigurationError, match="No key that is pressed could arrive"):
+        caller.place([whole])
+    with server(answering(document({"callflow": [HANGUP]}))) as (url, _):
+        set_webhook(own_sandbox, "VCA", f"{url}/vca")
+        with pytest.raises(ConfigurationError, match="points to an application"):
+            caller.place([whole])
+        assert not own_sandbox.sandbox.requested
+        elsewhere = replace(caller, vca_elsewhere=True)
+        assert [result.placed for result in elsewhere.place([whole])] == [True]
+        with pytest.raises(InvalidInput, match="no key that confirms could arrive here"):
+            elsewhere.wait([whole], confirming=SCRIPT.confirming())
+        ended = caller.wait([end], on_event=watch)
+    assert ended.confirmed
+    assert seen == [f"{url}/vca"]
+
+
+@pytest.mark.parametrize("until_confirmed", [True, False])
+def test_a_single_call_that_is_refused_has_a_result(
+    own_sandbox: RunningSandbox, tmp_path: Path, *, until_confirmed: bool
+) -> None:
+    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    script = replace(SCRIPT, voice="nobody")
+    ended = caller.wait(
+        [script.request(PRESSES_1)], confirming=script.confirming(), until_confirmed=until_confirmed
+    )
+    [result] = ended.results
+    assert isinstance(result.error, Refused)
+    assert ended.error is (None if until_confirmed else result.error)

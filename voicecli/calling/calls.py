@@ -50,8 +50,9 @@ class WaitOptions:
 
 
 class Ended(NamedTuple):
-    """What became of calls. ``error`` is what ended the waiting, after Stopped has told of it; with
-    ``only_told`` nobody was asked, since no key could arrive."""
+    """What became of calls. ``error`` is what ended the waiting, after Stopped has told of it; of a single
+    call, unless it was an alert (until_confirmed), also what kept it from being placed, certainly or perhaps.
+    With ``only_told`` nobody was asked, since no key could arrive."""
 
     results: Sequence[Result]
     error: VoicecliError | None = None
@@ -97,9 +98,10 @@ def place_and_wait(
     run: Run | None = None,
 ) -> Ended:
     """Place calls, and wait for what becomes of each; they are one run, which others see. ``ends`` are the
-    signals that asked the program to end. Raises what kept it from placing any: PlacedBefore, Unsubscribed,
-    InvalidInput, ConfigurationError, what the client and the listener raise; and StoreFailed, OutputFailed.
-    """
+    signals that asked the program to end. Raises what was wrong before the first request could leave:
+    PlacedBefore, Unsubscribed, InvalidInput, ConfigurationError, StoreFailed and what the listener raises;
+    and OutputFailed. What is wrong with one of the calls from then on is in its result; but where all are
+    told without the question (AllAreTold), a single one raises it, as ``place`` does."""
     joint = options.until_confirmed or len(requests) == 1
     answered = {request.client_request_id: request for request in requests}
     try:
@@ -167,9 +169,9 @@ async def _wait(
             raise ConfigurationError(reports.receiver.words)
         try:
             async for result in results:
+                found.append(result)
                 if result.error is not None and len(requests) == 1 and not is_alert:
                     raise result.error
-                found.append(result)
                 on_event(result)
             if is_alert and nobody_confirmed(found):
                 on_event(NobodyConfirmed())
