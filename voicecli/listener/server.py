@@ -221,7 +221,7 @@ class Listener:
             if kind in WEBHOOK_TYPES and await self._is_from_8x8(request, kind):
                 self.other_token[kind] = self.other_token.get(kind, 0) + 1
             self._doubt()
-            return self._refuse(401, "wrong or no token", {"WWW-Authenticate": 'Basic realm="voicecli"'})
+            return self._refuse(401, "not authorised", {"WWW-Authenticate": 'Basic realm="voicecli"'})
         route = self._routes.get(path)
         if kind not in WEBHOOK_TYPES and route is None:
             return self._refuse(404, "no such path")
