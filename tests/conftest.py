@@ -96,6 +96,20 @@ def start_call(
     )
 
 
+def failing(call: Callable[..., object], error: Exception, *, at: int) -> Callable[..., object]:
+    """From that time on that it is used, it raises this."""
+    used = 0
+
+    def wrapped(*arguments: object, **options: object) -> object:
+        nonlocal used
+        used += 1
+        if used >= at:
+            raise error
+        return call(*arguments, **options)
+
+    return wrapped
+
+
 def wait_until(condition: Callable[[], object]) -> None:
     """Poll a condition; a test that waits in vain fails."""
     end = time.monotonic() + DEADLINE

@@ -124,13 +124,13 @@ def free_port() -> int:
 
 def registering() -> list[str]:
     """Options for a listener that a sandbox reports to: at a free port, which is told to the sandbox."""
-    port = free_port()
-    return ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}", "--register"]
+    return [*public_access(), "--register"]
 
 
 def public_access() -> list[str]:
     """The same options without --register: for a command that registers by itself."""
-    return [option for option in registering() if option != "--register"]
+    port = free_port()
+    return ["--port", str(port), "--public-url", f"http://127.0.0.1:{port}"]
 
 
 def told(process: "subprocess.Popen[str]", words: str) -> str:

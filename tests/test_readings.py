@@ -20,7 +20,7 @@ import httpx
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import Forked
-from running_listener import TOKEN, RunningListener, listening, registering, webhooks
+from running_listener import TOKEN, RunningListener, listening, public_access, webhooks
 from test_outcomes import LOST_FOR_GOOD, PREFIX, Run, every_number
 
 from voicecli.sandbox import Sandbox
@@ -181,7 +181,7 @@ class Harness:
         self.sandbox = sandbox
         self.reading = reading
         self.ids = ids
-        self.way_in = registering()[:4]
+        self.access = public_access()
         self._environment = {"VOICECLI_HOME": str(home), "WEBHOOK_AUTH_TOKEN": TOKEN}
         self.files = {mode: home.parent / f"{mode.name}.json" for mode in FILES}
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -227,23 +227,23 @@ class Harness:
             self.close()
             options = ("--register", "--events", "vca,vss,vcs")
             self.listener = self._listening.enter_context(
-                listening(self.home, *self.way_in, *options, env=self.sandbox.environment)
+                listening(self.home, *self.access, *options, env=self.sandbox.environment)
             )
             assert self.listener.url
 
     def _arguments(self, case: Case) -> list[str]:
         match case.mode:
             case Mode.WAIT:
-                return ["call", case.number, "Hello.", "--wait", *PATIENCE, *self.way_in]
+                return ["call", case.number, "Hello.", "--wait", *PATIENCE, *self.access]
             case Mode.CONFIRM:
-                return ["call", case.number, "Press one.", "--confirm", "1", *PATIENCE, *self.way_in]
+                return ["call", case.number, "Press one.", "--confirm", "1", *PATIENCE, *self.access]
             case Mode.UNTIL_CONFIRMED:
                 who = (case.number, PREFIX + ALSO_PRESSES_1)
                 options = ("--confirm", "1", "--until-confirmed")
-                return ["call", *who, "Press one.", *options, *PATIENCE, *self.way_in]
+                return ["call", *who, "Press one.", *options, *PATIENCE, *self.access]
             case Mode.FILE | Mode.BRIDGE:
                 file = ("--callflow", str(self.files[case.mode]))
-                return ["call", case.number, *file, "--wait", *PATIENCE, *self.way_in]
+                return ["call", case.number, *file, "--wait", *PATIENCE, *self.access]
             case Mode.BESIDE:
                 file = ("--callflow", str(self.files[case.mode]))
                 return ["call", case.number, *file, "--request-timeout", "2"]
@@ -254,7 +254,7 @@ class Harness:
                 retry = ("--retry", "busy", "--attempts", "2", "--every", "1s")
                 options = ("--confirm", "1", "--yes", "--again", "--json", "--timeout", "10s")
                 timeout = ("--request-timeout", "2")
-                return ["broadcast", str(people), "Press one.", *options, *retry, *timeout, *self.way_in]
+                return ["broadcast", str(people), "Press one.", *options, *retry, *timeout, *self.access]
 
     def _voicecli(self, *arguments: str) -> Finished:
         with self._started(arguments) as process:

@@ -2,11 +2,10 @@
 is written down as it was, and who goes on calls nobody twice."""
 
 import errno
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE
+from conftest import DEADLINE, failing
 from engine_world import World, number, world_of
 
 from voicecli.broadcast import engine as engines
@@ -53,17 +52,11 @@ def fail(patch: pytest.MonkeyPatch, point: str, error: Exception, *, at: int) ->
     """From that time on that it is used, it raises this."""
     where, name = POINTS[point]
     before = vars(where)[name]
-    call: Callable[..., object] = before.fget if isinstance(before, property) else before
-    used = 0
-
-    def failing(*arguments: object, **options: object) -> object:
-        nonlocal used
-        used += 1
-        if used >= at:
-            raise error
-        return call(*arguments, **options)
-
-    patch.setattr(where, name, property(failing) if isinstance(before, property) else failing)
+    if isinstance(before, property):
+        assert before.fget is not None
+        patch.setattr(where, name, property(failing(before.fget, error, at=at)))
+    else:
+        patch.setattr(where, name, failing(before, error, at=at))
 
 
 def question(row: Row, request_id: str) -> CallRequest:

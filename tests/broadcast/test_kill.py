@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from broadcast_machine import PREFIXES, Machine, kill, loses_its_answer
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
-from running_listener import listening, registering
+from running_listener import listening, public_access, registering
 
 LONGEST = 0.8  # seconds until the first calls have left, on most machines
 MOST = 60  # requests between two kills
@@ -172,8 +172,8 @@ def test_killed_before_the_first_call_it_is_recognised_or_begins_anew(tmp_path: 
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
         machine.write_list(["+33199001234", "+33199001235"])
-        way_in = [option for option in registering() if option != "--register"]
-        with machine.started(*machine.sending("--wait", *way_in)) as process:  # which it opens first
+        access = public_access()
+        with machine.started(*machine.sending("--wait", *access)) as process:  # which it opens first
             wait_until(machine.broadcasts)
             kill(process)
         assert machine.arrivals == 0
@@ -181,6 +181,6 @@ def test_killed_before_the_first_call_it_is_recognised_or_begins_anew(tmp_path: 
         assert done.code == 9, done.err
         assert f"resume {machine.broadcasts()[0]}" in done.err
         assert machine.arrivals == 0
-        assert machine.run("resume", *machine.broadcasts(), *way_in).code == 0
+        assert machine.run("resume", *machine.broadcasts(), *access).code == 0
         machine.check_never_twice()
         assert machine.states() == {"accepted": 2}

@@ -29,7 +29,7 @@ from lists import (
     write,
 )
 from raw_server import answering, document, http, server
-from running_listener import registering
+from running_listener import public_access
 from test_terminal import Terminal
 
 YES = ("--yes",)
@@ -435,8 +435,8 @@ def test_the_do_not_call_list_may_come_from_a_pipe_and_be_gone_later(broadcast: 
 def test_who_unsubscribes_is_not_called_again_until_allowed(own_sandbox: RunningSandbox) -> None:
     broadcast = Broadcast(own_sandbox)
     numbers = ["+33199000601", "+33199000602", "+33199000603"]
-    way_in = registering()[:-1]
-    done = broadcast(listed(*numbers, ANN), MESSAGE, *YES, "--wait", *way_in)
+    access = public_access()
+    done = broadcast(listed(*numbers, ANN), MESSAGE, *YES, "--wait", *access)
     assert done.code == 7, done
     again = ("people.csv", MESSAGE, *YES, "--again", "--json")
     assert broadcast(*again, "--dry-run").json["skipped"] == 3
@@ -754,8 +754,8 @@ def test_without_a_terminal_there_is_a_line_every_few_seconds(broadcast: Broadca
 def test_confirm_waits_and_the_way_in_outlives_an_interruption(own_sandbox: RunningSandbox) -> None:
     broadcast = Broadcast(own_sandbox)
     yes, no = "+33199007103", "+33199007203"
-    way_in = registering()[:-1]
-    arguments = ("--confirm", "1", "--thanks", "Geheimdank", *way_in)
+    access = public_access()
+    arguments = ("--confirm", "1", "--thanks", "Geheimdank", *access)
     done = broadcast(listed(yes, no), "Press 1", *YES, *arguments, "--max-calls", "1")
     assert done.code == 7, done
     [of] = broadcast("list", "-q").out.split()
@@ -773,6 +773,6 @@ def test_confirm_waits_and_the_way_in_outlives_an_interruption(own_sandbox: Runn
 
 def test_who_is_busy_is_called_again(own_sandbox: RunningSandbox) -> None:
     broadcast = Broadcast(own_sandbox)
-    options = ("--retry", "busy", "--attempts", "3", "--every", "1s", *registering()[:-1])
+    options = ("--retry", "busy", "--attempts", "3", "--every", "1s", *public_access())
     done = broadcast(listed(BUSY, ANN), MESSAGE, *YES, *options, "--json")
     assert (done.code, Counter(broadcast.called)) == (7, {BUSY: 3, ANN: 1}), done

@@ -1,10 +1,9 @@
 """What a broadcast ends as that something keeps from going on: 3 promises that nobody was called."""
 
 import errno
-from collections.abc import Callable
 
 import pytest
-from conftest import RunningSandbox
+from conftest import RunningSandbox, failing
 from lists import Broadcast, people, write
 
 from voicecli.broadcast import contents
@@ -14,20 +13,6 @@ from voicecli.store.journal import Journal
 
 PEOPLE = [f"+3319900{number}" for number in range(2_000, 2_010)]
 SEND = ("Hi", "--yes", "--concurrency", "2")
-
-
-def failing(call: Callable[..., object], error: Exception, *, at: int) -> Callable[..., object]:
-    """From that time on that it is used, it raises this."""
-    used = 0
-
-    def wrapped(*arguments: object, **options: object) -> object:
-        nonlocal used
-        used += 1
-        if used >= at:
-            raise error
-        return call(*arguments, **options)
-
-    return wrapped
 
 
 LINK = ConfigurationError("The file is a link that somebody else has put there.")

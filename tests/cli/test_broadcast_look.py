@@ -16,7 +16,7 @@ import pytest
 from conftest import RunningSandbox, wait_until
 from lists import ANN, BOB, BUSY, CAT, LOST, MESSAGE, REFUSED, Broadcast, people, write
 from past import event, keep
-from running_listener import RunningListener, listening, registering
+from running_listener import RunningListener, listening, public_access, registering
 from test_terminal import on_terminal, plain
 
 from voicecli.platforms.locks import is_held
@@ -356,7 +356,7 @@ def test_results_of_an_earlier_version_are_read(broadcast: Broadcast) -> None:
 
 
 def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> None:
-    retry = ("--retry", "busy", "--every", "1s", *registering()[:-1])
+    retry = ("--retry", "busy", "--every", "1s", *public_access())
     with RunningSandbox(time_scale=1) as slow:  # so that no outcome comes while it is waited for
         broadcast = Broadcast(slow)
         with broadcast.under_way(write("p.csv", people(ANN)), MESSAGE, *retry, "--json") as process:

@@ -64,7 +64,7 @@ _OF_THE_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has
 
 
 @dataclass(slots=True, eq=False)
-class _Flight:
+class _InFlight:
     """A request: for the ``row`` as it is then, which was ``before``; and what came of it. ``sent`` is what
     leaves of it, and ``attempt`` its row of store.attempts."""
 
@@ -127,11 +127,11 @@ class Engine:
         self._turn: Row | None = None  # who is next, when the pace allows it
         self._everybody_read = False  # whether all rows of the journal were looked at
         self._calls_left = policy.max_calls
-        self._flying: dict[int, _Flight] = {}  # by line
-        self._landed: deque[_Flight] = deque()
+        self._in_flight: dict[int, _InFlight] = {}  # by line
+        self._completed: deque[_InFlight] = deque()
         self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
-        self._leaving_now: list[_Flight] = []  # whose attempts are to be written
-        self._answers: list[tuple[_Flight, AttemptState | None, str | None]] = []  # to be written
+        self._leaving_now: list[_InFlight] = []  # whose attempts are to be written
+        self._answers: list[tuple[_InFlight, AttemptState | None, str | None]] = []  # to be written
         self._attempts = Attempts(journal.store, journal.broadcast.account)
         self._asks = ",".join(sorted(policy.confirming)) if policy.digits else None
         self._overtaken: dict[int, float] = {}  # lines, and until when a VCA may come (seconds since 1970)
@@ -179,13 +179,13 @@ class Engine:
 
     def _round(self) -> None:
         for flight in self._taken():
-            self._heed(flight.error)
+            self._learn_from(flight.error)
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._look()
             self._looked = time.monotonic()
         elif self.counts.retrying:  # what is known by now counts, before somebody is called again
             self._take_in_reports()
-        leaving: list[_Flight] = []
+        leaving: list[_InFlight] = []
         try:
             for one in self._leaving():
                 leaving.append(one)  # noqa: PERF402 - each counts, even if the next one fails
@@ -201,12 +201,12 @@ class Engine:
                 if self._calls_left is not None:
                     self._calls_left += 1
             raise
-        self._flying |= {one.row.line: one for one in leaving}
+        self._in_flight |= {one.row.line: one for one in leaving}
         for one in leaving:
             one.task = asyncio.create_task(self._send(one))
         self._tell_all()
 
-    def _becomes(self, row: Row, new: Row) -> Row:
+    def _note(self, row: Row, new: Row) -> Row:
         """Note that a row has become like this."""
         return self._is_again(row, new._replace(changed=now()))
 
@@ -214,8 +214,8 @@ class Engine:
         """Note that a row is to be written like this, whenever it became so."""
         before, _ = self._changed.get(row.line, (row, row))
         self._changed[row.line] = before, new
-        if row.line in self._flying:
-            self._flying[row.line].row = new
+        if row.line in self._in_flight:
+            self._in_flight[row.line].row = new
         return new
 
     def _write(self, seen: int | None = None) -> None:
@@ -268,9 +268,9 @@ class Engine:
         row = self._current(report.line)
         if row is None or (known := report.applied(row)) == row:
             return
-        known = self._becomes(row, known)
+        known = self._note(row, known)
         self._lost.discard(row.line)
-        if row.line not in self._flying:
+        if row.line not in self._in_flight:
             self._call_again(known)
 
     def _call_again(self, row: Row) -> None:
@@ -282,24 +282,24 @@ class Engine:
             return
         again = row._replace(state=RowState.RETRY)
         if row.attempts > 1 and (before := reached_before(self._journal, row, policy)) is not None:
-            self._becomes(row, before.applied(again))
+            self._note(row, before.applied(again))
         else:
-            self._queue.retry(self._becomes(row, again))
+            self._queue.retry(self._note(row, again))
 
     def _current(self, line: int) -> Row | None:
         """The row as it is, or is about to be."""
         if line in self._changed:
             return self._changed[line][1]
-        return self._flying[line].row if line in self._flying else self._journal.row(line)
+        return self._in_flight[line].row if line in self._in_flight else self._journal.row(line)
 
     # -- who is called -------------------------------------------------------------------------------
 
-    def _leaving(self) -> Iterator[_Flight]:
+    def _leaving(self) -> Iterator[_InFlight]:
         """Those who are called in this round."""
         self._pause = LOOK_EVERY
         if self._why_wait():
             return
-        room = self._policy.concurrency - len(self._flying)
+        room = self._policy.concurrency - len(self._in_flight)
         for _ in range(MAX_PASSED):
             if room <= 0 or self.ended_by is not None:
                 return
@@ -351,7 +351,7 @@ class Engine:
             return False
         called = row.session is not None  # before, and that stays true
         state = RowState.ACCEPTED if called else RowState.SKIPPED
-        self._becomes(row, row._replace(state=state, reason=reason))
+        self._note(row, row._replace(state=state, reason=reason))
         return True
 
     def _may_be_answered(self, row: Row) -> bool:
@@ -378,16 +378,16 @@ class Engine:
         until = self._hours.open_until(zones, moment, request.valid_until or moment + HORIZON)
         return replace(request, valid_until=until)
 
-    def _claimed(self, row: Row) -> _Flight | None:
+    def _claimed(self, row: Row) -> _InFlight | None:
         """None where there can be no request."""
         attempt = Row(row.line, row.destination, RowState.SENDING, row.attempts + 1)
         try:
             request = self._in_time(row, self._request(attempt, self._journal.broadcast.request_id(attempt)))
         except InvalidInput as error:
-            self._becomes(row, row._replace(state=RowState.REFUSED, reason=error.message))
+            self._note(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
         sent = self._say_limit.fitting(questions.sent(request))
-        flight = _Flight(row, attempt, request, sent, self._attempt(request, row.line))
+        flight = _InFlight(row, attempt, request, sent, self._attempt(request, row.line))
         if row.line in self._limited_since and self._is_carried_out(flight):
             return None
         bridged = [f"+{number.lstrip('+')}" for number in destinations(request.callflow)[1:]]
@@ -395,10 +395,10 @@ class Engine:
             return None
         if self._calls_left is not None:
             self._calls_left -= 1
-        self._becomes(row, attempt)
+        self._note(row, attempt)
         return flight
 
-    def _is_carried_out(self, flight: _Flight) -> bool:
+    def _is_carried_out(self, flight: _InFlight) -> bool:
         """Whether a summary names this request, which was answered 429: then somebody on the way said so, and
         the call was placed after all. Its row knows it from now on."""
         row, store, request_id = flight.row, self._journal.store, flight.request.client_request_id
@@ -410,7 +410,7 @@ class Engine:
         known = row if report is None else report.applied(row)
         if known == row:
             return False
-        self._call_again(self._becomes(flight.row if flight.number else flight.before, known))
+        self._call_again(self._note(flight.row if flight.number else flight.before, known))
         if not flight.number:
             self._leaving_now.append(flight)
         self._answers.append((flight, AttemptState.ACCEPTED, session_id))
@@ -429,7 +429,7 @@ class Engine:
 
     # -- requests under way --------------------------------------------------------------------------
 
-    async def _send(self, flight: _Flight) -> None:
+    async def _send(self, flight: _InFlight) -> None:
         try:
             flight.session = await self._place(flight.sent)
         except asyncio.CancelledError:
@@ -437,7 +437,7 @@ class Engine:
             flight.error = operation.lost("It was ended before 8x8 had answered")
         except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be called again
             flight.error = error
-        self._landed.append(flight)
+        self._completed.append(flight)
         self._news.set()
 
     async def _place(self, request: CallRequest) -> Session:
@@ -450,17 +450,17 @@ class Engine:
         self._say_limit.remember()
         return session
 
-    def _taken(self) -> Iterator[_Flight]:
+    def _taken(self) -> Iterator[_InFlight]:
         """The requests that have been answered since; the journal is about to know. Raises StoreFailed; then
         the others are still to be taken."""
-        while self._landed:
-            self._answered(self._landed[0])
-            yield self._landed.popleft()
+        while self._completed:
+            self._answered(self._completed[0])
+            yield self._completed.popleft()
 
-    def _answered(self, flight: _Flight) -> None:
+    def _answered(self, flight: _InFlight) -> None:
         """Note what a request led to, unless 8x8 has reported it by now."""
         row, error = flight.row, flight.error
-        self._flying.pop(row.line, None)  # this may be the second attempt to note it
+        self._in_flight.pop(row.line, None)  # this may be the second attempt to note it
         if not isinstance(error, Unreachable):
             self._unreachable = 0
         if row.state is not RowState.SENDING:
@@ -476,7 +476,7 @@ class Engine:
             case None if flight.session is not None:
                 self._last_call = time.monotonic()
                 self._anybody_accepted = True
-                self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
+                self._note(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
             case RateLimited():
                 self._limited[row.line] += 1
                 times = self._limited[row.line]
@@ -500,30 +500,30 @@ class Engine:
                 self._lost.add(row.line)
                 self._unknown(flight)
 
-    def _noted_as_answered(self, flight: _Flight) -> None:
+    def _noted_as_answered(self, flight: _InFlight) -> None:
         """Note what a request led to by its answer alone: nothing else can be found out of it, or done about
         it."""
         row = flight.row
-        self._flying.pop(row.line, None)
+        self._in_flight.pop(row.line, None)
         self._answers.append((flight, *_answer(flight)))
         _, known = self._changed.get(row.line, (row, row))
         if known.state is not RowState.SENDING:  # 8x8 has reported it
             return
         match flight.error:
             case None if flight.session is not None:
-                self._becomes(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
+                self._note(row, row._replace(state=RowState.ACCEPTED, session=flight.session.session_id))
             case Refused() | InvalidInput() | Unreachable():
                 self._not_called(flight)
             case _:
                 self._unknown(flight)
 
-    def _unknown(self, flight: _Flight) -> None:
+    def _unknown(self, flight: _InFlight) -> None:
         row, error = flight.row, flight.error
         fault = f"a fault of voicecli's own ({type(error).__name__})"
         reason = error.message if isinstance(error, VoicecliError) else fault
-        self._becomes(row, row._replace(state=RowState.UNKNOWN, reason=reason))
+        self._note(row, row._replace(state=RowState.UNKNOWN, reason=reason))
 
-    def _heed(self, error: Exception | None) -> None:
+    def _learn_from(self, error: Exception | None) -> None:
         """Tell the pace how a request was answered."""
         match error:
             case RateLimited():
@@ -536,18 +536,18 @@ class Engine:
         status = error.http_status
         return status == _OF_THE_KEY or (status in _OF_THE_ACCOUNT and not self._anybody_accepted)
 
-    def _not_called(self, flight: _Flight) -> Row:
+    def _not_called(self, flight: _InFlight) -> Row:
         """Certainly not: it is as it was, and to be called as if that had not been tried."""
         if self._calls_left is not None:
             self._calls_left += 1
         return self._is_again(flight.row, flight.before)
 
-    def _refused(self, flight: _Flight, error: Refused | InvalidInput) -> None:
+    def _refused(self, flight: _InFlight, error: Refused | InvalidInput) -> None:
         """An attempt before this one stays what it was."""
         if flight.before.session is not None:
-            self._becomes(flight.row, flight.before._replace(state=RowState.ACCEPTED, reason=error.message))
+            self._note(flight.row, flight.before._replace(state=RowState.ACCEPTED, reason=error.message))
         else:
-            self._becomes(flight.row, flight.row._replace(state=RowState.REFUSED, reason=error.message))
+            self._note(flight.row, flight.row._replace(state=RowState.REFUSED, reason=error.message))
 
     def _not_reached(self, error: Unreachable) -> None:
         """Requests that fail together count as one."""
@@ -561,7 +561,7 @@ class Engine:
     # -- until it is over ----------------------------------------------------------------------------
 
     def _is_over(self) -> bool:
-        if self._flying or self._landed:
+        if self._in_flight or self._completed:
             return False
         if self.ended_by is not None:
             return True
@@ -577,7 +577,7 @@ class Engine:
 
     async def _wait(self) -> None:
         """Until there is something to do."""
-        if self._landed:
+        if self._completed:
             return
         self._news.clear()
         with suppress(TimeoutError):
@@ -589,14 +589,14 @@ class Engine:
     async def _land(self) -> None:
         """Give the requests under way the time to be answered, and write down all that is known. Raises
         OutputFailed."""
-        tasks = [flight.task for flight in self._flying.values() if flight.task is not None]
+        tasks = [flight.task for flight in self._in_flight.values() if flight.task is not None]
         if tasks:
             with suppress(asyncio.CancelledError):  # who interrupts this does not want to wait
                 await asyncio.wait(tasks, timeout=GRACE)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        self._landed += self._never_begun()
+        self._completed += self._never_begun()
         self._journal.release_reserve()
         try:
             await self._write_in_spite_of_all()
@@ -610,11 +610,11 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - all that matters is written
             self.ended_by = self.ended_by or as_voicecli_error(error)
 
-    def _never_begun(self) -> Iterator[_Flight]:
+    def _never_begun(self) -> Iterator[_InFlight]:
         """Once all requests have ended: those whose task was not begun, so that nothing of them left."""
-        landed = {id(flight) for flight in self._landed}
-        for flight in self._flying.values():
-            if id(flight) not in landed:
+        completed = {id(flight) for flight in self._completed}
+        for flight in self._in_flight.values():
+            if id(flight) not in completed:
                 flight.error = Unreachable("The request was stopped before it left.")
                 yield flight
 
@@ -646,8 +646,8 @@ class Engine:
         as it is, without a look at what 8x8 has reported, and this gives False. Raises StoreBusy, unless it
         is not to be ``patient``."""
         is_all_known = True
-        while self._landed:
-            flight = self._landed[0]
+        while self._completed:
+            flight = self._completed[0]
             try:
                 self._answered(flight)
             except Exception as error:
@@ -656,7 +656,7 @@ class Engine:
                 is_all_known = False
                 self.ended_by = self.ended_by or as_voicecli_error(error)
                 self._noted_as_answered(flight)
-            self._landed.popleft()
+            self._completed.popleft()
         return is_all_known
 
     def _not_noted(self, error: VoicecliError) -> VoicecliError:
@@ -699,19 +699,19 @@ class Engine:
             return f"8x8 can't be reached, trying again in {math.ceil(pause)} s"
         if (pause := self._pace.paused) > 0:
             return f"8x8 asks to slow down, going on in {math.ceil(pause)} s"
-        if self._everybody_read and not self._flying and self._hours is not None and self._queue.asleep:
+        if self._everybody_read and not self._in_flight and self._hours is not None and self._queue.asleep:
             moments = [self._open_at(self._hours, zones) for zones in self._queue.asleep]
             first = min(filter(None, moments), default=None)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
             return f"It is too early or too late where the others are{until}"
-        if self._everybody_read and self.counts.retrying and not self._flying:
+        if self._everybody_read and self.counts.retrying and not self._in_flight:
             return "Waiting to call once more who was not reached"
-        if self._everybody_read and self._policy.wait and not self._flying:
+        if self._everybody_read and self._policy.wait and not self._in_flight:
             return "Waiting for outcomes"
         return ""
 
 
-def _answer(flight: _Flight) -> tuple[AttemptState | None, str | None]:
+def _answer(flight: _InFlight) -> tuple[AttemptState | None, str | None]:
     """What its answer says of an attempt, as store.attempts takes it."""
     if flight.session is not None:
         return AttemptState.ACCEPTED, flight.session.session_id

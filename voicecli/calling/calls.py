@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = timedelta(minutes=5)
 
 OnEvent = Callable[[CallEvent], None]
-Run = Callable[[Coroutine[object, object, "Ended"]], "Ended"]
+Runner = Callable[[Coroutine[object, object, "Ended"]], "Ended"]
 """Runs asynchronous work to its end."""
 Receive = Callable[[Mapping[str, CallRequest]], "Reports"]
 """Makes what receives 8x8's reports of calls, and answers their questions by these callflows, which stand
@@ -95,7 +95,7 @@ def place_and_wait(
     *,
     ends: "EndRequests",
     on_event: OnEvent,
-    run: Run | None = None,
+    run: Runner | None = None,
 ) -> Ended:
     """Place calls, and wait for what becomes of each; they are one run, which others see. ``ends`` are the
     signals that asked the program to end. Raises what was wrong before the first request could leave:

@@ -23,14 +23,14 @@ REGISTRATION_TIMEOUT = 10.0  # seconds for one request
 
 
 def account(settings: "Settings") -> "Account":
-    """Whose calls these are. Raises InvalidInput or ConfigurationError."""
+    """The account of these settings. Raises InvalidInput or ConfigurationError."""
     from voicecli.account import Account
 
     return Account(**settings.require(*CONNECTION))
 
 
 def account_id(settings: "Settings") -> "AccountId | None":
-    """Whose calls these are; None where the settings do not say."""
+    """Which account that is; None where the settings do not say."""
     try:
         return account(settings).identity
     except VoicecliError:
@@ -105,14 +105,12 @@ def reports(
     settings: "Settings",
     plan: "ListenerPlan",
     *,
-    digits: bool,
-    requests: "EndRequests",
+    asks: bool,
+    ends: "EndRequests",
     answered: Mapping[str, "CallRequest"] = {},
     tell_anyway: bool = False,
 ) -> "Reports":
-    """What 8x8 reports of calls that are waited for: outcomes come by VSS, and ``digits`` by VCA; with
-    ``tell_anyway`` only where that can be had. ``requests`` has the signals to end it, and ``answered``
-    the calls of this process whose VCAs it answers, by clientRequestId."""
+    """``calling.receiving.reports_of_calls`` with these settings; its news goes to the output."""
     from voicecli.calling.receiving import Notices, reports_of_calls
 
     output = context.output
@@ -121,8 +119,8 @@ def reports(
     return reports_of_calls(
         plan,
         registration(context, settings, tell=output.warning),
-        asks=digits,
-        ends=requests,
+        asks=asks,
+        ends=ends,
         notices=Notices(output.note, output.warning, output.error, staying),
         answered=answered,
         tell_anyway=tell_anyway,

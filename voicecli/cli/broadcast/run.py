@@ -65,7 +65,7 @@ def run(
         access, force = receiver.access, receiver.force
         plan_of_listener = wiring.listening_plan(context, settings, access, register=True, force=force)
         digits = plan.asks and not vca_elsewhere
-        return wiring.reports(context, settings, plan_of_listener, digits=digits, requests=requests)
+        return wiring.reports(context, settings, plan_of_listener, asks=digits, ends=requests)
 
     async def work() -> None:
         await run_broadcast(

@@ -14,8 +14,8 @@ from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import (
     AudienceOptions,
+    BroadcastOutcomeOptions,
     HoursOptions,
-    OutcomesOptions,
     PaceOptions,
     RetryOptions,
 )
@@ -56,7 +56,7 @@ def send(
         ),
     ] = None,
     audience: AudienceOptions,
-    outcomes: OutcomesOptions,
+    outcomes: BroadcastOutcomeOptions,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent and how long it takes; send nothing.")
     ] = False,
@@ -155,7 +155,9 @@ def send(
             return run(context, settings, broadcast, receiver)
 
 
-def _refuse_without_effect(outcomes: OutcomesOptions, retries: RetryOptions, access: AccessOptions) -> None:
+def _refuse_without_effect(
+    outcomes: BroadcastOutcomeOptions, retries: RetryOptions, access: AccessOptions
+) -> None:
     """An option that is silently ignored would be a lie. Raises InvalidInput."""
     if retries.retry is None:
         _refuse("without --retry", {"--attempts": retries.attempts, "--every": retries.every})

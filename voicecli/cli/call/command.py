@@ -141,8 +141,8 @@ def call(
                 wiring.listening_plan(
                     context, settings, access.public_access(), register=True, force=access.force
                 ),
-                digits=asks and not vca_elsewhere,
-                requests=ends,
+                asks=asks and not vca_elsewhere,
+                ends=ends,
                 answered=answered,
                 tell_anyway=outcome.tell_anyway,
             )

@@ -70,7 +70,7 @@ class AudienceOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomesOptions:
+class BroadcastOutcomeOptions:
     """What becomes of the calls, and until when to stay."""
 
     vca_elsewhere: VcaElsewhere = False

@@ -12,7 +12,8 @@ from voicecli.voice_api import wire
 
 @dataclass(frozen=True, slots=True)
 class SendingOptions:
-    """Raises InvalidInput for a time that is no number."""
+    """How an event is sent to a receiver; ``request_timeout`` is in seconds. Raises InvalidInput where that
+    is no number."""
 
     send_token: Annotated[
         bool,
