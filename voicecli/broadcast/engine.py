@@ -488,9 +488,7 @@ class Engine:
             case Refused() if self._is_of_the_account(error):
                 self.ended_by = error
                 self._queue.put_back(self._not_called(flight))
-            case Refused():
-                self._refused(flight, error)
-            case InvalidInput():  # JSON can't carry it
+            case Refused() | InvalidInput():  # by 8x8; or JSON can't carry it
                 self._refused(flight, error)
             case Unreachable():
                 self._not_reached(error)

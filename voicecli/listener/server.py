@@ -176,8 +176,8 @@ class Listener:
         self._show_all()
         late = [*self._late]
         if lost := self._dropped + len(late):
-            events = counted(lost, "VCA event that was", "VCA events that were")
-            self._trouble(f"{events} answered could not be kept.")
+            what = counted(lost, "VCA event that was", "VCA events that were")
+            self._trouble(f"{what} answered could not be kept.")
         if late:
             for task in late:
                 task.cancel()
