@@ -27,7 +27,7 @@ from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
 from voicecli.plurals import counted
-from voicecli.store.recording import KeptEvent, Recorded
+from voicecli.store.event_recording import KeptEvent, Recorded
 from voicecli.voice_api import events
 from voicecli.voice_api.events import WEBHOOK_TYPES, Event, Received
 from voicecli.voice_api.replies import Reply, reply_without_callflow
