@@ -123,7 +123,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the person who runs the tests reaches them, and each has its own folder."""
     for name in list(os.environ):
         if (
-            name.startswith(("EIGHT_X_EIGHT", "OUTBOUND", "VOICE", "WEBHOOK", "NGROK", "RECORDING"))
+            name.startswith(("EIGHT_X_EIGHT", "OUTBOUND", "VOICE", "WEBHOOK", "NGROK"))
             or "proxy" in name.lower()
         ):
             monkeypatch.delenv(name)

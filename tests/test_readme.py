@@ -58,7 +58,6 @@ SAYS = {  # what a command prints, by what is in it
     "curl": '"success": true',
     "voices": "en-GB-Emma",
     "logs export": '"file": "calls.csv"',
-    "recording-push": "Recordings are not sent anywhere any more",
     "api GET": '"webhooks": [',
     "": "accepted",
 }

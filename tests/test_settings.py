@@ -100,7 +100,7 @@ def test_key_and_address_from_one_place_are_fine_and_so_are_8x8_and_the_sandbox(
     assert settings.load(environment=environment, folder=tmp_path).require("api_key", "base_url")
 
 
-@pytest.mark.parametrize("secret", ["api_key", "webhook_token", "recording_push_password"])
+@pytest.mark.parametrize("secret", ["api_key", "webhook_token"])
 @pytest.mark.parametrize(
     ("address", "in_dotenv", "goes"),
     [

@@ -98,13 +98,6 @@ SETTINGS = (
         where="any folder of yours; without it, the one your system has for such data",
     ),
     Setting(
-        "recording_push_password",
-        "RECORDING_PUSH_PASSWORD",
-        what="the password of the server that recordings go to",
-        where="yours: for voicecli recording-push set",
-        secret=True,
-    ),
-    Setting(
         "base_url",
         "EIGHT_X_EIGHT_BASE_URL",
         what="the address of the Voice API",

@@ -19,8 +19,8 @@ from voicecli.listener import recorder, server
 from voicecli.listener.repliers import always
 from voicecli.output.secrets import has_secret_name
 from voicecli.voice_api.callflow import HANGUP
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import NOTHING, Reply
-from voicecli.voice_api.rules import Action
 
 
 def basic(user: str, password: str) -> str:

@@ -31,7 +31,6 @@ COMMANDS = {
     "voices": "The account",
     "numbers": "The account",
     "recordings": "The account",
-    "recording-push": "The account",
     "logs": "The account",
     "api": "The account",
     "demo": "Try things out",

@@ -4,7 +4,6 @@ import re
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,15 +15,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import duration, moment
-from voicecli.errors import (
-    Interrupted,
-    InvalidInput,
-    OutOfTime,
-    OutputFailed,
-    Refused,
-    Unreachable,
-    VoicecliError,
-)
+from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
 from voicecli.output import files
 from voicecli.plurals import counted
 from voicecli.spreadsheets import guarded_csv
@@ -37,7 +28,6 @@ if TYPE_CHECKING:
 EXAMPLES = """Examples:
   voicecli logs export --from 24h -o calls.csv
   voicecli logs export --from 2026-11-01 --to 2026-12-01 -o november.csv
-  voicecli logs export --job JOB -o calls.csv
   voicecli logs cancel JOB"""
 HELP = "Export 8x8's log of calls, with outcome, duration and price."
 DEFAULT_LENGTH = timedelta(days=7)
@@ -73,9 +63,6 @@ def export(
         typer.Option("-o", "--output", metavar="FILE", help="Write it there, not to standard output."),
     ] = None,
     raw: common.Raw = False,
-    job: Annotated[
-        str | None, typer.Option(metavar="ID", help="Go on with an export that was started before.")
-    ] = None,
     timeout: Annotated[
         timedelta | None,
         typer.Option(metavar="TIME", parser=duration, help="Wait so long for it. Default: 10m."),
@@ -83,63 +70,53 @@ def export(
     as_json: common.JsonFlag = False,
     quiet: common.QuietFlag = False,
 ) -> None:
-    """Export the log of calls as one CSV, with a row for each leg of a call.
+    """Export 8x8's log of calls as one CSV file, with a row for each leg of a call.
 
     A TIME is a date such as 2026-11-01 (its beginning), a date and time such as 2026-11-01T09:30+01:00, or a
-    length of time before now, such as 24h or 7d. Without a zone it is the time of this machine.
+    length of time before now, such as 24h or 7d. Without a time zone it is in the zone of this machine.
 
-    8x8 takes a while to make an export. Its job's id is told at once; should anything go wrong, --job ID goes
-    on with it. FILE is replaced when all of the export is there, and not before. It is empty when there were
-    no calls. An apostrophe stands before what a spreadsheet would take for a formula.
+    FILE is replaced only once the whole export has arrived. It is empty if there were no calls. Cells that a
+    spreadsheet would run as formulas get an apostrophe in front.
 
-    Exit code 4 means that 8x8 could not make the export, 8 that --timeout was over.
+    Exit code 4 means that 8x8 could not make the export, 8 that it took longer than --timeout.
     """
     context = contexts.of(ctx)
     if (as_json or quiet) and file is None:
-        raise InvalidInput("--json and --quiet need a FILE for the CSV.", hint="Give one with -o.")
+        raise InvalidInput("--json and --quiet need a file for the CSV.", hint="Name one with -o.")
     target = None if file is None else files.target(file)
-    chosen = {"--from": since, "--to": until, "--limit": limit}
-    if job is not None and (given := [flag for flag, value in chosen.items() if value is not None]):
-        raise InvalidInput(
-            f"{' and '.join(given)} can't be given together with --job.",
-            hint="What a job exports was said when it was started.",
-        )
     with wiring.subaccount_client(context) as client:
-        job_id = _start(client, since, until, limit) if job is None else _job(job)
-        with _resumable(context, job_id, file):
-            if job is None:
-                context.output.note(f"The export has begun. To go on with it later: {_resume(job_id, file)}")
+        job_id = _start(client, since, until, limit)
+        context.output.note(f"8x8 makes the export as job {job_id}")
+        try:
             finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
             _write(context, client, job_id, finished, target, raw=raw)
+        except KeyboardInterrupt:
+            context.output.give_up()
+            raise Interrupted(
+                "Interrupted.",
+                hint="8x8 may still be making the export. "
+                f"To stop it: voicecli logs cancel {shlex.quote(job_id)}",
+                details={"jobId": job_id},
+            ) from None
 
 
 @logs.command("cancel")
 def cancel(
     ctx: typer.Context,
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The id that logs export told.")],
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The job that logs export named.")],
 ) -> None:
-    """Stop an export that is under way."""
+    """Stop an export that 8x8 is still making."""
     context = contexts.of(ctx)
+    if not _JOB.fullmatch(job):
+        raise InvalidInput("The id of an export has letters, digits, - and _ only.")
     with wiring.subaccount_client(context) as client:
-        client.send(cancel_log_export(_job(job)))
+        client.send(cancel_log_export(job))
     context.output.result(
         f"Export {job} is cancelled", {"jobId": job, "cancelled": True}, identifier=job, happened=True
     )
 
 
 # -- the job -----------------------------------------------------------------------------------------
-
-
-def _job(job: str) -> str:
-    if not _JOB.fullmatch(job):
-        raise InvalidInput("The id of an export has letters, digits, - and _ only.")
-    return job
-
-
-def _resume(job_id: str, file: str | None) -> str:
-    """The command that goes on; the id came from outside, and will be pasted into a shell."""
-    output = "" if file is None else f" -o {shlex.quote(file)}"
-    return f"voicecli logs export --job {shlex.quote(job_id)}{output}"
 
 
 def _start(client: "Client", since: datetime | None, until: datetime | None, limit: int | None) -> str:
@@ -150,23 +127,6 @@ def _start(client: "Client", since: datetime | None, until: datetime | None, lim
             f"--from must be before --to, and {since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}."
         )
     return client.send(start_log_export(since=since, until=until, limit=limit or 0))
-
-
-@contextmanager
-def _resumable(context: Context, job_id: str, file: str | None) -> Iterator[None]:
-    """Whatever goes wrong from here on, the message says how to go on, where that can help."""
-    how = f"To go on: {_resume(job_id, file)}"
-    try:
-        yield
-    except KeyboardInterrupt:
-        context.output.give_up()
-        raise Interrupted(
-            "Interrupted; 8x8 goes on with the export.", hint=how, details={"jobId": job_id}
-        ) from None
-    except VoicecliError as error:
-        if error.retryable or isinstance(error, OutputFailed):
-            error.hint = f"{error.hint} {how}".strip()
-        raise
 
 
 def _finished(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
@@ -189,7 +149,10 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
                 raise Refused(f"{_FAILED[status]}.", hint="Export again.", status_code=200)
         waited = time.monotonic() - start
         if waited >= timeout.total_seconds():
-            raise OutOfTime(f"The export took longer than {timeout.total_seconds():g} s: it is {status}.")
+            raise OutOfTime(
+                f"The export took longer than {timeout.total_seconds():g} s: it is {status}.",
+                hint="Export again, and give it more time with --timeout.",
+            )
         words = f"The export is {status}"
         if not context.output.progress(f"{words} ({waited:.0f} s so far)") and words != told:
             context.output.note(words)
@@ -211,7 +174,7 @@ def _write(
     raw: bool,
 ) -> None:
     if export.status.lower() == "succeeded" and not export.links:
-        raise Unreachable("8x8 answered that the export is there, but not where.")
+        raise Unreachable("8x8 answered that the export is ready, but not where.", hint="Export again.")
     csv_parts = CsvParts()
     pieces = csv_parts.joined(_downloads(context, client, export.links))
     if not raw:

@@ -28,9 +28,9 @@ from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
 from voicecli.plurals import counted
 from voicecli.store.event_recording import KeptEvent, Recorded
-from voicecli.voice_api import events
-from voicecli.voice_api.events import WEBHOOK_TYPES, Event, Received
+from voicecli.voice_api import webhook_events
 from voicecli.voice_api.replies import Reply, reply_without_callflow
+from voicecli.voice_api.webhook_events import WEBHOOK_TYPES, Event, Received
 
 READ_TIMEOUT = 10.0  # seconds for a body, once its headers are there
 IDLE_TIMEOUT = 30.0  # seconds without a whole request, headers that drip included
@@ -233,7 +233,7 @@ class Listener:
             return self._refuse(403, "not from 8x8's addresses")
         body = await _body(request)
         # The fast reader refuses NaN and halves of characters, which Python's takes.
-        event = events.parse(body, orjson.loads) or events.parse(body)
+        event = webhook_events.parse(body, orjson.loads) or webhook_events.parse(body)
         if event is None:
             return self._refuse(400, "not an event")
         self.other_token.pop(kind, None)
@@ -253,7 +253,7 @@ class Listener:
             return False
         self._examined[kind] = now
         with suppress(web.HTTPRequestEntityTooLarge, web.RequestPayloadError, ValueError, TimeoutError):
-            event = events.parse(await _body(request))
+            event = webhook_events.parse(await _body(request))
             return event is not None and event.payload.get("subAccountId") == self._subaccount
         return False
 

@@ -32,8 +32,8 @@ from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok
 from voicecli.tunnel.supervision import LIMITS, Limits
-from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import HANG_UP
+from voicecli.voice_api.webhook_events import Received
 
 T = TypeVar("T")
 

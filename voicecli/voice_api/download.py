@@ -51,9 +51,7 @@ def pieces(http: httpx.Client, link: str, *, base_url: str, api_key: str) -> Ite
     except Exception as error:  # whatever it is: the file is not here, and can be asked for again
         late = isinstance(error, httpx.TimeoutException)
         what = f"nothing came for {STALLED:g} s" if late else "the connection broke, or there was none"
-        raise Unreachable(
-            f"The file could not be downloaded: {what}.", hint="It can be downloaded again."
-        ) from error
+        raise Unreachable(f"The file could not be downloaded: {what}.", hint="Export again.") from error
 
 
 def _allowed(url: httpx.URL, api_url: httpx.URL) -> httpx.URL:
@@ -87,7 +85,7 @@ def _check(response: httpx.Response) -> None:
         what = f"HTTP status {status}" if status != 200 else "a compressed file, which was not asked for"
         raise Unreachable(
             f"The file could not be downloaded: {host} answered with {what}.",
-            hint="It can be downloaded again.",
+            hint="Export again.",
         )
 
 
