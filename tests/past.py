@@ -13,7 +13,7 @@ from voicecli.sessions.attempts import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.recording import KeptEvent, record_events, record_replies
 from voicecli.store.sqlite import Store
-from voicecli.voice_api import events
+from voicecli.voice_api import webhook_events
 from voicecli.voice_api.messages import voice_message
 
 SESSION = "5a3eab76-2940-4f6e-9c3a-000000000001"
@@ -52,7 +52,7 @@ def keep(
 ) -> int:
     """Keep an event that came so many seconds ago; its number. Bytes are kept as they are."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    read = events.parse(body)
+    read = webhook_events.parse(body)
     assert read is not None
     received = time.time_ns() // 1000 - int(ago * 1e6)
     kept = KeptEvent(received, read.type, read.session_id, read.identity(lambda: body), reply, body)

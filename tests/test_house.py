@@ -255,7 +255,15 @@ def test_floors_0_and_1_do_no_io() -> None:
         (["--version"], {"typer", "rich", "httpx", "aiohttp", "phonenumbers"}, 0),
         (
             ["call", "+33199001234", "hi"],
-            {"rich", "aiohttp", "dotenv", "pyngrok", "asyncio", "cryptography", "voicecli.voice_api.events"},
+            {
+                "rich",
+                "aiohttp",
+                "dotenv",
+                "pyngrok",
+                "asyncio",
+                "cryptography",
+                "voicecli.voice_api.webhook_events",
+            },
             5,
         ),
         (["call", "+33199001234", "hi", "--dry-run"], {"rich", "aiohttp", "dotenv", "httpx"}, 0),

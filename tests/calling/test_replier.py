@@ -18,8 +18,8 @@ from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import ReplacedWebhook, remember_webhook
 from voicecli.voice_api.callflow import HANGUP, make_call
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import HANG_UP, Reply
-from voicecli.voice_api.rules import Action
 
 
 async def answer_to(home: Path, event: dict[str, object]) -> object:

@@ -10,7 +10,7 @@ from voicecli.sessions.attempts import Attempt, AttemptState
 from voicecli.sessions.pending import PendingCall
 from voicecli.voice_api.callflow import call_request, make_call
 from voicecli.voice_api.codes import Outcome
-from voicecli.voice_api.events import Event, Received
+from voicecli.voice_api.webhook_events import Event, Received
 
 CODES = {
     Outcome.COMPLETED: 0,

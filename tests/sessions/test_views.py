@@ -18,7 +18,7 @@ from voicecli.sessions.statistics import Statistics
 from voicecli.store import sessions as stored_sessions
 from voicecli.store.recording import KeptEvent, record_events
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 KNOWN = (
     *("id", "start", "source", "destination", "client_request_id", "session_status", "outcome", "status"),

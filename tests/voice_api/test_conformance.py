@@ -34,7 +34,6 @@ from voicecli import account
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox, environment
 from voicecli.voice_api import operations
 from voicecli.voice_api.callflow import HANGUP, call_request, make_call
-from voicecli.voice_api.events import WEBHOOK_TYPES
 from voicecli.voice_api.messages import audio_message, voice_message
 from voicecli.voice_api.operations.calls import send_callflow
 from voicecli.voice_api.operations.logs import cancel_log_export, get_log_export, start_log_export
@@ -47,6 +46,7 @@ from voicecli.voice_api.operations.recordings import (
 )
 from voicecli.voice_api.operations.voices import list_speech_profiles
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks, set_webhook
+from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 from voicecli.voice_api.wire import HttpRequest, Operation
 
 if TYPE_CHECKING:

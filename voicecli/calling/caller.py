@@ -9,8 +9,8 @@ from pathlib import Path
 
 from voicecli.account import Account
 from voicecli.calling import calls, questions
+from voicecli.calling.call_events import CallEvent
 from voicecli.calling.calls import DEFAULT_TIMEOUT, Ended, WaitOptions
-from voicecli.calling.events import CallEvent
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.question_receivers import application_answers
 from voicecli.calling.receiving import Notices, ignore, reports_of_calls

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.calling import questions
-from voicecli.calling.events import AllAreTold, CallEvent, NobodyCanConfirm, NobodyConfirmed, Stopped
+from voicecli.calling.call_events import AllAreTold, CallEvent, NobodyCanConfirm, NobodyConfirmed, Stopped
 from voicecli.calling.placing import Placing
 from voicecli.calling.results import Ending, Result, failed, nobody_confirmed, told_anyway
 from voicecli.errors import (

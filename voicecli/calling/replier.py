@@ -18,10 +18,10 @@ from voicecli.store.events import events_of_one
 from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.continuation import asks, continue_call
-from voicecli.voice_api.events import Event, Received
 from voicecli.voice_api.replies import HANG_UP, NOTHING, reply_without_callflow
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.webhook_events import Event, Received
 
 PATIENCE = 1.0  # seconds for the answer to a request, which tells the session
 LOOK_EVERY = 0.05  # seconds

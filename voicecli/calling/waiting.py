@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from voicecli.calling import questions
-from voicecli.calling.events import (
+from voicecli.calling.call_events import (
     Accepted,
     AnswerLost,
     CallEvent,
@@ -34,8 +34,8 @@ from voicecli.store.following import LOOK_EVERY, Follower
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import CallRequest
-from voicecli.voice_api.events import Received
 from voicecli.voice_api.operations.calls import Session
+from voicecli.voice_api.webhook_events import Received
 
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
 

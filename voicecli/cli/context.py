@@ -17,8 +17,8 @@ from voicecli.output import FORMATS, Output
 if TYPE_CHECKING:
     from voicecli.calling.placing import Ledger
     from voicecli.settings import Settings
+    from voicecli.voice_api.callflow_rules import Action
     from voicecli.voice_api.client import Client
-    from voicecli.voice_api.rules import Action
     from voicecli.voice_api.wire import Operation
 
 T = TypeVar("T")

@@ -16,11 +16,11 @@ from voicecli.cli.options.records import with_records
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
-from voicecli.output.events import EventRow
+from voicecli.output.event_rows import EventRow
 from voicecli.store import events as stored_events
 from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 EXAMPLES = """Examples:
   voicecli events --since 1h --only vss

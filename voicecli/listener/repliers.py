@@ -18,10 +18,10 @@ from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import destinations
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.continuation import continue_call
-from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import HANG_UP, Reply, read, reply_without_callflow
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.webhook_events import Received
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId

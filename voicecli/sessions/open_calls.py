@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict
 from typing import NamedTuple
 
 from voicecli.sessions.session import Session
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 MAX_OPEN = 10_000  # calls; beyond it the oldest are no longer followed
 MAX_OUTCOMES = 50  # kinds that are told apart; 8x8 has ten

@@ -19,7 +19,7 @@ from voicecli.voice_api.callflow import CallRequest, destinations, sources, spok
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
-    from voicecli.voice_api.rules import Action
+    from voicecli.voice_api.callflow_rules import Action
 
 Answer = tuple[int, AttemptState | None, str | None]
 """An attempt's number, and what ``Attempts.record_answer`` takes of it."""
@@ -168,7 +168,7 @@ def _answer_until(placed: int, flow: "Sequence[Action]") -> int | None:
     """Until when the last question of a call can be answered; None for a call that asks nothing."""
     if all(action.get("action") != "sayAndCapture" for action in flow):
         return None
-    from voicecli.voice_api.timing import longest_until_answered
+    from voicecli.voice_api.call_length import longest_until_answered
 
     return placed + round(longest_until_answered(flow) * 1e6)
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from voicecli.store.sqlite import Store
-from voicecli.voice_api import events
-from voicecli.voice_api.events import Event, Received
+from voicecli.voice_api import webhook_events
+from voicecli.voice_api.webhook_events import Event, Received
 
 T = TypeVar("T")
 Place = tuple[int, int]
@@ -138,7 +138,7 @@ def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Itera
 def _read(
     number: int, received: int, kind: str, times: int, reply: str | None, remark: str | None, body: bytes
 ) -> Received:
-    event = events.parse(body) or Event(kind, {})  # it could be read when it was kept
+    event = webhook_events.parse(body) or Event(kind, {})  # it could be read when it was kept
     remarks = () if remark is None else (remark,)
     return Received(number, received, event, body, times, reply=reply, remarks=remarks)
 

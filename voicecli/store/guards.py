@@ -25,7 +25,7 @@ from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
-    from voicecli.voice_api.rules import Action
+    from voicecli.voice_api.callflow_rules import Action
 
 _MICROSECOND = timedelta(microseconds=1)
 

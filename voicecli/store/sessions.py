@@ -21,7 +21,7 @@ from voicecli.store.events import (
 )
 from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several
 

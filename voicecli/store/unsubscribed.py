@@ -13,9 +13,7 @@ from voicecli.store.sqlite import Store
 from voicecli.voice_api.codes import UNSUBSCRIBED_WORD, is_unsubscribed
 
 if TYPE_CHECKING:
-    from voicecli.voice_api.events import (
-        Event,  # loaded only where somebody has unsubscribed: each call looks
-    )
+    from voicecli.voice_api.webhook_events import Event
 
 _READER = "unsubscribed"  # in seen_events
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
@@ -104,9 +102,9 @@ def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator
         f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_WORD}')"
     )
     for number, received, body in store.rows(query, parameters):
-        from voicecli.voice_api import events
+        from voicecli.voice_api import webhook_events
 
-        summary = events.parse(body)
+        summary = webhook_events.parse(body)
         if summary is not None and is_unsubscribed(summary.outcome or ""):
             yield _Found(number, received, summary.session_id, _people(store, summary))
 

@@ -22,7 +22,7 @@ def show(
     from voicecli.broadcast.options import BroadcastOptions
     from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines
     from voicecli.output.broadcast import summary
-    from voicecli.output.events import moment
+    from voicecli.output.event_rows import moment
     from voicecli.store import broadcasts, journal
 
     context = contexts.of(ctx)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from voicecli import account
-from voicecli.voice_api import rules
+from voicecli.voice_api import callflow_rules
 from voicecli.voice_api.messages import MAX_REPEAT
 
 
@@ -22,7 +22,9 @@ class MessageOptions:
     ] = None
     speed: Annotated[
         float | None,
-        typer.Option(metavar="FACTOR", min=rules.MIN_SPEED, max=rules.MAX_SPEED, help="1 is normal."),
+        typer.Option(
+            metavar="FACTOR", min=callflow_rules.MIN_SPEED, max=callflow_rules.MAX_SPEED, help="1 is normal."
+        ),
     ] = None
     spell_digits: Annotated[
         bool, typer.Option("--spell-digits", help='Read every 123456 as "1 2 3 4 5 6".')
