@@ -118,8 +118,8 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-# Rewriting assertions takes as long as all other collection. What one of two workers has rewritten is kept for
-# the other, which therefore begins at the other end.
+# Rewriting assertions takes as long as all other collection. What one of two workers has rewritten is kept
+# for the other, which therefore begins at the other end.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 
