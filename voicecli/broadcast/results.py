@@ -12,15 +12,16 @@ from voicecli.broadcast.lists.separated import RESULT_COLUMNS
 from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput
 from voicecli.spreadsheets import PIECE, guarded
-from voicecli.store import journal, keys
-from voicecli.store.broadcasts import Broadcast, Row
+from voicecli.store import keys
+from voicecli.store.broadcasts import Broadcast, BroadcastRow
+from voicecli.store.journal import read_rows
 from voicecli.store.sqlite import Store
 
 
 class Result(NamedTuple):
     """A row of the journal, and the values of its list's columns, by their names in ``Results.columns``."""
 
-    row: Row
+    row: BroadcastRow
     values: Mapping[str, str]
 
 
@@ -41,11 +42,11 @@ def read_results(
     that list."""
     recipients = _recipients(store, broadcast, people, read)
     if recipients is None:
-        return Results((), (Result(row, {}) for row in journal.rows(store, broadcast)), list_missing=True)
+        return Results((), (Result(row, {}) for row in read_rows(store, broadcast)), list_missing=True)
     columns = [f"input_{name}" if name in RESULT_COLUMNS else name for name in recipients.columns]
     rows = (
         Result(row, dict(zip(columns, recipients.at(row.line).values, strict=False)))
-        for row in journal.rows(store, broadcast)
+        for row in read_rows(store, broadcast)
     )
     return Results(columns, rows)
 

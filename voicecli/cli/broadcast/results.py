@@ -17,7 +17,7 @@ from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
     from voicecli.broadcast.results import Result
-    from voicecli.store.broadcasts import Row
+    from voicecli.store.broadcasts import BroadcastRow
 
 _COLUMNS = (
     Column("line", 8),
@@ -100,7 +100,7 @@ def results(
 class _Line(NamedTuple):
     """A row of the table. On a narrow terminal the session is short, and some columns are left out."""
 
-    row: "Row"
+    row: "BroadcastRow"
     values: Mapping[str, str]
 
     @property
