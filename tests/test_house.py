@@ -223,7 +223,7 @@ def test_the_writing_process_loads_little() -> None:
     show = "import sys, voicecli.listener.writer; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "voicecli.store.recording" in loaded
+    assert "voicecli.store.event_recording" in loaded
     assert not {"asyncio", "httpx", "json", "voicecli.voice_api", "voicecli.account"} & loaded
 
 

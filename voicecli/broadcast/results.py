@@ -17,7 +17,7 @@ from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput, quoted
 from voicecli.spreadsheets import guarded, unguarded
 from voicecli.store import journal, keys
-from voicecli.store.broadcasts import Broadcast, Row
+from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.sqlite import Store
 
 OWN = RESULT_COLUMNS
@@ -69,14 +69,14 @@ def _named(column: str) -> str:
 def _from_journal(
     store: Store, broadcast: Broadcast, recipients: Recipients | None, names: Sequence[str]
 ) -> Iterator[Cells]:
-    for row in journal.rows(store, broadcast):
+    for row in journal.read_rows(store, broadcast):
         cells = own_cells(row)
         if recipients is not None:
             cells.update(zip(names, recipients.at(row.line).values, strict=False))
         yield cells
 
 
-def own_cells(row: Row) -> dict[str, str]:
+def own_cells(row: BroadcastRow) -> dict[str, str]:
     """What we know of a row, as the cells of a CSV."""
     known = row_data(row)
     return {name: "" if known[name] is None else str(known[name]) for name in OWN}
