@@ -286,7 +286,11 @@ def test_without_a_terminal_more_than_one_need_yes(broadcast: Broadcast) -> None
     assert broadcast(write("one", people(ANN)), MESSAGE).code == 0
 
 
-@pytest.mark.parametrize(("answer", "code", "calls"), [("y", 0, 2), ("n", 2, 0), (None, 130, 0)])
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("answer", "code", "calls"),
+    [("y", 0, 2), *(pytest.param(*no, marks=pytest.mark.soak) for no in (("n", 2, 0), (None, 130, 0)))],
+)
 def test_on_a_terminal_it_asks(broadcast: Broadcast, answer: str | None, code: int, calls: int) -> None:
     listed(ANN, BOB)
     arguments = ("broadcast", "people.csv", MESSAGE)
@@ -301,6 +305,8 @@ def test_on_a_terminal_it_asks(broadcast: Broadcast, answer: str | None, code: i
     assert calls or "Nobody was called" in written or code == 130
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_on_a_terminal_it_fits_into_80_columns(broadcast: Broadcast) -> None:
     listed(ANN, BOB, REFUSED, LOST)
     arguments = ("broadcast", "people.csv", MESSAGE, "--yes")
@@ -390,6 +396,7 @@ def test_max_calls_is_a_hard_stop_and_resume_calls_the_others(broadcast: Broadca
     assert sorted(broadcast.called) == [ANN, BOB, CAT]
 
 
+@pytest.mark.process
 def test_an_interruption_does_not_lift_max_calls(broadcast: Broadcast) -> None:
     listed(SILENT, ANN, BOB, CAT)
     with broadcast.under_way(
@@ -460,6 +467,7 @@ PLACES = {
 }
 
 
+@pytest.mark.process
 def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     """Quiet is, at every moment, the six hours around this one where one of them lives."""
     asleep, others = "Asia/Singapore", [ANN]
@@ -536,6 +544,7 @@ def test_a_wrong_key_is_asked_once_and_keeps_nothing(broadcast: Broadcast, sandb
     assert broadcast("people.csv", MESSAGE, *YES, "--max-calls", "1").code == 7
 
 
+@pytest.mark.process
 def test_where_8x8_can_not_be_reached_it_waits_and_can_be_resumed(broadcast: Broadcast) -> None:
     with RunningSandbox(time_scale=1000) as other:
         first = Broadcast(other)
@@ -628,6 +637,7 @@ def test_a_list_from_a_pipe_is_resumed_from_a_pipe(broadcast: Broadcast) -> None
     assert sorted(broadcast.called) == [ANN, BOB]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("killed", [False, True])
 def test_nothing_that_people_hear_is_on_the_disk(broadcast: Broadcast, home: Path, killed: bool) -> None:
     last = SILENT if killed else LOST
@@ -650,6 +660,7 @@ def test_nothing_that_people_hear_is_on_the_disk(broadcast: Broadcast, home: Pat
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
+@pytest.mark.process
 def test_after_a_kill_nobody_is_called_twice(broadcast: Broadcast) -> None:
     listed(ANN, SILENT, BOB, CAT)
     options = ("--yes", "--concurrency", "2", "--request-timeout", "2")
@@ -733,6 +744,7 @@ def test_quiet_prints_the_id_alone(broadcast: Broadcast) -> None:
     assert re.fullmatch(r"b[0-9a-f]{10}\n", done.out)
 
 
+@pytest.mark.process
 def test_without_a_terminal_there_is_a_line_every_few_seconds(broadcast: Broadcast) -> None:
     write("people.csv", people(*(f"+3319900{number}" for number in range(2000, 2100))))
     with broadcast.under_way("people.csv", MESSAGE, "--yes", "--rate", "2/s") as process:
