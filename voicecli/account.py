@@ -88,7 +88,7 @@ class Account:
             base_url_complaint(self.base_url),
         ):
             if complaint:
-                raise unfit(complaint)
+                raise client_configuration_error(complaint)
 
     @property
     def identity(self) -> AccountId:
@@ -101,5 +101,5 @@ class Account:
         return self.base_url.lower().startswith("https:")
 
 
-def unfit(complaint: str) -> ConfigurationError:
+def client_configuration_error(complaint: str) -> ConfigurationError:
     return ConfigurationError(f"The client can't be set up: {complaint}.")

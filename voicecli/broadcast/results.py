@@ -14,8 +14,8 @@ from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import ADDED_RESULT_COLUMNS, RESULT_COLUMNS, own_columns
 from voicecli.broadcast.status import row_data
-from voicecli.errors import InvalidInput, quoted
-from voicecli.spreadsheets import guarded, unguarded
+from voicecli.errors import InvalidInput, quote
+from voicecli.spreadsheets import guard, unguard
 from voicecli.store import journal, keys
 from voicecli.store.broadcasts import Broadcast, Row
 from voicecli.store.sqlite import Store
@@ -85,18 +85,18 @@ def own_cells(row: Row) -> dict[str, str]:
 def from_file(path: str) -> Part:
     """The rows of a CSV that ``as_csv`` wrote. Raises InvalidInput for another file."""
     lines = _lines(path)
-    columns = [*map(unguarded, next(lines, []))]
+    columns = [*map(unguard, next(lines, []))]
 
     def no_results() -> InvalidInput:
         hint = "voicecli broadcast results ID -o FILE writes one."
-        return InvalidInput(f"{quoted(path)} is no file of results.", hint=hint)
+        return InvalidInput(f"{quote(path)} is no file of results.", hint=hint)
 
     def rows() -> Iterator[Cells]:
         for line in lines:
             cells = {**dict.fromkeys(ADDED_RESULT_COLUMNS, ""), **dict(zip(columns, line, strict=False))}
             if len(line) != len(columns) or not all(map(_is_number, map(cells.get, NUMBERS))):
                 raise no_results()
-            yield {name: unguarded(cell) for name, cell in cells.items()}
+            yield {name: unguard(cell) for name, cell in cells.items()}
 
     own = own_columns(columns)
     if not own:
@@ -131,7 +131,7 @@ def as_csv(columns: Sequence[str], rows: Iterable[Cells], *, raw: bool) -> Itera
     unless it is to be ``raw``."""
     text = io.StringIO()
     writer = csv.writer(text)
-    as_written = str if raw else guarded
+    as_written = str if raw else guard
     writer.writerow(map(as_written, columns))
     for cells in rows:
         writer.writerow(as_written(cells.get(name, "")) for name in columns)

@@ -139,7 +139,7 @@ class _Line(NamedTuple):
         session = self.row["session"]
         last = (session[:8] if narrow else session) or self.row["reason"]
         if self.row["bridge"]:
-            last += f"; bridge: {codes.outcome_words(self.row['bridge'])}"
+            last += f"; bridge: {codes.describe_outcome(self.row['bridge'])}"
         return [*(self.row[column.name] for column in self.columns(narrow=narrow)[:-1]), last]
 
     def styles(self, *, narrow: bool) -> Sequence[str]:
