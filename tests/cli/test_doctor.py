@@ -219,7 +219,7 @@ def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_pat
 
 def test_a_store_that_is_held_is_not_called_damaged(doctor: Doctor, tmp_path: Path) -> None:
     home = tmp_path / "held"
-    with Store(home) as store, store.change():
+    with Store(home) as store, store.transaction():
         done = doctor(VOICECLI_HOME=str(home))
     [found] = [check for check in done.json["checks"] if check["check"] == "store"]
     assert found["state"] == "failed"

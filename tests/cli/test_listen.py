@@ -28,7 +28,7 @@ from stand_in_agent import write_agent
 from test_terminal import Terminal, plain
 
 from voicecli.account import AccountId
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.messages import Capture, voice_message

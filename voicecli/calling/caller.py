@@ -21,7 +21,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.staying import EndRequests
 from voicecli.store.guards import Once
-from voicecli.store.home import folder
+from voicecli.store.location import store_folder
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -47,7 +47,7 @@ class Caller:
     """
 
     account: Account
-    home: Path = field(default_factory=partial(folder, None))
+    home: Path = field(default_factory=partial(store_folder, None))
     once: Once | None = None
     call_unsubscribed: bool = False
     access: PublicAccess = field(default_factory=PublicAccess)

@@ -26,7 +26,7 @@ from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
 from voicecli.plurals import counted
-from voicecli.store.recording import KeptEvent, Recorded
+from voicecli.store.event_recording import KeptEvent, Recorded
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.replies import Reply, reply_without_callflow
 from voicecli.voice_api.webhook_events import WEBHOOK_TYPES, Event, Received
