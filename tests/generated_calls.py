@@ -4,10 +4,10 @@ import json
 import random
 from collections.abc import Sequence
 
-from voicecli.sessions.attempts import Attempt, AttemptState
-from voicecli.voice_api import events
+from voicecli.sessions.attempt import Attempt, AttemptState
+from voicecli.voice_api import webhook_events
 from voicecli.voice_api.codes import Outcome
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 SESSION, SOURCE, NUMBER, BRIDGED = "s-1", "+33199000000", "+33199001234", "+33199005678"
 START = 1_764_000_000_000_000  # microseconds since 1970
@@ -57,7 +57,7 @@ def sequence(random: random.Random, session: str = SESSION) -> list[Received]:
         names = {"VCA": "CALL_ACTION", "VCS": "CALL_STATUS", "VSS": "SESSION_SUMMARY"}
         names["VRU"] = "CALL_RECORDING_STATUS"
         body = json.dumps({"eventType": names.get(kind, kind), "payload": payload}).encode()
-        read = events.parse(body)
+        read = webhook_events.parse(body)
         assert read is not None
         made.append(Received(number + 1, START + number * 100_000, read, body))
     return made

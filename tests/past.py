@@ -9,11 +9,11 @@ from typing import Any
 from voicecli.account import AccountId
 from voicecli.phone import PhoneNumber
 from voicecli.sandbox import payloads
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
-from voicecli.store.recording import KeptEvent, record_events, record_replies
+from voicecli.store.event_recording import KeptEvent, record_events, record_replies
 from voicecli.store.sqlite import Store
-from voicecli.voice_api import events
+from voicecli.voice_api import webhook_events
 from voicecli.voice_api.messages import voice_message
 
 SESSION = "5a3eab76-2940-4f6e-9c3a-000000000001"
@@ -52,7 +52,7 @@ def keep(
 ) -> int:
     """Keep an event that came so many seconds ago; its number. Bytes are kept as they are."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    read = events.parse(body)
+    read = webhook_events.parse(body)
     assert read is not None
     received = time.time_ns() // 1000 - int(ago * 1e6)
     kept = KeptEvent(received, read.type, read.session_id, read.identity(lambda: body), reply, body)
@@ -88,6 +88,6 @@ def place(
     with Store(home) as store:
         attempts = Attempts(store, AccountId("http://127.0.0.1:9", "some_sub"))
         attempts.record_answer(attempts.begin(request), state, session)
-        with store.change() as change:
+        with store.transaction() as transaction:
             moment = time.time_ns() // 1000 - int(ago * 1e6)
-            change("UPDATE calls SET placed = ? WHERE id = (SELECT max(id) FROM calls)", (moment,))
+            transaction("UPDATE calls SET placed = ? WHERE id = (SELECT max(id) FROM calls)", (moment,))

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from voicecli.account import AccountId
 from voicecli.listener.routes import Answered
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP, CallRequest
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import Reply
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.webhook_events import Received
 
 ACCOUNT = AccountId("https://voice.8x8.com", "some_subaccount")
 CALL: Action = {"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199001234"}}

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from voicecli.sandbox import Sandbox
-from voicecli.sandbox.answers import failure, json_body
+from voicecli.sandbox.responses import failure, json_body
 
 
 class StrictSandbox(Sandbox):

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from voicecli.voice_api.async_client import AsyncClient
     from voicecli.voice_api.callflow import CallRequest, call_request
     from voicecli.voice_api.client import Client
-    from voicecli.voice_api.events import Received
     from voicecli.voice_api.messages import Capture, audio_message, voice_message
     from voicecli.voice_api.operations.calls import Session
     from voicecli.voice_api.replies import Reply
+    from voicecli.voice_api.webhook_events import Received
 
 _HOME = {
     "Account": "voicecli.account",
@@ -73,7 +73,7 @@ _HOME = {
     "ListenerPlan": "voicecli.listener.service",
     "PublicAccess": "voicecli.listener.public_access",
     "RateLimited": "voicecli.errors",
-    "Received": "voicecli.voice_api.events",
+    "Received": "voicecli.voice_api.webhook_events",
     "Refused": "voicecli.errors",
     "Registration": "voicecli.listener.registration",
     "Replier": "voicecli.listener.routes",

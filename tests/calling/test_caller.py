@@ -13,8 +13,8 @@ from raw_server import answering, document, server
 from running_listener import free_port, set_webhook, webhooks
 
 from voicecli.account import Account
+from voicecli.calling.call_events import Accepted, AllAreTold, CallEvent, NobodyCanConfirm
 from voicecli.calling.caller import Caller
-from voicecli.calling.events import Accepted, AllAreTold, CallEvent, NobodyCanConfirm
 from voicecli.calling.message import Script
 from voicecli.calling.results import Result
 from voicecli.errors import ConfigurationError, InvalidInput, Refused, VoicecliError

@@ -15,10 +15,10 @@ from voicecli.calling.replier import CallReplier
 from voicecli.listener import server
 from voicecli.listener.repliers import CallHistory, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Answered, Replier
-from voicecli.voice_api import events
+from voicecli.voice_api import webhook_events
 from voicecli.voice_api.callflow import HANGUP, CallRequest
-from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import HANG_UP, Reply
+from voicecli.voice_api.webhook_events import Received
 
 OUR_CALL = CallRequest(FLOW, "r-1", "a-1")
 TWO_QUESTIONS = (CALL, ASK, SAY, ASK, SAY, HANGUP)
@@ -199,7 +199,7 @@ def test_what_came_before_is_in_the_order_in_which_it_came(
 
     def received(number: int, at: int) -> Received:
         body = json.dumps(vca("s-1", f"e-{at}")).encode()
-        event = events.parse(body)
+        event = webhook_events.parse(body)
         assert event is not None
         return Received(number, at, event, body, 1)
 

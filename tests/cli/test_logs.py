@@ -16,7 +16,7 @@ from raw_server import answering, document, http, server
 from test_terminal import on_terminal, plain
 
 from voicecli import Client, voice_message
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, environment, exports
+from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, environment, log_exports
 
 CSV = b"SessionId,Content\n1,hello\n"
 
@@ -62,7 +62,7 @@ def test_the_log_of_calls_goes_to_standard_output(logs: Callable[..., Finished])
 def test_all_parts_become_one_file(
     logs: Callable[..., Finished], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "PART", 2)
+    monkeypatch.setattr(log_exports, "PART", 2)
     (tmp_path / "calls.csv").write_text("of yesterday")
     done = logs("export", "--from", "1h", "-o", "calls.csv", "--json")
     assert (done.code, done.err) == (0, "")

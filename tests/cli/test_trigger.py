@@ -16,7 +16,7 @@ from voicecli import settings, urls
 from voicecli.cli import receivers
 from voicecli.cli.trigger import EventOptions, make_up
 from voicecli.errors import InvalidInput
-from voicecli.voice_api import codes, events
+from voicecli.voice_api import codes, webhook_events
 from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.codes import Outcome
 
@@ -120,10 +120,10 @@ def trigger(run: Program, receiver: Receiver) -> Program:
     return program
 
 
-def made(kind: str, **asked: Any) -> events.Event:
+def made(kind: str, **asked: Any) -> webhook_events.Event:
     """The event, as voicecli reads what is sent."""
     event = make_up(EventOptions(kind, **asked), now=NOW).event
-    parsed = events.parse(json.dumps(event).encode())
+    parsed = webhook_events.parse(json.dumps(event).encode())
     assert parsed is not None
     return parsed
 
@@ -331,7 +331,7 @@ def test_every_type_arrives_where_the_listener_expects_it(
     done = trigger(kind)
     assert (done.code, done.err) == (0, ""), done
     [(path, headers, body)] = receiver.requests
-    event = events.parse(body)
+    event = webhook_events.parse(body)
     assert event is not None
     assert (path, event.type) == (f"/api/webhooks/{kind.lower()}", kind.upper())
     assert headers["Content-Type"] == "application/json"

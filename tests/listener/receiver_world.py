@@ -13,7 +13,7 @@ from conftest import DEADLINE
 
 from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 TOKEN = "token-of-these-tests"
 

@@ -14,8 +14,8 @@ from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sandbox.numbers import TABLE, fate
 from voicecli.voice_api.callflow import call_request, make_call
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.events import WEBHOOK_TYPES
 from voicecli.voice_api.operations.webhooks import set_webhook
+from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 
 PREFIX = "+3319900"
 EXAMPLES = {"7DSS": "7105", "8NNN": "8123", "429N": "4291"}

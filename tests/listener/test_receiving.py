@@ -18,8 +18,8 @@ from voicecli.listener.reports import Reports
 from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.events import webhook_url
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
+from voicecli.voice_api.webhook_events import webhook_url
 
 NOBODY, DEAD, APPLICATION = ReceiverKind.NOBODY, ReceiverKind.DEAD_LISTENER, ReceiverKind.APPLICATION
 

@@ -27,7 +27,7 @@ from voicecli.listener.running import Search, find_listener, running_listeners, 
 from voicecli.listener.service import ListenerPlan
 from voicecli.platforms.locks import Lock
 from voicecli.sandbox.delivery import Target
-from voicecli.voice_api.events import webhook_url
+from voicecli.voice_api.webhook_events import webhook_url
 
 Lose = Callable[[dict[str, Target], str], None]
 

@@ -31,7 +31,7 @@ from voicecli.listener import service as service_module
 from voicecli.sandbox.delivery import Target
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import Limits
-from voicecli.voice_api.events import webhook_url
+from voicecli.voice_api.webhook_events import webhook_url
 
 RUNS = 20  # of each way to lose one
 

@@ -15,11 +15,11 @@ from screen import screen
 
 from voicecli.errors import OutputFailed
 from voicecli.output import Column
-from voicecli.output.events import SESSION_COLOURS, CallRow, EventRow, session_style
+from voicecli.output.event_rows import SESSION_COLOURS, CallRow, EventRow, session_style
 from voicecli.output.rows import Painter
 from voicecli.output.stream import JsonStream, LiveStream, Stream
 from voicecli.sessions.session import Session
-from voicecli.voice_api.events import Event, Received
+from voicecli.voice_api.webhook_events import Event, Received
 
 SIZE = os.terminal_size((80, 24))
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

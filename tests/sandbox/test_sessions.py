@@ -12,7 +12,7 @@ from sandbox_world import TOKEN, world
 from voicecli.sandbox import SOURCE, Sandbox
 from voicecli.sandbox.numbers import TABLE
 from voicecli.sandbox.reading import READINGS, Reading
-from voicecli.voice_api import codes, events
+from voicecli.voice_api import codes, webhook_events
 from voicecli.voice_api.callflow import HANGUP, Action, make_call
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
@@ -231,7 +231,7 @@ async def test_chaos_delivers_late_twice_and_in_all_forms_but_hides_no_outcome()
         progress = {session: here.of(session, "CALL_STATUS") for session in sessions}
     for session, number in sessions.items():
         last = max(summaries[session], key=lambda payload: str(payload["endTime"]))
-        event = events.Event("VSS", last)
+        event = webhook_events.Event("VSS", last)
         assert (event.outcome, event.destination) == (truth.get(number[-4:], "COMPLETED"), number)
     ids = [p["eventId"] for p in everything if "eventId" in p]
     assert len(ids) > len(set(ids)), "nothing came twice"

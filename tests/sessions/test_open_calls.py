@@ -6,7 +6,7 @@ import pytest
 
 from voicecli.sessions import open_calls as calls
 from voicecli.sessions.open_calls import OpenCalls, is_overdue
-from voicecli.voice_api.events import Event, Received
+from voicecli.voice_api.webhook_events import Event, Received
 
 
 def event(kind: str, session: str = "s-1", *, at: float = 0, times: int = 1, **payload: Any) -> Received:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from past import NUMBER, SESSION, SOURCE, event
 
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import MAX_CAPTURES, Session, SessionRecord
-from voicecli.voice_api import events
-from voicecli.voice_api.events import Received
+from voicecli.voice_api import webhook_events
+from voicecli.voice_api.webhook_events import Received
 
 START = 1_700_000_000_000_000
 
@@ -18,7 +18,7 @@ def received(*documents: dict[str, Any]) -> list[Received]:
     kept = []
     for index, document in enumerate(documents):
         body = json.dumps(document).encode()
-        read = events.parse(body)
+        read = webhook_events.parse(body)
         assert read is not None
         kept.append(Received(index + 1, START + index * 1_000_000, read, body))
     return kept
@@ -29,8 +29,8 @@ def placed(state: AttemptState = AttemptState.ACCEPTED, session_id: str | None =
 
 
 def record(*documents: dict[str, Any]) -> SessionRecord:
-    events = received(*documents)
-    return SessionRecord(Session.of(None, events), events)
+    webhook_events = received(*documents)
+    return SessionRecord(Session.of(None, webhook_events), webhook_events)
 
 
 def test_a_call_that_is_over_is_told_by_its_summary() -> None:
@@ -176,8 +176,8 @@ def test_what_was_pressed(
     confirmed: bool,
 ) -> None:
     """In the order of the timestamps; the last entry counts, but what was confirmed stays so."""
-    events = received(*(pressed(kind, what, second) for second, (kind, what) in enumerate(entries)))
-    for arriving in (events, events[::-1]):
+    webhook_events = received(*(pressed(kind, what, second) for second, (kind, what) in enumerate(entries)))
+    for arriving in (webhook_events, webhook_events[::-1]):
         session = Session.of(asking(asks), arriving)
         assert (session.captures, session.digits, session.confirmed) == (captures, digits, confirmed)
 
@@ -266,8 +266,8 @@ def test_a_caller_who_came_in_was_not_called() -> None:
 def test_of_several_summaries_the_one_that_ended_last_counts(
     first: tuple[str, float], second: tuple[str, float], outcome: str
 ) -> None:
-    events = received(*(summed_up(status, end=end) for status, end in (first, second)))
-    for arriving in (events, events[::-1]):
+    webhook_events = received(*(summed_up(status, end=end) for status, end in (first, second)))
+    for arriving in (webhook_events, webhook_events[::-1]):
         assert Session.of(None, arriving).outcome == outcome
 
 
@@ -317,7 +317,7 @@ def test_it_is_known_when_the_person_answered(word: str) -> None:
     again = event("VCS", "CALL_CONNECTED", timestamp=moment(9))
     for arriving in ([connected, bridged, again], [again, bridged, connected]):
         session = Session.of(placed(), received(*arriving))
-        assert session.connected_at == events.moment(moment(6))
+        assert session.connected_at == webhook_events.moment(moment(6))
         assert session.answered
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from voicecli.sandbox.reading import READINGS, Reading, Step, VcaMoments, steps
 from voicecli.voice_api.callflow import HANGUP
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.continuation import asks, continue_call, split
-from voicecli.voice_api.events import Received, parse
 from voicecli.voice_api.replies import HANG_UP
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.webhook_events import Received, parse
 
 TO, BRIDGED = "+33199001234", "+33199005678"
 LATENCY = 0.3  # seconds from an event to its arrival here

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import pytest
 
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.continuation import continue_call, split
-from voicecli.voice_api.events import Event, Received
 from voicecli.voice_api.replies import HANG_UP, Reply
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.webhook_events import Event, Received
 
 START = datetime(2026, 11, 28, 9, tzinfo=UTC)
 HERS, THEIRS = "+33199001234", "+33199005678"

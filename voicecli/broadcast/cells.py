@@ -10,7 +10,7 @@ from voicecli import account, durations
 from voicecli.calling.message import Script
 from voicecli.errors import InvalidInput, quoted
 from voicecli.phone import caller_id, is_msisdn
-from voicecli.voice_api import rules
+from voicecli.voice_api import callflow_rules
 from voicecli.voice_api.messages import MAX_REPEAT
 
 
@@ -50,9 +50,9 @@ def _repeat(text: str) -> int:
 def _speed(text: str) -> float:
     with suppress(ValueError):
         number = float(text)
-        if rules.MIN_SPEED <= number <= rules.MAX_SPEED:
+        if callflow_rules.MIN_SPEED <= number <= callflow_rules.MAX_SPEED:
             return number
-    raise ValueError(f"a number from {rules.MIN_SPEED:g} to {rules.MAX_SPEED:g}")
+    raise ValueError(f"a number from {callflow_rules.MIN_SPEED:g} to {callflow_rules.MAX_SPEED:g}")
 
 
 def _flag(text: str) -> bool:
@@ -69,14 +69,14 @@ def _voice(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    if rules.audio_url_complaint(text):
+    if callflow_rules.audio_url_complaint(text):
         raise ValueError("the http or https URL of an mp3 or wav file")
     return text
 
 
 def _thanks(text: str) -> str:
-    if len(text) > rules.MAX_TEXT or rules.unspeakable(text):
-        raise ValueError(f"a text of at most {rules.MAX_TEXT:,} characters that can be sent")
+    if len(text) > callflow_rules.MAX_TEXT or callflow_rules.unspeakable(text):
+        raise ValueError(f"a text of at most {callflow_rules.MAX_TEXT:,} characters that can be sent")
     return text
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from voicecli.account import Account
 from voicecli.calling import calls, questions
+from voicecli.calling.call_events import CallEvent
 from voicecli.calling.calls import DEFAULT_TIMEOUT, Ended, WaitOptions
-from voicecli.calling.events import CallEvent
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.question_receivers import application_answers
 from voicecli.calling.receiving import Notices, ignore, reports_of_calls
@@ -21,7 +21,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.reports import Reports
 from voicecli.listener.staying import EndRequests
 from voicecli.store.guards import Once
-from voicecli.store.home import folder
+from voicecli.store.location import store_folder
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -47,7 +47,7 @@ class Caller:
     """
 
     account: Account
-    home: Path = field(default_factory=partial(folder, None))
+    home: Path = field(default_factory=partial(store_folder, None))
     once: Once | None = None
     call_unsubscribed: bool = False
     access: PublicAccess = field(default_factory=PublicAccess)

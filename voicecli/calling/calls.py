@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.calling import questions
-from voicecli.calling.events import AllAreTold, CallEvent, NobodyCanConfirm, NobodyConfirmed, Stopped
+from voicecli.calling.call_events import AllAreTold, CallEvent, NobodyCanConfirm, NobodyConfirmed, Stopped
 from voicecli.calling.placing import Placing
 from voicecli.calling.results import Ending, Result, failed, nobody_confirmed, told_anyway
 from voicecli.errors import (
@@ -109,7 +109,7 @@ def place_and_wait(
         placing.begin_run(requests, joint=joint)
         import asyncio
 
-        from voicecli.store.outcomes import take_in_if_possible
+        from voicecli.store.attempt_outcomes import update_outcomes_if_writable
         from voicecli.store.sqlite import Store
 
         with Store(placing.home) as store:
@@ -117,7 +117,7 @@ def place_and_wait(
                 work = _wait(placing, store, reports, requests, answered, options, on_event)
                 return (run or asyncio.run)(work)
             finally:
-                take_in_if_possible(store)  # the callflows that are sealed in it are not needed any more
+                update_outcomes_if_writable(store)  # deletes sealed callflows that nobody needs any more
     except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
         raise
     except VoicecliError as error:

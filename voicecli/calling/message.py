@@ -8,7 +8,7 @@ from datetime import timedelta
 from voicecli import account
 from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
-from voicecli.voice_api import callflow, rules
+from voicecli.voice_api import callflow, callflow_rules
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.messages import Capture, audio_message, said, voice_message
 
@@ -132,6 +132,6 @@ def _how_many(text: str) -> tuple[int, int]:
     """The least and the most digits."""
     least, _, most = text.partition("-")
     few, many = (int(bound) if re.fullmatch("[0-9]{1,2}", bound) else 0 for bound in (least, most or least))
-    if not 1 <= few <= many <= rules.MAX_DIGITS:
-        raise InvalidInput(f"--digits takes how many, such as 6 or 4-6, up to {rules.MAX_DIGITS}.")
+    if not 1 <= few <= many <= callflow_rules.MAX_DIGITS:
+        raise InvalidInput(f"--digits takes how many, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.")
     return few, many

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from voicecli.voice_api.callflow import HANGUP, CallRequest
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.callflow_rules import Action
 
 _TEXT = {
     "promptMessage": "text",

@@ -15,7 +15,7 @@ from voicecli.errors import Refused, VoicecliError
 from voicecli.json_values import text, whole
 from voicecli.platforms import private_files
 from voicecli.voice_api.callflow import CallRequest
-from voicecli.voice_api.rules import MAX_TEXT, Action
+from voicecli.voice_api.callflow_rules import MAX_TEXT, Action
 
 MAKECALL_SAY_HANGUP = 3  # actions
 BEYOND_COUNT = -1010  # some actions are provided beyond the allowed count
@@ -42,7 +42,7 @@ class SayLimit:
         """The account takes one and has refused several. Where that can't be kept, the next message is
         refused once more."""
         with suppress(OSError, VoicecliError):
-            private_files.make(self._file)
+            private_files.create(self._file)
 
 
 def in_one_say(request: CallRequest) -> CallRequest | None:

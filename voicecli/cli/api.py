@@ -15,7 +15,7 @@ from voicecli.errors import InvalidInput
 from voicecli.json_values import Json
 from voicecli.output.secrets import secret_values
 from voicecli.settings import Settings
-from voicecli.voice_api import callflow, rules
+from voicecli.voice_api import callflow, callflow_rules
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.wire import Operation
 
@@ -70,7 +70,7 @@ def api(
     request = _call(verb, path, body or {})
     if call_unsubscribed and request is None:
         raise InvalidInput("--call-unsubscribed has an effect only on a POST to /callflows.")
-    if request is not None and rules.hangs_up_on_question(request.callflow):
+    if request is not None and callflow_rules.hangs_up_on_question(request.callflow):
         context.output.warning("8x8 ignores the digits of a sayAndCapture that a hangup follows.")
     if dry_run:
         context.show(context.settings({}), operation)

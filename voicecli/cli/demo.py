@@ -17,16 +17,16 @@ from voicecli.cli.context import Context
 from voicecli.cli.listen.watch import Watch
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, Record
-from voicecli.output.events import outcome_style
+from voicecli.output.event_rows import outcome_style
 from voicecli.voice_api.callflow import CallRequest, call_request, destinations, make_call
-from voicecli.voice_api.events import webhook_url
 from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.webhooks import set_webhook
+from voicecli.voice_api.webhook_events import webhook_url
 
 if TYPE_CHECKING:
     from voicecli.listener.service import ListenerService
     from voicecli.voice_api.client import Client
-    from voicecli.voice_api.events import Event, Received
+    from voicecli.voice_api.webhook_events import Event, Received
 
 EXAMPLES = ""
 TIME_SCALE = 6.0

@@ -11,7 +11,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import wiring
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
-from voicecli.output.events import moment
+from voicecli.output.event_rows import moment
 
 EXAMPLES = """Examples:
   voicecli prune --older-than 30d --dry-run

@@ -14,12 +14,12 @@ from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
-from voicecli.sandbox import sender
-from voicecli.store import events as stored_events
-from voicecli.store import sessions as stored_sessions
+from voicecli.sandbox import send_event
+from voicecli.store import event_queries as stored_events
+from voicecli.store import session_queries as stored_sessions
 from voicecli.store.sqlite import Store
 from voicecli.urls import web_url
-from voicecli.voice_api.events import Received, receiver_url
+from voicecli.voice_api.webhook_events import Received, receiver_url
 
 EXAMPLES = """Examples:
   voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
@@ -102,7 +102,7 @@ def replay(
     failed = 0
     for one in sendings:
         try:
-            delivered = sender.deliver(
+            delivered = send_event.deliver(
                 one.url, one.kept.body, token, seconds=sending.request_timeout, trace=context.trace
             )
         except VoicecliError as error:
@@ -111,7 +111,7 @@ def replay(
             failed += 1
             context.output.row(one.row(error.message, {"error": error.data()}, "red"))
         else:
-            data, words = sender.describe(delivered, one.kept.event.type)
+            data, words = send_event.describe(delivered, one.kept.event.type)
             context.output.row(one.row(words, {"tokenSent": token is not None, **data}))
     return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 

@@ -16,11 +16,11 @@ from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
-from voicecli.sandbox import sender
+from voicecli.sandbox import send_event
 from voicecli.urls import web_url
-from voicecli.voice_api import codes, rules
+from voicecli.voice_api import callflow_rules, codes
 from voicecli.voice_api.codes import Outcome
-from voicecli.voice_api.events import WEBHOOK_TYPES, receiver_url
+from voicecli.voice_api.webhook_events import WEBHOOK_TYPES, receiver_url
 
 if TYPE_CHECKING:
     from voicecli.sandbox.payloads import Json
@@ -127,8 +127,8 @@ def trigger(
         raise InvalidInput("The URL to send to is missing.", hint=f"For example: {example}")
     token = receivers.token_for(context, settings, url, send_token=sending.send_token)
     body = json.dumps(made.event).encode()
-    delivered = sender.deliver(url, body, token, seconds=sending.request_timeout, trace=context.trace)
-    answer, words = sender.describe(delivered, made.type)
+    delivered = send_event.deliver(url, body, token, seconds=sending.request_timeout, trace=context.trace)
+    answer, words = send_event.describe(delivered, made.type)
     data = {"to": url, "tokenSent": token is not None, "event": made.event, **answer}
     context.output.result(f"{made.words()}: {words}", data, identifier=made.identifier)
 
@@ -186,5 +186,7 @@ def _refuse_what_would_be_without_effect(asked: EventOptions, kind: str, status:
             raise InvalidInput(
                 f"{name} has no effect on a {kind} {status}".rstrip() + ".", hint=f"It is for {where}."
             )
-    if asked.digits is not None and not re.fullmatch(f"[0-9*#]{{0,{rules.MAX_DIGITS}}}", asked.digits):
-        raise InvalidInput(f"--digits must be at most {rules.MAX_DIGITS} of 0 to 9, * and #.")
+    if asked.digits is not None and not re.fullmatch(
+        f"[0-9*#]{{0,{callflow_rules.MAX_DIGITS}}}", asked.digits
+    ):
+        raise InvalidInput(f"--digits must be at most {callflow_rules.MAX_DIGITS} of 0 to 9, * and #.")

@@ -13,8 +13,8 @@ from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.settings import Settings
 from voicecli.urls import web_url
-from voicecli.voice_api.events import WEBHOOK_TYPES
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
+from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 
 EXAMPLES = """Examples:
   voicecli webhooks list

@@ -10,7 +10,7 @@ from typing import Self
 import aiohttp
 
 from voicecli.plurals import counted
-from voicecli.voice_api.events import receiver_url
+from voicecli.voice_api.webhook_events import receiver_url
 
 MAX_ANSWER = 1 << 16  # bytes
 MAX_WAITING = 1_000  # events that wait for the application; what comes beyond is not passed on

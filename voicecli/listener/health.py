@@ -10,7 +10,7 @@ from voicecli.account import AccountId
 from voicecli.json_values import json_object, text
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.plurals import counted
-from voicecli.voice_api.events import webhook_url
+from voicecli.voice_api.webhook_events import webhook_url
 
 if TYPE_CHECKING:
     from voicecli.listener.presence import RunningListener

@@ -22,8 +22,8 @@ from voicecli.store import webhooks as stored_webhooks
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import DELETED, ReplacedWebhook
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.events import UNDELETABLE_WEBHOOKS, webhook_url
 from voicecli.voice_api.operations.webhooks import Webhook, delete_webhook, list_webhooks, set_webhook
+from voicecli.voice_api.webhook_events import UNDELETABLE_WEBHOOKS, webhook_url
 
 ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
 CONFLICT = 409  # HTTP

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple
 
-from voicecli.voice_api.events import Received
 from voicecli.voice_api.replies import Reply
+from voicecli.voice_api.webhook_events import Received
 
 Answer = tuple[int, Mapping[str, object]]
 """The HTTP status, and the body."""

@@ -12,8 +12,8 @@ from voicecli.listener.health import ListenerState
 from voicecli.listener.presence import Guest, RunningListener, running
 from voicecli.listener.webhook_check import WebhookCheck, check_webhook
 from voicecli.threads import at_once
-from voicecli.voice_api.events import webhook_url
 from voicecli.voice_api.operations.webhooks import Webhook
+from voicecli.voice_api.webhook_events import webhook_url
 
 ANSWER_TIMEOUT = 3.0  # seconds for a listener of this machine to say something of itself
 LOOK_TIMEOUT = 25.0  # the same where it asks 8x8 first, and perhaps sets webhooks again

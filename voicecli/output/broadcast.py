@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from voicecli import durations
 from voicecli.output.bars import MAX_BAR, bar
-from voicecli.output.events import outcome_style
+from voicecli.output.event_rows import outcome_style
 from voicecli.output.rows import Line
 from voicecli.output.safe import visible
 from voicecli.sessions.counts import OTHERS, Counts

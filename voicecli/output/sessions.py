@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from voicecli import phone
 from voicecli.clock import iso
-from voicecli.output.events import (
+from voicecli.output.event_rows import (
     PARTIES,
     TO,
     EventRow,
@@ -18,7 +18,7 @@ from voicecli.output.events import (
 )
 from voicecli.output.rows import Column, Line, Row
 from voicecli.sessions.session import UNKNOWN, Session, SessionRecord
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 _WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("what became of it", 0))
 _NARROW = (*_WIDE[:2], TO, _WIDE[-1])

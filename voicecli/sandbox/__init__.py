@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING
 
-from voicecli.sandbox.customer import API_KEY, PORT, SOURCE, SUBACCOUNT, environment
+from voicecli.sandbox.account import API_KEY, PORT, SOURCE, SUBACCOUNT, environment
 
 if TYPE_CHECKING:
     from voicecli.sandbox.server import Sandbox

@@ -6,8 +6,8 @@ with the latest endTime where there are two.
 
 from dataclasses import dataclass
 
-from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.payloads import Json
+from voicecli.sandbox.seeded_random import Dice
 from voicecli.voice_api.codes import Outcome
 
 _OLD_SPELLINGS = {"NO_ANSWER": "NO ANSWER", "CANCELED": "CANCELLED"}

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import phonenumbers
 
-from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import TABLE, Fate, fate
+from voicecli.sandbox.seeded_random import Dice
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 

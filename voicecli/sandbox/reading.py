@@ -19,7 +19,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.callflow_rules import Action
 
 
 class VcaMoments(StrEnum):

@@ -12,19 +12,19 @@ from aiohttp import web
 
 from voicecli import urls
 from voicecli.json_values import text, whole
-from voicecli.sandbox.answers import failure, faulty, invalid, json_body, ok, silent_logger, too_many
+from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.chaos import Faults
-from voicecli.sandbox.customer import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
 from voicecli.sandbox.delivery import Courier, Target
-from voicecli.sandbox.dice import Dice
-from voicecli.sandbox.exports import LogExports
+from voicecli.sandbox.log_exports import LogExports
 from voicecli.sandbox.numbers import Fate, Fault, fate
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
 from voicecli.sandbox.reading import READINGS, Reading
+from voicecli.sandbox.responses import failure, faulty, invalid, json_body, ok, silent_logger, too_many
+from voicecli.sandbox.seeded_random import Dice
 from voicecli.sandbox.session import PlayedSession, unknown_voice
-from voicecli.voice_api import callflow, rules
-from voicecli.voice_api.events import WEBHOOK_TYPES
-from voicecli.voice_api.rules import Problem
+from voicecli.voice_api import callflow, callflow_rules
+from voicecli.voice_api.callflow_rules import Problem
+from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 
 MAX_BODY = 1 << 17  # bytes
 KEPT_SESSIONS = 2_000  # for recordings and log exports
@@ -202,7 +202,7 @@ class Sandbox:
 
     def _problem(self, body: Mapping[str, object], theirs: Fate) -> Problem | None:
         actions = body.get("callflow")
-        for problem in rules.problems(actions):
+        for problem in callflow_rules.problems(actions):
             start = "Invalid Callflow : " if problem.status_code == -1013 else ""
             return Problem(problem.status_code, start + problem.message)
         kinds = [action["action"] for action in _actions(body)]
@@ -219,7 +219,7 @@ class Sandbox:
             if not isinstance(body.get(name), str | None):
                 return Problem(-1009, f"$.{name}: must be a text")
         if (until := body.get("validUntil")) is not None:
-            moment = rules.valid_until(until)
+            moment = callflow_rules.valid_until(until)
             if moment is None:
                 return Problem(-1009, "$.validUntil: must be YYYY-MM-DDTHH:MM:SS.SSSZ")
             if moment <= datetime.now(UTC):

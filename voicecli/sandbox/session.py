@@ -15,14 +15,14 @@ from voicecli.json_values import json_object, text, whole
 from voicecli.sandbox import payloads
 from voicecli.sandbox.chaos import Faults
 from voicecli.sandbox.delivery import Courier
-from voicecli.sandbox.dice import Dice
 from voicecli.sandbox.numbers import Fate, fate
 from voicecli.sandbox.payloads import Json, Leg, fresh_id
 from voicecli.sandbox.reading import Reading, Step, steps
+from voicecli.sandbox.seeded_random import Dice
 from voicecli.voice_api import codes
 from voicecli.voice_api.callflow import destinations
+from voicecli.voice_api.callflow_rules import Action, problems
 from voicecli.voice_api.codes import Outcome
-from voicecli.voice_api.rules import Action, problems
 
 CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
 FILE_SECONDS = 10  # no file is fetched: each is taken to last this long

@@ -1,9 +1,9 @@
 """A call that somebody waits for: a session, and whether there is more to know of it."""
 
-from voicecli.sessions.attempts import Attempt
+from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.session import Session
 from voicecli.voice_api.codes import Outcome, is_unsubscribed
-from voicecli.voice_api.events import Event, Received
+from voicecli.voice_api.webhook_events import Event, Received
 
 DIGITS_DUE = 5.0  # seconds after the summary of an answered call for its VCA, which it may have overtaken
 

@@ -11,7 +11,7 @@ from voicecli import phone
 from voicecli.errors import InvalidInput, quoted
 from voicecli.json_values import OBJECT
 from voicecli.phone import caller_id
-from voicecli.voice_api.rules import Action, Problem, problems, valid_until
+from voicecli.voice_api.callflow_rules import Action, Problem, problems, valid_until
 
 DEFAULT_VALIDITY = timedelta(hours=1)
 MAX_VALIDITY = timedelta(days=365)

@@ -13,10 +13,10 @@ from json import dumps
 from typing import NamedTuple
 
 from voicecli.json_values import whole
-from voicecli.voice_api.events import Event, Received
+from voicecli.voice_api.call_length import RINGING, longest_spoken
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import NOTHING, Reply
-from voicecli.voice_api.rules import Action
-from voicecli.voice_api.timing import RINGING, longest_spoken
+from voicecli.voice_api.webhook_events import Event, Received
 
 FASTEST = 25  # characters a second that are spoken, at speed 1
 SHORTEST_FILE = 2.0  # seconds

@@ -10,7 +10,7 @@ from voicecli.account import DEFAULT_VOICE
 from voicecli.errors import InvalidInput, quoted
 from voicecli.phone import caller_id
 from voicecli.voice_api.callflow import DEFAULT_VALIDITY, HANGUP, CallRequest, call_request, make_call
-from voicecli.voice_api.rules import (
+from voicecli.voice_api.callflow_rules import (
     MAX_REPETITION,
     MAX_SPEED,
     MAX_TEXT,

@@ -8,8 +8,8 @@ from typing import cast
 from voicecli.errors import InvalidInput
 from voicecli.json_values import json_object, text
 from voicecli.voice_api.callflow import HANGUP
-from voicecli.voice_api.events import Event
-from voicecli.voice_api.rules import Action, hangs_up_on_question, problems
+from voicecli.voice_api.callflow_rules import Action, hangs_up_on_question, problems
+from voicecli.voice_api.webhook_events import Event
 
 HOW = 'It is a list of actions, or an object: {"callflow": […], "clientActionId": "…"}.'
 

@@ -7,7 +7,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import fail, result_code
 
 if TYPE_CHECKING:
-    from voicecli.calling.events import CallEvent
+    from voicecli.calling.call_events import CallEvent
 
 
 def show(context: Context, result: Result) -> None:
@@ -26,33 +26,33 @@ def show(context: Context, result: Result) -> None:
 
 def show_event(context: Context, event: "CallEvent") -> None:
     """What happens while calls are waited for."""
-    from voicecli.calling import events, results
+    from voicecli.calling import call_events, results
 
     output = context.output
     match event:
         case results.Result():
             show(context, event)
-        case events.Accepted(request, session):
+        case call_events.Accepted(request, session):
             whom = results.destination(request)
             output.note(results.accepted_words(whom, session.session_id, context.other_end))
-        case events.AnswerLost(error):
+        case call_events.AnswerLost(error):
             output.note(f"{error.message} Waiting for its summary.")
-        case events.Reported(destination, words):
+        case call_events.Reported(destination, words):
             output.note(f"{destination}: {words}")
-        case events.NotWaitedFor(destination):
+        case call_events.NotWaitedFor(destination):
             output.note(f"{destination}: goes on, and is not waited for")
-        case events.NobodyCanConfirm(request, why):
+        case call_events.NobodyCanConfirm(request, why):
             whom = results.destination(request)
             output.warning(f"Nobody can confirm. {whom} is told, all the same. {why}")
-        case events.AllAreTold(why):
+        case call_events.AllAreTold(why):
             output.warning(f"Nobody can confirm. All are told, all the same. {why}")
-        case events.NobodyConfirmed():
+        case call_events.NobodyConfirmed():
             output.note("Nobody has confirmed.")
-        case events.Stopped(error):
+        case call_events.Stopped(error):
             fail(context, error)
-        case events.Progress(0):
+        case call_events.Progress(0):
             output.progress("")
-        case events.Progress(1, seconds, destination, words):
+        case call_events.Progress(1, seconds, destination, words):
             output.progress(f"{destination}: {words}, {seconds:.0f} s")
-        case events.Progress(count, seconds):
+        case call_events.Progress(count, seconds):
             output.progress(f"{count} calls open, {seconds:.0f} s")

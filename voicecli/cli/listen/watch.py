@@ -11,7 +11,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.listen.options import View
 from voicecli.cli.options.filters import Filters
 from voicecli.errors import OutputFailed
-from voicecli.output.events import CallRow, EventRow
+from voicecli.output.event_rows import CallRow, EventRow
 from voicecli.plurals import counted
 from voicecli.sessions.open_calls import OpenCalls
 from voicecli.sessions.session import Session
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from voicecli.listener.service import ListenerService
     from voicecli.listener.staying import Stay
     from voicecli.listener.watching import Tell
-    from voicecli.voice_api.events import Received
+    from voicecli.voice_api.webhook_events import Received
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds

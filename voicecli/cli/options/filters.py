@@ -9,7 +9,7 @@ from voicecli.cli.options import values
 from voicecli.cli.options.values import one_of, webhook_types
 from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
 SHOWN = {"rich_help_panel": "Display"}

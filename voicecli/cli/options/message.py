@@ -7,7 +7,7 @@ import typer
 
 from voicecli import account
 from voicecli.cli.options.values import real, whole
-from voicecli.voice_api import rules
+from voicecli.voice_api import callflow_rules
 from voicecli.voice_api.messages import MAX_REPEAT
 
 
@@ -35,8 +35,8 @@ class MessageOptions:
         float | None,
         typer.Option(
             metavar="FACTOR",
-            parser=real(rules.MIN_SPEED, rules.MAX_SPEED),
-            help=f"The speed of the voice, {rules.MIN_SPEED:g} to {rules.MAX_SPEED:g}; 1 is normal.",
+            parser=real(callflow_rules.MIN_SPEED, callflow_rules.MAX_SPEED),
+            help=f"The speed of the voice, {callflow_rules.MIN_SPEED:g} to {callflow_rules.MAX_SPEED:g}; 1 is normal.",
         ),
     ] = None
     spell_digits: Annotated[

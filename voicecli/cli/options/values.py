@@ -87,7 +87,7 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
 
 def webhook_types(text: str) -> tuple[str, ...]:
     """Types of webhooks as people write them: vca,vss. Raises InvalidInput."""
-    from voicecli.voice_api.events import WEBHOOK_TYPES
+    from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 
     types = [one_of(part, WEBHOOK_TYPES, "type of event") for part in text.split(",") if part.strip()]
     if not types:

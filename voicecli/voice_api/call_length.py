@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from voicecli.json_values import whole
-from voicecli.voice_api.rules import Action
+from voicecli.voice_api.callflow_rules import Action
 
 RINGING = 60.0  # seconds that it rings at most; 8x8 does not say how long it does
 CHARACTERS_A_SECOND = 10  # that are spoken at least, at speed 1

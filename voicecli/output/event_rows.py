@@ -11,7 +11,7 @@ from voicecli.clock import iso
 from voicecli.output.rows import Column
 from voicecli.sessions.open_calls import is_overdue, silent_for
 from voicecli.sessions.session import Session
-from voicecli.voice_api.events import Received
+from voicecli.voice_api.webhook_events import Received
 
 # Of the 256 colours those that can be read on a white and on a black ground (a test reckons their contrast).
 SESSION_COLOURS = (31, 32, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)

@@ -3,7 +3,7 @@
 import pytest
 
 from voicecli.voice_api.callflow import HANGUP, make_call
-from voicecli.voice_api.rules import Action, problems
+from voicecli.voice_api.callflow_rules import Action, problems
 
 TO, SOURCE = "+33199001234", "+33199000000"
 CALL = make_call(SOURCE, TO)

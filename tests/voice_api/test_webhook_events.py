@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from voicecli.voice_api import events
+from voicecli.voice_api import webhook_events
 from voicecli.voice_api.codes import quality_words
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 
 
-def event(event_type: str, **payload: object) -> events.Event:
-    parsed = events.parse(json.dumps({"eventType": event_type, "payload": payload}).encode())
+def event(event_type: str, **payload: object) -> webhook_events.Event:
+    parsed = webhook_events.parse(json.dumps({"eventType": event_type, "payload": payload}).encode())
     assert parsed is not None
     return parsed
 
@@ -30,7 +30,7 @@ def event(event_type: str, **payload: object) -> events.Event:
     ],
 )
 def test_8x8s_own_samples_are_told_in_words(sample: str, kind: str, words: str) -> None:
-    read = events.parse((SAMPLES / f"{sample}.json").read_bytes())
+    read = webhook_events.parse((SAMPLES / f"{sample}.json").read_bytes())
     assert read is not None
     assert (read.type, read.words) == (kind, words)
 
@@ -99,7 +99,7 @@ def test_what_became_of_a_bridge_is_told_beside_the_outcome() -> None:
     ],
 )
 def test_times_are_read_in_every_form(text: str, moment: int | None) -> None:
-    assert events.moment(text) == moment
+    assert webhook_events.moment(text) == moment
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_first_leg_is_found_under_either_key(key: str) -> None:
     "body", [b"", b"{", b"[]", b"null", b"{}", b'{"payload": 5}', b"[" * 100_000, b"\xff"]
 )
 def test_what_is_no_event_is_none(body: bytes) -> None:
-    assert events.parse(body) is None
+    assert webhook_events.parse(body) is None
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 
 from voicecli.json_values import whole
-from voicecli.sandbox.answers import failure, invalid, invalid_job, json_body
-from voicecli.sandbox.customer import SUBACCOUNT
-from voicecli.sandbox.dice import Dice
+from voicecli.sandbox.account import SUBACCOUNT
 from voicecli.sandbox.payloads import Json, fresh_id, stamp
+from voicecli.sandbox.responses import failure, invalid, invalid_job, json_body
+from voicecli.sandbox.seeded_random import Dice
 from voicecli.sandbox.session import PlayedSession
 
 PART = 1_000  # rows of a file

@@ -2,8 +2,8 @@
 
 import pytest
 
+from voicecli.voice_api.call_length import FILE, longest_until_answered
 from voicecli.voice_api.callflow import HANGUP, Action, make_call
-from voicecli.voice_api.timing import FILE, longest_until_answered
 
 CALL = make_call("+33199000000", "+33199001234")
 
