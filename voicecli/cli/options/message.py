@@ -7,7 +7,7 @@ import typer
 
 from voicecli import account
 from voicecli.cli.options.values import real, whole
-from voicecli.voice_api import callflow_rules
+from voicecli.voice_api.callflow_rules import MAX_SPEED, MIN_SPEED
 from voicecli.voice_api.messages import MAX_REPEAT
 
 
@@ -35,8 +35,8 @@ class MessageOptions:
         float | None,
         typer.Option(
             metavar="FACTOR",
-            parser=real(callflow_rules.MIN_SPEED, callflow_rules.MAX_SPEED),
-            help=f"The speed of the voice, {callflow_rules.MIN_SPEED:g} to {callflow_rules.MAX_SPEED:g}; 1 is normal.",
+            parser=real(MIN_SPEED, MAX_SPEED),
+            help=f"The speed of the voice, {MIN_SPEED:g} to {MAX_SPEED:g}; 1 is normal.",
         ),
     ] = None
     spell_digits: Annotated[
