@@ -32,7 +32,7 @@ from voicecli.broadcast.plan import Plan
 from voicecli.calling.message import Script
 from voicecli.sandbox import environment
 from voicecli.sandbox.numbers import Fate, fate
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 
 ROUNDS = 7
 CALLS, CURLS = 5_000, 300  # in one run
@@ -120,7 +120,7 @@ def write_bodies(path: Path, recipients: Recipients, source: str) -> None:
     plan = Plan(recipients, Script(source, MESSAGE))
     with path.open("w") as file:
         for record in recipients:
-            row = Row(record.line, plan.number(record), RowState.SENDING, 1)
+            row = BroadcastRow(record.line, plan.number(record), RowState.SENDING, 1)
             body = plan.request(row, f"b0000000000-{row.line}-1").body()
             file.write(json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n")
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -116,6 +116,32 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.005)
+
+
+# Rewriting assertions takes as long as all other collection. What one of two workers has rewritten is kept
+# for the other, which therefore begins at the other end.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+
+
+class BackwardsDir(pytest.Dir):
+    """A folder whose files are collected from last to first."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        return reversed([*super().collect()])
+
+
+def pytest_configure() -> None:
+    if WORKER:
+        sys.dont_write_bytecode = False
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    return BackwardsDir.from_parent(parent, path=path) if WORKER == "gw1" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path)  # each worker must have the same order
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.codes import Outcome
 from voicecli.voice_api.webhook_events import Received

@@ -9,9 +9,9 @@ from typing import Any
 from voicecli.account import AccountId
 from voicecli.phone import PhoneNumber
 from voicecli.sandbox import payloads
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
-from voicecli.store.recording import KeptEvent, record_events, record_replies
+from voicecli.store.event_recording import KeptEvent, record_events, record_replies
 from voicecli.store.sqlite import Store
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.messages import voice_message
@@ -88,6 +88,6 @@ def place(
     with Store(home) as store:
         attempts = Attempts(store, AccountId("http://127.0.0.1:9", "some_sub"))
         attempts.record_answer(attempts.begin(request), state, session)
-        with store.change() as change:
+        with store.transaction() as transaction:
             moment = time.time_ns() // 1000 - int(ago * 1e6)
-            change("UPDATE calls SET placed = ? WHERE id = (SELECT max(id) FROM calls)", (moment,))
+            transaction("UPDATE calls SET placed = ? WHERE id = (SELECT max(id) FROM calls)", (moment,))

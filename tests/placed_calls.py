@@ -5,7 +5,7 @@ from pathlib import Path
 
 from voicecli.account import AccountId
 from voicecli.listener.routes import Answered
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP, CallRequest

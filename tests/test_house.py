@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,22 +57,52 @@ LIBRARIES = {
 }
 
 
-TREES = {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+@dataclass(frozen=True)
+class Source:
+    """One file of the package: its name as a module, its place in the folder, and what its code has."""
 
+    module: str
+    path: str
+    nodes: list[ast.AST]
 
-def imports() -> Iterator[tuple[str, str]]:
-    """Every import in the package: the module's dotted name, and what it imports."""
-    for path, tree in TREES.items():
-        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-        for node in ast.walk(tree):
+    def imports(self) -> Iterator[str]:
+        """What it imports, anywhere in it."""
+        for node in self.nodes:
             if isinstance(node, ast.Import):
-                yield from ((module, alias.name) for alias in node.names)
+                yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
-                assert node.level == 0, f"{module} imports relatively"
+                assert node.level == 0, f"{self.module} imports relatively"
                 if node.module == "voicecli":
-                    yield from ((module, f"voicecli.{alias.name}") for alias in node.names)
+                    yield from (f"voicecli.{alias.name}" for alias in node.names)
                 else:
-                    yield module, node.module
+                    yield node.module
+
+
+@cache
+def sources() -> list[Source]:
+    kinds = ast.Import | ast.ImportFrom | ast.Attribute | ast.Constant | ast.Call
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+        found.append(Source(module, str(path.relative_to(PACKAGE)), nodes))
+    return found
+
+
+def outside_of_the_store() -> Iterator[tuple[str, ast.AST]]:
+    for source in sources():
+        if not source.path.startswith("store/"):
+            yield from ((source.path, node) for node in source.nodes)
+
+
+@cache
+def imports() -> list[tuple[str, str]]:
+    """Every import in the package: the module's dotted name, and what it imports."""
+    return [(source.module, imported) for source in sources() for imported in source.imports()]
+
+
+def our_imports() -> list[tuple[str, str]]:
+    return [pair for pair in imports() if pair[1].startswith("voicecli.")]
 
 
 def room(module: str) -> str:
@@ -78,8 +110,6 @@ def room(module: str) -> str:
 
 
 ROOT_NAMES = {f"voicecli.{name}" for name in voicecli.__all__}
-IMPORTS = list(imports())
-OURS = [(importer, imported) for importer, imported in IMPORTS if imported.startswith("voicecli.")]
 
 
 def test_every_room_has_its_place() -> None:
@@ -92,28 +122,28 @@ def test_every_room_has_its_place() -> None:
 def test_a_module_imports_only_from_lower_floors_and_earlier_steps() -> None:
     wrong = [
         (importer, imported)
-        for importer, imported in OURS
+        for importer, imported in our_imports()
         if room(importer) != room(imported) and PLACE[room(importer)] <= PLACE[room(imported)]
     ]
     assert wrong == []
 
 
 def test_no_module_imports_from_the_package_root() -> None:
-    assert [pair for pair in IMPORTS if pair[1] == "voicecli" or pair[1] in ROOT_NAMES] == []
+    assert [pair for pair in imports() if pair[1] == "voicecli" or pair[1] in ROOT_NAMES] == []
 
 
 def test_only_settings_reads_the_environment() -> None:
     readers = {
-        path.name
-        for path, tree in TREES.items()
-        for node in ast.walk(tree)
+        source.path
+        for source in sources()
+        for node in source.nodes
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
     }
     assert readers == {"settings.py"}
 
 
 def test_rooms_import_each_other_in_no_circle() -> None:
-    edges = {(room(a), room(b)) for a, b in OURS if room(a) != room(b)}
+    edges = {(room(a), room(b)) for a, b in our_imports() if room(a) != room(b)}
     assert circle(edges) == set()
 
 
@@ -121,8 +151,8 @@ def test_modules_import_each_other_in_no_circle() -> None:
     packages = {
         ".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("*/__init__.py")
     }
-    modules = {importer for importer, _ in OURS} - packages
-    edges = {(a, b) for a, b in OURS if a in modules and b in modules}
+    modules = {importer for importer, _ in our_imports()} - packages
+    edges = {(a, b) for a, b in our_imports() if a in modules and b in modules}
     assert len(edges) > 100
     assert circle(edges) == set()
 
@@ -137,7 +167,7 @@ def circle(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 def test_libraries_stay_in_their_rooms() -> None:
     strays = [
         (importer, library)
-        for importer, imported in IMPORTS
+        for importer, imported in imports()
         for library in [imported.split(".")[0]]
         if room(importer) not in LIBRARIES.get(library, {room(importer)})
     ]
@@ -154,7 +184,7 @@ ENGINE = {"sqlite3": "voicecli.store", "fcntl": "voicecli.platforms"}
 def test_the_engine_stays_in_the_store_and_locks_of_files_in_platforms() -> None:
     strays = [
         (importer, imported)
-        for importer, imported in IMPORTS
+        for importer, imported in imports()
         if imported in ENGINE and not importer.startswith(ENGINE[imported])
     ]
     assert strays == []
@@ -162,10 +192,8 @@ def test_the_engine_stays_in_the_store_and_locks_of_files_in_platforms() -> None
 
 def test_no_other_room_writes_a_statement() -> None:
     strays = {
-        (str(path.relative_to(PACKAGE)), node.value)
-        for path, tree in TREES.items()
-        if path.parent.name != "store"
-        for node in ast.walk(tree)
+        (path, node.value)
+        for path, node in outside_of_the_store()
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
     }
     assert strays == set()
@@ -175,19 +203,15 @@ def test_no_other_room_writes_a_statement() -> None:
 def test_other_rooms_know_nothing_of_the_engine_but_the_store_itself() -> None:
     """Neither a transaction nor a cursor: they hand the Store to functions of the room."""
     names = {
-        (str(path.relative_to(PACKAGE)), alias.name)
-        for path, tree in TREES.items()
-        if path.parent.name != "store"
-        for node in ast.walk(tree)
+        (path, alias.name)
+        for path, node in outside_of_the_store()
         if isinstance(node, ast.ImportFrom) and node.module == "voicecli.store.sqlite"
         for alias in node.names
         if alias.name != "Store"
     }
     calls = {
-        (str(path.relative_to(PACKAGE)), node.func.attr)
-        for path, tree in TREES.items()
-        if path.parent.name != "store"
-        for node in ast.walk(tree)
+        (path, node.func.attr)
+        for path, node in outside_of_the_store()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if node.func.attr in ("change", "change_many", "executemany", "_db")
     }
@@ -199,7 +223,7 @@ def test_the_writing_process_loads_little() -> None:
     show = "import sys, voicecli.listener.writer; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "voicecli.store.recording" in loaded
+    assert "voicecli.store.event_recording" in loaded
     assert not {"asyncio", "httpx", "json", "voicecli.voice_api", "voicecli.account"} & loaded
 
 
@@ -218,7 +242,7 @@ def test_floors_0_and_1_do_no_io() -> None:
     }
     found = [
         (importer, imported)
-        for importer, imported in IMPORTS
+        for importer, imported in imports()
         if PLACE[room(importer)][0] < 2 and room(importer) not in DOES_IO
         if importer.rpartition(".")[2] not in CARRIERS and imported.split(".")[0] in doers
     ]

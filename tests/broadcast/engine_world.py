@@ -15,8 +15,8 @@ from voicecli.broadcast.policy import Policy
 from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Counts
-from voicecli.store.broadcasts import Row, RowState
-from voicecli.store.journal import Journal, create
+from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.journal import Journal, create_journal
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest
@@ -37,7 +37,7 @@ class World:
         self.url = sandbox.sandbox.url  # of whom is called
         self.pace = Pace(home / "pace", None)
         self.request_timeout = 0.5  # seconds
-        self.journal = create(
+        self.journal = create_journal(
             self.store,
             account=AccountId(sandbox.sandbox.url, SUBACCOUNT),
             file="",
@@ -48,7 +48,7 @@ class World:
         )
 
     def plan(self, destinations: Sequence[str]) -> None:
-        rows = [Row(line, whom, RowState.PLANNED) for line, whom in enumerate(destinations, 1)]
+        rows = [BroadcastRow(line, whom, RowState.PLANNED) for line, whom in enumerate(destinations, 1)]
         self.journal.plan(rows, again=True)
 
     def report(self, line: int, outcome: str, *, attempt: int = 1) -> None:
@@ -60,7 +60,7 @@ class World:
             event("VSS", outcome, f"s-{line}", number=row.destination, clientRequestId=request_id),
         )
 
-    def row(self, line: int) -> Row:
+    def row(self, line: int) -> BroadcastRow:
         row = self.journal.row(line)
         assert row is not None
         return row
@@ -69,10 +69,10 @@ class World:
         self,
         policy: Policy | None = None,
         *,
-        request: Callable[[Row, str], CallRequest] | None = None,
+        request: Callable[[BroadcastRow, str], CallRequest] | None = None,
         hours: Hours | None = None,
         why_wait: Callable[[], str] = lambda: "",
-        tell: Callable[[Row], None] = lambda row: None,
+        tell: Callable[[BroadcastRow], None] = lambda row: None,
         show: Callable[[Counts], None] = lambda counts: None,
     ) -> Engine:
         return asyncio.run(
@@ -86,10 +86,10 @@ class World:
         journal: Journal,
         policy: Policy | None = None,
         *,
-        request: Callable[[Row, str], CallRequest] | None = None,
+        request: Callable[[BroadcastRow, str], CallRequest] | None = None,
         hours: Hours | None = None,
         why_wait: Callable[[], str] = lambda: "",
-        tell: Callable[[Row], None] = lambda row: None,
+        tell: Callable[[BroadcastRow], None] = lambda row: None,
         show: Callable[[Counts], None] = lambda counts: None,
     ) -> Engine:
         client = AsyncClient(
@@ -134,5 +134,5 @@ def world_of(tmp_path: Path) -> Iterator[World]:
         world.store.close()
 
 
-def call_request(row: Row, request_id: str) -> CallRequest:
+def call_request(row: BroadcastRow, request_id: str) -> CallRequest:
     return voice_message(row.destination, "Hello", source=SOURCE, message_id=request_id)

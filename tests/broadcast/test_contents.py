@@ -11,7 +11,7 @@ from voicecli.broadcast import contents
 from voicecli.errors import ConfigurationError
 from voicecli.store import broadcasts as journals
 from voicecli.store.broadcasts import Broadcast
-from voicecli.store.journal import create
+from voicecli.store.journal import create_journal
 from voicecli.store.sqlite import Store
 
 TEXT = b"The code is 482913"
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def begun(store: Store) -> Broadcast:
-    journal = create(
+    journal = create_journal(
         store,
         account=AccountId("https://voice.8x8.com", "some_sub"),
         file="",

@@ -18,7 +18,7 @@ from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.hours import Hours
 from voicecli.sandbox import SOURCE
 from voicecli.store import sealing, unsubscribed
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.journal import Journal
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
@@ -59,7 +59,7 @@ def fail(patch: pytest.MonkeyPatch, point: str, error: Exception, *, at: int) ->
         patch.setattr(where, name, failing(before, error, at=at))
 
 
-def question(row: Row, request_id: str) -> CallRequest:
+def question(row: BroadcastRow, request_id: str) -> CallRequest:
     """The last ones are asked something, which 8x8 refuses: it has no VCA webhook."""
     asks = Capture() if row.line > 8 else None
     return voice_message(row.destination, "Hello", source=SOURCE, message_id=request_id, capture=asks)
@@ -74,7 +74,7 @@ def question(row: Row, request_id: str) -> CallRequest:
     ],
 )
 def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, error: Exception) -> None:
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.line == 2 and row.state is RowState.SENDING:
             world.report(2, "COMPLETED")
 

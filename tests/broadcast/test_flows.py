@@ -12,7 +12,7 @@ from running_listener import set_webhook
 from voicecli.calling.message import Script
 from voicecli.sandbox import SOURCE
 from voicecli.store.attempts import attempts_where, sealed_flow
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api.callflow import HANGUP, Action, CallRequest, call_request, make_call
 
 BRIDGED = "+33199004321"
@@ -45,7 +45,7 @@ def test_a_question_is_sent_without_what_follows_it_which_is_kept(world: World) 
 
 @pytest.mark.parametrize("written", [BRIDGED, BRIDGED[1:]])
 def test_nobody_is_bridged_to_who_unsubscribed(world: World, written: str) -> None:
-    def request(row: Row, own: str) -> CallRequest:
+    def request(row: BroadcastRow, own: str) -> CallRequest:
         flow = [make_call(SOURCE, row.destination), SAY, make_call(SOURCE, written)]
         return call_request(flow, message_id=own)
 

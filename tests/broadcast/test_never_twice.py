@@ -21,7 +21,7 @@ from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.hours import Hours
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts as journals
-from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import PAGE, Journal
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
@@ -43,9 +43,9 @@ def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(w
     world.plan([number(index) for index in range(rows)])
     last = world.row(rows)
     world.journal.write([(last, last._replace(state=RowState.UNKNOWN, attempts=1))])
-    done: list[Row] = []
+    done: list[BroadcastRow] = []
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         done.append(row)
         if len(done) == 1:  # the first page is read, and that row is on the second one
             world.report(rows, "NO_ANSWER")
@@ -58,7 +58,7 @@ def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(w
 def test_one_whose_outcome_comes_before_its_answer_waits_for_the_answer(world: World) -> None:
     world.plan([SILENT])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.SENDING and row.attempts == 1:
             world.report(1, "NO_ANSWER")
 
@@ -73,7 +73,7 @@ def test_one_that_waits_for_the_pace_is_not_called_when_a_report_says_that_it_wa
     world.journal.write([(world.row(2), world.row(2)._replace(attempts=1))])  # as --retry-unknown leaves it
     world.pace = Pace(world.home / "slow", 2.0)
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.line == 1 and row.state is RowState.ACCEPTED:
             world.report(2, "COMPLETED")
 
@@ -86,7 +86,7 @@ def test_one_that_is_answered_429_is_not_called_when_a_report_says_that_it_was(w
     world.plan([TWICE_TOO_MANY])
     world.journal.write([(world.row(1), world.row(1)._replace(attempts=1))])  # as --retry-unknown leaves it
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.PLANNED:  # after the 429
             world.report(1, "COMPLETED")
 
@@ -147,7 +147,7 @@ def test_when_the_pace_fails_after_a_call_its_answer_is_kept(world: World) -> No
 def test_when_output_fails_nobody_is_taken_for_called_who_was_not(world: World) -> None:
     world.plan([number(index) for index in range(100)])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         raise OutputFailed("Standard output can't be written.")
 
     with suppress(OutputFailed):
@@ -160,7 +160,7 @@ def test_when_output_fails_nobody_is_taken_for_called_who_was_not(world: World) 
 def test_a_fault_of_our_own_before_a_call_takes_nobody_for_called(world: World) -> None:
     world.plan([number(index) for index in range(20)])
 
-    def request(row: Row, request_id: str) -> CallRequest:
+    def request(row: BroadcastRow, request_id: str) -> CallRequest:
         if row.line == 10:
             raise ZeroDivisionError
         return call_request(row, request_id)
@@ -177,7 +177,7 @@ class FullOnce(Journal):
 
     writes = 0
 
-    def write(self, changes: Iterable[tuple[Row, Row]], **more: Any) -> list[int]:
+    def write(self, changes: Iterable[tuple[BroadcastRow, BroadcastRow]], **more: Any) -> list[int]:
         self.writes += 1
         if self.writes == 2:
             raise StoreFailed("The store can't be written: database or disk is full.")
@@ -259,9 +259,9 @@ def test_an_answer_that_comes_when_another_process_has_settled_its_row_is_told(w
     world.plan([number(0)])
     with second_journal(world) as second:
 
-        def tell(row: Row) -> None:
+        def tell(row: BroadcastRow) -> None:
             if row.state is RowState.SENDING:
-                second.leave_nothing_sending()
+                second.mark_interrupted_rows()
 
         engine = world.run(tell=tell)
     assert world.row(1).state is RowState.UNKNOWN
@@ -276,7 +276,7 @@ def test_when_the_store_is_taken_away_the_next_call_is_not_made(world: World, re
     world.plan([number(index) for index in range(100)])
     store = world.home / "voicecli.sqlite3"
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and not (world.home / "away").exists():
             store.rename(world.home / "away")
             if replaced:
@@ -310,9 +310,9 @@ def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: Wor
 
     def stop(counts: Counts) -> None:
         if counts.waiting.startswith("It is too early or too late"):
-            world.journal.becomes(State.STOPPED)
+            world.journal.set_state(BroadcastState.STOPPED)
 
-    def request(row: Row, request_id: str) -> CallRequest:
+    def request(row: BroadcastRow, request_id: str) -> CallRequest:
         Changing.called += 1
         return call_request(row, request_id)
 
@@ -341,7 +341,7 @@ def test_8x8_begins_no_call_once_the_quiet_hours_have_begun(
     world.plan([number(0)])
     latest = None if valid_for is None else datetime.now(UTC) + valid_for
 
-    def request(row: Row, request_id: str) -> CallRequest:
+    def request(row: BroadcastRow, request_id: str) -> CallRequest:
         return replace(call_request(row, request_id), valid_until=latest)
 
     quiet = this_minute() + timedelta(minutes=10)
@@ -356,7 +356,7 @@ def test_nobody_is_called_in_the_last_minute_before_the_quiet_hours(world: World
 
     def stop(counts: Counts) -> None:
         if counts.waiting.startswith("It is too early or too late"):
-            world.journal.becomes(State.STOPPED)
+            world.journal.set_state(BroadcastState.STOPPED)
 
     world.run(hours=quiet_from(this_minute() + timedelta(minutes=1)), show=stop)
     assert world.calls == {}

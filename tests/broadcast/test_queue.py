@@ -8,7 +8,7 @@ from conftest import RunningSandbox
 from engine_world import World, number
 
 from voicecli.broadcast.queue import Queue
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 
 MANY = 3_000
 EVERY = 1_000_000  # microseconds
@@ -23,7 +23,7 @@ def world(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[World]:
     world.store.close()
 
 
-def plan_busy_ones(world: World, rows: int) -> list[Row]:
+def plan_busy_ones(world: World, rows: int) -> list[BroadcastRow]:
     """Rows that are to be called again, and were busy at the moment 0."""
     world.plan([number(index) for index in range(rows)])
     planned = list(world.journal.rows())
@@ -31,7 +31,7 @@ def plan_busy_ones(world: World, rows: int) -> list[Row]:
     return list(world.journal.rows())
 
 
-def settled(row: Row) -> Row:
+def settled(row: BroadcastRow) -> BroadcastRow:
     return row._replace(state=RowState.ACCEPTED, outcome="COMPLETED")
 
 

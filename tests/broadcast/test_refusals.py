@@ -17,7 +17,7 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import Refused
 from voicecli.sessions.counts import Counts
-from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 
 ALWAYS_TOO_MANY = "+33199004290"
 ONE_BY_ONE = Policy(concurrency=1)
@@ -77,12 +77,12 @@ def test_a_key_that_is_revoked_ends_it_at_any_time(world: World) -> None:
 # -- a second attempt --------------------------------------------------------------------------------
 
 
-def run_twice(world: World, second: bytes) -> tuple[Engine, list[Row]]:
+def run_twice(world: World, second: bytes) -> tuple[Engine, list[BroadcastRow]]:
     """One who is busy is called again, and 8x8 answers that; the row after each step as well."""
     world.plan([number(0)])
-    steps: list[Row] = []
+    steps: list[BroadcastRow] = []
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         steps.append(row)
         if [step.state for step in steps] == [RowState.SENDING, RowState.ACCEPTED]:
             world.report(1, "BUSY")
@@ -97,7 +97,7 @@ def test_a_second_attempt_that_is_refused_leaves_the_first_one_and_says_why(worl
     assert (row.state, row.session, row.outcome, row.attempts) == (RowState.ACCEPTED, "s-1", "BUSY", 1)
     assert "it is 422" in (row.reason or "")
     assert (engine.counts.accepted, engine.counts.refused, engine.counts.outcomes) == (1, 0, {"BUSY": 1})
-    assert world.journal.state is State.DONE
+    assert world.journal.state is BroadcastState.DONE
 
 
 def test_a_second_attempt_that_was_refused_is_not_planned_again(world: World) -> None:
@@ -142,7 +142,7 @@ def test_one_that_is_always_too_many_does_not_hold_up_the_others(world: World) -
 
     def show(counts: Counts) -> None:
         if counts.accepted == 60:
-            world.journal.becomes(State.STOPPED)
+            world.journal.set_state(BroadcastState.STOPPED)
 
     world.run(show=show)
     assert time.monotonic() - start < 20

@@ -13,7 +13,7 @@ from voicecli.sessions import pending
 from voicecli.sessions.counts import Counts
 from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.journal import Journal
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
@@ -26,13 +26,13 @@ CONFIRMING = Policy(wait=True, timeout=3, digits=True, confirming=frozenset("1")
 world = pytest.fixture(world_of)
 
 
-def told(world: World, row: Row, outcome: str, end: str = EARLIER, **fields: object) -> None:
+def told(world: World, row: BroadcastRow, outcome: str, end: str = EARLIER, **fields: object) -> None:
     """A summary that names nothing but its session, as both of 8x8's samples do."""
     assert row.session
     keep(world.home, event("VSS", outcome, row.session, number=row.destination, endTime=end, **fields))
 
 
-def pressed(world: World, row: Row, digits: str | None) -> None:
+def pressed(world: World, row: BroadcastRow, digits: str | None) -> None:
     assert row.session
     keep(world.home, event("VCA", "ACTION_COMPLETED", row.session, digits={"dtmf": digits}))
 
@@ -40,7 +40,7 @@ def pressed(world: World, row: Row, digits: str | None) -> None:
 def test_a_summary_without_an_id_of_ours_settles_its_row(world: World) -> None:
     world.plan([number(0), number(1)])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "BUSY")
 
@@ -56,7 +56,7 @@ def test_a_summary_without_an_id_of_ours_settles_its_row(world: World) -> None:
 def test_what_was_pressed_may_come_after_the_summary(world: World) -> None:
     world.plan([number(0)])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "COMPLETED")
         elif row.outcome is not None and row.digits is None:
@@ -79,7 +79,7 @@ def test_what_was_pressed_is_not_waited_for_in_vain(world: World, monkeypatch: p
 def test_a_later_summary_counts_before_somebody_is_called_again(world: World) -> None:
     world.plan([number(0)])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "NO_ANSWER")
         elif row.state is RowState.RETRY:
@@ -92,9 +92,9 @@ def test_a_later_summary_counts_before_somebody_is_called_again(world: World) ->
 
 def test_who_turns_out_to_have_been_reached_is_not_called_a_third_time(world: World) -> None:
     world.plan([number(0)])
-    first: list[Row] = []
+    first: list[BroadcastRow] = []
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             first.append(row)
             told(world, row, "NO_ANSWER")
@@ -109,7 +109,7 @@ def test_who_turns_out_to_have_been_reached_is_not_called_a_third_time(world: Wo
 def test_whose_answer_counts_is_not_called_again_for_an_error(world: World) -> None:
     world.plan([number(0), number(1)])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             pressed(world, row, "1" if row.line == 1 else "2")
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
@@ -129,7 +129,7 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
     monkeypatch.setattr(pending, "DIGITS_DUE", 1.0)
     world.plan([number(0)])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
 
@@ -155,7 +155,7 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
 def test_a_summary_that_names_a_call_counts_for_more_than_a_429(world: World, when: RowState) -> None:
     world.plan([TWICE_TOO_MANY])
 
-    def tell(row: Row) -> None:
+    def tell(row: BroadcastRow) -> None:
         if row.state is when:
             world.report(1, "COMPLETED")
 
@@ -182,13 +182,13 @@ def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sess
     called = row._replace(state=RowState.ACCEPTED, attempts=1, session="s-0")
     with monkeypatch.context() as older:
         older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:6])
-        with Store(tmp_path / "older") as store, store.change() as change:
+        with Store(tmp_path / "older") as store, store.transaction() as transaction:
             broadcast = world.journal.broadcast
-            change(
+            transaction(
                 "INSERT INTO broadcasts SELECT ?, ?, 0, ?, ?, '', x'', 1, 1, '{}', x'', 'open', 0",
                 (broadcast.number, broadcast.id, *broadcast.account),
             )
-            change(
+            transaction(
                 "INSERT INTO broadcast_rows VALUES (1, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)", called[:6]
             )
     keep(tmp_path / "older", event("VSS", "BUSY", "s-0", number=number(0)))

@@ -13,7 +13,7 @@ from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.resume import reopen_broadcast
 from voicecli.broadcast.run import OpenBroadcast, run_broadcast
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.async_client import AsyncClient
 
@@ -28,7 +28,7 @@ def test_what_is_left_of_max_calls_holds_unless_it_is_changed(
     options = BroadcastOptions(source=SOURCE, max_calls=3, concurrency=1)
 
     async def one_call(broadcast: OpenBroadcast) -> None:
-        def on_row(row: Row) -> None:
+        def on_row(row: BroadcastRow) -> None:
             if row.state is RowState.ACCEPTED:
                 running.cancel()
 

@@ -13,8 +13,8 @@ from engine_world import World, number
 from voicecli.broadcast import retention
 from voicecli.listener import retention as listener_retention
 from voicecli.store import broadcasts as journals
-from voicecli.store import events as stored_events
-from voicecli.store.broadcasts import RowState, State
+from voicecli.store import event_queries as stored_events
+from voicecli.store.broadcasts import BroadcastState, RowState
 from voicecli.store.journal import Journal
 
 TWO_DAYS = 2 * 86_400_000_000  # microseconds
@@ -34,8 +34,8 @@ def world(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[World]:
 
 
 def make_older(world: World, table: str, moment: str) -> None:
-    with world.store.change() as change:
-        change(f"UPDATE {table} SET {moment} = {moment} - {TWO_DAYS}")
+    with world.store.transaction() as transaction:
+        transaction(f"UPDATE {table} SET {moment} = {moment} - {TWO_DAYS}")
 
 
 def listener_forgets(world: World) -> str:
@@ -59,7 +59,7 @@ def test_a_listener_takes_in_what_was_reported_before_it_deletes_that(world: Wor
     world.report(1, "BUSY")
     make_older(world, "events", "received")
     assert listener_forgets(world).endswith(": 1 event and 0 calls.")
-    assert stored_events.last_event(world.store) == 0
+    assert stored_events.last_event_number(world.store) == 0
     assert world.row(1).outcome == "BUSY"
 
 
@@ -78,7 +78,7 @@ def test_one_that_is_worked_on_is_left_alone(world: World) -> None:
 
 
 def test_what_is_left_of_one_that_was_never_begun_is_deleted(world: World) -> None:
-    world.journal.becomes(State.PLANNING)  # as a process leaves it that is killed in the middle of that
+    world.journal.set_state(BroadcastState.PLANNING)  # as one leaves it that is killed meanwhile
     retention.forget_old(world.store, 0, dry_run=True)
     assert len(list(world.journal.rows())) == 1
     retention.forget_old(world.store, 0)

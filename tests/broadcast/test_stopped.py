@@ -23,7 +23,7 @@ from voicecli.broadcast.policy import Policy
 from voicecli.errors import StoreBusy
 from voicecli.sessions.counts import Counts
 from voicecli.store import unsubscribed
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.sqlite import Store
 
 RATE = 20  # calls per second, of each and of both together
@@ -133,7 +133,7 @@ def test_who_was_stopped_with_the_store_is_waited_for(world: World) -> None:
     shown: list[str] = []
     with closing(sqlite3.connect(world.store.path, isolation_level=None)) as stopped:
 
-        def tell(_row: Row) -> None:
+        def tell(_row: BroadcastRow) -> None:
             if not shown and not stopped.in_transaction:
                 stopped.execute("BEGIN IMMEDIATE")
 

@@ -14,7 +14,7 @@ from raw_server import Speak, document, http, server
 from voicecli.account import Account
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.errors import ConfigurationError, OutcomeUnknown, RateLimited, Unsubscribed
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP, CallRequest, call_request, make_call

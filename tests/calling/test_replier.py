@@ -12,7 +12,7 @@ from receiver_world import receiving, vca
 from voicecli.calling.replier import CallReplier
 from voicecli.listener.repliers import Application, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Replier
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
@@ -67,9 +67,9 @@ async def test_requests_that_can_have_no_answer_any_more_are_not_this_call(
 ) -> None:
     """A process that was killed while it sent; and one that has sent another clientActionId just now."""
     placed(tmp_path, action=action)
-    with Store(tmp_path) as store, store.change() as change:
+    with Store(tmp_path) as store, store.transaction() as transaction:
         if action != "a-2":
-            change("UPDATE calls SET placed = placed - 5 * 3600000000")
+            transaction("UPDATE calls SET placed = placed - 5 * 3600000000")
     event = vca("s-1", **PARTIES, **({} if named is None else {"clientActionId": named}))
     assert await answer_to(tmp_path, event) == OTHER
 
@@ -142,7 +142,7 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
         url = theirs.service.url
         home.mkdir()
         with Store(home) as store:
-            unsubscribed.keep(store, "+33199005678", since=1, session="s-0")
+            unsubscribed.add(store, "+33199005678", since=1, session="s-0")
             webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), url, True, True)
             remember_webhook(store, ACCOUNT, webhook)
         repliers: dict[str, Replier] = {
@@ -165,8 +165,8 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
 async def test_a_reply_that_dials_goes_out_where_nobody_can_tell_who_unsubscribed(tmp_path: Path) -> None:
     """As a call goes out then."""
     async with receiving(tmp_path, replier=CallReplier(tmp_path, always(Reply((BRIDGE,))))) as world:
-        with Store(tmp_path) as store, store.change() as change:
-            change("DROP TABLE unsubscribed")
+        with Store(tmp_path) as store, store.transaction() as transaction:
+            transaction("DROP TABLE unsubscribed")
         assert (await world.event(vca("s-9")))[1] == {"callflow": [BRIDGE]}
         await world.until(lambda: world.shown)
         assert "it is not known whether somebody it calls has unsubscribed" in world.shown[0].remarks[0]

@@ -7,7 +7,7 @@ from conftest import Program, wait_until
 from past import OTHER, SESSION, event, keep, keep_a_call, place
 from running_listener import TOKEN, listening
 
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 
 DAY = 86_400.0
 

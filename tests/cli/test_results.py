@@ -5,7 +5,7 @@ import pytest
 from voicecli.calling.results import CallResults, Ending, Result, ending, failed
 from voicecli.cli.exit_codes import ExitCode, alert_code, ended_code, result_code, several_code
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import PendingCall
 from voicecli.voice_api.callflow import call_request, make_call
 from voicecli.voice_api.codes import Outcome

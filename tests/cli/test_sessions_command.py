@@ -13,7 +13,7 @@ from past import OTHER, SESSION, event, keep, keep_a_call, place
 from running_listener import listening
 from test_terminal import on_terminal, plain
 
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 
 
 @pytest.fixture

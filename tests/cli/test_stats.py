@@ -7,7 +7,7 @@ from conftest import Program
 from past import event, keep, place
 from test_terminal import on_terminal, plain
 
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from running_listener import (
     webhooks,
 )
 
-from voicecli.store.events import events_of_one
+from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP
 
@@ -231,7 +231,7 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert session.ending().startswith("completed")
         assert webhooks(sandbox) == {}
     with Store(home) as store:
-        assert [event.event.type for event in events_of_one(store, session.session_id)].count("VCA") == 1
+        assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1
 
 
 def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:

@@ -13,7 +13,7 @@ from receiver_world import TOKEN, World, receiving, vca, vss
 
 from voicecli.listener import forward
 from voicecli.listener.repliers import Application, always
-from voicecli.store.events import events_of_one
+from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.replies import HANG_UP
@@ -140,7 +140,7 @@ async def test_an_answer_that_is_no_reply_is_replaced_and_told(
     [told] = world.shown[0].remarks
     assert (world.shown[0].reply, told[: len(remark)]) == ("hangup", remark)
     with Store(world.home) as store:  # for whoever asks later
-        [kept] = events_of_one(store, "s-1")
+        [kept] = events_of_session(store, "s-1")
     assert (kept.reply, kept.remarks) == ("hangup", (told,))
 
 

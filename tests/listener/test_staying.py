@@ -14,9 +14,9 @@ from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.listener import staying
 from voicecli.listener.staying import TERMINATION, UNREADABLE, EndRequests, Stay
-from voicecli.sessions.attempts import AttemptState
-from voicecli.store.attempts import Attempts, open_questions
-from voicecli.store.recording import KeptEvent, record_events
+from voicecli.sessions.attempt import AttemptState
+from voicecli.store.attempts import Attempts, attempts_with_open_questions
+from voicecli.store.event_recording import KeptEvent, record_events
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
@@ -95,15 +95,19 @@ def test_a_question_is_open_until_the_summary_or_its_time_is_over(tmp_path: Path
     place(tmp_path, None)
     place(tmp_path, "s-3", asks=False)
     with Store(tmp_path) as store:
-        assert [call.session_id for call in open_questions(store, now())] == ["s-1", "s-2", None]
-        assert open_questions(store, now(), account=ANOTHER) == []
-        last = open_questions(store, now(), account=ACCOUNT)[-1].answer_until
+        assert [call.session_id for call in attempts_with_open_questions(store, now())] == [
+            "s-1",
+            "s-2",
+            None,
+        ]
+        assert attempts_with_open_questions(store, now(), account=ANOTHER) == []
+        last = attempts_with_open_questions(store, now(), account=ACCOUNT)[-1].answer_until
         assert last is not None
         assert 60e6 < last - now() < 300e6
-        assert open_questions(store, last) == []
+        assert attempts_with_open_questions(store, last) == []
     summarise(tmp_path, "s-1")
     with Store(tmp_path) as store:
-        assert [call.session_id for call in open_questions(store, now())] == ["s-2", None]
+        assert [call.session_id for call in attempts_with_open_questions(store, now())] == ["s-2", None]
 
 
 # -- how long it stays -------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import DIGITS_DUE, PendingCall
 from voicecli.voice_api.codes import Outcome
 from voicecli.voice_api.webhook_events import Event, Received

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from past import NUMBER, SESSION, SOURCE, event
 
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import MAX_CAPTURES, Session, SessionRecord
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.webhook_events import Received

@@ -10,13 +10,13 @@ from generated_calls import attempt, sequence, shuffled
 
 from voicecli.calling.results import ending
 from voicecli.output.sessions import SessionRow
-from voicecli.sessions.attempts import Attempt
+from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.open_calls import OpenCalls
 from voicecli.sessions.pending import PendingCall, settled_at
 from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
-from voicecli.store import sessions as stored_sessions
-from voicecli.store.recording import KeptEvent, record_events
+from voicecli.store import session_queries as stored_sessions
+from voicecli.store.event_recording import KeptEvent, record_events
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 

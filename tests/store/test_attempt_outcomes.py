@@ -8,10 +8,10 @@ import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep
 
 from voicecli.account import AccountId
-from voicecli.sessions.attempts import Attempt, AttemptState
-from voicecli.store import retention
+from voicecli.sessions.attempt import Attempt, AttemptState
+from voicecli.store import pruning
+from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.attempts import FLOW_OUTLIVES, Attempts, attempts_where, sealed_flow
-from voicecli.store.outcomes import take_in_outcomes
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.messages import voice_message
 
@@ -30,7 +30,7 @@ def answered(store: Store, number: int, session: str = SESSION) -> None:
 
 
 def taken_in(store: Store) -> list[Attempt]:
-    take_in_outcomes(store)
+    update_outcomes(store)
     return list(attempts_where(store, "ORDER BY id"))
 
 
@@ -93,9 +93,9 @@ def test_the_flow_is_deleted_with_the_summary_or_long_after_its_time(tmp_path: P
     with Store(tmp_path) as store:
         for session, request_id in ((SESSION, "m-1"), (OTHER, "m-2"), ("s-3", "m-3")):
             answered(store, begin(store, request_id, asks="1"), session)
-        with store.change() as change:
+        with store.transaction() as transaction:
             late = FLOW_OUTLIVES + 2 * 3_600_000_000
-            change("UPDATE calls SET valid_until = valid_until - ? WHERE session = ?", (late, OTHER))
+            transaction("UPDATE calls SET valid_until = valid_until - ? WHERE session = ?", (late, OTHER))
         keep(tmp_path, event("VSS", "COMPLETED"))
         [gone] = store.rows("SELECT sealed FROM calls WHERE session = ?", (SESSION,))
         ended, late_one, live = taken_in(store)
@@ -109,7 +109,7 @@ def test_what_is_pruned_was_read_before(tmp_path: Path) -> None:
         answered(store, begin(store))
         keep(tmp_path, event("VSS", "BUSY"), ago=100)
         [placed] = (attempt.placed for attempt in attempts_where(store, ""))
-        for _ in retention.prune(store, placed, rest=lambda worked: None):
+        for _ in pruning.prune(store, placed, rest=lambda worked: None):
             pass
         assert list(store.rows("SELECT id FROM events")) == []
         assert [attempt.outcome for attempt in attempts_where(store, "")] == ["BUSY"]

@@ -10,14 +10,14 @@ import pytest
 from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import ConfigurationError, PlacedBefore
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import sqlite
 from voicecli.store.attempts import (
     Attempts,
     attempt_of_session,
     attempts_where,
-    open_without_session,
-    outstanding,
+    attempts_without_response,
+    attempts_without_session,
     sealed_flow,
 )
 from voicecli.store.guards import Guards, Once
@@ -110,8 +110,8 @@ def test_the_flow_of_a_call_that_asks_is_sealed(tmp_path: Path) -> None:
         assert (asking.asks, asking.broadcast, asking.line, asking.session_id) == ("1,2", 3, 7, None)
         assert (plain.asks, plain.broadcast, sealed_flow(store, plain)) == (None, None, None)
         assert sealed_flow(store, asking) == FLOW
-        with store.change() as change:  # somebody moves it to another row
-            change("UPDATE calls SET sealed = (SELECT sealed FROM calls WHERE id = ?)", (asking.id,))
+        with store.transaction() as transaction:  # somebody moves it to another row
+            transaction("UPDATE calls SET sealed = (SELECT sealed FROM calls WHERE id = ?)", (asking.id,))
         with pytest.raises(ConfigurationError):
             sealed_flow(store, plain)
     for path in tmp_path.iterdir():
@@ -124,12 +124,12 @@ def test_a_call_is_found_by_what_is_known_of_it(tmp_path: Path) -> None:
         ours = calls(store)
         number = ours.begin(message(message_id="m-1"))
         ours.begin(message(message_id="m-2", number="+33199001235"))
-        [first] = outstanding(store, source=SOURCE.lstrip("+"), destination=NUMBER)
+        [first] = attempts_without_response(store, source=SOURCE.lstrip("+"), destination=NUMBER)
         assert first.client_action_id is not None
-        assert open_without_session(store, client_action_id=first.client_action_id) == [first]
+        assert attempts_without_session(store, client_action_id=first.client_action_id) == [first]
         ours.record_answer(number, AttemptState.ACCEPTED, "s-1")
-        assert outstanding(store, source=SOURCE, destination=NUMBER) == []
-        assert open_without_session(store, client_action_id=first.client_action_id) == []
+        assert attempts_without_response(store, source=SOURCE, destination=NUMBER) == []
+        assert attempts_without_session(store, client_action_id=first.client_action_id) == []
         assert attempt_of_session(store, "s-1") == first._replace(
             state=AttemptState.ACCEPTED, session_id="s-1"
         )
@@ -154,10 +154,10 @@ def test_a_guard_of_before_holds_however_the_url_was_written(
     spellings = ("https://voice.8x8.com", "https://voice.8x8.com/", "HTTPS://voice.wavecell.com//")
     with monkeypatch.context() as older:
         older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:3])
-        with Store(tmp_path) as store, store.change() as change:
+        with Store(tmp_path) as store, store.transaction() as transaction:
             for index, written in enumerate(spellings):
                 content = json.dumps([written, "some_sub", spoken_text(message(f"text {index}").callflow)])
-                change(
+                transaction(
                     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source,"
                     " destination, fingerprint, guarded)"
                     " VALUES (?, ?, 'some_sub', 'sending', ?, '', '', ?, ?)",

@@ -27,15 +27,15 @@ from voicecli.errors import (
     VoicecliError,
     is_store_busy,
 )
-from voicecli.sessions.attempts import AttemptState
-from voicecli.store import broadcasts, outcomes, retention, runs, unsubscribed, webhooks
-from voicecli.store import events as stored_events
+from voicecli.sessions.attempt import AttemptState
+from voicecli.store import attempt_outcomes, broadcasts, pruning, runs, unsubscribed, webhooks
+from voicecli.store import event_queries as stored_events
 from voicecli.store.attempts import Attempts
-from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
+from voicecli.store.event_recording import KeptEvent, Recorded, record_events, record_replies
 from voicecli.store.following import Follower
 from voicecli.store.guards import Guards, Once
-from voicecli.store.journal import Journal, create
-from voicecli.store.recording import KeptEvent, Recorded, record_events, record_replies
+from voicecli.store.journal import Journal, create_journal
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import ReplacedWebhook
 from voicecli.voice_api.messages import voice_message
@@ -83,12 +83,12 @@ def take_row(store: Store) -> object:
 
 def plan_again(store: Store) -> None:
     with journal(store) as ours:
-        ours.plan_again(RowState.SKIPPED)
+        ours.plan_rows_again(RowState.SKIPPED)
 
 
 def stop(store: Store) -> None:
     with journal(store) as ours:
-        ours.becomes(State.STOPPED)
+        ours.set_state(BroadcastState.STOPPED)
 
 
 @pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: type(engine).__name__.lower())
@@ -105,12 +105,12 @@ def model(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
         record_events(store, [event(1), event(2)])
         Attempts(store, ACCOUNT).begin(message("earlier"))
         Guards(store, ACCOUNT).begin_run([message("alert")], 123, joint=True, once=ONCE)
-        unsubscribed.keep(store, NUMBER, since=1, session="s-1")
-        unsubscribed.take_in(store)
+        unsubscribed.add(store, NUMBER, since=1, session="s-1")
+        unsubscribed.update(store)
         webhooks.remember_webhook(store, ACCOUNT, WEBHOOK)
         states = enumerate((RowState.PLANNED, RowState.PLANNED, RowState.SKIPPED), 1)
-        rows = [Row(line, f"+3319900{line:04}", state) for line, state in states]
-        ours = create(
+        rows = [BroadcastRow(line, f"+3319900{line:04}", state) for line, state in states]
+        ours = create_journal(
             store, account=ACCOUNT, file="", fingerprint=b"f", shard=(1, 1), options={}, said=b"Hello"
         )
         ours.plan(rows, again=False)
@@ -145,7 +145,7 @@ DEEDS: dict[str, Deed] = {
     "begin a run": lambda store: Guards(store, ACCOUNT).begin_run([message()], 9, joint=True, once=ONCE),
     "renew a lease": lambda store: runs.renew_lease(store, 1),
     "end a run": lambda store: runs.end_run(store, 1),
-    "keep an unsubscribed": lambda store: unsubscribed.keep(store, OTHER_NUMBER, since=2, session="s-2"),
+    "keep an unsubscribed": lambda store: unsubscribed.add(store, OTHER_NUMBER, since=2, session="s-2"),
     "allow an unsubscribed": lambda store: unsubscribed.allow(store, NUMBER),
     "remember a webhook": lambda store: webhooks.remember_webhook(
         store, ACCOUNT, WEBHOOK._replace(type="VCA")
@@ -192,7 +192,7 @@ def test_a_process_that_is_killed_before_its_commit_leaves_nothing(
     other.reach()
     other.kill()
     assert contents(store) == before
-    assert store.trouble() is None
+    assert store.find_damage() is None
     deed(store)  # and is in nobody's way
 
 
@@ -313,7 +313,7 @@ def test_two_that_keep_the_same_event_at_once_keep_one(engine: Engine, home: Pat
 def test_the_number_of_a_deleted_event_is_not_given_to_another(engine: Engine, tmp_path: Path) -> None:
     with engine.open(tmp_path) as store:
         record_events(store, [event(1), event(2)])
-        list(retention.prune(store, now(), rest=lambda _: None))
+        list(pruning.prune(store, now(), rest=lambda _: None))
         assert record_events(store, [event(3)]) == [Recorded(3, 1)]
 
 
@@ -409,12 +409,12 @@ def test_a_run_that_another_has_ended_places_nothing_more(engine: Engine, home: 
 def test_several_that_read_outcomes_at_once_tell_the_same(
     engine: Engine, home: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "_PAGE", 2)
+    monkeypatch.setattr(attempt_outcomes, "_PAGE", 2)
     attempts = Attempts(store, ACCOUNT)
     for number in range(5):
         attempts.record_answer(attempts.begin(message(f"m-{number}")), AttemptState.ACCEPTED, f"s-{number}")
         keep(home, document("VSS", "BUSY", f"s-{number}"))
-    others = [Other(engine, home, outcomes.take_in_outcomes) for _ in range(4)]
+    others = [Other(engine, home, attempt_outcomes.update_outcomes) for _ in range(4)]
     assert [other.result() for other in others] == [None] * 4
     ended = list(store.rows("SELECT outcome FROM calls WHERE session IS NOT NULL"))
     assert ended == [("BUSY",)] * 5
@@ -436,11 +436,11 @@ def test_one_process_at_a_time_works_on_a_broadcast_until_it_is_killed(
 
 def test_of_those_that_plan_the_same_list_at_once_one_may_call(engine: Engine, home: Path) -> None:
     def plan(store: Store) -> str:
-        ours = create(
+        ours = create_journal(
             store, account=ACCOUNT, file="", fingerprint=b"new", shard=(1, 1), options={}, said=b"Hello"
         )
         try:
-            ours.plan([Row(1, NUMBER, RowState.PLANNED)], again=False)
+            ours.plan([BroadcastRow(1, NUMBER, RowState.PLANNED)], again=False)
         finally:
             ours.close()
         return "planned"
@@ -474,7 +474,7 @@ def test_a_row_is_never_planned_again_once_its_request_may_have_left(
     other.reach()
     other.kill()
     with journal(store) as ours:
-        ours.leave_nothing_sending()
+        ours.mark_interrupted_rows()
         row = ours.row(1)
     assert row is not None
     assert (row.state, row.attempts) == (RowState.UNKNOWN, 1)

@@ -15,7 +15,7 @@ from past import NUMBER, SESSION, event, keep, keep_a_call, place
 from voicecli.cli.app import run
 from voicecli.cli.context import Context
 from voicecli.errors import StoreFailed, VoicecliError
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store import columns
 from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
@@ -125,8 +125,8 @@ def test_no_command_fails_by_itself(
 def test_text_that_is_no_utf_8_is_told_without_the_text(tmp_path: Path) -> None:
     place(tmp_path, AttemptState.ACCEPTED, SESSION)
     with Store(tmp_path) as kept:
-        with kept.change() as change:
-            change("UPDATE calls SET destination = CAST(? AS TEXT)", (b"+secret\xff",))
+        with kept.transaction() as transaction:
+            transaction("UPDATE calls SET destination = CAST(? AS TEXT)", (b"+secret\xff",))
         with pytest.raises(StoreFailed, match="text that is no UTF-8") as told:
             list(kept.rows("SELECT destination FROM calls"))
     assert "secret" not in told.value.message
@@ -150,8 +150,8 @@ def test_a_value_that_is_not_of_its_column_s_kind_is_named(
 ) -> None:
     place(tmp_path, AttemptState.ACCEPTED, SESSION)
     with Store(tmp_path) as kept:
-        with kept.change() as change:
-            change(f"UPDATE calls SET {column} = ?", (value,))
+        with kept.transaction() as transaction:
+            transaction(f"UPDATE calls SET {column} = ?", (value,))
         with pytest.raises(StoreFailed, match=f"damaged: {column} has"):
             list(attempts_where(kept, ""))
 

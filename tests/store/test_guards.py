@@ -11,8 +11,8 @@ from past import OTHER, SESSION, event, keep
 from voicecli.account import AccountId
 from voicecli.clock import in_words, now
 from voicecli.errors import PlacedBefore
-from voicecli.sessions.attempts import AttemptState
-from voicecli.store import outcomes, retention, runs
+from voicecli.sessions.attempt import AttemptState
+from voicecli.store import attempt_outcomes, pruning, runs
 from voicecli.store.attempts import Attempts
 from voicecli.store.guards import Guards, Once
 from voicecli.store.sqlite import Store
@@ -69,12 +69,12 @@ class World:
             keep(self.home, document, ago=ago)
 
     def change(self, statement: str, *parameters: object) -> None:
-        with self.store.change() as change:
-            change(statement, parameters)
+        with self.store.transaction() as transaction:
+            transaction(statement, parameters)
 
     def end(self, run: int) -> None:
-        with self.store.change() as change:
-            runs.end(change, run)
+        with self.store.transaction() as transaction:
+            runs.end(transaction, run)
 
     def kill(self) -> None:
         """Whoever has a lease renews it no more, and it is over."""
@@ -131,7 +131,7 @@ def test_what_ended_without_being_taken_can_be_placed_again(world: World, number
     world.place(message(message_id="m-1"), SESSION, *events, run=run, asks=asks)
     if run is not None:
         world.kill()
-    placed = world.store.number("SELECT placed FROM calls")
+    placed = world.store.read_number("SELECT placed FROM calls")
     told = world.held(message(message_id="m-1", text="Other words"))
     if not words:
         assert told == ""
@@ -270,8 +270,8 @@ def test_a_run_whose_lease_is_over_goes_on_unless_another_has_taken_over(world: 
     assert world.held(*requests[1:]) == ""
     with pytest.raises(PlacedBefore, match="Another voicecli has taken this over"):
         world.attempts.begin(requests[1], run=run)
-    with world.store.change() as change:
-        assert not runs.renew(change, run)
+    with world.store.transaction() as transaction:
+        assert not runs.renew(transaction, run)
 
 
 def test_alerts_of_long_ago_are_not_looked_at_for_ever(world: World) -> None:
@@ -280,8 +280,8 @@ def test_alerts_of_long_ago_are_not_looked_at_for_ever(world: World) -> None:
         session = f"s-{number}"
         world.place(alert(NUMBER)[0], session, ended("BUSY", session), run=run)
         world.end(run)
-    assert world.store.number("SELECT count(DISTINCT run) FROM guards") == 1
-    assert world.store.number("SELECT count(*) FROM runs") == 3
+    assert world.store.read_number("SELECT count(DISTINCT run) FROM guards") == 1
+    assert world.store.read_number("SELECT count(*) FROM runs") == 3
 
 
 def test_a_refused_claim_takes_nothing_over(world: World) -> None:
@@ -320,10 +320,10 @@ def test_what_tells_that_somebody_took_it_is_not_deleted_before_its_time(world: 
     run = world.begin_alert(alert(NUMBER, NUMBER_2))
     world.place(alert(NUMBER)[0], SESSION, DIGIT, ended("COMPLETED"), run=run)
     world.end(run)
-    list(retention.prune(world.store, now() + 1, rest=lambda _: None))
+    list(pruning.prune(world.store, now() + 1, rest=lambda _: None))
     assert "was confirmed" in world.held(*alert(NUMBER, NUMBER_2))
     world.change("UPDATE calls SET guarded = 1")
-    list(retention.prune(world.store, now() + 1, rest=lambda _: None))
+    list(pruning.prune(world.store, now() + 1, rest=lambda _: None))
     for table in ("events", "calls", "runs", "guards"):
         assert list(world.store.rows(f"SELECT * FROM {table}")) == []
 
@@ -331,7 +331,7 @@ def test_what_tells_that_somebody_took_it_is_not_deleted_before_its_time(world: 
 @pytest.mark.parametrize(("status", "words"), [("NO_ANSWER", ""), ("COMPLETED", "completed at")])
 def test_where_events_are_gone_what_was_noted_counts(world: World, status: str, words: str) -> None:
     world.place(message(message_id="m-1"), SESSION, ended(status), asks=None)
-    outcomes.take_in_outcomes(world.store)
+    attempt_outcomes.update_outcomes(world.store)
     world.change("DELETE FROM events")
     told = world.held(message(message_id="m-1"))
     assert words in told

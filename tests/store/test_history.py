@@ -7,11 +7,11 @@ import pytest
 from past import OTHER, SESSION, event, keep, keep_a_call, place
 
 from voicecli.errors import InvalidInput
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.session import SessionRecord
-from voicecli.store import events as stored_events
-from voicecli.store import retention
-from voicecli.store import sessions as stored_sessions
+from voicecli.store import event_queries as stored_events
+from voicecli.store import pruning
+from voicecli.store import session_queries as stored_sessions
 from voicecli.store.sqlite import Store
 
 NOW = 1 << 62  # later than anything
@@ -21,7 +21,7 @@ NOW = 1 << 62  # later than anything
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that everything takes several pages, and several steps."""
     monkeypatch.setattr(stored_events, "PAGE", 2)
-    monkeypatch.setattr(retention, "STEP", 2)
+    monkeypatch.setattr(pruning, "STEP", 2)
 
 
 def listed(home: Path, since: int = 0) -> list[str]:
@@ -44,7 +44,7 @@ def test_events_come_in_the_order_in_which_they_arrived(tmp_path: Path) -> None:
     for ago in (50, 40, 30, 20, 10):
         keep(tmp_path, event("VCS", "CALL_INITIATED"), ago=ago)
     with Store(tmp_path) as store:
-        assert stored_events.last_event(store) == 5
+        assert stored_events.last_event_number(store) == 5
         assert [kept.id for kept in stored_events.events_since(store, 0)] == [1, 2, 3, 4, 5]
         middle = next(stored_events.events_after(store, 2))
         assert [kept.id for kept in stored_events.events_since(store, middle.received)] == [3, 4, 5]
@@ -65,10 +65,10 @@ def test_an_event_is_found_by_its_number_with_its_bytes(tmp_path: Path) -> None:
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        assert stored_events.last_event(store) == 0
+        assert stored_events.last_event_number(store) == 0
         assert list(stored_events.newest_events(store)) == list(stored_sessions.sessions(store)) == []
-        assert retention.older(store, NOW) == (0, 0)
-        assert list(retention.prune(store, NOW)) == [(0, 0), (0, 0)]
+        assert pruning.count_older(store, NOW) == (0, 0)
+        assert list(pruning.prune(store, NOW)) == [(0, 0), (0, 0)]
 
 
 # -- sessions ----------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_later_summary_is_what_counts(tmp_path: Path) -> None:
     keep(tmp_path, event("VSS", "NO_ANSWER", OTHER, endTime=earlier), ago=50)
     with Store(tmp_path) as store:
         assert stored_sessions.statistics(store, 0).outcomes == {"COMPLETED": 2}
-        middle = stored_events.events_of_one(store, OTHER)[0].received + 1
+        middle = stored_events.events_of_session(store, OTHER)[0].received + 1
         assert stored_sessions.statistics(store, middle).outcomes == {"COMPLETED": 2}
         assert [one.session.outcome for one in stored_sessions.sessions(store)] == ["COMPLETED"] * 2
 
@@ -214,11 +214,11 @@ def test_what_is_older_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     place(tmp_path, AttemptState.ACCEPTED, "new", ago=101)
     with Store(tmp_path) as store:
         before = next(stored_sessions.sessions(store)).session.start
-        assert retention.older(store, before) == (20, 5)
-        steps = list(retention.prune(store, before))
+        assert pruning.count_older(store, before) == (20, 5)
+        steps = list(pruning.prune(store, before))
         assert (sum(events for events, _ in steps), sum(calls for _, calls in steps)) == (20, 5)
         assert max(events + calls for events, calls in steps) == 2
-        assert retention.older(store, NOW) == (4, 1)
+        assert pruning.count_older(store, NOW) == (4, 1)
     assert listed(tmp_path) == ["new"]
 
 
@@ -226,7 +226,7 @@ def test_between_two_steps_others_can_write(tmp_path: Path) -> None:
     for number in range(4):
         keep_a_call(tmp_path, f"old-{number}", ago=1_000)
     with Store(tmp_path) as store:
-        for _ in retention.prune(store, NOW):
+        for _ in pruning.prune(store, NOW):
             database = sqlite3.connect(tmp_path / "voicecli.sqlite3", timeout=0, isolation_level=None)
             database.execute("BEGIN IMMEDIATE")
             database.execute("ROLLBACK")
@@ -239,7 +239,7 @@ def test_nothing_of_it_is_left_on_the_disk(tmp_path: Path) -> None:
     keep_a_call(tmp_path, "s-2")
     with Store(tmp_path) as store:
         assert b"33199007777" in content(tmp_path)
-        list(retention.prune(store, next(stored_sessions.sessions(store)).session.start))
+        list(pruning.prune(store, next(stored_sessions.sessions(store)).session.start))
         assert b"33199007777" not in content(tmp_path)
         assert b"33199001234" in content(tmp_path)
 

@@ -9,9 +9,9 @@ import pytest
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store import sqlite as store
-from voicecli.store.home import folder
+from voicecli.store.event_recording import KeptEvent, Recorded, record_events, record_replies
+from voicecli.store.location import store_folder
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.recording import KeptEvent, Recorded, record_events, record_replies
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import (
     replaced_webhooks,
@@ -88,10 +88,10 @@ def test_webhooks_to_be_put_back_of_one_account_become_one(
     )
     with monkeypatch.context() as older:
         older.setattr(store, "MIGRATIONS", MIGRATIONS[:3])
-        with Store(tmp_path) as kept, kept.change() as change:
+        with Store(tmp_path) as kept, kept.transaction() as transaction:
             for url, kind, own, before in rows:
                 values = (url, AT_8X8.subaccount, kind, own, before)
-                change("INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, 1, 0)", values)
+                transaction("INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, 1, 0)", values)
     with Store(tmp_path) as kept:
         found = {webhook.type: (webhook.url, webhook.own_urls) for webhook in replaced_webhooks(kept, AT_8X8)}
         assert found == {
@@ -104,8 +104,8 @@ def test_webhooks_to_be_put_back_of_one_account_become_one(
 
 
 def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:
-    assert folder(str(tmp_path)) == tmp_path
-    assert folder(None).name == "voicecli"
+    assert store_folder(str(tmp_path)) == tmp_path
+    assert store_folder(None).name == "voicecli"
 
 
 def test_a_new_file_is_not_damaged_by_who_still_has_one_that_was_removed(tmp_path: Path) -> None:
@@ -118,6 +118,6 @@ def test_a_new_file_is_not_damaged_by_who_still_has_one_that_was_removed(tmp_pat
                 record_events(kept, [event(number)])
                 with pytest.raises(StoreFailed, match="removed"):
                     record_events(removed, [event(100 + number)])
-            assert kept.trouble() is None
+            assert kept.find_damage() is None
             assert len(list(kept.rows("SELECT id FROM events"))) == 20
             assert len(list(removed.rows("SELECT id FROM events"))) == 70

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep, keep_a_call, place
 
-from voicecli.sessions.attempts import AttemptState
-from voicecli.store import events as stored_events
-from voicecli.store import retention, unsubscribed
+from voicecli.sessions.attempt import AttemptState
+from voicecli.store import event_queries as stored_events
+from voicecli.store import pruning, unsubscribed
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.codes import Outcome
 
@@ -143,18 +143,18 @@ def test_who_unsubscribed_stays_known_when_the_events_are_deleted(tmp_path: Path
     place(tmp_path, AttemptState.ACCEPTED, OTHER, number=SOMEBODY, ago=90)
     keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT", OTHER), ago=80)
     with Store(tmp_path) as store:
-        assert sum(events for events, _ in retention.prune(store, NOW)) == 5
-        assert retention.older(store, NOW) == (0, 0)
+        assert sum(events for events, _ in pruning.prune(store, NOW)) == 5
+        assert pruning.count_older(store, NOW) == (0, 0)
         assert unsubscribed.numbers(store) == {NUMBER, SOMEBODY}
     keep_a_call(tmp_path, "later", status="COMPLETED_UNSUBSCRIBED", number="+33199005678")
     assert known(tmp_path) == {NUMBER, SOMEBODY, "+33199005678"}
 
 
 def test_what_comes_while_the_old_is_deleted_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "STEP", 1)
+    monkeypatch.setattr(pruning, "STEP", 1)
     keep_a_call(tmp_path, ago=100)
     with Store(tmp_path) as store:
-        steps = retention.prune(store, NOW)
+        steps = pruning.prune(store, NOW)
         next(steps)
         keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED", OTHER), ago=200)
         list(steps)

@@ -20,18 +20,14 @@ from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession
 from conftest import Program
-from openapi_core import Config, OpenAPI
-from openapi_core.datatypes import RequestParameters
-from openapi_core.exceptions import OpenAPIError
-from openapi_core.templating.paths.finders import APICallPathFinder
+from multidict import CIMultiDict
 from raw_server import answering, http, server
-from werkzeug.datastructures import Headers, ImmutableMultiDict
 from yarl import URL
 
 from voicecli import account
@@ -52,6 +48,9 @@ from voicecli.voice_api.operations.voices import list_speech_profiles
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks, set_webhook
 from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 from voicecli.voice_api.wire import HttpRequest, Operation
+
+if TYPE_CHECKING:
+    from openapi_core import OpenAPI
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "8x8" / "voice_v1_api.json"
 DEADLINE = 20.0  # seconds for the sandbox to get something done that takes it a few hundredths
@@ -331,9 +330,11 @@ CONTRADICTIONS = (
 
 
 @cache
-def specification(server: str = "", *, without: str = "", complete: bool = False) -> OpenAPI:
+def specification(server: str = "", *, without: str = "", complete: bool = False) -> "OpenAPI":
     """The corrected document, but for one correction; the file's own server stays where none is given.
     ``complete`` asks for every field of an answer, where the file mostly leaves open which there are."""
+    from openapi_core import Config, OpenAPI  # takes half a second, so only where it is used
+
     document: Document = json.loads(FILE.read_text("utf-8"))
     if server:
         document["servers"] = [{"url": server}]
@@ -375,15 +376,15 @@ class Exchange:
 
 class WireRequest:
     def __init__(self, request: HttpRequest) -> None:
+        from openapi_core.datatypes import RequestParameters
+
         url = urlsplit(request.url)
         self.host_url = f"{url.scheme}://{url.netloc}"
         self.path = url.path
         self.method = request.method.lower()
         self.body = request.body
         self.content_type = request.headers.get("Content-Type", "")
-        self.parameters = RequestParameters(
-            query=ImmutableMultiDict(), header=Headers(dict(request.headers)), cookie=ImmutableMultiDict()
-        )
+        self.parameters = RequestParameters(header=CIMultiDict(request.headers))
 
 
 class WireResponse:
@@ -394,15 +395,17 @@ class WireResponse:
         self.data = exchange.body
 
 
-def request_complaints(document: OpenAPI, request: HttpRequest) -> list[str]:
+def request_complaints(document: "OpenAPI", request: HttpRequest) -> list[str]:
     return _reasons(document.iter_request_errors(WireRequest(request)))
 
 
-def answer_complaints(document: OpenAPI, exchange: Exchange) -> list[str]:
+def answer_complaints(document: "OpenAPI", exchange: Exchange) -> list[str]:
     return _reasons(document.iter_response_errors(WireRequest(exchange.request), WireResponse(exchange)))
 
 
 def _reasons(errors: Iterable[Exception]) -> list[str]:
+    from openapi_core.exceptions import OpenAPIError
+
     found = []
     try:
         for error in errors:
@@ -413,7 +416,9 @@ def _reasons(errors: Iterable[Exception]) -> list[str]:
     return found
 
 
-def operation_id(document: OpenAPI, request: HttpRequest) -> str:
+def operation_id(document: "OpenAPI", request: HttpRequest) -> str:
+    from openapi_core.templating.paths.finders import APICallPathFinder
+
     found = APICallPathFinder(document.spec).find(request.method.lower(), request.url)
     return found.operation["operationId"]
 
@@ -876,7 +881,7 @@ def test_what_a_call_that_is_waited_for_sends_is_as_the_file_says(arguments: lis
     assert done.code == 0, done
     for line in done.out.splitlines():
         shown = json.loads(line)
-        headers = Headers({**shown["headers"], "Authorization": f"Bearer {API_KEY}"})
+        headers = CIMultiDict({**shown["headers"], "Authorization": f"Bearer {API_KEY}"})
         request = HttpRequest(shown["method"], shown["url"], headers, json.dumps(shown["body"]).encode())
         assert request_complaints(specification(account.BASE_URL), request) == []
 
@@ -886,7 +891,7 @@ def _sent(url: str, request: bytes) -> HttpRequest:
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, path, _ = first.split()
-    headers = Headers([(name, text) for name, _, text in (line.partition(": ") for line in lines)])
+    headers = CIMultiDict([(name, text) for name, _, text in (line.partition(": ") for line in lines)])
     return HttpRequest(method, url + path, headers, body or None)
 
 

@@ -17,7 +17,7 @@ from voicecli.errors import InvalidInput, quoted
 from voicecli.hours import Hours
 from voicecli.plurals import counted
 from voicecli.store import broadcasts, keys, unsubscribed
-from voicecli.store.journal import create
+from voicecli.store.journal import create_journal
 from voicecli.store.sqlite import Store
 
 
@@ -64,8 +64,8 @@ class Prepared:
         """Put it into the journal, ``content`` sealed. ``file`` is where the list is, and ``receiver`` how
         reports get in: by them it can be resumed. Raises what ``check`` raises, and StoreFailed."""
         self.check()
-        broadcasts.sweep(self.store)
-        journal = create(
+        broadcasts.delete_unplanned(self.store)
+        journal = create_journal(
             self.store,
             account=self.account,
             fingerprint=self.fingerprint,

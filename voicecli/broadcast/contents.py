@@ -3,7 +3,7 @@ goes on by its id alone, so it has to outlive the process, and nobody is to read
 
 from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store import sealing
-from voicecli.store.broadcasts import Broadcast, forget_content, pad
+from voicecli.store.broadcasts import Broadcast, forget_content, pad_file
 from voicecli.store.sqlite import Store
 
 _HINT = "It can't go on. voicecli broadcast results says who was called; call the others anew."
@@ -14,7 +14,7 @@ def read(store: Store, broadcast: Broadcast) -> bytes:
     try:
         if sealing.is_sealed(broadcast.sealed):
             return sealing.unseal(store.path.parent, broadcast.sealed, broadcast.id.encode())
-        random = pad(store, broadcast).read_bytes()
+        random = pad_file(store, broadcast).read_bytes()
         return bytes(a ^ b for a, b in zip(broadcast.sealed, random, strict=True))
     except (ConfigurationError, StoreFailed, OSError, ValueError) as error:
         raise ConfigurationError(f"What broadcast {broadcast.id} says can't be read.", hint=_HINT) from error
@@ -22,10 +22,10 @@ def read(store: Store, broadcast: Broadcast) -> bytes:
 
 def is_kept(store: Store, broadcast: Broadcast) -> bool:
     """Whether there is something to read."""
-    return sealing.is_sealed(broadcast.sealed) or pad(store, broadcast).exists()
+    return sealing.is_sealed(broadcast.sealed) or pad_file(store, broadcast).exists()
 
 
 def forget(store: Store, broadcast: Broadcast) -> None:
     """Nobody can read it any more. Raises StoreFailed."""
-    pad(store, broadcast).unlink(missing_ok=True)
+    pad_file(store, broadcast).unlink(missing_ok=True)
     forget_content(store, broadcast)

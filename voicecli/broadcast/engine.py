@@ -38,12 +38,12 @@ from voicecli.errors import (
     as_voicecli_error,
 )
 from voicecli.hours import HORIZON, Hours
-from voicecli.sessions.attempts import AttemptState
+from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.counts import Counts
-from voicecli.store import events as stored_events
+from voicecli.store import event_queries as stored_events
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
-from voicecli.store.broadcasts import Row, RowState, State
+from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest, destinations
@@ -68,8 +68,8 @@ class _InFlight:
     """A request: for the ``row`` as it is then, which was ``before``; and what came of it. ``sent`` is what
     leaves of it, and ``attempt`` its row of store.attempts."""
 
-    before: Row
-    row: Row
+    before: BroadcastRow
+    row: BroadcastRow
     request: CallRequest
     sent: CallRequest
     attempt: tuple[object, ...]
@@ -96,13 +96,13 @@ class Engine:
         pace: Pace,
         policy: Policy,
         *,
-        request: Callable[[Row, str], CallRequest],
+        request: Callable[[BroadcastRow, str], CallRequest],
         hours: Hours | None = None,
         do_not_call: Collection[str] = frozenset(),
         spare_unsubscribed: bool = True,
         why_wait: Callable[[], str] = lambda: "",
         vca_elsewhere: bool = False,
-        tell: Callable[[Row], None] = lambda row: None,
+        tell: Callable[[BroadcastRow], None] = lambda row: None,
         show: Callable[[Counts], None] = lambda counts: None,
     ) -> None:
         self.ended_by: VoicecliError | None = None
@@ -124,18 +124,18 @@ class Engine:
         self._tell = tell
         self._show = show
         self._queue = Queue(journal, round(policy.every * 1e6), self._current)
-        self._turn: Row | None = None  # who is next, when the pace allows it
+        self._turn: BroadcastRow | None = None  # who is next, when the pace allows it
         self._everybody_read = False  # whether all rows of the journal were looked at
         self._calls_left = policy.max_calls
         self._in_flight: dict[int, _InFlight] = {}  # by line
         self._completed: deque[_InFlight] = deque()
-        self._changed: dict[int, tuple[Row, Row]] = {}  # by line: as it is on the disk, and as it is to be
+        self._changed: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: on the disk, and to be
         self._leaving_now: list[_InFlight] = []  # whose attempts are to be written
         self._answers: list[tuple[_InFlight, AttemptState | None, str | None]] = []  # to be written
         self._attempts = Attempts(journal.store, journal.broadcast.account)
         self._asks = ",".join(sorted(policy.confirming)) if policy.digits else None
         self._overtaken: dict[int, float] = {}  # lines, and until when a VCA may come (seconds since 1970)
-        self._untold: deque[Row] = deque()  # that are on the disk
+        self._untold: deque[BroadcastRow] = deque()  # that are on the disk
         self._limited: Counter[int] = Counter()  # 429s, by line
         self._limited_since: dict[int, int] = {}  # when the first of these requests left
         self._anybody_accepted = False
@@ -153,7 +153,7 @@ class Engine:
         """Until nobody is left to be called, or something ends it, such as a journal that can't be written:
         after that no request has left. Whatever it is, the requests under way get GRACE for their answers,
         which are written down. Raises nothing but OutputFailed, or that it was cancelled."""
-        with self._journal.store.impatient():
+        with self._journal.store.short_patience():
             try:
                 while not self._is_over():
                     await self._go_on()
@@ -206,11 +206,11 @@ class Engine:
             one.task = asyncio.create_task(self._send(one))
         self._tell_all()
 
-    def _note(self, row: Row, new: Row) -> Row:
+    def _note(self, row: BroadcastRow, new: BroadcastRow) -> BroadcastRow:
         """Note that a row has become like this."""
         return self._is_again(row, new._replace(changed=now()))
 
-    def _is_again(self, row: Row, new: Row) -> Row:
+    def _is_again(self, row: BroadcastRow, new: BroadcastRow) -> BroadcastRow:
         """Note that a row is to be written like this, whenever it became so."""
         before, _ = self._changed.get(row.line, (row, row))
         self._changed[row.line] = before, new
@@ -241,8 +241,8 @@ class Engine:
 
     def _look(self) -> None:
         """See what 8x8 has reported, whose night is over, and whether somebody has stopped the broadcast."""
-        self._journal.store.see_that_it_is_there()
-        if self._journal.state is State.STOPPED and self.ended_by is None:
+        self._journal.store.require_in_place()
+        if self._journal.state is BroadcastState.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
         self._take_in_reports()
         if self._must_read_unsubscribed:
@@ -253,7 +253,7 @@ class Engine:
 
     def _take_in_reports(self) -> None:
         """What 8x8 has reported since the last time."""
-        seen, newest = self._journal.seen, stored_events.last_event(self._journal.store)
+        seen, newest = self._journal.seen, stored_events.last_event_number(self._journal.store)
         if newest > seen:
             for report in reports(self._journal, seen, newest, self._policy):
                 self._reported(report)
@@ -273,7 +273,7 @@ class Engine:
         if row.line not in self._in_flight:
             self._call_again(known)
 
-    def _call_again(self, row: Row) -> None:
+    def _call_again(self, row: BroadcastRow) -> None:
         """Where its outcome is worth another attempt, and none had an answer that counts."""
         policy = self._policy
         if row.outcome not in policy.retry or row.attempts >= policy.attempts:
@@ -286,7 +286,7 @@ class Engine:
         else:
             self._queue.retry(self._note(row, again))
 
-    def _current(self, line: int) -> Row | None:
+    def _current(self, line: int) -> BroadcastRow | None:
         """The row as it is, or is about to be."""
         if line in self._changed:
             return self._changed[line][1]
@@ -328,7 +328,7 @@ class Engine:
                 yield leaving
         self._pause = 0.0
 
-    def _passed_over(self, row: Row) -> bool:
+    def _passed_over(self, row: BroadcastRow) -> bool:
         """Whether a row is not called, or not now."""
         if self._is_spared(row, [row.destination]):
             return True
@@ -340,7 +340,7 @@ class Engine:
         self._queue.let_sleep(row, zones)
         return True
 
-    def _is_spared(self, row: Row, numbers: Sequence[str]) -> bool:
+    def _is_spared(self, row: BroadcastRow, numbers: Sequence[str]) -> bool:
         """Whether one of the numbers (E.164) that its call would call is not to be called; then the row says
         why."""
         if any(number in self._do_not_call for number in numbers):
@@ -354,7 +354,7 @@ class Engine:
         self._note(row, row._replace(state=state, reason=reason))
         return True
 
-    def _may_be_answered(self, row: Row) -> bool:
+    def _may_be_answered(self, row: BroadcastRow) -> bool:
         """Whether the summary of its last call may have overtaken what was pressed, which is waited for."""
         until = self._overtaken.pop(row.line, 0.0)
         if until <= time.time():
@@ -370,7 +370,7 @@ class Engine:
         moment = datetime.now(UTC)
         return self._hours.allow(zones, moment) and self._hours.allow(zones, moment + LEAST_TO_BEGIN)
 
-    def _in_time(self, row: Row, request: CallRequest) -> CallRequest:
+    def _in_time(self, row: BroadcastRow, request: CallRequest) -> CallRequest:
         """The request, which 8x8 is not to begin later than people may be called."""
         if self._hours is None:
             return request
@@ -378,9 +378,9 @@ class Engine:
         until = self._hours.open_until(zones, moment, request.valid_until or moment + HORIZON)
         return replace(request, valid_until=until)
 
-    def _claimed(self, row: Row) -> _InFlight | None:
+    def _claimed(self, row: BroadcastRow) -> _InFlight | None:
         """None where there can be no request."""
-        attempt = Row(row.line, row.destination, RowState.SENDING, row.attempts + 1)
+        attempt = BroadcastRow(row.line, row.destination, RowState.SENDING, row.attempts + 1)
         try:
             request = self._in_time(row, self._request(attempt, self._journal.broadcast.request_id(attempt)))
         except InvalidInput as error:
@@ -534,7 +534,7 @@ class Engine:
         status = error.http_status
         return status == _OF_THE_KEY or (status in _OF_THE_ACCOUNT and not self._anybody_accepted)
 
-    def _not_called(self, flight: _InFlight) -> Row:
+    def _not_called(self, flight: _InFlight) -> BroadcastRow:
         """Certainly not: it is as it was, and to be called as if that had not been tried."""
         if self._calls_left is not None:
             self._calls_left += 1
@@ -627,7 +627,7 @@ class Engine:
                 self._write()  # the answers to what the first one wrote
                 waits = self._policy.wait and self.counts.without_outcome
                 if is_all_known and not waits and not self._left():
-                    self._journal.becomes(State.DONE)
+                    self._journal.set_state(BroadcastState.DONE)
                 return
             except StoreBusy:
                 if time.monotonic() > end:
@@ -637,7 +637,7 @@ class Engine:
                 if is_full:
                     raise
                 is_full = True
-                self._journal.store.tidy()  # then its log can begin again where it began
+                self._journal.store.checkpoint()  # then its log can begin again where it began
 
     def _take_last_answers(self, *, patient: bool) -> bool:
         """Note the answers of all requests. One that fails keeps no other from being noted: then it is noted

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from voicecli.broadcast.policy import Policy
 from voicecli.clock import now
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts
-from voicecli.store import events as stored_events
+from voicecli.store import event_queries as stored_events
 from voicecli.store import unsubscribed
-from voicecli.store.broadcasts import STEP, Row, RowState, State
+from voicecli.store.broadcasts import ROWS_PER_COMMIT, BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import is_unsubscribed
 
@@ -35,7 +35,7 @@ class Report(NamedTuple):
     settled_at: float
     bridge: str | None = None
 
-    def applied(self, row: Row) -> Row:
+    def applied(self, row: BroadcastRow) -> BroadcastRow:
         """The row, knowing this; as it was where it is about another call, or tells nothing new of one that
         is to be called again."""
         if row.state is RowState.SKIPPED or self.destination.lstrip("+") not in ("", row.destination[1:]):
@@ -78,14 +78,14 @@ def report_of(journal: Journal, session_id: str, line: int | None, policy: Polic
     summary = session.summary
     if summary is None:
         return None
-    named = broadcast.named(summary.client_request_id)
+    named = broadcast.parse_request_id(summary.client_request_id)
     if line is None and named is not None:  # the answer was lost: from now on its other events are found, too
         stored_attempts.record_session(store, broadcast.number, summary.client_request_id, session_id)
     line = line if line is not None else named and named[0]
     if line is None:
         return None
     if is_unsubscribed(summary.outcome) and (row := journal.row(line)) is not None:
-        unsubscribed.keep(store, row.destination, since=session.summarised or now(), session=session_id)
+        unsubscribed.add(store, row.destination, since=session.summarised or now(), session=session_id)
     return Report(
         line=line,
         attempt=named[1] if named is not None and named[0] == line else 0,
@@ -100,7 +100,7 @@ def report_of(journal: Journal, session_id: str, line: int | None, policy: Polic
     )
 
 
-def reached_before(journal: Journal, row: Row, policy: Policy) -> Report | None:
+def reached_before(journal: Journal, row: BroadcastRow, policy: Policy) -> Report | None:
     """What is known by now of an earlier attempt, where that is enough not to call once more. Raises
     StoreFailed."""
     for attempt in range(1, row.attempts):
@@ -115,10 +115,10 @@ def reached_before(journal: Journal, row: Row, policy: Policy) -> Report | None:
 def settle(journal: Journal, policy: Policy) -> None:
     """Take in all that was reported while nobody worked on the broadcast; who is to be called again for that
     is, unless it is done. Raises StoreFailed."""
-    newest = stored_events.last_event(journal.store)
+    newest = stored_events.last_event_number(journal.store)
     found = reports(journal, journal.seen, newest, policy)
-    while some := list(islice(found, STEP)):
-        changed: dict[int, tuple[Row, Row]] = {}  # by line: as it was, and as it is
+    while some := list(islice(found, ROWS_PER_COMMIT)):
+        changed: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: as it was, and as it is
         for report in some:
             row = changed[report.line][1] if report.line in changed else journal.row(report.line)
             if row is not None and (known := report.applied(row)) != row:
@@ -126,7 +126,7 @@ def settle(journal: Journal, policy: Policy) -> None:
                 changed[report.line] = before, known._replace(changed=now())
         journal.write(changed.values())
     journal.write((), seen=newest)
-    if journal.state is not State.DONE:
+    if journal.state is not BroadcastState.DONE:
         accepted = policy.confirming if policy.digits else None
         journal.plan_retries(policy.retry, policy.attempts, unless_pressed=accepted)
 
@@ -136,4 +136,4 @@ def _session(journal: Journal, session_id: str, policy: Policy) -> Session:
     asks = ",".join(sorted(policy.confirming)) if policy.digits else None
     attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=asks)
     kind = "" if policy.digits else "VSS"
-    return Session.of(attempt, stored_events.events_of_one(journal.store, session_id, kind=kind))
+    return Session.of(attempt, stored_events.events_of_session(journal.store, session_id, kind=kind))

@@ -230,7 +230,7 @@ class _File:
         self._since = 0.0  # when the lock was got (monotonic)
         try:
             private_files.make_folder(path.parent)
-            private_files.make(path)
+            private_files.create(path)
             self._file = self._open()
         except OSError as error:
             raise self._failed(error) from error

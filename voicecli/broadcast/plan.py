@@ -14,7 +14,7 @@ from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
 from voicecli.calling.message import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
@@ -100,7 +100,7 @@ class Plan:
         script.check_text(text)
         return script.seconds(text)
 
-    def request(self, row: Row, request_id: str) -> CallRequest:
+    def request(self, row: BroadcastRow, request_id: str) -> CallRequest:
         """The request for a row that was found to be fine. Raises InvalidInput."""
         record = self.recipients.at(row.line)
         script, text = self._heard(record)
@@ -191,13 +191,13 @@ class ValidatedList:
         """Where somebody is, 0 for nowhere. It takes milliseconds in a long list."""
         return self._lines[self._numbers.index(number)] if number in self._numbers else 0
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[BroadcastRow]:
         """For the journal, in no particular order."""
         for line, (destination, reason) in self.skipped.items():
-            yield Row(line, destination, RowState.SKIPPED, reason=reason)
+            yield BroadcastRow(line, destination, RowState.SKIPPED, reason=reason)
         for line, number in zip(self._lines, self._numbers, strict=True):
             interrupts.check()
-            yield Row(line, f"+{number}", RowState.PLANNED)
+            yield BroadcastRow(line, f"+{number}", RowState.PLANNED)
 
 
 def validate(

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from voicecli.sessions.counts import Counts
 from voicecli.store import journal
-from voicecli.store.broadcasts import Broadcast, Row, RowState
-from voicecli.store.journal import Count
+from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
+from voicecli.store.journal import RowCount
 from voicecli.store.sqlite import Store
 
 RATE_OVER = 5.0  # seconds that the rate is measured over
@@ -20,14 +20,14 @@ class Progress:
         self.counts = Counts(confirmed=0 if confirming else None)
         self._confirming = confirming
         self._done: deque[tuple[float, int]] = deque()  # when (monotonic) so many had been called
-        for alike in journal.counts(store, broadcast):
+        for alike in journal.count_rows(store, broadcast):
             self.count(alike, alike.rows)
 
-    def changed(self, before: Row, row: Row) -> None:
+    def changed(self, before: BroadcastRow, row: BroadcastRow) -> None:
         self.count(before, -1)
         self.count(row, 1)
 
-    def count(self, row: Row | Count, rows: int) -> None:
+    def count(self, row: BroadcastRow | RowCount, rows: int) -> None:
         """Add so many rows like this one."""
         counts = self.counts
         counts.total += rows

@@ -5,7 +5,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable
 
-from voicecli.store.broadcasts import Row, RowState
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.journal import Journal
 
 Zones = tuple[str, ...]
@@ -17,16 +17,16 @@ class Queue:
     handed back. ``every`` is the time from one attempt to the next, in microseconds; ``current`` gives the
     row of a line as it is by now."""
 
-    def __init__(self, journal: Journal, every: int, current: Callable[[int], Row | None]) -> None:
+    def __init__(self, journal: Journal, every: int, current: Callable[[int], BroadcastRow | None]) -> None:
         self._every = every
         self._current = current
         self._in_order = journal.rows(*_TO_CALL)
-        self._back: deque[Row] = deque()
+        self._back: deque[BroadcastRow] = deque()
         self._again: deque[int] = deque()  # lines, as all below
         self._due: list[tuple[int, int]] = []  # when (microseconds since 1970), and the line
         self._asleep: dict[Zones, array[int]] = {}
 
-    def next(self, now: int) -> Row | None:
+    def next(self, now: int) -> BroadcastRow | None:
         """Somebody who is to be called, at this moment (microseconds since 1970); None for nobody, as yet."""
         if self._back:
             return self._back.popleft()
@@ -41,7 +41,7 @@ class Queue:
                 return row
         return None
 
-    def _if_due(self, line: int, now: int) -> Row | None:
+    def _if_due(self, line: int, now: int) -> BroadcastRow | None:
         """The row, if it is to be called by now: a report may have settled it, it may be in here twice, and
         somebody may have set the clock. One whose time has not come waits for it."""
         row = self._current(line)
@@ -52,19 +52,19 @@ class Queue:
             return None
         return row
 
-    def put_back(self, row: Row) -> None:
+    def put_back(self, row: BroadcastRow) -> None:
         """It was not called after all: it is next."""
         self._back.append(row)
 
-    def put_off(self, row: Row, until: int) -> None:
+    def put_off(self, row: BroadcastRow, until: int) -> None:
         """It is to be called from that moment on (microseconds since 1970)."""
         heapq.heappush(self._due, (until, row.line))
 
-    def retry(self, row: Row) -> None:
+    def retry(self, row: BroadcastRow) -> None:
         """It is to be called again, when it is time for another attempt."""
         self.put_off(row, row.changed + self._every)
 
-    def let_sleep(self, row: Row, zones: Zones) -> None:
+    def let_sleep(self, row: BroadcastRow, zones: Zones) -> None:
         """It is to be called when that is allowed in its time zones."""
         self._asleep.setdefault(zones, array("Q")).append(row.line)
 

@@ -10,7 +10,7 @@ from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
 from voicecli.store import broadcasts, keys
-from voicecli.store.broadcasts import Broadcast, RowState, State
+from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
 from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 
@@ -47,8 +47,8 @@ def reopen_broadcast(
                 f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                 hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
             )
-        journal.becomes(State.OPEN)  # from here on it can be stopped
-        journal.leave_nothing_sending()
+        journal.set_state(BroadcastState.OPEN)  # from here on it can be stopped
+        journal.mark_interrupted_rows()
         options = BroadcastOptions.from_options({**broadcast.options, **(changes or {})})
         try:
             people = read_list(broadcast)
@@ -56,14 +56,14 @@ def reopen_broadcast(
             plan = plan_broadcast(people, options, Content.unpacked(contents.read(store, broadcast)))
             do_not_call = read_do_not_call(options)
         except VoicecliError:
-            if journal.state is State.OPEN:  # and not stopped meanwhile
-                journal.becomes(broadcast.state)
+            if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
+                journal.set_state(broadcast.state)
             raise
         outcomes.settle(journal, options.policy())
         if (changes or {}).get("max_calls") is None:
             options = options._replace(max_calls=_calls_left(journal))
         for state in retry:
-            journal.plan_again(state)
+            journal.plan_rows_again(state)
         journal.reserve()
         stack.pop_all()
     return OpenBroadcast(journal, plan, options, do_not_call)

@@ -15,7 +15,7 @@ from voicecli.clock import microseconds
 from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
 from voicecli.store import broadcasts as journals
-from voicecli.store import retention as stored
+from voicecli.store import pruning as stored
 from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 
@@ -33,7 +33,7 @@ def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
     reports are about to be deleted, too. How many were deleted, or would be. Raises StoreFailed."""
     deleted = 0
     if not dry_run:
-        journals.sweep(store)
+        journals.delete_unplanned(store)
     for broadcast in list(journals.newest_first(store)):
         interrupts.check()
         try:
@@ -64,7 +64,7 @@ class Deleted(NamedTuple):
 
 def older(store: Store, before: int) -> Deleted:
     """What ``prune`` deletes that is older than that moment (microseconds since 1970)."""
-    return Deleted(*stored.older(store, before), forget_old(store, before, dry_run=True))
+    return Deleted(*stored.count_older(store, before), forget_old(store, before, dry_run=True))
 
 
 def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.sleep) -> Iterator[Deleted]:

@@ -15,9 +15,9 @@ from voicecli.broadcast.plan import Plan
 from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
-from voicecli.store.broadcasts import Row, State
+from voicecli.store.attempt_outcomes import update_outcomes_if_writable
+from voicecli.store.broadcasts import BroadcastRow, BroadcastState
 from voicecli.store.journal import Journal
-from voicecli.store.outcomes import take_in_if_possible
 from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ class OpenBroadcast:
     ) -> None:
         try:
             with suppress(VoicecliError, OSError):  # then it can be resumed
-                if self.is_new and (self.journal.state is State.PLANNING or self.journal.is_untouched):
-                    broadcasts.delete(self.journal.store, self.journal.broadcast)
+                journal = self.journal
+                if self.is_new and (journal.state is BroadcastState.PLANNING or journal.is_untouched):
+                    broadcasts.delete(journal.store, journal.broadcast)
         finally:
             self.journal.close()
 
@@ -73,7 +74,7 @@ async def run_broadcast(
     *,
     receiving: "Reports | None" = None,
     vca_elsewhere: bool = False,
-    on_row: Callable[[Row], None] = lambda row: None,
+    on_row: Callable[[BroadcastRow], None] = lambda row: None,
     on_progress: Callable[[Counts], None] = lambda counts: None,
     on_end: Callable[[Ended], Awaitable[None]] = _nothing,
 ) -> Ended:
@@ -134,4 +135,4 @@ async def run_broadcast(
         with suppress(VoicecliError, OSError):  # what the last answers say of the pace matters to nobody now
             pace.close()
         if broadcast.plan.asks:
-            take_in_if_possible(journal.store)  # the callflows that are sealed in it are not needed any more
+            update_outcomes_if_writable(journal.store)  # deletes sealed callflows that nobody needs any more

@@ -8,7 +8,7 @@ from voicecli.broadcast.progress import Progress
 from voicecli.errors import InUse
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
-from voicecli.store.broadcasts import Broadcast, Row, State
+from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState
 from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 
@@ -16,7 +16,7 @@ from voicecli.store.sqlite import Store
 def settle_if_idle(store: Store, broadcast: Broadcast) -> None:
     """Take in what was reported meanwhile, unless a process is at it that does so. Raises StoreFailed."""
     with suppress(InUse), closing(Journal.open(store, broadcast)) as journal:
-        journal.leave_nothing_sending()
+        journal.mark_interrupted_rows()
         retention.settle(journal)
 
 
@@ -31,10 +31,10 @@ def state(store: Store, broadcast: Broadcast) -> str:
     """In a word: running, interrupted, stopped or done."""
     if broadcasts.is_running(store, broadcast):
         return "running"
-    return "interrupted" if broadcast.state is State.OPEN else broadcast.state
+    return "interrupted" if broadcast.state is BroadcastState.OPEN else broadcast.state
 
 
-def row_data(row: Row) -> dict[str, object]:
+def row_data(row: BroadcastRow) -> dict[str, object]:
     """A row, for programs."""
     return {
         "line": row.line,

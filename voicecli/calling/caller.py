@@ -16,7 +16,7 @@ from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.results import CallResults, Result, accepted
 from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
-from voicecli.store.home import folder
+from voicecli.store.location import store_folder
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -50,7 +50,7 @@ class Caller:
     """
 
     account: Account
-    home: Path = field(default_factory=partial(folder, None))
+    home: Path = field(default_factory=partial(store_folder, None))
     once: "Once | None" = None
     call_unsubscribed: bool = False
     access: PublicAccess = field(default_factory=PublicAccess)

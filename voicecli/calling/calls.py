@@ -74,7 +74,7 @@ def place_and_wait(
         placing.begin_run(requests, joint=joint)
         import asyncio
 
-        from voicecli.store.outcomes import take_in_if_possible
+        from voicecli.store.attempt_outcomes import update_outcomes_if_writable
         from voicecli.store.sqlite import Store
 
         with Store(placing.home) as store:
@@ -82,7 +82,7 @@ def place_and_wait(
                 work = _wait(placing, store, reports, requests, answered, options, on_event)
                 return asyncio.run(work) if run is None else run(work, ends)
             finally:
-                take_in_if_possible(store)  # the callflows that are sealed in it are not needed any more
+                update_outcomes_if_writable(store)  # deletes sealed callflows that nobody needs any more
     except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
         raise
     except VoicecliError as error:

@@ -22,7 +22,7 @@ from voicecli.errors import (
     Unsubscribed,
     VoicecliError,
 )
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.sqlite import Store
@@ -108,14 +108,14 @@ class _Kept(NamedTuple):
         """Whether a summary that came since then (microseconds since 1970) names this request, and is of no
         call whose answer came."""
         from voicecli.sessions.pending import PendingCall
-        from voicecli.store import events
+        from voicecli.store import event_queries
 
         call = PendingCall(attempt_of(self.request))
         try:
             return any(
                 call.names(received.event)
                 and not is_of_another(self.store, received.event.session_id, self.number)
-                for received in events.events_since(self.store, since, kind="VSS")
+                for received in event_queries.events_since(self.store, since, kind="VSS")
             )
         except StoreFailed:
             return False
@@ -304,7 +304,7 @@ class Placing:
 
     def _refuse_unsubscribed(self, store: Store, request: CallRequest) -> None:
         if not self._guard.call_unsubscribed:
-            number = unsubscribed.among(store, destinations(request.callflow))
+            number = unsubscribed.first_unsubscribed(store, destinations(request.callflow))
             if number is not None:
                 raise Unsubscribed(number)
 

@@ -12,9 +12,14 @@ from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.json_values import text
 from voicecli.listener.repliers import MAX_CALLS, CallHistory, SparingUnsubscribed
 from voicecli.listener.routes import Answered, Replier, entered
-from voicecli.sessions.attempts import Attempt
-from voicecli.store.attempts import attempt_of_session, open_without_session, outstanding, sealed_flow
-from voicecli.store.events import events_of_one
+from voicecli.sessions.attempt import Attempt
+from voicecli.store.attempts import (
+    attempt_of_session,
+    attempts_without_response,
+    attempts_without_session,
+    sealed_flow,
+)
+from voicecli.store.event_queries import events_of_session
 from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
@@ -81,7 +86,7 @@ class CallReplier(AsyncExitStack):
         if call is None:
             return Answered(NOTHING)  # it asks nothing, or is over
         self._remember(event.session_id, call)
-        earlier = self._history.before(received, partial(events_of_one, store, event.session_id))
+        earlier = self._history.before(received, partial(events_of_session, store, event.session_id))
         reply = continue_call(call.flow, accepted=call.accepted, earlier=earlier, event=received)
         if reply is None:
             ends_in_question = asks(call.flow[-1:])
@@ -153,10 +158,10 @@ async def _attempt_of(store: Store, event: Event) -> Attempt | None:
         if (known := attempt_of_session(store, event.session_id)) is not None:
             return known
         action_id = text(event.payload.get("clientActionId"))
-        alike = open_without_session(store, client_action_id=action_id) if action_id else []
+        alike = attempts_without_session(store, client_action_id=action_id) if action_id else []
         if len(alike) == 1:
             return alike[0]
-        between = outstanding(store, source=event.source, destination=event.destination)
+        between = attempts_without_response(store, source=event.source, destination=event.destination)
         waiting = [one for one in between if None in (action_id, one.client_action_id)]
         if not waiting:
             return None

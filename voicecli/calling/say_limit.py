@@ -42,7 +42,7 @@ class SayLimit:
         """The account takes one and has refused several. Where that can't be kept, the next message is
         refused once more."""
         with suppress(OSError, VoicecliError):
-            private_files.make(self._file)
+            private_files.create(self._file)
 
 
 def in_one_say(request: CallRequest) -> CallRequest | None:

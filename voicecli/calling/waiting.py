@@ -28,7 +28,7 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.sessions.pending import PendingCall
-from voicecli.store import events as stored_events
+from voicecli.store import event_queries as stored_events
 from voicecli.store.following import LOOK_EVERY, Follower
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
@@ -176,7 +176,7 @@ class Waiting:
 
     async def _place_once(self, request: CallRequest, earlier: Sequence[_Call]) -> _Call:
         try:
-            newest = stored_events.last_event(self._store)
+            newest = stored_events.last_event_number(self._store)
         except StoreFailed as error:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         pending = PendingCall(
@@ -231,7 +231,7 @@ class Waiting:
         try:
             while not sending.done():
                 await asyncio.wait({sending}, timeout=LOOK_EVERY if earlier else None)
-                with suppress(StoreFailed), self._store.impatient():  # the look after it tells of that
+                with suppress(StoreFailed), self._store.short_patience():  # the look after it tells of that
                     self._look(earlier)
                 if _confirmed(earlier):
                     placing.stop()
@@ -282,7 +282,7 @@ class Waiting:
                     if call.seen < received.id:
                         self._see(call, received)
                         call.seen = received.id
-            self._store.see_that_it_is_there()
+            self._store.require_in_place()
         except StoreFailed as error:
             ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)
@@ -298,7 +298,7 @@ class Waiting:
     def _see(self, call: _Call, received: Received) -> None:
         event, pending = received.event, call.pending
         if pending.names(event) and self._is_new(call, event.session_id):
-            reported = stored_events.events_of_one(self._store, event.session_id)
+            reported = stored_events.events_of_session(self._store, event.session_id)
             pending.placed_as(event.session_id)
             self._placing.record_answer(call.request, event.session_id)
             for earlier in reported:
@@ -311,7 +311,7 @@ class Waiting:
     def _is_new(self, call: _Call, session_id: str) -> bool:
         """Whether a session can be that of a call whose answer was lost: one that was known before is that of
         an earlier call of this name, and one that 8x8 has told is that of another."""
-        before = stored_events.knew_session(self._store, session_id, call.before)
+        before = stored_events.was_session_known(self._store, session_id, call.before)
         return not before and not self._placing.is_of_another(self._store, call.request, session_id)
 
     def _is_over(self, call: _Call) -> bool:

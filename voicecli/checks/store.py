@@ -11,7 +11,7 @@ def check_store(home: Path) -> Finding:
     """Reads the whole file."""
     try:
         with Store(home) as store:
-            if trouble := store.trouble():
+            if trouble := store.find_damage():
                 hint = "Move the file away, and a new one is made. First try: voicecli webhooks restore"
                 raise ConfigurationError(f"The store {store.path} is damaged: {trouble}.", hint=hint)
             size = store.path.stat().st_size / 1e6 if store.is_there() else 0.0

@@ -100,7 +100,7 @@ class Context:
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""
         from voicecli import settings
-        from voicecli.store.home import folder
+        from voicecli.store.location import store_folder
 
         loaded = settings.load(flags, environment=self.environment)
         for secret in loaded.secrets():
@@ -110,7 +110,7 @@ class Context:
                 self.hinted.add(warning)
                 self.output.warning(warning)
         self.other_end = loaded.other_end
-        self._warn_of_older_listener(folder(loaded.get("home")))
+        self._warn_of_older_listener(store_folder(loaded.get("home")))
         return loaded
 
     def _warn_of_older_listener(self, home: Path) -> None:

@@ -17,7 +17,7 @@ from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
 from voicecli.output.event_rows import EventRow
-from voicecli.store import events as stored_events
+from voicecli.store import event_queries as stored_events
 from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
@@ -55,7 +55,7 @@ def events(
     start = microseconds(since)
     most = LAST if follow and limit is None and since is None else values.most(limit, since)
     with wiring.store(context) as store:
-        newest = stored_events.last_event(store)
+        newest = stored_events.last_event_number(store)
         kept, are_more = _kept(store, chosen, start, most, newest)
         coming = _coming(context.output, store, chosen, newest) if follow else ()
         try:
@@ -83,7 +83,7 @@ def _kept(
         interrupts.check()
         return kept.received >= start and kept.id <= newest and chosen.event(kept)
 
-    of_session = stored_events.events_of(store, chosen.session) if chosen.session else None
+    of_session = stored_events.events_of_sessions(store, chosen.session) if chosen.session else None
     if most is None:
         since = stored_events.events_since(store, start) if of_session is None else of_session
         return filter(is_wanted, since), False

@@ -14,8 +14,8 @@ from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.sandbox import send_event
-from voicecli.store import events as stored_events
-from voicecli.store import sessions as stored_sessions
+from voicecli.store import event_queries as stored_events
+from voicecli.store import session_queries as stored_sessions
 from voicecli.store.sqlite import Store
 from voicecli.urls import web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url

@@ -13,7 +13,7 @@ from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput
 from voicecli.output.sessions import SessionRow, timeline
 from voicecli.sessions.session import OPEN, UNKNOWN, Session
-from voicecli.store import sessions as stored_sessions
+from voicecli.store import session_queries as stored_sessions
 from voicecli.voice_api.codes import Outcome
 
 EXAMPLES = """Examples:

@@ -12,7 +12,7 @@ from voicecli.cli.options import common
 from voicecli.cli.options.values import moment
 from voicecli.clock import iso, microseconds
 from voicecli.output.stats import bars
-from voicecli.store import sessions as stored_sessions
+from voicecli.store import session_queries as stored_sessions
 
 EXAMPLES = """Examples:
   voicecli stats --since 7d

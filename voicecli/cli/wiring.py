@@ -39,9 +39,9 @@ def account_id(settings: "Settings") -> "AccountId | None":
 
 def home(settings: "Settings") -> Path:
     """Where the store is."""
-    from voicecli.store.home import folder
+    from voicecli.store.location import store_folder
 
-    return folder(settings.get("home"))
+    return store_folder(settings.get("home"))
 
 
 def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":

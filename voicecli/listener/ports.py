@@ -1,17 +1,16 @@
-"""Who has a port of this machine, as far as the system tells."""
+"""Whether a listener can use a port of this machine."""
 
+import os
 import socket
 
 from voicecli.errors import ConfigurationError
-from voicecli.platforms.ports import owner
 
 
-def taken(port: int, error: OSError) -> ConfigurationError:
-    """What to tell whom the system does not let listen there."""
-    who = owner(port)
+def unusable(port: int, error: OSError) -> ConfigurationError:
+    """The error for a port that the system refuses."""
     return ConfigurationError(
-        f"Port {port} can't be used: {f'it is taken by {who}' if who else error.strerror}.",
-        hint="Stop that, or choose another port with --port or PORT.",
+        f"Port {port} can't be used: {os.strerror(error.errno or 0)}.",
+        hint="Stop the program that has it, or choose another port with --port or PORT.",
     )
 
 
@@ -23,4 +22,4 @@ def try_out(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise taken(port, error) from error
+            raise unusable(port, error) from error

@@ -64,7 +64,7 @@ class Presence:
     def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
         self._path = home / _NAME.format(instance)
         self._content = json.dumps({"url": url, "key": key})
-        alive = Lock.take_within(self._path, PATIENCE)  # another one may look whether this is left over
+        alive = Lock.acquire_within(self._path, PATIENCE)  # another one may look whether this is left over
         if alive is None:
             raise InUse(
                 "Another voicecli on this machine has been clearing up for too long.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from voicecli.errors import StoreFailed
 from voicecli.listener.writer import HEADER, frame
-from voicecli.store.recording import KeptEvent, Recorded
+from voicecli.store.event_recording import KeptEvent, Recorded
 
 PATIENCE = 10.0  # seconds that a commit may take
 MAX_WAITING = 64 << 20  # bytes of events that wait for it

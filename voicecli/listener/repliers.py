@@ -13,7 +13,7 @@ from voicecli.errors import VoicecliError
 from voicecli.listener.forward import Receiver
 from voicecli.listener.routes import Answered, Replier, entered
 from voicecli.store import unsubscribed
-from voicecli.store.events import events_of_one
+from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread
@@ -83,7 +83,7 @@ class OwnCallflow:
     async def __call__(self, received: Received, _headers: Mapping[str, str]) -> Answered:
         def kept() -> list[Received]:
             with Store(self._home, fitted_before=True) as store:
-                return events_of_one(store, received.event.session_id)
+                return events_of_session(store, received.event.session_id)
 
         of_session = self._history.before(received, kept)
         earlier = [one for one in of_session if one.event.type in ("VCA", "VCS")]
@@ -182,7 +182,7 @@ class SparingUnsubscribed(AsyncExitStack):
 
     def _unsubscribed(self, people: Sequence[str]) -> str | None:
         with Store(self._home, fitted_before=True) as store:
-            return unsubscribed.among(store, people)
+            return unsubscribed.first_unsubscribed(store, people)
 
 
 def _with_remark(answered: Answered, remark: str) -> Answered:

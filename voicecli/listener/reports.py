@@ -227,7 +227,7 @@ class Reports:
         path = self._plan.home / "waiting.lock"
         if (lock := Lock.take(path)) is not None:
             return lock, True
-        if (lock := await Lock.await_within(path, PATIENCE)) is not None:
+        if (lock := await Lock.acquire_within_async(path, PATIENCE)) is not None:
             return lock, False
         raise InUse(
             f"Another voicecli has been starting or ending a listener for over {PATIENCE:.0f} s.",

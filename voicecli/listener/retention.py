@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voicecli.errors import VoicecliError
+from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.attempts import has_sealed_flows
-from voicecli.store.outcomes import take_in_outcomes
 from voicecli.store.sqlite import Store
 
 EVERY = 3600.0  # seconds
@@ -21,7 +21,7 @@ def forget_ended_flows(home: Path) -> None:
     for others, the listener that got the summary does. Raises StoreFailed and ConfigurationError."""
     with Store(home, fitted_before=True) as store:
         if has_sealed_flows(store):
-            take_in_outcomes(store)
+            update_outcomes(store)
 
 
 async def repeat(forget: Forget, tell: Callable[[str], None]) -> None:

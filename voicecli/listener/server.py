@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hmac
-import ipaddress
 import json
 import logging
 import secrets
@@ -27,7 +26,7 @@ from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier, Route, failure
 from voicecli.plurals import counted
-from voicecli.store.recording import KeptEvent, Recorded
+from voicecli.store.event_recording import KeptEvent, Recorded
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.replies import Reply, reply_without_callflow
 from voicecli.voice_api.webhook_events import WEBHOOK_TYPES, Event, Received
@@ -42,8 +41,6 @@ ACCEPTING = 5  # turns of the event loop, at least, from taking a connection to 
 FINISH_TIMEOUT = 60.0  # seconds at the end for what is in flight: a call that is being placed, say
 REMEMBERED = 10_000  # events that were shown, and replies of the application, for when they come again
 USER = "admin"  # of Basic authentication, as the example project has it
-# The addresses that the Voice webhooks come from, as 8x8 published them on 1 January 2026 (Singapore).
-ADDRESSES_OF_8X8 = frozenset({"18.140.80.2", "52.220.253.234", "54.255.116.8", "52.74.232.241"})
 
 
 class _Arrival(NamedTuple):
@@ -79,11 +76,11 @@ class Listener:
     Without ``token`` everybody may report events who gets here, but no web page that is open on this machine:
     then whatever a browser sends for a page is refused, and a Host that is neither this machine nor one of
     ``names``, the hosts of its public URLs. With a token neither is looked at: a page does not know it, and a
-    proxy may have put in any Host. ``only_8x8`` refuses events that a proxy says came from elsewhere.
+    proxy may have put in any Host.
     ``routes``, by path, answer requests of others that have the token.
     ``refused`` counts the requests that were turned away, by reason; ``other_token`` those that came from
-    8x8, for their token, by the type of their event and since the last one with ours: they come from its
-    addresses, or name the ``subaccount``, which strangers do not know. ``came_through`` is called for each
+    8x8, for their token, by the type of their event and since the last one with ours: they name the
+    ``subaccount``, which strangers do not know. ``came_through`` is called for each
     event that a proxy or a tunnel passed on.
     """
 
@@ -97,7 +94,6 @@ class Listener:
         replier: Replier,
         forwarder: Forwarder | None = None,
         routes: Mapping[str, Route] = {},
-        only_8x8: bool = False,
         subaccount: str | None = None,
         names: Iterable[str] = (),
         details: Callable[[bool], Awaitable[Mapping[str, object]]] = _no_details,
@@ -122,7 +118,6 @@ class Listener:
         self._replier = replier
         self._forwarder = forwarder
         self._routes = routes
-        self._only_8x8 = only_8x8
         self._subaccount = subaccount
         self._examined: dict[str, float] = {}  # by type: the loop's time at which a refused one was read
         self._failing = False
@@ -229,8 +224,6 @@ class Listener:
             return self._refuse(405, "not a POST", {"Allow": "POST"})
         if route is not None:
             return await self._answer(route, request)
-        if self._only_8x8 and _sender(request) not in ADDRESSES_OF_8X8:
-            return self._refuse(403, "not from 8x8's addresses")
         body = await _body(request)
         # The fast reader refuses NaN and halves of characters, which Python's takes.
         event = webhook_events.parse(body, orjson.loads) or webhook_events.parse(body)
@@ -246,8 +239,6 @@ class Listener:
     async def _is_from_8x8(self, request: web.BaseRequest, kind: str) -> bool:
         """Whether a request without the token is an event of 8x8's all the same. Not each is read, so that
         strangers can't put us to work."""
-        if _sender(request) in ADDRESSES_OF_8X8:
-            return True
         now = asyncio.get_running_loop().time()
         if self._subaccount is None or now - self._examined.get(kind, -EXAMINE_EVERY) < EXAMINE_EVERY:
             return False
@@ -540,16 +531,3 @@ def _names_of_this_machine() -> set[str]:
     name = socket.gethostname().lower()
     short = name.partition(".")[0]
     return {name, short, f"{short}.local"} - {""}
-
-
-def _sender(request: web.BaseRequest) -> str:
-    """Where a request comes from: what the last proxy before us saw, since the sender may have made up all
-    that stands before that; and only of a proxy on this machine or in a private network."""
-    forwarded = request.headers.getall("X-Forwarded-For", [])
-    try:
-        peer = ipaddress.ip_address(request.remote or "")
-        if not forwarded or not (peer.is_loopback or peer.is_private):
-            return str(peer)
-        return str(ipaddress.ip_address(forwarded[-1].rpartition(",")[2].strip()))
-    except ValueError:
-        return ""

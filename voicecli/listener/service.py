@@ -62,7 +62,6 @@ class ListenerPlan:
     host: str = "127.0.0.1"
     token: str | None = field(default=None, repr=False)
     token_is_new: bool = False
-    only_8x8: bool = False
     replier: Replier = field(default_factory=lambda: always(HANG_UP))
     forward_to: str | None = None
     forward_timeout: float = 5.0
@@ -134,7 +133,6 @@ class ListenerService:
             replier=plan.replier,
             forwarder=self._forwarder,
             routes=routes,
-            only_8x8=plan.only_8x8,
             subaccount=None if registration is None else registration.account.subaccount,
             names=plan.names,
             details=self._details,
@@ -196,7 +194,7 @@ class ListenerService:
         try:
             port = await self._listener.start(plan.host, plan.port)
         except OSError as error:
-            raise await asyncio.to_thread(ports.taken, plan.port, error) from error
+            raise ports.unusable(plan.port, error) from error
         host = f"[{plan.host}]" if ":" in plan.host else plan.host
         self.url = f"http://{host}:{port}"
         if plan.tunnel is not None:

@@ -12,7 +12,7 @@ from voicecli.account import AccountId
 from voicecli.clock import iso, now
 from voicecli.errors import VoicecliError
 from voicecli.plurals import counted
-from voicecli.store.attempts import open_questions
+from voicecli.store.attempts import attempts_with_open_questions
 from voicecli.store.sqlite import Store
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Stay:
         are answered all the same, and others' may be by then; so it stays for UNREADABLE seconds in all."""
         try:
             with Store(self._home, fitted_before=True) as store:
-                calls = open_questions(store, now(), account=self._account)
+                calls = attempts_with_open_questions(store, now(), account=self._account)
         except VoicecliError as error:
             if self._unreadable_until is None:
                 self._unreadable_until = now() + round(UNREADABLE * 1e6)

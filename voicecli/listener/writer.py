@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
-from voicecli.store.recording import KeptEvent, record_events, record_replies
+from voicecli.store.event_recording import KeptEvent, record_events, record_replies
 from voicecli.store.sqlite import Store
 
 HEADER = 4  # bytes
@@ -67,7 +67,7 @@ def _tidy(home: Path, over: threading.Event) -> None:
     while not over.is_set():
         with suppress(ConfigurationError), Store(home, fitted_before=True) as store:
             while store.is_there() and not over.wait(TIDY_EVERY):
-                store.tidy()
+                store.checkpoint()
             continue
         over.wait(TIDY_EVERY)
 

@@ -46,7 +46,7 @@ class Lock:
         while True:
             try:
                 private_files.make_folder(path.parent)
-                private_files.make(path)
+                private_files.create(path)
                 file = path.open("r+b")
             except OSError as error:
                 raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
@@ -62,12 +62,12 @@ class Lock:
             file.close()  # it was removed in between
 
     @classmethod
-    def take_within(cls, path: Path, seconds: float) -> Self | None:
+    def acquire_within(cls, path: Path, seconds: float) -> Self | None:
         """``take``, again and again for so long."""
         return _within(seconds, lambda: cls.take(path))
 
     @classmethod
-    async def await_within(cls, path: Path, seconds: float) -> Self | None:
+    async def acquire_within_async(cls, path: Path, seconds: float) -> Self | None:
         """The same for event loops."""
         import asyncio
 

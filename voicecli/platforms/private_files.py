@@ -13,11 +13,11 @@ _MAX_LINKS = 40  # as in Linux
 def make_folder(path: Path) -> None:
     """Make it where it is not there. Raises ConfigurationError for one in a home folder that nobody knows,
     and OSError."""
-    refuse_unknown_home(path, hint="Set VOICECLI_HOME to a folder that can be written.")
+    require_known_home(path, hint="Set VOICECLI_HOME to a folder that can be written.")
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def refuse_unknown_home(path: Path, *, hint: str) -> None:
+def require_known_home(path: Path, *, hint: str) -> None:
     """Raises ConfigurationError for a path that begins with a ~ which stands for nothing: it would become a
     folder of that name."""
     if path.parts[:1] and path.parts[0].startswith("~"):
@@ -26,16 +26,16 @@ def refuse_unknown_home(path: Path, *, hint: str) -> None:
         )
 
 
-def make(path: Path) -> None:
+def create(path: Path) -> None:
     """An empty file where there is none; one that is there is kept to its owner. It is not opened: that would
     free SQLite's locks on it. Raises ConfigurationError and OSError."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        keep_to_owner(path)
+        restrict_to_owner(path)
 
 
-def keep_to_owner(path: Path) -> None:
+def restrict_to_owner(path: Path) -> None:
     """See that nobody else can read or write it from now on. Raises ConfigurationError where that can't be,
     and where somebody else has put a link in its place; OSError where there is none."""
     if (link := foreign_link(path, whole=False)) is not None:

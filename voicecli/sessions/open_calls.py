@@ -15,7 +15,7 @@ NEWS_DUE = 600.0  # seconds without any event
 OTHER = "OTHER"
 
 
-class Change(NamedTuple):
+class CallUpdate(NamedTuple):
     """A call of which more is known. ``corrects`` is whether it had an outcome already."""
 
     session: Session
@@ -30,7 +30,7 @@ class OpenCalls:
         self.outcomes: Counter[str] = Counter()
         self._closed: OrderedDict[str, Session] = OrderedDict()
 
-    def see(self, received: Received) -> Change | None:
+    def see(self, received: Received) -> CallUpdate | None:
         """The call that an event is about; None where it tells nothing new of a call. Of a call that is over
         only another outcome is new."""
         event = received.event
@@ -43,20 +43,20 @@ class OpenCalls:
         session.see(received)
         if session.outcome is not None:
             self._close(session, session.outcome)
-            return Change(session)
+            return CallUpdate(session)
         self.open[session_id] = session
         if len(self.open) > MAX_OPEN:
             self.open.popitem(last=False)
-        return Change(session)
+        return CallUpdate(session)
 
-    def _correct(self, session: Session, received: Received) -> Change | None:
+    def _correct(self, session: Session, received: Received) -> CallUpdate | None:
         before = session.outcome
         session.see(received)
         if before is None or session.outcome is None or session.outcome == before:
             return None
         self._count(before, -1)
         self._count(session.outcome, 1)
-        return Change(session, corrects=True)
+        return CallUpdate(session, corrects=True)
 
     def _close(self, session: Session, outcome: str) -> None:
         self._count(outcome, 1)

@@ -1,6 +1,6 @@
 """A call that somebody waits for: a session, and whether there is more to know of it."""
 
-from voicecli.sessions.attempts import Attempt
+from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.session import Session
 from voicecli.voice_api.codes import Outcome, is_unsubscribed
 from voicecli.voice_api.webhook_events import Event, Received

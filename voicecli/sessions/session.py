@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 from voicecli.voice_api.webhook_events import Event, Leg, Received

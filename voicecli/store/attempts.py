@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from voicecli.clock import now
 from voicecli.errors import PlacedBefore
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.keys import fingerprint
-from voicecli.store.sqlite import Change, Store
+from voicecli.store.sqlite import Store, Transaction
 from voicecli.voice_api.callflow import CallRequest, destinations, sources, spoken_text
 
 if TYPE_CHECKING:
@@ -50,23 +50,23 @@ class Attempts:
         Until ``guarded`` it is not deleted. Gives the number to ``record_answer`` by, when it is on the
         disk: only then may the request leave. The lease of its run is renewed with it. Raises PlacedBefore,
         and writes nothing, where the run has ended, since another has taken over what it held."""
-        forget_late_flows(self._store)
+        delete_expired_flows(self._store)
         row = self.row(
             request, asks=asks, flow=flow, broadcast=broadcast, line=line, run=run, guarded=guarded
         )
-        with self._store.change() as change:
-            if run is not None and not runs.renew(change, run):
+        with self._store.transaction() as transaction:
+            if run is not None and not runs.renew(transaction, run):
                 raise PlacedBefore(
                     "Another voicecli has taken this over, as this one seemed to be over: nothing was sent."
                 )
-            return change(_INSERT, row).number
+            return transaction(_INSERT, row).number
 
     def record_answer(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
         """What became of a request: None for one that was certainly not carried out. A session that is known
         by then, from a summary that was quicker, stays known, also where another process has noted it. Until
         this returns the request is ``sending``: nobody knows what became of it."""
-        with self._store.change() as change:
-            record_answers(self._store, change, [(number, state, session_id)])
+        with self._store.transaction() as transaction:
+            record_answers(self._store, transaction, [(number, state, session_id)])
 
     def row(
         self,
@@ -119,36 +119,36 @@ class Attempts:
         return [fingerprint(self._store, content.encode()) for content in contents]
 
 
-def insert(change: Change, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
-    """Write down, within a ``store.change()``, requests that are about to leave; their numbers."""
-    return change.insert(_INSERT, rows) or ()
+def insert(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
+    """Write down, within a transaction, requests that are about to leave; their numbers."""
+    return transaction.insert(_INSERT, rows) or ()
 
 
-def record_answers(store: Store, change: Change, answers: Iterable[Answer]) -> int | None:
-    """``Attempts.record_answer`` for many, within a ``store.change()``. Where summaries were quicker than
+def record_answers(store: Store, transaction: Transaction, answers: Iterable[Answer]) -> int | None:
+    """``Attempts.record_answer`` for many, within a transaction. Where summaries were quicker than
     answers, gives the number of the first of these events: they are to be read once more, now that it is
     known whose sessions they are about."""
     accepted: list[tuple[str, str | None, int]] = []
     for number, state, session_id in answers:
         match state:
             case None:
-                change("DELETE FROM calls WHERE id = ? AND session IS NULL", (number,))
+                transaction("DELETE FROM calls WHERE id = ? AND session IS NULL", (number,))
             case AttemptState.ACCEPTED:
                 accepted.append((state, session_id, number))
             case _:
-                change("UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number))
+                transaction("UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number))
     if not accepted:
         return None
-    change.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
+    transaction.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
     among = ", ".join("?" * len(accepted))
-    first = store.number(
+    first = store.read_number(
         f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
         [session_id for _, session_id, _ in accepted],
     )
     if not first:
         return None
     again = "UPDATE seen_events SET event = ? WHERE reader = ? AND event > ?"
-    change(again, (first - 1, OUTCOME_READER, first - 1))
+    transaction(again, (first - 1, OUTCOME_READER, first - 1))
     return first
 
 
@@ -206,22 +206,22 @@ def sessions_of_request(store: Store, client_request_id: str) -> list[str]:
 def record_session(store: Store, broadcast: int, client_request_id: str, session_id: str) -> None:
     """The request of a broadcast whose answer was lost has become this session, as a summary says. Of two
     that say so the first counts."""
-    with store.change() as change:
-        change(
+    with store.transaction() as transaction:
+        transaction(
             "UPDATE calls SET state = ?, session = ? WHERE client_request_id = ? AND broadcast = ?"
             " AND session IS NULL",
             (AttemptState.ACCEPTED, session_id, client_request_id, broadcast),
         )
 
 
-def open_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:
+def attempts_without_session(store: Store, *, client_action_id: str) -> list[Attempt]:
     """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later, and
     which can still go on."""
     which = "WHERE session IS NULL AND client_action_id = ? AND coalesce(valid_until, placed) > ?"
     return list(attempts_where(store, which, (client_action_id, now() - FLOW_OUTLIVES)))
 
 
-def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]:
+def attempts_without_response(store: Store, *, source: str, destination: str) -> list[Attempt]:
     """Those between these numbers (either with or without +) whose answers have not come."""
     which = (
         "WHERE session IS NULL AND state = ? AND +placed > ? AND ltrim(source, '+') = ?"
@@ -232,7 +232,9 @@ def outstanding(store: Store, *, source: str, destination: str) -> list[Attempt]
     return list(attempts_where(store, which, (AttemptState.SENDING, since, *numbers)))
 
 
-def open_questions(store: Store, now: int, *, account: "AccountId | None" = None) -> list[Attempt]:
+def attempts_with_open_questions(
+    store: Store, now: int, *, account: "AccountId | None" = None
+) -> list[Attempt]:
     """Those of an account, or of all, that ask something which may still be answered at ``now``: no summary
     has come, and the time that their callflows can take is not over."""
     which = (
@@ -263,14 +265,14 @@ def has_sealed_flows(store: Store) -> bool:
     return any(store.rows("SELECT 1 FROM calls INDEXED BY calls_sealed WHERE sealed IS NOT NULL LIMIT 1"))
 
 
-def forget_late_flows(store: Store) -> None:
+def delete_expired_flows(store: Store) -> None:
     """Delete the callflows of calls whose time is long over, and whose summaries have not come."""
     which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
     before = (now() - FLOW_OUTLIVES,)
     if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
-        store.overwrite()
-        with store.change() as change:
-            change(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
+        store.overwrite_deleted()
+        with store.transaction() as transaction:
+            transaction(f"UPDATE calls SET sealed = NULL WHERE {which}", before)  # noqa: S608
         store.empty_log()
 
 

@@ -12,13 +12,13 @@ from voicecli.errors import InUse, InvalidInput, PlacedBefore, quoted
 from voicecli.platforms.locks import Lock
 from voicecli.store.sqlite import Store
 
-STEP = 5_000  # rows that are planned or deleted in one commit, some milliseconds
+ROWS_PER_COMMIT = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
 _LOCK = "broadcast-{}"
 _PAD = "broadcast-{}.pad"
 
 
-class State(StrEnum):
+class BroadcastState(StrEnum):
     """Of a broadcast. Whether it is being worked on is told by its lock."""
 
     PLANNING = "planning"  # not all rows are in the journal yet, and nobody was called
@@ -37,7 +37,7 @@ class RowState(StrEnum):
     SKIPPED = "skipped"  # not to be called
 
 
-class Row(NamedTuple):
+class BroadcastRow(NamedTuple):
     """A row of a list. What is below ``attempts`` is about the last attempt. Times are in microseconds since
     1970, UTC; ``seconds`` is how long the call was talked on, ``bridge`` what became of a second leg."""
 
@@ -68,17 +68,17 @@ class Broadcast(NamedTuple):
     parts: int
     options: Mapping[str, object]
     sealed: bytes
-    state: State
+    state: BroadcastState
 
     @property
     def account(self) -> AccountId:
         return AccountId(self.service, self.subaccount)
 
-    def request_id(self, row: Row) -> str:
+    def request_id(self, row: BroadcastRow) -> str:
         """The clientRequestId of the row's last attempt."""
         return f"{self.id}-{row.line}-{row.attempts}"
 
-    def named(self, request_id: str) -> tuple[int, int] | None:
+    def parse_request_id(self, request_id: str) -> tuple[int, int] | None:
         """The line and the attempt that a clientRequestId is of, if it is one of ours."""
         own, _, rest = request_id.partition("-")
         line, _, attempt = rest.partition("-")
@@ -113,10 +113,10 @@ def newest_first(store: Store) -> Iterator[Broadcast]:
     return _broadcasts(store, "WHERE state != 'planning' ORDER BY created DESC", ())
 
 
-def sweep(store: Store) -> None:
+def delete_unplanned(store: Store) -> None:
     """Delete what processes left behind that ended before all rows were planned: nobody was called."""
     for broadcast in list(_broadcasts(store, "WHERE state = 'planning'", ())):
-        lock = store.take(_LOCK.format(broadcast.id))
+        lock = store.take_lock(_LOCK.format(broadcast.id))
         if lock is not None:
             delete(store, broadcast)
             lock.close(remove=True)
@@ -124,7 +124,7 @@ def sweep(store: Store) -> None:
 
 def is_running(store: Store, broadcast: Broadcast) -> bool:
     """Whether a process works on it now."""
-    return store.is_taken(_LOCK.format(broadcast.id))
+    return store.is_locked(_LOCK.format(broadcast.id))
 
 
 def refuse_repetition(
@@ -144,45 +144,45 @@ def refuse_repetition(
         )
 
 
-def set_state(store: Store, broadcast: Broadcast, state: State) -> None:
-    with store.change() as change:
-        change("UPDATE broadcasts SET state = ? WHERE number = ?", (state, broadcast.number))
+def set_state(store: Store, broadcast: Broadcast, state: BroadcastState) -> None:
+    with store.transaction() as transaction:
+        transaction("UPDATE broadcasts SET state = ? WHERE number = ?", (state, broadcast.number))
 
 
 def forget_content(store: Store, broadcast: Broadcast) -> None:
     """Delete what the broadcast says: when this returns nobody can read it on the disk, but where others
     held the store up; then it is overwritten by what comes next. Raises StoreFailed."""
-    store.overwrite()
-    with store.change() as change:
-        change("UPDATE broadcasts SET sealed = x'' WHERE number = ?", (broadcast.number,))
+    store.overwrite_deleted()
+    with store.transaction() as transaction:
+        transaction("UPDATE broadcasts SET sealed = x'' WHERE number = ?", (broadcast.number,))
     store.empty_log()
 
 
 def delete(store: Store, broadcast: Broadcast) -> None:
     """Delete it with its rows and all that is kept of it, in small steps: interrupted, it can be deleted
     again. Its lock is the caller's affair."""
-    deleted = STEP
-    store.overwrite()
+    deleted = ROWS_PER_COMMIT
+    store.overwrite_deleted()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
-    while deleted == STEP:
-        with store.change() as change:
-            deleted = change(
+    while deleted == ROWS_PER_COMMIT:
+        with store.transaction() as transaction:
+            deleted = transaction(
                 f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})",  # noqa: S608
-                (broadcast.number, broadcast.number, STEP),
+                (broadcast.number, broadcast.number, ROWS_PER_COMMIT),
             ).changed
-    pad(store, broadcast).unlink(missing_ok=True)
-    with store.change() as change:
-        change("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
+    pad_file(store, broadcast).unlink(missing_ok=True)
+    with store.transaction() as transaction:
+        transaction("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
     store.empty_log()
 
 
-def pad(store: Store, broadcast: Broadcast) -> Path:
+def pad_file(store: Store, broadcast: Broadcast) -> Path:
     """Where an earlier version put as many random bytes as its text has, without which nobody can read it."""
     return store.path.with_name(_PAD.format(broadcast.id))
 
 
-def _locked(store: Store, broadcast_id: str) -> Lock:
-    lock = store.take(_LOCK.format(broadcast_id), seconds=PATIENCE)
+def take_lock(store: Store, broadcast_id: str) -> Lock:
+    lock = store.take_lock(_LOCK.format(broadcast_id), seconds=PATIENCE)
     if lock is None:
         raise InUse(
             f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",
@@ -191,11 +191,11 @@ def _locked(store: Store, broadcast_id: str) -> Lock:
     return lock
 
 
-_OF = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"
+COLUMNS = "id, created, base_url, subaccount, file, fingerprint, part, parts, options, sealed, state"
 
 
 def _broadcasts(store: Store, which: str, parameters: Sequence[object]) -> Iterator[Broadcast]:
-    query = f"SELECT number, {_OF} FROM broadcasts {which}"  # noqa: S608
+    query = f"SELECT number, {COLUMNS} FROM broadcasts {which}"  # noqa: S608
     return store.read(_broadcast, query, parameters)
 
 
@@ -205,4 +205,4 @@ def _broadcast(*columns: Any) -> Broadcast:
     options = json.loads(columns[-3])
     if not isinstance(options, dict) or re.fullmatch("b[0-9a-f]{10}", broadcast.id) is None:
         raise ValueError("this is no broadcast")  # its id becomes the name of a file
-    return broadcast._replace(options=options, state=State(broadcast.state))
+    return broadcast._replace(options=options, state=BroadcastState(broadcast.state))

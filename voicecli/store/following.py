@@ -36,13 +36,13 @@ class Follower:
         interrupts.sleep(self._every)
 
     async def when_free(self, act: Callable[[], Awaitable[T]], *, retry: type[VoicecliError]) -> T:
-        """What ``act`` gives, in which the store is ``impatient``. Where it raises such an error because
+        """What ``act`` gives, in which the store is ``short_patience``. Where it raises such an error because
         another process holds the store, it is done again, for as long as the store has not been held for
         PATIENCE; after that the error is raised at once, until the store is free once more. ``act`` must not
         raise that once it has done something."""
         while True:
             try:
-                with self._store.impatient():
+                with self._store.short_patience():
                     result = await act()
             except retry as error:
                 if not self._is_patient(error):

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from voicecli.clock import in_words, iso, now
 from voicecli.errors import PlacedBefore
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
 from voicecli.store import runs
-from voicecli.store.attempts import Attempts, attempts_where, forget_late_flows, insert
-from voicecli.store.events import events_of_one
-from voicecli.store.outcomes import take_in_if_possible
-from voicecli.store.runs import Run
-from voicecli.store.sqlite import Change, Store
+from voicecli.store.attempt_outcomes import update_outcomes_if_writable
+from voicecli.store.attempts import Attempts, attempts_where, delete_expired_flows, insert
+from voicecli.store.event_queries import events_of_session
+from voicecli.store.runs import RunLease
+from voicecli.store.sqlite import Store, Transaction
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.codes import Outcome
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Earlier(StrEnum):
+class EarlierState(StrEnum):
     """How an earlier call stands that keeps the same one from being placed."""
 
     RUNNING = "running"
@@ -51,15 +51,15 @@ class Once(NamedTuple):
         return self.within // _MICROSECOND
 
 
-class Holder(NamedTuple):
+class EarlierCall(NamedTuple):
     """What keeps a call from being placed. ``at`` is when it was confirmed or completed, when the run began,
     else when the call was placed; ``until`` is when the guard ends, None while a run holds it."""
 
-    earlier: Earlier
+    earlier: EarlierState
     at: int
     until: int | None
     attempt: Attempt | None
-    run: Run | None = None
+    run: RunLease | None = None
 
 
 class Guards:
@@ -81,7 +81,7 @@ class Guards:
     ) -> int:
         """``Attempts.begin``, unless the same call is held. Of several processes that claim it at once, one
         gets it, and it is held when this returns, whatever ends the process then. Raises PlacedBefore."""
-        take_in_if_possible(self._store)
+        update_outcomes_if_writable(self._store)
         fingerprints = self._fingerprints(request, once)
         row = self._attempts.row(
             request,
@@ -91,10 +91,10 @@ class Guards:
             guarded=now() + once.microseconds,
             run=run,
         )
-        forget_late_flows(self._store)
-        with self._store.change() as change:
-            self._refuse_held(change, request, fingerprints, once)
-            [number] = insert(change, [row])
+        delete_expired_flows(self._store)
+        with self._store.transaction() as transaction:
+            self._refuse_held(transaction, request, fingerprints, once)
+            [number] = insert(transaction, [row])
             return number
 
     def begin_run(
@@ -104,15 +104,15 @@ class Guards:
         ``once``, and found by who claims one of them later: all or none, and by one of several processes that
         begin at once. Raises PlacedBefore."""
         if once is not None:
-            take_in_if_possible(self._store)
+            update_outcomes_if_writable(self._store)
         claimed = [(one, [] if once is None else self._fingerprints(one, once)) for one in requests]
-        with self._store.change() as change:
+        with self._store.transaction() as transaction:
             if once is not None and joint:
                 for request, fingerprints in claimed:
-                    self._refuse_held(change, request, fingerprints, once)
-            number = runs.begin(change, process)
+                    self._refuse_held(transaction, request, fingerprints, once)
+            number = runs.begin(transaction, process)
             if joint:
-                change.each(
+                transaction.each(
                     "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
                     [
                         (number, *self._account, request.client_request_id, next(iter(fingerprints), None))
@@ -124,9 +124,9 @@ class Guards:
     # -- who holds a call ----------------------------------------------------------------------------
 
     def _refuse_held(
-        self, change: Change, request: CallRequest, fingerprints: Sequence[bytes], once: Once
+        self, transaction: Transaction, request: CallRequest, fingerprints: Sequence[bytes], once: Once
     ) -> None:
-        """Within a ``store.change()``. Raises PlacedBefore where the call is held. A run that no longer
+        """Within a transaction. Raises PlacedBefore where the call is held. A run that no longer
         holds it loses the guards of all its calls: it can't go on, should it still live."""
         same, parameters = _same(request, fingerprints)
         of = (*self._account, *parameters)
@@ -134,12 +134,12 @@ class Guards:
             "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
-        joint = list(self._store.read(Run, query, of))
+        joint = list(self._store.read(RunLease, query, of))
         for run in joint:
             which = "WHERE run = ? ORDER BY placed DESC"
             self._refuse_where_held(attempts_where(self._store, which, (run.id,)), run, once, joint=True)
-            runs.end(change, run.id)
-            change("DELETE FROM guards WHERE run = ?", (run.id,))
+            runs.end(transaction, run.id)
+            transaction("DELETE FROM guards WHERE run = ?", (run.id,))
         which = (
             f"WHERE base_url = ? AND subaccount = ? AND {same}"  # noqa: S608
             " AND (run IS NULL OR run NOT IN (SELECT run FROM guards))"
@@ -151,19 +151,19 @@ class Guards:
             self._refuse_where_held([attempt], own, once, joint=False)
 
     def _refuse_where_held(
-        self, attempts: Iterable[Attempt], run: Run | None, once: Once, *, joint: bool
+        self, attempts: Iterable[Attempt], run: RunLease | None, once: Once, *, joint: bool
     ) -> None:
         """Raises PlacedBefore where a run, or the attempts of it (newest first) that stand for each other,
         hold a guard."""
-        calls = [_Call.of(one, self._store) for one in attempts]
-        if (holder := _holder(calls, run, once, joint=joint)) is not None:
+        calls = [_PlacedCall.of(one, self._store) for one in attempts]
+        if (holder := _earlier_call(calls, run, once, joint=joint)) is not None:
             raise _placed_before(holder)
 
     def _fingerprints(self, request: CallRequest, once: Once) -> list[bytes]:
         return [] if once.named else self._attempts.fingerprints(request)
 
 
-class _Call(NamedTuple):
+class _PlacedCall(NamedTuple):
     """A call that was placed before. ``taken_at`` is when somebody took it, ``is_open`` whether more may
     become known of it."""
 
@@ -174,7 +174,7 @@ class _Call(NamedTuple):
     @classmethod
     def of(cls, attempt: Attempt, store: Store) -> Self:
         """Raises StoreFailed."""
-        session = Session.of(attempt, events_of_one(store, attempt.session_id or ""))
+        session = Session.of(attempt, events_of_session(store, attempt.session_id or ""))
         if session.confirmed:
             return cls(attempt, session.confirmed_at or session.last, is_open=False)
         outcome = session.outcome or attempt.outcome  # its events may have been deleted
@@ -184,20 +184,22 @@ class _Call(NamedTuple):
         return cls(attempt, None, is_open=settled is None or settled * 1e6 > now())
 
 
-def _holder(calls: Sequence[_Call], run: Run | None, once: Once, *, joint: bool) -> Holder | None:
+def _earlier_call(
+    calls: Sequence[_PlacedCall], run: RunLease | None, once: Once, *, joint: bool
+) -> EarlierCall | None:
     """What holds the guard of calls (newest first) that stand for each other, if anything does."""
     until = calls[0].attempt.placed + once.microseconds if calls else 0
     is_guarded = until > now()
     for attempt, taken_at, _ in calls:
         if taken_at is not None and is_guarded:
-            earlier = Earlier.CONFIRMED if attempt.asks else Earlier.COMPLETED
-            return Holder(earlier, taken_at, until, attempt)
+            earlier = EarlierState.CONFIRMED if attempt.asks else EarlierState.COMPLETED
+            return EarlierCall(earlier, taken_at, until, attempt)
     still_open = [call.attempt for call in calls if call.is_open]
     if run is not None and run.is_alive and (joint or still_open):
         last = calls[0].attempt if calls else None
-        return Holder(Earlier.RUNNING, run.began, None, last, run)
+        return EarlierCall(EarlierState.RUNNING, run.began, None, last, run)
     if is_guarded and still_open:
-        return Holder(Earlier.UNKNOWN, still_open[0].placed, until, still_open[0])
+        return EarlierCall(EarlierState.UNKNOWN, still_open[0].placed, until, still_open[0])
     return None
 
 
@@ -207,13 +209,13 @@ def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tup
     return f"({said}client_request_id = ?)", (*fingerprints, request.client_request_id)
 
 
-def _placed_before(holder: Holder) -> PlacedBefore:
+def _placed_before(holder: EarlierCall) -> PlacedBefore:
     earlier, at, until, attempt, run = holder
     session_id = None if attempt is None else attempt.session_id
     session = f" as session {session_id}" if session_id else ""
     again = "" if until is None else f" It can be placed again at {in_words(until)}."
     match earlier:
-        case Earlier.RUNNING if run is not None:
+        case EarlierState.RUNNING if run is not None:
             words = (
                 f"is being placed by process {run.process}, which began at {in_words(at)} and was last seen "
                 f"alive at {in_words(run.seen)}"
@@ -229,13 +231,13 @@ def _placed_before(holder: Holder) -> PlacedBefore:
                 f" It {so_far}. If it was killed, its lease ends at {in_words(run.lease_until)}; from then "
                 "on its calls count by how they ended."
             )
-        case Earlier.CONFIRMED:
+        case EarlierState.CONFIRMED:
             words = f"was confirmed at {in_words(at)}{session}"
-        case Earlier.COMPLETED:
+        case EarlierState.COMPLETED:
             words = f"was placed{session}, and completed at {in_words(at)}"
-        case Earlier.UNKNOWN if attempt is not None and attempt.state is AttemptState.ACCEPTED:
+        case EarlierState.UNKNOWN if attempt is not None and attempt.state is AttemptState.ACCEPTED:
             words = f"was placed at {in_words(at)}{session}; nobody knows how it ended"
-        case Earlier.UNKNOWN:
+        case EarlierState.UNKNOWN:
             words = f"may have been placed at {in_words(at)}; nobody knows how it ended"
     return PlacedBefore(
         f"The same call {words}: nothing was sent.{again}",

@@ -19,19 +19,19 @@ from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files
 from voicecli.platforms.locks import Lock
 from voicecli.store import attempts as stored_attempts
-from voicecli.store import events as stored_events
+from voicecli.store import event_queries as stored_events
 from voicecli.store import sealing
 from voicecli.store.broadcasts import (
-    _OF,
-    STEP,
+    COLUMNS,
+    ROWS_PER_COMMIT,
     Broadcast,
-    Row,
+    BroadcastRow,
+    BroadcastState,
     RowState,
-    State,
-    _locked,
     find,
     refuse_repetition,
     set_state,
+    take_lock,
 )
 from voicecli.store.sqlite import Store
 
@@ -44,7 +44,7 @@ RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _RESERVE = "broadcast-{}.reserve"
 
 
-def create(
+def create_journal(
     store: Store,
     *,
     account: AccountId,
@@ -57,14 +57,20 @@ def create(
     """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear. Until
     ``plan`` is through it is nobody's: ``sweep`` deletes it once this process has ended."""
     broadcast_id = "b" + secrets.token_hex(5)
-    lock = _locked(store, broadcast_id)
+    lock = take_lock(store, broadcast_id)
     try:
         sealed = sealing.seal(store.path.parent, said, broadcast_id.encode())
-        with store.change() as change:
+        with store.transaction() as transaction:
             of = (broadcast_id, now(), *account, file, fingerprint, *shard)
-            change(
-                f"INSERT INTO broadcasts ({_OF}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
-                (*of, json.dumps(options), sealed, State.PLANNING, stored_events.last_event(store)),
+            transaction(
+                f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
+                (
+                    *of,
+                    json.dumps(options),
+                    sealed,
+                    BroadcastState.PLANNING,
+                    stored_events.last_event_number(store),
+                ),
             )
         return Journal(store, find(store, broadcast_id, planning=True), lock)
     except BaseException:  # a disk that is full, say: nothing is left behind
@@ -84,7 +90,7 @@ class Journal:
     @classmethod
     def open(cls, store: Store, broadcast: Broadcast) -> Self:
         """Raises InUse where another process works on it."""
-        lock = _locked(store, broadcast.id)
+        lock = take_lock(store, broadcast.id)
         try:
             return cls(store, find(store, broadcast.id), lock)
         except BaseException:  # it was deleted just now
@@ -95,7 +101,7 @@ class Journal:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""
         path = self._reserve
         try:
-            private_files.make(path)
+            private_files.create(path)
             with path.open("wb") as file:
                 file.write(secrets.token_bytes(RESERVE))  # zeros may take no room at all
                 file.flush()
@@ -117,14 +123,14 @@ class Journal:
         self.release_reserve()
         self._lock.close(remove=True)
 
-    def plan(self, rows: Iterable[Row], *, again: bool) -> None:
+    def plan(self, rows: Iterable[BroadcastRow], *, again: bool) -> None:
         """Put in all rows, in steps; with the last one it is a broadcast that can be resumed. Raises
         PlacedBefore where this list was sent before, unless it is to be sent ``again``: of two processes that
         plan the same list at once, one does."""
         rows = iter(rows)
-        while step := list(islice(rows, STEP)):
-            self.store.change_many(_PUT, [(self.broadcast.number, *row) for row in step])
-        with self.store.change() as change:
+        while step := list(islice(rows, ROWS_PER_COMMIT)):
+            self.store.execute_many(_PUT, [(self.broadcast.number, *row) for row in step])
+        with self.store.transaction() as transaction:
             if not again:
                 of = self.broadcast
                 refuse_repetition(
@@ -133,11 +139,14 @@ class Journal:
                     account=of.account,
                     shard=(of.part, of.parts),
                 )
-            change("UPDATE broadcasts SET state = ? WHERE number = ?", (State.OPEN, self.broadcast.number))
+            transaction(
+                "UPDATE broadcasts SET state = ? WHERE number = ?",
+                (BroadcastState.OPEN, self.broadcast.number),
+            )
 
     def write(
         self,
-        changes: Iterable[tuple[Row, Row]],
+        changes: Iterable[tuple[BroadcastRow, BroadcastRow]],
         *,
         seen: int | None = None,
         leaving: Sequence[tuple[object, ...]] = (),
@@ -148,47 +157,47 @@ class Journal:
         store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
         nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
         calling the same people."""
-        self.store.see_that_it_is_there()
+        self.store.require_in_place()
         number = self.broadcast.number
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
-        with self.store.change() as change:
-            if replaced and change.each(_REPLACE, replaced) != len(replaced):
+        with self.store.transaction() as transaction:
+            if replaced and transaction.each(_REPLACE, replaced) != len(replaced):
                 raise InUse(
                     f"Another process has been at rows of broadcast {self.broadcast.id}.",
                     hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
                 )
             if leaving:
-                numbers = stored_attempts.insert(change, leaving)
+                numbers = stored_attempts.insert(transaction, leaving)
             if seen is not None:
-                change("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
-            first = stored_attempts.record_answers(self.store, change, answers)
+                transaction("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
+            first = stored_attempts.record_answers(self.store, transaction, answers)
             if first is not None:  # what it reports was not found as this broadcast's
                 earlier = "UPDATE broadcasts SET seen = ? WHERE number = ? AND seen > ?"
-                change(earlier, (first - 1, number, first - 1))
+                transaction(earlier, (first - 1, number, first - 1))
         return numbers
 
-    def row(self, line: int) -> Row | None:
+    def row(self, line: int) -> BroadcastRow | None:
         """As it stands."""
         return next(_select(self.store, self.broadcast, "line = ?", (line,)), None)
 
-    def rows(self, *states: RowState) -> Iterator[Row]:
+    def rows(self, *states: RowState) -> Iterator[BroadcastRow]:
         """All rows in these states, in the order of the list. They may change meanwhile."""
-        return rows(self.store, self.broadcast, *states)
+        return read_rows(self.store, self.broadcast, *states)
 
-    def leave_nothing_sending(self) -> None:
+    def mark_interrupted_rows(self) -> None:
         """What another process left in the middle: nobody knows whether that was called, so it is not planned
         again. Only for who has the journal, since then that process has ended."""
-        with self.store.change() as change:
-            change(
+        with self.store.transaction() as transaction:
+            transaction(
                 "UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND state = ?",
                 (RowState.UNKNOWN, "it was interrupted", self.broadcast.number, RowState.SENDING),
             )
 
-    def plan_again(self, state: RowState) -> None:
+    def plan_rows_again(self, state: RowState) -> None:
         """Rows in this state are to be called after all."""
-        with self.store.change() as change:
-            change(
+        with self.store.transaction() as transaction:
+            transaction(
                 "UPDATE broadcast_rows SET state = ?, reason = NULL WHERE broadcast = ? AND state = ?",
                 (RowState.PLANNED, self.broadcast.number, state),
             )
@@ -204,8 +213,8 @@ class Journal:
             accepted = f" AND digits IN ({', '.join('?' * len(unless_pressed))})" if unless_pressed else ""
             which += f" AND NOT (digits IS NOT NULL{accepted})"
         of = (RowState.ACCEPTED, attempts, *outcomes, *(unless_pressed or ()))
-        with self.store.change() as change:
-            change(
+        with self.store.transaction() as transaction:
+            transaction(
                 f"UPDATE broadcast_rows SET state = ? WHERE broadcast = ? AND {which}",  # noqa: S608
                 (RowState.RETRY, self.broadcast.number, *of),
             )
@@ -221,7 +230,7 @@ class Journal:
     def attempts(self) -> int:
         """How many calls were made, or may have been."""
         query = "SELECT coalesce(sum(attempts), 0) FROM broadcast_rows WHERE broadcast = ?"
-        return self.store.number(query, (self.broadcast.number,))
+        return self.store.read_number(query, (self.broadcast.number,))
 
     @property
     def is_finished(self) -> bool:
@@ -230,27 +239,27 @@ class Journal:
 
     def _has(self, which: str) -> bool:
         query = f"SELECT EXISTS (SELECT 1 FROM broadcast_rows WHERE broadcast = ? AND ({which}))"  # noqa: S608
-        return bool(self.store.number(query, (self.broadcast.number,)))
+        return bool(self.store.read_number(query, (self.broadcast.number,)))
 
     @property
-    def state(self) -> State:
+    def state(self) -> BroadcastState:
         """As it stands: another process may have stopped the broadcast."""
         query = "SELECT state FROM broadcasts WHERE number = ?"
-        for state in self.store.read(State, query, (self.broadcast.number,)):
+        for state in self.store.read(BroadcastState, query, (self.broadcast.number,)):
             return state
         raise self.store.damaged(f"broadcast {self.broadcast.id} is missing")
 
-    def becomes(self, state: State) -> None:
+    def set_state(self, state: BroadcastState) -> None:
         set_state(self.store, self.broadcast, state)
 
     @property
     def seen(self) -> int:
         """The number of the newest event that was taken in."""
         query = "SELECT seen FROM broadcasts WHERE number = ?"
-        return self.store.number(query, (self.broadcast.number,))
+        return self.store.read_number(query, (self.broadcast.number,))
 
 
-def rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[Row]:
+def read_rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[BroadcastRow]:
     """The rows in these states, else all, in the order of the list; others may be working on them."""
     states = states or tuple(RowState)
     which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT {PAGE}"
@@ -262,7 +271,7 @@ def rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[Row]
         last = page[-1].line
 
 
-class Count(NamedTuple):
+class RowCount(NamedTuple):
     """So many rows have this in common."""
 
     state: RowState
@@ -272,7 +281,7 @@ class Count(NamedTuple):
     rows: int
 
 
-def counts(store: Store, broadcast: Broadcast) -> list[Count]:
+def count_rows(store: Store, broadcast: Broadcast) -> list[RowCount]:
     """How many rows are alike. Codes that people typed, and why a row was skipped, make no difference."""
     alike = (
         "state, outcome, CASE WHEN length(digits) = 1 THEN digits END AS pressed,"
@@ -283,13 +292,13 @@ def counts(store: Store, broadcast: Broadcast) -> list[Count]:
         " GROUP BY state, outcome, pressed, why"
     )
 
-    def count(state: str, *rest: Any) -> Count:
-        return Count(RowState(state), *rest)
+    def count(state: str, *rest: Any) -> RowCount:
+        return RowCount(RowState(state), *rest)
 
     return list(store.read(count, query, (broadcast.number,)))
 
 
-def bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
+def count_bridges(store: Store, broadcast: Broadcast) -> dict[str, int]:
     """What became of second legs, and how often."""
     which = "WHERE broadcast = ? AND bridge IS NOT NULL GROUP BY bridge ORDER BY count(*) DESC, bridge"
     return dict(store.rows(f"SELECT bridge, count(*) FROM broadcast_rows {which}", (broadcast.number,)))  # noqa: S608
@@ -307,11 +316,13 @@ _REPLACE = (
 _PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
 
 
-def _select(store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]) -> Iterator[Row]:
+def _select(
+    store: Store, broadcast: Broadcast, which: str, parameters: Sequence[object]
+) -> Iterator[BroadcastRow]:
     query = f"SELECT {_COLUMNS} FROM broadcast_rows WHERE broadcast = ? AND {which}"  # noqa: S608
     return store.read(_row, query, (broadcast.number, *parameters))
 
 
-def _row(*columns: Any) -> Row:
-    row = Row(*columns)
+def _row(*columns: Any) -> BroadcastRow:
+    row = BroadcastRow(*columns)
     return row._replace(state=RowState(row.state))

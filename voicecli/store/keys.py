@@ -35,7 +35,7 @@ def read_or_make(path: Path, *, lost: str) -> bytes:
                 os.fsync(file.fileno())
                 with suppress(FileExistsError):
                     path.hardlink_to(file.name)
-        private_files.keep_to_owner(path)
+        private_files.restrict_to_owner(path)
         key = path.read_bytes()
     except OSError as error:
         raise StoreFailed(f"The file {path} can't be made or read: {error.strerror}.") from error

@@ -4,7 +4,7 @@ lives: so that others can tell, and one that was killed holds nothing up for lon
 from typing import NamedTuple
 
 from voicecli.clock import now
-from voicecli.store.sqlite import LOCK_PATIENCE, Change, Store
+from voicecli.store.sqlite import LOCK_PATIENCE, Store, Transaction
 
 LEASE = 30.0  # seconds
 RENEW_EVERY = 5.0  # seconds: several renewals may fail on a machine that is busy
@@ -12,7 +12,7 @@ RENEWAL_TAKES = LOCK_PATIENCE  # seconds at most
 ENDED = 0  # lease_until of a run that has ended: it can't be renewed
 
 
-class Run(NamedTuple):
+class RunLease(NamedTuple):
     """``process`` is its number on its machine; moments are in microseconds since 1970, UTC."""
 
     id: int
@@ -30,54 +30,54 @@ class Run(NamedTuple):
         return self.lease_until - round(LEASE * 1e6)
 
 
-def begin(change: Change, process: int) -> int:
-    """Within a ``store.change()``: a new one with its lease; its number."""
+def begin(transaction: Transaction, process: int) -> int:
+    """Within a transaction: a new one with its lease; its number."""
     insert = "INSERT INTO runs (process, began, lease_until) VALUES (?, ?, ?)"
-    return change(insert, (process, now(), _end_of_lease())).number
+    return transaction(insert, (process, now(), _end_of_lease())).number
 
 
-def renew(change: Change, run: int) -> bool:
-    """Within a ``store.change()``; False where the run has ended, by itself or by another that took what it
+def renew(transaction: Transaction, run: int) -> bool:
+    """Within a transaction; False where the run has ended, by itself or by another that took what it
     held, since its lease was over."""
     update = "UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?"
-    return change(update, (_end_of_lease(), run, ENDED)).changed == 1
+    return transaction(update, (_end_of_lease(), run, ENDED)).changed == 1
 
 
-def end(change: Change, run: int) -> None:
-    """Within a ``store.change()``: from now on its lease can't be renewed."""
-    change("UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?", (ENDED, run, ENDED))
+def end(transaction: Transaction, run: int) -> None:
+    """Within a transaction: from now on its lease can't be renewed."""
+    transaction("UPDATE runs SET lease_until = ? WHERE id = ? AND lease_until != ?", (ENDED, run, ENDED))
 
 
 def renew_lease(store: Store, run: int) -> bool:
     """The run lives: nobody takes what it holds for the next LEASE seconds. False where it has ended, and
     then it stays so, whichever of two processes was first. Raises StoreFailed, and then the lease is as it
     was."""
-    with store.change() as change:
-        return renew(change, run)
+    with store.transaction() as transaction:
+        return renew(transaction, run)
 
 
 def end_run(store: Store, run: int) -> None:
     """The run is over: from then on others may take what it held. Raises StoreFailed, and then they may once
     its lease is over."""
-    with store.change() as change:
-        end(change, run)
+    with store.transaction() as transaction:
+        end(transaction, run)
 
 
-def find(store: Store, run: int) -> Run | None:
+def find(store: Store, run: int) -> RunLease | None:
     """Raises StoreFailed."""
     query = "SELECT id, process, began, lease_until FROM runs WHERE id = ?"
-    return next(store.read(Run, query, (run,)), None)
+    return next(store.read(RunLease, query, (run,)), None)
 
 
 def delete(store: Store, before: int) -> None:
     """Those that began before that moment, are over, and have no calls. Raises StoreFailed."""
-    with store.change() as change:
-        change(
+    with store.transaction() as transaction:
+        transaction(
             "DELETE FROM runs WHERE began < ? AND lease_until < ?"
             " AND id NOT IN (SELECT run FROM calls WHERE run IS NOT NULL)",
             (before, now()),
         )
-        change("DELETE FROM guards WHERE run NOT IN (SELECT id FROM runs)")
+        transaction("DELETE FROM guards WHERE run NOT IN (SELECT id FROM runs)")
 
 
 def _end_of_lease() -> int:

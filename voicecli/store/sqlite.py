@@ -26,7 +26,7 @@ SHORT_PATIENCE = 0.1  # seconds that we may hold up others
 CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
 
 
-class Done(NamedTuple):
+class StatementResult(NamedTuple):
     """What a statement has done: the rows that it returns, how many it changed, and the number of the last
     one that it put in."""
 
@@ -85,17 +85,17 @@ class Store:
             if not self.path.exists():
                 for path in self._logs():
                     path.unlink(missing_ok=True)
-                private_files.make(self.path)
+                private_files.create(self.path)
 
     def _logs(self) -> list[Path]:
         """What SQLite has beside the file; it makes them as readable as that."""
         return [self.path.with_name(self.path.name + end) for end in ("-wal", "-shm")]
 
     def _keep_to_owner(self) -> None:
-        private_files.keep_to_owner(self.path)
+        private_files.restrict_to_owner(self.path)
         for path in self._logs():
             with suppress(FileNotFoundError):
-                private_files.keep_to_owner(path)
+                private_files.restrict_to_owner(path)
 
     def _prepare(self) -> None:
         self._make_wal()
@@ -191,7 +191,7 @@ class Store:
                 raise self.damaged(_reason(error)) from error
             yield made
 
-    def number(self, query: str, parameters: Sequence[object] = ()) -> int:
+    def read_number(self, query: str, parameters: Sequence[object] = ()) -> int:
         """The one number that a SELECT finds. Raises StoreFailed."""
         for row in self.rows(query, parameters):
             if isinstance(row[0], int):
@@ -204,13 +204,13 @@ class Store:
 
     # -- what one process has alone ------------------------------------------------------------------
 
-    def take(self, name: str, *, seconds: float = 0.0) -> locks.Lock | None:
+    def take_lock(self, name: str, *, seconds: float = 0.0) -> locks.Lock | None:
         """What has this name is this process's alone until the lock is closed, or the process has ended,
         however it does; None where another has had it for so long. Raises StoreFailed and
         ConfigurationError."""
-        return locks.Lock.take_within(self._lock_of(name), seconds)
+        return locks.Lock.acquire_within(self._lock_of(name), seconds)
 
-    def is_taken(self, name: str) -> bool:
+    def is_locked(self, name: str) -> bool:
         """Whether a process has that now."""
         return locks.is_held(self._lock_of(name))
 
@@ -220,7 +220,7 @@ class Store:
     # -- writing -------------------------------------------------------------------------------------
 
     @contextmanager
-    def change(self, *, failure: str = "", advice: str = "Look at its disk.") -> Iterator["Change"]:
+    def transaction(self, *, failure: str = "", advice: str = "Look at its disk.") -> Iterator["Transaction"]:
         """Statements that take place all together or not at all, and are on the disk when this is left;
         nobody else writes meanwhile, so what is read inside stays true until then. Raises StoreFailed, with
         the words and the advice that are given; an error that is raised inside undoes everything, too."""
@@ -229,17 +229,17 @@ class Store:
         with writing():
             self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield Change(self._db, writing)
+            yield Transaction(self._db, writing)
             with writing():
                 self._db.execute("COMMIT")
         finally:
             self._roll_back()
-        self.see_that_it_is_there()
+        self.require_in_place()
 
-    def change_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """The same statement for many rows, all in one commit. Raises StoreFailed."""
-        with self.change() as change:
-            change.each(statement, rows)
+        with self.transaction() as transaction:
+            transaction.each(statement, rows)
 
     @contextmanager
     def _writing(self, failure: str, advice: str) -> Iterator[None]:
@@ -251,14 +251,14 @@ class Store:
 
     def _failed(self, words: str, error: Exception, *, hint: str) -> StoreFailed:
         """What is raised in place of something that SQLite raised."""
-        self.see_that_it_is_there()
+        self.require_in_place()
         return (StoreBusy if _is_busy(error) else StoreFailed)(words, hint=hint)
 
-    def overwrite(self) -> None:
+    def overwrite_deleted(self) -> None:
         """From now on, what is deleted is overwritten. Raises StoreFailed."""
         list(self.rows("PRAGMA secure_delete = ON"))
 
-    def trouble(self) -> str | None:
+    def find_damage(self) -> str | None:
         """What is wrong with the file: damaged, or not to be written; None where all is well. Raises
         StoreFailed where another process holds it."""
         try:
@@ -282,13 +282,13 @@ class Store:
         except OSError:
             return False
 
-    def see_that_it_is_there(self) -> None:
+    def require_in_place(self) -> None:
         """Raises StoreFailed where what was written could not be found later. All that writes looks after
         its commit."""
         if not self.is_there():
             raise StoreFailed(f"The store {self.path} was removed or replaced.")
 
-    def tidy(self) -> None:
+    def checkpoint(self) -> None:
         """Carry the log into the file, as far as nobody is held up by that."""
         with suppress(Exception):  # it can be done later
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -296,13 +296,13 @@ class Store:
     def empty_log(self) -> None:
         """Carry the whole log into the file and empty it, so that what was deleted is in neither; but hold
         nobody up for long."""
-        self.tidy()
+        self.checkpoint()
         # Where somebody reads or writes, the log is used again from its start.
-        with suppress(Exception), self.impatient():
+        with suppress(Exception), self.short_patience():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
-    def impatient(self) -> Iterator[None]:
+    def short_patience(self) -> Iterator[None]:
         """Inside, StoreBusy comes soon: for event loops, which have other things to do until they try again.
         Who holds the store may have been stopped."""
         before = self._patience
@@ -318,17 +318,17 @@ class Store:
         self._patience = patience
 
 
-class Change:
-    """Carries out statements inside ``Store.change``. Raises StoreFailed."""
+class Transaction:
+    """Carries out statements inside ``Store.transaction``. Raises StoreFailed."""
 
     def __init__(self, db: sqlite3.Connection, writing: Callable[[], AbstractContextManager[None]]) -> None:
         self._db = db
         self._writing = writing
 
-    def __call__(self, statement: str, parameters: Sequence[object] = ()) -> Done:
+    def __call__(self, statement: str, parameters: Sequence[object] = ()) -> StatementResult:
         with self._writing():
             cursor = self._db.execute(statement, parameters)
-            return Done(cursor.fetchall(), cursor.rowcount, cursor.lastrowid or 0)
+            return StatementResult(cursor.fetchall(), cursor.rowcount, cursor.lastrowid or 0)
 
     def each(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
         """The same statement for many rows; how many it changed."""

@@ -19,7 +19,7 @@ _READER = "unsubscribed"  # in seen_events
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
 
 
-def take_in(store: Store) -> None:
+def update(store: Store) -> None:
     """Read the summaries (VSS) that came since the last time, and keep whom they are about; of several that
     read at once one does. Raises StoreFailed, as all here do, and then nothing of it is kept."""
     while not _taken_in(store):
@@ -28,35 +28,35 @@ def take_in(store: Store) -> None:
 
 def numbers(store: Store) -> set[str]:
     """All who are not to be called (E.164)."""
-    take_in(store)
+    update(store)
     everybody = store.rows("SELECT destination FROM unsubscribed")
     return {number for (number,) in everybody if number.startswith("+")}
 
 
-def among(store: Store, people: Iterable[str]) -> str | None:
+def first_unsubscribed(store: Store, people: Iterable[str]) -> str | None:
     """The first of these numbers that is not to be called, as E.164, however it was written; None where all
     may be."""
-    take_in(store)
+    update(store)
     query = "SELECT EXISTS (SELECT 1 FROM unsubscribed WHERE destination = ?)"
     for number in filter(None, map(_e164, people)):
-        if store.number(query, (number,)):
+        if store.read_number(query, (number,)):
             return number
     return None
 
 
-def keep(store: Store, number: str, *, since: int, session: str) -> None:
+def add(store: Store, number: str, *, since: int, session: str) -> None:
     """This one (E.164) has unsubscribed, at that time (microseconds since 1970), in a session whose summary
     may not say who it was. For one who is known, the first time stays."""
-    with store.change() as change:
-        change("INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)", (number, since, session))
+    with store.transaction() as transaction:
+        transaction("INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)", (number, since, session))
 
 
 def allow(store: Store, number: str) -> bool:
     """Forget this one, because a person said so; whether it was among them. The next summary that says so
     brings it back."""
-    take_in(store)
-    with store.change() as change:
-        return change("DELETE FROM unsubscribed WHERE destination = ?", (_e164(number),)).changed > 0
+    update(store)
+    with store.transaction() as transaction:
+        return transaction("DELETE FROM unsubscribed WHERE destination = ?", (_e164(number),)).changed > 0
 
 
 class _Found(NamedTuple):
@@ -72,7 +72,7 @@ def _taken_in(store: Store) -> bool:
     """Take in what there is; False where another process did so meanwhile, for then a person may have allowed
     some of it again."""
     seen = cursors.position(store, _READER)
-    last = store.number("SELECT coalesce(max(id), 0) FROM events")
+    last = store.read_number("SELECT coalesce(max(id), 0) FROM events")
     new = list(_found(store, "id > ? AND id <= ?", (seen, last))) if last > seen else []
     waiting = (
         "SELECT CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'"
@@ -81,18 +81,18 @@ def _taken_in(store: Store) -> bool:
     if last <= seen and not known_now:
         return True
     insert = "INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)"
-    with store.change() as change:
-        if not cursors.advance(store, change, _READER, seen, max(seen, last)):
+    with store.transaction() as transaction:
+        if not cursors.advance(store, transaction, _READER, seen, max(seen, last)):
             return False
         for one in known_now:
             key = _WAITING.format(one.event)
-            if not change("DELETE FROM unsubscribed WHERE destination = ?", (key,)).changed:
+            if not transaction("DELETE FROM unsubscribed WHERE destination = ?", (key,)).changed:
                 one.people.clear()  # somebody else has done it
         for one in new:
             one.people.update(() if one.people else [_WAITING.format(one.event)])
         for one in (*known_now, *new):
             for destination in one.people:
-                change(insert, (destination, one.received, one.session))
+                transaction(insert, (destination, one.received, one.session))
     return True
 
 

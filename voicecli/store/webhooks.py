@@ -49,18 +49,18 @@ def remember_webhook(store: Store, account: AccountId, webhook: ReplacedWebhook)
         webhook.enabled,
         webhook.had_authorization,
     )
-    store.change_many("INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
+    store.execute_many("INSERT OR REPLACE INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
 
 
 def forget_webhook(store: Store, account: AccountId, kind: str) -> None:
     """It has been put back: nobody does so again. Raises StoreFailed, and then somebody may."""
     which = "base_url = ? AND subaccount = ? AND type = ?"
-    store.change_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
+    store.execute_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
 
 
 def take_dropped_webhooks(store: Store, account: AccountId) -> list[tuple[str, str | None]]:
     """Where webhooks pointed, by type, that will not be put back, since others of the same type are. Each
     is given once, to one process of several. Raises StoreFailed."""
-    with store.change() as change:
+    with store.transaction() as transaction:
         dropped = "DELETE FROM dropped_webhooks WHERE base_url = ? AND subaccount = ? RETURNING type, url"
-        return [(str(kind), url and str(url)) for kind, url in change(dropped, account).rows]
+        return [(str(kind), url and str(url)) for kind, url in transaction(dropped, account).rows]

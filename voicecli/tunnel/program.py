@@ -61,7 +61,7 @@ async def install(on_note: Callable[[str], None]) -> Path:
     from pyngrok.conf import PyngrokConfig
 
     program = Path(PyngrokConfig().ngrok_path)
-    private_files.refuse_unknown_home(program, hint=f"Install it from {DOWNLOAD}, into a folder of PATH.")
+    private_files.require_known_home(program, hint=f"Install it from {DOWNLOAD}, into a folder of PATH.")
     on_note(f"Downloading the ngrok agent to {program} …")
     try:
         await in_daemon_thread(partial(_download, program))

@@ -35,7 +35,7 @@ def show(
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {moment(broadcast.created)}, {state}"
-        bridges = journal.bridges(store, broadcast)
+        bridges = journal.count_bridges(store, broadcast)
         lines = [(head, "bold"), *summary(counts), *_bridges(bridges), *in_lines(left)]
         data = {
             **broadcast_data(broadcast, state),

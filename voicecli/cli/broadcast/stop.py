@@ -19,9 +19,9 @@ def stop(
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
         running = broadcasts.is_running(store, broadcast)
-        stopped = broadcast.state is not broadcasts.State.DONE
+        stopped = broadcast.state is not broadcasts.BroadcastState.DONE
         if stopped:
-            broadcasts.set_state(store, broadcast, broadcasts.State.STOPPED)
+            broadcasts.set_state(store, broadcast, broadcasts.BroadcastState.STOPPED)
     words = "calls nobody more" if running else "is stopped"
     if not stopped:
         words = "is done: there was nobody left to call"

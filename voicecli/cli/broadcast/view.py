@@ -15,7 +15,7 @@ from voicecli.output.broadcast import line, summary, view
 from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.sessions.counts import Counts
-from voicecli.store.broadcasts import Broadcast, Row
+from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
 
@@ -43,7 +43,7 @@ class View:
         self._record("broadcast", {"id": self._id})
         self._output.note(f"Broadcast {self._id}")
 
-    def tell(self, row: Row) -> None:
+    def tell(self, row: BroadcastRow) -> None:
         """Programs get a line for whatever happens to a row."""
         if not self._programs:
             return

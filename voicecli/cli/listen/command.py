@@ -124,6 +124,7 @@ def _plan(
     """What was asked for. Raises InvalidInput, and ConfigurationError for what is missing."""
     from voicecli.broadcast import retention
 
+    types = webhook_types(registration.events)
     plan = wiring.listening_plan(
         context,
         settings,
@@ -134,10 +135,9 @@ def _plan(
     )
     plan = replace(
         plan,
-        only_8x8=access.allow_8x8_only,
         forward_to=None if replies.forward_to is None else web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
-        register=webhook_types(registration.events) if registration.register else (),
+        register=types if registration.register else (),
         forget=None if keep is None else partial(retention.forget, plan.home, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))

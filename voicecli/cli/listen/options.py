@@ -47,9 +47,6 @@ class ListenAccessOptions:
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Take events without a token, from anybody.", **PANEL)
     ] = False
-    allow_8x8_only: Annotated[
-        bool, typer.Option("--allow-8x8-only", help="Take events from 8x8's addresses only.", **PANEL)
-    ] = False
     force: Force = False
 
     def public_access(self) -> PublicAccess:

@@ -33,14 +33,14 @@ def record_events(store: Store, events: Sequence[KeptEvent]) -> list[Recorded]:
     than all that anybody has read before. Raises StoreFailed, and then none is kept."""
     failure, advice = "Events can't be kept", f"Look at the disk of {store.path}."
     try:
-        with store.change(failure=failure, advice=advice) as change:
-            numbers = change.insert(_INSERT_NEW, events)
+        with store.transaction(failure=failure, advice=advice) as transaction:
+            numbers = transaction.insert(_INSERT_NEW, events)
             if numbers is None:
                 raise _SomeAreThere
             return [Recorded(number, 1) for number in numbers]
     except _SomeAreThere:
-        with store.change(failure=failure, advice=advice) as change:
-            return [Recorded(*change(_INSERT + _COUNT, event).rows[0]) for event in events]
+        with store.transaction(failure=failure, advice=advice) as transaction:
+            return [Recorded(*transaction(_INSERT + _COUNT, event).rows[0]) for event in events]
 
 
 class _SomeAreThere(Exception):
@@ -56,4 +56,4 @@ def record_replies(store: Store, replies: Sequence[tuple[str, str | None, int]])
     """Note what events were answered: in words, with a remark on it, and the event's number; all in one
     commit, the last word of several on one event. An event that was deleted meanwhile is left out. Raises
     StoreFailed, and then none is noted."""
-    store.change_many("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)
+    store.execute_many("UPDATE events SET reply = ?, remark = ? WHERE id = ?", replies)

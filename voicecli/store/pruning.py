@@ -4,18 +4,18 @@ import time
 from collections.abc import Callable, Iterator
 
 from voicecli import clock
-from voicecli.store import outcomes, runs, unsubscribed
-from voicecli.store.events import last_event
+from voicecli.store import attempt_outcomes, runs, unsubscribed
+from voicecli.store.event_queries import last_event_number
 from voicecli.store.sqlite import Store
 
 STEP = 500  # rows that are deleted in one commit, some milliseconds
 
 
-def older(store: Store, before: int) -> tuple[int, int]:
+def count_older(store: Store, before: int) -> tuple[int, int]:
     """How many events and how many calls ``prune`` deletes that are older than that moment (microseconds
     since 1970)."""
     events_, calls = (
-        store.number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (before,))  # noqa: S608
+        store.read_number(f"SELECT count(*) FROM {table} WHERE {moment} < ? AND {free}", (before,))  # noqa: S608
         for table, moment, free in _deleted()
     )
     return events_, calls
@@ -43,10 +43,10 @@ def prune(
     Who has unsubscribed stays known, and how the calls ended that are left: it is noted before, and events
     that come meanwhile are left.
     """
-    last = last_event(store)
-    unsubscribed.take_in(store)
-    outcomes.take_in_outcomes(store)
-    store.overwrite()
+    last = last_event_number(store)
+    unsubscribed.update(store)
+    attempt_outcomes.update_outcomes(store)
+    store.overwrite_deleted()
     for table, moment, free in _deleted():
         free = f"{free} AND id <= {last}" if table == "events" else free
         which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
@@ -54,8 +54,8 @@ def prune(
         deleted = STEP
         while deleted == STEP:
             start = time.monotonic()
-            with store.change() as change:
-                deleted = change(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).changed  # noqa: S608
+            with store.transaction() as transaction:
+                deleted = transaction(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).changed  # noqa: S608
             yield (deleted, 0) if table == "events" else (0, deleted)
             rest(time.monotonic() - start)
     runs.delete(store, before)

@@ -16,17 +16,17 @@ LAST: Place = (1 << 62, 0)
 LAST_CHARACTER = "\U0010ffff"
 
 
-def last_event(store: Store) -> int:
+def last_event_number(store: Store) -> int:
     """The number of the newest event, 0 where there is none: all that come later get higher ones, also those
     that another process is about to commit. Raises StoreFailed."""
-    return store.number("SELECT coalesce(max(id), 0) FROM events")
+    return store.read_number("SELECT coalesce(max(id), 0) FROM events")
 
 
 def events_after(store: Store, number: int) -> Iterator[Received]:
     """The events that are newer than that one, in the order in which they came. Those that are committed
     while they are read are among them; who goes on from the last one misses none."""
     which = "WHERE id > ? ORDER BY id LIMIT ?"
-    return in_pages(
+    return read_pages(
         store, lambda last: _received(store, which, (last[1], PAGE)), (0, number), lambda kept: (0, kept.id)
     )
 
@@ -60,25 +60,23 @@ def events_since(store: Store, since: int, *, kind: str = "") -> Iterator[Receiv
     """The events from that moment on (microseconds since 1970), in the order in which they came; with
     ``kind`` those of one type."""
     which = "WHERE (received, id) > (?, ?) AND ? IN (type, '') ORDER BY received, id LIMIT ?"
-    return in_pages(store, lambda last: _received(store, which, (*last, kind, PAGE)), (since, 0), _place)
+    return read_pages(store, lambda last: _received(store, which, (*last, kind, PAGE)), (since, 0), _place)
 
 
 def newest_events(store: Store) -> Iterator[Received]:
     """All events, newest first."""
     which = "WHERE (received, id) < (?, ?) ORDER BY received DESC, id DESC LIMIT ?"
-    return in_pages(store, lambda last: _received(store, which, (*last, PAGE)), LAST, _place)
+    return read_pages(store, lambda last: _received(store, which, (*last, PAGE)), LAST, _place)
 
 
-def events_of(store: Store, beginning: str) -> list[Received]:
+def events_of_sessions(store: Store, beginning: str) -> list[Received]:
     """The events of all sessions whose id begins so, in the order in which they came."""
     return list(
-        _received(
-            store, "WHERE session >= ? AND session < ? ORDER BY +received, id", beginning_with(beginning)
-        )
+        _received(store, "WHERE session >= ? AND session < ? ORDER BY +received, id", prefix_range(beginning))
     )
 
 
-def events_of_one(store: Store, session_id: str, *, kind: str = "") -> list[Received]:
+def events_of_session(store: Store, session_id: str, *, kind: str = "") -> list[Received]:
     """The events of the session with this id, in the order in which they came; with ``kind`` those of one
     type."""
     if not session_id:
@@ -107,7 +105,7 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
         for *columns, has_others in store.rows(query, (*last, PAGE)):
             yield _read(*columns), not has_others
 
-    return in_pages(store, read, (since, 0), lambda found: _place(found[0]))
+    return read_pages(store, read, (since, 0), lambda found: _place(found[0]))
 
 
 def session_of_request(store: Store, client_request_id: str, *, since: int) -> str | None:
@@ -116,7 +114,7 @@ def session_of_request(store: Store, client_request_id: str, *, since: int) -> s
     its own answer says: a 429, too, may be a proxy's."""
     which = "WHERE (received, id) > (?, ?) AND type = 'VSS' AND instr(body, ?) ORDER BY received, id LIMIT ?"
     name = client_request_id.encode(errors="replace")
-    for kept in in_pages(
+    for kept in read_pages(
         store, lambda last: _received(store, which, (*last, name, PAGE)), (since, 0), _place
     ):
         if kept.event.client_request_id == client_request_id:
@@ -124,10 +122,10 @@ def session_of_request(store: Store, client_request_id: str, *, since: int) -> s
     return None
 
 
-def knew_session(store: Store, session_id: str, number: int) -> bool:
+def was_session_known(store: Store, session_id: str, number: int) -> bool:
     """Whether anything was known of a session when that was the newest event."""
     query = "SELECT EXISTS (SELECT 1 FROM events WHERE session = ? AND id <= ?)"
-    return bool(store.number(query, (session_id, number)))
+    return bool(store.read_number(query, (session_id, number)))
 
 
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
@@ -147,7 +145,7 @@ def _place(kept: Received) -> Place:
     return kept.received, kept.id
 
 
-def in_pages(
+def read_pages(
     store: Store, read: Callable[[Place], Iterator[T]], start: Place, place: Callable[[T], Place]
 ) -> Iterator[T]:
     """All that ``read`` finds behind one place, then behind the last of these, and so on: nobody who looks
@@ -160,7 +158,7 @@ def in_pages(
             raise store.damaged("an index is not in order")
 
 
-def beginning_with(beginning: str) -> tuple[str, str]:
+def prefix_range(beginning: str) -> tuple[str, str]:
     """What texts that begin so lie between. What is no text has become a question mark in the store, too."""
     text = beginning.encode(errors="replace").decode()
     return text, text + LAST_CHARACTER

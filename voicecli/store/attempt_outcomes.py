@@ -9,39 +9,39 @@ from contextlib import suppress
 from itertools import groupby
 
 from voicecli.errors import StoreFailed
-from voicecli.sessions.attempts import Attempt, AttemptState
+from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store import cursors
-from voicecli.store.attempts import OUTCOME_READER, attempts_where, forget_late_flows
-from voicecli.store.events import event as stored_event
-from voicecli.store.events import last_event, summaries_of
+from voicecli.store.attempts import OUTCOME_READER, attempts_where, delete_expired_flows
+from voicecli.store.event_queries import event as stored_event
+from voicecli.store.event_queries import last_event_number, summaries_of
 from voicecli.store.sqlite import Store
 
 VSS = "vss"  # where an outcome is known from: the session summary
 _PAGE = 500  # summaries that are taken in by one commit
 
 
-def take_in_outcomes(store: Store) -> None:
+def update_outcomes(store: Store) -> None:
     """Read the summaries (VSS) that came since the last time: note how each attempt has ended, and which
     session one whose answer was lost has become. Callflows that nobody needs any more are deleted: those of
     calls that have ended, and those whose time is long over. It goes on in steps of some hundred summaries,
     each noted once, whoever of several that read at once is first. Raises StoreFailed, and then the steps
     before are done."""
-    store.overwrite()
+    store.overwrite_deleted()
     while not _taken_in(store):
         pass
-    forget_late_flows(store)
+    delete_expired_flows(store)
 
 
-def take_in_if_possible(store: Store) -> None:
+def update_outcomes_if_writable(store: Store) -> None:
     """The same for who only looks: where nothing can be written, what was known before is shown."""
     with suppress(StoreFailed):
-        take_in_outcomes(store)
+        update_outcomes(store)
 
 
 def _taken_in(store: Store) -> bool:
     """Take in some of what there is; whether that was all."""
-    seen, newest = cursors.position(store, OUTCOME_READER), last_event(store)
+    seen, newest = cursors.position(store, OUTCOME_READER), last_event_number(store)
     if newest <= seen:
         return True
     query = (
@@ -56,12 +56,12 @@ def _taken_in(store: Store) -> bool:
     ended = list(_ended(store, known))
     lost = _lost(store, [(number, received) for number, received, _, is_known in new if not is_known])
     ended += [(attempt, Session.of(attempt, summaries_of(store, [session]))) for session, attempt in lost]
-    with store.change() as change:
-        if not cursors.advance(store, change, OUTCOME_READER, seen, upto):
+    with store.transaction() as transaction:
+        if not cursors.advance(store, transaction, OUTCOME_READER, seen, upto):
             return False
         for attempt, session in ended:
             told = (AttemptState.ACCEPTED, session.id, session.outcome, VSS, session.seconds)
-            change(_END, (*told, attempt.id))
+            transaction(_END, (*told, attempt.id))
     if any(attempt.asks is not None for attempt, _ in ended):
         store.empty_log()
     return upto == newest

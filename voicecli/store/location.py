@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def folder(home: str | None) -> Path:
+def store_folder(home: str | None) -> Path:
     """Where the file is: ``home`` (the setting VOICECLI_HOME), else the system's place for user data. For a
     user without a home folder it may begin with a ~, and whoever makes files there refuses that."""
     if home:

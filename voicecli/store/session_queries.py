@@ -6,20 +6,20 @@ from typing import NamedTuple
 
 from voicecli import interrupts
 from voicecli.errors import InvalidInput, quoted
-from voicecli.sessions.attempts import Attempt
+from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
+from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import attempt_of_session, attempts_where
-from voicecli.store.events import (
+from voicecli.store.event_queries import (
     LAST,
     PAGE,
     Place,
-    beginning_with,
-    events_of_one,
-    in_pages,
+    events_of_session,
+    prefix_range,
+    read_pages,
     summaries_since,
 )
-from voicecli.store.outcomes import take_in_if_possible
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
@@ -34,13 +34,13 @@ def sessions(store: Store, *, since: int = 0) -> Iterator[SessionRecord]:
     first."""
     calls: set[int] = set()  # that were given out
     ids: set[str] = set()
-    take_in_if_possible(store)
+    update_outcomes_if_writable(store)
     streams = (_first_heard_of(store, since), _placed_since(store, since))
     for _, _, session_id, call in merge(*streams, key=lambda entry: entry.place, reverse=True):
         if call is not None and (call.id in calls or session_id in ids):
             continue
         interrupts.check()
-        found = events_of_one(store, session_id)
+        found = events_of_session(store, session_id)
         if call is not None:
             calls.add(call.id)
         if session_id:
@@ -53,7 +53,7 @@ def session(store: Store, beginning: str) -> SessionRecord:
     and where there are several."""
     if not beginning:
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
-    take_in_if_possible(store)
+    update_outcomes_if_writable(store)
     ids = _sessions_that_begin(store, beginning)
     calls = [] if ids == [beginning] else _calls_that_begin(store, beginning)
     if calls and calls[0].client_request_id == beginning:
@@ -87,14 +87,14 @@ def _sessions_that_begin(store: Store, beginning: str) -> list[str]:
             f"SELECT DISTINCT session FROM {table} WHERE session >= ? AND session < ?"  # noqa: S608
             f" ORDER BY session LIMIT {MAX_CANDIDATES + 1}"
         )
-        found |= {str(row[0]) for row in store.rows(query, beginning_with(beginning))}
+        found |= {str(row[0]) for row in store.rows(query, prefix_range(beginning))}
     return [beginning] if beginning in found else sorted(found)[: MAX_CANDIDATES + 1]
 
 
 def _calls_that_begin(store: Store, beginning: str) -> list[Attempt]:
     """The calls whose clientRequestId begins so, newest first; only the newest one with a whole one."""
     newest = "ORDER BY placed DESC LIMIT"
-    [start, end] = beginning_with(beginning)
+    [start, end] = prefix_range(beginning)
     return list(attempts_where(store, f"WHERE client_request_id = ? {newest} 1", (start,))) or list(
         attempts_where(
             store,
@@ -119,7 +119,7 @@ def _first_heard_of(store: Store, since: int) -> Iterator["_Entry"]:
         for received, number, session_id in store.rows(query, (*last, since, PAGE)):
             yield _Entry(received, number, session_id, None)
 
-    return in_pages(store, read, LAST, lambda entry: entry.place)
+    return read_pages(store, read, LAST, lambda entry: entry.place)
 
 
 def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
@@ -130,11 +130,11 @@ def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
         for call in attempts_where(store, which, (*last, since, PAGE)):
             yield _Entry(call.placed, call.id, call.session_id or "", call)
 
-    return in_pages(store, read, LAST, lambda entry: entry.place)
+    return read_pages(store, read, LAST, lambda entry: entry.place)
 
 
 class _Entry(NamedTuple):
-    """A call on its way into the list: of an event with this ``number``, or of a call."""
+    """A call on its way into the list: of an event with this ``read_number``, or of a call."""
 
     start: int  # microseconds since 1970
     number: int
@@ -147,7 +147,7 @@ class _Entry(NamedTuple):
 
 
 def _one(store: Store, session_id: str) -> SessionRecord:
-    found = events_of_one(store, session_id)
+    found = events_of_session(store, session_id)
     return _record(attempt_of_session(store, session_id), found)
 
 
@@ -161,7 +161,7 @@ def _record(call: Attempt | None, found: list[Received]) -> SessionRecord:
 def statistics(store: Store, since: int) -> Statistics:
     """The figures of the calls whose summaries came from that moment on (microseconds since 1970), and how
     many were heard of or placed since then without one."""
-    take_in_if_possible(store)
+    update_outcomes_if_writable(store)
     figures = Statistics()
     several: set[str] = set()
     for kept, is_only in summaries_since(store, since):
@@ -171,19 +171,19 @@ def statistics(store: Store, since: int) -> Statistics:
         else:
             several.add(kept.event.session_id)
     for session_id in several:  # it counts once, as it ended
-        figures.add(Session.of(None, events_of_one(store, session_id, kind="VSS")))
-    heard_of = store.number(
+        figures.add(Session.of(None, events_of_session(store, session_id, kind="VSS")))
+    heard_of = store.read_number(
         "SELECT count(DISTINCT session) FROM events AS one"
         " WHERE received >= ? AND session != '' AND type IN ('VCA', 'VCS')"
         " AND NOT EXISTS (SELECT 1 FROM events WHERE session = one.session AND type = 'VSS')",
         (since,),
     )
-    silent = store.number(
+    silent = store.read_number(
         "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM events WHERE session = calls.session)",
         (since,),
     )
     figures.open = heard_of + silent
     in_doubt = "SELECT count(*) FROM calls WHERE placed >= ? AND session IS NULL"
-    figures.in_doubt = store.number(in_doubt, (since,))
+    figures.in_doubt = store.read_number(in_doubt, (since,))
     return figures
