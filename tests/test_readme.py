@@ -21,7 +21,7 @@ from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.sandbox.numbers import TABLE
+from voicecli.sandbox.numbers import NUMBERS
 from voicecli.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -205,7 +205,7 @@ def test_the_library_example_works(sandbox: RunningSandbox, tmp_path: Path) -> N
 def test_the_tables_are_the_programs_own() -> None:
     for code in ExitCode:
         assert f"| {code.value} | {code.meaning} |" in README
-    for row in TABLE:
+    for row in NUMBERS:
         assert f"| {row.digits} | {row.what} |" in README
     assert README.count("| -20") == 0
     for setting in SETTINGS:

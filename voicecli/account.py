@@ -88,7 +88,7 @@ class Account:
             base_url_complaint(self.base_url),
         ):
             if complaint:
-                raise unfit(complaint)
+                raise client_configuration_error(complaint)
 
     @property
     def identity(self) -> AccountId:
@@ -106,5 +106,5 @@ class Account:
         return "8x8" if self.secure else "Sandbox"
 
 
-def unfit(complaint: str) -> ConfigurationError:
+def client_configuration_error(complaint: str) -> ConfigurationError:
     return ConfigurationError(f"The client can't be set up: {complaint}.")
