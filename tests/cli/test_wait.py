@@ -437,7 +437,7 @@ def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) 
 
 
 def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> None:
-    with RunningSandbox(time_scale=20) as sandbox:
+    with RunningSandbox(time_scale=6) as sandbox:
         caller = Caller(sandbox)
         numbers = (NO_ANSWER, BUSY, NUMBER)
         running = [caller.under_way(number, "Hello", "--wait") for number in numbers]
