@@ -175,7 +175,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--confirm", "1", "--digits", "4"], "--digits can't be given together with --confirm"),
         (["Hi", "--thanks", "Bye"], "--thanks has no effect"),
         (["Hi", "--region", "XX"], "'XX' is not a region"),
-        (["Hi", "-q", "--json"], "exclude each other"),
+        (["Hi", "-q", "--json"], "can't be given together"),
         (["Hi", "-q", "--dry-run"], "no broadcast's id"),
         (["Hi", "--do-not-call", "nowhere"], "nowhere can't be read"),
         (["Hi", "--do-not-call", "empty"], "--do-not-call: The list has nobody in it"),

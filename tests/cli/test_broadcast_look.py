@@ -127,7 +127,7 @@ def test_one_that_still_waits_for_its_list_can_be_stopped(broadcast: Broadcast, 
     of = broadcast("-", MESSAGE, "--yes", "--max-calls", "1", "-q", stdin=listed).out.strip()
     with broadcast.under_way("resume", of, "-", stdin=subprocess.PIPE) as process:
         wait_until(lambda: is_held(home / f"broadcast-{of}.lock"))
-        assert broadcast("stop", of).out == f"Broadcast {of} calls nobody more\n"
+        assert broadcast("stop", of).out == f"Broadcast {of} is stopping\n"
         _, err = process.communicate(listed, timeout=20)
     assert (process.returncode, len(broadcast.called)) == (130, 1)
     assert "The broadcast was stopped." in err

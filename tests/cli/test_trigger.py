@@ -263,13 +263,13 @@ def test_session_and_numbers_are_those_that_were_asked_for() -> None:
 @pytest.mark.parametrize(
     ("kind", "asked", "message"),
     [
-        ("vsss", {}, "'vsss' is no type of event; the nearest is VSS"),
-        ("webhook", {}, "'webhook' is no type of event."),
-        ("vss", {"status": "BUZY"}, "'BUZY' is no status of a VSS; the nearest is BUSY"),
-        ("vss", {"status": "CALL_CONNECTED"}, "is no status of a VSS"),
+        ("vsss", {}, "'vsss' is not a known type of event; the nearest is VSS"),
+        ("webhook", {}, "'webhook' is not a known type of event."),
+        ("vss", {"status": "BUZY"}, "'BUZY' is not a known status of a VSS; the nearest is BUSY"),
+        ("vss", {"status": "CALL_CONNECTED"}, "is not a known status of a VSS"),
         ("vcs", {"status": "CONNECTED"}, "the nearest is CALL_CONNECTED"),
-        ("vru", {"status": ""}, "'' is no status of a VRU"),
-        ("vss", {"error": 2010}, "'2010' is no errorCode; the nearest is -2010"),
+        ("vru", {"status": ""}, "'' is not a known status of a VRU"),
+        ("vss", {"error": 2010}, "'2010' is not a known errorCode; the nearest is -2010"),
         ("vnu", {"status": "ACTIVE"}, "--status has no effect on a VNU."),
         ("vss", {"digits": "1"}, "--digits has no effect on a VSS COMPLETED"),
         ("vca", {"digits": "1", "status": "CALL_RECEIVED"}, "--digits has no effect"),
@@ -572,7 +572,7 @@ def test_elsewhere_the_token_goes_only_encrypted_to_the_public_address(
     told: list[str] = []
     assert receivers.may_send_token(loaded, to, send_token=False, tell=told.append) is goes
     assert [*map(bool, told)] == ([] if goes else [True])
-    if urls.is_in_the_clear(to):
+    if urls.is_unencrypted(to):
         with pytest.raises(InvalidInput, match="in the clear"):
             receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
     else:

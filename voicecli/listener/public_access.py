@@ -58,7 +58,7 @@ def listening_plan(
         raise InvalidInput("--register needs a way in for 8x8.", hint="Give --public-url, not --no-tunnel.")
     is_sandbox = register and base_url is not None and urls.is_local(base_url)
     if public_url is not None:
-        public_url = urls.web_url(public_url, "--public-url")
+        public_url = urls.check_web_url(public_url, "--public-url")
         if register and urls.is_local(public_url) and not is_sandbox:
             raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
     if is_sandbox and access == PublicAccess() and domain is None and port:

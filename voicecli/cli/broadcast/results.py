@@ -37,22 +37,28 @@ def results(
     file: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="Write a CSV there, with the list's own columns."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write a CSV file that has the list's own columns, too; - for standard output.",
         ),
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option(metavar="STATES", help="Only rows with these, such as refused,unknown or NO_ANSWER."),
+        typer.Option(
+            metavar="STATES",
+            help="Only rows with these statuses or outcomes, such as refused,unknown or NO_ANSWER.",
+        ),
     ] = None,
     people: Annotated[
-        str | None, typer.Option("--list", metavar="FILE", help="The list, if it is not where it was.")
+        str | None, typer.Option("--list", metavar="FILE", help="The list, if it has moved.")
     ] = None,
     raw: common.Raw = False,
 ) -> None:
-    """Tell what became of each row of a list.
+    """Show the result of each row of a broadcast, or write the results as a CSV file.
 
-    In a CSV an apostrophe stands before what a spreadsheet would take for a formula. Sent as a list, such a
-    file is read without them.
+    In the file, cells that a spreadsheet would run as formulas get an apostrophe in front. A broadcast that
+    takes such a file as its list ignores these apostrophes.
     """
     from voicecli.broadcast import status as standing
     from voicecli.broadcast.lists.recipients import MAX_LIST
@@ -115,7 +121,7 @@ class _Line(NamedTuple):
         session = row.session or ""
         last = (session[:8] if narrow else session) or row.reason or ""
         if row.bridge:
-            last += f"; bridge: {codes.outcome_words(row.bridge)}"
+            last += f"; bridge: {codes.describe_outcome(row.bridge)}"
         shown = [str(row.line), row.destination, row.state, row.outcome or ""]
         return [*shown, last] if narrow else [*shown, row.digits or "", str(row.attempts), last]
 

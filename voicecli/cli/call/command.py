@@ -1,6 +1,6 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -21,12 +21,11 @@ from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput
-from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import send_callflow
 
 if TYPE_CHECKING:
-    from voicecli.calling.calls import Ended
-    from voicecli.listener.reports import Reports
+    from voicecli.calling.results import CallResults
+    from voicecli.listener.staying import EndRequests
     from voicecli.store.guards import Once
 
 EXAMPLES = """Examples:
@@ -46,13 +45,13 @@ def call(
         list[str] | None,
         typer.Argument(
             metavar="TO... [MESSAGE]",
-            help="The number to call, such as +33199001234, or several of them; and last what is said, in "
-            "quotes. Without a message, or with -, it is read from standard input.",
+            help="The number to call, such as +33199001234, or several; then the message, in quotes. "
+            "Without a message, or with -, it is read from standard input.",
             show_default=False,
         ),
     ] = None,
     message: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What is said; then all arguments are numbers.")
+        str | None, typer.Option(metavar="TEXT", help="The message; all arguments are numbers then.")
     ] = None,
     spoken: MessageOptions,
     callflow_file: Annotated[
@@ -60,8 +59,8 @@ def call(
         typer.Option(
             "--callflow",
             metavar="FILE",
-            help="Send a callflow of your own (JSON, - for standard input), "
-            "to TO unless it begins with a makeCall.",
+            help="Send a callflow of your own: a JSON file, or - for standard input. It needs no TO if it "
+            "begins with a makeCall.",
         ),
     ] = None,
     outcome: OutcomeOptions,
@@ -73,14 +72,15 @@ def call(
     """Place a call that says a message, plays a file or runs a callflow.
 
     Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
-    --digits it tells what became of the call. 8x8 has to report that: to a voicecli listen that runs on this
-    machine, or else to this command itself, which then needs a way in, as voicecli listen does. Completed
-    means that a person or a mailbox answered: only a pressed key (--confirm) proves a person.
+    --digits the command waits for the outcome, and its exit code says which it is. 8x8 reports outcomes by
+    webhook: to a voicecli listen on this machine, or else to this command, which then needs public access as
+    voicecli listen does. "Completed" means that a person or a mailbox answered; only a pressed key
+    (--confirm) proves that it was a person.
     """
     context = contexts.of(ctx)
     asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options)
     script = asked.script()
-    arguments.refuse_what_has_no_effect(asked, network, access, output)
+    arguments.refuse_what_has_no_effect(asked, access, output)
     flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
@@ -91,82 +91,47 @@ def call(
         for request in requests:
             context.show(settings, send_callflow(questions.sent(request)), reply=questions.following(request))
         return ExitCode.DONE
-    from voicecli.calling import calls
-    from voicecli.calling.placing import Guard, Ledger, Placing
+    from voicecli.calling.caller import DEFAULT_TIMEOUT, Caller
     from voicecli.cli.call.show import show, show_event
 
-    home = wiring.home(settings)
-    guard = Guard(
-        _once(call_options) if call_options.once else None,
+    caller = Caller(
+        wiring.account(settings),
+        wiring.home(settings),
+        once=_once(call_options) if call_options.once else None,
         call_unsubscribed=call_options.call_unsubscribed,
-        needs_store=outcome.waits,
+        plan=partial(
+            wiring.listening_plan,
+            context,
+            settings,
+            access.public_access(),
+            register=True,
+            force=access.force,
+        ),
+        notices=wiring.notices(context),
+        trace=context.trace,
+        request_timeout=network.request_timeout,
+        retries=network.retries,
+        vca_elsewhere=outcome.vca_elsewhere,
     )
-    vca_elsewhere = outcome.vca_elsewhere
-    with context.client(settings, request_timeout=network.request_timeout, retries=network.retries) as client:
-        if asks and not script.captures and not vca_elsewhere:
-            from voicecli.calling.question_receivers import application_answers
+    context.ledger = caller.ledger
+    if not outcome.waits:
+        return several_code(caller.place(requests, partial(show, context)))
 
-            vca_elsewhere = application_answers(
-                client,
-                home,
-                continues=bool(questions.following(requests[0])),
-                waits=outcome.waits,
-                notify=context.output.note,
-                warn=context.output.warning,
-            )
-        context.ledger = Ledger()
-        placing = Placing(
-            client,
-            wiring.account(settings),
-            home,
-            guard,
-            ledger=context.ledger,
-            warn=context.output.warning,
-            keys=",".join(sorted(script.confirming())),
-            vca_elsewhere=vca_elsewhere,
-        )
-        if not outcome.waits:
-            from voicecli.calling.results import accepted
+    def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
+        with context.output.in_background(lambda: bool(ends)):
+            return interrupts.run(work, ends)
 
-            result = partial(accepted, other_end=context.other_end)
-            return several_code(calls.place(placing, requests, result, partial(show, context)))
-        from voicecli.listener.staying import EndRequests
-
-        ends = EndRequests()
-
-        def receive(answered: Mapping[str, CallRequest]) -> "Reports":
-            return wiring.reports(
-                context,
-                settings,
-                wiring.listening_plan(
-                    context, settings, access.public_access(), register=True, force=access.force
-                ),
-                asks=asks and not vca_elsewhere,
-                ends=ends,
-                answered=answered,
-                tell_anyway=outcome.tell_anyway,
-            )
-
-        def run(work: Coroutine[object, object, "Ended"]) -> "Ended":
-            with context.output.in_background(lambda: bool(ends)):
-                return interrupts.run(work, ends)
-
-        ended = calls.place_and_wait(
-            placing,
-            requests,
-            receive,
-            calls.WaitOptions(
-                outcome.timeout or calls.DEFAULT_TIMEOUT,
-                digits=script.captures,
-                confirming=script.confirming(),
-                until_confirmed=outcome.until_confirmed,
-                tell_anyway=outcome.tell_anyway,
-            ),
-            ends=ends,
-            on_event=partial(show_event, context),
-            run=run,
-        )
-        return ended_code(ended, is_alert=outcome.until_confirmed)
+    ended = caller.wait(
+        requests,
+        confirming=script.confirming(),
+        until_confirmed=outcome.until_confirmed,
+        tell_anyway=outcome.tell_anyway,
+        digits=script.captures,
+        timeout=outcome.timeout or DEFAULT_TIMEOUT,
+        on_event=partial(show_event, context),
+        run=run,
+    )
+    return ended_code(ended, is_alert=outcome.until_confirmed)
 
 
 def _once(options: CallOptions) -> "Once":

@@ -29,7 +29,7 @@ from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
-from voicecli.urls import web_url
+from voicecli.urls import check_web_url
 
 if TYPE_CHECKING:
     from voicecli.calling.make_call import CallPlacer
@@ -53,7 +53,7 @@ def listen(
     registration: RegistrationOptions,
     replies: ReplyOptions,
     view: Annotated[
-        View, typer.Option(help="One row for each event, or one for each call.", **filters.SHOWN)
+        View, typer.Option(help="Show a row for each event or for each call.", **filters.SHOWN)
     ] = View.EVENTS,
     shown: FilterOptions,
     watched: WatchOptions,
@@ -62,18 +62,18 @@ def listen(
         typer.Option(
             metavar="TIME",
             parser=duration,
-            help="Delete what is older, now and every hour, such as 30d: events, and calls placed.",
-            rich_help_panel="What is kept",
+            help="Delete events and calls older than this, such as 30d, now and every hour.",
+            rich_help_panel="Storage",
         ),
     ] = None,
 ) -> None:
-    """Receive what 8x8 reports of calls, keep it, answer it, and show it as it comes.
+    """Receive 8x8's webhook events: store them, reply to them, and show them as they arrive.
 
     Opens an ngrok tunnel to this machine. With --register it points the subaccount's webhooks here, and
-    puts back what was there when it ends. It runs until Ctrl-C.
+    restores the former ones at the end. Runs until Ctrl-C.
 
-    The token in an event's Authorization header is passed on with --forward-to only to this machine and, over
-    https, to the host of WEBHOOK_BASE_URL.
+    With --forward-to, an event's Authorization header is forwarded only to this machine and, over https, to
+    the host of WEBHOOK_BASE_URL.
     """
     context = contexts.of(ctx)
     settings = context.settings({"port": access.port, "public_url": access.domain})
@@ -135,7 +135,7 @@ def _plan(
     )
     plan = replace(
         plan,
-        forward_to=None if replies.forward_to is None else web_url(replies.forward_to, "--forward-to"),
+        forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
         forget=None if keep is None else partial(retention.forget, plan.home, keep),
@@ -162,7 +162,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.calling.replier import CallReplier
     from voicecli.listener import repliers
-    from voicecli.voice_api.replies import HANG_UP, HOW, NOTHING, from_json
+    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, from_json
 
     other: Replier
     match wanted:
@@ -171,12 +171,12 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
             account_id = wiring.account_id(settings)
             other = repliers.FormerReceiver(plan.home, account_id, timeout=plan.forward_timeout)
         case "hangup" | "none":
-            other = repliers.always(HANG_UP if wanted == "hangup" else NOTHING)
+            other = repliers.always(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
         case path:
             try:
                 other = repliers.OwnCallflow(plan.home, from_json(json.loads(context.read_text(path))))
             except (ValueError, RecursionError) as error:
-                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=HOW) from error
+                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
     if plan.forward_to is not None:
         other = repliers.Application(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
