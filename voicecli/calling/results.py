@@ -86,7 +86,7 @@ def accepted(request: CallRequest, session: Session, other_end: str = "8x8") -> 
 
 def told_anyway(request: CallRequest, session: Session) -> Result:
     """A call that 8x8 accepted, and that nobody can confirm."""
-    words = f"{destination(request)}: accepted; it is told, and nobody can confirm"
+    words = f"{destination(request)}: accepted without the question: nobody can confirm"
     data = {**call_data(request, session), "confirmed": False}
     return Result(Ending.NOT_CONFIRMED, words, data, session.session_id)
 
