@@ -52,7 +52,7 @@ class VoicecliError(Exception):
         }
 
 
-def quoted(text: str, longest: int = 60) -> str:
+def quote(text: str, longest: int = 60) -> str:
     """A text inside a sentence: whole or not at all, since a part of a secret could not be masked."""
     return repr(text) if len(text) <= longest else f"what was given ({len(text):,} characters)"
 

@@ -572,7 +572,7 @@ def test_elsewhere_the_token_goes_only_encrypted_to_the_public_address(
     told: list[str] = []
     assert receivers.may_send_token(loaded, to, send_token=False, tell=told.append) is goes
     assert [*map(bool, told)] == ([] if goes else [True])
-    if urls.is_in_the_clear(to):
+    if urls.is_unencrypted(to):
         with pytest.raises(InvalidInput, match="unencrypted"):
             receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
     else:

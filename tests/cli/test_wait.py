@@ -437,7 +437,7 @@ def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) 
 
 
 def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> None:
-    with RunningSandbox(time_scale=20) as sandbox:
+    with RunningSandbox(time_scale=6) as sandbox:
         caller = Caller(sandbox)
         numbers = (NO_ANSWER, BUSY, NUMBER)
         running = [caller.under_way(number, "Hello", "--wait") for number in numbers]
@@ -587,7 +587,7 @@ def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
             told(waiting, "Ready: listening at")
-            target = slow.sandbox._courier.targets["VCA"]
+            target = slow.sandbox._delivery.targets["VCA"]
             headers = {"Authorization": str(target.authorization)}
             for number, odd in enumerate((["x"], {"a": 1}, 7, None, True)):
                 payload = {"sessionId": f"s-{number}", "eventData": "1", "clientActionId": odd}
@@ -639,7 +639,7 @@ def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Pat
         with caller.under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
             said = told(waiting, "Ready: listening at")
             url = re.search(r"listening at (\S+)", said)
-            target = slow.sandbox._courier.targets["VCA"]
+            target = slow.sandbox._delivery.targets["VCA"]
             assert url is not None
             event = {"eventType": "CALL_ACTION", "payload": {"sessionId": "other", "eventData": "1"}}
             answer = httpx.post(target.url, json=event, headers={"Authorization": str(target.authorization)})

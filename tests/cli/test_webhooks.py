@@ -67,7 +67,7 @@ class LateSandbox(Sandbox):
     looks = 0
 
     async def _webhooks(self, request: web.Request) -> web.Response:
-        self.looks += len(self._courier.targets) > 0
+        self.looks += len(self._delivery.targets) > 0
         if request.method == "GET" and self.looks < 3:
             return web.json_response({"webhooks": [], "count": 0})
         return await super()._webhooks(request)

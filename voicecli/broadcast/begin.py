@@ -13,7 +13,7 @@ from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOption
 from voicecli.broadcast.plan import Plan, ValidatedList, validate
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.calling.message import refuse_conflicts
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.hours import Hours
 from voicecli.plurals import counted
 from voicecli.store import broadcasts, keys, unsubscribed
@@ -132,7 +132,7 @@ def _never_open(hours: Hours | None) -> Callable[[str], str]:
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:
     hint = "Correct them, or call the others with --skip-invalid."
     if plan.option_columns:
-        names = ", ".join(map(quoted, plan.option_columns))
+        names = ", ".join(map(quote, plan.option_columns))
         hint += f" Columns with the name of an option set that option: {names}."
     return InvalidInput(
         f"{counted(validated.bad, 'row')} of the list can't be called: nobody was called.",

@@ -15,7 +15,7 @@ from voicecli.broadcast.template import Form, Template
 from voicecli.calling.message import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken
+from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
 MAX_SEARCHED = 20  # problems that are looked into further
@@ -93,7 +93,7 @@ class Plan:
         """Whether that person can hear it; how long it takes to say, in seconds. Raises InvalidInput."""
         script, text = self._heard(record)
         if self._fill is not None:
-            texts = spoken(self._filled(script, record, ANYBODY, "check").callflow)
+            texts = spoken_texts(self._filled(script, record, ANYBODY, "check").callflow)
             return sum(map(script.seconds, texts))
         if text is None:
             return 0.0
@@ -143,12 +143,12 @@ class Plan:
 
 def _continues(document: object) -> bool:
     """Whether something stands behind the first question of a callflow of somebody's own."""
-    from voicecli.voice_api.continuation import split
+    from voicecli.voice_api.continuation import split_at_question
 
     actions = document.get("callflow") if isinstance(document, dict) else document
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
         return False
-    return bool(split(actions)[1])
+    return bool(split_at_question(actions)[1])
 
 
 class Problem(NamedTuple):

@@ -12,7 +12,7 @@ from voicecli.listener.running import find_listener, silence
 from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
-from voicecli.threads import in_daemon_thread, steps
+from voicecli.threads import in_daemon_thread, iterate_in_thread
 from voicecli.tunnel import configuration, program
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.tunnel.configuration import Tunnel
@@ -43,7 +43,9 @@ async def check_public_access(
             listener.guest.close()
         for silent in map(silence, search.silent):
             yield warning("listener", silent.message, silent.hint)
-        async for finding in steps(_webhooks(registration, plan, webhooks, here=listener is not None)):
+        async for finding in iterate_in_thread(
+            _webhooks(registration, plan, webhooks, here=listener is not None)
+        ):
             yield finding
     is_set = "is not set: each run makes one of its own." if plan.token_is_new else "is set."
     yield ok("token", f"WEBHOOK_AUTH_TOKEN {is_set}")

@@ -18,8 +18,7 @@ from voicecli.errors import (
 )
 
 if TYPE_CHECKING:
-    from voicecli.calling.calls import Ended
-    from voicecli.calling.results import Result
+    from voicecli.calling.results import CallResults, Result
     from voicecli.cli.context import Context
 
 
@@ -119,7 +118,7 @@ def alert_code(results: "Sequence[Result]") -> ExitCode:
     return next((code for code in order if code in codes), result_code(results[-1]))
 
 
-def ended_code(ended: "Ended", *, is_alert: bool) -> ExitCode:
+def ended_code(ended: "CallResults", *, is_alert: bool) -> ExitCode:
     """The exit code for calls that were waited for; of an alert, one was to be confirmed."""
     if ended.error is not None:
         return exit_code(ended.error)

@@ -18,7 +18,7 @@ from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
 from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
 from voicecli.output import files
 from voicecli.plurals import counted
-from voicecli.spreadsheets import guarded_csv
+from voicecli.spreadsheets import guard_csv
 from voicecli.voice_api.csv_parts import CsvParts
 from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get_log_export, start_log_export
 
@@ -179,7 +179,7 @@ def _write(
     csv_parts = CsvParts()
     pieces = csv_parts.joined(_downloads(context, client, export.links))
     if not raw:
-        pieces = guarded_csv(pieces)
+        pieces = guard_csv(pieces)
     if target is None:
         context.output.content(pieces)
     else:

@@ -24,10 +24,10 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
     not a .env's that does not have the token, and with ``send_token`` anywhere; but elsewhere only
     encrypted. Tells why not. Raises InvalidInput where it is
     wanted all the same."""
-    if send_token and urls.is_in_the_clear(url):
+    if send_token and urls.is_unencrypted(url):
         raise InvalidInput("--send-token would send the token unencrypted.", hint="Give an https:// address.")
     public_url = settings.get("public_url")
-    is_trusted = settings.may_go("webhook_token", "public_url")
+    is_trusted = settings.may_be_sent_to("webhook_token", "public_url")
     if send_token or urls.may_get_token(url, public_url if is_trusted else None):
         return True
     host = urls.host_of(url)

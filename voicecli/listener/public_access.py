@@ -61,7 +61,7 @@ def listening_plan(
         )
     is_sandbox = register and base_url is not None and urls.is_local(base_url)
     if public_url is not None:
-        public_url = urls.web_url(public_url, "--public-url")
+        public_url = urls.check_web_url(public_url, "--public-url")
         if register and urls.is_local(public_url) and not is_sandbox:
             raise InvalidInput(f"8x8 can't reach {public_url}: that is an address of this machine only.")
     if is_sandbox and access == PublicAccess() and domain is None and port:

@@ -449,7 +449,7 @@ class Registration:
         try:
             yield
         finally:
-            self._client.go_on()
+            self._client.resume()
 
     def close(self) -> None:
         """Let others take webhooks."""

@@ -120,7 +120,7 @@ def _waiting(counts: Counts) -> str:
 def _outcomes(counts: Counts) -> list[Entry]:
     """In an order that stays as it is while they come."""
     kinds = [
-        (count, visible(codes.outcome_words(outcome)), outcome_style(outcome))
+        (count, visible(codes.describe_outcome(outcome)), outcome_style(outcome))
         for outcome, count in counts.outcomes.items()
     ]
     confirmed = [] if counts.confirmed is None else [(counts.confirmed, "of these confirmed", "green")]

@@ -85,7 +85,7 @@ class SessionRow:
         }
 
     def shown(self, text: str) -> str:
-        return phone.masked(text) if self.masked else text
+        return phone.mask_numbers(text) if self.masked else text
 
 
 @dataclass(frozen=True, slots=True)

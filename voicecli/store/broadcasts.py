@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from voicecli.account import AccountId
-from voicecli.errors import InUse, InvalidInput, PlacedBefore, quoted
+from voicecli.errors import InUse, InvalidInput, PlacedBefore, quote
 from voicecli.platforms.locks import Lock
 from voicecli.store.sqlite import Store
 
@@ -97,12 +97,12 @@ def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
     found = list(_broadcasts(store, which, (beginning, beginning + "\x7f", planning)))
     if len(found) > 1:
         raise InvalidInput(
-            f"Several broadcasts begin with {quoted(beginning)}.",
+            f"Several broadcasts begin with {quote(beginning)}.",
             hint=f"Give more of the id: {', '.join(one.id for one in found)}",
         )
     if not found:
         raise InvalidInput(
-            f"There is no broadcast {quoted(beginning)}.",
+            f"There is no broadcast {quote(beginning)}.",
             hint="voicecli broadcast list shows all of this machine.",
         )
     return found[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.store import cursors
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.codes import UNSUBSCRIBED_WORD, is_unsubscribed
+from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
 
 if TYPE_CHECKING:
     from voicecli.voice_api.webhook_events import Event
@@ -99,7 +99,7 @@ def _taken_in(store: Store) -> bool:
 def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator[_Found]:
     query = (
         "SELECT id, received, body FROM events"  # noqa: S608 - words of ours
-        f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_WORD}')"
+        f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}')"
     )
     for number, received, body in store.rows(query, parameters):
         from voicecli.voice_api import webhook_events

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
-from voicecli.errors import ConfigurationError, quoted
+from voicecli.errors import ConfigurationError, quote
 from voicecli.tunnel.advice import DOMAINS
 
 Thing = Mapping[object, object]  # what YAML has in it
@@ -148,7 +148,7 @@ def _endpoint(version: str, upstream: str, address: str) -> dict[str, object]:
     found = _DOMAIN.fullmatch(address)
     if address and not found:
         raise ConfigurationError(
-            f"{quoted(address)} is not an ngrok domain.",
+            f"{quote(address)} is not an ngrok domain.",
             hint=f"Give a name alone, such as your-domain.ngrok-free.app; {DOMAINS} shows yours.",
         )
     if version == "2":

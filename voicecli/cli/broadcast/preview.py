@@ -14,7 +14,7 @@ from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
 from voicecli.plurals import counted
 from voicecli.settings import Settings
-from voicecli.voice_api.callflow import spoken
+from voicecli.voice_api.callflow import spoken_texts
 
 SHOWN = 20  # bad rows
 
@@ -77,7 +77,7 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     }
     first = next((row for row in validated.rows() if row.state == "planned"), None)
     if first is not None:
-        texts = spoken(plan.request(first, "dry-run").callflow)
+        texts = spoken_texts(plan.request(first, "dry-run").callflow)
         data["first"] = {
             "line": first.line,
             "destination": first.destination,

@@ -118,7 +118,7 @@ def _with_message_apart(asked: Arguments) -> Arguments:
     *numbers, last = asked.words or ("",)
     others = {"--message": asked.message, "--file": asked.spoken.file}
     elsewhere = any(way is not None for way in (*others.values(), asked.spoken.play, asked.callflow_file))
-    like_a_number = phone.looks_like_one(last)
+    like_a_number = phone.looks_like_number(last)
     if not numbers or (like_a_number and (elsewhere or phone.is_international(last))):
         return asked
     if like_a_number and asked.call.region is not None:
