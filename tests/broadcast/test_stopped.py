@@ -181,7 +181,7 @@ def test_nobody_is_called_before_it_is_known_who_has_unsubscribed(
         nonlocal looks
         looks += 1
         if looks < 3:
-            raise StoreBusy("Another process has the store.")
+            raise StoreBusy("Another process holds the store.")
         return unsubscribed.numbers(store) | {number(0)}
 
     monkeypatch.setattr(engines, "unsubscribed", SimpleNamespace(numbers=busy_at_first))
