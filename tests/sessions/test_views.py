@@ -21,9 +21,18 @@ from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
 KNOWN = (
-    *("id", "start", "source", "destination", "client_request_id", "session_status", "outcome", "status"),
-    *("bridge", "seconds", "ringing", "mos", "error", "error_code", "captures", "digits", "confirmed"),
-    *("connected_at", "words", "answer", "answered", "disconnected", "vca_seen", "first", "last"),
+    *("id", "start", "source", "destination", "client_request_id", "outcome", "status", "captures", "digits"),
+    *(
+        "confirmed",
+        "connected_at",
+        "words",
+        "answer",
+        "answered",
+        "disconnected",
+        "vca_seen",
+        "first",
+        "last",
+    ),
     *("summarised", "summary", "news"),
 )
 

@@ -28,7 +28,7 @@ from voicecli.errors import (
     is_store_busy,
 )
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import attempt_outcomes, broadcasts, pruning, runs, unsubscribed, webhooks
+from voicecli.store import attempt_outcomes, broadcasts, paging, pruning, runs, unsubscribed, webhooks
 from voicecli.store import event_queries as stored_events
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
@@ -344,7 +344,7 @@ def test_who_follows_misses_no_event_however_long_commits_take(engine: Engine, t
 def test_who_looks_slowly_holds_nobody_up_and_misses_nothing(
     engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored_events, "PAGE", 1)
+    monkeypatch.setattr(paging, "PAGE", 1)
     with engine.impatient(), engine.open(home) as store, engine.open(home) as another:
         looking = stored_events.events_after(store, 0)
         assert next(looking).id == 1

@@ -10,8 +10,9 @@ from voicecli.errors import InvalidInput
 from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.session import SessionRecord
 from voicecli.store import event_queries as stored_events
-from voicecli.store import pruning
+from voicecli.store import paging, pruning
 from voicecli.store import session_queries as stored_sessions
+from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 
 NOW = 1 << 62  # later than anything
@@ -20,7 +21,7 @@ NOW = 1 << 62  # later than anything
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that everything takes several pages, and several steps."""
-    monkeypatch.setattr(stored_events, "PAGE", 2)
+    monkeypatch.setattr(paging, "PAGE", 2)
     monkeypatch.setattr(pruning, "STEP", 2)
 
 
@@ -44,7 +45,7 @@ def test_events_come_in_the_order_in_which_they_arrived(tmp_path: Path) -> None:
     for ago in (50, 40, 30, 20, 10):
         keep(tmp_path, event("VCS", "CALL_INITIATED"), ago=ago)
     with Store(tmp_path) as store:
-        assert stored_events.last_event_number(store) == 5
+        assert last_event_number(store) == 5
         assert [kept.id for kept in stored_events.events_since(store, 0)] == [1, 2, 3, 4, 5]
         middle = next(stored_events.events_after(store, 2))
         assert [kept.id for kept in stored_events.events_since(store, middle.received)] == [3, 4, 5]
@@ -65,7 +66,7 @@ def test_an_event_is_found_by_its_number_with_its_bytes(tmp_path: Path) -> None:
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        assert stored_events.last_event_number(store) == 0
+        assert last_event_number(store) == 0
         assert list(stored_events.newest_events(store)) == list(stored_sessions.sessions(store)) == []
         assert pruning.count_older(store, NOW) == (0, 0)
         assert list(pruning.prune(store, NOW)) == [(0, 0), (0, 0)]
