@@ -12,7 +12,8 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -179,6 +180,24 @@ def _opened(fd: int, mode: str, like: TextIO) -> TextIO:
     return cast("TextIO", os.fdopen(fd, mode, buffering, encoding=like.encoding, errors=like.errors))
 
 
+def _end_with(main: Callable[[], None]) -> None:
+    """Run the program and end as the interpreter does, but without clearing up: to take the modules down
+    would copy all memory that is shared with the server."""
+    try:
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = 120
+    os._exit(code)
+
+
 def _load() -> None:
     """Load all that a command may load; a thread or an open file would not survive the fork."""
     import importlib
@@ -199,4 +218,4 @@ if __name__ == "__main__":
     _load()
     gc.freeze()
     if serve(socket.socket(fileno=int(sys.argv[1]))):
-        main()
+        _end_with(main)

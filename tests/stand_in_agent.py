@@ -7,22 +7,27 @@ was given and did is written to ``agent.log`` beside the executable, one JSON ob
 It runs without site-packages: the standard library only.
 """
 
+from __future__ import annotations
+
 import fcntl
-import http.client
 import itertools
 import json
 import os
 import re
-import shlex
 import signal
+import socket
 import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False  # not imported from typing, which takes a tenth of this module's time
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
+    Headers = list[tuple[str, str]]
+    Answer = tuple[int, Headers, bytes]
 
 LOSE_SESSION = signal.SIGUSR1  # for ever: ngrok takes its URL for another's
 GO_OFFLINE = signal.SIGHUP  # its URLs, and it does not notice
@@ -41,7 +46,6 @@ ENDPOINT_FIELDS = {
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection"}
 
 
-@dataclass(frozen=True)
 class Faults:
     """What is wrong with an agent; times are in seconds. ``faults.json`` is read anew by each run."""
 
@@ -62,14 +66,20 @@ class Faults:
     forwarded_for: str = ""  # the address that it says requests come from
     is_child: bool = False  # the executable is a wrapper that waits for the agent
 
+    def __init__(self, **faults: Any) -> None:
+        for name, value in faults.items():
+            getattr(self, name)  # AttributeError for one that there is not
+            setattr(self, name, value)
+
 
 def write_agent(folder: Path, **faults: Any) -> Path:
     """Write an agent with these faults into a folder of its own; the executable's path."""
     folder.mkdir(parents=True, exist_ok=True)
     change_faults(folder, **faults)
     program = folder / "ngrok"
-    python = [sys.executable, "-I", "-S", str(Path(__file__).absolute()), str(folder.absolute())]
-    line = f'{shlex.join(python)} "$@"'
+    # By an import, since Python keeps no compiled form of a script.
+    code = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import stand_in_agent as agent"
+    line = f"""'{sys.executable}' -I -S -c "{code}; agent.main('{folder.absolute()}')" "$@\""""
     script = f"#!/bin/sh\n{line}; exit $?\n" if faults.get("is_child") else f"#!/bin/sh\nexec {line}\n"
     program.write_text(script)
     program.chmod(0o755)
@@ -79,7 +89,8 @@ def write_agent(folder: Path, **faults: Any) -> Path:
 def change_faults(folder: Path, **faults: Any) -> None:
     """Give the runs to come other faults."""
     new = folder / "faults.json.new"
-    new.write_text(json.dumps(asdict(Faults(**faults))))
+    Faults(**faults)
+    new.write_text(json.dumps(faults))
     new.replace(folder / "faults.json")
 
 
@@ -114,7 +125,7 @@ class Agent:
         self.web_addr = self._setting(config, "web_addr")
         self.first_run = len(pids(folder)) == 1
         self.endpoints: dict[str, dict[str, Any]] = {}
-        self.upstreams: dict[str, tuple[ThreadingHTTPServer, int | None]] = {}
+        self.upstreams: dict[str, tuple[HttpServer, int | None]] = {}
         self.timers_started = False
         self.offline = False  # ngrok does not lead its URLs here
         self.lock = threading.Lock()
@@ -181,13 +192,10 @@ class Agent:
         host, _, port = (self.web_addr or "127.0.0.1:0").rpartition(":")
         host = host or "0.0.0.0"
         try:
-            api = ThreadingHTTPServer((host, int(port)), handler(self, Api))
+            api = HttpServer((host, int(port)), Api(self))
         except OSError:
             self.fail(f"listen tcp {self.web_addr}: bind: address already in use")
-        threading.Thread(target=api.serve_forever, args=[0.02], daemon=True).start()
-        self.log(
-            "info", "starting web service", obj="web", addr=f"{host}:{api.server_port}", allow_hosts="[]"
-        )
+        self.log("info", "starting web service", obj="web", addr=f"{host}:{api.port}", allow_hosts="[]")
         while faults.offline:
             error = "failed to dial ngrok server: dial tcp: lookup connect.ngrok-agent.com: no such host"
             self.log("eror", "failed to reconnect session", obj="tunnels.session", err=error)
@@ -252,10 +260,8 @@ class Agent:
             return 502, refusal(103, 502, "failed to start tunnel", self.message("334", domain))
         target = re.sub(r"^https?://", "", str(upstream))
         host, _, port = target.rpartition(":")
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self, Proxy, host or "127.0.0.1", int(port)))
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-        public = f"http://127.0.0.1:{server.server_port}"
+        server = HttpServer(("127.0.0.1", 0), Proxy(self, host or "127.0.0.1", int(port)))
+        public = f"http://127.0.0.1:{server.port}"
         name = body["name"]
         if path == "/api/endpoints":
             shown = {"url": public, "upstream": {"url": upstream, "protocol": "http1"}}
@@ -284,8 +290,7 @@ class Agent:
         if self.endpoints.pop(name, None) is None:
             return False
         server, hold = self.upstreams.pop(name)
-        server.shutdown()
-        server.server_close()
+        server.close()
         if hold is not None:
             os.close(hold)
         self.record("closed", name=name)
@@ -296,102 +301,136 @@ def refusal(error_code: int, status: int, message: str, error: str) -> dict[str,
     return {"error_code": error_code, "status_code": status, "msg": message, "details": {"err": error}}
 
 
-def handler(agent: Agent, kind: "type[Answering]", *arguments: Any) -> type[BaseHTTPRequestHandler]:
-    return type(kind.__name__, (kind,), {"agent": agent, "arguments": arguments})
+class HttpServer:
+    """Serves until it is closed, each connection in a thread of its own. The library's own takes a tenth of a
+    second to load, for each of hundreds of agents."""
+
+    def __init__(self, address: tuple[str, int], service: Api | Proxy) -> None:
+        self._socket = socket.create_server(address)
+        self.port: int = self._socket.getsockname()[1]
+        self._service = service
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, (peer, *_) = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=[connection, peer], daemon=True).start()
+
+    def _serve(self, connection: socket.socket, peer: str) -> None:
+        try:
+            with connection, connection.makefile("rb") as stream:
+                while line := stream.readline():
+                    method, path, _ = line.decode("latin-1").split()
+                    headers = read_headers(stream)
+                    body = stream.read(int(value(headers, "content-length") or 0))
+                    status, more, answer = self._service.answer(Request(method, path, headers, body, peer))
+                    if status not in (204, 304):
+                        more = [*more, ("Content-Length", str(len(answer)))]
+                    content = b"" if method == "HEAD" else answer
+                    connection.sendall(write_head(f"HTTP/1.1 {status} x", more) + content)
+                    self._service.sent(status)
+        except OSError:  # the other end has gone
+            return
 
 
-class Answering(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    agent: Agent
-    arguments: tuple[Any, ...]
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def answer(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        if status not in (204, 304):
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+class Request:
+    def __init__(self, method: str, path: str, headers: Headers, body: bytes, peer: str) -> None:
+        self.method, self.path, self.headers, self.body, self.peer = method, path, headers, body, peer
 
 
-class Api(Answering):
+def read_headers(stream: BinaryIO) -> Headers:
+    headers = []
+    while line := stream.readline().decode("latin-1").strip():
+        name, _, content = line.partition(":")
+        headers.append((name, content.strip()))
+    return headers
+
+
+def write_head(first_line: str, headers: Headers) -> bytes:
+    lines = [first_line, *(f"{name}: {content}" for name, content in headers)]
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
+
+
+def value(headers: Headers, wanted: str) -> str | None:
+    return next((content for name, content in headers if name.lower() == wanted), None)
+
+
+class Api:
     """The agent's own API."""
 
-    def json(self, status: int, document: object) -> None:
-        self.answer(status, json.dumps(document).encode(), [("Content-Type", "application/json")])
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
 
-    def offers(self, path: str) -> bool:
-        known = path in ENDPOINT_FIELDS and not (self.agent.faults.old and path == "/api/endpoints")
-        if not known:
-            self.json(404, refusal(100, 404, "not found", "no such path"))
-        return known
+    def answer(self, request: Request) -> Answer:
+        path, name = request.path, ""
+        if request.method == "DELETE":
+            path, _, name = path.rpartition("/")
+        if path not in ENDPOINT_FIELDS or (self._agent.faults.old and path == "/api/endpoints"):
+            return self._json(404, refusal(100, 404, "not found", "no such path"))
+        match request.method:
+            case "GET":
+                listed = [*self._agent.endpoints.values()]
+                return self._json(200, {path.rpartition("/")[2]: listed, "uri": path})
+            case "POST":
+                return self._json(*self._agent.open_endpoint(path, json.loads(request.body)))
+            case _:
+                return 204 if self._agent.close_endpoint(name) else 404, [], b""
 
-    def do_GET(self) -> None:
-        if self.offers(self.path):
-            self.json(200, {self.path.rpartition("/")[2]: [*self.agent.endpoints.values()], "uri": self.path})
+    def sent(self, status: int) -> None:
+        if status == 201:
+            self._agent.start_timers()
 
-    def do_POST(self) -> None:
-        body = json.loads(self.body())
-        if self.offers(self.path):
-            status, answer = self.agent.open_endpoint(self.path, body)
-            self.json(status, answer)
-            if status == 201:
-                self.agent.start_timers()
-
-    def do_DELETE(self) -> None:
-        path, _, name = self.path.rpartition("/")
-        if self.offers(path):
-            self.answer(204 if self.agent.close_endpoint(name) else 404, b"", [])
+    @staticmethod
+    def _json(status: int, document: object) -> Answer:
+        return status, [("Content-Type", "application/json")], json.dumps(document).encode()
 
 
-class Proxy(Answering):
+class Proxy:
     """An endpoint: passes requests on to the upstream."""
 
-    def do_GET(self) -> None:
-        host, port = self.arguments
-        faults = self.agent.faults
-        if self.agent.offline:
-            self.answer(404, b"ERR_NGROK_3200", [("Ngrok-Error-Code", "ERR_NGROK_3200")])
-            return
+    def __init__(self, agent: Agent, host: str, port: int) -> None:
+        self._agent, self._host, self._port = agent, host, port
+
+    def answer(self, request: Request) -> Answer:
+        faults, log = self._agent.faults, self._agent.log
+        if self._agent.offline:
+            return 404, [("Ngrok-Error-Code", "ERR_NGROK_3200")], b"ERR_NGROK_3200"
         for _ in range(-(-faults.chatter // 200)):
-            self.agent.log("info", "join connections", obj="join", id="x" * 150)
-        self.agent.log("info", "join connections", obj="join", l=f"{host}:{port}")
-        headers = [(name, value) for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP]
+            log("info", "join connections", obj="join", id="x" * 150)
+        log("info", "join connections", obj="join", l=f"{self._host}:{self._port}")
+        headers = [(name, content) for name, content in request.headers if name.lower() not in HOP_BY_HOP]
         headers += [
-            ("X-Forwarded-For", faults.forwarded_for or self.client_address[0]),
-            ("X-Forwarded-Host", self.headers.get("Host", "")),
+            ("X-Forwarded-For", faults.forwarded_for or request.peer),
+            ("X-Forwarded-Host", value(request.headers, "host") or ""),
             ("X-Forwarded-Proto", "http"),
         ]
-        body = self.body()
-        connection = http.client.HTTPConnection(host.strip("[]"), port, timeout=60)
+        head = write_head(f"{request.method} {request.path} HTTP/1.1", headers)
         try:
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in headers:
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            response = connection.getresponse()
-            answer = response.read()
-        except (OSError, http.client.HTTPException):
-            self.answer(502, b"ERR_NGROK_8012", [("Ngrok-Error-Code", "ERR_NGROK_8012")])
-            return
-        finally:
-            connection.close()
+            with socket.create_connection((self._host.strip("[]"), self._port), timeout=60) as upstream:
+                upstream.sendall(head + request.body)
+                with upstream.makefile("rb") as stream:
+                    status = int(stream.readline().split()[1])
+                    answered = read_headers(stream)
+                    length = 0 if request.method == "HEAD" else int(value(answered, "content-length") or 0)
+                    answer = stream.read(length)
+        except (OSError, IndexError, ValueError):
+            return 502, [("Ngrok-Error-Code", "ERR_NGROK_8012")], b"ERR_NGROK_8012"
         dropped = {*HOP_BY_HOP, "content-length"}
-        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in dropped]
-        self.answer(response.status, answer, kept)
+        return status, [header for header in answered if header[0].lower() not in dropped], answer
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
+    def sent(self, status: int) -> None:
+        pass
 
 
-def main(folder: Path, arguments: list[str]) -> None:
+def main(place: str) -> None:
+    folder, arguments = Path(place), sys.argv[1:]
     match arguments:
         case ["--version" | "version"]:
             print("ngrok version 3.99.0-stand-in")
@@ -422,7 +461,3 @@ def main(folder: Path, arguments: list[str]) -> None:
                 Agent(folder, config).run()
         case _:
             sys.exit(f"ERROR:  unknown arguments: {arguments}")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])

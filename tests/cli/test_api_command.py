@@ -79,7 +79,7 @@ def test_a_dry_run_shows_the_request_without_its_secrets(run: Program) -> None:
         (["GET", "/a b"], "PATH must be the path"),
         (["GET", "/numbers#x"], "PATH must be the path"),
         (["GET", "@evil.example/"], "PATH must be the path"),
-        (["FETCH", "/webhooks"], "'FETCH' is no method"),
+        (["FETCH", "/webhooks"], "'FETCH' is not a known method"),
         (["GET", "/webhooks", "--data", "{}"], "A GET has no --data"),
         (["POST", "/webhooks", "--data", "[]"], "--data must be a JSON object"),
         (["POST", "/webhooks", "--data", "{"], "--data must be a JSON object"),

@@ -93,7 +93,7 @@ def test_without_a_time_the_newest_are_shown_and_that_there_are_more(run: Progra
 def test_an_empty_store_is_told_kindly(run: Program) -> None:
     done = run("events")
     assert (done.code, done.out) == (0, "")
-    assert done.err.startswith("There is no such event.")
+    assert done.err.startswith("No such event is stored.")
     assert lines(run("events", "--json")) == []
 
 

@@ -326,7 +326,7 @@ def test_what_is_set_after_a_kill_stays(tmp_path: Path, own_sandbox: RunningSand
         assert listener.url
         listener.stop(signal.SIGKILL)
     assert run("webhooks", "set", "vss", f"{url}/api/webhooks/vss", "--no-auth", env=env).code == 0
-    assert run("webhooks", "restore", env=env).out == "Put back: VCA, VCS\n"
+    assert run("webhooks", "restore", env=env).out == "Restored: VCA, VCS\n"
     assert webhooks(own_sandbox) == {"VSS": f"{url}/api/webhooks/vss"}
 
 
@@ -567,7 +567,7 @@ def test_after_a_kill_webhooks_are_put_back_by_the_next_start_or_by_hand(
             with listening(tmp_path / "home", "--no-tunnel", env=env) as listener:
                 assert listener.url
         else:
-            assert run("webhooks", "restore", env=env).out == "Put back: VCA, VCS, VSS\n"
+            assert run("webhooks", "restore", env=env).out == "Restored: VCA, VCS, VSS\n"
         assert webhooks(own_sandbox) == {}
 
 

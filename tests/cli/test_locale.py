@@ -28,8 +28,8 @@ UTF_8 = {"LC_ALL": "C.UTF-8"}
 )
 def test_what_is_no_text_under_the_locale_is_told(locale: dict[str, str], arguments: list[str]) -> None:
     word, says = {
-        "C": (CAFE.encode(), b"is no text in ascii, the encoding of this locale: set LC_ALL"),
-        "C.UTF-8": (CAFE.encode("latin-1"), b"is no text in utf-8, the encoding of this locale: write"),
+        "C": (CAFE.encode(), b"is not text in ascii, the encoding of this locale: set LC_ALL"),
+        "C.UTF-8": (CAFE.encode("latin-1"), b"is not text in utf-8, the encoding of this locale: write"),
     }[locale["LC_ALL"]]
     done = subprocess.run(
         [sys.executable, "-m", "voicecli", *(part.encode().replace(b"%s", word) for part in arguments)],

@@ -50,7 +50,7 @@ def test_an_unknown_subaccount_is_not_taken_for_an_unknown_number(
     [
         (["check", "12"], "NUMBER must be a number in international form"),
         (["check"], "Missing argument 'NUMBER'"),
-        (["+33199000000"], "A number is checked with: voicecli numbers check NUMBER."),
+        (["+33199000000"], "To check a number: voicecli numbers check NUMBER."),
     ],
 )
 def test_what_can_not_be_meant_is_refused(run: Program, arguments: list[str], says: str) -> None:

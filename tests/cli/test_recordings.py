@@ -54,7 +54,7 @@ def test_a_call_without_a_recording_has_none(run: Program, sandbox: RunningSandb
     session_id = run("call", NUMBER, "hi", "-q", env=sandbox.environment).out.strip()
     done = run("recordings", session_id, env=sandbox.environment)
     assert (done.code, done.out) == (0, "")
-    assert done.err == "There is no recording of that call, or not yet.\n"
+    assert done.err == "That call has no recording, or none yet.\n"
 
 
 def test_an_unknown_session_is_told(run: Program, sandbox: RunningSandbox) -> None:

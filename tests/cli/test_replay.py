@@ -117,12 +117,12 @@ def test_a_dry_run_sends_nothing(run: Program, home: Path, receiver: Receiver) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Which events to send"),
+        ([], "No events to send"),
         (["1", "--session", "s"], "can't be given together"),
         (["7"], "There is no event 7: nothing was sent"),
         (["1", "7"], "There is no event 7: nothing was sent"),
         (["99999999999999999999"], "There is no event 99999999999999999999"),
-        (["one"], "not a valid int"),
+        (["one"], "not a whole number"),
         (["--session", "zz"], "There is no session that begins with 'zz'"),
     ],
 )

@@ -100,18 +100,18 @@ def test_more_than_are_shown_is_told_on_stderr(run: Program, home: Path) -> None
 def test_an_empty_store_is_told_kindly(run: Program) -> None:
     done = run("sessions")
     assert (done.code, done.out) == (0, "")
-    assert done.err.startswith("There is no such call.")
+    assert done.err.startswith("No such call is stored.")
     assert lines(run("sessions", "--json")) == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--status", "BUZY"], "'BUZY' is no status; the nearest is BUSY"),
+        (["--status", "BUZY"], "'BUZY' is not a known status; the nearest is BUSY"),
         (["--to", "bob"], "--to must be a number"),
-        (["--since", "soon"], "is no point in time"),
+        (["--since", "soon"], "is not a time such as"),
         (["--limit", "0"], "--limit"),
-        (["abc", "--since", "1h"], "With ID there is nothing to choose"),
+        (["abc", "--since", "1h"], "With ID, the options that choose"),
         (["abc"], "There is no session that begins with 'abc'"),
         ([""], "The session's id is empty"),
     ],

@@ -84,7 +84,7 @@ def test_since_looks_further_back(run: Program, some_calls: None) -> None:
 def test_where_there_is_nothing_it_says_so(run: Program) -> None:
     done = run("stats")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "No calls in that time. --since 7d looks further back.\n"
+    assert done.out == "No calls in that time. To look further back: --since 7d\n"
     nothing = run("stats", "--json").json
     assert (nothing["ended"], nothing["answerRate"], nothing["outcomes"], nothing["errors"]) == (
         0,

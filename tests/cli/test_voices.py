@@ -50,7 +50,7 @@ def test_json_has_8x8s_own_fields(run: Program, sandbox: RunningSandbox) -> None
 def test_a_gender_that_there_is_not_is_told(run: Program) -> None:
     done = run("voices", "--gender", "X")
     assert (done.code, done.out) == (2, "")
-    assert "'X' is no gender" in done.err
+    assert "'X' is not a known gender" in done.err
 
 
 ODD = [

@@ -40,7 +40,7 @@ def test_what_is_set_is_listed_and_what_is_deleted_is_not(webhooks: Callable[...
         "VRU   not set",
         "VNU   not set",
     ]
-    assert webhooks("delete", "vss").out == "VSS events are not reported any more\n"
+    assert webhooks("delete", "vss").out == "VSS events are no longer reported\n"
     again = webhooks("delete", "vss")
     assert (again.code, again.out) == (0, "VSS was not set\n")
     assert "VSS   not set" in webhooks("list").out
@@ -57,7 +57,7 @@ def test_what_was_replaced_is_put_back_however_the_base_url_is_written(run: Prog
             killed.close()
         other = sandbox.sandbox.url.replace("http://127.0.0.1", "HTTP://LocalHost") + "//"
         done = run("webhooks", "restore", env={**environment, "EIGHT_X_EIGHT_BASE_URL": other})
-        assert (done.code, done.out) == (0, "Put back: VSS\n")
+        assert (done.code, done.out) == (0, "Restored: VSS\n")
         assert "https://example.com/" in run("webhooks", "list", env=environment).out
 
 
@@ -114,8 +114,8 @@ def test_a_webhook_can_be_without_a_token(webhooks: Callable[..., Finished]) -> 
         (["set", "vsx", "https://example.com"], "the nearest is VSS"),
         (["set", "vss", "example.com"], "URL must be an http or https address"),
         (["set", "vss"], "Missing argument 'URL'"),
-        (["delete", "all"], "is no type of event"),
-        (["lst"], "No such command 'lst'. Did you mean 'list', 'set'?\nHint: See"),
+        (["delete", "all"], "is not a known type of event"),
+        (["lst"], "No such command 'lst'.\nHint: Did you mean list? See"),
         (["list", "vss"], "There are more arguments than voicecli webhooks list takes.\nHint: See"),
     ],
 )
@@ -128,7 +128,7 @@ def test_what_can_not_be_meant_is_refused(
 
 
 def test_nothing_to_put_back_is_said(webhooks: Callable[..., Finished]) -> None:
-    assert webhooks("restore").out == "There is nothing to put back\n"
+    assert webhooks("restore").out == "There is nothing to restore\n"
 
 
 def test_a_wrong_key_is_refused(webhooks: Callable[..., Finished]) -> None:
@@ -140,7 +140,7 @@ def test_a_wrong_key_is_refused(webhooks: Callable[..., Finished]) -> None:
 def test_a_store_that_can_not_be_used_does_not_hide_what_was_done(webhooks: Callable[..., Finished]) -> None:
     done = webhooks("set", "vss", "https://example.com/", "--no-auth", VOICECLI_HOME="/proc/nothing")
     assert (done.code, done.out) == (0, "VSS events go to https://example.com/, without a token\n")
-    assert "Warning: a listener may still put back what was there before" in done.err
+    assert "Warning: A listener may still restore the former webhook" in done.err
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_one_that_can_not_be_replaced_is_deleted_and_set(strict: Strict) -> None
     done = strict("set", "vss", "https://example.com/2", WEBHOOK_AUTH_TOKEN=TOKEN)
     assert (done.code, done.out) == (0, "VSS events go to https://example.com/2, with the token\n")
     assert "VSS   enabled   token    https://example.com/2\n" in strict("list").out
-    assert strict("restore").out == "There is nothing to put back\n"
+    assert strict("restore").out == "There is nothing to restore\n"
 
 
 def test_a_header_is_not_risked_unless_8x8_says_what_is_in_the_way(strict: Strict) -> None:
@@ -208,7 +208,7 @@ def test_a_vnu_webhook_that_can_not_be_deleted_is_disabled(
     done = strict("delete", "vnu")
     assert (done.code, done.out) == (
         0,
-        "VNU events are not reported any more: the webhook is disabled, since 8x8's API can't delete one of "
+        "VNU events are no longer reported: the webhook is disabled, since 8x8's API can't delete one of "
         "this type\n",
     )
     assert "VNU   disabled" in strict("list").out

@@ -34,30 +34,31 @@ def api(
     ctx: typer.Context,
     method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")],
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="Such as /webhooks, or the whole path from /api/ on.")
+        str,
+        typer.Argument(metavar="PATH", help="Such as /webhooks; or the whole path, which begins with /api/."),
     ],
     data: Annotated[
         str | None,
-        typer.Option(metavar="JSON", help="What to send: a JSON object, @FILE, or - for standard input."),
+        typer.Option(metavar="JSON", help="The body: a JSON object, @FILE, or - for standard input."),
     ] = None,
     call_unsubscribed: Annotated[
-        bool, typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.")
+        bool, typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request without sending it.")] = False,
 ) -> None:
-    """Send any request to the Voice API, and print the JSON that it answers.
+    """Send any request to the Voice API, and print its JSON answer.
 
-    PATH is what 8x8's reference has after /api/v1/subaccounts/{subAccountId}. A POST to /callflows places a
-    call.
+    PATH is the part that follows /api/v1/subaccounts/{subAccountId} in 8x8's reference. A POST to /callflows
+    places a call.
 
-    Exit code 6 means that no answer came to a request that may have been carried out.
+    Exit code 6 means that no answer came, and that the request may have been carried out.
     """
     context = contexts.of(ctx)
     verb = one_of(method, METHODS, "method")
     if not _PATH.fullmatch(path) or "#" in path or {".", ".."} & set(re.split("[/?]", path)):
         raise InvalidInput(
             "PATH must be the path of an operation, such as /webhooks.",
-            hint="It begins with a slash, has no host, and what is special in it is percent-encoded.",
+            hint="It begins with a slash and has no host. Special characters are percent-encoded.",
         )
     body = None if data is None else _body(context, data)
     if body is not None and verb == "GET":
@@ -68,11 +69,9 @@ def api(
     operation = _operation(verb, path, body, private=(*secrets, *_said(body or {})))
     request = _call(verb, path, body or {})
     if call_unsubscribed and request is None:
-        raise InvalidInput("--call-unsubscribed has no effect but on a POST to /callflows.")
+        raise InvalidInput("--call-unsubscribed has an effect only on a POST to /callflows.")
     if request is not None and callflow_rules.hangs_up_on_question(request.callflow):
-        context.output.warning(
-            "8x8 ignores what is pressed where a hangup stands right behind a sayAndCapture."
-        )
+        context.output.warning("8x8 ignores the digits of a sayAndCapture that a hangup follows.")
     if dry_run:
         context.show(context.settings({}), operation)
         return

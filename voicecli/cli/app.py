@@ -1,11 +1,8 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-import re
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,32 +17,35 @@ from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicec
 COMMANDS = {
     "call": "Place calls",
     "broadcast": "Place calls",
-    "listen": "See what happens",
-    "webhooks": "See what happens",
-    "doctor": "See what happens",
-    "sessions": "Look back",
-    "events": "Look back",
-    "stats": "Look back",
-    "replay": "Look back",
-    "prune": "Look back",
-    "voices": "The account",
-    "numbers": "The account",
-    "recordings": "The account",
-    "logs": "The account",
-    "api": "The account",
-    "demo": "Try things out",
-    "sandbox": "Try things out",
-    "trigger": "Try things out",
+    "listen": "Receive events",
+    "webhooks": "Receive events",
+    "doctor": "Receive events",
+    "sessions": "History",
+    "events": "History",
+    "stats": "History",
+    "replay": "History",
+    "prune": "History",
+    "voices": "Account",
+    "numbers": "Account",
+    "recordings": "Account",
+    "logs": "Account",
+    "api": "Account",
+    "demo": "Try it out",
+    "sandbox": "Try it out",
+    "trigger": "Try it out",
 }
 """Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -;
 the value is its heading in ``--help``. A command of FOLDERS is in the module ``command`` of its folder."""
 FOLDERS = {"broadcast", "call", "listen"}
+HELP = {"--help", "-h"}
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
     """Run one command line and return its exit code; every error ends here."""
     context = context or Context()
-    is_help = not arguments or not {"--help", "-h"}.isdisjoint(arguments)
+    if len(arguments) > 1 and arguments[0] in HELP and arguments[1] in COMMANDS:
+        arguments = [arguments[1], arguments[0], *arguments[2:]]  # --help call
+    is_help = not arguments or not HELP.isdisjoint(arguments)
     try:
         if is_help and context.stdout is None:  # else it would be printed nowhere, without a word
             raise OutputFailed("Standard output can't be written (it is closed).")
@@ -63,7 +63,9 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
             return ExitCode.USAGE  # nothing was asked for, and the help is on the screen
         if "--json" in arguments:  # the parser may have stopped before it came to that
             context.format = "json"
-        return _fail(context, _explained(_usage_error(error), arguments))
+        from voicecli.cli.usage import usage_error
+
+        return _fail(context, usage_error(error, arguments, COMMANDS), arguments=arguments)
     except SystemExit as ended:
         if not is_help or ended.code != 1:
             raise
@@ -72,7 +74,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _fail(context, context.interrupted())
     except VoicecliError as error:
-        return _fail(context, _explained(error, arguments))
+        return _fail(context, error, arguments=arguments)
     except OSError as error:  # the help on a full disk, say
         context.output.give_up()
         return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
@@ -80,58 +82,22 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         return _fail(context, as_voicecli_error(error), error)
 
 
-def _fail(context: Context, error: VoicecliError, cause: BaseException | None = None) -> ExitCode:
+def _fail(
+    context: Context,
+    error: VoicecliError,
+    cause: BaseException | None = None,
+    *,
+    arguments: Sequence[str] = (),
+) -> ExitCode:
     """Tell how it ended. A signal that comes meanwhile cuts the message off; the exit code stays."""
     try:
+        if isinstance(error, InvalidInput) and not "".join(arguments).isascii():
+            from voicecli.cli.usage import with_unreadable_arguments
+
+            with_unreadable_arguments(error, arguments)
         return fail(context, error, cause)
     except KeyboardInterrupt:
         return exit_code(error)
-
-
-def _explained(error: VoicecliError, arguments: Sequence[str]) -> VoicecliError:
-    """The error; where it is about what was asked for, with a word on arguments that are no text under this
-    locale. Python carries their bytes as surrogates, so that a file of such a name can be found (PEP 383)."""
-    unreadable = [number for number, text in enumerate(arguments, 1) if re.search("[\ud800-\udfff]", text)]
-    if unreadable and isinstance(error, InvalidInput):
-        encoding = sys.getfilesystemencoding()
-        advice = (
-            "write it in UTF-8, as your terminal may not do"
-            if encoding == "utf-8"
-            else "set LC_ALL to a UTF-8 locale, such as C.UTF-8"
-        )
-        why = f"Argument {unreadable[0]} is no text in {encoding}, the encoding of this locale: {advice}."
-        error.hint = f"{why} {error.hint}".rstrip()
-    return error
-
-
-def _usage_error(error: typer.TyperException) -> InvalidInput:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "voicecli"
-    message = error.format_message().rstrip(".")
-    message += "" if message.endswith("?") else "."
-    # What stands in the wrong place may be the message, and that is not to be shown.
-    if message.startswith("Got unexpected extra"):
-        message = f"There are more arguments than {command} takes."
-    elif message.startswith("No such option: ") and " " in message.split(": ")[1].partition(" (")[0]:
-        message = "There is no such option."
-    else:
-        message = "'".join(
-            "…" if inside % 2 and " " in part else part for inside, part in enumerate(message.split("'"))
-        )
-    advice = {"No such command '+": 'A call is placed with: voicecli call NUMBER "message". '}
-    if command.endswith(" numbers"):
-        advice = {"No such command '": "A number is checked with: voicecli numbers check NUMBER. "}
-    if command.endswith(" call"):
-        advice |= {
-            "There are more": "A number or message with blanks goes in quotes. ",
-            "No such option": "A message that begins with a dash goes after --. ",
-            "There is no such option": "A message that begins with a dash goes after --. ",
-        }
-    *_, name = command.split()
-    if command.startswith("voicecli broadcast ") and name != "send" and Path(name).exists():
-        advice[""] = f"The list that is called so: voicecli broadcast send {name}. "
-    hint = next((text for start, text in advice.items() if message.startswith(start)), "")
-    return InvalidInput(message, hint=f"{hint}See {command} --help.")
 
 
 def _application(arguments: Sequence[str]) -> typer.Typer:
@@ -139,7 +105,7 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     application = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["--help", "-h"]},
+        context_settings={"help_option_names": sorted(HELP)},
         epilog="Exit codes:\n" + "\n".join(f"{code.value:>5}  {code.meaning}" for code in ExitCode),
     )
     application.callback()(_root)
@@ -182,5 +148,5 @@ def _root(
 ) -> None:
     """Automated phone calls through 8x8's Voice API.
 
-    New here? voicecli demo shows it all on this machine: no account, no network.
+    New here? Run voicecli demo: it needs no account and no network.
     """

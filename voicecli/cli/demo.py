@@ -46,10 +46,10 @@ class Scene:
 
 
 def demo(ctx: typer.Context) -> None:
-    """Show it all on this machine: calls, and what is reported of them. No account, no network.
+    """Show voicecli at work on this machine, without an account or a network.
 
-    Starts a sandbox, places calls with different outcomes through the real client, receives the
-    webhooks and shows them as they come. Takes less than ten seconds.
+    Starts a local 8x8, places calls with different outcomes, and shows the webhook events as they arrive.
+    Takes less than ten seconds.
     """
     interrupts.run(_Demo(contexts.of(ctx)).run())
 
@@ -107,7 +107,7 @@ class _Demo:
             try:
                 url = await local.start()
                 self._watch.tell(
-                    f"A local 8x8 is at {url}; one minute there is {60 / TIME_SCALE:.0f} seconds.", None
+                    f"A local 8x8 runs at {url}; one minute takes {60 / TIME_SCALE:.0f} seconds there.", None
                 )
                 await self._watch.run(service, lambda: self._play(url, service, token))
             finally:
@@ -162,12 +162,12 @@ class _Demo:
         endings = [(scene, self._summaries.get(session_id)) for session_id, scene in self._placed.items()]
         refused = "refused: no call was placed"
         self._output.note("")
-        self._output.note(f"{len(endings) + len(self._refused)} calls, and what became of them:")
+        self._output.note(f"{len(endings) + len(self._refused)} calls and their outcomes:")
         for scene, words, style in [
             *(
                 (scene, event.words, outcome_style(event.outcome))
                 if event
-                else (scene, "no summary came", "red")
+                else (scene, "no summary arrived", "red")
                 for scene, event in endings
             ),
             *((scene, refused, "red") for scene in self._refused),

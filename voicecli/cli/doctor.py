@@ -41,10 +41,10 @@ def doctor(
     ngrok_config: NgrokConfig = None,
     public_url: PublicUrl = None,
 ) -> ExitCode:
-    """Check that a call with --wait would work, and say what to do where it would not.
+    """Check everything that a call with --wait needs, and say how to fix what is wrong.
 
-    It places no call and changes nothing at 8x8. To see whether 8x8 would get through, it opens the way in
-    for a moment, as voicecli listen does. Exit code 0 means that a call with --wait would work.
+    Places no call and changes nothing at 8x8. To check whether 8x8 can reach this machine, it opens the
+    tunnel for a moment. Exit code 0 means that a call with --wait would work.
     """
     context = contexts.of(ctx)
     findings: list[Finding] = []

@@ -36,7 +36,9 @@ def events(
     ctx: typer.Context,
     follow: Annotated[
         bool,
-        typer.Option("-f", "--follow", help=f"Show the last {LAST} and go on as they come; Ctrl-C ends it."),
+        typer.Option(
+            "-f", "--follow", help=f"Show the last {LAST}, then new ones as they arrive, until Ctrl-C."
+        ),
     ] = False,
     since: common.Since = None,
     *,
@@ -45,9 +47,9 @@ def events(
     mask_numbers: filters.MaskNumbers = False,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """Show the events that voicecli listen has kept, in the order in which they came.
+    """Show the events that voicecli listen has stored, oldest first.
 
-    The number of an event is what voicecli replay sends it again by.
+    voicecli replay takes the number of an event.
     """
     context = contexts.of(ctx)
     chosen = options.chosen()
@@ -71,7 +73,7 @@ def events(
         if are_more and not follow:
             context.output.note(f"There are more than {most:,}: see --limit and --since.")
         if not shown:
-            context.output.note("There is no such event. What voicecli listen receives is kept.")
+            context.output.note("No such event is stored. Stored are events that voicecli listen receives.")
 
 
 def _kept(

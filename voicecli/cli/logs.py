@@ -14,7 +14,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
-from voicecli.cli.options.values import duration, moment
+from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
 from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
 from voicecli.output import files
 from voicecli.plurals import counted
@@ -29,7 +29,7 @@ EXAMPLES = """Examples:
   voicecli logs export --from 24h -o calls.csv
   voicecli logs export --from 2026-11-01 --to 2026-12-01 -o november.csv
   voicecli logs cancel JOB"""
-HELP = "Export 8x8's log of calls, with outcome, duration and price."
+HELP = "Export 8x8's log of calls, with outcomes, durations and prices."
 DEFAULT_LENGTH = timedelta(days=7)
 DEFAULT_TIMEOUT = timedelta(minutes=10)
 SLACK = timedelta(minutes=1)  # past now, so that the clocks' difference leaves no call out
@@ -50,22 +50,23 @@ _MOMENT = {"metavar": "TIME", "parser": moment}
 def export(
     ctx: typer.Context,
     since: Annotated[
-        datetime | None, typer.Option("--from", help="Calls from then on. Default: 7d.", **_MOMENT)
+        datetime | None, typer.Option("--from", help="The first moment to export. Default: 7d.", **_MOMENT)
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--to", help="Calls before then. Default: now.", **_MOMENT)
+        datetime | None, typer.Option("--to", help="The last moment to export. Default: now.", **_MOMENT)
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="At most so many rows. Default: all.")
+        int | None,
+        typer.Option(metavar="N", parser=whole(1, MAX_ROWS), help="Export at most N rows. Default: all."),
     ] = None,
     file: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write it there, not to standard output."),
+        typer.Option("-o", "--output", metavar="FILE", help="Write to this file, not to standard output."),
     ] = None,
     raw: common.Raw = False,
     timeout: Annotated[
         timedelta | None,
-        typer.Option(metavar="TIME", parser=duration, help="Wait so long for it. Default: 10m."),
+        typer.Option(metavar="TIME", parser=duration, help="How long to wait for the export. Default: 10m."),
     ] = None,
     as_json: common.JsonFlag = False,
     quiet: common.QuietFlag = False,

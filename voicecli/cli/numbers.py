@@ -16,7 +16,7 @@ EXAMPLES = """Examples:
   voicecli numbers
   voicecli numbers --json
   voicecli numbers check +33199000000"""
-HELP = "List the subaccount's phone numbers with their health, or check one."
+HELP = "List the subaccount's phone numbers and their health, or check one."
 
 
 numbers = typer.Typer(invoke_without_command=True, subcommand_metavar="[check NUMBER]")
@@ -70,9 +70,9 @@ def check(
     ctx: typer.Context,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")],
 ) -> None:
-    """Check whether a number is one of the subaccount's.
+    """Check whether a number belongs to the subaccount.
 
-    Exit code 0 means that it is, 4 that it is not.
+    Exit code 0 means that it does, 4 that it does not.
     """
     context = contexts.of(ctx)
     wanted = values.number("NUMBER", number)

@@ -20,14 +20,19 @@ EXAMPLES = """Examples:
 
 def prune(
     ctx: typer.Context,
-    older_than: Annotated[timedelta, typer.Option(metavar="TIME", parser=duration, help="Such as 24h, 30d.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
+    older_than: Annotated[
+        timedelta,
+        typer.Option(metavar="TIME", parser=duration, help="Delete what is older than this: 24h, 30d."),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how much would be deleted, without deleting it.")
+    ] = False,
 ) -> None:
-    """Delete events, calls placed from here and broadcasts that are older than that, for good.
+    """Delete old events, calls and broadcasts for good.
 
-    A broadcast is as old as its beginning; one that was not finished can't be resumed then, and its list can
-    be sent again. What is deleted is overwritten on the disk. voicecli listen can go on meanwhile; with its
-    own --keep 30d it does the same every hour.
+    The age of a broadcast counts from its start. A deleted broadcast can't be resumed, and its list can be
+    sent again. Deleted data is overwritten on the disk. voicecli listen can keep running meanwhile; its
+    --keep 30d does the same every hour.
     """
     context = contexts.of(ctx)
     before = microseconds(datetime.now(UTC) - older_than)

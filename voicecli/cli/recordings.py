@@ -28,10 +28,10 @@ _NARROW = (Column("recording", 9), *_TAIL)
 
 def recordings(
     ctx: typer.Context,
-    session: Annotated[str, typer.Argument(metavar="SESSION", help="The call's session id.")],
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="The session's id.")],
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """List the recordings of a call, and where their files are."""
+    """List the recordings of a call, with the places of their files."""
     context = contexts.of(ctx)
     if not _SESSION.fullmatch(session):
         raise InvalidInput(
@@ -47,7 +47,7 @@ def recordings(
             status_code=404,
         )
     if not found:
-        context.output.note("There is no recording of that call, or not yet.")
+        context.output.note("That call has no recording, or none yet.")
     context.output.table(RecordingRow(recording) for recording in found)
 
 

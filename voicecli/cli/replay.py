@@ -11,6 +11,7 @@ from voicecli.cli import receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.records import with_records
+from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.sandbox import send_event
@@ -24,7 +25,7 @@ EXAMPLES = """Examples:
   voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
   voicecli replay --session 5a3eab76 --to http://127.0.0.1:5678
   voicecli replay 4711 4712 --to https://example.com/hooks --dry-run"""
-_COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Column("what was answered", 0))
+_COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Column("answer", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +47,41 @@ def replay(
     ctx: typer.Context,
     numbers: Annotated[
         list[int] | None,
-        typer.Argument(metavar="EVENT...", help="The events' numbers, as voicecli events shows them."),
+        typer.Argument(
+            metavar="EVENT...",
+            parser=whole(1),
+            help="The numbers of events, as voicecli events shows them.",
+        ),
     ] = None,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="Where to send them.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,
     session: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="All events of this session, in order; its beginning is enough."),
+        typer.Option(
+            metavar="ID",
+            help="Send all events of this session, oldest first; the beginning of its id is enough.",
+        ),
     ] = None,
     *,
     sending: SendingOptions,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be sent, without sending it.")
     ] = False,
 ) -> int:
-    """Send events that voicecli listen has kept again, byte for byte, to a receiver that you want to test.
+    """Send stored events again, byte for byte, to a receiver that you want to test.
 
-    To a URL without a path, such as http://127.0.0.1:5678, the path of voicecli's own receiver is added:
-    /api/webhooks/TYPE. The token in WEBHOOK_AUTH_TOKEN goes along as the Authorization header, but only to
-    this machine and, over https, to the host of WEBHOOK_BASE_URL.
+    A URL without a path, such as http://127.0.0.1:5678, gets the path of voicecli's own receiver:
+    /api/webhooks/TYPE. WEBHOOK_AUTH_TOKEN is sent as the Authorization header, but only to this machine and,
+    over https, to the host of WEBHOOK_BASE_URL.
 
-    Exit code 0 means that each was answered 2xx, and 7 that some were not; for a single event 4 means that
-    it was answered anything else, and 5 that no answer came.
+    Exit code 0 means that every answer was 2xx, 7 that some were not. For a single event, 4 means another
+    answer, and 5 that none came.
     """
     if session is None and not numbers:
-        raise InvalidInput("Which events to send is missing.", hint="Give their numbers, or --session ID.")
+        raise InvalidInput("No events to send are given.", hint="Give their numbers, or --session ID.")
     if session is not None and numbers:
         raise InvalidInput("Events and --session can't be given together.", hint="Leave one of them out.")
     if to is None:
-        raise InvalidInput("Where to send it is missing.", hint="For example: --to http://127.0.0.1:5678")
+        raise InvalidInput("The URL to send to is missing.", hint="For example: --to http://127.0.0.1:5678")
     url = web_url(to, "--to")
     context = contexts.of(ctx)
     settings = context.settings({})
@@ -115,7 +123,7 @@ def _numbered(store: Store, numbers: Iterable[int]) -> list[Received]:
         kept = stored_events.event(store, number)
         if kept is None:
             raise InvalidInput(
-                f"There is no event {number}: nothing was sent.", hint="voicecli events shows their numbers."
+                f"There is no event {number}: nothing was sent.", hint="voicecli events shows the numbers."
             )
         found.append(kept)
     return found

@@ -11,6 +11,7 @@ from voicecli.cli import context as contexts
 from voicecli.cli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
+from voicecli.cli.options.values import real, whole
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column, Record
 from voicecli.sandbox import PORT
@@ -35,75 +36,87 @@ class SettingWebhooks(StrEnum):
 def sandbox(
     ctx: typer.Context,
     port: Annotated[
-        int, typer.Option(metavar="PORT", min=0, max=65535, help="Where to listen; 0 lets the system choose.")
+        int,
+        typer.Option(
+            metavar="PORT", parser=whole(0, 65535), help="The port to listen on; 0 for any free one."
+        ),
     ] = PORT,
     time_scale: Annotated[
-        float, typer.Option(metavar="FACTOR", help="How fast calls go; 60 makes a minute a second.")
+        float,
+        typer.Option(
+            metavar="FACTOR",
+            parser=real(0.01, 10_000),
+            help="How fast time passes; 60 makes a minute a second.",
+        ),
     ] = 1.0,
     vca: Annotated[
         VcaMoments | None,
         typer.Option(
-            help="When a VCA comes: after a sayAndCapture and when the actions have run out; after every "
-            "action, too; or upon connecting, too. Default: capture."
+            help="When a VCA is sent: after a sayAndCapture and when the actions have run out "
+            "(capture); also "
+            "after every action (say); also when the call is answered (connect). Default: capture.",
         ),
     ] = None,
     reply: Annotated[
         ReplyPlace | None,
         typer.Option(
-            help="Whether a reply's actions come before what was left of the callflow, or instead. "
+            help="Whether the actions of a reply come before the rest of the callflow, or replace it. "
             "Default: before."
         ),
     ] = None,
     no_request_ids: Annotated[
-        bool, typer.Option("--no-request-ids", help="Leave clientRequestId out of the summaries.")
+        bool, typer.Option("--no-request-ids", help="Leave clientRequestId out of summaries.")
     ] = False,
     one_say: Annotated[
-        bool, typer.Option("--one-say", help="Refuse a callflow of more than one say or playFile (-1010).")
+        bool, typer.Option("--one-say", help="Refuse callflows with more than one say or playFile (-1010).")
     ] = False,
     webhooks: Annotated[
         SettingWebhooks,
-        typer.Option(help="What setting a webhook does where one is set: replace it, or refuse (422)."),
+        typer.Option(help="When a webhook is set that is set already: replace it, or refuse (422)."),
     ] = SettingWebhooks.REPLACE,
     chaos: Annotated[
         bool,
         typer.Option(
             "--chaos",
-            help="Deliver webhooks twice, late, out of order and in all spellings; without --vca and --reply "
-            "the seed chooses these, too.",
+            help="Deliver webhooks twice, late, out of order and in all spellings; --vca and --reply are "
+            "random then, too, unless given.",
         ),
     ] = False,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Repeat the chances of another run with this seed.")
+        int | None, typer.Option(metavar="N", help="The seed of all that is random, to repeat a run.")
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(metavar="N", help="Answer 429 to more than this many requests a second."),
+        typer.Option(
+            metavar="N", parser=real(0.001, 1_000_000), help="Answer 429 to more than N requests a second."
+        ),
     ] = None,
     print_env: Annotated[
-        bool, typer.Option("--print-env", help="Print the variables to use, for eval, and start nothing.")
+        bool,
+        typer.Option(
+            "--print-env", help="Print the environment variables to use it, for eval, without starting it."
+        ),
     ] = False,
     numbers: Annotated[
-        bool, typer.Option("--numbers", help="Print which last digits of a number do what.")
+        bool, typer.Option("--numbers", help="Print what the last digits of a number mean.")
     ] = False,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """Run a local 8x8 to try things on: the Voice API and its webhooks, without an account.
+    """Run a local 8x8, with the Voice API and webhooks, to try things without an account.
 
-    It listens on this machine only, prints the variables that point voicecli at it, and runs until
-    Ctrl-C. Calls go as the last digits of the number say; any other number is answered.
+    Listens on this machine only, prints the environment variables that point voicecli at it, and runs until
+    Ctrl-C. The last digits of the called number decide how a call goes; see --numbers.
     """
     context = contexts.of(ctx)
-    if not 0.01 <= time_scale <= 10_000:
-        raise InvalidInput("--time-scale must be from 0.01 to 10000.")
-    if rate is not None and not 0.001 <= rate <= 1_000_000:
-        raise InvalidInput("--rate must be from 0.001 to 1000000 requests a second.")
     if numbers and print_env:
-        raise InvalidInput("--numbers and --print-env exclude each other.")
+        raise InvalidInput(
+            "--numbers and --print-env can't be given together.", hint="Leave one of them out."
+        )
     if numbers:
         _print_numbers(context)
     elif print_env:
         if port == 0:
-            raise InvalidInput("--print-env needs the port that the sandbox listens on.")
+            raise InvalidInput("--print-env needs the port of a running sandbox, not 0.")
         _print_environment(context, f"http://127.0.0.1:{port}")
     else:
         from voicecli.sandbox import Sandbox

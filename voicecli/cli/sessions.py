@@ -27,16 +27,16 @@ def sessions(
     ctx: typer.Context,
     id_: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[ID]", help="A session's id, or its clientRequestId; the beginning is enough."
-        ),
+        typer.Argument(metavar="[ID]", help="A session's id or clientRequestId; the beginning is enough."),
     ] = None,
     since: common.Since = None,
     status: Annotated[
         str | None,
         typer.Option(
             metavar="STATUS",
-            help="Only this outcome, such as BUSY; or OPEN: no summary yet; or UNKNOWN: perhaps not placed.",
+            help="Show only calls with this outcome, such as BUSY; or OPEN: no summary yet; or "
+            "UNKNOWN: it is not "
+            "known whether the call was placed.",
             **filters.SHOWN,
         ),
     ] = None,
@@ -45,16 +45,15 @@ def sessions(
     mask_numbers: filters.MaskNumbers = False,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """List the calls that were placed from here or reported to voicecli listen, newest first.
+    """List the calls that were placed here or reported to voicecli listen, newest first.
 
-    With ID it shows one call from its start to its end: every event, the digits that were pressed, what
-    was replied, and how its legs went.
+    With ID, show one call in full: each event, the digits that were pressed, the replies, and the legs.
     """
     context = contexts.of(ctx)
     status = None if status is None else one_of(status, STATUSES, "status")
     number = None if to is None else values.number("--to", to)
     if id_ is not None and (since, status, to, limit) != (None,) * 4:
-        raise InvalidInput("With ID there is nothing to choose: leave the other options out.")
+        raise InvalidInput("With ID, the options that choose calls have no effect.", hint="Leave them out.")
     with wiring.store(context) as store:
         if id_ is not None:
             row = SessionRow(stored_sessions.session(store, id_), mask_numbers)
@@ -68,7 +67,8 @@ def sessions(
             context.output.note(f"There are more than {most:,}: see --limit and --since.")
         if not shown:
             context.output.note(
-                "There is no such call. What is placed here or reported to voicecli listen is kept."
+                "No such call is stored. Stored are calls that are placed here or reported to "
+                "voicecli listen.",
             )
 
 

@@ -27,9 +27,9 @@ def stats(
         typer.Option(metavar="TIME", parser=moment, help=f"{common.SINCE} Default: 24h."),
     ] = None,
 ) -> None:
-    """Show how the calls of the last 24 hours ended: outcomes, answer rate, duration, sound, errors.
+    """Show statistics of recent calls: outcomes, answer rate, durations, sound quality, errors.
 
-    Counted are the calls whose summary (VSS) came in that time.
+    Counts the calls whose summary (VSS event) arrived in that time.
     """
     context = contexts.of(ctx)
     start = microseconds(since or datetime.now(UTC) - DEFAULT)
@@ -39,4 +39,4 @@ def stats(
     if found.ended or found.open or found.in_doubt:
         context.output.figure(bars(found, context.output.width), data)
     else:
-        context.output.result("No calls in that time. --since 7d looks further back.", data)
+        context.output.result("No calls in that time. To look further back: --since 7d", data)

@@ -49,22 +49,31 @@ class EventOptions:
     type: Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
     status: Annotated[
         str | None,
-        typer.Option(metavar="STATUS", help="What it reports, such as BUSY; a wrong one shows the list."),
+        typer.Option(
+            metavar="STATUS", help="The status to report, such as BUSY. An unknown one prints the list."
+        ),
     ] = None
     digits: Annotated[
         str | None,
-        typer.Option(metavar="DIGITS", help='What was pressed; "" for nothing. Default in a vca: 1.'),
+        typer.Option(
+            metavar="DIGITS", help='The digits that were pressed; "" for none. Default in a vca: 1.'
+        ),
     ] = None
     error: Annotated[
         int | None,
-        typer.Option(metavar="CODE", help="The errorCode of a vss ERROR, such as -2010. Default: -2001."),
+        typer.Option(
+            metavar="CODE", help="The errorCode of a vss with status ERROR, such as -2010. Default: -2001."
+        ),
     ] = None
     session: Annotated[
-        str | None, typer.Option(metavar="ID", help="The session's id. Default: a new UUID.")
+        str | None, typer.Option(metavar="ID", help="The session's id (sessionId). Default: a new UUID.")
     ] = None
-    source: Annotated[str | None, typer.Option("--from", metavar="NUMBER", help="Who calls.")] = None
+    source: Annotated[str | None, typer.Option("--from", metavar="NUMBER", help="The number that calls.")] = (
+        None
+    )
     number: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Who is called; of a vnu, the number that changed.")
+        str | None,
+        typer.Option(metavar="NUMBER", help="The number that is called; in a vnu, the number that changed."),
     ] = None
 
 
@@ -87,26 +96,25 @@ class MadeUp:
 @with_records
 def trigger(
     ctx: typer.Context,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="Where to send it.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,
     *,
     asked: EventOptions,
     sending: SendingOptions,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event, and send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event without sending it.")] = False,
     quiet: common.QuietFlag = False,
 ) -> None:
-    """Send one webhook event, as 8x8 would, to a receiver that you want to test.
+    """Send a made-up webhook event, as 8x8 would, to a receiver that you want to test.
 
-    To a URL without a path, such as http://127.0.0.1:5678, the path of voicecli's own receiver is added:
-    /api/webhooks/TYPE. For a receiver at the root, end it with a slash.
+    A URL without a path, such as http://127.0.0.1:5678, gets the path of voicecli's own receiver:
+    /api/webhooks/TYPE. For a receiver at the root, end the URL with a slash.
 
-    The token in WEBHOOK_AUTH_TOKEN goes along as the Authorization header, but only to this machine and,
-    over https, to the host of WEBHOOK_BASE_URL.
+    WEBHOOK_AUTH_TOKEN is sent as the Authorization header, but only to this machine and, over https, to the
+    host of WEBHOOK_BASE_URL.
 
-    Exit code 0 means that the receiver answered 2xx, 4 that it answered anything else, 5 that no answer
-    came.
+    Exit code 0 means that the answer was 2xx, 4 another answer, 5 that no answer came.
     """
     if dry_run and quiet:
-        raise InvalidInput("--dry-run sends nothing that --quiet could name.")
+        raise InvalidInput("--dry-run has no id that --quiet could print.")
     context = contexts.of(ctx)
     settings = context.settings({})
     made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
@@ -116,7 +124,7 @@ def trigger(
         return
     if url is None:
         example = f"voicecli trigger {made.type.lower()} --to http://127.0.0.1:5678"
-        raise InvalidInput("Where to send it is missing.", hint=f"For example: {example}")
+        raise InvalidInput("The URL to send to is missing.", hint=f"For example: {example}")
     token = receivers.token_for(context, settings, url, send_token=sending.send_token)
     body = json.dumps(made.event).encode()
     delivered = send_event.deliver(url, body, token, seconds=sending.request_timeout, trace=context.trace)
@@ -137,7 +145,7 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
     _refuse_what_would_be_without_effect(asked, kind, status)
     session_id = str(uuid4()) if asked.session is None else asked.session
     if not session_id.isprintable() or not session_id.strip() or len(session_id) > MAX_SESSION_ID:
-        raise InvalidInput(f"--session must be 1 to {MAX_SESSION_ID} characters, all of which can be shown.")
+        raise InvalidInput(f"--session must be 1 to {MAX_SESSION_ID} printable characters.")
     # To an inbound call and to a VNU, the number of ours is the other one.
     caller, callee = (NUMBER, SOURCE) if status in ("CALL_RECEIVED", "") else (SOURCE, NUMBER)
     number = values.number("--number", callee if asked.number is None else asked.number)

@@ -21,14 +21,19 @@ GENDERS = ("F", "M")
 def voices(
     ctx: typer.Context,
     locale: Annotated[
-        str | None, typer.Option(metavar="LOCALE", help="Only these: en for all English, or en-GB.")
+        str | None,
+        typer.Option(
+            metavar="LOCALE", help="List only voices of this locale: en-GB, or en for all English ones."
+        ),
     ] = None,
-    gender: Annotated[str | None, typer.Option(metavar="F|M", help="Only female or male voices.")] = None,
+    gender: Annotated[
+        str | None, typer.Option(metavar="F|M", help="List only female or male voices.")
+    ] = None,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """List the voices that a message can be spoken with.
+    """List the voices for messages.
 
-    The first column is what --voice and VOICE_PROFILE take.
+    The first column is the value for --voice and VOICE_PROFILE.
     """
     context = contexts.of(ctx)
     wanted_gender = "" if gender is None else one_of(gender, GENDERS, "gender")
@@ -42,7 +47,9 @@ def voices(
         and answers.field(profile, "gender").upper().startswith(wanted_gender)
     ]
     if not found:
-        context.output.note("No voice is like that." if profiles else "8x8 lists no voices.")
+        context.output.note(
+            "8x8 lists no voice with that locale and gender." if profiles else "8x8 lists no voices."
+        )
     found.sort(key=lambda profile: (answers.field(profile, "localeCode"), _code(profile)))
     columns = (
         answers.column("voice", map(_code, found)),

@@ -21,7 +21,7 @@ EXAMPLES = """Examples:
   voicecli webhooks set vss https://example.com/hooks/vss
   voicecli webhooks delete vcs
   voicecli webhooks restore"""
-HELP = "Look at and change where 8x8 reports each type of event to."
+HELP = "Show and change the URLs that 8x8 reports events to."
 _COLUMNS = (Column("type", 4), Column("state", 8), Column("auth", 7), Column("url", 0))
 
 webhooks = typer.Typer(no_args_is_help=True)
@@ -56,15 +56,15 @@ def _row(kind: str, webhook: Webhook | None) -> Record:
 def set_(
     ctx: typer.Context,
     type_: Type,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where 8x8 is to report it.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The URL to report to.")],
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Without a token: anybody could send events there.")
+        bool, typer.Option("--no-auth", help="Set no token: anybody could send events there.")
     ] = False,
 ) -> None:
-    """Point one type of event at a URL.
+    """Set the URL for one type of event.
 
-    8x8 sends WEBHOOK_AUTH_TOKEN there as the Authorization header. There is one URL for each type: this
-    replaces what was there. Where 8x8 refuses that, it is deleted first.
+    8x8 sends WEBHOOK_AUTH_TOKEN there as the Authorization header. Each type has one URL: this replaces the
+    former one. If 8x8 refuses that, the former one is deleted first.
     """
     context = contexts.of(ctx)
     [kind] = webhook_types(type_)
@@ -73,7 +73,7 @@ def set_(
     token = None if no_auth else settings.for_8x8("webhook_token")
     if token is None and not no_auth:
         raise ConfigurationError(
-            "Without a token anybody could send events there.",
+            "Without a token, anybody could send events there.",
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
         )
     with wiring.subaccount_client(context, settings) as client:
@@ -85,7 +85,7 @@ def set_(
         from voicecli.listener.registration import IGNORED, ignored
 
         if ignored(client, {kind: [url]}, needs_token=token is not None):
-            hint = "voicecli webhooks list shows how it is. Set it in 8x8 Connect, or ask 8x8."
+            hint = "voicecli webhooks list shows its state. Set it in 8x8 Connect, or ask 8x8."
             raise Refused(f"The {kind} webhook is not set. {IGNORED}", hint=hint, status_code=200)
     how = "without a token" if token is None else "with the token"
     data = {"type": kind, "url": url, "hasAuthorization": token is not None}
@@ -98,9 +98,9 @@ def delete(
     ctx: typer.Context,
     type_: Type,
 ) -> None:
-    """Stop reporting one type of event.
+    """Delete the webhook for one type of event.
 
-    8x8's API is not documented to delete vnu: where it refuses that, the webhook is disabled.
+    8x8's API does not document deleting vnu: if it refuses, the webhook is disabled instead.
     """
     context = contexts.of(ctx)
     [kind] = webhook_types(type_)
@@ -111,7 +111,7 @@ def delete(
     if deletion is Deletion.NOT_SET:
         context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
         return
-    words = f"{kind} events are not reported any more"
+    words = f"{kind} events are no longer reported"
     if deletion is Deletion.DISABLED:
         words += ": the webhook is disabled, since 8x8's API can't delete one of this type"
     data = {"type": kind, "deleted": deletion is Deletion.DELETED, "disabled": deletion is Deletion.DISABLED}
@@ -121,13 +121,13 @@ def delete(
 
 @webhooks.command("restore")
 def restore(ctx: typer.Context) -> None:
-    """Put back what a listener that was killed has replaced."""
+    """Restore the webhooks that a killed listener had replaced."""
     context = contexts.of(ctx)
     settings = context.settings({})
     registration = wiring.registration(context, settings, tell=context.output.note)
     with closing(registration):
         done = registration.put_back()
-    words = f"Put back: {', '.join(done)}" if done else "There is nothing to put back"
+    words = f"Restored: {', '.join(done)}" if done else "There is nothing to restore"
     context.output.result(words, {"restored": done}, happened=bool(done))
 
 
@@ -136,4 +136,4 @@ def _forget(context: Context, settings: Settings, kind: str) -> None:
     try:
         wiring.registration(context, settings, tell=context.output.warning).forget(kind)
     except VoicecliError as error:
-        context.output.warning(f"a listener may still put back what was there before. {error.message}")
+        context.output.warning(f"A listener may still restore the former webhook. {error.message}")

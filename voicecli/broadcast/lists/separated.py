@@ -25,7 +25,7 @@ RESULT_COLUMNS = (
     "reason",
 )
 """What our own columns are called in a file of results; those of its list come behind them."""
-ADDED_RESULT_COLUMNS = ("bridge",)
+_ADDED_RESULT_COLUMNS = ("bridge",)
 """Those of them that files of earlier versions do not have."""
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records that show which delimiter it is
@@ -36,7 +36,7 @@ class Separated:
 
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
         self._delimiter = delimiter
-        self._guarded = own_columns(columns) > 0
+        self._guarded = _are_results(columns)
         self.columns: Iterable[str] = tuple(map(unguarded, columns)) if self._guarded else columns
         self._width = len(columns)
 
@@ -70,12 +70,10 @@ class Separated:
                 yield values[:width], problem
 
 
-def own_columns(columns: Sequence[str]) -> int:
-    """How many of the columns are ours, in a file of results that was written here; 0 for any other list. Its
-    cells are guarded against spreadsheets."""
-    earlier = [name for name in RESULT_COLUMNS if name not in ADDED_RESULT_COLUMNS]
-    ours = (own for own in ([*RESULT_COLUMNS], earlier) if [*columns[: len(own)]] == own)
-    return len(next(ours, ()))
+def _are_results(columns: Sequence[str]) -> bool:
+    """Whether this is a file of results that was written here: its cells are guarded against spreadsheets."""
+    earlier = [name for name in RESULT_COLUMNS if name not in _ADDED_RESULT_COLUMNS]
+    return any([*columns[: len(ours)]] == ours for ours in ([*RESULT_COLUMNS], earlier))
 
 
 def separated(content: bytes, start: Place) -> tuple[Separated, Place]:

@@ -10,9 +10,15 @@ from voicecli.cli import wiring
 
 def allow(
     ctx: typer.Context,
-    numbers: Annotated[list[str], typer.Argument(metavar="NUMBER...", help="Such as +33199001234.")],
+    numbers: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NUMBER...",
+            help="The numbers of these people, such as +33199001234.",
+        ),
+    ],
 ) -> None:
-    """Let people be called again who had unsubscribed: because they said so."""
+    """Allow calls again to people who had unsubscribed and now agree to be called."""
     from voicecli import phone
     from voicecli.store import unsubscribed
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "HELP", "broadcast"]
 
 HELP = (
-    "Call everybody on a list, once: voicecli broadcast FILE MESSAGE. Its options, such as --dry-run and "
-    "--rate, are in voicecli broadcast send --help."
+    "Call everybody on a list, once: voicecli broadcast FILE MESSAGE, which is short for voicecli broadcast "
+    "send FILE MESSAGE."
 )
 
 

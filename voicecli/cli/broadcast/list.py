@@ -35,7 +35,7 @@ def list_(
     with wiring.store(context) as store:
         shown = context.output.table(_row(store, broadcast) for broadcast in broadcasts.newest_first(store))
     if not shown:
-        context.output.note("There is no broadcast yet. voicecli broadcast --help says how to send one.")
+        context.output.note("There is no broadcast yet. To send one: voicecli broadcast --help")
 
 
 def _row(store: "Store", broadcast: "Broadcast") -> Record:

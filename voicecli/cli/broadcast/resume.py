@@ -25,27 +25,29 @@ def resume(
     people: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE]", help="The list, if it is not where it was, or came from a pipe (-)."
+            metavar="[FILE]", help="The list, if it has moved; or -, if it comes from standard input again."
         ),
     ] = None,
     retry_unknown: Annotated[
         bool,
         typer.Option(
-            "--retry-unknown", help="Also call those again of whom nobody knows: some may be called twice."
+            "--retry-unknown",
+            help="Also call people for whom it is unknown whether they were called: some may be "
+            "called twice.",
         ),
     ] = False,
     retry_refused: Annotated[
-        bool, typer.Option("--retry-refused", help="Also try those again that 8x8 has refused.")
+        bool, typer.Option("--retry-refused", help="Also send the calls again that 8x8 refused.")
     ] = False,
     pace: PaceOptions,
     timeout: Timeout = None,
     access: AccessOptions,
     only_id: common.QuietLetter = False,  # noqa: ARG001
 ) -> ExitCode:
-    """Go on with a broadcast that was interrupted or stopped, as it was begun.
+    """Go on with a broadcast that was interrupted or stopped, with the options of its start.
 
-    Nobody is called twice: a row that was on its way when it was interrupted is unknown, and only called
-    again with --retry-unknown. The list is read again, and must not have changed.
+    Nobody is called twice: rows whose requests were under way at the interruption are unknown, and called
+    again only with --retry-unknown. The list is read again, and must not have changed.
     """
     from voicecli.broadcast.options import ReceiverOptions
     from voicecli.broadcast.resume import reopen_broadcast

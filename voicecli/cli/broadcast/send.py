@@ -43,22 +43,27 @@ def send(
     people: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="The list: CSV, TSV, JSON Lines, or a number on each line; - for a pipe."
+            metavar="FILE",
+            help="The list: CSV, TSV, JSON Lines, or one number a line; - reads standard input.",
         ),
     ],
     message: Annotated[
         str | None,
         typer.Argument(
             metavar="[MESSAGE]",
-            help="What is said; {name} stands for what the column name has; - reads it from standard input. "
-            "Without it, a column message.",
+            help="The message; {name} stands for what is in the column name. - reads it from standard input. "
+            "Default: what is in the column message.",
             show_default=False,
         ),
     ] = None,
     audience: AudienceOptions,
     outcomes: BroadcastOutcomeOptions,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent and how long it takes; send nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check the list, and show what would be sent and how long it takes, without sending it.",
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before calling.")] = False,
     pace: PaceOptions,
@@ -70,7 +75,7 @@ def send(
         typer.Option(
             "--callflow",
             metavar="FILE",
-            help="Send a callflow of your own (JSON), with {name} in its texts.",
+            help="Send a callflow of your own (JSON), which may have {name} in its texts.",
         ),
     ] = None,
     valid_for: ValidFor = None,
@@ -81,12 +86,12 @@ def send(
 ) -> ExitCode:
     """Call everybody on a list, once each.
 
-    All rows are checked before the first call. What happens to each row is written down before it happens,
-    so that a broadcast that was interrupted, in whatever way, can go on with resume. A column that has the
-    name of an option, such as voice or repeat, decides that option for its row.
+    All rows are checked before the first call. The progress of each row is stored, so that an interrupted
+    broadcast can go on with voicecli broadcast resume. A column with the name of an option, such as voice or
+    repeat, sets that option for its row.
 
-    Exit code 0 means that 8x8 accepted all calls (with --wait, --confirm, --digits or --retry: and that all
-    were completed), 7 that some were not, 9 that this list was sent before.
+    Exit code 0 means that 8x8 accepted all calls (with --wait, --confirm, --digits or --retry: that all were
+    completed), 7 that some were not, 9 that this list was sent before.
     """
     from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
     from voicecli.cli.broadcast import inputs, preview

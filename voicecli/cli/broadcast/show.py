@@ -17,7 +17,7 @@ def show(
     ctx: typer.Context,
     broadcast_id: Id,
 ) -> None:
-    """Show how a broadcast stands."""
+    """Show the state and the figures of a broadcast."""
     from voicecli.broadcast import status
     from voicecli.broadcast.options import BroadcastOptions
     from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines

@@ -11,8 +11,10 @@ def stop(
     ctx: typer.Context,
     broadcast_id: Id,
 ) -> None:
-    """Let a broadcast call nobody more, even if another process is at it. Calls under way go on, and resume
-    goes on with the others."""
+    """Stop a broadcast, also one that runs in another process.
+
+    Calls under way go on. voicecli broadcast resume calls the others.
+    """
     from voicecli.store import broadcasts
 
     context = contexts.of(ctx)
@@ -22,9 +24,9 @@ def stop(
         stopped = broadcast.state is not broadcasts.BroadcastState.DONE
         if stopped:
             broadcasts.set_state(store, broadcast, broadcasts.BroadcastState.STOPPED)
-    words = "calls nobody more" if running else "is stopped"
+    words = "is stopping" if running else "is stopped"
     if not stopped:
-        words = "is done: there was nobody left to call"
+        words = "is done: nobody was left to call"
     context.output.result(
         f"Broadcast {broadcast.id} {words}",
         {"id": broadcast.id, "stopped": stopped},

@@ -1,7 +1,6 @@
 """From what ``voicecli call`` was asked for to the requests that it means."""
 
 import json
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +12,6 @@ from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
-from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.errors import InvalidInput
@@ -53,13 +51,9 @@ class Arguments(NamedTuple):
         )
 
 
-def refuse_what_has_no_effect(
-    asked: Arguments, network: NetworkOptions, access: AccessOptions, output: OutputOptions
-) -> None:
+def refuse_what_has_no_effect(asked: Arguments, access: AccessOptions, output: OutputOptions) -> None:
     """Raises InvalidInput for options that do nothing beside the others, or could not be carried out."""
     outcome, call = asked.outcome, asked.call
-    if not math.isfinite(network.request_timeout):
-        raise InvalidInput("--request-timeout must be a number of seconds.")
     if call.dry_run and output.quiet:
         raise InvalidInput("--dry-run has no session id that --quiet could print.")
     if outcome.until_confirmed and outcome.confirm is None:

@@ -46,13 +46,13 @@ def call(
         list[str] | None,
         typer.Argument(
             metavar="TO... [MESSAGE]",
-            help="The number to call, such as +33199001234, or several of them; and last what is said, in "
-            "quotes. Without a message, or with -, it is read from standard input.",
+            help="The number to call, such as +33199001234, or several; then the message, in quotes. "
+            "Without a message, or with -, it is read from standard input.",
             show_default=False,
         ),
     ] = None,
     message: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What is said; then all arguments are numbers.")
+        str | None, typer.Option(metavar="TEXT", help="The message; all arguments are numbers then.")
     ] = None,
     spoken: MessageOptions,
     callflow_file: Annotated[
@@ -60,8 +60,8 @@ def call(
         typer.Option(
             "--callflow",
             metavar="FILE",
-            help="Send a callflow of your own (JSON, - for standard input), "
-            "to TO unless it begins with a makeCall.",
+            help="Send a callflow of your own: a JSON file, or - for standard input. It needs no TO if it "
+            "begins with a makeCall.",
         ),
     ] = None,
     outcome: OutcomeOptions,
@@ -73,14 +73,15 @@ def call(
     """Place a call that says a message, plays a file or runs a callflow.
 
     Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
-    --digits it tells what became of the call. 8x8 has to report that: to a voicecli listen that runs on this
-    machine, or else to this command itself, which then needs a way in, as voicecli listen does. Completed
-    means that a person or a mailbox answered: only a pressed key (--confirm) proves a person.
+    --digits the command waits for the outcome, and its exit code says which it is. 8x8 reports outcomes by
+    webhook: to a voicecli listen on this machine, or else to this command, which then needs public access as
+    voicecli listen does. "Completed" means that a person or a mailbox answered; only a pressed key
+    (--confirm) proves that it was a person.
     """
     context = contexts.of(ctx)
     asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options)
     script = asked.script()
-    arguments.refuse_what_has_no_effect(asked, network, access, output)
+    arguments.refuse_what_has_no_effect(asked, access, output)
     flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)

@@ -53,7 +53,7 @@ def listen(
     registration: RegistrationOptions,
     replies: ReplyOptions,
     view: Annotated[
-        View, typer.Option(help="One row for each event, or one for each call.", **filters.SHOWN)
+        View, typer.Option(help="Show a row for each event or for each call.", **filters.SHOWN)
     ] = View.EVENTS,
     shown: FilterOptions,
     watched: WatchOptions,
@@ -62,18 +62,18 @@ def listen(
         typer.Option(
             metavar="TIME",
             parser=duration,
-            help="Delete what is older, now and every hour, such as 30d: events, and calls placed.",
-            rich_help_panel="What is kept",
+            help="Delete events and calls older than this, such as 30d, now and every hour.",
+            rich_help_panel="Storage",
         ),
     ] = None,
 ) -> None:
-    """Receive what 8x8 reports of calls, keep it, answer it, and show it as it comes.
+    """Receive 8x8's webhook events: store them, reply to them, and show them as they arrive.
 
     Opens an ngrok tunnel to this machine. With --register it points the subaccount's webhooks here, and
-    puts back what was there when it ends. It runs until Ctrl-C.
+    restores the former ones at the end. Runs until Ctrl-C.
 
-    The token in an event's Authorization header is passed on with --forward-to only to this machine and, over
-    https, to the host of WEBHOOK_BASE_URL.
+    With --forward-to, an event's Authorization header is forwarded only to this machine and, over https, to
+    the host of WEBHOOK_BASE_URL.
     """
     context = contexts.of(ctx)
     settings = context.settings({"port": access.port, "public_url": access.domain})

@@ -17,11 +17,11 @@ from voicecli.cli.options.public_access import (
     Port,
     PublicUrl,
 )
-from voicecli.cli.options.values import duration
+from voicecli.cli.options.values import duration, whole
 from voicecli.listener.public_access import LOCALHOST, PublicAccess
 
-_AT_8X8 = {"rich_help_panel": "At 8x8"}
-_ANSWERS = {"rich_help_panel": "What is answered"}
+_REGISTRATION = {"rich_help_panel": "Registration"}
+_REPLIES = {"rich_help_panel": "Replies"}
 
 
 class View(StrEnum):
@@ -34,18 +34,18 @@ class ListenAccessOptions:
     """Where to listen, how 8x8 gets there, and whose events are taken."""
 
     port: Port = None
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen at.", **PANEL)] = (
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.", **PANEL)] = (
         LOCALHOST
     )
     domain: Domain = None
     ngrok_config: NgrokConfig = None
     install_ngrok: InstallNgrok = False
     public_url: PublicUrl = None
-    no_tunnel: Annotated[bool, typer.Option("--no-tunnel", help="Only this machine gets in.", **PANEL)] = (
-        False
-    )
+    no_tunnel: Annotated[
+        bool, typer.Option("--no-tunnel", help="Accept events from this machine only.", **PANEL)
+    ] = False
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Take events without a token, from anybody.", **PANEL)
+        bool, typer.Option("--no-auth", help="Accept events without a token, from anybody.", **PANEL)
     ] = False
     force: Force = False
 
@@ -63,13 +63,13 @@ class RegistrationOptions:
         bool,
         typer.Option(
             "--register",
-            help="Point the subaccount's webhooks here, and put back at the end what was there.",
-            **_AT_8X8,
+            help="Point the subaccount's webhooks at this listener, and restore the former ones at the end.",
+            **_REGISTRATION,
         ),
     ] = False
-    events: Annotated[str, typer.Option(metavar="TYPES", help="The types to register for.", **_AT_8X8)] = (
-        "vca,vss,vcs"
-    )
+    events: Annotated[
+        str, typer.Option(metavar="TYPES", help="The types of events to register for.", **_REGISTRATION)
+    ] = "vca,vss,vcs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +80,18 @@ class ReplyOptions:
         str,
         typer.Option(
             metavar="REPLY",
-            help="What a VCA is answered of a call that was not placed from here: continue (as the receiver "
-            "before us says, else hangup), hangup, none (nothing to add), or a FILE.json with a callflow.",
-            **_ANSWERS,
+            help="The reply to the VCAs of calls that were not placed from here: continue (what the former "
+            "receiver replies, else hangup), hangup, none (add no action), or a FILE.json with a callflow.",
+            **_REPLIES,
         ),
     ] = "continue"
     forward_to: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Pass events on to your own application; it answers VCAs of calls that were not placed "
-            "from here.",
-            **_ANSWERS,
+            help="Forward events to your own application; its answers are the replies to the VCAs of calls "
+            "that were not placed from here.",
+            **_REPLIES,
         ),
     ] = None
     forward_timeout: Annotated[
@@ -99,16 +99,16 @@ class ReplyOptions:
         typer.Option(
             metavar="TIME",
             parser=duration,
-            help="How long your application may take; else 5s.",
-            **_ANSWERS,
+            help="How long to wait for your application. Default: 5s.",
+            **_REPLIES,
         ),
     ] = None
     send_token: Annotated[
         bool,
         typer.Option(
             "--send-token",
-            help="Pass the Authorization header on wherever --forward-to is; but only encrypted.",
-            **_ANSWERS,
+            help="Forward the Authorization header to any https URL.",
+            **_REPLIES,
         ),
     ] = False
 
@@ -119,10 +119,14 @@ class WatchOptions:
 
     count: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="End after N rows; what comes again is none.", **filters.SHOWN),
+        typer.Option(
+            metavar="N", parser=whole(1), help="End after N rows, without duplicates.", **filters.SHOWN
+        ),
     ] = None
     length: Annotated[
         timedelta | None,
-        typer.Option("--for", metavar="TIME", parser=duration, help="End after 10m, 2h.", **filters.SHOWN),
+        typer.Option(
+            "--for", metavar="TIME", parser=duration, help="End after this time: 10m, 2h.", **filters.SHOWN
+        ),
     ] = None
     mask_numbers: filters.MaskNumbers = False

@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from voicecli.cli.options.outcome import OUTCOME, HashEnds, Thanks, VcaElsewhere
-from voicecli.cli.options.values import duration, one_of
+from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
 from voicecli.errors import InvalidInput, quoted
 from voicecli.voice_api.codes import Outcome
 
-_WHO = {"rich_help_panel": "Who is called"}
-_PACE = {"rich_help_panel": "How fast, and when"}
-_RETRY = {"rich_help_panel": "Whom to call again"}
+_WHO = {"rich_help_panel": "Recipients"}
+_PACE = {"rich_help_panel": "Pace and hours"}
+_RETRY = {"rich_help_panel": "Retries"}
 _WORTH_ANOTHER = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED, Outcome.FAILED, Outcome.ERROR)
-Id = Annotated[str, typer.Argument(metavar="ID", help="The broadcast's, or the beginning of it.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The broadcast's id, or its beginning.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,37 +24,36 @@ class AudienceOptions:
     """Who on the list is called."""
 
     to_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the numbers. Default: phone.", **_WHO)
+        str | None,
+        typer.Option(metavar="NAME", help="The column with the phone numbers. Default: phone.", **_WHO),
     ] = None
     skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave bad rows out, and call the others.", **_WHO)
+        bool, typer.Option("--skip-invalid", help="Leave out invalid rows, and call the others.", **_WHO)
     ] = False
     do_not_call: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A list of numbers that are not called.", **_WHO)
+        str | None, typer.Option(metavar="FILE", help="A list of numbers not to call.", **_WHO)
     ] = None
     call_unsubscribed: Annotated[
-        bool, typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.", **_WHO)
+        bool, typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.", **_WHO)
     ] = False
     any_number: Annotated[
         bool,
         typer.Option(
-            "--any-number", help="Call numbers of the right length in ranges that are not known.", **_WHO
+            "--any-number",
+            help="Call numbers even if their range is unknown here, as long as their length is right.",
+            **_WHO,
         ),
     ] = False
     again: Annotated[
-        bool, typer.Option("--again", help="This list was sent before: send it once more.", **_WHO)
+        bool, typer.Option("--again", help="Send a list again that was sent before.", **_WHO)
     ] = False
     shard: Annotated[
         str | None,
-        typer.Option(
-            metavar="K/N", help="Only part K of N, for several machines; a number is always in one.", **_WHO
-        ),
+        typer.Option(metavar="K/N", help="Call only part K of N, to share a list among N machines.", **_WHO),
     ] = None
     region: Annotated[
         str | None,
-        typer.Option(
-            metavar="CC", help="National numbers on the list are numbers there, such as FR.", **_WHO
-        ),
+        typer.Option(metavar="CC", help="The country of national numbers on the list, such as FR.", **_WHO),
     ] = None
 
     def part(self) -> tuple[int, int]:
@@ -77,7 +76,7 @@ class BroadcastOutcomeOptions:
     wait: Annotated[
         bool,
         typer.Option(
-            "--wait", help="Stay until all outcomes are known: 0 only if all were completed.", **OUTCOME
+            "--wait", help="Wait for all outcomes; exit code 0 only if all were completed.", **OUTCOME
         ),
     ] = False
     timeout: Annotated[
@@ -85,7 +84,7 @@ class BroadcastOutcomeOptions:
         typer.Option(
             metavar="TIME",
             parser=duration,
-            help="How long to wait after the last call. Default: 5m.",
+            help="How long to wait for outcomes after the last call. Default: 5m.",
             **OUTCOME,
         ),
     ] = None
@@ -93,14 +92,15 @@ class BroadcastOutcomeOptions:
         str | None,
         typer.Option(
             metavar="KEYS",
-            help="Ask for a key, and wait: 0 only if all press one of these, such as 1 or 1,2.",
+            help="Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if everybody "
+            "presses one of these.",
             **OUTCOME,
         ),
     ] = None
     digits: Annotated[
         str | None,
         typer.Option(
-            metavar="N-M", help="Ask for a code of that many digits, such as 4-6, and wait.", **OUTCOME
+            metavar="N-M", help="Ask for a code of N to M digits, such as 4-6, and wait.", **OUTCOME
         ),
     ] = None
     hash_ends: HashEnds = False
@@ -119,19 +119,27 @@ class PaceOptions:
         str | None,
         typer.Option(
             metavar="N/s",
-            help="At most so many calls a second (5/s), minute (90/m) or hour (500/h).",
+            help="Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h).",
             **_PACE,
         ),
     ] = None
     concurrency: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, max=1000, help="Requests that are open at once. Default: 32.", **_PACE
+            metavar="N",
+            parser=whole(1, 1000),
+            help="How many requests may be open at once. Default: 32.",
+            **_PACE,
         ),
     ] = None
     max_calls: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Stop after so many calls, whatever is left.", **_PACE),
+        typer.Option(
+            metavar="N",
+            parser=whole(1, MAX_ROWS),
+            help="Stop after N calls; resume calls the others.",
+            **_PACE,
+        ),
     ] = None
 
 
@@ -144,12 +152,13 @@ class HoursOptions:
         typer.Option(
             "--quiet",
             metavar="FROM-TO",
-            help="Call nobody between these times of where they are, such as 21:00-08:00.",
+            help="Call nobody between these times, in their own time zone, such as 21:00-08:00.",
             **_PACE,
         ),
     ] = None
     weekdays: Annotated[
-        bool, typer.Option("--weekdays", help="Call only from Monday to Friday, where they are.", **_PACE)
+        bool,
+        typer.Option("--weekdays", help="Call only from Monday to Friday, in their own time zone.", **_PACE),
     ] = False
 
 
@@ -159,15 +168,26 @@ class RetryOptions:
 
     retry: Annotated[
         str | None,
-        typer.Option(metavar="OUTCOMES", help="Call again after these, such as no-answer,busy.", **_RETRY),
+        typer.Option(
+            metavar="OUTCOMES", help="Call again after these outcomes, such as no-answer,busy.", **_RETRY
+        ),
     ] = None
     attempts: Annotated[
-        int | None, typer.Option(metavar="N", min=2, max=20, help="How often in all. Default: 2.", **_RETRY)
+        int | None,
+        typer.Option(
+            metavar="N",
+            parser=whole(2, 20),
+            help="With --retry: how many calls in all. Default: 2.",
+            **_RETRY,
+        ),
     ] = None
     every: Annotated[
         timedelta | None,
         typer.Option(
-            metavar="TIME", parser=duration, help="How long after the last time. Default: 10m.", **_RETRY
+            metavar="TIME",
+            parser=duration,
+            help="With --retry: how long to wait between two calls. Default: 10m.",
+            **_RETRY,
         ),
     ] = None
 
@@ -175,4 +195,4 @@ class RetryOptions:
         """The outcomes after which another attempt makes sense: no-answer,busy. Raises InvalidInput."""
         names = [outcome.value for outcome in Outcome if outcome in _WORTH_ANOTHER]
         words = [word for word in (self.retry or "").split(",") if word.strip()]
-        return tuple(dict.fromkeys(one_of(word, names, "outcome to call again after") for word in words))
+        return tuple(dict.fromkeys(one_of(word, names, "outcome for --retry") for word in words))

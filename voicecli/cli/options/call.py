@@ -8,19 +8,21 @@ import typer
 
 from voicecli.cli.options.values import duration
 
-THE_CALL = {"rich_help_panel": "The call"}
+THE_CALL = {"rich_help_panel": "Call"}
 ValidFor = Annotated[
     timedelta | None,
     typer.Option(
         metavar="TIME",
         parser=duration,
-        help="Do not start it later than in 30s, 10m, 2h. Default: 1h.",
+        help="Start the call within this time or not at all: 30s, 10m, 2h. Default: 1h.",
         **THE_CALL,
     ),
 ]
 Source = Annotated[
     str | None,
-    typer.Option("--from", metavar="NUMBER", help="The caller ID; else OUTBOUND_PHONE_NUMBER.", **THE_CALL),
+    typer.Option(
+        "--from", metavar="NUMBER", help="The caller ID. Default: OUTBOUND_PHONE_NUMBER.", **THE_CALL
+    ),
 ]
 
 
@@ -32,43 +34,47 @@ class CallOptions:
         bool,
         typer.Option(
             "--once",
-            help="Do not place the same call again (one with this message id; without one, the same text "
-            "to the same number) while it is under way, nor once somebody took it.",
+            help="Do not place the same call twice: not while an earlier one is under way, and not after "
+            "one that was confirmed (without --confirm: completed). Calls are the same with the same "
+            "--message-id; without an id, with the same text to the same number.",
             **THE_CALL,
         ),
     ] = False
     within: Annotated[
         timedelta | None,
         typer.Option(
-            metavar="TIME", parser=duration, help="How long --once holds. Default: 10m.", **THE_CALL
+            metavar="TIME",
+            parser=duration,
+            help="With --once: how long a call counts as the same. Default: 10m.",
+            **THE_CALL,
         ),
     ] = None
     message_id: Annotated[
         str | None,
         typer.Option(
             metavar="ID",
-            help="Your id for it (clientRequestId); of several calls, each has its number added. "
+            help="Your own id for the call (clientRequestId); of several calls, each gets its number added. "
             "Default: a new UUID.",
             **THE_CALL,
         ),
     ] = None
     valid_for: ValidFor = None
     call_unsubscribed: Annotated[
-        bool, typer.Option("--call-unsubscribed", help="Call even those who have unsubscribed.", **THE_CALL)
+        bool, typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.", **THE_CALL)
     ] = False
     any_number: Annotated[
         bool,
         typer.Option(
             "--any-number",
-            help="Call a number of the right length in a range that is not known.",
+            help="Call a number even if its range is unknown here, as long as its length is right.",
             **THE_CALL,
         ),
     ] = False
     source: Source = None
     region: Annotated[
         str | None,
-        typer.Option(metavar="CC", help="TO is a national number there, such as FR.", **THE_CALL),
+        typer.Option(metavar="CC", help="The country of national numbers, such as FR.", **THE_CALL),
     ] = None
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request, and send nothing.", **THE_CALL)
+        bool, typer.Option("--dry-run", help="Show the request without sending it.", **THE_CALL)
     ] = False

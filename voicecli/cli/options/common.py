@@ -11,7 +11,8 @@ import typer
 
 from voicecli.cli import context
 from voicecli.cli.options.records import declare, option
-from voicecli.cli.options.values import NEWEST, moment
+from voicecli.cli.options.values import MAX_ROWS, NEWEST, moment, whole
+from voicecli.errors import InvalidInput
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ def _choose(format: str, ctx: typer.Context, wanted: bool) -> bool:  # noqa: A00
     if wanted:
         chosen = context.of(ctx)
         if chosen.format != "people":
-            raise typer.BadParameter("--json and --quiet exclude each other.")
+            raise InvalidInput("--json and --quiet can't be given together.", hint="Leave one of them out.")
         chosen.format = format
     return wanted
 
@@ -38,31 +39,31 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
-SINCE = "Only from then on: 30m, 24h or 7d ago, or a date such as 2026-11-01."
+SINCE = "Only what is newer: 30m, 24h or 7d ago, or since a date such as 2026-11-01."
 Since = Annotated[datetime | None, typer.Option(metavar="TIME", parser=moment, help=SINCE)]
 Limit = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help=f"At most so many. Default: the newest {NEWEST}, or all --since."),
+    typer.Option(
+        metavar="N",
+        parser=whole(1, MAX_ROWS),
+        help=f"Show at most N. Default: the newest {NEWEST}; with --since, all.",
+    ),
 ]
-JsonFlag = Annotated[
-    bool, typer.Option("--json", help="Print JSON and nothing else.", callback=_json, is_eager=True)
-]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON only.", callback=_json, is_eager=True)]
 QuietFlag = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
+    bool, typer.Option("--quiet", "-q", help="Print only the id.", callback=_quiet, is_eager=True)
 ]
-QuietLetter = Annotated[
-    bool, typer.Option("-q", help="Print only the identifier.", callback=_quiet, is_eager=True)
-]
+QuietLetter = Annotated[bool, typer.Option("-q", help="Print only the id.", callback=_quiet, is_eager=True)]
 """For a command whose --quiet means something else."""
 Raw = Annotated[
     bool,
-    typer.Option("--raw", help="Leave what a spreadsheet may take for a formula, without an apostrophe."),
+    typer.Option("--raw", help="Put no apostrophe before cells that a spreadsheet would run as formulas."),
 ]
 DebugFlag = Annotated[
     bool,
     typer.Option(
         "--debug",
-        help="Show on stderr what is sent where and how long it takes, and the traceback of an error.",
+        help="Show on stderr each request with its duration, and the traceback of an error.",
         callback=_debug,
         is_eager=True,
     ),

@@ -12,9 +12,9 @@ from voicecli.voice_api import codes
 from voicecli.voice_api.webhook_events import Received
 
 STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
-SHOWN = {"rich_help_panel": "What is shown"}
+SHOWN = {"rich_help_panel": "Display"}
 
-To = Annotated[str | None, typer.Option(metavar="NUMBER", help="Only calls to this number.", **SHOWN)]
+To = Annotated[str | None, typer.Option(metavar="NUMBER", help="Show only calls to this number.", **SHOWN)]
 MaskNumbers = Annotated[bool, typer.Option("--mask-numbers", help="Show numbers as +33••••1234.", **SHOWN)]
 
 
@@ -50,15 +50,18 @@ class FilterOptions:
     """The options that say which events are shown."""
 
     only: Annotated[
-        str | None, typer.Option(metavar="TYPES", help="Only these types, such as vca,vss.", **SHOWN)
+        str | None,
+        typer.Option(metavar="TYPES", help="Show only these types of events, such as vca,vss.", **SHOWN),
     ] = None
     session: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Only this session; its beginning is enough.", **SHOWN),
+        typer.Option(
+            metavar="ID", help="Show only this session; the beginning of its id is enough.", **SHOWN
+        ),
     ] = None
     to: To = None
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Only this status, such as BUSY.", **SHOWN)
+        str | None, typer.Option(metavar="STATUS", help="Show only this status, such as BUSY.", **SHOWN)
     ] = None
 
     def chosen(self) -> Filters:

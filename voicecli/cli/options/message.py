@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from voicecli import account
-from voicecli.voice_api import callflow_rules
+from voicecli.cli.options.values import real, whole
+from voicecli.voice_api.callflow_rules import MAX_SPEED, MIN_SPEED
 from voicecli.voice_api.messages import MAX_REPEAT
 
 
@@ -15,21 +16,33 @@ class MessageOptions:
     """What is said and how, or the file that is played; None where it was not given."""
 
     repeat: Annotated[
-        int | None, typer.Option("-r", "--repeat", metavar="N", min=1, max=MAX_REPEAT, help="Say it N times.")
+        int | None,
+        typer.Option(
+            "-r",
+            "--repeat",
+            metavar="N",
+            parser=whole(1, MAX_REPEAT),
+            help=f"Say it N times, 1 to {MAX_REPEAT}.",
+        ),
     ] = None
     voice: Annotated[
-        str | None, typer.Option(metavar="PROFILE", help=f"Else VOICE_PROFILE, else {account.DEFAULT_VOICE}.")
+        str | None,
+        typer.Option(
+            metavar="PROFILE", help=f"The voice. Default: VOICE_PROFILE, else {account.DEFAULT_VOICE}."
+        ),
     ] = None
     speed: Annotated[
         float | None,
         typer.Option(
-            metavar="FACTOR", min=callflow_rules.MIN_SPEED, max=callflow_rules.MAX_SPEED, help="1 is normal."
+            metavar="FACTOR",
+            parser=real(MIN_SPEED, MAX_SPEED),
+            help=f"The speed of the voice, {MIN_SPEED:g} to {MAX_SPEED:g}; 1 is normal.",
         ),
     ] = None
     spell_digits: Annotated[
-        bool, typer.Option("--spell-digits", help='Read every 123456 as "1 2 3 4 5 6".')
+        bool, typer.Option("--spell-digits", help='Say numbers digit by digit: 123456 as "1 2 3 4 5 6".')
     ] = False
-    file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the message from a file.")] = None
+    file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the message from this file.")] = None
     play: Annotated[
-        str | None, typer.Option(metavar="URL", help="Play an mp3 or wav file (at most 5 MB) instead.")
+        str | None, typer.Option(metavar="URL", help="Play this mp3 or wav file (5 MB at most) instead.")
     ] = None

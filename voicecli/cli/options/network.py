@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from voicecli.cli.options.values import real, whole
 from voicecli.voice_api import wire
 
-NETWORK = {"rich_help_panel": "The network"}
+NETWORK = {"rich_help_panel": "Network"}
 RequestTimeout = Annotated[
     float,
-    typer.Option(metavar="SECONDS", min=0.1, max=600, help="How long to wait for the answer.", **NETWORK),
+    typer.Option(
+        metavar="SECONDS", parser=real(0.1, 600), help="How long to wait for 8x8's answer.", **NETWORK
+    ),
 ]
 
 
@@ -21,5 +24,10 @@ class NetworkOptions:
     request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT
     retries: Annotated[
         int,
-        typer.Option(metavar="N", min=0, max=20, help="Try again what certainly did not arrive.", **NETWORK),
+        typer.Option(
+            metavar="N",
+            parser=whole(0, 20),
+            help="How often to send a request again that certainly did not arrive.",
+            **NETWORK,
+        ),
     ] = wire.RETRIES

@@ -8,20 +8,23 @@ import typer
 
 from voicecli.cli.options.values import duration
 
-OUTCOME = {"rich_help_panel": "What becomes of it"}
+OUTCOME = {"rich_help_panel": "Outcome"}
 Timeout = Annotated[
     timedelta | None,
-    typer.Option(metavar="TIME", parser=duration, help="How long to wait for it. Default: 5m.", **OUTCOME),
+    typer.Option(
+        metavar="TIME", parser=duration, help="How long to wait for the outcome. Default: 5m.", **OUTCOME
+    ),
 ]
-HashEnds = Annotated[bool, typer.Option("--hash", help="The # key ends the code.", **OUTCOME)]
+HashEnds = Annotated[bool, typer.Option("--hash", help="With --digits: the # key ends the code.", **OUTCOME)]
 Thanks = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="What is said once digits were pressed.", **OUTCOME)
+    str | None, typer.Option(metavar="TEXT", help="What to say once a key was pressed.", **OUTCOME)
 ]
 VcaElsewhere = Annotated[
     bool,
     typer.Option(
         "--vca-elsewhere",
-        help="With --callflow: your own application has the VCA webhook, and says what follows a question.",
+        help="With --callflow: your own application gets the VCA webhook, and replies with what follows a "
+        "question.",
         **OUTCOME,
     ),
 ]
@@ -32,28 +35,30 @@ class OutcomeOptions:
     """Whether to wait for the outcome of calls, and what to ask the people who are called."""
 
     wait: Annotated[
-        bool, typer.Option("--wait", help="Stay until the outcome is known, and exit by it.", **OUTCOME)
+        bool, typer.Option("--wait", help="Wait for the outcome; the exit code says which it is.", **OUTCOME)
     ] = False
     timeout: Timeout = None
     confirm: Annotated[
         str | None,
         typer.Option(
             metavar="KEYS",
-            help="Ask for a key, and wait: 0 only if one of these is pressed, such as 1 or 1,2.",
+            help="Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if one of these is pressed.",
             **OUTCOME,
         ),
     ] = None
     until_confirmed: Annotated[
         bool,
         typer.Option(
-            "--until-confirmed", help="Call one after the other, until somebody confirms.", **OUTCOME
+            "--until-confirmed",
+            help="With --confirm: call one number after the other, until somebody confirms.",
+            **OUTCOME,
         ),
     ] = False
     digits: Annotated[
         str | None,
         typer.Option(
             metavar="N-M",
-            help="Ask for a code of that many digits, such as 4-6, wait, and print it; with -q, it alone.",
+            help="Ask for a code of N to M digits, such as 4-6, wait, and print it; with -q, only the code.",
             **OUTCOME,
         ),
     ] = None
@@ -63,7 +68,7 @@ class OutcomeOptions:
         bool,
         typer.Option(
             "--tell-anyway",
-            help="With --confirm: where no key could arrive, tell everybody all the same; exits with 16.",
+            help="With --confirm: call even if no key could arrive, without the question; exit code 16.",
             **OUTCOME,
         ),
     ] = False

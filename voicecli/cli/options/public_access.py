@@ -8,30 +8,33 @@ import typer
 
 from voicecli.listener.public_access import PublicAccess
 
-PANEL = {"rich_help_panel": "The way in"}
+PANEL = {"rich_help_panel": "Public access"}
 Port = Annotated[
     str | None,
-    typer.Option(metavar="PORT", help="Where to listen on this machine; else PORT, else 5678.", **PANEL),
+    typer.Option(metavar="PORT", help="The port to listen on. Default: PORT, else 5678.", **PANEL),
 ]
 Domain = Annotated[
     str | None,
-    typer.Option(metavar="DOMAIN", help="Your static ngrok domain; else WEBHOOK_BASE_URL.", **PANEL),
+    typer.Option(metavar="DOMAIN", help="Your static ngrok domain. Default: WEBHOOK_BASE_URL.", **PANEL),
 ]
 NgrokConfig = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Your own ngrok.yml, version 2 or 3.", **PANEL)
+    Path | None, typer.Option(metavar="FILE", help="Your own ngrok.yml, of version 2 or 3.", **PANEL)
 ]
 InstallNgrok = Annotated[
     bool, typer.Option("--install-ngrok", help="Download the ngrok agent if it is missing.", **PANEL)
 ]
 PublicUrl = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="You have a way in of your own, at this URL: no tunnel.", **PANEL),
+    typer.Option(
+        metavar="URL", help="The public URL of your own proxy or tunnel; no ngrok is started.", **PANEL
+    ),
 ]
 Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Register even where a header can't be put back, or 8x8 would not get through.",
+        help="Register even if a webhook's token can't be restored later, or 8x8 would not reach "
+        "this machine.",
         **PANEL,
     ),
 ]

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +14,34 @@ from voicecli.phone import caller_id, is_msisdn
 from voicecli.voice_api import codes
 
 MAX_ROWS = 1_000_000_000
-
-
 NEWEST = 50  # rows that are shown where nobody says how many
+
+
+def whole(least: int, most: int | None = None) -> Callable[[object], int]:
+    """A parser of whole numbers in this range."""
+    allowed = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
+
+    def parse(given: object) -> int:
+        with suppress(ValueError):
+            value = int(str(given))
+            if least <= value and (most is None or value <= most):
+                return value
+        raise typer.BadParameter(f"{str(given)!r} is not a whole number {allowed}.")
+
+    return parse
+
+
+def real(least: float, most: float) -> Callable[[object], float]:
+    """A parser of numbers in this range."""
+
+    def parse(given: object) -> float:
+        with suppress(ValueError):
+            value = float(str(given))
+            if least <= value <= most:
+                return value
+        raise typer.BadParameter(f"{str(given)!r} is not a number from {least:g} to {most:,g}.")
+
+    return parse
 
 
 def duration(text: str) -> timedelta:
@@ -38,15 +63,13 @@ def moment(text: str) -> datetime:
         return point.astimezone(UTC)  # what has no zone is taken for local time
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r} is no point in time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d."
+            f"{text!r} is not a time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d (ago)."
         ) from None
 
 
 def most(limit: int | None, since: datetime | None) -> int | None:
     """How many rows are shown at most: as many as were asked for; else all since then, or the newest ones."""
-    if limit is None:
-        return NEWEST if since is None else None
-    return min(limit, MAX_ROWS)
+    return limit if limit is not None or since is not None else NEWEST
 
 
 def one_of(text: str, names: Sequence[str], what: str) -> str:
@@ -57,7 +80,9 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
         return name
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     meant = f"; the nearest is {nearest[0]}" if nearest else ""
-    raise InvalidInput(f"{quoted(text)} is no {what}{meant}.", hint=f"There are {', '.join(names)}.")
+    raise InvalidInput(
+        f"{quoted(text)} is not a known {what}{meant}.", hint=f"Known are: {', '.join(names)}."
+    )
 
 
 def webhook_types(text: str) -> tuple[str, ...]:
@@ -66,7 +91,7 @@ def webhook_types(text: str) -> tuple[str, ...]:
 
     types = [one_of(part, WEBHOOK_TYPES, "type of event") for part in text.split(",") if part.strip()]
     if not types:
-        raise InvalidInput("No type of event is given.", hint=f"There are: {', '.join(WEBHOOK_TYPES)}.")
+        raise InvalidInput("No type of event is given.", hint=f"Known are: {', '.join(WEBHOOK_TYPES)}.")
     return tuple(dict.fromkeys(types))
 
 
