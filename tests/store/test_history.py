@@ -1,11 +1,14 @@
 """The store, looked at again: its events, the sessions they tell of, and what is deleted for good."""
 
+import signal
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 from past import OTHER, SESSION, event, keep, keep_a_call, place
 
+from voicecli import interrupts
 from voicecli.errors import InvalidInput
 from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.session import SessionRecord
@@ -204,6 +207,19 @@ def test_a_later_summary_is_what_counts(tmp_path: Path) -> None:
         assert [one.session.outcome for one in stored_sessions.sessions(store)] == ["COMPLETED"] * 2
 
 
+def test_a_signal_ends_what_reads_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_a_call(tmp_path)
+    with Store(tmp_path) as store:
+        for read in (
+            partial(stored_sessions.statistics, store, 0),
+            lambda: next(stored_sessions.sessions(store)),
+        ):
+            monkeypatch.setattr(interrupts, "_signals", interrupts._Signals())
+            interrupts.note(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                read()
+
+
 # -- what is old -------------------------------------------------------------------------------------
 
 
@@ -216,7 +232,9 @@ def test_what_is_older_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         before = next(stored_sessions.sessions(store)).session.start
         assert pruning.count_older(store, before) == (20, 5)
-        steps = list(pruning.prune(store, before))
+        rests: list[float] = []
+        steps = list(pruning.prune(store, before, rest=rests.append))
+        assert len(rests) == len(steps)
         assert (sum(events for events, _ in steps), sum(calls for _, calls in steps)) == (20, 5)
         assert max(events + calls for events, calls in steps) == 2
         assert pruning.count_older(store, NOW) == (4, 1)
