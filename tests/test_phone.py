@@ -99,7 +99,7 @@ def test_a_plus_is_suggested_only_where_it_would_help() -> None:
     ],
 )
 def test_numbers_in_a_text_are_masked(text: str, masked: str) -> None:
-    assert phone.masked(text) == masked
+    assert phone.mask_numbers(text) == masked
 
 
 def examples() -> Iterator[str]:

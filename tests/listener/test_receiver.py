@@ -19,7 +19,7 @@ from voicecli.listener.repliers import always
 from voicecli.output.secrets import has_secret_name
 from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.replies import NOTHING, Reply
+from voicecli.voice_api.replies import EMPTY_REPLY, Reply
 
 
 def basic(user: str, password: str) -> str:
@@ -178,7 +178,7 @@ SAY: Action = {"action": "say", "params": {"text": "Thank you.", "voiceProfile":
     ("reply", "answer", "words"),
     [
         (Reply((HANGUP,)), {"clientActionId": "c-1", "callflow": [HANGUP]}, "hangup"),
-        (NOTHING, {"clientActionId": "c-1", "callflow": []}, "nothing"),
+        (EMPTY_REPLY, {"clientActionId": "c-1", "callflow": []}, "nothing"),
         (Reply((SAY, HANGUP), "own"), {"clientActionId": "own", "callflow": [SAY, HANGUP]}, "say, hangup"),
     ],
 )

@@ -325,7 +325,7 @@ def test_it_is_known_when_the_person_answered(word: str) -> None:
     again = event("VCS", "CALL_CONNECTED", timestamp=moment(9))
     for arriving in ([connected, bridged, again], [again, bridged, connected]):
         session = Session.of(placed(), received(*arriving))
-        assert session.connected_at == webhook_events.moment(moment(6))
+        assert session.connected_at == webhook_events.parse_time(moment(6))
         assert session.answered
 
 

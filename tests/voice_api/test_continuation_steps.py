@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.continuation import continue_call, split
+from voicecli.voice_api.continuation import continue_call, split_at_question
 from voicecli.voice_api.replies import HANG_UP, Reply
 from voicecli.voice_api.webhook_events import Event, Received
 
@@ -101,7 +101,12 @@ class Platform:
 
     def play(self) -> Course:
         when, how = self.reading.split()
-        queue, heard, dialled, failed = list(split(self.flow)[0]), list[Action](), list[str](), False
+        queue, heard, dialled, failed = (
+            list(split_at_question(self.flow)[0]),
+            list[Action](),
+            list[str](),
+            False,
+        )
         while queue:
             action = queue.pop(0)
             heard.append(action)

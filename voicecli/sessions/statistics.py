@@ -66,7 +66,7 @@ class Statistics:
 
     def qualities(self) -> Sequence[tuple[str, int]]:
         """How many calls sounded how."""
-        counts = Counter(map(codes.quality_words, self.mos))
+        counts = Counter(map(codes.describe_quality, self.mos))
         return [(word, counts[word]) for word in QUALITIES]
 
     def data(self) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from voicecli import interrupts
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
@@ -60,13 +60,13 @@ def session(store: Store, beginning: str) -> SessionRecord:
         return _one(store, *found)
     if not found:
         raise InvalidInput(
-            f"There is no session that begins with {quoted(beginning)}.",
+            f"There is no session that begins with {quote(beginning)}.",
             hint="voicecli sessions lists them; only what was placed or received here is known.",
         )
     names = list(found.values())
     more = ", …" if len(names) > MAX_CANDIDATES else ""
     raise InvalidInput(
-        f"Several sessions begin with {quoted(beginning)}.",
+        f"Several sessions begin with {quote(beginning)}.",
         hint=f"Give more of it: {', '.join(names[:MAX_CANDIDATES])}{more}",
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.codes import UNSUBSCRIBED_WORD, is_unsubscribed
+from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
 
 if TYPE_CHECKING:
     from voicecli.voice_api.webhook_events import Event
@@ -92,7 +92,7 @@ def _summaries(store: Store, seen: int, newest: int) -> Iterator[_Summary]:
     query = (
         "SELECT id, received, body FROM events WHERE (id > ? AND id <= ? OR id IN (SELECT"  # noqa: S608
         " CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'))"
-        f" AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_WORD}')"
+        f" AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}')"
     )
     for number, received, body in store.rows(query, (seen, newest)):
         from voicecli.voice_api import webhook_events

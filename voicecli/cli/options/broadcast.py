@@ -9,7 +9,7 @@ import typer
 
 from voicecli.cli.options.outcome import OUTCOME, HashEnds, Thanks, VcaElsewhere
 from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.voice_api.codes import Outcome
 
 _WHO = {"rich_help_panel": "Recipients"}
@@ -63,7 +63,7 @@ class AudienceOptions:
         if not 1 <= part <= parts:
             raise InvalidInput(
                 "--shard takes a part and how many there are, from 1/8 to 8/8, not "
-                f"{quoted(self.shard or '')}."
+                f"{quote(self.shard or '')}."
             )
         return part, parts
 
