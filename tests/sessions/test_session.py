@@ -184,7 +184,7 @@ def test_what_was_pressed(
 
 def test_when_it_was_confirmed_is_known_only_where_an_event_says_so() -> None:
     timed = Session.of(asking("1"), received(pressed("VCA", {"dtmf": "1"}, 5)))
-    assert timed.confirmed_at == webhook_events.moment(moment(5))
+    assert timed.confirmed_at == webhook_events.parse_time(moment(5))
     untimed = Session.of(asking("1"), received(event("VCA", "ACTION_COMPLETED", digits="1", timestamp=None)))
     assert (untimed.confirmed, untimed.confirmed_at) == (True, None)
 
