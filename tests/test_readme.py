@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import forked
 import pytest
 from conftest import DEADLINE, RunningSandbox
 from past import keep_a_call
@@ -71,18 +72,22 @@ def port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.fixture
-def shell_environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(params=["forked", pytest.param("started", marks=pytest.mark.soak)])
+def shell_environment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """A PATH on which voicecli is this one and ngrok a stand-in, a sandbox, and the settings of a .env."""
     wrapper = tmp_path / "bin" / "voicecli"
     wrapper.parent.mkdir()
     agent = write_agent(tmp_path / "agent")
-    with RunningSandbox(time_scale=1000, seed=1) as sandbox:
+    with ExitStack() as stack:
+        program = f"{shlex.quote(sys.executable)} -m voicecli"
+        if request.param == "forked":
+            program = str(stack.enter_context(forked.program(tmp_path / "forked")))
+        sandbox = stack.enter_context(RunningSandbox(time_scale=1000, seed=1))
         of_sandbox = sandbox.sandbox.url.rpartition(":")[2]
         wrapper.write_text(
             "#!/bin/sh\n"
             f'[ "$1" = sandbox ] && set -- "$@" --port "${{PORT_OF_THE_TEST:-{of_sandbox}}}"\n'
-            f'exec {shlex.quote(sys.executable)} -m voicecli "$@"\n'
+            f'exec {program} "$@"\n'
         )
         wrapper.chmod(0o755)
         for name, does in STAND_INS.items():
@@ -124,6 +129,7 @@ def application() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("commands", COMMANDS)
 def test_every_command_works(
     commands: str, shell_environment: dict[str, str], tmp_path: Path, port: str, application: str
@@ -156,6 +162,7 @@ def test_every_command_works(
     assert says in done.stdout, done
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", SERVERS)
 def test_every_server_starts_and_stops_as_described(
     command: str, shell_environment: dict[str, str], port: str

@@ -131,7 +131,7 @@ def test_an_accepted_call_is_one_line_of_80(sandbox: RunningSandbox) -> None:
 
 def test_a_person_who_gives_no_message_is_told_and_not_kept_waiting(sandbox: RunningSandbox) -> None:
     whole = " ".join(plain(on_terminal("call", NUMBER, columns=80, env=sandbox.environment)))
-    assert "What the call says is missing." in whole
+    assert "The message is missing." in whole
 
 
 def test_json_on_a_terminal_is_the_same_json(sandbox: RunningSandbox) -> None:

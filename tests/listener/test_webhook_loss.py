@@ -254,7 +254,7 @@ async def test_a_listing_that_fails_is_told_once_when_it_lasts_and_never_for_a_l
             looks = world.looks
             await world.until(lambda: world.looks >= looks + 2 * watching.LASTING)
             world.sandbox.away = False
-            await world.until(lambda: "8x8 tells again where its webhooks lead." in dict(world.told))
+            await world.until(lambda: "8x8 lists its webhooks again." in dict(world.told))
             failures = [text for text, _ in world.told if "can't be found out" in text]
             assert (len(failures), world.news()) == (1, [])
         world.client.close()

@@ -461,7 +461,7 @@ def test_a_row_that_another_has_changed_is_not_claimed(engine: Engine, home: Pat
             Journal(another, ours.broadcast, ours._lock).write(changes[1:])
         before = contents(store)
         leaving = [Attempts(store, ACCOUNT).row(message(f"b-{line}-1"), line=line) for line in (1, 2)]
-        with pytest.raises(InUse, match="Another process has been at rows"):
+        with pytest.raises(InUse, match="Another process has changed rows"):
             ours.write(changes, seen=2, leaving=leaving)
         assert contents(store) == before
 

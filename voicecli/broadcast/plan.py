@@ -69,7 +69,7 @@ class Plan:
             refuse_conflicts("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
         elif template is None and self._message is None and not (script.play or "play" in self._options):
             raise InvalidInput(
-                "What the calls say is missing.",
+                "The message is missing.",
                 hint="Give it as MESSAGE, with --file or --play, or in a column that is called message.",
             )
         self._with_options = lru_cache(MAX_SCRIPTS)(self._made)
@@ -237,7 +237,7 @@ def validate(
         number = int(destination[1:])
         if number in seen:
             where = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
-            bad(record, f"{destination} is there before{f', in line {where}' if where else ''}.")
+            bad(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
             continue
         seen.add(number)
         if words := impossible(destination):
@@ -302,6 +302,6 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
         except InvalidInput as error:
             raise InvalidInput(
                 f"Line {record.line} can't be read: {error.message}",
-                hint="Mend or delete that line: nobody was called.",
+                hint="Correct or delete that line: nobody was called.",
             ) from error
     return frozenset(numbers)

@@ -131,5 +131,7 @@ def _how_many(text: str) -> tuple[int, int]:
     least, _, most = text.partition("-")
     few, many = (int(bound) if re.fullmatch("[0-9]{1,2}", bound) else 0 for bound in (least, most or least))
     if not 1 <= few <= many <= callflow_rules.MAX_DIGITS:
-        raise InvalidInput(f"--digits takes how many, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.")
+        raise InvalidInput(
+            f"--digits takes a number of digits, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.",
+        )
     return few, many

@@ -102,7 +102,7 @@ def accepted(request: CallRequest, session: Session, service: str = "8x8") -> Re
 
 def told_anyway(request: CallRequest, session: Session) -> Result:
     """A call that 8x8 accepted, and that nobody can confirm."""
-    words = f"{destination(request)}: accepted; it is told, and nobody can confirm"
+    words = f"{destination(request)}: accepted without the question: nobody can confirm"
     data = {**call_data(request, session), "confirmed": False}
     return Result(Ending.NOT_CONFIRMED, words, data, session.session_id)
 

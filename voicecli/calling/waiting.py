@@ -51,7 +51,7 @@ class _Call:
     session: Session | None = None
     lost: OutcomeUnknown | None = None  # the answer
     start: float = 0.0
-    words: str = "waiting for news"
+    words: str = "no report yet"
 
     @property
     def where(self) -> str:
@@ -287,8 +287,8 @@ class Waiting:
             ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)
             raise StoreFailed(
-                f"What became of {names} can't be read. {error.message}",
-                hint="That was placed, or may have been: look for it before you call again.",
+                f"The outcome of {names} can't be read. {error.message}",
+                hint="It was placed, or may have been: look for it before you call again.",
                 details={
                     "accepted": [{"sessionId": one, "clientRequestId": own} for one, own in ids if one],
                     "unknown": [own for one, own in ids if not one],

@@ -159,7 +159,7 @@ def way(source: str, destination: str) -> str:
 def words(kept: Received, described: str = "") -> str:
     """What happened, as ``described`` where the call is known, and what it was answered."""
     if kept.again:
-        return f"the same again, ×{kept.times}"
+        return f"duplicate, ×{kept.times}"
     text = described or kept.event.words
     text += f"; our reply: {kept.reply}" if kept.reply is not None else ""
     return f"{text} ({'; '.join(kept.remarks)})" if kept.remarks else text

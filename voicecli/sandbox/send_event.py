@@ -120,7 +120,7 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
     late = isinstance(ended, httpx.TimeoutException)
     what = f"no answer came within {seconds:g} s" if late else "the connection broke before it was answered"
     raise Unreachable(
-        f"The event was sent, but {what}.", hint="It may have arrived: the receiver's log knows."
+        f"The event was sent, but {what}.", hint="It may have arrived: check the receiver's log."
     ) from ended
 
 

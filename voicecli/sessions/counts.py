@@ -27,7 +27,7 @@ class Counts:
     rate: float = 0.0  # calls a second, lately
     seconds_left: float | None = None
     waiting: str = ""
-    """Why nothing leaves just now: "8x8 asks to slow down, going on in 3 s"."""
+    """Why nothing leaves just now: "8x8 asks to slow down, continuing in 3 s"."""
 
     @property
     def done(self) -> int:

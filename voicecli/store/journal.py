@@ -108,7 +108,7 @@ class Journal:
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreFailed(
-                f"The file {path} can't be written: {error.strerror}.", hint="Look at its disk."
+                f"The file {path} can't be written: {error.strerror}.", hint="Check its disk."
             ) from error
 
     def release_reserve(self) -> None:
@@ -164,8 +164,8 @@ class Journal:
         with self.store.transaction() as transaction:
             if replaced and transaction.each(_REPLACE, replaced) != len(replaced):
                 raise InUse(
-                    f"Another process has been at rows of broadcast {self.broadcast.id}.",
-                    hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
+                    f"Another process has changed rows of broadcast {self.broadcast.id}.",
+                    hint="Let only one process work on it, with VOICECLI_HOME on a local disk.",
                 )
             if leaving:
                 numbers = stored_attempts.insert(transaction, leaving)

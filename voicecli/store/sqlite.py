@@ -220,7 +220,7 @@ class Store:
     # -- writing -------------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self, *, failure: str = "", advice: str = "Look at its disk.") -> Iterator["Transaction"]:
+    def transaction(self, *, failure: str = "", advice: str = "Check its disk.") -> Iterator["Transaction"]:
         """Statements that take place all together or not at all, and are on the disk when this is left;
         nobody else writes meanwhile, so what is read inside stays true until then. Raises StoreFailed, with
         the words and the advice that are given; an error that is raised inside undoes everything, too."""
@@ -361,5 +361,6 @@ def _reason(error: Exception) -> str:
 
 
 _DAMAGED_HINT = (
-    "voicecli doctor looks at it. Moved away, a new one is made; sqlite3's .recover may save what is in it."
+    "voicecli doctor checks it. If it is moved away, a new one is made; sqlite3's .recover may save "
+    "what is in it."
 )

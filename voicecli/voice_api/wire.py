@@ -123,10 +123,10 @@ class Operation(Generic[T]):
     def lost(self, what_happened: str) -> OutcomeUnknown | Unreachable:
         """The error for a request that left and got no readable answer."""
         if not self.changes:
-            return Unreachable(f"{what_happened}.", hint="Only a question was asked: it can be asked again.")
+            return Unreachable(f"{what_happened}.", hint="Nothing was changed: try again.")
         if self.client_request_id is None:
             return OutcomeUnknown(
-                f"{what_happened}: the change may have been made.", hint="Look before making it again."
+                f"{what_happened}: the change may have been made.", hint="Check before making it again."
             )
         return OutcomeUnknown(
             f"{what_happened}: the call may have been placed.",

@@ -91,7 +91,7 @@ def requests(context: Context, settings: Settings, asked: Arguments) -> list[Cal
         request = make(number, message_id and f"{message_id}-{number.e164.removeprefix('+')}")
         if any(other.client_request_id == request.client_request_id for other in made):
             raise InvalidInput(
-                "The callflow's clientRequestId would be that of several calls.",
+                "Several calls would have the callflow's clientRequestId.",
                 hint="Give --message-id in its place: each call gets its number added.",
             )
         made.append(request)
@@ -145,7 +145,7 @@ def _refuse_conflicts(asked: Arguments, script: Script) -> None:
     script.check()
     if not asked.words:
         if asked.callflow_file is None:
-            raise InvalidInput("Whom to call is missing.", hint=HOW_TO_CALL)
+            raise InvalidInput("The number to call is missing.", hint=HOW_TO_CALL)
         refuse_conflicts(
             "a callflow that makes its own call",
             {"--from": asked.call.source, "--region": asked.recipients.region},
@@ -181,7 +181,7 @@ def _message(context: Context, asked: Arguments) -> str:
         return asked.message or ""
     from_pipe = file is None and asked.message is None and context.stdin is not None
     if from_pipe and context.stdin is not None and context.stdin.isatty():
-        raise InvalidInput("What the call says is missing.", hint=HOW_TO_SAY)
+        raise InvalidInput("The message is missing.", hint=HOW_TO_SAY)
     text = context.read_text("-" if file is None else file).rstrip("\r\n")
     if not text:
         raise InvalidInput("The message is empty (0 characters).", hint=HOW_TO_SAY)
