@@ -18,6 +18,7 @@ from voicecli.output import Output
 from voicecli.output.event_rows import EventRow
 from voicecli.store import event_queries as stored_events
 from voicecli.store.following import Follower
+from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
@@ -55,7 +56,7 @@ def events(
     start = microseconds(since)
     most = LAST if follow and limit is None and since is None else values.most(limit, since)
     with wiring.store(context) as store:
-        newest = stored_events.last_event_number(store)
+        newest = last_event_number(store)
         kept, are_more = _kept(store, chosen, start, most, newest)
         coming = _coming(context.output, store, chosen, newest) if follow else ()
         try:
