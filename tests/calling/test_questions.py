@@ -9,8 +9,8 @@ from past import event, keep
 from raw_server import document, server
 from running_listener import listening, public_access, registering, set_webhook, webhooks
 
-from voicecli.calling.message import Script
 from voicecli.calling.questions import asks, ending_in_hangup, following, sent, without_questions
+from voicecli.calling.script import Script
 from voicecli.voice_api.callflow import HANGUP, Action, call_request, make_call
 
 SOURCE, OTHER, VOICE = "+33199000000", "+33199004321", "en-US-BenjaminRUS"

@@ -10,7 +10,7 @@ from conftest import wait_until
 from placed_calls import placed
 from receiver_world import receiving, vca, vss
 
-from voicecli.calling.replier import CallReplier
+from voicecli.calling.placed_calls_replier import PlacedCallsReplier
 from voicecli.listener import service
 from voicecli.listener.presence import running
 from voicecli.listener.repliers import always
@@ -82,7 +82,7 @@ async def test_a_folder_that_can_t_be_made_again_is_told(tmp_path: Path) -> None
 async def test_calls_from_before_and_after_are_answered(tmp_path: Path) -> None:
     home = tmp_path / "home"
     placed(home, session="s-1")
-    async with receiving(home, replier=CallReplier(home, always(HANG_UP))) as world:
+    async with receiving(home, replier=PlacedCallsReplier(home, always(HANG_UP))) as world:
         remove_file(home)
         placed(home, session="s-2", name="r-2")
         for session in ("s-1", "s-2"):
