@@ -22,7 +22,8 @@ from voicecli.hours import Hours
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts as journals
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
-from voicecli.store.journal import PAGE, Journal
+from voicecli.store.journal import Journal
+from voicecli.store.paging import PAGE
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 

@@ -20,8 +20,7 @@ from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.results import Ending, Result
 from voicecli.calling.waiting import Waiting, WaitOptions
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
-from voicecli.store import event_queries as stored_events
-from voicecli.store import following, sqlite
+from voicecli.store import following, read_positions, sqlite
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -193,11 +192,11 @@ class Held:
         self._reads = reads
         self._patch = pytest.MonkeyPatch()
         monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.01)
-        self._last_event = stored_events.last_event_number
+        self._last_event = read_positions.last_event_number
 
     def __enter__(self) -> "Held":
         if self._reads:
-            self._patch.setattr(stored_events, "last_event_number", self._fail)
+            self._patch.setattr(read_positions, "last_event_number", self._fail)
         else:
             self._holder.execute("BEGIN IMMEDIATE")
         return self

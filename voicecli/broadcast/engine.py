@@ -45,6 +45,7 @@ from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
+from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest, destinations
 from voicecli.voice_api.operations.calls import Session, send_callflow
@@ -253,7 +254,7 @@ class Engine:
 
     def _take_in_reports(self) -> None:
         """What 8x8 has reported since the last time."""
-        seen, newest = self._journal.seen, stored_events.last_event_number(self._journal.store)
+        seen, newest = self._journal.seen, last_event_number(self._journal.store)
         if newest > seen:
             for report in reports(self._journal, seen, newest, self._policy):
                 self._reported(report)

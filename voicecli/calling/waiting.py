@@ -29,6 +29,7 @@ from voicecli.errors import (
 )
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import event_queries as stored_events
+from voicecli.store import read_positions
 from voicecli.store.following import LOOK_EVERY, Follower
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
@@ -176,7 +177,7 @@ class Waiting:
 
     async def _place_once(self, request: CallRequest, earlier: Sequence[_Call]) -> _Call:
         try:
-            newest = stored_events.last_event_number(self._store)
+            newest = read_positions.last_event_number(self._store)
         except StoreFailed as error:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         pending = PendingCall(
@@ -319,7 +320,7 @@ class Waiting:
         return late or call.pending.is_settled(time.time())
 
     def _result(self, call: _Call) -> Result:
-        pending, session = call.pending, call.pending.session
+        pending, session, summary = call.pending, call.pending.session, call.pending.session.summary
         words, seconds = pending.words(), self._missed(call.start)
         gap = f"for {seconds:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"
         if pending.session_id is None and call.lost is not None:
@@ -334,9 +335,9 @@ class Waiting:
         data = {
             **call_data(call.request, call.session),
             "sessionId": pending.session_id,
-            **({} if session.session_status is None else {"sessionStatus": session.session_status}),
+            **({} if summary.session_status is None else {"sessionStatus": summary.session_status}),
             "outcome": session.outcome,
-            **({} if session.bridge is None else {"bridge": session.bridge}),
+            **({} if summary.bridge is None else {"bridge": summary.bridge}),
             "words": words,
             **({"secondsWithoutReports": round(seconds, 3)} if seconds else {}),
             **({"digits": session.digits} if self._options.digits else {}),

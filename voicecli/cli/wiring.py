@@ -80,6 +80,7 @@ def listening_plan(
     and ConfigurationError for what is missing."""
     from voicecli.listener import public_access
 
+    access.check(register=register)
     token = None
     if not no_auth:
         token = settings.for_8x8("webhook_token") if register else settings.get("webhook_token")

@@ -134,9 +134,9 @@ class CallRow:
             "destination": call.destination,
             "first": iso(call.start),
             "last": iso(call.last or call.start),
-            "sessionStatus": call.session_status,
+            "sessionStatus": call.summary.session_status,
             "outcome": call.outcome,
-            **({} if call.bridge is None else {"bridge": call.bridge}),
+            **({} if call.summary.bridge is None else {"bridge": call.summary.bridge}),
             "digits": call.digits,
             "words": self._words,
         }

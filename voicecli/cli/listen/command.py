@@ -25,7 +25,6 @@ from voicecli.cli.listen.options import (
 from voicecli.cli.listen.watch import Watch
 from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
-from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
@@ -45,7 +44,6 @@ EXAMPLES = """Examples:
 FORWARD_TIMEOUT = timedelta(seconds=5)
 
 
-@with_records
 def listen(
     ctx: typer.Context,
     *,
