@@ -124,8 +124,17 @@ REBOUND, FILE = "http://evil.example:{port}/", "file"
 
 @pytest.mark.parametrize(
     ("place", "is_refused", "taken"),
-    [(place, True, set()) for place in (SAME_SITE, CROSS_SITE, REBOUND, FILE)]
-    + [(CROSS_SITE, False, TAKEN), (REBOUND, False, {*TAKEN, "json"})],
+    [
+        (REBOUND, True, set()),
+        *(
+            pytest.param(*case, marks=pytest.mark.soak)
+            for case in (
+                *((place, True, set()) for place in (SAME_SITE, CROSS_SITE, FILE)),
+                (CROSS_SITE, False, TAKEN),
+                (REBOUND, False, {*TAKEN, "json"}),
+            )
+        ),
+    ],
 )
 async def test_no_page_reports_an_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_refused: bool, taken: set[str]
