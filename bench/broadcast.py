@@ -31,7 +31,7 @@ from voicecli.broadcast.lists.recipients import Recipients, read
 from voicecli.broadcast.plan import Plan
 from voicecli.calling.message import Script
 from voicecli.sandbox import environment
-from voicecli.sandbox.numbers import Fate, fate
+from voicecli.sandbox.numbers import Behaviour, behaviour_of
 from voicecli.store.broadcasts import BroadcastRow, RowState
 
 ROUNDS = 7
@@ -103,7 +103,7 @@ def people(count: int) -> Iterator[str]:
     yield "phone,name,time,code\n"
     numbers = (f"+33199{number:06}" for number in range(1_000_000))
     if count < MANY:
-        numbers = (number for number in numbers if fate(number) == Fate())
+        numbers = (number for number in numbers if behaviour_of(number) == Behaviour())
     for index, number in zip(range(count), numbers, strict=False):
         yield f"{number},Person {index},{index % 24:02}:{index % 60:02},{index * 7919 % 1_000_000:06}\n"
 

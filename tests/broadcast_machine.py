@@ -13,7 +13,7 @@ from typing import NamedTuple
 from conftest import DEADLINE, Finished, RunningSandbox
 from forked import under_way
 
-from voicecli.sandbox.numbers import Fault, fate
+from voicecli.sandbox.numbers import HttpFault, behaviour_of
 
 PREFIXES = ("+3319900", "+3326191", "+3335301", "+3346571", "+3353649")
 """What France keeps free for fiction, each with four more digits: for the sandbox these decide."""
@@ -101,7 +101,9 @@ class Machine:
             assert whose.setdefault(request_id, destination) == destination, "an id was given to two people"
         twice = {number for number, count in perhaps_placed.items() if count > 1}
         assert not twice, f"called twice: {twice}"
-        again = {number for number, count in requests.items() if count > 1 + fate(number).too_many}
+        again = {
+            number for number, count in requests.items() if count > 1 + behaviour_of(number).rate_limited
+        }
         assert not again, f"asked for again without a 429: {again}"
 
     def sessions(self) -> Mapping[str, str]:
@@ -120,4 +122,4 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 def loses_its_answer(number: str) -> bool:
-    return fate(number).fault not in (None, Fault.SERVER_ERROR)
+    return behaviour_of(number).fault not in (None, HttpFault.SERVER_ERROR)

@@ -5,7 +5,7 @@ loading, closed streams, limits of the process, its name) needs ``python -m voic
 """
 
 import atexit
-import json
+import marshal
 import os
 import signal
 import socket
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -40,7 +40,7 @@ class Forked(subprocess.Popen[Any]):
         p2cread, _, _, c2pwrite, _, errwrite = rest[9:15]
         env = dict(os.environ if env is None else env)
         what = {"arguments": args[3:], "cwd": str(cwd or Path.cwd()), "env": env}
-        request = json.dumps(what).encode()
+        request = marshal.dumps(what)
         if not self._forked or not _starts_alike(env) or len(request) > LONGEST:
             super()._execute_child(args, *rest)  # type: ignore[misc]
             return
@@ -107,6 +107,63 @@ def under_way(
                 process.kill()
 
 
+CLIENT = """#!{python} -IS
+import _signal, _socket, marshal, os, sys
+asking = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+asking.connect({address!r})
+what = dict(arguments=sys.argv[1:], cwd=os.getcwd(), env=dict(os.environ))
+streams = b"".join(fd.to_bytes(4, sys.byteorder) for fd in (0, 1, 2))
+asking.sendmsg([marshal.dumps(what)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+pid = int.from_bytes(asking.recv(4), "big")
+_signal.signal(_signal.SIGINT, lambda number, frame: os.kill(pid, number))
+status = int.from_bytes(asking.recv(100)[:4], "big")
+sys.exit(os.waitstatus_to_exitcode(status) % 256)
+"""
+
+
+@contextmanager
+def program(path: Path) -> Iterator[Path]:
+    """An executable for shells that is ``voicecli``, forked; it passes on Ctrl-C, but no other signal."""
+    address = str(path.with_suffix(".socket"))
+    path.write_text(CLIENT.format(python=sys.executable, address=address))
+    path.chmod(0o755)
+    _server()  # before there are streams that it would inherit
+
+    def serve_all() -> None:
+        while True:
+            asking, _ = listener.accept()
+            request, fds, *_ = socket.recv_fds(asking, LONGEST, 3)
+            if not request:
+                asking.close()
+                return
+            threading.Thread(target=_pass_on, args=(asking, request, fds)).start()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(address)
+        listener.listen()
+        thread = threading.Thread(target=serve_all)
+        thread.start()
+        yield path
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as last:
+            last.connect(address)
+        thread.join()
+
+
+def _pass_on(asking: socket.socket, request: bytes, fds: list[int]) -> None:
+    """A request to the server, and what it answers."""
+    global processor_seconds
+    ended, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(_server(), [request], [theirs.fileno(), *fds])
+    for fd in fds:
+        os.close(fd)
+    with asking, ended, suppress(BrokenPipeError):
+        asking.send(ended.recv(4))
+        end = ended.recv(ENDED.size)
+        processor_seconds += ENDED.unpack(end)[1] / 1e6
+        asking.send(end)
+
+
 def _starts_alike(env: Mapping[str, str]) -> bool:
     """Whether Python starts in this environment as it did in the server's."""
     return all(env.get(name) == os.environ.get(name) for name in {*env, *os.environ} if _matters(name))
@@ -137,17 +194,18 @@ _requests: socket.socket | None = None
 def serve(requests: socket.socket) -> bool:
     """True in a process that is to run the program, False once nobody can ask any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         request, fds, *_ = socket.recv_fds(requests, 2 * LONGEST, 4)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:  # not ignored: then nobody could count their processor time
+                pass
         if not request:
             return False
         if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             pid = os.fork()
             if pid == 0:
                 requests.detach()
-                _become(fds[1:], **json.loads(request))
+                _become(fds[1:], **marshal.loads(request))
                 return True
             with socket.socket(fileno=fds[0]) as ended:
                 for fd in fds[1:]:
@@ -204,10 +262,13 @@ def _load() -> None:
     import pkgutil
 
     import voicecli
+    from voicecli.cli import app
 
     for module in pkgutil.walk_packages(voicecli.__path__, "voicecli."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for command in ("", *app.COMMANDS):
+        app._command(command)
 
 
 if __name__ == "__main__":

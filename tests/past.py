@@ -32,7 +32,7 @@ def event(
     **fields: object,
 ) -> dict[str, Any]:
     """An event's document; ``fields`` are put into its payload."""
-    document = payloads.made_up(
+    document = payloads.sample_event(
         kind,
         status,
         source=SOURCE,

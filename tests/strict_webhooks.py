@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from voicecli.sandbox import Sandbox
-from voicecli.sandbox.responses import failure, json_body
+from voicecli.sandbox.responses import json_body, refusal
 
 
 class StrictSandbox(Sandbox):
@@ -22,9 +22,9 @@ class StrictSandbox(Sandbox):
         body = await json_body(request) or {}
         kind = body.get("type")
         if self.replaces and "wrong" not in str(body.get("url")):
-            self._courier.targets.pop(str(kind), None)
-        if kind in self._courier.targets or "wrong" in str(body.get("url")):
-            return failure(422, self.words, 1001)
+            self._delivery.targets.pop(str(kind), None)
+        if kind in self._delivery.targets or "wrong" in str(body.get("url")):
+            return refusal(422, self.words, 1001)
         return await super()._set_webhook(request)
 
 

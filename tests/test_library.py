@@ -103,7 +103,7 @@ def test_a_script_checks_what_doctor_checks(own_sandbox: RunningSandbox, tmp_pat
         ("voice", "failed"),
         ("ngrok", "skipped"),
     ]
-    assert ["voice", "failed", "configuration", "nobody is none of 8x8's voices."] in found
+    assert ["voice", "failed", "configuration", "nobody is not one of 8x8's voices."] in found
     assert [check for check, *_ in found][-2:] == ["public URL", "store"]
 
 

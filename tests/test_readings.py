@@ -25,7 +25,7 @@ from test_outcomes import LOST_FOR_GOOD, PREFIX, Run, every_number
 
 from voicecli.sandbox import Sandbox
 from voicecli.sandbox.delivery import Target
-from voicecli.sandbox.numbers import fate
+from voicecli.sandbox.numbers import behaviour_of
 from voicecli.sandbox.reading import READINGS, Reading, VcaMoments
 from voicecli.sandbox.session import PlayedSession
 from voicecli.voice_api.codes import Outcome
@@ -130,8 +130,8 @@ class FaultySandbox(Sandbox):
         self.trouble = Trouble.NONE
         self.kill: Callable[[], None] = lambda: None
         self.happened = 0
-        self._deliver = self._courier._attempt
-        self._courier._attempt = self._attempt  # type: ignore[method-assign]
+        self._deliver = self._delivery._attempt
+        self._delivery._attempt = self._attempt  # type: ignore[method-assign]
 
     def begin(self, trouble: Trouble, kill: Callable[[], None]) -> None:
         self.trouble, self.kill, self.happened = trouble, kill, 0
@@ -332,7 +332,7 @@ class Harness:
             yield from self._wrong_rows(case, done)
 
     def _codes(self, case: Case) -> set[int]:
-        theirs, happened = fate(case.digits), self.faulty.happened > 0
+        theirs, happened = behaviour_of(case.digits), self.faulty.happened > 0
         code = Run(case.digits, confirm=case.mode in (Mode.CONFIRM, Mode.UNTIL_CONFIRMED)).expected()[0]
         unknown = {6} if theirs.fault is not None and not self.ids else set()
         match case.mode:
@@ -365,7 +365,7 @@ class Harness:
         placed = Counter(session.destination for session in sessions)
         busy = PREFIX + BUSY
         for number, count in placed.items():
-            most = 2 if case.mode is Mode.BROADCAST and fate(number).outcome is Outcome.BUSY else 1
+            most = 2 if case.mode is Mode.BROADCAST and behaviour_of(number).outcome is Outcome.BUSY else 1
             if count > most:
                 yield f"{number} was called {count} times"
         ended = self._was_killed(case) and not case.joined
@@ -393,7 +393,7 @@ class Harness:
         if first_times != [one for one in flow if one in times]:
             yield "not in order, or something else"
         disturbed = case.trouble in (Trouble.LOST, Trouble.KILLED) and self.faulty.happened > 0
-        theirs = fate(session.destination)
+        theirs = behaviour_of(session.destination)
         if disturbed or theirs.outcome is not Outcome.COMPLETED or theirs.error is not None:
             return
         if first_times != flow:

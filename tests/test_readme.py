@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import forked
 import pytest
 from conftest import DEADLINE, RunningSandbox
 from past import keep_a_call
@@ -21,7 +22,7 @@ from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.sandbox.numbers import TABLE
+from voicecli.sandbox.numbers import NUMBERS
 from voicecli.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +44,7 @@ SAYS = {  # what a command prints, by what is in it
     "--until-confirmed": "+33199007103: confirmed with 1; completed",
     "--spell-digits": "+33199007103: confirmed with 1; completed",
     "case $code": "try again in an hour",
-    "--shard": "all.csv has 2 rows",
+    "--shard": "1  accepted",
     "--retry": "results.csv has 2 rows",
     "broadcast resume": "2 of 2 rows done",
     "--quiet 21": "That takes 1 s at 5/s",
@@ -71,18 +72,22 @@ def port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.fixture
-def shell_environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(params=["forked", pytest.param("started", marks=pytest.mark.soak)])
+def shell_environment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """A PATH on which voicecli is this one and ngrok a stand-in, a sandbox, and the settings of a .env."""
     wrapper = tmp_path / "bin" / "voicecli"
     wrapper.parent.mkdir()
     agent = write_agent(tmp_path / "agent")
-    with RunningSandbox(time_scale=1000, seed=1) as sandbox:
+    with ExitStack() as stack:
+        program = f"{shlex.quote(sys.executable)} -m voicecli"
+        if request.param == "forked":
+            program = str(stack.enter_context(forked.program(tmp_path / "forked")))
+        sandbox = stack.enter_context(RunningSandbox(time_scale=1000, seed=1))
         of_sandbox = sandbox.sandbox.url.rpartition(":")[2]
         wrapper.write_text(
             "#!/bin/sh\n"
             f'[ "$1" = sandbox ] && set -- "$@" --port "${{PORT_OF_THE_TEST:-{of_sandbox}}}"\n'
-            f'exec {shlex.quote(sys.executable)} -m voicecli "$@"\n'
+            f'exec {program} "$@"\n'
         )
         wrapper.chmod(0o755)
         for name, does in STAND_INS.items():
@@ -124,6 +129,7 @@ def application() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("commands", COMMANDS)
 def test_every_command_works(
     commands: str, shell_environment: dict[str, str], tmp_path: Path, port: str, application: str
@@ -156,6 +162,7 @@ def test_every_command_works(
     assert says in done.stdout, done
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", SERVERS)
 def test_every_server_starts_and_stops_as_described(
     command: str, shell_environment: dict[str, str], port: str
@@ -205,7 +212,7 @@ def test_the_library_example_works(sandbox: RunningSandbox, tmp_path: Path) -> N
 def test_the_tables_are_the_programs_own() -> None:
     for code in ExitCode:
         assert f"| {code.value} | {code.meaning} |" in README
-    for row in TABLE:
+    for row in NUMBERS:
         assert f"| {row.digits} | {row.what} |" in README
     assert README.count("| -20") == 0
     for setting in SETTINGS:

@@ -119,7 +119,7 @@ def test_an_address_of_a_dotenv_gets_no_secret_that_it_does_not_have(
     (tmp_path / ".env").write_text(f"EIGHT_X_EIGHT_BASE_URL={address}\nWEBHOOK_BASE_URL={address}\n{own}")
     environment = {setting.variable: "secret-of-the-environment"}
     loaded = settings.load(environment=environment, folder=tmp_path)
-    assert loaded.may_go(secret, "base_url") == loaded.may_go(secret, "public_url") == goes
+    assert loaded.may_be_sent_to(secret, "base_url") == loaded.may_be_sent_to(secret, "public_url") == goes
     if goes:
         assert loaded.for_8x8(secret) == "secret-of-the-environment"
     else:
@@ -129,9 +129,9 @@ def test_an_address_of_a_dotenv_gets_no_secret_that_it_does_not_have(
     from_elsewhere = settings.load(
         {"public_url": address}, environment={**environment, "EIGHT_X_EIGHT_BASE_URL": address}
     )
-    assert from_elsewhere.may_go(secret, "base_url")
-    assert from_elsewhere.may_go(secret, "public_url")
-    assert settings.load(environment={}, folder=tmp_path).may_go(secret, "base_url")
+    assert from_elsewhere.may_be_sent_to(secret, "base_url")
+    assert from_elsewhere.may_be_sent_to(secret, "public_url")
+    assert settings.load(environment={}, folder=tmp_path).may_be_sent_to(secret, "base_url")
 
 
 def test_a_dotenv_of_another_user_is_told_with_what_it_sets(
@@ -154,7 +154,7 @@ def test_a_dotenv_of_another_user_is_told_with_what_it_sets(
 
 def test_a_dotenv_that_is_too_large_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"VOICE_PROFILE=a\n" + b"#" * (1 << 20))
-    with pytest.raises(ConfigurationError, match="larger than 1 MiB"):
+    with pytest.raises(ConfigurationError, match="over 1 MiB"):
         settings.load(environment={}, folder=tmp_path)
 
 

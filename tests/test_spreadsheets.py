@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicecli.errors import Unreachable
-from voicecli.spreadsheets import guarded, guarded_csv, unguarded
+from voicecli.spreadsheets import guard, guard_csv, unguard
 
 FORMULAS = (
     "=1+1",
@@ -38,13 +38,13 @@ PLAIN = (
 
 
 def test_formulas_are_guarded_and_numbers_stay_readable() -> None:
-    assert [guarded(cell) for cell in FORMULAS] == [f"'{cell}" for cell in FORMULAS]
-    assert [guarded(cell) for cell in PLAIN] == [*PLAIN]
+    assert [guard(cell) for cell in FORMULAS] == [f"'{cell}" for cell in FORMULAS]
+    assert [guard(cell) for cell in PLAIN] == [*PLAIN]
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n19a ."), max_size=6) | st.text(max_size=6))
 def test_every_cell_is_read_again_as_it_was(cell: str) -> None:
-    assert unguarded(guarded(cell)) == cell
+    assert unguard(guard(cell)) == cell
 
 
 @given(
@@ -56,16 +56,16 @@ def test_a_csv_is_guarded_in_whatever_pieces_it_comes(rows: list[list[str]], siz
     csv.writer(text).writerows(rows)
     content = text.getvalue().encode()
     pieces = [content[start : start + size] for start in range(0, len(content), size)]
-    written = b"".join(guarded_csv(pieces)).decode()
-    assert [*csv.reader(io.StringIO(written, newline=""))] == [[*map(guarded, row)] for row in rows]
+    written = b"".join(guard_csv(pieces)).decode()
+    assert [*csv.reader(io.StringIO(written, newline=""))] == [[*map(guard, row)] for row in rows]
 
 
 def test_rows_without_formulas_stay_as_they_are_to_the_byte() -> None:
     content = b'a,"b"\r\n"+33199001234", caf\xe9 ,\xff\n1,2'
-    assert b"".join(guarded_csv([content])) == content
-    assert b"".join(guarded_csv([b'=a,"b"\r\n1,"2"\n"x\ny",=3'])) == b'\'=a,b\r\n1,"2"\n"x\ny",\'=3'
+    assert b"".join(guard_csv([content])) == content
+    assert b"".join(guard_csv([b'=a,"b"\r\n1,"2"\n"x\ny",=3'])) == b'\'=a,b\r\n1,"2"\n"x\ny",\'=3'
 
 
 def test_what_is_no_csv_is_told() -> None:
     with pytest.raises(Unreachable, match="can't be read as CSV"):
-        [*guarded_csv([b"a\rb,c\n"])]
+        [*guard_csv([b"a\rb,c\n"])]

@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from voicecli.broadcast.options import BroadcastOptions, Content
     from voicecli.broadcast.resume import reopen_broadcast
     from voicecli.broadcast.run import run_broadcast
+    from voicecli.calling.call_events import Notices
     from voicecli.calling.caller import Caller
-    from voicecli.calling.calls import Ended
     from voicecli.calling.message import Script
     from voicecli.calling.placing import Ledger
-    from voicecli.calling.receiving import Notices
-    from voicecli.calling.results import Ending, Result
+    from voicecli.calling.results import CallResults, Ending, Result
     from voicecli.checks.checkup import checkup
     from voicecli.checks.finding import Finding
     from voicecli.errors import (
@@ -55,16 +54,16 @@ _HOME = {
     "AsyncClient": "voicecli.voice_api.async_client",
     "BroadcastOptions": "voicecli.broadcast.options",
     "CallRequest": "voicecli.voice_api.callflow",
+    "CallResults": "voicecli.calling.results",
     "Caller": "voicecli.calling.caller",
     "Capture": "voicecli.voice_api.messages",
     "Client": "voicecli.voice_api.client",
     "ConfigurationError": "voicecli.errors",
     "Content": "voicecli.broadcast.options",
-    "Ended": "voicecli.calling.calls",
     "Ending": "voicecli.calling.results",
     "Finding": "voicecli.checks.finding",
     "InvalidInput": "voicecli.errors",
-    "Notices": "voicecli.calling.receiving",
+    "Notices": "voicecli.calling.call_events",
     "Once": "voicecli.store.guards",
     "OutcomeUnknown": "voicecli.errors",
     "PhoneNumber": "voicecli.phone",
@@ -105,12 +104,12 @@ __all__ = [
     "AsyncClient",
     "BroadcastOptions",
     "CallRequest",
+    "CallResults",
     "Caller",
     "Capture",
     "Client",
     "ConfigurationError",
     "Content",
-    "Ended",
     "Ending",
     "Finding",
     "InvalidInput",

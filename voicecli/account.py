@@ -88,7 +88,7 @@ class Account:
             base_url_complaint(self.base_url),
         ):
             if complaint:
-                raise unfit(complaint)
+                raise client_configuration_error(complaint)
 
     @property
     def identity(self) -> AccountId:
@@ -100,6 +100,11 @@ class Account:
         """Whether it is HTTPS. Plain HTTP is for a sandbox on this machine: no certificates, no proxy."""
         return self.base_url.lower().startswith("https:")
 
+    @property
+    def service_name(self) -> str:
+        """Who a request goes to, in words: a sandbox is never called 8x8."""
+        return "8x8" if self.secure else "Sandbox"
 
-def unfit(complaint: str) -> ConfigurationError:
+
+def client_configuration_error(complaint: str) -> ConfigurationError:
     return ConfigurationError(f"The client can't be set up: {complaint}.")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 
 HORIZON = timedelta(days=8)  # a whole week, however it begins
 LEAST_OPEN = 10  # minutes of a day
@@ -69,15 +69,15 @@ class Hours:
         return None
 
 
-def quiet_hours(text: str) -> tuple[time, time]:
+def parse_quiet_hours(text: str) -> tuple[time, time]:
     """Read ``21:00-08:00`` or ``21-8``: from, to. Raises InvalidInput."""
     found = _RANGE.fullmatch(text)
     start, end = (_time(found[1], found[2]), _time(found[3], found[4])) if found else (None, None)
     if start is None or end is None:
-        raise InvalidInput(f"{quoted(text)} are no hours.", hint="Give them such as 21:00-08:00.")
+        raise InvalidInput(f"{quote(text)} is not a time span.", hint="Give one such as 21:00-08:00.")
     if (start.hour * 60 + start.minute - end.hour * 60 - end.minute) % 1440 < LEAST_OPEN:
         raise InvalidInput(
-            f"{quoted(text)} is the whole day, or nearly so: nobody could be called.",
+            f"{quote(text)} is the whole day, or nearly so: nobody could be called.",
             hint="Give hours such as 21:00-08:00.",
         )
     return start, end

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 
 _MSISDN = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
 
@@ -49,13 +49,13 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise InvalidInput(
             # Words with blanks are a message in the wrong place, and may be a secret.
-            f"{quoted(shown) if len(shown.split()) < 2 else 'What was given'} is not a phone number.",
+            f"{quote(shown) if len(shown.split()) < 2 else 'What was given'} is not a phone number.",
             hint="A number has international form, such as +33199001234.",
         )
     if not cleaned.startswith("+") and region is None:
         with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
         raise InvalidInput(
-            f"{quoted(shown)} has no + and country code.",
+            f"{quote(shown)} has no + and country code.",
             hint=(f"If it has a country code: {with_plus}. " if _exists(with_plus) else "")
             + "For a national number, name its country, such as --region FR.",
         )
@@ -67,7 +67,7 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
             phonenumbers.NumberParseException.TOO_LONG: "it is too long",
         }.get(error.error_type, "it is too short")
         raise InvalidInput(
-            f"{quoted(shown)} is not a phone number: {reason}.",
+            f"{quote(shown)} is not a phone number: {reason}.",
             hint="Check the country code and the number of digits.",
         ) from None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -84,7 +84,7 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
             phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "without its area code",
         }.get(possible, "in no range of numbers that is known")
         raise InvalidInput(
-            f"{quoted(shown)} can't be called: taken for {e164}, it is {reason} in {place}.",
+            f"{quote(shown)} can't be called: taken for {e164}, it is {reason} in {place}.",
             hint="Check the country code and the digits; nothing was sent."
             + (
                 f" If they are right, the range may be newer than libphonenumber {phonenumbers.__version__}: "
@@ -100,7 +100,7 @@ def check_region(region: str) -> None:
     """Whether there is such a region. Raises InvalidInput."""
     if not _is_region(region):
         raise InvalidInput(
-            f"{quoted(region)} is not a region.", hint="Give a two-letter country code, such as SG."
+            f"{quote(region)} is not a region.", hint="Give a two-letter country code, such as SG."
         )
 
 
@@ -154,7 +154,7 @@ def _zones(code: str) -> tuple[Mapping[str, tuple[str, ...]], int]:
     return zones, max(map(len, zones), default=0)
 
 
-def looks_like_one(text: str) -> bool:
+def looks_like_number(text: str) -> bool:
     """Whether a text has nothing in it but what people write numbers with, and enough digits for one."""
     cleaned = _plain(text)
     return _LIKE_A_NUMBER.fullmatch(cleaned) is not None and sum(map(str.isdigit, cleaned)) >= MIN_DIGITS
@@ -170,7 +170,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", shown)
 
 
-def masked(text: str) -> str:
+def mask_numbers(text: str) -> str:
     """A text whose numbers can be recognised but not called: +65••••4567."""
     return _IN_TEXT.sub(lambda found: _masked(found[1] or found[3] or "", found[2] or found[4]), text)
 

@@ -130,7 +130,7 @@ class Settings:
             if name in self._values and (complaint := _complaint(name, self._values[name]))
         ]
         if "base_url" in names and not wrong:
-            self._refuse_to_send_astray("api_key")
+            self._keep_from_other_endpoints("api_key")
         if not missing and not wrong:
             return {name: _canonical(name, self._values[name]) for name in names}
         told = [f"{self._origins[setting.name]}: {complaint}" for setting, complaint in wrong]
@@ -142,7 +142,7 @@ class Settings:
             )
             told.insert(0, f"{verb} missing: {listing}")
             hints.append(
-                "Settings stand in the environment or in a .env file in this folder. "
+                "Settings are read from the environment or a .env file in this folder. "
                 "8x8 Connect is at https://connect.8x8.com. "
                 "To try things without an account: voicecli sandbox."
             )
@@ -156,7 +156,7 @@ class Settings:
         """Who a request goes to, in words: a sandbox is never called 8x8."""
         return "8x8" if self._values["base_url"].lower().startswith("https:") else "Sandbox"
 
-    def may_go(self, secret: str, address: str) -> bool:
+    def may_be_sent_to(self, secret: str, address: str) -> bool:
         """Whether a secret may go to where that other setting says. A .env may have come with somebody's
         folder: an address that it names gets no secret that it does not have itself, unless it is 8x8's; not
         even one on this machine, where other people's programs run, too."""
@@ -166,9 +166,9 @@ class Settings:
             return True
         return account.is_own_host_of_8x8(self._values[address])
 
-    def _refuse_to_send_astray(self, secret: str) -> None:
+    def _keep_from_other_endpoints(self, secret: str) -> None:
         """Raises ConfigurationError where a secret must not go to the Voice API, as it is set."""
-        if not self.may_go(secret, "base_url"):
+        if not self.may_be_sent_to(secret, "base_url"):
             setting, base_url = _BY_NAME[secret], _BY_NAME["base_url"].variable
             raise ConfigurationError(
                 f"{self._origins['base_url']} would send {setting.what} of the environment to "
@@ -185,7 +185,7 @@ class Settings:
         """As ``get``, for a secret that goes to the Voice API. Raises ConfigurationError where it must not go
         there."""
         value = self.get(secret)
-        self._refuse_to_send_astray(secret)
+        self._keep_from_other_endpoints(secret)
         return value
 
     def given(self, *names: str) -> list[str]:
@@ -254,7 +254,7 @@ def is_dotenv_exposed(folder: Path | None = None) -> bool:
         return False
 
 
-def of_the_process() -> Mapping[str, str]:
+def process_environment() -> Mapping[str, str]:
     """The environment variables of this process, as they are at any time."""
     return os.environ
 
@@ -266,7 +266,7 @@ def environment_secrets(environment: Mapping[str, str]) -> Iterator[str]:
             yield value
 
 
-def colours(environment: Mapping[str, str]) -> bool:
+def wants_colours(environment: Mapping[str, str]) -> bool:
     """Whether the person wants colours: no-color.org, and the oldest kind of terminal."""
     return not environment.get("NO_COLOR") and can_draw(environment)
 
@@ -291,7 +291,7 @@ def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
             content = file.read(MAX_DOTENV + 1)
         if len(content) > MAX_DOTENV:
             raise ConfigurationError(
-                "The file .env in this folder can't be settings: it is larger than 1 MiB.",
+                "The file .env in this folder is too large for settings: over 1 MiB.",
                 hint="Move it away.",
             )
         import dotenv
@@ -306,7 +306,7 @@ def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
-            f"The file .env in this folder can't be read: {reason}.", hint="Mend it, or move it away."
+            f"The file .env in this folder can't be read: {reason}.", hint="Correct it, or move it away."
         ) from error
 
 

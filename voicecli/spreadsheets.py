@@ -14,24 +14,24 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-][0-9]+([ .,][0-9]+)*", re.ASCII)
 
 
-def guarded(cell: str) -> str:
+def guard(cell: str) -> str:
     """The cell with an apostrophe before what a spreadsheet would take for a formula. Numbers such as
     +33199001234 or -3.5 stay as they are."""
     return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
-def unguarded(cell: str) -> str:
+def unguard(cell: str) -> str:
     """The cell as it was before it was guarded."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def guarded_csv(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def guard_csv(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The pieces of a CSV with its cells guarded; rows that need no guard stay as they are, to the byte.
     Raises Unreachable for what can't be read as CSV."""
     lines, waiting, size = _Lines(pieces), list[str](), 0
     try:
         for row in csv.reader(lines):
-            written, cells = lines.taken(), [*map(guarded, row)]
+            written, cells = lines.taken(), [*map(guard, row)]
             if cells != row:
                 text = io.StringIO()
                 csv.writer(text).writerow(cells)

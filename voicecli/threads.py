@@ -12,7 +12,7 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 
-def at_once(work: Callable[[A], T], items: Sequence[A]) -> list[T]:
+def run_in_parallel(work: Callable[[A], T], items: Sequence[A]) -> list[T]:
     """The same work for all of these at once, each in a thread that the interpreter does not wait for at its
     end; the results in their order. Raises what the first of them raised."""
 
@@ -38,25 +38,25 @@ def in_daemon_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
             outcome: T | Exception = work()
         except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
             outcome = error
-        on_loop(loop, settle, future, outcome)
+        call_on_loop(loop, set_outcome, future, outcome)
 
     threading.Thread(target=run, daemon=True).start()
     return future
 
 
-async def steps(items: Iterator[T]) -> AsyncIterator[T]:
+async def iterate_in_thread(items: Iterator[T]) -> AsyncIterator[T]:
     """The items of an iterator that blocks before each."""
     end = object()
     while (item := await in_daemon_thread(partial(next, items, end))) is not end:
         yield item
 
 
-def on_loop(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: object) -> None:
+def call_on_loop(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: object) -> None:
     with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
         loop.call_soon_threadsafe(act, *arguments)
 
 
-def settle(future: "asyncio.Future[T]", outcome: "T | Exception") -> None:
+def set_outcome(future: "asyncio.Future[T]", outcome: "T | Exception") -> None:
     """Give a future its outcome, unless nobody waits for it any more."""
     if not future.done():
         if isinstance(outcome, Exception):

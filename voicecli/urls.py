@@ -39,7 +39,7 @@ def may_get_token(url: str, public_url: str | None) -> bool:
     return is_local(url) or (same and urlsplit(url).scheme == "https")
 
 
-def is_in_the_clear(url: str) -> bool:
+def is_unencrypted(url: str) -> bool:
     """Whether others on the way could read what is sent there."""
     return urlsplit(url).scheme != "https" and not is_local(url)
 
@@ -77,7 +77,7 @@ def _host_name(host_header: str) -> str:
     return name
 
 
-def web_url(text: str, flag: str) -> str:
+def check_web_url(text: str, flag: str) -> str:
     """An http or https URL. Raises InvalidInput."""
     try:
         url = urlsplit(text)

@@ -12,6 +12,8 @@ import pytest
 from broadcast_machine import RESUME, Machine, ended
 from conftest import Finished, RunningSandbox, wait_until
 
+pytestmark = pytest.mark.process
+
 ROWS = 1_000
 MOMENT = 100  # requests: two lines for each fit into the pipe, which nobody reads meanwhile
 LOG = 700_000  # bytes of the journal's log that are enough to plan so many rows, but not to call them
@@ -90,6 +92,7 @@ def check(machine: Machine, done: Finished, *, lost: set[str] = frozenset()) -> 
     assert states == {"accepted": ROWS - len(lost), **({"unknown": len(lost)} if lost else {})}
 
 
+@pytest.mark.soak
 def test_a_disk_that_is_full_in_the_middle_loses_nothing(machine: Machine, small_disk: Path) -> None:
     def filled(_process: "subprocess.Popen[str]") -> Callable[[], None]:
         fill(small_disk)
@@ -122,6 +125,7 @@ def test_when_nothing_at_all_can_be_written_it_says_what_is_lost(machine: Machin
     check(machine, done, lost={row["destination"] for row in rows})
 
 
+@pytest.mark.soak
 def test_a_disk_that_is_full_before_the_first_call_calls_nobody(machine: Machine, small_disk: Path) -> None:
     with (small_disk / "filler").open("wb") as file:
         room = os.statvfs(small_disk)

@@ -167,7 +167,7 @@ def test_one_that_is_always_too_many_is_refused_in_the_end(
 
 def test_nobody_is_called_while_there_is_a_reason_to_wait_and_that_is_shown(world: World) -> None:
     world.plan([number(index) for index in range(3)])
-    reason = "Nobody receives what people press."
+    reason = "Nobody receives the keys that people press."
     shown: list[tuple[str, int]] = []
 
     def show(counts: Counts) -> None:

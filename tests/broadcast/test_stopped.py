@@ -53,7 +53,8 @@ main()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux to see who is stopped")
-@pytest.mark.parametrize("stops", [2, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.process
+@pytest.mark.parametrize("stops", [2, pytest.param(2 * ROUND, marks=pytest.mark.soak)])
 def test_one_that_is_stopped_with_the_pace_holds_up_nobody(tmp_path: Path, stops: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
@@ -138,7 +139,7 @@ def test_who_was_stopped_with_the_store_is_waited_for(world: World) -> None:
                 stopped.execute("BEGIN IMMEDIATE")
 
         def show(counts: Counts) -> None:
-            if "has the store" in counts.waiting:
+            if "holds the store" in counts.waiting:
                 shown.append(counts.waiting)
                 if len(shown) == 20:
                     stopped.execute("ROLLBACK")
@@ -180,7 +181,7 @@ def test_nobody_is_called_before_it_is_known_who_has_unsubscribed(
         nonlocal looks
         looks += 1
         if looks < 3:
-            raise StoreBusy("Another process has the store.")
+            raise StoreBusy("Another process holds the store.")
         return unsubscribed.numbers(store) | {number(0)}
 
     monkeypatch.setattr(engines, "unsubscribed", SimpleNamespace(numbers=busy_at_first))

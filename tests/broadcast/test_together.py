@@ -10,7 +10,9 @@ import pytest
 from broadcast_machine import RESUME, Machine, ended, kill
 from conftest import Finished, RunningSandbox, wait_until
 
-ROWS = 400
+pytestmark = pytest.mark.process
+
+ROWS = 150
 
 
 def people(count: int = ROWS, first: int = 3_000) -> list[str]:
@@ -23,7 +25,7 @@ def at_once(machine: Machine, *commands: tuple[str, ...]) -> list[Finished]:
         return [ended(process) for process in processes]
 
 
-@pytest.mark.parametrize("attempts", [2, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("attempts", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_of_two_that_resume_at_once_one_works_and_the_other_says_so(tmp_path: Path, attempts: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
@@ -40,7 +42,7 @@ def test_of_two_that_resume_at_once_one_works_and_the_other_says_so(tmp_path: Pa
         machine.check_never_twice()
 
 
-@pytest.mark.parametrize("attempts", [2, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("attempts", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_of_two_that_send_one_list_at_once_one_sends(tmp_path: Path, attempts: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
@@ -72,7 +74,10 @@ def test_another_process_can_stop_it(tmp_path: Path) -> None:
         assert machine.states() == {"accepted": ROWS}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.soak) for one in (signal.SIGINT, signal.SIGHUP))],
+)
 def test_an_interrupt_waits_for_the_answers_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -241,4 +241,4 @@ async def test_a_fault_of_ours_does_not_end_a_call(
 
     async with receiving(tmp_path, replier=fail) as world:
         assert await reply_to(world, vca("s-1", **pressed)) == reply
-    assert "voicecli met an error of its own (ZeroDivisionError: a fault)." in world.told
+    assert "Internal error of voicecli (ZeroDivisionError: a fault)." in world.told

@@ -18,10 +18,9 @@ from raw_server import Speak, document, server
 from voicecli.account import Account
 from voicecli.calling.placing import Guard, Ledger, Placing
 from voicecli.calling.results import Ending, Result
-from voicecli.calling.waiting import Telling, Waiting
+from voicecli.calling.waiting import Waiting, WaitOptions
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
-from voicecli.store import event_queries as stored_events
-from voicecli.store import following, sqlite
+from voicecli.store import following, read_positions, sqlite
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -62,7 +61,13 @@ class Watched(Waiting):
 
 @contextmanager
 def waiting(
-    home: Path, speak: Speak, trouble: threading.Event, *, tells: bool = False, missed: float = 0.0
+    home: Path,
+    speak: Speak,
+    trouble: threading.Event,
+    *,
+    until_confirmed: bool = True,
+    tells: bool = False,
+    missed: float = 0.0,
 ) -> Iterator[Waiting]:
     """For outcomes of calls that a server answers as ``speak`` does; each is out of time at once."""
 
@@ -74,14 +79,13 @@ def waiting(
         guard = Guard(needs_store=True)
         placing = Placing(client, account, home, guard, ledger=Ledger(), warn=lambda _: None, keys="1")
         with Store(home) as store:
+            options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
             watched = Watched(
                 placing,
                 store,
-                timeout=timedelta(0),
+                options,
                 on_event=lambda _: None,
-                digits=True,
-                confirming=frozenset("1"),
-                telling=Telling(placing.telling(), nothing) if tells else None,
+                trouble=nothing,
                 missed=lambda _: missed,
             )
             watched.trouble = trouble
@@ -128,7 +132,7 @@ async def test_a_request_in_flight_comes_to_its_end_where_the_store_fails_meanwh
 
     found: list[Result] = []
     with waiting(tmp_path, speak, trouble) as calls, pytest.raises(StoreFailed) as caught:
-        await collect(calls.until_confirmed(requests(2)), found)
+        await collect(calls.results(requests(2)), found)
     details: Any = caught.value.details()
     assert sorted(one["sessionId"] for one in details["accepted"]) == accepted
     assert details["unknown"] == unknown
@@ -155,7 +159,7 @@ async def test_whatever_else_goes_wrong_it_comes_to_its_end_too(tmp_path: Path) 
 
         calls._look = fail  # type: ignore[method-assign]
         with pytest.raises(ZeroDivisionError):
-            async for _ in calls.until_confirmed(requests(2)):
+            async for _ in calls.results(requests(2)):
                 pass
         assert [call.session_id for call in calls._placing.ledger.accepted.values()] == ["s-2"]
 
@@ -169,8 +173,8 @@ async def test_a_result_that_is_missing_tells_that_nobody_received_reports_for_a
     def speak(connection: socket.socket) -> None:
         connection.sendall(answers.pop(0))
 
-    with waiting(tmp_path, speak, threading.Event(), missed=1.44) as calls:
-        lost, missing = sorted([one async for one in calls.together(requests(2))], key=lambda one: one.placed)
+    with waiting(tmp_path, speak, threading.Event(), until_confirmed=False, missed=1.44) as calls:
+        lost, missing = sorted([one async for one in calls.results(requests(2))], key=lambda one: one.placed)
     assert missing.ending is Ending.OUT_OF_TIME
     assert "no summary came in time; for 1.4 s nobody received what 8x8 reports" in missing.words
     assert missing.data["secondsWithoutReports"] == 1.44
@@ -188,11 +192,11 @@ class Held:
         self._reads = reads
         self._patch = pytest.MonkeyPatch()
         monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.01)
-        self._last_event = stored_events.last_event_number
+        self._last_event = read_positions.last_event_number
 
     def __enter__(self) -> "Held":
         if self._reads:
-            self._patch.setattr(stored_events, "last_event_number", self._fail)
+            self._patch.setattr(read_positions, "last_event_number", self._fail)
         else:
             self._holder.execute("BEGIN IMMEDIATE")
         return self
@@ -218,10 +222,14 @@ async def test_a_store_that_is_held_for_a_while_keeps_nobody_from_being_called(
     trouble, left = threading.Event(), iter(range(1, 3))
     answer = partial(next, left)
     with (
-        waiting(tmp_path, lambda connection: connection.sendall(created(answer())), trouble) as calls,
+        waiting(
+            tmp_path,
+            lambda connection: connection.sendall(created(answer())),
+            trouble,
+            until_confirmed=one_after_the_other,
+        ) as calls,
         Held(tmp_path, monkeypatch, reads=reads) as held,
     ):
-        wait = calls.until_confirmed if one_after_the_other else calls.together
 
         async def release() -> None:
             assert await asyncio.to_thread(trouble.wait, DEADLINE)
@@ -229,7 +237,7 @@ async def test_a_store_that_is_held_for_a_while_keeps_nobody_from_being_called(
 
         async with asyncio.timeout(DEADLINE):
             releasing = asyncio.create_task(release())
-            found = [result.ending async for result in wait(requests(2))]
+            found = [result.ending async for result in calls.results(requests(2))]
             await releasing
     assert found == [Ending.OUT_OF_TIME, Ending.OUT_OF_TIME]
 
@@ -248,11 +256,12 @@ async def test_where_the_store_stays_held_all_are_told_or_it_is_said_that_nothin
         connection.sendall(created(len(answered)))
 
     with (
-        waiting(tmp_path, speak, threading.Event(), tells=tells) as calls,
+        waiting(
+            tmp_path, speak, threading.Event(), until_confirmed=one_after_the_other, tells=tells
+        ) as calls,
         Held(tmp_path, monkeypatch, reads=reads),
     ):
-        wait = calls.until_confirmed if one_after_the_other else calls.together
-        found = [result async for result in wait(requests(2))]
+        found = [result async for result in calls.results(requests(2))]
     assert len(answered) == (2 if tells else 0)
     for result in found:
         if tells:

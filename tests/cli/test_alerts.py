@@ -93,8 +93,8 @@ class ForgetfulSandbox(Sandbox):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.loses = False
-        self._deliver = self._courier._attempt
-        self._courier._attempt = self._attempt  # type: ignore[method-assign]
+        self._deliver = self._delivery._attempt
+        self._delivery._attempt = self._attempt  # type: ignore[method-assign]
 
     async def _attempt(self, target: Target, event: dict[str, object]) -> bytes | None:
         if target.type == "VSS" and self.loses:

@@ -112,7 +112,7 @@ BAD = f"""phone,name
 """
 PROBLEMS = {
     3: "'12345' has no + and country code.",
-    4: f"{ANN} is there before, in line 2.",
+    4: f"{ANN} is on the list before, in line 2.",
     5: "name is empty.",
     6: "has 1 of 2 columns",
     7: "The message has 4,006 characters",
@@ -152,7 +152,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
     [
         (["Hi {nam}"], "no column 'nam'; the nearest is 'name'"),
         (["Hi {name"], "The brace at character 4"),
-        ([], "What the calls say is missing"),
+        ([], "The message is missing"),
         (["Hi", "--to-column", "fone"], "no column 'fone'; the nearest is 'phone'"),
         (["Hi", "--rate", "0"], "--rate takes"),
         (["Hi", "--rate", "-1"], "--rate takes"),
@@ -161,13 +161,13 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--shard", "9/8"], "--shard takes"),
         (["Hi", "--quiet", "8-8"], "is the whole day"),
         (["Hi", "--quiet", "8:01-8:00"], "nobody could be called"),
-        (["Hi", "--quiet", "25-8"], "are no hours"),
+        (["Hi", "--quiet", "25-8"], "is not a time span"),
         (["Hi", "--attempts", "3"], "--attempts has no effect without --retry"),
         (["Hi", "--every", "3m"], "--every has no effect without --retry"),
         (["Hi", "--timeout", "3m"], "--timeout has no effect without"),
         (["Hi", "--port", "5000"], "--port has no effect without"),
         (["Hi", "--public-url", "https://a.example"], "--public-url has no effect without"),
-        (["Hi", "--retry", "completed"], "no outcome to call again after"),
+        (["Hi", "--retry", "completed"], "is not a known outcome for --retry"),
         (["Hi", "--play", "https://a.example/b.mp3"], "MESSAGE can't be given together with --play"),
         (["Hi", "--file", "people"], "MESSAGE can't be given together with --file"),
         (["--play", "nowhere"], "must be an http or https URL"),
@@ -178,7 +178,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "-q", "--json"], "can't be given together"),
         (["Hi", "-q", "--dry-run"], "no broadcast's id"),
         (["Hi", "--do-not-call", "nowhere"], "nowhere can't be read"),
-        (["Hi", "--do-not-call", "empty"], "--do-not-call: The list has nobody in it"),
+        (["Hi", "--do-not-call", "empty"], "--do-not-call: The list is empty"),
         (["Hi", "--do-not-call", "wrong"], "--do-not-call: Line 2 can't be read"),
         (["-", "--do-not-call", "-"], "Only one of these can come from standard input"),
     ],
@@ -198,9 +198,9 @@ def test_what_is_wrong_with_all_of_it_is_one_error(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "nobody in it"),
-        (b"phone,name\n", "nobody in it"),
-        (b"phone,name\n+33199001234,a\0b\n", "not text in any encoding"),
+        (b"", "The list is empty"),
+        (b"phone,name\n", "The list is empty"),
+        (b"phone,name\n+33199001234,a\0b\n", "no known text encoding"),
         (b'phone,name\n+33199001234,"' + b"x" * 10_000_000 + b'"\n', "more than 131,072 characters"),
         (b'phone,name\n+33199001234,"x\n', "Line 2 of the list opens a quote that is never closed"),
         (b"phone,phone\n+33199001234,x\n", "two columns 'phone'"),
@@ -286,7 +286,11 @@ def test_without_a_terminal_more_than_one_need_yes(broadcast: Broadcast) -> None
     assert broadcast(write("one", people(ANN)), MESSAGE).code == 0
 
 
-@pytest.mark.parametrize(("answer", "code", "calls"), [("y", 0, 2), ("n", 2, 0), (None, 130, 0)])
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("answer", "code", "calls"),
+    [("y", 0, 2), *(pytest.param(*no, marks=pytest.mark.soak) for no in (("n", 2, 0), (None, 130, 0)))],
+)
 def test_on_a_terminal_it_asks(broadcast: Broadcast, answer: str | None, code: int, calls: int) -> None:
     listed(ANN, BOB)
     arguments = ("broadcast", "people.csv", MESSAGE)
@@ -301,6 +305,8 @@ def test_on_a_terminal_it_asks(broadcast: Broadcast, answer: str | None, code: i
     assert calls or "Nobody was called" in written or code == 130
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_on_a_terminal_it_fits_into_80_columns(broadcast: Broadcast) -> None:
     listed(ANN, BOB, REFUSED, LOST)
     arguments = ("broadcast", "people.csv", MESSAGE, "--yes")
@@ -332,7 +338,7 @@ def test_a_column_decides_its_option_for_its_row(broadcast: Broadcast, column: s
     write("people", f"phone,{column}\n{ANN},{cell}\n{BOB},\n")
     done = broadcast("people", "Code 123", *YES)
     assert done.code == 0, done
-    assert f"Columns taken for options: {column}.\n" in done.err
+    assert f"Columns that set options: {column}.\n" in done.err
     flows = {action(request, 0, "destination"): request["callflow"] for request in broadcast.requests}
     assert holds(flows[ANN]), flows[ANN]
     assert flows[BOB][1]["params"].get("text") == "Code 123"  # type: ignore[index]
@@ -356,7 +362,7 @@ def test_who_calls_a_column_as_an_option_by_accident_finds_out(broadcast: Broadc
     write("people", f"phone,from,Speed\n{ANN},10:00,\n{BOB},11:00,\n")
     done = broadcast("people", "Hi", *YES)
     assert (done.code, broadcast.called) == (2, [])
-    assert "A column of the list that is called like an option decides it: 'from', 'Speed'." in done.err
+    assert "Columns with the name of an option set that option: 'from', 'Speed'." in done.err
     assert broadcast("people", "Hi {from}", "--dry-run", "--json").json["optionColumns"] == ["Speed"]
 
 
@@ -390,6 +396,7 @@ def test_max_calls_is_a_hard_stop_and_resume_calls_the_others(broadcast: Broadca
     assert sorted(broadcast.called) == [ANN, BOB, CAT]
 
 
+@pytest.mark.process
 def test_an_interruption_does_not_lift_max_calls(broadcast: Broadcast) -> None:
     listed(SILENT, ANN, BOB, CAT)
     with broadcast.under_way(
@@ -460,6 +467,7 @@ PLACES = {
 }
 
 
+@pytest.mark.process
 def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     """Quiet is, at every moment, the six hours around this one where one of them lives."""
     asleep, others = "Asia/Singapore", [ANN]
@@ -467,7 +475,7 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     quiet = f"{(hour - 2) % 24}-{(hour + 3) % 24}"
     listed(PLACES[asleep], *others)
     figures = broadcast("people.csv", MESSAGE, "--quiet", quiet, "--dry-run")
-    assert "1 person can't be called now, where they are: from " in figures.out
+    assert "1 person can't be called now, by their local time: from " in figures.out
     with broadcast.under_way("people.csv", MESSAGE, "--yes", "--quiet", quiet, "--json") as process:
         wait_until(lambda: broadcast.called == others)
         process.send_signal(signal.SIGINT)
@@ -531,11 +539,12 @@ def test_a_wrong_key_is_asked_once_and_keeps_nothing(broadcast: Broadcast, sandb
     )
     assert (done.code, broadcast.called) == (4, [])
     assert "Check EIGHT_X_EIGHT_API_KEY" in done.err
-    assert "Nobody was called: the same command can begin anew." in done.err
+    assert "Nobody was called: the same command can be run again." in done.err
     assert "wrong-key-of-mine" not in done.out + done.err
     assert broadcast("people.csv", MESSAGE, *YES, "--max-calls", "1").code == 7
 
 
+@pytest.mark.process
 def test_where_8x8_can_not_be_reached_it_waits_and_can_be_resumed(broadcast: Broadcast) -> None:
     with RunningSandbox(time_scale=1000) as other:
         first = Broadcast(other)
@@ -623,11 +632,12 @@ def test_a_list_from_a_pipe_is_resumed_from_a_pipe(broadcast: Broadcast) -> None
         r"Call the other 1 \(pipe the list in again\):\n  voicecli broadcast (.*)", done.out
     )
     empty = broadcast(*command.split())
-    assert (empty.code, "has to come again" in empty.err) == (2, True)
+    assert (empty.code, "is needed again" in empty.err) == (2, True)
     assert broadcast(*command.split(), stdin=content).code == 0
     assert sorted(broadcast.called) == [ANN, BOB]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("killed", [False, True])
 def test_nothing_that_people_hear_is_on_the_disk(broadcast: Broadcast, home: Path, killed: bool) -> None:
     last = SILENT if killed else LOST
@@ -650,6 +660,7 @@ def test_nothing_that_people_hear_is_on_the_disk(broadcast: Broadcast, home: Pat
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
+@pytest.mark.process
 def test_after_a_kill_nobody_is_called_twice(broadcast: Broadcast) -> None:
     listed(ANN, SILENT, BOB, CAT)
     options = ("--yes", "--concurrency", "2", "--request-timeout", "2")
@@ -733,6 +744,7 @@ def test_quiet_prints_the_id_alone(broadcast: Broadcast) -> None:
     assert re.fullmatch(r"b[0-9a-f]{10}\n", done.out)
 
 
+@pytest.mark.process
 def test_without_a_terminal_there_is_a_line_every_few_seconds(broadcast: Broadcast) -> None:
     write("people.csv", people(*(f"+3319900{number}" for number in range(2000, 2100))))
     with broadcast.under_way("people.csv", MESSAGE, "--yes", "--rate", "2/s") as process:

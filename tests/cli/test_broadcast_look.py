@@ -7,16 +7,13 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 import pytest
-from conftest import RunningSandbox, wait_until
+from conftest import RunningSandbox, voicecli, wait_until
 from lists import ANN, BOB, BUSY, CAT, LOST, MESSAGE, REFUSED, Broadcast, people, write
 from past import event, keep
-from running_listener import RunningListener, listening, public_access, registering
+from running_listener import listening, public_access, registering
 from test_terminal import on_terminal, plain
 
 from voicecli.platforms.locks import is_held
@@ -49,6 +46,7 @@ def test_without_a_broadcast_there_is_an_empty_list(broadcast: Broadcast) -> Non
     assert broadcast("list", "--json").out == ""
 
 
+@pytest.mark.process
 def test_the_newest_broadcast_is_first(broadcast: Broadcast) -> None:
     first = broadcast.identifier(write("a.csv", people(ANN)), MESSAGE)
     last = broadcast.identifier(
@@ -101,6 +99,7 @@ def test_the_beginning_of_an_id_has_to_mean_one(broadcast: Broadcast) -> None:
 # -- stop and resume ---------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadcast) -> None:
     write("p.csv", people(ANN, BOB))
     with broadcast.under_way("p.csv", MESSAGE, "--yes", *FAR) as process:
@@ -122,6 +121,7 @@ def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadca
     assert (done.code, done.json["stopped"]) == (0, False)
 
 
+@pytest.mark.process
 def test_one_that_still_waits_for_its_list_can_be_stopped(broadcast: Broadcast, home: Path) -> None:
     listed = people(ANN, BOB)
     of = broadcast("-", MESSAGE, "--yes", "--max-calls", "1", "-q", stdin=listed).out.strip()
@@ -144,8 +144,8 @@ def test_where_nobody_knows_what_it_says_it_does_not_pretend_to_be_done(
         (home / "seal.key").write_bytes(left)
     done = broadcast("resume", of)
     assert (done.code, done.out, len(broadcast.called)) == (3, "", 1)
-    assert f"What broadcast {of} says can't be read" in done.err
-    assert "call the others anew" in done.err
+    assert f"The message of broadcast {of} can't be read" in done.err
+    assert "It can't be resumed" in done.err
 
 
 def test_a_list_that_is_called_like_a_command_can_be_sent(broadcast: Broadcast) -> None:
@@ -153,7 +153,7 @@ def test_a_list_that_is_called_like_a_command_can_be_sent(broadcast: Broadcast) 
     assert (done.code, "voicecli broadcast send list" in done.err) == (2, True)
     assert broadcast("send", "list", MESSAGE).code == 0
     done = broadcast("reslts", "b123")
-    assert (done.code, "none of the commands in voicecli broadcast --help" in done.err) == (2, True)
+    assert (done.code, "not a command of voicecli broadcast" in done.err) == (2, True)
 
 
 def test_one_that_is_done_calls_nobody(broadcast: Broadcast) -> None:
@@ -215,6 +215,7 @@ def test_results_have_the_list_s_own_columns(broadcast: Broadcast) -> None:
     assert broadcast("results", of, "-o", "x/y.csv").code == 2
 
 
+@pytest.mark.process
 def test_results_can_be_chosen_and_a_wrong_word_is_told(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN, REFUSED, LOST)), MESSAGE, "--yes", code=7)
     rows = map(json.loads, broadcast("results", of, "--status", "refused,Unknown", "--json").out.splitlines())
@@ -238,6 +239,7 @@ def test_results_go_to_standard_output_as_csv(broadcast: Broadcast) -> None:
     assert not Path("-").exists()
 
 
+@pytest.mark.process
 def test_at_80_columns_a_row_of_the_results_has_few_lines(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN, BOB, REFUSED, LOST)), MESSAGE, "--yes", code=7)
     lines = plain(on_terminal("broadcast", "results", of, columns=80))
@@ -271,12 +273,6 @@ def summary(request_id: str, status: str = "COMPLETED", **fields: object) -> dic
         **fields,
     }
     return {"eventId": request_id + status, "eventType": "SESSION_SUMMARY", "payload": payload}
-
-
-def hear(listener: RunningListener, *events: dict[str, object]) -> None:
-    for one in events:
-        headers = {"Authorization": "Bearer token-of-these-tests"}
-        assert httpx.post(f"{listener.url}/api/webhooks/vss", json=one, headers=headers).status_code == 200
 
 
 def test_outcomes_that_come_later_are_there(own_sandbox: RunningSandbox, home: Path) -> None:
@@ -326,6 +322,7 @@ def test_results_of_an_earlier_version_are_read_as_a_list(broadcast: Broadcast) 
     assert broadcast.heard == {ANN: "Hello =Ann"}
 
 
+@pytest.mark.process
 def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> None:
     retry = ("--retry", "busy", "--every", "1s", *public_access())
     with RunningSandbox(time_scale=1) as slow:  # so that no outcome comes while it is waited for
@@ -354,29 +351,24 @@ def read_line(process: "subprocess.Popen[str]") -> str:
 
 def test_reports_of_calls_that_never_were_change_nothing(broadcast: Broadcast, home: Path) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN, BOB)), MESSAGE, "--yes", "--max-calls", "1", code=7)
-    with listening(home, "--no-tunnel") as listener:
-        hear(
-            listener,
-            *(
-                summary(f"{of}-{line}-{attempt}", "BUSY")
-                for line, attempt in [
-                    ("3", "1"),
-                    ("2", "2"),
-                    ("2", "0"),
-                    ("99", "1"),
-                    ("-2", "1"),
-                    ("2", "1-1"),
-                    ("٢", "1"),
-                    ("9" * 15, "1"),
-                    ("9" * 400, "1"),
-                    ("2", "9" * 30),
-                    ("", ""),
-                    ("2.0", "1"),
-                ]
-            ),
-            summary(f"{of}-2-1", "FAILED", details={"callAnchor": {"destination": CAT}}),
-            summary(f"b{'0' * 10}-2-1"),
-        )
+    wrong = [
+        ("3", "1"),
+        ("2", "2"),
+        ("2", "0"),
+        ("99", "1"),
+        ("-2", "1"),
+        ("2", "1-1"),
+        ("٢", "1"),
+        ("9" * 15, "1"),
+        ("9" * 400, "1"),
+        ("2", "9" * 30),
+        ("", ""),
+        ("2.0", "1"),
+    ]
+    for line, attempt in wrong:
+        keep(home, summary(f"{of}-{line}-{attempt}", "BUSY"))
+    keep(home, summary(f"{of}-2-1", "FAILED", details={"callAnchor": {"destination": CAT}}))
+    keep(home, summary(f"b{'0' * 10}-2-1"))
     rows = [json.loads(line) for line in broadcast("results", of, "--json").out.splitlines()]
     assert [row["status"] for row in rows] == ["accepted", "planned"]
     assert [row["outcome"] for row in rows] == [None, None]
@@ -385,8 +377,7 @@ def test_reports_of_calls_that_never_were_change_nothing(broadcast: Broadcast, h
 
 def test_a_hostile_outcome_is_shown_and_not_obeyed(broadcast: Broadcast, home: Path) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN)), MESSAGE)
-    with listening(home, "--no-tunnel") as listener:
-        hear(listener, summary(f"{of}-2-1", "=cmd|'/c calc'!A1\x1b[2J\u202e[bold]", sessionId="=1+1"))
+    keep(home, summary(f"{of}-2-1", "=cmd|'/c calc'!A1\x1b[2J\u202e[bold]", sessionId="=1+1"))
     for arguments in (["results", of], ["show", of], ["list"]):
         done = broadcast(*arguments)
         assert (done.code, "\x1b" in done.out, "\u202e" in done.out) == (0, False, False), done
@@ -445,17 +436,7 @@ def test_prune_takes_in_what_was_reported_before_it_deletes_that(broadcast: Broa
 
 
 def prune(broadcast: Broadcast, *arguments: str) -> dict[str, object]:
-    command: Sequence[str] = (
-        sys.executable,
-        "-m",
-        "voicecli",
-        "prune",
-        "--older-than",
-        "1d",
-        "--json",
-        *arguments,
-    )
-    done = subprocess.run(command, capture_output=True, env=broadcast.environment, timeout=20, check=True)
-    shown = json.loads(done.stdout)
-    assert isinstance(shown, dict)
-    return shown
+    done = voicecli("prune", "--older-than", "1d", "--json", *arguments, env=broadcast.environment)
+    assert done.code == 0, done
+    assert isinstance(done.json, dict)
+    return done.json

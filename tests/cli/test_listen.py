@@ -212,7 +212,7 @@ def test_programs_are_told_what_people_are(tmp_path: Path) -> None:
         assert listener.stop() == 0
     notes = [note["text"] for note in listener.of("note")]
     assert any("everybody who knows the address can report events" in note for note in notes)
-    assert any("8x8 will not get through at http://127.0.0.1:9" in note for note in notes)
+    assert any("8x8 can't reach this machine at http://127.0.0.1:9" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_programs_are_told_what_people_are(tmp_path: Path) -> None:
     [
         (["--view", "calls", "--only", "vss"], "--only chooses events"),
         (["--to", "abc"], "--to must be a number in international form"),
-        (["--register"], "--register needs a way in"),
+        (["--register"], "--register needs public access"),
         (["--public-url", "http://127.0.0.1:9"], "Only one of"),
         (["--only", "vsx"], "the nearest is VSS"),
         (["--events", "vca,xxx"], "xxx"),
@@ -240,13 +240,13 @@ def test_an_address_that_8x8_can_not_reach_is_not_registered(run: Program) -> No
     assert "8x8 can't reach http://127.0.0.1:5678" in done.err
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("number", "times"),
     [
-        (signal.SIGTERM, 1),
-        pytest.param(signal.SIGINT, 3, marks=pytest.mark.soak),
-        pytest.param(signal.SIGTERM, 3, marks=pytest.mark.soak),
+        (signal.SIGINT, 3),
+        (signal.SIGTERM, 3),
     ],
 )
 def test_signals_in_quick_succession_are_one(
@@ -439,7 +439,7 @@ def test_webhooks_that_can_not_be_put_back_are_an_error(tmp_path: Path) -> None:
             assert listener.url
         assert listener.stop() == 5
     error = json.loads(listener.errors)["error"]
-    assert error["message"].startswith("The webhooks at 8x8 are not as they were before: ")
+    assert error["message"].startswith("The webhooks at 8x8 could not be restored: ")
     assert "voicecli webhooks restore" in error["hint"]
     assert listener.of("stopped")
 

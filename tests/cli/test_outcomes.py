@@ -16,7 +16,7 @@ from conftest import DEADLINE, Finished, RunningSandbox, voicecli
 from running_listener import listening, registering
 from test_results import CODES
 
-from voicecli.sandbox.numbers import TABLE, fate
+from voicecli.sandbox.numbers import NUMBERS, behaviour_of
 from voicecli.sandbox.reading import Reading
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
@@ -38,16 +38,16 @@ class Run:
         return [f"{PREFIX}{self.digits}", "Press one", *(["--confirm", "1"] if self.confirm else ["--wait"])]
 
     def expected(self) -> tuple[int, str]:
-        theirs = fate(self.digits)
+        behaviour = behaviour_of(self.digits)
         if self.digits in LOST_FOR_GOOD:
             return 6, ""
-        if theirs.refusal or theirs.too_many > 1 or self.digits == "5000":
+        if behaviour.refusal or behaviour.rate_limited > 1 or self.digits == "5000":
             return 4, ""
-        words = codes.OUTCOMES[theirs.outcome] if theirs.error is None else "error"
-        code = CODES[theirs.outcome if theirs.error is None else Outcome.ERROR]
+        words = codes.OUTCOMES[behaviour.outcome] if behaviour.error is None else "error"
+        code = CODES[behaviour.outcome if behaviour.error is None else Outcome.ERROR]
         if self.confirm and code == 0:
-            confirmed = theirs.digits[:1] == "1"
-            pressed = f", {theirs.digits[:1]} was pressed" if theirs.digits else ", nothing was pressed"
+            confirmed = behaviour.digits[:1] == "1"
+            pressed = f", {behaviour.digits[:1]} was pressed" if behaviour.digits else ", nothing was pressed"
             words = f"confirmed with 1; {words}" if confirmed else f"not confirmed{pressed}; {words}"
             code = 0 if confirmed else 16
         return code, f"{PREFIX}{self.digits}: {words}"
@@ -55,8 +55,8 @@ class Run:
 
 def every_number() -> Iterator[str]:
     yield "1234"
-    for row in TABLE:
-        if fate(row.digits).told_first is not None:
+    for row in NUMBERS:
+        if behaviour_of(row.digits).first_summary_status is not None:
             continue  # who waits goes by the summary that comes first
         yield from EXAMPLES.get(row.digits, (row.digits,))
 

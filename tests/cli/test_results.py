@@ -2,8 +2,7 @@
 
 import pytest
 
-from voicecli.calling.calls import Ended
-from voicecli.calling.results import Ending, Result, ending, failed
+from voicecli.calling.results import CallResults, Ending, Result, ending, failed
 from voicecli.cli.exit_codes import ExitCode, alert_code, ended_code, result_code, several_code
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
 from voicecli.sessions.attempt import Attempt, AttemptState
@@ -109,11 +108,11 @@ def test_an_alert_has_one_code(results: list[Result], code: int) -> None:
 @pytest.mark.parametrize(
     ("calls", "code"),
     [
-        (Ended([ended(Ending.BUSY), REFUSED]), 16),
-        (Ended([ended(Ending.BUSY)], OutcomeUnknown("Gone.")), 6),
-        (Ended([ended(Ending.NOT_CONFIRMED), LOST], only_told=True), 16),
-        (Ended([REFUSED, BEFORE], only_told=True), 7),
+        (CallResults([ended(Ending.BUSY), REFUSED]), 16),
+        (CallResults([ended(Ending.BUSY)], OutcomeUnknown("Gone.")), 6),
+        (CallResults([ended(Ending.NOT_CONFIRMED), LOST], only_told=True), 16),
+        (CallResults([REFUSED, BEFORE], only_told=True), 7),
     ],
 )
-def test_what_ended_the_waiting_decides_the_code(calls: Ended, code: int) -> None:
+def test_what_ended_the_waiting_decides_the_code(calls: CallResults, code: int) -> None:
     assert ended_code(calls, is_alert=True) == code

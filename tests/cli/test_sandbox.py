@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 from conftest import DEADLINE, NUMBER, Program
 
-from voicecli.sandbox.numbers import TABLE
+from voicecli.sandbox.numbers import NUMBERS
 
 
 @contextmanager
@@ -74,9 +74,9 @@ def test_a_busy_port_is_told(run: Program) -> None:
 
 def test_the_numbers_are_printed_as_a_table_and_as_json_lines(run: Program) -> None:
     lines = run("sandbox", "--numbers").out.splitlines()
-    assert [line.split()[0] for line in lines] == [row.digits for row in TABLE]
+    assert [line.split()[0] for line in lines] == [row.digits for row in NUMBERS]
     records = [json.loads(line) for line in run("sandbox", "--numbers", "--json").out.splitlines()]
-    assert records == [{"digits": row.digits, "what": row.what} for row in TABLE]
+    assert records == [{"digits": row.digits, "what": row.what} for row in NUMBERS]
 
 
 @pytest.mark.parametrize(

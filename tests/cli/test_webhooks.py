@@ -67,7 +67,7 @@ class LateSandbox(Sandbox):
     looks = 0
 
     async def _webhooks(self, request: web.Request) -> web.Response:
-        self.looks += len(self._courier.targets) > 0
+        self.looks += len(self._delivery.targets) > 0
         if request.method == "GET" and self.looks < 3:
             return web.json_response({"webhooks": [], "count": 0})
         return await super()._webhooks(request)
@@ -76,7 +76,7 @@ class LateSandbox(Sandbox):
 @pytest.mark.parametrize(
     ("kind", "codes", "words"),
     [
-        (IgnoringSandbox, (4, 3), "8x8 accepted that it is set, and yet does not list it so."),
+        (IgnoringSandbox, (4, 3), "8x8 accepted the change, but does not list it."),
         (LateSandbox, (0, 0), ""),
     ],
 )

@@ -81,7 +81,7 @@ class World:
     @property
     def targets(self) -> dict[str, Target]:
         """The webhooks as 8x8 has them."""
-        return self.sandbox._courier.targets
+        return self.sandbox._delivery.targets
 
     @property
     def looks(self) -> int:

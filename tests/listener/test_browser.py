@@ -122,19 +122,11 @@ SAME_SITE, CROSS_SITE = "http://127.0.0.1:{port}/other", "http://evil.example:{p
 REBOUND, FILE = "http://evil.example:{port}/", "file"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("place", "is_refused", "taken"),
-    [
-        (REBOUND, True, set()),
-        *(
-            pytest.param(*case, marks=pytest.mark.soak)
-            for case in (
-                *((place, True, set()) for place in (SAME_SITE, CROSS_SITE, FILE)),
-                (CROSS_SITE, False, TAKEN),
-                (REBOUND, False, {*TAKEN, "json"}),
-            )
-        ),
-    ],
+    [(place, True, set()) for place in (SAME_SITE, CROSS_SITE, REBOUND, FILE)]
+    + [(CROSS_SITE, False, TAKEN), (REBOUND, False, {*TAKEN, "json"})],
 )
 async def test_no_page_reports_an_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_refused: bool, taken: set[str]

@@ -11,7 +11,7 @@ from running_listener import TOKEN, RunningListener, listening
 
 from voicecli.errors import OutcomeUnknown
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
-from voicecli.sandbox.numbers import TABLE, fate
+from voicecli.sandbox.numbers import NUMBERS, behaviour_of
 from voicecli.voice_api.callflow import call_request, make_call
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import set_webhook
@@ -40,11 +40,16 @@ ASK = {
 def placed() -> Iterator[str]:
     """A number for every row of the sandbox's table whose call takes place, and one outside it."""
     yield f"{PREFIX}1234"
-    for row in TABLE:
+    for row in NUMBERS:
         digits = EXAMPLES.get(row.digits, row.digits)
-        theirs = fate(digits)
-        is_corrected = theirs.told_first is not None  # what is shown first is wrong
-        if theirs.placed and theirs.refusal is None and theirs.too_many <= 1 and not is_corrected:
+        behaviour = behaviour_of(digits)
+        is_corrected = behaviour.first_summary_status is not None  # what is shown first is wrong
+        if (
+            behaviour.placed
+            and behaviour.refusal is None
+            and behaviour.rate_limited <= 1
+            and not is_corrected
+        ):
             yield PREFIX + digits
 
 
@@ -75,7 +80,7 @@ def storm(home: Path, sandbox: RunningSandbox, *arguments: str) -> RunningListen
             for _ in threads.map(lambda number: place(sandbox, number), numbers):
                 pass
         sessions = sandbox.sandbox.sessions
-        wait_until(lambda: len(sessions) == len(numbers) and not sandbox.sandbox._courier._tasks)
+        wait_until(lambda: len(sessions) == len(numbers) and not sandbox.sandbox._delivery._tasks)
         assert listener.stop() == 0
     return listener
 
@@ -109,6 +114,7 @@ def check_calls(home: Path, seed: int) -> None:
     assert sorted(calls) == sorted(expected.items())
 
 
+@pytest.mark.soak
 def test_every_outcome_is_right_in_chaos(tmp_path: Path) -> None:
     check_events(tmp_path / "home", seed=1)
 

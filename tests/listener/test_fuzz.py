@@ -21,7 +21,7 @@ from running_listener import TOKEN, RunningListener, listening, started
 from test_terminal import Terminal
 
 from voicecli.output import visible
-from voicecli.sandbox.payloads import made_up
+from voicecli.sandbox.payloads import sample_event
 
 AT_ONCE = 32  # connections
 SILENCE = 0.5  # seconds after which a request that may be incomplete is taken back
@@ -60,7 +60,7 @@ def sample(dice: Random, kind: str) -> dict[str, Any]:
     """One of 8x8's events."""
     session = {"sessionId": f"{dice.getrandbits(128):032x}", "subAccountId": "some_sub"}
     number, now = "+33199001234", datetime(2026, 1, 1, tzinfo=UTC)
-    return made_up(
+    return sample_event(
         kind.upper(),
         KINDS[kind],
         source="+33199000000",

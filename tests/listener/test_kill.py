@@ -84,6 +84,7 @@ def test_what_was_answered_is_in_the_store_once_after_a_kill(tmp_path: Path, kil
     check(tmp_path / "home", kills, seed=kills)
 
 
+@pytest.mark.soak
 def test_when_only_the_writer_is_killed_nothing_answered_is_lost(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with listening(home, "--no-tunnel") as listener:

@@ -19,7 +19,7 @@ from voicecli.listener.routes import Answered
 from voicecli.output.secrets import has_secret_name
 from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.replies import NOTHING, Reply
+from voicecli.voice_api.replies import EMPTY_REPLY, Reply
 from voicecli.voice_api.webhook_events import Received
 
 
@@ -159,7 +159,7 @@ SAY: Action = {"action": "say", "params": {"text": "Thank you.", "voiceProfile":
 async def test_a_vca_is_answered_with_the_reply(tmp_path: Path) -> None:
     replies = {
         "s-1": (Reply((HANGUP,)), {"clientActionId": "c-1", "callflow": [HANGUP]}),
-        "s-2": (NOTHING, {"clientActionId": "c-1", "callflow": []}),
+        "s-2": (EMPTY_REPLY, {"clientActionId": "c-1", "callflow": []}),
         "s-3": (Reply((SAY, HANGUP), "own"), {"clientActionId": "own", "callflow": [SAY, HANGUP]}),
     }
 
@@ -188,6 +188,7 @@ async def test_a_locked_disk_is_answered_503_and_told_once(tmp_path: Path) -> No
     assert [received.times for received in world.shown] == [1]
 
 
+@pytest.mark.usefixtures("writer_process")
 async def test_when_the_writing_process_dies_another_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +204,7 @@ async def test_when_the_writing_process_dies_another_takes_over(
         assert world.kept("session") == [("s-1",), ("s-2",)]
 
 
+@pytest.mark.usefixtures("writer_process")
 async def test_a_disk_that_stands_still_is_answered_503(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +327,7 @@ async def test_stopping_does_not_wait_for_who_has_just_connected(tmp_path: Path)
     assert waited == []
 
 
+@pytest.mark.usefixtures("writer_process")
 async def test_stopping_does_not_wait_for_another_writing_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

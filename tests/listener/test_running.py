@@ -185,7 +185,7 @@ async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
 
         async with world.service:
             is_open = False
-            await world.until(lambda: told("8x8 does not get through any more at"))
+            await world.until(lambda: told("8x8 can't reach this machine any more at"))
             [state] = await asyncio.to_thread(running_listeners, tmp_path)
             assert "does not lead to it: something else answers there (HTTP 502)." in str(
                 state.trouble("VSS")
@@ -194,7 +194,7 @@ async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
             await world.until(lambda: world.looks >= looks + 4)
             is_open = True
             await world.until(lambda: told("leads here now."))
-            assert (len(told("does not get through")), world.service.unreachable) == (1, None)
+            assert (len(told("can't reach this machine any more")), world.service.unreachable) == (1, None)
         world.client.close()
 
 

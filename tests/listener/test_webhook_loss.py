@@ -129,6 +129,7 @@ async def test_an_agent_that_lost_it_for_ever_is_started_anew_and_8x8_told(
     await lose_the_agent(tmp_path, fault, seed=0)
 
 
+@pytest.mark.soak
 async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +260,7 @@ async def test_a_listing_that_fails_is_told_once_when_it_lasts_and_never_for_a_l
             looks = world.looks
             await world.until(lambda: world.looks >= looks + 2 * watching.LASTING)
             world.sandbox.away = False
-            await world.until(lambda: "8x8 tells again where its webhooks lead." in dict(world.told))
+            await world.until(lambda: "8x8 lists its webhooks again." in dict(world.told))
             failures = [text for text, _ in world.told if "can't be found out" in text]
             assert (len(failures), world.news()) == (1, [])
         world.client.close()

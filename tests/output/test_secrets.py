@@ -126,9 +126,9 @@ def test_names_that_only_sound_like_it_are_shown() -> None:
 
 def test_no_error_quotes_the_key_that_an_answer_echoes() -> None:
     from voicecli.voice_api.operations.webhooks import list_webhooks
-    from voicecli.voice_api.wire import Answer
+    from voicecli.voice_api.wire import HttpResponse
 
-    answer = Answer(401, {}, b'{"code": 1, "message": "no such key: some-key-1"}')
+    answer = HttpResponse(401, {}, b'{"code": 1, "message": "no such key: some-key-1"}')
     with pytest.raises(Refused) as caught:
         list_webhooks().read(answer, api_key="some-key-1")
     assert "some-key-1" not in str(caught.value)

@@ -10,7 +10,7 @@ from aiohttp import web
 from sandbox_world import TOKEN, world
 
 from voicecli.sandbox import SOURCE, Sandbox
-from voicecli.sandbox.numbers import TABLE
+from voicecli.sandbox.numbers import NUMBERS
 from voicecli.sandbox.reading import READINGS, Reading
 from voicecli.voice_api import codes, webhook_events
 from voicecli.voice_api.callflow import HANGUP, Action, make_call
@@ -346,5 +346,5 @@ def fields(document: dict[str, Any], prefix: str = "") -> set[str]:
 
 def test_no_two_rows_of_the_table_want_the_same_number() -> None:
     for number in range(10_000):
-        rows = [row.digits for row in TABLE if row.pattern.fullmatch(f"{number:04}")]
+        rows = [row.digits for row in NUMBERS if row.pattern.fullmatch(f"{number:04}")]
         assert len(rows) <= 1, (number, rows)

@@ -728,7 +728,7 @@ async def test_an_agent_that_loses_its_way_to_ngrok_and_finds_it_again_is_told(
 ) -> None:
     one = subject({"loses_session_after": 0.2, "regains_session_after": 0.1})
     url = await one.ngrok.start()
-    reason = "The ngrok agent has lost its way to ngrok: read EOF from remote peer."
+    reason = "The ngrok agent has lost its connection to ngrok: read EOF from remote peer."
     assert await one.change() == Change(False, url, reason, None)
     assert await one.change() == Change(True, url, "", None)
     assert one.ngrok.url == url
@@ -746,7 +746,7 @@ async def test_an_agent_that_never_gets_its_session_back_is_started_anew(
     while not (change := await one.change()).up:
         reasons.append(change.reason)
         assert change.url == old
-    assert reasons[0].startswith("The ngrok agent has lost its way to ngrok")
+    assert reasons[0].startswith("The ngrok agent has lost its connection to ngrok")
     assert reasons[-1] == "The ngrok agent had no session for 0.3 s, and is started anew."
     assert (await post(f"{change.url}/x"))["path"] == "/x"
     assert [is_alive(pid) for pid in pids(folder)] == [False, True]

@@ -10,7 +10,7 @@ import pytest
 from voicecli.sandbox.reading import READINGS, Reading, Step, VcaMoments, steps
 from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.continuation import asks, continue_call, split
+from voicecli.voice_api.continuation import continue_call, has_question, split_at_question
 from voicecli.voice_api.replies import HANG_UP
 from voicecli.voice_api.webhook_events import Received, parse
 
@@ -74,7 +74,7 @@ class Phone:
     _events: list[Received] = field(default_factory=list)
 
     def run(self) -> "Phone":
-        left = steps(split(self.flow)[0])
+        left = steps(split_at_question(self.flow)[0])
         while left:
             step = left.pop(0)
             self.played.append(step.action)
@@ -82,7 +82,7 @@ class Phone:
                 self.ending = "hangup"
                 return self
             digits = self._carry_out(step)
-            if self.reading.asks_after(step, legs=self._legs, left=left):
+            if self.reading.sends_vca_after(step, legs=self._legs, left=left):
                 left = self.reading.continued(self._answer(digits), left)
                 if not left:
                     break
@@ -190,6 +190,9 @@ def test_a_vca_that_comes_again_gets_the_same_reply_and_moves_nothing(reading: R
 
 def test_what_is_sent_ends_with_the_first_question() -> None:
     [first, second] = question("First?"), question("Second?")
-    assert split([call(), say(), first, second, HANGUP]) == ([call(), say(), first], [second, HANGUP])
-    assert split([call(), say(), HANGUP]) == ([call(), say(), HANGUP], [])
-    assert (asks([call(), first]), asks([call(), say(), HANGUP])) == (True, False)
+    assert split_at_question([call(), say(), first, second, HANGUP]) == (
+        [call(), say(), first],
+        [second, HANGUP],
+    )
+    assert split_at_question([call(), say(), HANGUP]) == ([call(), say(), HANGUP], [])
+    assert (has_question([call(), first]), has_question([call(), say(), HANGUP])) == (True, False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from voicecli.voice_api import webhook_events
-from voicecli.voice_api.codes import quality_words
+from voicecli.voice_api.codes import describe_quality
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 
@@ -99,7 +99,7 @@ def test_what_became_of_a_bridge_is_told_beside_the_outcome() -> None:
     ],
 )
 def test_times_are_read_in_every_form(text: str, moment: int | None) -> None:
-    assert webhook_events.moment(text) == moment
+    assert webhook_events.parse_time(text) == moment
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_junk_in_any_field_is_never_an_error(event_type: str, junk: object) -> N
     [(4.5, "excellent"), (4.3, "excellent"), (4.0, "good"), (3.6, "fair"), (3.1, "poor"), (3.0, "bad")],
 )
 def test_a_mean_opinion_score_is_named(mos: float, word: str) -> None:
-    assert quality_words(mos) == word
+    assert describe_quality(mos) == word
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,17 @@ from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.calls import Session, send_callflow
 from voicecli.voice_api.operations.logs import start_log_export
 from voicecli.voice_api.operations.webhooks import list_webhooks, set_webhook
-from voicecli.voice_api.wire import MAX_ANSWER, Answer
+from voicecli.voice_api.wire import MAX_RESPONSE, HttpResponse
 
 PLACE = send_callflow(voice_message("+33199001234", "hi", source="+33199000000", message_id="m-1"))
 CREATED = {"sessionId": "s-1", "sessionStatus": "CREATED", "callFlowRequestId": "r-1", "statusCode": 1}
 
 
-def answer(status: int, body: object, *, complete: bool = True, **headers: str) -> Answer:
+def answer(status: int, body: object, *, complete: bool = True, **headers: str) -> HttpResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw, complete)
+    return HttpResponse(
+        status, {name.replace("_", "-"): value for name, value in headers.items()}, raw, complete
+    )
 
 
 def refusal(code: int | str, message: str = "in its own words") -> dict[str, object]:
@@ -45,9 +47,9 @@ def test_every_refusal_is_told_in_words_with_advice(code: int) -> None:
 
 
 def test_the_advice_names_the_setting() -> None:
-    assert "EIGHT_X_EIGHT_API_KEY" in codes.status_code(401).advice
-    assert "whitelisted" in codes.status_code(-1014).advice
-    assert "8x8 Connect" in codes.status_code(-1014).advice
+    assert "EIGHT_X_EIGHT_API_KEY" in codes.describe_status_code(401).advice
+    assert "whitelisted" in codes.describe_status_code(-1014).advice
+    assert "8x8 Connect" in codes.describe_status_code(-1014).advice
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_the_advice_names_the_setting() -> None:
         (answer(422, refusal(-4242)), -4242),
     ],
 )
-def test_what_says_no_is_a_refusal(received: Answer, status_code: int) -> None:
+def test_what_says_no_is_a_refusal(received: HttpResponse, status_code: int) -> None:
     with pytest.raises(Refused) as caught:
         PLACE.read(received)
     assert caught.value.status_code == status_code
@@ -78,7 +80,7 @@ def test_what_says_no_is_a_refusal(received: Answer, status_code: int) -> None:
         answer(200, b"<!DOCTYPE html><html></html>"),
         answer(200, b'{"sessionId": "s-1"', complete=False),
         answer(200, b'{"sessionId": "s-1"'),
-        answer(200, b"x" * MAX_ANSWER, complete=False),
+        answer(200, b"x" * MAX_RESPONSE, complete=False),
         answer(200, b"\xff\xfe"),
         answer(200, b"[" * 100_000),
         answer(200, b"null"),
@@ -113,7 +115,7 @@ def test_what_says_no_is_a_refusal(received: Answer, status_code: int) -> None:
         answer(504, b"<html>Gateway Timeout</html>"),
     ],
 )
-def test_what_cannot_be_read_leaves_the_outcome_unknown(received: Answer) -> None:
+def test_what_cannot_be_read_leaves_the_outcome_unknown(received: HttpResponse) -> None:
     with pytest.raises(OutcomeUnknown, match="the call may have been placed") as caught:
         PLACE.read(received)
     assert caught.value.client_request_id == "m-1"

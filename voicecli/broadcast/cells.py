@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from voicecli import account, durations
 from voicecli.calling.message import Script
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.phone import caller_id, is_msisdn
 from voicecli.voice_api import callflow_rules
 from voicecli.voice_api.messages import MAX_REPEAT
@@ -30,7 +30,7 @@ def with_cells(script: Script, cells: Mapping[str, str]) -> Script:
             try:
                 given["source" if name == "from" else name.replace("-", "_")] = COLUMNS[name](text)
             except ValueError as error:
-                shown = "" if name in _SAID else f", not {quoted(text)}"
+                shown = "" if name in _SAID else f", not {quote(text)}"
                 raise InvalidInput(f"{name} must be {error}{shown}.") from None
     if "play" in given:
         given = {"text": None, "voice": None, "speed": None, "spell_digits": False, **given}
@@ -69,13 +69,13 @@ def _voice(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    if callflow_rules.audio_url_complaint(text):
+    if callflow_rules.audio_url_problem(text):
         raise ValueError("the http or https URL of an mp3 or wav file")
     return text
 
 
 def _thanks(text: str) -> str:
-    if len(text) > callflow_rules.MAX_TEXT or callflow_rules.unspeakable(text):
+    if len(text) > callflow_rules.MAX_TEXT or callflow_rules.has_unspeakable(text):
         raise ValueError(f"a text of at most {callflow_rules.MAX_TEXT:,} characters that can be sent")
     return text
 

@@ -45,6 +45,7 @@ from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
+from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest, destinations
 from voicecli.voice_api.operations.calls import Session, send_callflow
@@ -253,7 +254,7 @@ class Engine:
 
     def _take_in_reports(self) -> None:
         """What 8x8 has reported since the last time."""
-        seen, newest = self._journal.seen, stored_events.last_event_number(self._journal.store)
+        seen, newest = self._journal.seen, last_event_number(self._journal.store)
         if newest > seen:
             for report in reports(self._journal, seen, newest, self._policy):
                 self._reported(report)
@@ -517,7 +518,7 @@ class Engine:
 
     def _unknown(self, flight: _InFlight) -> None:
         row, error = flight.row, flight.error
-        fault = f"a fault of voicecli's own ({type(error).__name__})"
+        fault = f"an internal error of voicecli ({type(error).__name__})"
         reason = error.message if isinstance(error, VoicecliError) else fault
         self._note(row, row._replace(state=RowState.UNKNOWN, reason=reason))
 
@@ -690,20 +691,20 @@ class Engine:
     def _why_nobody(self) -> str:
         """Why nobody is called just now, in words."""
         if self._is_held_up:
-            return "Another process has the store, and does not let go of it"
+            return "Another process holds the store"
         if not self._everybody_read and (reason := self._why_wait()):
             return reason
         if (pause := self._not_before - time.monotonic()) > 0:
             return f"8x8 can't be reached, trying again in {math.ceil(pause)} s"
         if (pause := self._pace.paused) > 0:
-            return f"8x8 asks to slow down, going on in {math.ceil(pause)} s"
+            return f"8x8 asks to slow down, continuing in {math.ceil(pause)} s"
         if self._everybody_read and not self._in_flight and self._hours is not None and self._queue.asleep:
             moments = [self._open_at(self._hours, zones) for zones in self._queue.asleep]
             first = min(filter(None, moments), default=None)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
-            return f"It is too early or too late where the others are{until}"
+            return f"Quiet hours for all who are left{until}"
         if self._everybody_read and self.counts.retrying and not self._in_flight:
-            return "Waiting to call once more who was not reached"
+            return "Waiting for the next attempts"
         if self._everybody_read and self._policy.wait and not self._in_flight:
             return "Waiting for outcomes"
         return ""

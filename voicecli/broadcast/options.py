@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.broadcast.policy import Policy
 from voicecli.calling.message import Script
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.listener.public_access import PublicAccess
 from voicecli.voice_api import wire
 
@@ -101,9 +101,9 @@ class BroadcastOptions(NamedTuple):
         """None where people may be called at any time. Raises InvalidInput."""
         if self.quiet is None and not self.weekdays:
             return None
-        from voicecli.hours import Hours, quiet_hours
+        from voicecli.hours import Hours, parse_quiet_hours
 
-        return Hours(None if self.quiet is None else quiet_hours(self.quiet), weekdays=self.weekdays)
+        return Hours(None if self.quiet is None else parse_quiet_hours(self.quiet), weekdays=self.weekdays)
 
     def calls_per_second(self) -> float | None:
         """None for no limit. Raises InvalidInput."""
@@ -115,7 +115,7 @@ class BroadcastOptions(NamedTuple):
         rate = float(match[1]) / UNITS[match[2] or "s"] if match else 0.0
         if not 0 < rate <= MAX_RATE:
             raise InvalidInput(
-                f"--rate takes calls a second or a minute, such as 5/s or 90/m, not {quoted(self.rate)}."
+                f"--rate takes calls a second or a minute, such as 5/s or 90/m, not {quote(self.rate)}."
             )
         return rate
 

@@ -15,7 +15,7 @@ from voicecli.broadcast.template import Form, Template
 from voicecli.calling.message import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken
+from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
 MAX_SEARCHED = 20  # problems that are looked into further
@@ -69,7 +69,7 @@ class Plan:
             refuse_conflicts("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
         elif template is None and self._message is None and not (script.play or "play" in self._options):
             raise InvalidInput(
-                "What the calls say is missing.",
+                "The message is missing.",
                 hint="Give it as MESSAGE, with --file or --play, or in a column that is called message.",
             )
         self._with_options = lru_cache(MAX_SCRIPTS)(self._made)
@@ -93,7 +93,7 @@ class Plan:
         """Whether that person can hear it; how long it takes to say, in seconds. Raises InvalidInput."""
         script, text = self._heard(record)
         if self._fill is not None:
-            texts = spoken(self._filled(script, record, ANYBODY, "check").callflow)
+            texts = spoken_texts(self._filled(script, record, ANYBODY, "check").callflow)
             return sum(map(script.seconds, texts))
         if text is None:
             return 0.0
@@ -143,12 +143,12 @@ class Plan:
 
 def _continues(document: object) -> bool:
     """Whether something stands behind the first question of a callflow of somebody's own."""
-    from voicecli.voice_api.continuation import split
+    from voicecli.voice_api.continuation import split_at_question
 
     actions = document.get("callflow") if isinstance(document, dict) else document
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
         return False
-    return bool(split(actions)[1])
+    return bool(split_at_question(actions)[1])
 
 
 class Problem(NamedTuple):
@@ -237,7 +237,7 @@ def validate(
         number = int(destination[1:])
         if number in seen:
             where = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
-            bad(record, f"{destination} is there before{f', in line {where}' if where else ''}.")
+            bad(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
             continue
         seen.add(number)
         if words := impossible(destination):
@@ -302,6 +302,6 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
         except InvalidInput as error:
             raise InvalidInput(
                 f"Line {record.line} can't be read: {error.message}",
-                hint="Mend or delete that line: nobody was called.",
+                hint="Correct or delete that line: nobody was called.",
             ) from error
     return frozenset(numbers)

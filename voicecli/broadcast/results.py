@@ -11,7 +11,7 @@ from voicecli.broadcast.lists.recipients import Recipients
 from voicecli.broadcast.lists.separated import RESULT_COLUMNS
 from voicecli.broadcast.status import row_data
 from voicecli.errors import InvalidInput
-from voicecli.spreadsheets import PIECE, guarded
+from voicecli.spreadsheets import PIECE, guard
 from voicecli.store import keys
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
 from voicecli.store.journal import read_rows
@@ -71,7 +71,7 @@ def as_csv(columns: Sequence[str], results: Iterable[Result], *, raw: bool) -> I
     a spreadsheet would take for a formula gets an apostrophe, unless it is to be ``raw``."""
     text = io.StringIO()
     writer = csv.writer(text)
-    as_written = str if raw else guarded
+    as_written = str if raw else guard
     writer.writerow(map(as_written, (*RESULT_COLUMNS, *columns)))
     for row, values in results:
         ours = row_data(row)

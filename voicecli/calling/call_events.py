@@ -1,5 +1,6 @@
 """What happens while calls are waited for."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from voicecli.calling.results import Result
@@ -80,3 +81,17 @@ CallEvent = (
     | Result
 )
 """Progress comes ten times a second, a Result once for each call."""
+
+
+def ignore(_: object) -> None:
+    """For what nobody wants to know."""
+
+
+class Notices(NamedTuple):
+    """Who gets what people should know while calls are placed and waited for: news, warnings, errors after
+    which it goes on, and why a listener stays though all calls are over."""
+
+    notify: Callable[[str], None] = ignore
+    warn: Callable[[str], None] = ignore
+    failed: Callable[[VoicecliError], None] = ignore
+    staying: Callable[[str], None] = ignore

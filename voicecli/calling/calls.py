@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from voicecli.calling import questions
 from voicecli.calling.call_events import AllAreTold, CallEvent, NobodyCanConfirm, NobodyConfirmed, Stopped
 from voicecli.calling.placing import Placing
-from voicecli.calling.results import Ending, Result, failed, nobody_confirmed, told_anyway
+from voicecli.calling.results import CallResults, Result, failed, nobody_confirmed, told_anyway
 from voicecli.errors import (
     ConfigurationError,
     InvalidInput,
@@ -22,47 +20,17 @@ from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session
 
 if TYPE_CHECKING:
+    from voicecli.calling.waiting import WaitOptions
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import EndRequests
     from voicecli.store.sqlite import Store
 
-DEFAULT_TIMEOUT = timedelta(minutes=5)
-
 OnEvent = Callable[[CallEvent], None]
-Runner = Callable[[Coroutine[object, object, "Ended"]], "Ended"]
-"""Runs asynchronous work to its end."""
+Runner = Callable[[Coroutine[object, object, CallResults], "EndRequests"], CallResults]
+"""Runs asynchronous work to its end; signals that come meanwhile are added to the EndRequests."""
 Receive = Callable[[Mapping[str, CallRequest]], "Reports"]
 """Makes what receives 8x8's reports of calls, and answers their questions by these callflows, which stand
 under their clientRequestIds. Raises what keeps it from that."""
-
-
-@dataclass(frozen=True, slots=True)
-class WaitOptions:
-    """How calls are waited for, each for at most ``timeout``. ``digits`` is whether they ask for some,
-    ``confirming`` has those that confirm. ``until_confirmed``: one call after the other, until somebody
-    confirms. ``tell_anyway``: where no key could arrive, people are told without the question."""
-
-    timeout: timedelta = DEFAULT_TIMEOUT
-    digits: bool = False
-    confirming: frozenset[str] = frozenset()
-    until_confirmed: bool = False
-    tell_anyway: bool = False
-
-
-class Ended(NamedTuple):
-    """What became of calls. ``error`` is what ended the waiting, after Stopped has told of it; of a single
-    call, unless it was an alert (until_confirmed), also what kept it from being placed, certainly or perhaps.
-    With ``only_told`` nobody was asked, since no key could arrive."""
-
-    results: Sequence[Result]
-    error: VoicecliError | None = None
-    only_told: bool = False
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether somebody pressed a key that confirms; of calls that ask nothing, whether one was
-        completed."""
-        return any(result.ending is Ending.DONE for result in self.results)
 
 
 def place(
@@ -91,17 +59,14 @@ def place_and_wait(
     placing: Placing,
     requests: Sequence[CallRequest],
     receive: Receive,
-    options: WaitOptions,
+    options: "WaitOptions",
     *,
     ends: "EndRequests",
     on_event: OnEvent,
     run: Runner | None = None,
-) -> Ended:
+) -> CallResults:
     """Place calls, and wait for what becomes of each; they are one run, which others see. ``ends`` are the
-    signals that asked the program to end. Raises what was wrong before the first request could leave:
-    PlacedBefore, Unsubscribed, InvalidInput, ConfigurationError, StoreFailed and what the listener raises;
-    and OutputFailed. What is wrong with one of the calls from then on is in its result; but where all are
-    told without the question (AllAreTold), a single one raises it, as ``place`` does."""
+    signals that asked the program to end. Raises what ``Caller.wait`` raises; and OutputFailed."""
     joint = options.until_confirmed or len(requests) == 1
     answered = {request.client_request_id: request for request in requests}
     try:
@@ -115,7 +80,7 @@ def place_and_wait(
         with Store(placing.home) as store:
             try:
                 work = _wait(placing, store, reports, requests, answered, options, on_event)
-                return (run or asyncio.run)(work)
+                return asyncio.run(work) if run is None else run(work, ends)
             finally:
                 update_outcomes_if_writable(store)  # deletes sealed callflows that nobody needs any more
     except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
@@ -123,7 +88,11 @@ def place_and_wait(
     except VoicecliError as error:
         if not options.tell_anyway or ends or not placing.ledger.is_blank:  # it may come from on_event
             raise
-        return _tell(placing.telling(), requests, error.message, joint=joint, on_event=on_event)
+        placing = placing.telling()
+        placing.begin_run(requests, joint=joint)  # where the store could not be used before
+        on_event(AllAreTold(error.message))
+        spoken = [questions.without_questions(request) for request in requests]
+        return CallResults(place(placing, spoken, told_anyway, on_event), only_told=True)
     finally:
         placing.end_run()
 
@@ -134,13 +103,13 @@ async def _wait(
     reports: "Reports",
     requests: Sequence[CallRequest],
     answered: dict[str, CallRequest],
-    options: WaitOptions,
+    options: "WaitOptions",
     on_event: OnEvent,
-) -> Ended:
+) -> CallResults:
     """Within a run. All that became of the calls is told before the listener ends: it may have to stay.
     Raises ConfigurationError, before anything is placed, where nobody could confirm and there is something
     else to do about that."""
-    from voicecli.calling.waiting import Telling, Waiting
+    from voicecli.calling.waiting import Waiting
 
     def note(event: CallEvent) -> None:
         if isinstance(event, NobodyCanConfirm):  # a VCA must not bring the question back
@@ -151,18 +120,9 @@ async def _wait(
         receiver = await reports.look_again()
         return None if receiver.is_here else receiver.words
 
-    waiting = Waiting(
-        placing,
-        store,
-        timeout=options.timeout,
-        on_event=note,
-        digits=options.digits,
-        confirming=options.confirming,
-        telling=Telling(placing.telling(), trouble) if options.tell_anyway else None,
-        missed=reports.missed,
+    results = Waiting(placing, store, options, on_event=note, trouble=trouble, missed=reports.missed).results(
+        requests
     )
-    is_alert = options.until_confirmed
-    results = waiting.until_confirmed(requests) if is_alert else waiting.together(requests)
     found: list[Result] = []
     async with reports, aclosing(results):
         if options.tell_anyway and not reports.receiver.is_here:
@@ -170,29 +130,16 @@ async def _wait(
         try:
             async for result in results:
                 found.append(result)
-                if result.error is not None and len(requests) == 1 and not is_alert:
+                if result.error is not None and len(requests) == 1 and not options.until_confirmed:
                     raise result.error
                 on_event(result)
-            if is_alert and nobody_confirmed(found):
+            if options.until_confirmed and nobody_confirmed(found):
                 on_event(NobodyConfirmed())
-            return Ended(found)
+            return CallResults(found)
         except OutputFailed:
             raise
         except VoicecliError as error:
             on_event(Stopped(error))
-            return Ended(found, error)
+            return CallResults(found, error)
         finally:
             placing.end_run()
-
-
-def _tell(
-    placing: Placing, requests: Sequence[CallRequest], why: str, *, joint: bool, on_event: OnEvent
-) -> Ended:
-    """Place calls that say what was to be confirmed. It is not, whatever becomes of them."""
-    try:
-        placing.begin_run(requests, joint=joint)  # where the store could not be used before
-        on_event(AllAreTold(why))
-        spoken = [questions.without_questions(request) for request in requests]
-        return Ended(place(placing, spoken, told_anyway, on_event), only_told=True)
-    finally:
-        placing.end_run()

@@ -10,7 +10,7 @@ from voicecli.errors import InvalidInput
 from voicecli.phone import PhoneNumber
 from voicecli.voice_api import callflow, callflow_rules
 from voicecli.voice_api.callflow import HANGUP, CallRequest
-from voicecli.voice_api.messages import Capture, audio_message, said, voice_message
+from voicecli.voice_api.messages import Capture, audio_message, speakable_text, voice_message
 
 DIGITS_PATIENCE = timedelta(seconds=30)  # for a code, which takes longer than one key
 CHARACTERS_PER_SECOND = 15  # an ordinary reading voice, some 150 words a minute
@@ -61,18 +61,16 @@ class Script:
             refuse_conflicts("--play", {"MESSAGE": self.text, **self.speech()})
         if self.confirm is not None:
             refuse_conflicts("--confirm", {"--digits": self.digits, "--hash": self.hash_ends or None})
-        for name, without_effect in (
-            ("--thanks", self.thanks is not None and not self.captures),
-            ("--hash", self.hash_ends and self.digits is None),
-        ):
-            if without_effect:
-                raise InvalidInput(f"{name} has no effect without digits to wait for.", hint="Add --digits.")
+        if self.thanks is not None and not self.captures:
+            raise InvalidInput("--thanks has no effect without --confirm or --digits.")
+        if self.hash_ends and self.digits is None:
+            raise InvalidInput("--hash has no effect without --digits.")
         text = _ANYTHING if self.play is None else None
         replace(self, source=self.source or ANYBODY, text=text).request(ANYBODY)
 
     def check_text(self, text: str) -> None:
         """Whether this could be said instead, for many texts with the same options. Raises InvalidInput."""
-        said(text, spell_digits=self.spell_digits)
+        speakable_text(text, spell_digits=self.spell_digits)
 
     def seconds(self, text: str) -> float:
         """How long it takes to say this, roughly."""
@@ -133,5 +131,7 @@ def _how_many(text: str) -> tuple[int, int]:
     least, _, most = text.partition("-")
     few, many = (int(bound) if re.fullmatch("[0-9]{1,2}", bound) else 0 for bound in (least, most or least))
     if not 1 <= few <= many <= callflow_rules.MAX_DIGITS:
-        raise InvalidInput(f"--digits takes how many, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.")
+        raise InvalidInput(
+            f"--digits takes a number of digits, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.",
+        )
     return few, many

@@ -165,13 +165,13 @@ class Placing:
         limit = SayLimit(self.home, self._account.identity)
         fitting = limit.fitting(questions.sent(request))
 
-        def place(took_place: TookPlace) -> Session:
+        def place(was_carried_out: TookPlace) -> Session:
             try:
-                return self._client.send(send_callflow(fitting), took_place=took_place)
+                return self._client.send(send_callflow(fitting), was_carried_out=was_carried_out)
             except Refused as error:
                 if (instead := limit.instead(error, fitting)) is None:
                     raise
-            session = self._client.send(send_callflow(instead), took_place=took_place)
+            session = self._client.send(send_callflow(instead), was_carried_out=was_carried_out)
             limit.remember()
             return session
 
@@ -181,8 +181,8 @@ class Placing:
         """The same for an operation that carries the whole request in another way; ``session_id`` finds the
         session in its result."""
 
-        def send(took_place: TookPlace) -> T:
-            return self._client.send(operation, took_place=took_place)
+        def send(was_carried_out: TookPlace) -> T:
+            return self._client.send(operation, was_carried_out=was_carried_out)
 
         return self._place(questions.ending_in_hangup(request), send, session_id)
 

@@ -30,9 +30,9 @@ def following(request: CallRequest) -> Sequence[Action]:
     """What comes after its first question."""
     if not asks(request):
         return ()
-    from voicecli.voice_api.continuation import split
+    from voicecli.voice_api.continuation import split_at_question
 
-    return split(request.callflow)[1]
+    return split_at_question(request.callflow)[1]
 
 
 def ending_in_hangup(request: CallRequest) -> CallRequest:

@@ -1,31 +1,16 @@
 """Receives what 8x8 reports of calls that are waited for, and answers their questions."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
+from voicecli.calling.call_events import Notices
 from voicecli.calling.replier import CallReplier
-from voicecli.errors import VoicecliError
 from voicecli.listener.registration import Registration
 from voicecli.listener.repliers import FormerReceiver
 from voicecli.listener.reports import Reports
 from voicecli.listener.service import ListenerPlan
 from voicecli.listener.staying import EndRequests, Stay
 from voicecli.voice_api.callflow import CallRequest
-
-
-def ignore(_: object) -> None:
-    """For what nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notices:
-    """Who gets what people should know while calls are waited for: news, warnings, errors after which it
-    goes on, and why a listener stays though all calls are over."""
-
-    notify: Callable[[str], None] = ignore
-    warn: Callable[[str], None] = ignore
-    failed: Callable[[VoicecliError], None] = ignore
-    staying: Callable[[str], None] = ignore
 
 
 def reports_of_calls(

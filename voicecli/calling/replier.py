@@ -24,8 +24,8 @@ from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.continuation import asks, continue_call
-from voicecli.voice_api.replies import HANG_UP, NOTHING, reply_without_callflow
+from voicecli.voice_api.continuation import continue_call, has_question
+from voicecli.voice_api.replies import EMPTY_REPLY, HANG_UP, reply_without_callflow
 from voicecli.voice_api.webhook_events import Event, Received
 
 PATIENCE = 1.0  # seconds for the answer to a request, which tells the session
@@ -84,12 +84,12 @@ class CallReplier(AsyncExitStack):
             if call is None:
                 return Answered(reply_without_callflow(event), error.message)
         if call is None:
-            return Answered(NOTHING)  # it asks nothing, or is over
+            return Answered(EMPTY_REPLY)  # it asks nothing, or is over
         self._remember(event.session_id, call)
         earlier = self._history.before(received, partial(events_of_session, store, event.session_id))
         reply = continue_call(call.flow, accepted=call.accepted, earlier=earlier, event=received)
         if reply is None:
-            ends_in_question = asks(call.flow[-1:])
+            ends_in_question = has_question(call.flow[-1:])
             return await self._other(received, headers) if ends_in_question else Answered(HANG_UP)
         return Answered(reply)
 

@@ -55,6 +55,22 @@ class Result(NamedTuple):
         return self.error is None
 
 
+class CallResults(NamedTuple):
+    """What became of calls. ``error`` is what ended the waiting, after Stopped has told of it; of a single
+    call, unless it was an alert (until_confirmed), also what kept it from being placed, certainly or perhaps.
+    With ``only_told`` nobody was asked, since no key could arrive."""
+
+    results: Sequence[Result]
+    error: VoicecliError | None = None
+    only_told: bool = False
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether somebody pressed a key that confirms; of calls that ask nothing, whether one was
+        completed."""
+        return any(result.ending is Ending.DONE for result in self.results)
+
+
 def destination(request: CallRequest) -> str:
     """Whom it calls, in words."""
     return next(iter(destinations(request.callflow)), "a scenario")
@@ -73,20 +89,20 @@ def call_data(request: CallRequest, session: Session | None) -> dict[str, object
     }
 
 
-def accepted_words(destination: str, session_id: str, other_end: str = "8x8") -> str:
-    """That ``other_end``, the service, accepted a call: one line that fits into 80 columns."""
-    return f"{other_end} accepted session {session_id} to {destination}"
+def accepted_words(destination: str, session_id: str, service: str = "8x8") -> str:
+    """That the service accepted a call: one line that fits into 80 columns."""
+    return f"{service} accepted session {session_id} to {destination}"
 
 
-def accepted(request: CallRequest, session: Session, other_end: str = "8x8") -> Result:
+def accepted(request: CallRequest, session: Session, service: str = "8x8") -> Result:
     """A call that 8x8 accepted, and that nobody waits for."""
-    words = accepted_words(destination(request), session.session_id, other_end)
+    words = accepted_words(destination(request), session.session_id, service)
     return Result(Ending.ACCEPTED, words, call_data(request, session), session.session_id)
 
 
 def told_anyway(request: CallRequest, session: Session) -> Result:
     """A call that 8x8 accepted, and that nobody can confirm."""
-    words = f"{destination(request)}: accepted; it is told, and nobody can confirm"
+    words = f"{destination(request)}: accepted without the question: nobody can confirm"
     data = {**call_data(request, session), "confirmed": False}
     return Result(Ending.NOT_CONFIRMED, words, data, session.session_id)
 

@@ -7,7 +7,6 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
 
 from voicecli.calling import questions
 from voicecli.calling.call_events import (
@@ -30,6 +29,7 @@ from voicecli.errors import (
 )
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import event_queries as stored_events
+from voicecli.store import read_positions
 from voicecli.store.following import LOOK_EVERY, Follower
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
@@ -52,58 +52,75 @@ class _Call:
     session: Session | None = None
     lost: OutcomeUnknown | None = None  # the answer
     start: float = 0.0
-    words: str = "waiting for news"
+    words: str = "no report yet"
 
     @property
     def where(self) -> str:
         return destination(self.request)
 
 
-class Telling(NamedTuple):
-    """What goes on with an alert where nobody can confirm it: calls without the question, by ``placing``,
-    which needs no store. ``trouble`` looks before each call why no key could arrive; None where it could."""
+@dataclass(frozen=True, slots=True)
+class WaitOptions:
+    """How calls are waited for, each for at most ``timeout``. ``digits`` is whether they ask for some that
+    count, ``confirming`` has those that confirm. ``until_confirmed``: one call after the other, until
+    somebody confirms. ``tell_anyway``: where no key could arrive, people are told without the question."""
 
-    placing: Placing
-    trouble: Callable[[], Awaitable[str | None]]
+    timeout: timedelta
+    digits: bool = False
+    confirming: frozenset[str] = frozenset()
+    until_confirmed: bool = False
+    tell_anyway: bool = False
 
 
 class Waiting:
-    """Places calls and waits for their outcomes, for at most ``timeout`` each, while 8x8's reports get into
-    the store. ``digits`` is whether the calls ask for some, and ``confirming`` has those that confirm.
-    With ``telling``, who can't confirm is told all the same. ``missed`` says for how many seconds nobody
-    received reports since a moment (monotonic clock). Raises StoreFailed where the store can't be
-    read; with ``telling`` after those who were not called yet are told."""
+    """Places calls and waits for their outcomes, while 8x8's reports get into the store. ``trouble`` looks
+    before each call that is to be told anyway why no key could arrive; None where it could. ``missed`` says
+    for how many seconds nobody received reports since a moment (monotonic clock)."""
 
     def __init__(
         self,
         placing: Placing,
         store: Store,
+        options: WaitOptions,
         *,
-        timeout: timedelta,
         on_event: Callable[[CallEvent], None],
-        digits: bool = False,
-        confirming: frozenset[str] = frozenset(),
-        telling: Telling | None = None,
+        trouble: Callable[[], Awaitable[str | None]],
         missed: Callable[[float], float] = lambda _: 0.0,
     ) -> None:
         self._placing = placing
+        self._telling = placing.telling()
         self._store = store
-        self._timeout = timeout
+        self._options = options
         self._on_event = on_event
-        self._digits = digits
-        self._confirming = confirming
-        self._telling = telling
+        self._trouble = trouble
         self._missed = missed
         self._called: set[str] = set()  # or tried to, by clientRequestId
         self._follower = Follower(store)
 
-    async def together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
-        """All are placed, and then there is a result for each, as soon as it is known."""
-        async with aclosing(self._told_in_any_case(requests, self._together(requests))) as results:
-            async for result in results:
-                yield result
+    async def results(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
+        """What became of each call, as soon as it is known. Each result is in the ledger before it is given,
+        so that an interrupt can tell of it. Raises StoreFailed where the store can't be read; with
+        ``tell_anyway`` after those who were not called yet are told."""
+        alert = self._options.until_confirmed
+        found = self._until_confirmed(requests) if alert else self._together(requests)
+        try:
+            async with aclosing(found):
+                async for result in found:
+                    self._placing.ledger.ended.append(result)
+                    yield result
+        except StoreFailed as error:
+            for request in requests:
+                if self._options.tell_anyway and request.client_request_id not in self._called:
+                    try:
+                        result = await self._tell(request, error.message)
+                    except VoicecliError as why:
+                        result = failed(request, why)
+                    self._placing.ledger.ended.append(result)
+                    yield result
+            raise
 
     async def _together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
+        """All are placed, and then there is a result for each."""
         calls = []
         for request in requests:
             try:
@@ -118,14 +135,9 @@ class Waiting:
         async for result in self._outcomes(calls):
             yield result
 
-    async def until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
+    async def _until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """One call after the other, until somebody confirms; who was called before can still do so. It ends
         as well where another process has taken it over: PlacedBefore, where nobody was called."""
-        async with aclosing(self._told_in_any_case(requests, self._until_confirmed(requests))) as results:
-            async for result in results:
-                yield result
-
-    async def _until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         earlier: list[_Call] = []
         is_first = True  # nobody was called, or may have been
         for request in requests:
@@ -154,27 +166,6 @@ class Waiting:
                 return
             earlier += calls
 
-    async def _told_in_any_case(
-        self, requests: Sequence[CallRequest], results: AsyncGenerator[Result, None]
-    ) -> AsyncGenerator[Result, None]:
-        """The same results; each is in the ledger before it is given, so that an interrupt can tell of it.
-        Where the store fails, an alert goes on to those who were not called yet."""
-        try:
-            async with aclosing(results):
-                async for result in results:
-                    self._placing.ledger.ended.append(result)
-                    yield result
-        except StoreFailed as error:
-            for request in requests:
-                if self._telling is not None and request.client_request_id not in self._called:
-                    try:
-                        result = await self._tell(self._telling.placing, request, error.message)
-                    except VoicecliError as why:
-                        result = failed(request, why)
-                    self._placing.ledger.ended.append(result)
-                    yield result
-            raise
-
     # -- one call ------------------------------------------------------------------------------------
 
     async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
@@ -186,10 +177,12 @@ class Waiting:
 
     async def _place_once(self, request: CallRequest, earlier: Sequence[_Call]) -> _Call:
         try:
-            newest = stored_events.last_event_number(self._store)
+            newest = read_positions.last_event_number(self._store)
         except StoreFailed as error:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
-        pending = PendingCall(attempt_of(request, self._placing.asks(request) if self._digits else None))
+        pending = PendingCall(
+            attempt_of(request, self._placing.asks(request) if self._options.digits else None)
+        )
         call = _Call(request, pending, before=newest, seen=newest)
         try:
             call.session = await self._send(self._placing, request, earlier)
@@ -206,9 +199,9 @@ class Waiting:
     async def _place_or_tell(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> "_Call | Result":
         """Place a call; or, where it is an alert that nobody could confirm, say what became of telling it.
         Raises what kept it from being placed."""
-        if self._telling is None:
+        if not self._options.tell_anyway:
             return await self._place(request, earlier)
-        why = await self._telling.trouble()
+        why = await self._trouble()
         if why is None:
             try:
                 return await self._place(request, earlier)
@@ -216,20 +209,18 @@ class Waiting:
                 if request.client_request_id in {*self._placing.ledger.accepted, *self._placing.ledger.lost}:
                     raise
                 why = error.message
-        return await self._tell(self._telling.placing, request, why, earlier)
+        return await self._tell(request, why, earlier)
 
-    async def _tell(
-        self, placing: Placing, request: CallRequest, why: str, earlier: Sequence[_Call] = ()
-    ) -> Result:
+    async def _tell(self, request: CallRequest, why: str, earlier: Sequence[_Call] = ()) -> Result:
         """Place a call without its question. Raises what kept it from being placed, certainly or perhaps."""
         spoken = questions.without_questions(request)
         self._on_event(NobodyCanConfirm(spoken, why))
         try:
-            session = await self._send(placing, spoken, earlier)
+            session = await self._send(self._telling, spoken, earlier)
         except OutcomeUnknown as error:
-            placing.lost(spoken, error)
+            self._telling.lost(spoken, error)
             raise
-        placing.ledger.report(spoken)
+        self._telling.ledger.report(spoken)
         return told_anyway(spoken, session)
 
     async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
@@ -297,8 +288,8 @@ class Waiting:
             ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)
             raise StoreFailed(
-                f"What became of {names} can't be read. {error.message}",
-                hint="That was placed, or may have been: look for it before you call again.",
+                f"The outcome of {names} can't be read. {error.message}",
+                hint="It was placed, or may have been: look for it before you call again.",
                 details={
                     "accepted": [{"sessionId": one, "clientRequestId": own} for one, own in ids if one],
                     "unknown": [own for one, own in ids if not one],
@@ -325,11 +316,11 @@ class Waiting:
         return not before and not self._placing.is_of_another(self._store, call.request, session_id)
 
     def _is_over(self, call: _Call) -> bool:
-        late = time.monotonic() - call.start > self._timeout.total_seconds()
+        late = time.monotonic() - call.start > self._options.timeout.total_seconds()
         return late or call.pending.is_settled(time.time())
 
     def _result(self, call: _Call) -> Result:
-        pending, session = call.pending, call.pending.session
+        pending, session, summary = call.pending, call.pending.session, call.pending.session.summary
         words, seconds = pending.words(), self._missed(call.start)
         gap = f"for {seconds:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"
         if pending.session_id is None and call.lost is not None:
@@ -344,15 +335,15 @@ class Waiting:
         data = {
             **call_data(call.request, call.session),
             "sessionId": pending.session_id,
-            **({} if session.session_status is None else {"sessionStatus": session.session_status}),
+            **({} if summary.session_status is None else {"sessionStatus": summary.session_status}),
             "outcome": session.outcome,
-            **({} if session.bridge is None else {"bridge": session.bridge}),
+            **({} if summary.bridge is None else {"bridge": summary.bridge}),
             "words": words,
             **({"secondsWithoutReports": round(seconds, 3)} if seconds else {}),
-            **({"digits": session.digits} if self._digits else {}),
-            **({"confirmed": session.confirmed} if self._confirming else {}),
+            **({"digits": session.digits} if self._options.digits else {}),
+            **({"confirmed": session.confirmed} if self._options.confirming else {}),
         }
-        asks_for_code = self._digits and not self._confirming
+        asks_for_code = self._options.digits and not self._options.confirming
         identifier = session.digits if asks_for_code else pending.session_id
         return Result(found, f"{call.where}: {words}", data, identifier or "", hint)
 

@@ -11,7 +11,7 @@ from voicecli.checks.store import check_store
 from voicecli.errors import VoicecliError
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerPlan
-from voicecli.threads import in_daemon_thread, steps
+from voicecli.threads import in_daemon_thread, iterate_in_thread
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook
 
@@ -34,7 +34,7 @@ async def checkup(
         webhooks = await in_daemon_thread(registration.set_now)
     except VoicecliError as error:
         webhooks = error
-    async for finding in steps(check_account(client, webhooks, source=source, voice=voice)):
+    async for finding in iterate_in_thread(check_account(client, webhooks, source=source, voice=voice)):
         yield finding
     if isinstance(plan, VoicecliError):
         yield failed("public URL", plan)

@@ -70,7 +70,7 @@ def api(
     request = _call(verb, path, body or {})
     if call_unsubscribed and request is None:
         raise InvalidInput("--call-unsubscribed has an effect only on a POST to /callflows.")
-    if request is not None and callflow_rules.hangs_up_on_question(request.callflow):
+    if request is not None and callflow_rules.has_hangup_after_question(request.callflow):
         context.output.warning("8x8 ignores the digits of a sayAndCapture that a hangup follows.")
     if dry_run:
         context.show(context.settings({}), operation)
@@ -140,7 +140,7 @@ def _said(body: Json) -> tuple[str, ...]:
     actions = body.get("callflow")
     if not isinstance(actions, list):
         return ()
-    return callflow.spoken([action for action in actions if isinstance(action, dict)])
+    return callflow.spoken_texts([action for action in actions if isinstance(action, dict)])
 
 
 def _operation(method: str, path: str, body: Json | None, *, private: tuple[str, ...]) -> Operation[Json]:

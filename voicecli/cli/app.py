@@ -1,11 +1,13 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
+from functools import cache
 from importlib import import_module
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from voicecli import interrupts
 from voicecli.cli.context import Context
@@ -49,11 +51,12 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
     try:
         if is_help and context.stdout is None:  # else it would be printed nowhere, without a word
             raise OutputFailed("Standard output can't be written (it is closed).")
-        application = _application(arguments)
+        wanted = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+        command = _command(wanted)
         interrupts.check()
         # Typer prints help by itself, which a group of commands shows without arguments, too.
         with redirect_stdout(context.stdout) if is_help or len(arguments) == 1 else nullcontext():
-            result = application(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
+            result = command(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
         if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
             # So the parser answers a KeyboardInterrupt.
             return _fail(context, context.interrupted())
@@ -100,8 +103,9 @@ def _fail(
         return exit_code(error)
 
 
-def _application(arguments: Sequence[str]) -> typer.Typer:
-    """The command line's parser. Only the command that is asked for is loaded, else all of them."""
+@cache
+def _command(wanted: str) -> Callable[..., object]:
+    """The command line's parser: with this command only, or with all of them."""
     application = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -109,8 +113,7 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
         epilog="Exit codes:\n" + "\n".join(f"{code.value:>5}  {code.meaning}" for code in ExitCode),
     )
     application.callback()(_root)
-    wanted = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
-    for name in wanted:
+    for name in [wanted] if wanted else COMMANDS:
         name_in_python = name.replace("-", "_")
         place = f"{name_in_python}.command" if name in FOLDERS else name_in_python
         module = import_module(f"voicecli.cli.{place}")
@@ -127,7 +130,7 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
             help_text = _flowing(command.__doc__)
             register = application.command(name, help=help_text, rich_help_panel=heading, epilog=examples)
             register(with_output_options(command))
-    return application
+    return get_command(application)
 
 
 def _flowing(text: str) -> str:

@@ -33,7 +33,7 @@ CONNECTION = ("api_key", "subaccount_id", "base_url")
 def _variables() -> Mapping[str, str]:
     from voicecli import settings
 
-    return settings.of_the_process()
+    return settings.process_environment()
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Context:
         output = FORMATS[self.format](
             self.stdout,
             self.stderr,
-            colours=settings.colours(self.environment),
+            colours=settings.wants_colours(self.environment),
             live=settings.can_draw(self.environment),
             environment=self.environment,
         )

@@ -18,7 +18,7 @@ from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
 from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
 from voicecli.output import files
 from voicecli.plurals import counted
-from voicecli.spreadsheets import guarded_csv
+from voicecli.spreadsheets import guard_csv
 from voicecli.voice_api.csv_parts import CsvParts
 from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get_log_export, start_log_export
 
@@ -39,7 +39,7 @@ _JOB = re.compile(r"[\w-]{1,200}", re.ASCII)
 _FAILED = {
     "failed": "8x8 could not make the export",
     "cancelled": "The export was cancelled",
-    "error": "8x8 met an error of its own as it made the export",
+    "error": "8x8 had an internal error as it made the export",
 }
 
 logs = typer.Typer(no_args_is_help=True)
@@ -179,7 +179,7 @@ def _write(
     csv_parts = CsvParts()
     pieces = csv_parts.joined(_downloads(context, client, export.links))
     if not raw:
-        pieces = guarded_csv(pieces)
+        pieces = guard_csv(pieces)
     if target is None:
         context.output.content(pieces)
     else:

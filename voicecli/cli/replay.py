@@ -10,7 +10,6 @@ from voicecli.cli import context as contexts
 from voicecli.cli import receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options.receivers import SendingOptions
-from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
@@ -18,7 +17,7 @@ from voicecli.sandbox import send_event
 from voicecli.store import event_queries as stored_events
 from voicecli.store import session_queries as stored_sessions
 from voicecli.store.sqlite import Store
-from voicecli.urls import web_url
+from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url
 
 EXAMPLES = """Examples:
@@ -42,7 +41,6 @@ class _Sending:
         return Record(_COLUMNS, texts, {**values, **data}, style, name=number)
 
 
-@with_records
 def replay(
     ctx: typer.Context,
     numbers: Annotated[
@@ -82,7 +80,7 @@ def replay(
         raise InvalidInput("Events and --session can't be given together.", hint="Leave one of them out.")
     if to is None:
         raise InvalidInput("The URL to send to is missing.", hint="For example: --to http://127.0.0.1:5678")
-    url = web_url(to, "--to")
+    url = check_web_url(to, "--to")
     context = contexts.of(ctx)
     settings = context.settings({})
     with Store(wiring.home(settings)) as store:
@@ -102,7 +100,7 @@ def replay(
     failed = 0
     for one in sendings:
         try:
-            delivered = send_event.deliver(
+            delivered = send_event.send_event(
                 one.url, one.kept.body, token, seconds=sending.request_timeout, trace=context.trace
             )
         except VoicecliError as error:

@@ -147,10 +147,10 @@ def _reading(vca: VcaMoments | None, reply: ReplyPlace | None) -> Reading | None
 
 
 def _print_numbers(context: Context) -> None:
-    from voicecli.sandbox.numbers import TABLE
+    from voicecli.sandbox.numbers import NUMBERS
 
     columns = (Column("digits", 6), Column("what", 0))
-    for row in TABLE:
+    for row in NUMBERS:
         data = {"digits": row.digits, "what": row.what}
         context.output.row(Record(columns, (row.digits, row.what), data))
 

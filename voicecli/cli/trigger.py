@@ -13,11 +13,10 @@ from voicecli.cli import context as contexts
 from voicecli.cli import receivers
 from voicecli.cli.options import common, values
 from voicecli.cli.options.receivers import SendingOptions
-from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.sandbox import send_event
-from voicecli.urls import web_url
+from voicecli.urls import check_web_url
 from voicecli.voice_api import callflow_rules, codes
 from voicecli.voice_api.codes import Outcome
 from voicecli.voice_api.webhook_events import WEBHOOK_TYPES, receiver_url
@@ -93,7 +92,6 @@ class MadeUp:
         return f"{self.type.lower()} {self.status} for session {short}"
 
 
-@with_records
 def trigger(
     ctx: typer.Context,
     to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,
@@ -118,7 +116,7 @@ def trigger(
     context = contexts.of(ctx)
     settings = context.settings({})
     made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
-    url = None if to is None else receiver_url(web_url(to, "--to"), made.type)
+    url = None if to is None else receiver_url(check_web_url(to, "--to"), made.type)
     if dry_run:
         context.output.result(context.output.json_for_people(made.event), made.event)
         return
@@ -127,7 +125,7 @@ def trigger(
         raise InvalidInput("The URL to send to is missing.", hint=f"For example: {example}")
     token = receivers.token_for(context, settings, url, send_token=sending.send_token)
     body = json.dumps(made.event).encode()
-    delivered = send_event.deliver(url, body, token, seconds=sending.request_timeout, trace=context.trace)
+    delivered = send_event.send_event(url, body, token, seconds=sending.request_timeout, trace=context.trace)
     answer, words = send_event.describe(delivered, made.type)
     data = {"to": url, "tokenSent": token is not None, "event": made.event, **answer}
     context.output.result(f"{made.words()}: {words}", data, identifier=made.identifier)
@@ -150,7 +148,7 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
     caller, callee = (NUMBER, SOURCE) if status in ("CALL_RECEIVED", "") else (SOURCE, NUMBER)
     number = values.number("--number", callee if asked.number is None else asked.number)
     digits = "1" if asked.digits is None and status == "ACTION_COMPLETED" else asked.digits
-    event = payloads.made_up(
+    event = payloads.sample_event(
         kind,
         status,
         source=values.number("--from", caller if asked.source is None else asked.source),

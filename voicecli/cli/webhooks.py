@@ -12,7 +12,7 @@ from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.settings import Settings
-from voicecli.urls import web_url
+from voicecli.urls import check_web_url
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
 from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 
@@ -68,7 +68,7 @@ def set_(
     """
     context = contexts.of(ctx)
     [kind] = webhook_types(type_)
-    url = web_url(url, "URL")
+    url = check_web_url(url, "URL")
     settings = context.settings({})
     token = None if no_auth else settings.for_8x8("webhook_token")
     if token is None and not no_auth:

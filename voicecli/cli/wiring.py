@@ -1,6 +1,6 @@
 """From settings to values: what a command hands to the rooms below, which know no settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from voicecli.errors import VoicecliError
 
 if TYPE_CHECKING:
     from voicecli.account import Account, AccountId
+    from voicecli.calling.call_events import Notices
     from voicecli.listener.public_access import PublicAccess
     from voicecli.listener.registration import Registration
     from voicecli.listener.reports import Reports
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from voicecli.listener.staying import EndRequests
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
-    from voicecli.voice_api.callflow import CallRequest
     from voicecli.voice_api.client import Client
 
 REGISTRATION_TIMEOUT = 10.0  # seconds for one request
@@ -80,6 +80,7 @@ def listening_plan(
     and ConfigurationError for what is missing."""
     from voicecli.listener import public_access
 
+    access.check(register=register)
     token = None
     if not no_auth:
         token = settings.for_8x8("webhook_token") if register else settings.get("webhook_token")
@@ -100,28 +101,21 @@ def listening_plan(
     return plan
 
 
-def reports(
-    context: Context,
-    settings: "Settings",
-    plan: "ListenerPlan",
-    *,
-    asks: bool,
-    ends: "EndRequests",
-    answered: Mapping[str, "CallRequest"] = {},
-    tell_anyway: bool = False,
-) -> "Reports":
-    """``calling.receiving.reports_of_calls`` with these settings; its news goes to the output."""
-    from voicecli.calling.receiving import Notices, reports_of_calls
+def notices(context: Context) -> "Notices":
+    """News of what receives 8x8's reports goes to the output."""
+    from voicecli.calling.call_events import Notices
 
     output = context.output
     # Programs want to know, too, why a command goes on whose result is out.
     staying = output.warning if context.format == "json" else output.note
-    return reports_of_calls(
-        plan,
-        registration(context, settings, tell=output.warning),
-        asks=asks,
-        ends=ends,
-        notices=Notices(output.note, output.warning, output.error, staying),
-        answered=answered,
-        tell_anyway=tell_anyway,
-    )
+    return Notices(output.note, output.warning, output.error, staying)
+
+
+def reports(
+    context: Context, settings: "Settings", plan: "ListenerPlan", *, asks: bool, ends: "EndRequests"
+) -> "Reports":
+    """``calling.receiving.reports_of_calls`` with these settings."""
+    from voicecli.calling.receiving import reports_of_calls
+
+    own = registration(context, settings, tell=context.output.warning)
+    return reports_of_calls(plan, own, asks=asks, ends=ends, notices=notices(context))

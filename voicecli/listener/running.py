@@ -11,7 +11,7 @@ from voicecli.listener import health
 from voicecli.listener.health import ListenerState
 from voicecli.listener.presence import Guest, RunningListener, running
 from voicecli.listener.webhook_check import WebhookCheck, check_webhook
-from voicecli.threads import at_once
+from voicecli.threads import run_in_parallel
 from voicecli.voice_api.operations.webhooks import Webhook
 from voicecli.voice_api.webhook_events import webhook_url
 
@@ -40,7 +40,7 @@ def running_listeners(home: Path, *, look: bool = False) -> list[ListenerState]:
     """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
     the webhooks first, and set again what was lost. All are asked at once; one that has been stopped holds
     nobody up for longer than ANSWER_TIMEOUT."""
-    return at_once(partial(_state, look=look), running(home))
+    return run_in_parallel(partial(_state, look=look), running(home))
 
 
 def _state(listener: RunningListener, *, look: bool) -> ListenerState:

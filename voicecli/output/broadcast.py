@@ -53,8 +53,8 @@ def summary(counts: Counts) -> list[Line]:
         (counts.refused, "refused: not called", "red"),
         (counts.unknown, "unknown: may have been called", "yellow"),
         (counts.skipped, "skipped", ""),
-        (counts.in_flight, "on their way", ""),
-        (counts.retrying, "to be called once more", ""),
+        (counts.in_flight, "under way", ""),
+        (counts.retrying, "to be called again", ""),
         (counts.untried, "left: not called", "bold"),
     )
     groups = (
@@ -120,7 +120,7 @@ def _waiting(counts: Counts) -> str:
 def _outcomes(counts: Counts) -> list[Entry]:
     """In an order that stays as it is while they come."""
     kinds = [
-        (count, visible(codes.outcome_words(outcome)), outcome_style(outcome))
+        (count, visible(codes.describe_outcome(outcome)), outcome_style(outcome))
         for outcome, count in counts.outcomes.items()
     ]
     confirmed = [] if counts.confirmed is None else [(counts.confirmed, "of these confirmed", "green")]

@@ -58,7 +58,7 @@ class EventRow:
         kept, event = self.kept, self.kept.event
         source, destination, last = event.source, event.destination, words(kept)
         if self.masked:
-            source, destination, last = map(phone.masked, (source, destination, last))
+            source, destination, last = map(phone.mask_numbers, (source, destination, last))
         where = destination if narrow else way(source, destination)
         if not self.dated:
             return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, last)
@@ -114,9 +114,9 @@ class CallRow:
         call = self.call
         source, destination = call.source, call.destination
         if self.masked:
-            source, destination = phone.masked(source), phone.masked(destination)
+            source, destination = phone.mask_numbers(source), phone.mask_numbers(destination)
         where = destination if narrow else way(source, destination)
-        words = phone.masked(self._words) if self.masked else self._words
+        words = phone.mask_numbers(self._words) if self.masked else self._words
         if self._is_late:
             words += f"; no summary for {int(silent_for(call, self.now))} s"
         return (_clock(call.start // 1_000_000), call.id[:8], where, words)
@@ -134,9 +134,9 @@ class CallRow:
             "destination": call.destination,
             "first": iso(call.start),
             "last": iso(call.last or call.start),
-            "sessionStatus": call.session_status,
+            "sessionStatus": call.summary.session_status,
             "outcome": call.outcome,
-            **({} if call.bridge is None else {"bridge": call.bridge}),
+            **({} if call.summary.bridge is None else {"bridge": call.summary.bridge}),
             "digits": call.digits,
             "words": self._words,
         }
@@ -159,7 +159,7 @@ def way(source: str, destination: str) -> str:
 def words(kept: Received, described: str = "") -> str:
     """What happened, as ``described`` where the call is known, and what it was answered."""
     if kept.again:
-        return f"the same again, ×{kept.times}"
+        return f"duplicate, ×{kept.times}"
     text = described or kept.event.words
     text += f"; our reply: {kept.reply}" if kept.reply is not None else ""
     return f"{text} ({'; '.join(kept.remarks)})" if kept.remarks else text
@@ -193,8 +193,8 @@ def _masked(value: object, name: str = "") -> object:
         case list() | tuple():
             return [_masked(item, name) for item in value]
         case str():
-            return phone.masked(value)
+            return phone.mask_numbers(value)
         case int() if any(word in name.lower() for word in _NUMBERED):
-            return phone.masked(str(value))
+            return phone.mask_numbers(str(value))
         case _:
             return value

@@ -31,7 +31,7 @@ def bars(stats: Statistics, width: int) -> Iterator[Line]:
         if count:
             yield f"{counted(count, 'call')} {words}", ""
     outcomes = [
-        (codes.outcome_words(outcome), count, outcome_style(outcome))
+        (codes.describe_outcome(outcome), count, outcome_style(outcome))
         for outcome, count in stats.outcomes.most_common()
     ]
     yield from _group("Outcomes", _few(outcomes), width)

@@ -7,7 +7,7 @@ with the latest endTime where there are two.
 from dataclasses import dataclass
 
 from voicecli.sandbox.payloads import Json
-from voicecli.sandbox.seeded_random import Dice
+from voicecli.sandbox.seeded_random import SeededRandom
 from voicecli.voice_api.codes import Outcome
 
 _OLD_SPELLINGS = {"NO_ANSWER": "NO ANSWER", "CANCELED": "CANCELLED"}
@@ -16,24 +16,24 @@ _OTHER_WORDS = {"CALL_INITIATED": "RINGING", "CALL_CONNECTED": "ANSWERED"}
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
-    """Decides by the session's dice, so that a seed gives the same storm again."""
+class Chaos:
+    """Decides by the session's random, so that a seed gives the same storm again."""
 
-    dice: Dice
+    random: SeededRandom
     chaos: bool
 
     def delays(self) -> list[float]:
         """When to deliver one event, in seconds from now: more than one entry is a duplicate."""
         if not self.chaos:
             return [0.0]
-        late = self.dice.choice((0.0, 0.0, self.dice.uniform(0, 8)))
-        return [late] if self.dice.random() < 0.6 else [late, late + self.dice.uniform(0, 4)]
+        late = self.random.choice((0.0, 0.0, self.random.uniform(0, 8)))
+        return [late] if self.random.random() < 0.6 else [late, late + self.random.uniform(0, 4)]
 
     def happens(self, chance: float) -> bool:
-        return self.chaos and self.dice.random() < chance
+        return self.chaos and self.random.random() < chance
 
     def leg_prefix(self) -> str:
-        return self.dice.choice(("call", "Call")) if self.chaos else "call"
+        return self.random.choice(("call", "Call")) if self.chaos else "call"
 
     def source_ref(self) -> tuple[str, str]:
         """Name and value of a leg's sourceRefId: one of 8x8's samples has a capital S and the text null."""
@@ -63,8 +63,8 @@ class Faults:
         objects: list[Json] = [{"eventData": {"dtmf": digits}}]
         if not self.chaos:
             return "ACTION_COMPLETED", objects[0]
-        heard = self.dice.choice((None, "hello world"))
+        heard = self.random.choice((None, "hello world"))
         objects += [{"eventData": digits}, {"eventData": {"dtmf": digits, "asrCaptured": heard}}]
         if digits is not None and self.happens(0.25):
             return "DTMF_RECEIVED", {"dtmf": digits}
-        return "ACTION_COMPLETED", self.dice.choice(objects)
+        return "ACTION_COMPLETED", self.random.choice(objects)

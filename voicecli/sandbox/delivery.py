@@ -34,7 +34,7 @@ class Target:
         }
 
 
-class Courier:
+class WebhookDelivery:
     """Holds the targets, one for each type, and carries events to them."""
 
     def __init__(self, *, time_scale: float, log: Callable[[str], None]) -> None:

@@ -12,9 +12,9 @@ from aiohttp import web
 
 from voicecli.json_values import whole
 from voicecli.sandbox.account import SUBACCOUNT
-from voicecli.sandbox.payloads import Json, fresh_id, stamp
-from voicecli.sandbox.responses import failure, invalid, invalid_job, json_body
-from voicecli.sandbox.seeded_random import Dice
+from voicecli.sandbox.payloads import Json, fresh_id, timestamp
+from voicecli.sandbox.responses import invalid, invalid_job, json_body, refusal
+from voicecli.sandbox.seeded_random import SeededRandom
 from voicecli.sandbox.session import PlayedSession
 
 PART = 1_000  # rows of a file
@@ -43,9 +43,9 @@ class _Job:
 class LogExports:
     """The export jobs; each is a second in the queue and two at work, on the sandbox's clock."""
 
-    def __init__(self, time_scale: float, dice: Dice, sessions: Iterable[PlayedSession]) -> None:
+    def __init__(self, time_scale: float, random: SeededRandom, sessions: Iterable[PlayedSession]) -> None:
         self._time_scale = time_scale
-        self._dice = dice
+        self._random = random
         self._sessions = sessions
         self._jobs: dict[str, _Job] = {}
 
@@ -61,7 +61,7 @@ class LogExports:
             return invalid("from and to must be dates, the first before the second")
         if limit is None or limit < 0:
             return invalid("limit must be a whole number")
-        job_id = fresh_id(self._dice).replace("-", "")
+        job_id = fresh_id(self._random).replace("-", "")
         self._jobs[job_id] = _Job(time.monotonic(), since, until, limit)
         return web.json_response({"jobId": job_id}, status=202)
 
@@ -74,7 +74,7 @@ class LogExports:
             root = request.path.rpartition("/exports/")[0]
             parts = range(1, 1 + math.ceil(len(job.rows or ()) / PART))
             answer["data"] = [f"http://{request.host}{root}/download/{job_id}/{part}" for part in parts]
-            answer["expires"] = stamp(datetime.now(UTC) + timedelta(days=30))
+            answer["expires"] = timestamp(datetime.now(UTC) + timedelta(days=30))
         return web.json_response(answer)
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -88,7 +88,7 @@ class LogExports:
         job = self._jobs.get(request.match_info["job"])
         first = PART * (int(request.match_info["part"]) - 1)
         if job is None or self._status(job) != "succeeded" or not (rows := (job.rows or ())[first:][:PART]):
-            return failure(404, "File not found")
+            return refusal(404, "File not found")
         text = io.StringIO()
         table = csv.DictWriter(text, _COLUMNS, restval="")
         table.writeheader()
@@ -136,9 +136,9 @@ def _log_rows(session: PlayedSession) -> list[dict[str, object]]:
             "Direction": "OUTBOUND",
             "SourceEndpoint": leg.source,
             "DestinationEndpoint": leg.destination,
-            "InitiatedAt": stamp(leg.initiated),
-            "ConnectedAt": "" if leg.connected is None else stamp(leg.connected),
-            "DisconnectedAt": "" if leg.disconnected is None else stamp(leg.disconnected),
+            "InitiatedAt": timestamp(leg.initiated),
+            "ConnectedAt": "" if leg.connected is None else timestamp(leg.connected),
+            "DisconnectedAt": "" if leg.disconnected is None else timestamp(leg.disconnected),
             "DurationInSec": leg.duration(),
             "Product": "Voice",
             "BillingUnit": "minute",

@@ -7,27 +7,30 @@ from uuid import uuid4
 
 import phonenumbers
 
-from voicecli.sandbox.numbers import TABLE, Fate, fate
-from voicecli.sandbox.seeded_random import Dice
+from voicecli.sandbox.numbers import NUMBERS, Behaviour, behaviour_of
+from voicecli.sandbox.seeded_random import SeededRandom
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
 
 Json = dict[str, object]
 
-RINGING, TALKING = timedelta(seconds=6), timedelta(seconds=14)  # of a session that nobody played
-WHILE_SPEAKING = {-2005: ("say", "SAY"), -2006: ("playFile", "PLAY_FILE")}
+SAMPLE_RINGING, SAMPLE_TALKING = (
+    timedelta(seconds=6),
+    timedelta(seconds=14),
+)  # of a session that nobody played
+ERRORS_AFTER_ANSWER = {-2005: ("say", "SAY"), -2006: ("playFile", "PLAY_FILE")}
 """The errors that strike once a call is answered: the action, and the summary's name for it."""
 
 
-def fresh_id(dice: Dice) -> str:
+def fresh_id(random: SeededRandom) -> str:
     """A UUID that a seeded run gives again."""
-    bits = f"{dice.bits():032x}"
+    bits = f"{random.bits():032x}"
     variant = "89ab"[int(bits[16], 16) & 3]  # UUID(version=4) writes the same, in ten times the time
     return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:]}"
 
 
 @dataclass(slots=True)
-class Leg:
+class PlayedLeg:
     """One call of a session. ``status`` is the leg's callStatus in the summary."""
 
     call_id: str
@@ -60,7 +63,7 @@ class Leg:
 
 
 def call_status(
-    leg: Leg,
+    leg: PlayedLeg,
     status: str,
     now: datetime,
     *,
@@ -87,7 +90,7 @@ def call_status(
 
 
 def call_action(
-    leg: Leg,
+    leg: PlayedLeg,
     digits: Json,
     now: datetime,
     *,
@@ -116,7 +119,7 @@ def call_action(
 
 
 def session_summary(
-    legs: list[Leg],
+    legs: list[PlayedLeg],
     *,
     session: Json,
     status: str,
@@ -133,8 +136,8 @@ def session_summary(
     payload: Json = {
         **session,
         "sessionStatus": status,
-        "startTime": stamp(start),
-        "endTime": stamp(end),
+        "startTime": timestamp(start),
+        "endTime": timestamp(end),
         "lastAction": last_action,
         "callCount": len(legs),
     }
@@ -151,7 +154,7 @@ def session_summary(
 def error_details(code: int, request_id: str) -> Json:
     """The errorDetails of a summary whose status is ERROR."""
     return {
-        "errorMsg": codes.session_error(code).text.capitalize(),
+        "errorMsg": codes.describe_session_error(code).text.capitalize(),
         "errorCode": code,
         "callFlowRequestId": request_id,
     }
@@ -195,7 +198,7 @@ def number_updated(msisdn: str, now: datetime, *, subaccount_id: str) -> Json:
     return _envelope("VIRTUAL_NUMBER_UPDATE", "Status of account virtual number(s) updated", payload)
 
 
-def made_up(
+def sample_event(
     kind: str,
     status: str,
     *,
@@ -211,12 +214,12 @@ def made_up(
     ``error`` is the errorCode of a VSS whose status is ERROR; ``number`` is the one that a VNU is about.
     """
     inbound = status == "CALL_RECEIVED"
-    leg = Leg(str(uuid4()), source, number, now - TALKING - RINGING, now - TALKING)
+    leg = PlayedLeg(str(uuid4()), source, number, now - SAMPLE_TALKING - SAMPLE_RINGING, now - SAMPLE_TALKING)
     leg.direction = "INBOUND" if inbound else "OUTBOUND"
     if inbound or status == "CALL_INITIATED":
         leg.initiated, leg.connected = now, None
     elif status == "CALL_CONNECTED":
-        leg.initiated, leg.connected = now - RINGING, now
+        leg.initiated, leg.connected = now - SAMPLE_RINGING, now
     event_id = str(uuid4())
     match kind:
         case "VCA":
@@ -226,23 +229,23 @@ def made_up(
         case "VCS":
             return call_status(leg, status, now, event_id=event_id, session=session, event_data=event_data)
         case "VSS":
-            return _made_up_summary(leg, Outcome(status), error, session, now)
+            return _sample_summary(leg, Outcome(status), error, session, now)
         case "VRU":
-            start, seconds = now - TALKING, leg.duration(now)
+            start, seconds = now - SAMPLE_TALKING, leg.duration(now)
             return recording_uploaded(str(session["sessionId"]), event_id, start, seconds, status=status)
         case _:
             return number_updated(number, now, subaccount_id=str(session["subAccountId"]))
 
 
-def _made_up_summary(leg: Leg, outcome: Outcome, error: int, session: Json, now: datetime) -> Json:
+def _sample_summary(leg: PlayedLeg, outcome: Outcome, error: int, session: Json, now: datetime) -> Json:
     """The two talked until now, unless the outcome says otherwise: then it goes as the sandbox plays it."""
     code = error if outcome is Outcome.ERROR else None
-    fates = (fate(row.digits) for row in TABLE)
-    theirs = next((one for one in fates if (one.outcome, one.error) == (outcome, code)), Fate())
-    action, last_action = WHILE_SPEAKING.get(code or 0, ("", "SAY"))
+    fates = (behaviour_of(row.digits) for row in NUMBERS)
+    behaviour = next((one for one in fates if (one.outcome, one.error) == (outcome, code)), Behaviour())
+    action, last_action = ERRORS_AFTER_ANSWER.get(code or 0, ("", "SAY"))
     leg.disconnected = now
-    if outcome is Outcome.UNSUBSCRIBED_CONTACT or theirs.sip_code != 200 or not (code is None or action):
-        leg.initiated, leg.connected = now - timedelta(seconds=theirs.ringing or 0), None
+    if outcome is Outcome.UNSUBSCRIBED_CONTACT or behaviour.sip_code != 200 or not (code is None or action):
+        leg.initiated, leg.connected = now - timedelta(seconds=behaviour.ringing or 0), None
         leg.status, last_action = outcome, "MAKE_CALL"
     else:
         leg.quality = {"mos": 4.4, "packetLossRate": 0, "jitter": 12}
@@ -261,7 +264,7 @@ def _made_up_summary(leg: Leg, outcome: Outcome, error: int, session: Json, now:
     )
 
 
-def _leg(leg: Leg, source_ref: tuple[str, str]) -> Json:
+def _leg(leg: PlayedLeg, source_ref: tuple[str, str]) -> Json:
     detail: Json = {"callId": leg.call_id, **leg.parties()}
     for name, moment in (
         ("initiatedTimestamp", leg.initiated),
@@ -269,7 +272,7 @@ def _leg(leg: Leg, source_ref: tuple[str, str]) -> Json:
         ("disconnectedTimestamp", leg.disconnected),
     ):
         if moment is not None:
-            detail[name] = stamp(moment)
+            detail[name] = timestamp(moment)
     name, value = source_ref
     detail |= {name: value, "callStatus": leg.status, "callDuration": leg.duration()}
     if leg.quality:
@@ -294,6 +297,6 @@ def _milliseconds(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
-def stamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
     """A moment as 8x8 writes it, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

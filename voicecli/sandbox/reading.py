@@ -38,10 +38,10 @@ class ReplyPlace(StrEnum):
 
 
 class Step(NamedTuple):
-    """An action of a callflow; ``digits_ignored`` is a sayAndCapture with a hangup right behind it."""
+    """An action of a callflow; ``ignores_digits`` is a sayAndCapture with a hangup right behind it."""
 
     action: Action
-    digits_ignored: bool = False
+    ignores_digits: bool = False
 
     @property
     def kind(self) -> str:
@@ -59,10 +59,10 @@ class Reading(NamedTuple):
     vca: VcaMoments = VcaMoments.CAPTURE
     reply: ReplyPlace = ReplyPlace.BEFORE
 
-    def asks_after(self, step: Step, *, legs: int, left: Sequence[Step]) -> bool:
+    def sends_vca_after(self, step: Step, *, legs: int, left: Sequence[Step]) -> bool:
         """Whether a VCA comes once ``step`` is done. ``legs`` is how many there are: a makeCall that made the
         first one is the connection, a second one a bridge."""
-        if step.digits_ignored:
+        if step.ignores_digits:
             return False
         if not left or step.kind == "sayAndCapture":
             return True

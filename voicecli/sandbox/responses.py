@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from voicecli.json_values import json_object
-from voicecli.sandbox.numbers import Fault
-from voicecli.sandbox.payloads import Json, stamp
+from voicecli.sandbox.numbers import HttpFault
+from voicecli.sandbox.payloads import Json, timestamp
 
 SILENCE = 600.0  # real seconds that an answer which never comes is waited for
 
@@ -31,7 +31,7 @@ def ok(content: Mapping[str, object]) -> web.Response:
     return web.json_response({**content, "statusCode": 0, "statusMessage": "ok"})
 
 
-def failure(status: int, message: str, code: int | None = None) -> web.Response:
+def refusal(status: int, message: str, code: int | None = None) -> web.Response:
     """A refusal in the shape of the callflow operation, which 401 and 404 have everywhere."""
     refusal = {
         "sessionStatus": "NOT_CREATED",
@@ -47,7 +47,7 @@ def invalid(message: str) -> web.Response:
         "errorId": str(uuid.uuid4()),
         "statusCode": "1001",
         "statusMessage": message,
-        "timestamp": stamp(datetime.now(UTC)),
+        "timestamp": timestamp(datetime.now(UTC)),
     }
     return web.json_response(refusal, status=422)
 
@@ -57,28 +57,28 @@ def invalid_job() -> web.Response:
         "code": 4018,
         "message": "Invalid jobId",
         "errorId": str(uuid.uuid4()),
-        "timestamp": stamp(datetime.now(UTC)),
+        "timestamp": timestamp(datetime.now(UTC)),
     }
     return web.json_response(refusal, status=404)
 
 
-def too_many(seconds: int) -> web.Response:
-    response = failure(429, "Too many requests")
+def rate_limited(seconds: int) -> web.Response:
+    response = refusal(429, "Too many requests")
     response.headers["Retry-After"] = str(seconds)
     return response
 
 
-async def faulty(request: web.Request, fault: Fault, created: Json) -> web.StreamResponse:
+async def faulty_response(request: web.Request, fault: HttpFault, created: Json) -> web.StreamResponse:
     match fault:
-        case Fault.SERVER_ERROR:
-            return failure(500, "Internal server error")
-        case Fault.HTML_PAGE:
+        case HttpFault.SERVER_ERROR:
+            return refusal(500, "Internal server error")
+        case HttpFault.HTML_PAGE:
             page = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
             return web.Response(status=502, text=page, content_type="text/html")
-        case Fault.SILENCE:
+        case HttpFault.SILENCE:
             await asyncio.sleep(SILENCE)
             return web.Response(status=504)
-        case Fault.CUT:
+        case HttpFault.CUT:
             whole = json.dumps(created or {"sessionId": str(uuid.uuid4())}).encode()
             response = web.StreamResponse(headers={"Content-Length": str(len(whole))})
             response.content_type = "application/json"

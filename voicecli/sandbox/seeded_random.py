@@ -7,19 +7,19 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Dice:
+class SeededRandom:
     """As much of ``random.Random`` as the sandbox needs, in 150 bytes instead of 2,900, and soon seeded."""
 
-    __slots__ = ("_rolls", "_seed")
+    __slots__ = ("_draws", "_seed")
 
     def __init__(self, seed: str) -> None:
         self._seed = seed
-        self._rolls = 0
+        self._draws = 0
 
     def bits(self) -> int:
         """128 of them."""
-        self._rolls += 1
-        return int.from_bytes(blake2b(f"{self._seed}/{self._rolls}".encode(), digest_size=16).digest())
+        self._draws += 1
+        return int.from_bytes(blake2b(f"{self._seed}/{self._draws}".encode(), digest_size=16).digest())
 
     def random(self) -> float:
         return self.bits() / (1 << 128)

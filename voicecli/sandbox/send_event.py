@@ -12,14 +12,14 @@ from voicecli import interrupts, urls
 from voicecli.errors import InvalidInput, Refused, Unreachable
 from voicecli.voice_api import wire
 from voicecli.voice_api.replies import Reply, read
-from voicecli.voice_api.wire import Answer
+from voicecli.voice_api.wire import HttpResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class EventResponse:
     """What a receiver answered, and how long that took."""
 
-    answer: Answer
+    answer: HttpResponse
     seconds: float
 
     def document(self) -> object:
@@ -32,14 +32,14 @@ class Delivered:
         return document
 
 
-def deliver(
+def send_event(
     url: str,
     body: bytes,
     token: str | None,
     *,
     seconds: float,
     trace: Callable[[str], None] | None = None,
-) -> Delivered:
+) -> EventResponse:
     """Send one event, with ``token`` as the Authorization header; ``trace`` gets a line before and one after.
     Raises Unreachable where no whole answer came within ``seconds``, and Refused for an answer that is not
     2xx."""
@@ -53,7 +53,7 @@ def deliver(
     return delivered
 
 
-def describe(delivered: Delivered, kind: str) -> tuple[Mapping[str, object], str]:
+def describe(delivered: EventResponse, kind: str) -> tuple[Mapping[str, object], str]:
     """What an event of this type was answered, for programs and in words."""
     reply, problem = _judge(delivered.answer) if kind == "VCA" else ("", None)
     milliseconds = round(delivered.seconds * 1000, 1)
@@ -67,7 +67,7 @@ def describe(delivered: Delivered, kind: str) -> tuple[Mapping[str, object], str
     return data, words + (f"; reply: {reply}" if reply else "")
 
 
-def _judge(answer: Answer) -> tuple[str, str | None]:
+def _judge(answer: HttpResponse) -> tuple[str, str | None]:
     """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
     if not answer.complete:
         return "not a valid callflow: it is longer than 1 MiB", "it is longer than 1 MiB"
@@ -75,7 +75,7 @@ def _judge(answer: Answer) -> tuple[str, str | None]:
     return (reply.words(), None) if isinstance(reply, Reply) else (f"not a valid callflow: {reply}", reply)
 
 
-def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -> Delivered:
+def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -> EventResponse:
     import httpx
 
     headers = [(b"Content-Type", b"application/json"), (b"Accept-Encoding", b"identity")]
@@ -88,7 +88,7 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
         if step.endswith("send_request_headers.started"):
             sent |= getattr(info["request"], "method", b"") != b"CONNECT"  # that is only for the proxy
 
-    def exchange() -> Delivered:
+    def exchange() -> EventResponse:
         with httpx.Client(
             timeout=httpx.Timeout(seconds, connect=min(wire.CONNECT_TIMEOUT, seconds)),
             verify=secure,
@@ -99,10 +99,10 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
                 for chunk in response.iter_raw():
                     read += chunk
-                    if len(read) > wire.MAX_ANSWER:
+                    if len(read) > wire.MAX_RESPONSE:
                         break
-            answer = Answer(response.status_code, {}, bytes(read), len(read) <= wire.MAX_ANSWER)
-            return Delivered(answer, time.monotonic() - start)
+            answer = HttpResponse(response.status_code, {}, bytes(read), len(read) <= wire.MAX_RESPONSE)
+            return EventResponse(answer, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
         return interrupts.in_thread(exchange, timeout=seconds)
@@ -120,11 +120,11 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
     late = isinstance(ended, httpx.TimeoutException)
     what = f"no answer came within {seconds:g} s" if late else "the connection broke before it was answered"
     raise Unreachable(
-        f"The event was sent, but {what}.", hint="It may have arrived: the receiver's log knows."
+        f"The event was sent, but {what}.", hint="It may have arrived: check the receiver's log."
     ) from ended
 
 
-def _refusal(answer: Answer, *, token_sent: bool) -> Refused:
+def _refusal(answer: HttpResponse, *, token_sent: bool) -> Refused:
     phrase = {status.value: f" ({status.phrase})" for status in HTTPStatus}.get(answer.status, "")
     words = answer.body.decode(errors="replace").strip()
     # Whole or not at all: a secret that is cut off could not be masked any more.

@@ -13,14 +13,22 @@ from aiohttp import web
 from voicecli import urls
 from voicecli.json_values import text, whole
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
-from voicecli.sandbox.chaos import Faults
-from voicecli.sandbox.delivery import Courier, Target
+from voicecli.sandbox.chaos import Chaos
+from voicecli.sandbox.delivery import Target, WebhookDelivery
 from voicecli.sandbox.log_exports import LogExports
-from voicecli.sandbox.numbers import Fate, Fault, fate
-from voicecli.sandbox.payloads import Json, fresh_id, stamp
+from voicecli.sandbox.numbers import Behaviour, HttpFault, behaviour_of
+from voicecli.sandbox.payloads import Json, fresh_id, timestamp
 from voicecli.sandbox.reading import READINGS, Reading
-from voicecli.sandbox.responses import failure, faulty, invalid, json_body, ok, silent_logger, too_many
-from voicecli.sandbox.seeded_random import Dice
+from voicecli.sandbox.responses import (
+    faulty_response,
+    invalid,
+    json_body,
+    ok,
+    rate_limited,
+    refusal,
+    silent_logger,
+)
+from voicecli.sandbox.seeded_random import SeededRandom
 from voicecli.sandbox.session import PlayedSession, unknown_voice
 from voicecli.voice_api import callflow, callflow_rules
 from voicecli.voice_api.callflow_rules import Problem
@@ -74,20 +82,20 @@ class Sandbox:
         self._count = count
         self._time_scale = time_scale
         self._seed = getrandbits(32) if seed is None else seed
-        self._dice = Dice(f"{self._seed}")
+        self._random = SeededRandom(f"{self._seed}")
         self._chaos = chaos
-        self.reading = reading or (self._dice.choice(READINGS) if chaos else Reading())
-        self._faults = Faults(self._dice, chaos)
+        self.reading = reading or (self._random.choice(READINGS) if chaos else Reading())
+        self._faults = Chaos(self._random, chaos)
         self._request_ids = request_ids
         self._one_say = one_say
         self._delete_first = delete_first
         self._log = log
-        self._courier = Courier(time_scale=time_scale, log=log)
-        self._bucket = _Bucket(rate)
+        self._delivery = WebhookDelivery(time_scale=time_scale, log=log)
+        self._bucket = _TokenBucket(rate)
         self._ordinal = 0
         self._refused_before: dict[str, int] = {}  # for numbers that answer 429 a few times
         self._push_config: Json | None = None
-        self._exports = LogExports(self._time_scale, self._dice, self.sessions)
+        self._exports = LogExports(self._time_scale, self._random, self.sessions)
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -111,10 +119,10 @@ class Sandbox:
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
-        await self._courier.close()
+        await self._delivery.close()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=MAX_BODY, middlewares=[self._gate])
+        application = web.Application(client_max_size=MAX_BODY, middlewares=[self._handle])
         root = "/api/v1/subaccounts/{subaccount}"
         push, exports = f"{root}/recording-push-config", f"{root}/messages/exports"
         application.add_routes(
@@ -139,33 +147,33 @@ class Sandbox:
         return application
 
     @web.middleware
-    async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """What holds for every operation: authentication, subaccount, rate, and a line in the log."""
         try:
-            response = self._turned_away(request) or await handler(request)
+            response = self._access_refusal(request) or await handler(request)
         except web.HTTPException as error:
-            response = failure(error.status, error.reason)
+            response = refusal(error.status, error.reason)
         except (web.RequestPayloadError, ValueError) as error:
-            response = failure(400, f"Bad request: {type(error).__name__}")
+            response = refusal(400, f"Bad request: {type(error).__name__}")
         except Exception as error:  # noqa: BLE001 - told in the log, and answered as 8x8 would
             self._log(f"a fault of the sandbox: {error!r}")
-            response = failure(500, "Internal server error")
+            response = refusal(500, "Internal server error")
         if isinstance(response, web.Response) and response.status >= 400 and self._faults.happens(0.5):
             response.text = (response.text or "").replace('"NOT_CREATED"', '"NOT CREATED"')
         what = f"{request.method} {request.path.rpartition('/')[2]} {response.status}"
         self._log(f"{what} {request.get(DESTINATION, '')}".rstrip())
         return response
 
-    def _turned_away(self, request: web.Request) -> web.Response | None:
+    def _access_refusal(self, request: web.Request) -> web.Response | None:
         if urls.is_from_web_page(request.headers) or not urls.is_own_host(request.headers.get("Host"), ()):
-            return failure(403, "The sandbox is for this machine, and for no web page")
+            return refusal(403, "The sandbox is for this machine, and for no web page")
         if request.headers.get("Authorization") != f"Bearer {API_KEY}":
-            return failure(401, "Authentication header not found or token invalid")
+            return refusal(401, "Authentication header not found or token invalid")
         subaccount = request.match_info.get("subaccount")
         if subaccount != SUBACCOUNT and subaccount is not None:
-            return failure(404, f"SubAccount not found by Id : {subaccount}")
+            return refusal(404, f"SubAccount not found by Id : {subaccount}")
         if (wait := self._bucket.wait()) > 0:
-            return too_many(math.ceil(wait))
+            return rate_limited(math.ceil(wait))
         return None
 
     # -- callflows -----------------------------------------------------------------------------------
@@ -173,34 +181,34 @@ class Sandbox:
     async def _send_callflow(self, request: web.Request) -> web.StreamResponse:
         body = await json_body(request)
         if body is None:
-            return failure(400, "Invalid JSON request body", -1001)
+            return refusal(400, "Invalid JSON request body", -1001)
         destination = next(iter(callflow.destinations(_actions(body))), "")
         request[DESTINATION] = destination
-        theirs = fate(destination)
-        refusal = self._refusal(body, destination, theirs)
+        behaviour = behaviour_of(destination)
+        refused = self._refusal(body, destination, behaviour)
         if self._count:
             arrival = (destination, text(body.get("clientRequestId")) or "")
             self.arrivals[arrival] += 1
-            self.refusals[arrival] += refusal is not None or theirs.fault is Fault.SERVER_ERROR
-        if refusal is not None:
-            return refusal
+            self.refusals[arrival] += refused is not None or behaviour.fault is HttpFault.SERVER_ERROR
+        if refused is not None:
+            return refused
         self.requested.append(body)
-        created = self._create(body) if theirs.placed else {}
-        if theirs.fault is not None:
-            return await faulty(request, theirs.fault, created)
+        created = self._create(body) if behaviour.placed else {}
+        if behaviour.fault is not None:
+            return await faulty_response(request, behaviour.fault, created)
         return web.json_response(created)
 
-    def _refusal(self, body: Json, destination: str, theirs: Fate) -> web.Response | None:
-        problem = self._problem(body, theirs)
+    def _refusal(self, body: Json, destination: str, behaviour: Behaviour) -> web.Response | None:
+        problem = self._problem(body, behaviour)
         if problem is not None:
             status = 400 if problem.status_code in _UNREADABLE else 422
-            return failure(status, problem.message, problem.status_code)
-        if self._refused_before.get(destination, 0) < theirs.too_many:
+            return refusal(status, problem.message, problem.status_code)
+        if self._refused_before.get(destination, 0) < behaviour.rate_limited:
             self._refused_before[destination] = self._refused_before.get(destination, 0) + 1
-            return too_many(1)
+            return rate_limited(1)
         return None
 
-    def _problem(self, body: Mapping[str, object], theirs: Fate) -> Problem | None:
+    def _problem(self, body: Mapping[str, object], behaviour: Behaviour) -> Problem | None:
         actions = body.get("callflow")
         for problem in callflow_rules.problems(actions):
             start = "Invalid Callflow : " if problem.status_code == -1013 else ""
@@ -213,42 +221,42 @@ class Sandbox:
             return Problem(-1020, "invalid scenarioName")
         if voice := unknown_voice(actions, VOICES):
             return Problem(-1002, f"Speech profile or language parameter invalid: {voice}")
-        if "sayAndCapture" in kinds and not self._courier.has("VCA"):
+        if "sayAndCapture" in kinds and not self._delivery.has("VCA"):
             return Problem(-1004, "DTMF callback url not provided")
         for name in ("clientRequestId", "clientActionId"):
             if not isinstance(body.get(name), str | None):
                 return Problem(-1009, f"$.{name}: must be a text")
         if (until := body.get("validUntil")) is not None:
-            moment = callflow_rules.valid_until(until)
+            moment = callflow_rules.parse_valid_until(until)
             if moment is None:
                 return Problem(-1009, "$.validUntil: must be YYYY-MM-DDTHH:MM:SS.SSSZ")
             if moment <= datetime.now(UTC):
                 return Problem(-1015, "Validity period has expired")
-        if theirs.refusal is not None:
-            return Problem(theirs.refusal, "Source or caller ID is not allowed")
+        if behaviour.refusal is not None:
+            return Problem(behaviour.refusal, "Source or caller ID is not allowed")
         return None
 
     def _create(self, body: Json) -> Json:
         """Make a session and set it going; the answer that 8x8 gives for it."""
         self._ordinal += 1
-        dice = Dice(f"{self._seed}/{self._ordinal}")
-        session_id, request_id = fresh_id(dice), fresh_id(dice)
+        random = SeededRandom(f"{self._seed}/{self._ordinal}")
+        session_id, request_id = fresh_id(random), fresh_id(random)
         session = PlayedSession(
             session_id=session_id,
             subaccount_id=SUBACCOUNT,
             request_id=request_id,
             body=body,
             start=datetime.now(UTC),
-            dice=dice,
+            random=random,
             chaos=self._chaos,
             time_scale=self._time_scale,
-            courier=self._courier,
+            delivery=self._delivery,
             voices=VOICES,
             reading=self.reading,
             tells_request_id=self._request_ids,
         )
         self.sessions.append(session)
-        self._courier.spawn(self._play(session))
+        self._delivery.spawn(self._play(session))
         created: Json = {"sessionId": session_id, "sessionStatus": "CREATED", "callFlowRequestId": request_id}
         if body.get("validUntil") is not None:
             created["validUntil"] = body["validUntil"]
@@ -261,7 +269,7 @@ class Sandbox:
             session.fail()
             raise  # into the log
         finally:
-            self._log(f"session {session.session_id[:8]} {session.destination} {session.ending()}")
+            self._log(f"session {session.session_id[:8]} {session.destination} {session.describe_end()}")
 
     # -- everything else -----------------------------------------------------------------------------
 
@@ -270,7 +278,7 @@ class Sandbox:
         return ok({"speechProfiles": [dict(zip(names, voice, strict=True)) for voice in SPEECH_PROFILES]})
 
     async def _webhooks(self, _request: web.Request) -> web.Response:
-        shown = [target.public() for target in self._courier.targets.values()]
+        shown = [target.public() for target in self._delivery.targets.values()]
         return ok({"subAccountId": SUBACCOUNT, "count": len(shown), "webhooks": shown})
 
     async def _set_webhook(self, request: web.Request) -> web.Response:
@@ -287,18 +295,18 @@ class Sandbox:
             return invalid("enabled must be true or false, httpAuthHeader a text")
         if authorization is not None and not authorization.isprintable():
             return invalid("httpAuthHeader has characters that no header can have")
-        if self._delete_first and kind in self._courier.targets:
+        if self._delete_first and kind in self._delivery.targets:
             return invalid(f"A webhook of type {kind} is set already")
-        self._courier.targets[kind] = Target(kind, url, enabled is not False, authorization)
+        self._delivery.targets[kind] = Target(kind, url, enabled is not False, authorization)
         return await self._webhooks(request)
 
     async def _delete_webhook(self, request: web.Request) -> web.Response:
         kind = request.match_info["type"]
         if self._delete_first and kind == "VNU":  # it is none of the types of DELETE in 8x8's OpenAPI file
-            return failure(404, "Resource not found")
-        target = self._courier.targets.pop(kind, None)
+            return refusal(404, "Resource not found")
+        target = self._delivery.targets.pop(kind, None)
         if target is None:
-            return failure(404, "Webhook not found")
+            return refusal(404, "Webhook not found")
         return web.json_response(
             {"subAccountId": SUBACCOUNT, **target.public(), "statusCode": 0, "statusMessage": "deleted"}
         )
@@ -337,10 +345,10 @@ class Sandbox:
         for session in self.sessions:
             if session.session_id == wanted:
                 return ok({"recordings": session.recordings})
-        return failure(404, "Session not found")
+        return refusal(404, "Session not found")
 
     async def _numbers(self, request: web.Request) -> web.Response:
-        now = stamp(datetime.now(UTC))
+        now = timestamp(datetime.now(UTC))
         number = {
             "msisdn": SOURCE,
             "dateCreated": now,
@@ -360,7 +368,7 @@ class Sandbox:
         return ok({"totalNumbers": 1, "lastUpdatedAt": now, "numbers": [number]})
 
     async def _check_number(self, request: web.Request) -> web.Response:
-        now = stamp(datetime.now(UTC))
+        now = timestamp(datetime.now(UTC))
         if request.match_info["number"].lstrip("+") != SOURCE.lstrip("+"):
             status = {"statusCode": 404, "statusMessage": "Number not found", "timestamp": now}
             return web.json_response(status, status=404)
@@ -368,7 +376,7 @@ class Sandbox:
         return ok({"timestamp": now, "payload": number})
 
 
-class _Bucket:
+class _TokenBucket:
     """A token bucket: ``rate`` requests a second, in bursts of as many."""
 
     def __init__(self, rate: float | None) -> None:
@@ -390,7 +398,7 @@ class _Bucket:
 
 
 def _no_push_config() -> web.Response:
-    return failure(404, "Recording push config not found")
+    return refusal(404, "Recording push config not found")
 
 
 def _is_web_address(url: str) -> bool:

@@ -13,12 +13,12 @@ from typing import cast
 
 from voicecli.json_values import json_object, text, whole
 from voicecli.sandbox import payloads
-from voicecli.sandbox.chaos import Faults
-from voicecli.sandbox.delivery import Courier
-from voicecli.sandbox.numbers import Fate, fate
-from voicecli.sandbox.payloads import Json, Leg, fresh_id
+from voicecli.sandbox.chaos import Chaos
+from voicecli.sandbox.delivery import WebhookDelivery
+from voicecli.sandbox.numbers import Behaviour, behaviour_of
+from voicecli.sandbox.payloads import Json, PlayedLeg, fresh_id
 from voicecli.sandbox.reading import Reading, Step, steps
-from voicecli.sandbox.seeded_random import Dice
+from voicecli.sandbox.seeded_random import SeededRandom
 from voicecli.voice_api import codes
 from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.callflow_rules import Action, problems
@@ -40,7 +40,7 @@ LAST_ACTIONS = {
 }
 
 
-class _Ended(Exception):
+class _SessionOver(Exception):
     """The session is over."""
 
 
@@ -56,10 +56,10 @@ class PlayedSession:
         request_id: str,
         body: Mapping[str, object],
         start: datetime,
-        dice: Dice,
+        random: SeededRandom,
         chaos: bool,
         time_scale: float,
-        courier: Courier,
+        delivery: WebhookDelivery,
         voices: frozenset[str],
         reading: Reading,
         tells_request_id: bool | None,
@@ -68,7 +68,7 @@ class PlayedSession:
         self.client_request_id = text(body.get("clientRequestId"))
         self._tells_request_id = tells_request_id
         self.status: Outcome | None = None
-        self.legs: list[Leg] = []
+        self.legs: list[PlayedLeg] = []
         self.recordings: list[Json] = []
         self.played: list[Action] = []
         self._subaccount_id = subaccount_id
@@ -79,20 +79,20 @@ class PlayedSession:
         self._client_action_id = text(body.get("clientActionId"))
         self._start = self._now = start
         self._loop_start = asyncio.get_running_loop().time()
-        self._dice = dice
-        self._faults = Faults(dice, chaos)
+        self._random = random
+        self._faults = Chaos(random, chaos)
         self._chaos = chaos
         self._time_scale = time_scale
-        self._courier = courier
+        self._delivery = delivery
         self._voices = voices
         self._reading = reading
         self._last_action = "MAKE_CALL"
-        self._fate = Fate()
+        self._behaviour = Behaviour()
         self._recorded = False
         self._error: Json | None = None
         self._previous: asyncio.Task[bytes | None] | None = None
 
-    def ending(self) -> str:
+    def describe_end(self) -> str:
         """How it ended, in words, for the sandbox's log."""
         if self.status is None:
             return "is cut off"
@@ -106,10 +106,10 @@ class PlayedSession:
             while self._left:
                 step = self._left.pop(0)
                 digits = await self._act(step)
-                if self._reading.asks_after(step, legs=len(self.legs), left=self._left):
+                if self._reading.sends_vca_after(step, legs=len(self.legs), left=self._left):
                     await self._ask(step, digits)
             await self._pass(LISTEN_SECONDS)  # nothing more to do: the callee hangs up
-        except _Ended:
+        except _SessionOver:
             pass
         self._finish()
 
@@ -128,8 +128,8 @@ class PlayedSession:
             self._end_with_error(-2003, kind)
         self.played.append(step.action)
         self._last_action = LAST_ACTIONS.get(kind, "MAKE_CALL")
-        if self._fate.error in payloads.WHILE_SPEAKING and kind not in ("makeCall", "hangup"):
-            self._end_with_error(self._fate.error, kind)
+        if self._behaviour.error in payloads.ERRORS_AFTER_ANSWER and kind not in ("makeCall", "hangup"):
+            self._end_with_error(self._behaviour.error, kind)
         match kind:
             case "makeCall" if not self.legs:
                 await self._dial_first(params)
@@ -139,51 +139,51 @@ class PlayedSession:
                 await self._pass(_speech(params, "text"))
             case "playFile":
                 await self._pass(FILE_SECONDS * _whole(params.get("repetition"), 1))
-            case "sayAndCapture" if step.digits_ignored:
+            case "sayAndCapture" if step.ignores_digits:
                 await self._pass(_speech(params, "promptMessage"))
             case "sayAndCapture":
                 return await self._capture(params)
             case "hangup":
-                raise _Ended
+                raise _SessionOver
         return None
 
     async def _dial_first(self, params: Mapping[str, object]) -> None:
-        self._fate = fate(str(params["destination"]))
-        if self._fate.outcome is Outcome.UNSUBSCRIBED_CONTACT:
-            self.status = self._fate.outcome
-            raise _Ended
-        await self._connect(params, self._fate)
+        self._behaviour = behaviour_of(str(params["destination"]))
+        if self._behaviour.outcome is Outcome.UNSUBSCRIBED_CONTACT:
+            self.status = self._behaviour.outcome
+            raise _SessionOver
+        await self._connect(params, self._behaviour)
         self._recorded = bool(params.get("callRecording"))
 
     async def _bridge(self, params: Mapping[str, object]) -> None:
         """The second leg: the first hears it ring, and then the two talk."""
-        await self._connect(params, fate(str(params["destination"])))
+        await self._connect(params, behaviour_of(str(params["destination"])))
         self._report(self.legs[0], "CALL_UPDATED")
         await self._pass(BRIDGE_SECONDS)
         self._disconnect(self.legs[-1])
 
-    async def _connect(self, params: Mapping[str, object], theirs: Fate) -> None:
+    async def _connect(self, params: Mapping[str, object], behaviour: Behaviour) -> None:
         """Dial one leg. Where nobody answers, the session is over, and has that leg's status: in 8x8's sample
         both legs end together where the second is busy, lastAction MAKE_CALL."""
-        while_speaking = theirs.error in payloads.WHILE_SPEAKING
-        if theirs.error is not None and not while_speaking:
+        while_speaking = behaviour.error in payloads.ERRORS_AFTER_ANSWER
+        if behaviour.error is not None and not while_speaking:
             leg = self._leg(params)
             leg.sip_code, leg.status = 503, Outcome.ERROR
             self.legs.append(leg)
-            self._end_with_error(theirs.error, None)
-        if not await self._ring(params, Fate() if while_speaking else theirs):
-            self.status = theirs.outcome
-            raise _Ended
+            self._end_with_error(behaviour.error, None)
+        if not await self._ring(params, Behaviour() if while_speaking else behaviour):
+            self.status = behaviour.outcome
+            raise _SessionOver
 
-    async def _ring(self, params: Mapping[str, object], theirs: Fate) -> bool:
+    async def _ring(self, params: Mapping[str, object], behaviour: Behaviour) -> bool:
         """Dial one leg; whether it was answered."""
         leg = self._leg(params)
         self.legs.append(leg)
         self._report(leg, "CALL_INITIATED")
-        await self._pass(self._dice.randint(3, 9) if theirs.ringing is None else theirs.ringing)
-        leg.sip_code = theirs.sip_code
-        if theirs.sip_code != 200:
-            leg.status = theirs.outcome
+        await self._pass(self._random.randint(3, 9) if behaviour.ringing is None else behaviour.ringing)
+        leg.sip_code = behaviour.sip_code
+        if behaviour.sip_code != 200:
+            leg.status = behaviour.outcome
             self._disconnect(leg)
             return False
         leg.connected = self._now
@@ -196,7 +196,7 @@ class PlayedSession:
             await self._pass(_speech(params, "promptMessage"))
             patience = _whole(params.get("overallTimeout"), 30_000) / 1000
             digits = self._pressed(params, patience)
-            await self._pass(patience if digits is None else self._fate.press_after)
+            await self._pass(patience if digits is None else self._behaviour.press_after)
             if digits is not None:
                 break
         leg = self.legs[0]
@@ -209,9 +209,9 @@ class PlayedSession:
 
     def _pressed(self, params: Mapping[str, object], patience: float) -> str | None:
         """What 8x8 would take of the digits that this callee presses."""
-        if not self._fate.digits or self._fate.press_after > patience:
+        if not self._behaviour.digits or self._behaviour.press_after > patience:
             return None
-        typed = self._fate.digits
+        typed = self._behaviour.digits
         if params.get("completeOnHash") is not False:
             typed = typed.partition("#")[0]
         typed = re.sub("[^0-9*#]", "", typed)[: _whole(params.get("maxDigits"), 25)]
@@ -225,10 +225,10 @@ class PlayedSession:
             fields,
             self._now,
             status=status,
-            event_id=fresh_id(self._dice),
+            event_id=fresh_id(self._random),
             session={**self._ids(), "clientActionId": self._client_action_id},
         )
-        if not self._courier.has("VCA"):
+        if not self._delivery.has("VCA"):
             return  # there is none, or it was deleted during the call
         reply = self._reply_steps(await self._post("VCA", event))
         self._left = [] if reply is None else self._reading.continued(reply, self._left)
@@ -259,23 +259,23 @@ class PlayedSession:
         elapsed = (self._now - self._start).total_seconds() / self._time_scale
         await asyncio.sleep(self._loop_start + elapsed - asyncio.get_running_loop().time())
         if seconds > left:
-            raise _Ended
+            raise _SessionOver
 
-    def _leg(self, params: Mapping[str, object]) -> Leg:
-        return Leg(
-            call_id=fresh_id(self._dice),
+    def _leg(self, params: Mapping[str, object]) -> PlayedLeg:
+        return PlayedLeg(
+            call_id=fresh_id(self._random),
             source=str(params["source"]),
             destination=str(params["destination"]),
             initiated=self._now,
         )
 
-    def _disconnect(self, leg: Leg) -> None:
+    def _disconnect(self, leg: PlayedLeg) -> None:
         leg.disconnected = self._now
         if leg.connected is not None:
             leg.quality = {
-                "mos": round(self._dice.uniform(3.0, 4.6), 1),
-                "packetLossRate": self._dice.choice((0, 0, 0, 1, 2)),
-                "jitter": self._dice.randint(5, 40),
+                "mos": round(self._random.uniform(3.0, 4.6), 1),
+                "packetLossRate": self._random.choice((0, 0, 0, 1, 2)),
+                "jitter": self._random.randint(5, 40),
             }
         self._report(leg, "CALL_DISCONNECTED")
 
@@ -283,29 +283,29 @@ class PlayedSession:
         self.status = Outcome.ERROR
         self._error = payloads.error_details(code, self._request_id)
         self._error |= {} if action is None else {"action": action}
-        raise _Ended
+        raise _SessionOver
 
     def _finish(self) -> None:
         if self.status is None:
-            self.status = self._fate.outcome
-        if self._fate.error is not None and self.legs:
+            self.status = self._behaviour.outcome
+        if self._behaviour.error is not None and self.legs:
             self.legs[0].status = Outcome.ERROR
         for leg in self.legs:
             if leg.disconnected is None:
                 self._disconnect(leg)
-        if self._is_told("VSS"):
+        if self._is_needed("VSS"):
             self._summarize(self.status)
         if self.legs and self.legs[0].connected and self._recorded:
             self._record(self.legs[0])
 
     def _summary(self, status: Outcome) -> Json:
-        told = self._fate.told_as or self._faults.session_status(status)
+        told = self._behaviour.summary_status or self._faults.session_status(status)
         return self._summary_of(self.legs, told, self._now, self._last_action)
 
-    def _summary_of(self, legs: list[Leg], status: str, end: datetime, last_action: str) -> Json:
+    def _summary_of(self, legs: list[PlayedLeg], status: str, end: datetime, last_action: str) -> Json:
         tells_id = self._tells_request_id
         if tells_id is None:  # where an answer is lost, it alone leads from the summary to the request
-            tells_id = self._fate.fault is not None or not self._faults.happens(0.3)
+            tells_id = self._behaviour.fault is not None or not self._faults.happens(0.3)
         return payloads.session_summary(
             [replace(leg, status=self._faults.spelled(leg.status)) for leg in legs],
             session=self._ids(),
@@ -323,7 +323,7 @@ class PlayedSession:
         """Send the summary; with a number whose summary is corrected a wrong one a second before it, and in
         chaos sometimes behind it. The right one is the one with the later endTime."""
         summary = self._summary(status)
-        if (wrong := self._fate.told_first) is not None and self.legs[0].connected:
+        if (wrong := self._behaviour.first_summary_status) is not None and self.legs[0].connected:
             self._post("VSS", self._unanswered(wrong))
             self._post("VSS", summary, after=1)
             return
@@ -338,8 +338,8 @@ class PlayedSession:
         wrong = replace(leg, connected=None, disconnected=end, status=status, quality={})
         return self._summary_of([wrong], status, end, "MAKE_CALL")
 
-    def _record(self, leg: Leg) -> None:
-        recording_id, seconds = fresh_id(self._dice), leg.duration()
+    def _record(self, leg: PlayedLeg) -> None:
+        recording_id, seconds = fresh_id(self._random), leg.duration()
         event = payloads.recording_uploaded(
             self.session_id, recording_id, leg.connected or self._start, seconds
         )
@@ -351,25 +351,25 @@ class PlayedSession:
                 "status": "UPLOAD_COMPLETED",
                 "externalFileUrl": str(event["payload"]["filePath"]),  # type: ignore[index]
                 "duration": seconds,
-                "startRecordingTime": payloads.stamp(leg.connected or self._start),
+                "startRecordingTime": payloads.timestamp(leg.connected or self._start),
             }
         )
-        if self._is_told("VRU"):
+        if self._is_needed("VRU"):
             self._post("VRU", event)
 
-    def _report(self, leg: Leg, status: str) -> None:
-        event_id = fresh_id(self._dice)
-        if self._is_told("VCS"):
+    def _report(self, leg: PlayedLeg, status: str) -> None:
+        event_id = fresh_id(self._random)
+        if self._is_needed("VCS"):
             word, direction = self._faults.progress(status, is_first_leg=leg is self.legs[0])
             event = payloads.call_status(
                 leg, word, self._now, event_id=event_id, session=self._ids(), direction=direction
             )
             self._post("VCS", event)
 
-    def _is_told(self, kind: str) -> bool:
-        """Whether an event of this type is worth making. Chaos needs all of them: each takes its dice,
+    def _is_needed(self, kind: str) -> bool:
+        """Whether an event of this type is worth making. Chaos needs all of them: each takes its random,
         and may be delivered so late that somebody wants it by then."""
-        return self._chaos or self._courier.has(kind)
+        return self._chaos or self._delivery.has(kind)
 
     def _ids(self) -> Json:
         return {"sessionId": self.session_id, "subAccountId": self._subaccount_id}
@@ -390,12 +390,12 @@ class PlayedSession:
         async def deliver(delay: float, *, again: bool) -> bytes | None:
             if previous is not None:
                 await asyncio.wait([previous])
-            return await self._courier.deliver(kind, event, after=after + delay, again=again)
+            return await self._delivery.deliver(kind, event, after=after + delay, again=again)
 
         # A question about a live call is not asked again once the moment is over.
-        task = self._courier.spawn(deliver(first, again=kind != "VCA"))
+        task = self._delivery.spawn(deliver(first, again=kind != "VCA"))
         for delay in repeated:
-            self._courier.spawn(deliver(delay, again=True))
+            self._delivery.spawn(deliver(delay, again=True))
         self._previous = task
         return task
 

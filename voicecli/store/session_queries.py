@@ -5,21 +5,14 @@ from heapq import merge
 from typing import NamedTuple
 
 from voicecli import interrupts
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import attempt_of_session, attempts_where
-from voicecli.store.event_queries import (
-    LAST,
-    PAGE,
-    Place,
-    events_of_session,
-    prefix_range,
-    read_pages,
-    summaries_since,
-)
+from voicecli.store.event_queries import events_of_session, prefix_range, summaries_since
+from voicecli.store.paging import LAST, Place, read_pages
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
@@ -67,13 +60,13 @@ def session(store: Store, beginning: str) -> SessionRecord:
         return _one(store, *found)
     if not found:
         raise InvalidInput(
-            f"There is no session that begins with {quoted(beginning)}.",
+            f"There is no session that begins with {quote(beginning)}.",
             hint="voicecli sessions lists them; only what was placed or received here is known.",
         )
     names = list(found.values())
     more = ", …" if len(names) > MAX_CANDIDATES else ""
     raise InvalidInput(
-        f"Several sessions begin with {quoted(beginning)}.",
+        f"Several sessions begin with {quote(beginning)}.",
         hint=f"Give more of it: {', '.join(names[:MAX_CANDIDATES])}{more}",
     )
 
@@ -115,8 +108,8 @@ def _first_heard_of(store: Store, since: int) -> Iterator["_Entry"]:
         " ORDER BY received DESC, id DESC LIMIT ?"
     )
 
-    def read(last: Place) -> Iterator[_Entry]:
-        for received, number, session_id in store.rows(query, (*last, since, PAGE)):
+    def read(last: Place, limit: int) -> Iterator[_Entry]:
+        for received, number, session_id in store.rows(query, (*last, since, limit)):
             yield _Entry(received, number, session_id, None)
 
     return read_pages(store, read, LAST, lambda entry: entry.place)
@@ -126,8 +119,8 @@ def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
     """The calls that were placed from here, newest first."""
     which = "WHERE (placed, id) < (?, ?) AND placed >= ? ORDER BY placed DESC, id DESC LIMIT ?"
 
-    def read(last: Place) -> Iterator[_Entry]:
-        for call in attempts_where(store, which, (*last, since, PAGE)):
+    def read(last: Place, limit: int) -> Iterator[_Entry]:
+        for call in attempts_where(store, which, (*last, since, limit)):
             yield _Entry(call.placed, call.id, call.session_id or "", call)
 
     return read_pages(store, read, LAST, lambda entry: entry.place)

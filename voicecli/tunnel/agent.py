@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
-from voicecli.threads import in_daemon_thread, on_loop, settle
+from voicecli.threads import call_on_loop, in_daemon_thread, set_outcome
 from voicecli.tunnel.advice import CODE, PROBLEMS, advice
 from voicecli.tunnel.configuration import Plan
 
@@ -127,14 +127,14 @@ class Agent:
         """The agent's run, in a thread of its own."""
         failure: Exception | None = None
         try:
-            on_loop(self._loop, settle, self._opened, self._connect())
+            call_on_loop(self._loop, set_outcome, self._opened, self._connect())
         except Exception as error:  # noqa: BLE001 - whoever waits for the URL gets it
             failure = error
             self._kill()
         with suppress(Exception):  # what is left to do makes for better messages and a tidy table
             self._see_out()
         if failure is not None:
-            on_loop(self._loop, settle, self._opened, failure)
+            call_on_loop(self._loop, set_outcome, self._opened, failure)
 
     def _connect(self) -> str:
         from pyngrok import ngrok, process
@@ -205,12 +205,12 @@ class Agent:
                 self._last_trouble = self._loop.time()
             if "reconnect" in said and log.lvl in ("WARNING", "ERROR"):
                 self._has_session = False
-                lost = in_words(self._explain(None, "has lost its way to ngrok"))
-                on_loop(self._loop, self._session_changed, lost)
+                lost = in_words(self._explain(None, "has lost its connection to ngrok"))
+                call_on_loop(self._loop, self._session_changed, lost)
             elif "session established" in said or "session started" in said:
                 self._has_session = True
                 self._troubles.clear()
-                on_loop(self._loop, self._session_changed, "")
+                call_on_loop(self._loop, self._session_changed, "")
 
     def _forget_old_troubles(self) -> None:
         """What the agent said about something else, long ago, explains nothing."""

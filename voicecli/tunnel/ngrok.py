@@ -9,7 +9,7 @@ from pathlib import Path
 
 from voicecli import settings
 from voicecli.errors import ConfigurationError, Interrupted, VoicecliError
-from voicecli.threads import settle
+from voicecli.threads import set_outcome
 from voicecli.tunnel import configuration, program
 from voicecli.tunnel.agent import Agent, in_words
 from voicecli.tunnel.configuration import Tunnel
@@ -80,7 +80,7 @@ class Ngrok:
         settings.keep_loopback_from_proxies()  # else the agent's API is asked through a proxy, and hangs
         opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._life = asyncio.create_task(self._live(opened))
-        self._life.add_done_callback(lambda _: settle(opened, interrupted))
+        self._life.add_done_callback(lambda _: set_outcome(opened, interrupted))
         try:
             return await opened
         except BaseException:
@@ -120,7 +120,7 @@ class Ngrok:
                         )
                         if opened.done():
                             self._tell(Change(True, url, "", None))
-                        settle(opened, url)
+                        set_outcome(opened, url)
                         reason = await _first(agent.ended(), supervisor.until_unfit())
                         if (supervisor.trouble_since or loop.time()) - since > LONGEST_PAUSE:
                             pause = FIRST_PAUSE  # it worked; else it may be failing at once for ever
@@ -136,7 +136,7 @@ class Ngrok:
                     pause = min(2 * pause, LONGEST_PAUSE)
         except OSError as error:
             what = f"The folder for temporary files can't be used: {error.strerror}."
-            settle(opened, ConfigurationError(what, hint="Set TMPDIR to a folder of yours."))
+            set_outcome(opened, ConfigurationError(what, hint="Set TMPDIR to a folder of yours."))
         except Exception as error:
             if opened.done():
                 raise

@@ -22,14 +22,14 @@ from voicecli.errors import ConfigurationError
 from voicecli.voice_api import transport, wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session, send_callflow
-from voicecli.voice_api.wire import Answer, HttpRequest, Operation
+from voicecli.voice_api.wire import HttpRequest, HttpResponse, Operation
 
 T = TypeVar("T")
 
 # Seconds that an idle connection is kept. Under load each is used again at once. The shortest time after
 # which a well-known server hangs up on an idle one is 2 s (gunicorn; Node and Apache: 5 s): we must be the
 # first, since a request that crosses the hanging up is an unknown outcome.
-KEPT = 1.0
+KEEPALIVE = 1.0
 MAX_LINE = 1 << 16  # bytes of a line of an answer's head
 
 
@@ -52,9 +52,9 @@ class AsyncClient:
     ) -> None:
         self._account = Account(api_key, subaccount_id, base_url)
         if complaint := transport.timeout_complaint(request_timeout):
-            raise account.unfit(complaint)
+            raise account.client_configuration_error(complaint)
         if connections < 1:
-            raise account.unfit("there must be at least one connection")
+            raise account.client_configuration_error("there must be at least one connection")
         self._request_timeout = request_timeout
         # Not left to aiohttp's pool: it would count the wait for a turn as time to connect.
         self._turns = asyncio.Semaphore(connections)
@@ -64,13 +64,13 @@ class AsyncClient:
             try:
                 self._tls, self._proxy = _certificates(), _proxy(base_url)
             except (ValueError, OSError) as error:
-                raise transport.unusable_surroundings() from error
+                raise transport.unusable_proxy_or_certificates() from error
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         connect_timeout = min(wire.CONNECT_TIMEOUT, self._request_timeout)
         self._http = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=KEPT, ssl=self._tls),
+            connector=_Connector(limit=0, keepalive_timeout=KEEPALIVE, ssl=self._tls),
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Asked for as it is: a compressed answer could be a bomb, and 8x8's are small.
@@ -107,7 +107,7 @@ class AsyncClient:
 
     async def _exchange(
         self, http: aiohttp.ClientSession, request: HttpRequest, operation: Operation[T]
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send once; the answer. Whatever goes wrong: what matters is whether the request had left."""
         attempt = _Attempt(self._request_timeout)
         token = _ATTEMPT.set(attempt)
@@ -121,12 +121,14 @@ class AsyncClient:
             raise operation.lost(f"{late} {self._request_timeout:g} s") from error
         except Exception as error:  # noqa: BLE001 - what matters is not what it is
             if not attempt.left:
-                raise transport.unreachable(self._account, _reason(error)) from _harmless(error)
-            raise operation.lost("The connection broke before 8x8 had answered") from _harmless(error)
+                raise transport.unreachable(self._account, _reason(error)) from _showable_cause(error)
+            raise operation.lost("The connection broke before 8x8 had answered") from _showable_cause(error)
         finally:
             _ATTEMPT.reset(token)
 
-    async def _carry(self, http: aiohttp.ClientSession, request: HttpRequest, attempt: "_Attempt") -> Answer:
+    async def _carry(
+        self, http: aiohttp.ClientSession, request: HttpRequest, attempt: "_Attempt"
+    ) -> HttpResponse:
         async with http.request(
             request.method,
             URL(request.url, encoded=True),
@@ -140,7 +142,7 @@ class AsyncClient:
             with suppress(Exception):  # an answer that breaks off is not complete, whatever broke it
                 async for chunk in response.content.iter_any():
                     body += chunk
-                    if len(body) > wire.MAX_ANSWER:
+                    if len(body) > wire.MAX_RESPONSE:
                         break
                 else:
                     complete = True
@@ -148,7 +150,7 @@ class AsyncClient:
             for name, value in response.headers.items():
                 lower = name.lower()
                 names[lower] = f"{names[lower]}, {value}" if lower in names else value
-            return Answer(response.status, names, bytes(body), complete)
+            return HttpResponse(response.status, names, bytes(body), complete)
 
 
 class _Attempt:
@@ -247,7 +249,7 @@ def _reason(error: Exception) -> str:
     return transport.reason(error)
 
 
-def _harmless(error: Exception) -> Exception | None:
+def _showable_cause(error: Exception) -> Exception | None:
     """What can be shown of an error: aiohttp's own hold the request's headers, and the proxy's password."""
     match error:
         case aiohttp.ClientConnectorError():

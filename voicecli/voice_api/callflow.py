@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from voicecli import phone
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.json_values import OBJECT
 from voicecli.phone import caller_id
-from voicecli.voice_api.callflow_rules import Action, Problem, problems, valid_until
+from voicecli.voice_api.callflow_rules import Action, Problem, parse_valid_until, problems
 
 DEFAULT_VALIDITY = timedelta(hours=1)
 MAX_VALIDITY = timedelta(days=365)
@@ -94,7 +94,7 @@ def request_from_json(
     body = document if isinstance(document, dict) else {"callflow": document}
     if unknown := sorted(body.keys() - {"callflow", "validUntil", "clientRequestId", "clientActionId"}):
         raise InvalidInput(
-            f"The callflow's object has a field that 8x8 does not know: {quoted(unknown[0])}.",
+            f"The callflow's object has a field that 8x8 does not know: {quote(unknown[0])}.",
             hint='Actions stand in a list: [{"action": …}, …].',
         )
     actions = body.get("callflow")
@@ -116,10 +116,10 @@ def request_from_json(
     if action_id := _given(body, "clientActionId"):
         request = replace(request, client_action_id=action_id)
     if valid_for is None and (until := _given(body, "validUntil")):
-        moment = valid_until(until)
+        moment = parse_valid_until(until)
         if moment is None or moment <= datetime.now(UTC):
             raise InvalidInput(
-                f"The callflow's validUntil must be a time to come, with its zone, not {quoted(until)}.",
+                f"The callflow's validUntil must be a time to come, with its zone, not {quote(until)}.",
                 hint="For example 2030-01-31T09:00:00.000Z; or leave it out.",
             )
         request = replace(request, valid_until=moment)
@@ -170,7 +170,7 @@ def _of_calls(callflow: Sequence[Action], name: str) -> list[str]:
     return [value for value in values if isinstance(value, str)]
 
 
-def spoken(callflow: Sequence[Action]) -> tuple[str, ...]:
+def spoken_texts(callflow: Sequence[Action]) -> tuple[str, ...]:
     """The texts that a callflow says."""
     names = ("text", "promptMessage", "successMessage", "failureMessage")
     params = [action.get("params") for action in callflow]

@@ -56,7 +56,7 @@ def problems(callflow: object, *, in_call: bool = False) -> Iterator[Problem]:
     yield from _order_problems(kinds, in_call=in_call)
 
 
-def hangs_up_on_question(callflow: Sequence[Action]) -> bool:
+def has_hangup_after_question(callflow: Sequence[Action]) -> bool:
     """Whether a hangup stands right behind a sayAndCapture. 8x8 takes that, and ignores the digits then (its
     page on sayAndCapture)."""
     kinds = [action.get("action") for action in callflow]
@@ -111,7 +111,7 @@ def _anything(_value: object) -> str:
     return ""
 
 
-def audio_url_complaint(value: object) -> str:
+def audio_url_problem(value: object) -> str:
     """8x8 looks at the file itself; a name that says it is of another kind is refused here."""
     if not isinstance(value, str) or not value.isprintable() or " " in value:
         return "must be a URL"
@@ -149,7 +149,7 @@ _PARAMS: dict[str, dict[str, Check]] = {
         "successMessage": _text,
         "failureMessage": _text,
     },
-    "playFile": {"fileUrl": audio_url_complaint, "repetition": _repetition},
+    "playFile": {"fileUrl": audio_url_problem, "repetition": _repetition},
     "hangup": {},
     "executeScenario": {},  # 8x8 documents only its status codes (-1018 to -1020); the name is theirs
 }
@@ -173,7 +173,7 @@ def _param_problems(kind: str, params: object, path: str) -> Iterator[Problem]:
             continue
         if complaint := checks[name](value):
             yield Problem(-1009, f"{path}.params.{name}: {complaint}")
-        elif isinstance(value, str) and unspeakable(value):
+        elif isinstance(value, str) and has_unspeakable(value):
             yield Problem(-1016, f"{path}.params.{name}: Some special characters are invalid")
     match kind:
         case "makeCall":
@@ -220,12 +220,12 @@ def _positive(value: object, most: float = math.inf) -> int:
     return number if 1 <= number <= most else 0
 
 
-def unspeakable(text: str) -> bool:
+def has_unspeakable(text: str) -> bool:
     """NUL, and halves of surrogate pairs, which no UTF-8 can carry."""
     return _UNSPEAKABLE.search(text) is not None
 
 
-def valid_until(value: object) -> datetime | None:
+def parse_valid_until(value: object) -> datetime | None:
     """A validUntil as 8x8 takes it: date, time and zone, all of them; None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None

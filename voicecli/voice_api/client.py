@@ -26,7 +26,7 @@ from voicecli.errors import (
 )
 from voicecli.voice_api import transport, wire
 from voicecli.voice_api.methods import Operations
-from voicecli.voice_api.wire import Answer, HttpRequest, Operation
+from voicecli.voice_api.wire import HttpRequest, HttpResponse, Operation
 
 T = TypeVar("T")
 
@@ -66,9 +66,9 @@ class Client(Operations):
         None as long as no answer told its time."""
         self._account = Account(api_key, subaccount_id, base_url)
         if complaint := transport.timeout_complaint(request_timeout):
-            raise account.unfit(complaint)
+            raise account.client_configuration_error(complaint)
         if retries < 0:
-            raise account.unfit("retries are out of range")
+            raise account.client_configuration_error("retries are out of range")
         self._is_stopped = False
         self._stopping: SimpleQueue[None] = SimpleQueue()  # has something while it is stopped
         self._request_timeout = request_timeout
@@ -85,7 +85,7 @@ class Client(Operations):
                 trust_env=self._account.secure,
             )
         except (httpx.InvalidURL, ValueError, OSError, ImportError) as error:
-            raise transport.unusable_surroundings() from error
+            raise transport.unusable_proxy_or_certificates() from error
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +108,7 @@ class Client(Operations):
         self._is_stopped = True
         self._stopping.put(None)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """What is sent from now on may leave again."""
         self._is_stopped = False
         with suppress(Empty):
@@ -123,10 +123,10 @@ class Client(Operations):
         self,
         operation: Operation[T],
         *,
-        took_place: Callable[[], bool] | None = None,
+        was_carried_out: Callable[[], bool] | None = None,
         retries: int | None = None,
     ) -> T:
-        """Carry out any operation of ``wire``. After a 429, ``took_place`` says whether 8x8 is known
+        """Carry out any operation of ``wire``. After a 429, ``was_carried_out`` says whether 8x8 is known
         to have carried it out all the same: then it is not sent again. ``retries`` goes before the client's.
         Raises Refused, RateLimited, Unreachable, OutcomeUnknown or InvalidInput."""
         retries = self._retries if retries is None else retries
@@ -134,11 +134,11 @@ class Client(Operations):
             raise ConfigurationError("The client is closed.")
         request = self.request(operation)
         if self._trace is None:
-            return self._send(request, operation, took_place, retries)
+            return self._send(request, operation, was_carried_out, retries)
         self._trace(f"> {operation.name}: {request.method} {request.url} ({len(request.body or b'')} bytes)")
         start, ending = time.monotonic(), "accepted"
         try:
-            return self._send(request, operation, took_place, retries)
+            return self._send(request, operation, was_carried_out, retries)
         except VoicecliError as error:
             ending = error.code
             raise
@@ -149,13 +149,13 @@ class Client(Operations):
         self,
         request: HttpRequest,
         operation: Operation[T],
-        took_place: Callable[[], bool] | None,
+        was_carried_out: Callable[[], bool] | None,
         retries: int,
     ) -> T:
         """Send it, and again what provably never happened."""
 
-        def see_that_nothing_happened() -> None:
-            if took_place is not None and took_place():
+        def raise_if_carried_out() -> None:
+            if was_carried_out is not None and was_carried_out():
                 self.in_doubt = operation.lost("8x8 answered 429, and has reported a call of this request")
                 raise self.in_doubt
 
@@ -164,7 +164,7 @@ class Client(Operations):
             pause = min(0.5 * 2**attempt, MAX_WAIT)
             try:
                 if limited:
-                    see_that_nothing_happened()
+                    raise_if_carried_out()
                 return self._exchange(request, operation)
             except RateLimited as error:
                 limited = True
@@ -172,10 +172,10 @@ class Client(Operations):
                     error.hint = f"8x8 asks to wait {error.retry_after:.0f} s. {error.hint}"
                     pause = max(0.5, error.retry_after)
                 if attempt == retries or pause > MAX_WAIT:
-                    see_that_nothing_happened()
+                    raise_if_carried_out()
                     raise
                 reason = "8x8 has too many requests at once"
-            except _NeverLeft as error:
+            except _NotSent as error:
                 if self._is_stopped:
                     raise Unreachable("The request was stopped before it left.") from error
                 if attempt == retries:
@@ -206,7 +206,7 @@ class Client(Operations):
 
         def leave() -> None:
             if self._is_stopped or interrupts.is_noted():
-                raise _NeverLeft("it was stopped")
+                raise _NotSent("it was stopped")
             self.in_doubt = operation.lost("Interrupted before 8x8 had answered")
 
         self.in_doubt = None
@@ -225,14 +225,14 @@ class Client(Operations):
             raise
         except Exception as error:  # whatever it is: what matters is whether the request had left
             if not exchange.has_left:
-                raise _NeverLeft(_reason(error)) from error
+                raise _NotSent(_reason(error)) from error
             late = not in_time or isinstance(error, httpx.TimeoutException)
             what = "The connection broke before 8x8 had answered"
             raise operation.lost(
                 f"8x8 did not answer within {self._request_timeout:g} s" if late else what
             ) from error
 
-    def _carry(self, request: HttpRequest, watch: "_Watch") -> Answer:
+    def _carry(self, request: HttpRequest, watch: "_Watch") -> HttpResponse:
         # Asked for as it is: a compressed answer could be a bomb, and 8x8's are small.
         headers = {**request.headers, "Accept-Encoding": "identity"}
         with self._http.stream(
@@ -246,14 +246,14 @@ class Client(Operations):
             with suppress(httpx.HTTPError):
                 for chunk in response.iter_raw():
                     body += chunk
-                    if len(body) > wire.MAX_ANSWER:
+                    if len(body) > wire.MAX_RESPONSE:
                         break
                 else:
                     complete = True
             names = {name.lower(): value for name, value in response.headers.items()}
             with suppress(ValueError, TypeError):  # none, or not a date with its zone
                 self.clock_offset = parsedate_to_datetime(names.get("date", "")) - datetime.now(UTC)
-            return Answer(response.status_code, names, bytes(body), complete)
+            return HttpResponse(response.status_code, names, bytes(body), complete)
 
 
 _Watch = Callable[[str, Mapping[str, object]], None]
@@ -265,7 +265,7 @@ class _Exchange:
     it is at: when it takes too long as a whole (httpx's own time-outs begin anew with every byte), or at a
     signal. ``leave`` is called when the request is about to leave, and may raise, so that it does not."""
 
-    def __init__(self, carry: Callable[[_Watch], Answer], leave: Callable[[], None]) -> None:
+    def __init__(self, carry: Callable[[_Watch], HttpResponse], leave: Callable[[], None]) -> None:
         self.has_left = False
         """Whether the request may have begun to leave. Final once ``run`` has returned or raised."""
         self._carry = carry
@@ -274,7 +274,7 @@ class _Exchange:
         self._is_given_up = False
         self._news: SimpleQueue[bool] = SimpleQueue()  # False as it begins to send, True at the end
         self._began = False
-        self._outcome: Answer | Exception | None = None
+        self._outcome: HttpResponse | Exception | None = None
         self._socket: socket.socket | None = None
 
     def run(self, seconds: float) -> bool:
@@ -297,7 +297,7 @@ class _Exchange:
             interrupts.put_off(*interrupt.args)
         return True
 
-    def answer(self) -> Answer:
+    def answer(self) -> HttpResponse:
         """Raises what went wrong."""
         if self._outcome is None:
             raise TimeoutError
@@ -321,7 +321,7 @@ class _Exchange:
             if info["request"].method != b"CONNECT":  # type: ignore[attr-defined]
                 with self._leaving:
                     if self._is_given_up:
-                        raise _NeverLeft("it was given up")
+                        raise _NotSent("it was given up")
                     self._leave()
                     self.has_left = True
             if not self._began:
@@ -337,7 +337,7 @@ class _Exchange:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-class _NeverLeft(Exception):
+class _NotSent(Exception):
     """The request did not begin to leave."""
 
 

@@ -23,7 +23,7 @@ class Meaning:
 
 
 _CALLFLOW = "Look at the request with --dry-run."
-_CAPTURE = "Mend the sayAndCapture action in the callflow."
+_CAPTURE = "Correct the sayAndCapture action in the callflow."
 _SCENARIO = "Scenarios are made by 8x8: ask them for the right name."
 _LATER = f"Try again later; if it stays, ask {SUPPORT}."
 
@@ -66,7 +66,7 @@ STATUS_CODES: dict[int, Meaning] = {
     -1018: Meaning("a scenario stands beside other actions", "A scenario must be the only action."),
     -1019: Meaning("scenarioName is empty", _SCENARIO),
     -1020: Meaning("scenarioName is not one 8x8 knows", _SCENARIO),
-    -9999: Meaning("8x8 met an error that it can't name", _LATER),
+    -9999: Meaning("8x8 had an unknown error", _LATER),
     400: Meaning("8x8 could not read the request", _CALLFLOW),
     401: Meaning(
         "the API key is missing, wrong or revoked",
@@ -82,7 +82,7 @@ STATUS_CODES: dict[int, Meaning] = {
     ),
     422: Meaning("8x8 can read the request but not carry it out", _CALLFLOW),
     429: Meaning("too many requests at once", "Nothing was done: try again a little later."),
-    500: Meaning("8x8 met an error of its own", _LATER),
+    500: Meaning("8x8 had an internal error", _LATER),
     4018: Meaning("there is no such export of the log of calls", "Check the job's id, or export again."),
 }
 
@@ -95,7 +95,7 @@ def code(value: object) -> int | None:
     return number if number is not None and abs(number) < 10**9 else None
 
 
-def status_code(code: int) -> Meaning:
+def describe_status_code(code: int) -> Meaning:
     """What the ``statusCode`` of an answer means (the API's own, or HTTP's)."""
     unlisted = Meaning("8x8 gave a reason that its documentation does not list", _LATER)
     return STATUS_CODES.get(code, unlisted)
@@ -117,7 +117,7 @@ class Outcome(StrEnum):
 
 NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED)
 """What FAILED may stand for: 8x8's introduction says that it covers busy and no answer."""
-UNSUBSCRIBED_WORD = "UNSUB"
+UNSUBSCRIBED_PART = "UNSUB"
 """In every outcome that says so: unsubscribed in this call, or before it, or the attempt to went wrong; and
 in any other that nobody has listed yet."""
 _SAMPLES = frozenset(Outcome) | {"CREATED", "NOT_CREATED"}
@@ -137,7 +137,7 @@ OUTCOMES: dict[Outcome, str] = {
 COMPLETED_MEANS = "Completed: a person or a mailbox answered. Only a pressed key proves a person."
 
 
-def spelled(status: str) -> str:
+def canonical(status: str) -> str:
     """One of 8x8's words as its samples write it: its prose has blanks for underscores (``NOT CREATED``)."""
     if status in _SAMPLES:
         return status
@@ -147,20 +147,20 @@ def spelled(status: str) -> str:
 def outcome(status: str) -> Outcome | str:
     """The outcome behind a sessionStatus or a leg's callStatus, in any spelling; an unlisted one comes back
     as it is."""
-    known = _SPELLINGS.get(status) or _SPELLINGS.get(spelled(status))
+    known = _SPELLINGS.get(status) or _SPELLINGS.get(canonical(status))
     return status if known is None else known
 
 
 def is_unsubscribed(outcome: str) -> bool:
     """Whether somebody whose session ended so is not to be called again."""
-    return UNSUBSCRIBED_WORD in outcome.upper()
+    return UNSUBSCRIBED_PART in outcome.upper()
 
 
-def outcome_words(status: str) -> str:
+def describe_outcome(status: str) -> str:
     known = outcome(status)
     if isinstance(known, Outcome):
         return OUTCOMES[known]
-    return "unsubscribed" if spelled(known) == "UNSUBSCRIBED" else known
+    return "unsubscribed" if canonical(known) == "UNSUBSCRIBED" else known
 
 
 STATUSES: dict[str, tuple[str, ...]] = {
@@ -227,16 +227,16 @@ SIP_CODES: dict[int, str] = {
 }
 
 
-def session_error(code: int) -> Meaning:
+def describe_session_error(code: int) -> Meaning:
     """What the ``errorCode`` of a session summary means."""
     return SESSION_ERRORS.get(code, Meaning(f"error {code}", _LATER))
 
 
-def sip_words(code: int) -> str:
+def describe_sip_code(code: int) -> str:
     return SIP_CODES.get(code, f"SIP {code}")
 
 
-def quality_words(mos: float) -> str:
+def describe_quality(mos: float) -> str:
     """A mean opinion score (1 to 5) as 8x8's page "Call quality" names its ranges."""
     for least, word in ((4.3, "excellent"), (4.0, "good"), (3.6, "fair"), (3.1, "poor")):
         if mos >= least:

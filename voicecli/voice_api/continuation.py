@@ -15,7 +15,7 @@ from typing import NamedTuple
 from voicecli.json_values import whole
 from voicecli.voice_api.call_length import RINGING, longest_spoken
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.replies import NOTHING, Reply
+from voicecli.voice_api.replies import EMPTY_REPLY, Reply
 from voicecli.voice_api.webhook_events import Event, Received
 
 FASTEST = 25  # characters a second that are spoken, at speed 1
@@ -24,14 +24,14 @@ TRIES, TIMEOUT = 1, 5_000  # the least of 8x8's defaults for sayAndCapture (mill
 TOLERANCE = 1.0  # seconds by which times that are told in whole seconds can be wrong
 
 
-def split(callflow: Sequence[Action]) -> tuple[Sequence[Action], Sequence[Action]]:
+def split_at_question(callflow: Sequence[Action]) -> tuple[Sequence[Action], Sequence[Action]]:
     """What is sent, which ends with the first question, and the rest; without a question nothing is left."""
     end = _next_question(callflow, 0)
     end = len(callflow) if end is None else end + 1
     return callflow[:end], callflow[end:]
 
 
-def asks(callflow: Sequence[Action]) -> bool:
+def has_question(callflow: Sequence[Action]) -> bool:
     """Whether there is a question (sayAndCapture) in it."""
     return _next_question(callflow, 0) is not None
 
@@ -53,12 +53,12 @@ def continue_call(
     which tell of the legs. The same VCA again (same eventId) gets the same reply.
     """
     if not flow or flow[0].get("action") != "makeCall":  # of a scenario nobody knows what is left
-        return NOTHING
-    course = _Course(flow, accepted, started)
+        return EMPTY_REPLY
+    course = _CallProgress(flow, accepted, started)
     answered: set[bytes] = set()
     wanted = _identity(event.event)
     if started is not None and _identity(started.event) == wanted:
-        return Reply(split(flow)[0][1:])
+        return Reply(split_at_question(flow)[0][1:])
     for received in earlier:
         if received.event.type == "VCS":
             course.report(received)
@@ -81,14 +81,14 @@ class _Moment(NamedTuple):
         return (self.received - earlier.received if told is None or told < 0 else told) / 1e6
 
 
-class _Course:
+class _CallProgress:
     """How far a call has come in its callflow, by what was reported of it."""
 
     def __init__(self, flow: Sequence[Action], accepted: int | None, started: Received | None) -> None:
         self._flow = flow
         self._accepted = accepted
         self._at = 1  # the action that comes next; the first one calls
-        self._handed = len(split(flow)[0])  # 8x8 has got the actions before this one
+        self._handed = len(split_at_question(flow)[0])  # 8x8 has got the actions before this one
         self._last: _Moment | None = None  # of a VCA
         self._connected = None if started is None else _moment(started)
         self._bridge = next(
@@ -116,7 +116,7 @@ class _Course:
         question = _next_question(self._flow, self._at)
         end = len(self._flow) if question is None else question + 1
         if self._at <= self._bridge < min(end, self._handed) and self._may_have_begun(*left):
-            return NOTHING
+            return EMPTY_REPLY
         self._handed = max(self._handed, end)
         return Reply(self._flow[self._at : end]) if self._at < end else None
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from voicecli import phone
 from voicecli.account import DEFAULT_VOICE
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.phone import caller_id
 from voicecli.voice_api.callflow import DEFAULT_VALIDITY, HANGUP, CallRequest, call_request, make_call
 from voicecli.voice_api.callflow_rules import (
@@ -16,8 +16,8 @@ from voicecli.voice_api.callflow_rules import (
     MAX_TEXT,
     MIN_SPEED,
     Action,
-    audio_url_complaint,
-    unspeakable,
+    audio_url_problem,
+    has_unspeakable,
 )
 
 MAX_REPEAT = 10  # our own limit for a message, as the users of the example project know it
@@ -88,7 +88,7 @@ def voice_message(
     123456 as "1 2 3 4 5 6". The text may have 3,000 characters; what else ``call_request`` takes holds here,
     too. Limits are those of 8x8's page "Send Callflow". Raises InvalidInput.
     """
-    text = said(text, spell_digits=spell_digits)
+    text = speakable_text(text, spell_digits=spell_digits)
     if not MIN_SPEED <= speed <= MAX_SPEED:
         raise InvalidInput(f"The speed must be from 0.5 to 2, not {speed:g}.")
     if not voice_profile.strip() or not voice_profile.isprintable():
@@ -117,8 +117,8 @@ def audio_message(
 
     8x8 keeps the file for an hour by its URL (page "Send Callflow"). Raises InvalidInput.
     """
-    if complaint := audio_url_complaint(url):
-        raise InvalidInput(f"{quoted(url, 200)} can't be played: it {complaint}.")
+    if complaint := audio_url_problem(url):
+        raise InvalidInput(f"{quote(url, 200)} can't be played: it {complaint}.")
     flow = [
         make_call(caller_id(source), _destination(to)),
         *_repeated("playFile", {"fileUrl": url}, repeat),
@@ -140,11 +140,11 @@ def _repeated(action: str, params: Mapping[str, object], repeat: int) -> list[Ac
     return [{"action": action, "params": {**params, "repetition": count}} for count in counts]
 
 
-def said(text: str, *, spell_digits: bool = False) -> str:
+def speakable_text(text: str, *, spell_digits: bool = False) -> str:
     """The text as it is said. Raises InvalidInput for one that can't be, without showing it."""
     if spell_digits:
         text = _BETWEEN_DIGITS.sub(" ", text)
-    if len(text) > MAX_TEXT or unspeakable(text) or not _has_words(text):
+    if len(text) > MAX_TEXT or has_unspeakable(text) or not _has_words(text):
         raise _text_complaint(text, spelled=spell_digits)
     return text
 
@@ -158,7 +158,7 @@ def _text_complaint(text: str, *, spelled: bool) -> InvalidInput:
 
     count = counted(len(text), "character")
     if not text:
-        return InvalidInput(f"The message is empty ({count}).", hint="Say what the call should say.")
+        return InvalidInput(f"The message is empty ({count}).", hint="Give a text to say.")
     if not _has_words(text):
         return InvalidInput(f"The message has nothing to say: {count}, all blank or control characters.")
     if len(text) > MAX_TEXT:

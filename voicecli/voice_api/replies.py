@@ -8,10 +8,10 @@ from typing import cast
 from voicecli.errors import InvalidInput
 from voicecli.json_values import json_object, text
 from voicecli.voice_api.callflow import HANGUP
-from voicecli.voice_api.callflow_rules import Action, hangs_up_on_question, problems
+from voicecli.voice_api.callflow_rules import Action, has_hangup_after_question, problems
 from voicecli.voice_api.webhook_events import Event
 
-HOW = 'It is a list of actions, or an object: {"callflow": […], "clientActionId": "…"}.'
+FORMAT_HINT = 'It is a list of actions, or an object: {"callflow": […], "clientActionId": "…"}.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class Reply:
 
     def words(self) -> str:
         """Its actions by name; never what they say."""
-        return words(self.callflow)
+        return describe_actions(self.callflow)
 
 
 HANG_UP = Reply((HANGUP,))
-NOTHING = Reply(())
+EMPTY_REPLY = Reply(())
 
 
 def reply_without_callflow(event: Event) -> Reply:
     """To a VCA of a call of which nobody can tell how it goes on, since the store can't be read. Once keys
     were pressed 8x8 has nothing left to do, so that it can be hung up. Before that nothing is added: a hangup
     would shorten the call if 8x8 sends a VCA for each action, or upon connecting."""
-    return NOTHING if event.digits is None else HANG_UP
+    return EMPTY_REPLY if event.digits is None else HANG_UP
 
 
 def from_json(document: object) -> Reply:
@@ -48,11 +48,11 @@ def from_json(document: object) -> Reply:
     body = document if isinstance(document, dict) else {"callflow": document}
     actions, action_id = body.get("callflow"), body.get("clientActionId")
     if unknown := sorted(body.keys() - {"callflow", "clientActionId"}):
-        raise InvalidInput(f"A reply has no field {unknown[0]!r}.", hint=HOW)
+        raise InvalidInput(f"A reply has no field {unknown[0]!r}.", hint=FORMAT_HINT)
     if problem := _problem(actions):
-        raise InvalidInput(f"The reply is not valid: {problem}.", hint=HOW)
+        raise InvalidInput(f"The reply is not valid: {problem}.", hint=FORMAT_HINT)
     if action_id is not None and not isinstance(action_id, str):
-        raise InvalidInput("The reply's clientActionId must be a text.", hint=HOW)
+        raise InvalidInput("The reply's clientActionId must be a text.", hint=FORMAT_HINT)
     return Reply(tuple(actions if isinstance(actions, list) else ()), action_id)
 
 
@@ -78,10 +78,10 @@ def _problem(actions: object) -> str:
         return f"{problem.message} ({problem.status_code})"
     if not actions:
         return "there is no action in it"
-    if hangs_up_on_question(cast("Sequence[Action]", actions)):
+    if has_hangup_after_question(cast("Sequence[Action]", actions)):
         return "a hangup stands right behind a question, so that 8x8 ignores the digits"
     return ""
 
 
-def words(callflow: Sequence[Action]) -> str:
+def describe_actions(callflow: Sequence[Action]) -> str:
     return ", ".join(str(action["action"]) for action in callflow) or "nothing"

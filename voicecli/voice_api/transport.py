@@ -37,7 +37,7 @@ def timeout_complaint(request_timeout: float) -> str:
     return "" if 0 < request_timeout <= MAX_TIMEOUT else "the time-out is out of range"
 
 
-def unusable_surroundings() -> ConfigurationError:
+def unusable_proxy_or_certificates() -> ConfigurationError:
     return ConfigurationError(
         "The proxy or certificate settings of this machine can't be used.",
         hint="Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",

@@ -73,12 +73,12 @@ class Event:
     @property
     def timestamp(self) -> int | None:
         """When it happened at 8x8, of a VCA or VCS: microseconds since 1970."""
-        return moment(_text(self.payload, "timestamp"))
+        return parse_time(_text(self.payload, "timestamp"))
 
     @property
     def end_time(self) -> int | None:
         """When the session ended, of a VSS: microseconds since 1970."""
-        return moment(_text(self.payload, "endTime"))
+        return parse_time(_text(self.payload, "endTime"))
 
     @property
     def session_status(self) -> str:
@@ -109,7 +109,7 @@ class Event:
         code = self.error_code
         if code is None:
             return _text(_fields(self.payload, "errorDetails"), "errorMsg")
-        return f"{codes.session_error(code).text} ({code})"
+        return f"{codes.describe_session_error(code).text} ({code})"
 
     @property
     def status(self) -> str:
@@ -170,7 +170,7 @@ class Leg:
     @property
     def words(self) -> str:
         """How it went: ``completed, rang 6 s, talked 13 s, MOS 4.5 excellent``."""
-        parts = [codes.outcome_words(_text(self.payload, "callStatus")) or "no status"]
+        parts = [codes.describe_outcome(_text(self.payload, "callStatus")) or "no status"]
         if (ringing := self.ringing) is not None:
             parts.append(f"rang {ringing:.0f} s")
         if self.seconds > 0:
@@ -223,7 +223,7 @@ def receiver_url(url: str, kind: str) -> str:
     return url if parts.path else parts._replace(path=webhook_url("", kind)).geturl()
 
 
-def moment(text: str) -> int | None:
+def parse_time(text: str) -> int | None:
     """A time as 8x8 writes it, in microseconds since 1970; None for anything else."""
     try:
         read = datetime.fromisoformat(text)
@@ -261,7 +261,7 @@ def _action_words(event: Event) -> str:
 
 
 def _summary_words(event: Event) -> str:
-    words = codes.outcome_words(event.outcome or "")
+    words = codes.describe_outcome(event.outcome or "")
     if error := event.error:
         words += f": {error}"
     for leg in event.legs[:1]:
@@ -271,11 +271,11 @@ def _summary_words(event: Event) -> str:
             words += f" after {ringing:.0f} s"
         if (mos := leg.mos) is not None:
             words += f", {_mos_words(mos)}"
-    return words if event.bridge is None else f"{words}; bridge: {codes.outcome_words(event.bridge)}"
+    return words if event.bridge is None else f"{words}; bridge: {codes.describe_outcome(event.bridge)}"
 
 
 def _mos_words(mos: float) -> str:
-    return f"MOS {mos:g} {codes.quality_words(mos)}"
+    return f"MOS {mos:g} {codes.describe_quality(mos)}"
 
 
 def _status_words(event: Event) -> str:
@@ -291,7 +291,7 @@ def _status_words(event: Event) -> str:
         "DTMF_RECEIVED": "digits pressed",
     }.get(status, status)
     code = codes.code(event.payload.get("sipCode"))
-    return words if code is None or code == 200 else f"{words}: {codes.sip_words(code)}"
+    return words if code is None or code == 200 else f"{words}: {codes.describe_sip_code(code)}"
 
 
 def _recording_words(event: Event) -> str:

@@ -1,8 +1,8 @@
 """What goes over the wire: an operation's request, and what its answer means. No sockets here.
 
-A client carries an operation's ``HttpRequest`` and hands back an ``Answer``; ``Operation.read`` turns that
-into a result, or raises what the answer means. Paths, fields and status codes are those of 8x8's API
-reference ("Send Callflow", "Webhooks", "Speech profiles", …).
+A client carries an operation's ``HttpRequest`` and hands back an ``HttpResponse``; ``Operation.read`` turns
+that into a result, or raises what it means. Paths, fields and status codes are those of 8x8's API reference
+("Send Callflow", "Webhooks", "Speech profiles", …).
 """
 
 import json
@@ -22,7 +22,7 @@ from voicecli.voice_api import codes
 CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
 RETRIES = 3
-MAX_ANSWER = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
+MAX_RESPONSE = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
 
 # An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own
 # invention can come after the request was passed on; so can a 301 to 303, and anything from 500 up.
@@ -47,7 +47,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back. ``complete`` is false where the body broke off or went past MAX_ANSWER."""
 
     status: int
@@ -85,7 +85,7 @@ class Operation(Generic[T]):
         path = self.path if self.path.startswith("/api/") else subaccount + self.path
         return HttpRequest(self.method, base_url.rstrip("/") + path, headers, body)
 
-    def read(self, answer: Answer, *, api_key: str = "") -> T:
+    def read(self, answer: HttpResponse, *, api_key: str = "") -> T:
         """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable; none of them
         quotes the key, should it be echoed.
 
@@ -100,7 +100,7 @@ class Operation(Generic[T]):
         if answer.status == 429:
             raise RateLimited(
                 "8x8 refused the request: too many at once (429).",
-                hint=codes.status_code(429).advice,
+                hint=codes.describe_status_code(429).advice,
                 retry_after=_seconds(answer.headers.get("retry-after", "")),
             )
         if document is not None and status == "NOT_CREATED":
@@ -114,7 +114,7 @@ class Operation(Generic[T]):
                 status_code=answer.status,
             )
         if not succeeded or document is None:
-            raise self.lost(f"8x8 answered with HTTP status {answer.status} and {_nature(answer)}")
+            raise self.lost(f"8x8 answered with HTTP status {answer.status} and {_describe_body(answer)}")
         try:
             return self.result(document)
         except (KeyError, TypeError, ValueError, OverflowError):
@@ -123,10 +123,10 @@ class Operation(Generic[T]):
     def lost(self, what_happened: str) -> OutcomeUnknown | Unreachable:
         """The error for a request that left and got no readable answer."""
         if not self.changes:
-            return Unreachable(f"{what_happened}.", hint="Only a question was asked: it can be asked again.")
+            return Unreachable(f"{what_happened}.", hint="Nothing was changed: try again.")
         if self.client_request_id is None:
             return OutcomeUnknown(
-                f"{what_happened}: the change may have been made.", hint="Look before making it again."
+                f"{what_happened}: the change may have been made.", hint="Check before making it again."
             )
         return OutcomeUnknown(
             f"{what_happened}: the call may have been placed.",
@@ -143,15 +143,15 @@ _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 # -- reading answers ---------------------------------------------------------------------------------
 
 
-def _json_object(answer: Answer) -> Json | None:
+def _json_object(answer: HttpResponse) -> Json | None:
     return json_values.json_object(answer.body) if answer.complete else None
 
 
-def _nature(answer: Answer) -> str:
+def _describe_body(answer: HttpResponse) -> str:
     """What an unreadable body is, in words; the body itself is never shown."""
     start = answer.body[:200].lstrip().lower()
     if not answer.complete:
-        huge = len(answer.body) >= MAX_ANSWER
+        huge = len(answer.body) >= MAX_RESPONSE
         return "more data than an answer has" if huge else "an answer that broke off"
     if not start:
         return "nothing in it"
@@ -162,7 +162,7 @@ def _nature(answer: Answer) -> str:
 
 def session_status(document: Json) -> str:
     """As 8x8's samples write it (NOT_CREATED); its prose has NOT CREATED. Nothing where there is none."""
-    return codes.spelled(json_values.text(document.get("sessionStatus")) or "")
+    return codes.canonical(json_values.text(document.get("sessionStatus")) or "")
 
 
 def _code(document: Json) -> int | None:
@@ -170,21 +170,21 @@ def _code(document: Json) -> int | None:
     return codes.code(document.get("statusCode", document.get("code")))
 
 
-def _refused(answer: Answer, document: Json, private: Sequence[str], api_key: str) -> Refused:
+def _refused(answer: HttpResponse, document: Json, private: Sequence[str], api_key: str) -> Refused:
     code = _code(document)
     if code is None or code in (0, 1):
         code = answer.status
     if code not in codes.STATUS_CODES and answer.status in codes.STATUS_CODES:
-        meaning = codes.status_code(answer.status)
+        meaning = codes.describe_status_code(answer.status)
     else:
-        meaning = codes.status_code(code)
+        meaning = codes.describe_status_code(code)
     own_words = document.get("statusMessage", document.get("message"))
     # Whole or not at all: a secret that is echoed and cut off could not be masked any more.
     quotable = isinstance(own_words, str) and 0 < len(own_words) <= MAX_QUOTE
-    if isinstance(own_words, str) and any(secret in own_words for secret in _telling(private, api_key)):
+    if isinstance(own_words, str) and any(secret in own_words for secret in _secrets(private, api_key)):
         quotable = False
     quoted = f", in its words: {own_words}" if quotable else ""
-    source = "8x8 refused" if document else f"The server refused with {_nature(answer)}"
+    source = "8x8 refused" if document else f"The server refused with {_describe_body(answer)}"
     return Refused(
         f"{source}: {meaning.text} ({code}{quoted}).",
         hint=meaning.advice,
@@ -194,7 +194,7 @@ def _refused(answer: Answer, document: Json, private: Sequence[str], api_key: st
     )
 
 
-def _telling(texts: Sequence[str], api_key: str) -> Iterator[str]:
+def _secrets(texts: Sequence[str], api_key: str) -> Iterator[str]:
     """The key, and what would give a message away: the whole of it, and the codes in it."""
     if api_key:
         yield api_key
@@ -223,7 +223,7 @@ def required_text(document: Json, name: str) -> str:
     return value
 
 
-def objects(document: Json, name: str) -> tuple[Json, ...]:
+def required_objects(document: Json, name: str) -> tuple[Json, ...]:
     value = document[name]
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ValueError(name)

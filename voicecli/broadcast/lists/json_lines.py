@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from voicecli.errors import quoted
+from voicecli.errors import quote
 
 
 class JsonLines:
@@ -37,14 +37,14 @@ def _text(name: str, value: object) -> str:
     match value:
         case str():
             if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-                raise ValueError(f"has half of a character in {quoted(name)}")
+                raise ValueError(f"has half of a character in {quote(name)}")
             return value.strip()
         case bool():
             return "true" if value else "false"
         case None:
             return ""
         case _:
-            raise ValueError(f"has more than one value in {quoted(name)}")
+            raise ValueError(f"has more than one value in {quote(name)}")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from voicecli.broadcast.lists.encodings import as_utf8
 from voicecli.broadcast.lists.json_lines import JsonLines
 from voicecli.broadcast.lists.lines import Lines, Place, first_line, nobody
 from voicecli.broadcast.lists.separated import separated, unreadable
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 
 MAX_LIST = 1 << 30  # bytes: it is held in memory
 _MOST_SHOWN = 20  # columns in a hint
@@ -140,11 +140,11 @@ def column(columns: Sequence[str], name: str) -> int:
     if folded.count(wanted) == 1:
         return folded.index(wanted)
     nearest = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.5)
-    meant = f"; the nearest is {quoted(columns[folded.index(nearest[0])])}" if nearest else ""
+    meant = f"; the nearest is {quote(columns[folded.index(nearest[0])])}" if nearest else ""
     more = f" and {len(columns) - _MOST_SHOWN} more" if len(columns) > _MOST_SHOWN else ""
     raise InvalidInput(
-        f"The list has no column {quoted(name)}{meant}.",
-        hint=f"Its columns are: {', '.join(map(quoted, columns[:_MOST_SHOWN]))}{more}.",
+        f"The list has no column {quote(name)}{meant}.",
+        hint=f"Its columns are: {', '.join(map(quote, columns[:_MOST_SHOWN]))}{more}.",
     )
 
 
@@ -157,10 +157,10 @@ def _recognised(content: bytes, encoding: str) -> Recipients:
         return found
     if first == "[" or first.startswith("[{"):
         raise InvalidInput(
-            "The list is a JSON array.", hint="Give one object a line: jq -c '.[]' people.json"
+            "The list is a JSON array.", hint="Write one object on each line: jq -c '.[]' people.json"
         )
     _, first_number = first_line(content, start, comments="#")
-    if "\t" not in first_number and phone.looks_like_one(_bare(first_number)):
+    if "\t" not in first_number and phone.looks_like_number(_bare(first_number)):
         return Recipients(content, encoding, _Plain(), start)
     return Recipients(content, encoding, *separated(content, start))
 

@@ -9,8 +9,8 @@ from itertools import islice
 
 from voicecli import phone
 from voicecli.broadcast.lists.lines import Lines, Place, first_line
-from voicecli.errors import InvalidInput, quoted
-from voicecli.spreadsheets import unguarded
+from voicecli.errors import InvalidInput, quote
+from voicecli.spreadsheets import unguard
 
 RESULT_COLUMNS = (
     "line",
@@ -37,7 +37,7 @@ class Separated:
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
         self._delimiter = delimiter
         self._guarded = _are_results(columns)
-        self.columns: Iterable[str] = tuple(map(unguarded, columns)) if self._guarded else columns
+        self.columns: Iterable[str] = tuple(map(unguard, columns)) if self._guarded else columns
         self._width = len(columns)
 
     def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
@@ -57,7 +57,7 @@ class Separated:
         for row in records:
             values = [*map(str.strip, row)]
             if self._guarded:
-                values = [unguarded(value).strip() for value in values]
+                values = [unguard(value).strip() for value in values]
             if not any(values):
                 yield None
             elif len(values) == width:
@@ -91,7 +91,7 @@ def separated(content: bytes, start: Place) -> tuple[Separated, Place]:
 
 def _columns(heading: list[str]) -> tuple[str, ...]:
     names = _without_empty_end(heading)
-    if any(map(phone.looks_like_one, names)):
+    if any(map(phone.looks_like_number, names)):
         raise InvalidInput(
             "The list has no heading: its first line holds a phone number.",
             hint="Let the first line name the columns, such as phone,name.",
@@ -103,7 +103,7 @@ def _columns(heading: list[str]) -> tuple[str, ...]:
         )
     if twice := next((name for name, times in Counter(names).items() if times > 1), ""):
         raise InvalidInput(
-            f"The list has two columns {quoted(twice)}.", hint="Give every column a name of its own."
+            f"The list has two columns {quote(twice)}.", hint="Give every column a name of its own."
         )
     return tuple(names)
 

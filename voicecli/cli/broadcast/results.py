@@ -121,7 +121,7 @@ class _Line(NamedTuple):
         session = row.session or ""
         last = (session[:8] if narrow else session) or row.reason or ""
         if row.bridge:
-            last += f"; bridge: {codes.outcome_words(row.bridge)}"
+            last += f"; bridge: {codes.describe_outcome(row.bridge)}"
         shown = [str(row.line), row.destination, row.state, row.outcome or ""]
         return [*shown, last] if narrow else [*shown, row.digits or "", str(row.attempts), last]
 

@@ -52,7 +52,7 @@ def _bridges(bridges: Mapping[str, int]) -> "Iterator[Line]":
     from voicecli.output.safe import visible
     from voicecli.voice_api import codes
 
-    counts = [f"{count:,} {codes.outcome_words(outcome)}" for outcome, count in bridges.items()]
+    counts = [f"{count:,} {codes.describe_outcome(outcome)}" for outcome, count in bridges.items()]
     if counts:
         yield from (("", ""), (visible(f"Bridges: {', '.join(counts)}"), ""))
 

@@ -1,6 +1,6 @@
 """``voicecli call``: place calls, and wait for what becomes of them."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -13,20 +13,18 @@ from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
-from voicecli.cli.options.call import CallOptions
+from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
-from voicecli.cli.options.outcome import OutcomeOptions
+from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput
-from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import send_callflow
 
 if TYPE_CHECKING:
-    from voicecli.calling.calls import Ended
-    from voicecli.listener.reports import Reports
+    from voicecli.calling.results import CallResults
+    from voicecli.listener.staying import EndRequests
     from voicecli.store.guards import Once
 
 EXAMPLES = """Examples:
@@ -38,7 +36,6 @@ EXAMPLES = """Examples:
 DEFAULT_WITHIN = timedelta(minutes=10)
 
 
-@with_records
 def call(
     ctx: typer.Context,
     *,
@@ -65,7 +62,9 @@ def call(
         ),
     ] = None,
     outcome: OutcomeOptions,
+    alert: AlertOptions,
     call_options: CallOptions,
+    recipients: RecipientOptions,
     network: NetworkOptions,
     access: AccessOptions,
     output: OutputOptions,
@@ -79,9 +78,9 @@ def call(
     (--confirm) proves that it was a person.
     """
     context = contexts.of(ctx)
-    asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options)
+    asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options, recipients)
     script = asked.script()
-    arguments.refuse_what_has_no_effect(asked, access, output)
+    arguments.refuse_what_has_no_effect(asked, alert, access, output)
     flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
@@ -92,82 +91,47 @@ def call(
         for request in requests:
             context.show(settings, send_callflow(questions.sent(request)), reply=questions.following(request))
         return ExitCode.DONE
-    from voicecli.calling import calls
-    from voicecli.calling.placing import Guard, Ledger, Placing
+    from voicecli.calling.caller import DEFAULT_TIMEOUT, Caller
     from voicecli.cli.call.show import show, show_event
 
-    home = wiring.home(settings)
-    guard = Guard(
-        _once(call_options) if call_options.once else None,
-        call_unsubscribed=call_options.call_unsubscribed,
-        needs_store=outcome.waits,
+    caller = Caller(
+        wiring.account(settings),
+        wiring.home(settings),
+        once=_once(call_options) if call_options.once else None,
+        call_unsubscribed=recipients.call_unsubscribed,
+        plan=partial(
+            wiring.listening_plan,
+            context,
+            settings,
+            access.public_access(),
+            register=True,
+            force=access.force,
+        ),
+        notices=wiring.notices(context),
+        trace=context.trace,
+        request_timeout=network.request_timeout,
+        retries=network.retries,
+        vca_elsewhere=outcome.vca_elsewhere,
     )
-    vca_elsewhere = outcome.vca_elsewhere
-    with context.client(settings, request_timeout=network.request_timeout, retries=network.retries) as client:
-        if asks and not script.captures and not vca_elsewhere:
-            from voicecli.calling.question_receivers import application_answers
+    context.ledger = caller.ledger
+    if not outcome.waits:
+        return several_code(caller.place(requests, partial(show, context)))
 
-            vca_elsewhere = application_answers(
-                client,
-                home,
-                continues=bool(questions.following(requests[0])),
-                waits=outcome.waits,
-                notify=context.output.note,
-                warn=context.output.warning,
-            )
-        context.ledger = Ledger()
-        placing = Placing(
-            client,
-            wiring.account(settings),
-            home,
-            guard,
-            ledger=context.ledger,
-            warn=context.output.warning,
-            keys=",".join(sorted(script.confirming())),
-            vca_elsewhere=vca_elsewhere,
-        )
-        if not outcome.waits:
-            from voicecli.calling.results import accepted
+    def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
+        with context.output.in_background(lambda: bool(ends)):
+            return interrupts.run(work, ends)
 
-            result = partial(accepted, other_end=context.other_end)
-            return several_code(calls.place(placing, requests, result, partial(show, context)))
-        from voicecli.listener.staying import EndRequests
-
-        ends = EndRequests()
-
-        def receive(answered: Mapping[str, CallRequest]) -> "Reports":
-            return wiring.reports(
-                context,
-                settings,
-                wiring.listening_plan(
-                    context, settings, access.public_access(), register=True, force=access.force
-                ),
-                asks=asks and not vca_elsewhere,
-                ends=ends,
-                answered=answered,
-                tell_anyway=outcome.tell_anyway,
-            )
-
-        def run(work: Coroutine[object, object, "Ended"]) -> "Ended":
-            with context.output.in_background(lambda: bool(ends)):
-                return interrupts.run(work, ends)
-
-        ended = calls.place_and_wait(
-            placing,
-            requests,
-            receive,
-            calls.WaitOptions(
-                outcome.timeout or calls.DEFAULT_TIMEOUT,
-                digits=script.captures,
-                confirming=script.confirming(),
-                until_confirmed=outcome.until_confirmed,
-                tell_anyway=outcome.tell_anyway,
-            ),
-            ends=ends,
-            on_event=partial(show_event, context),
-            run=run,
-        )
-        return ended_code(ended, is_alert=outcome.until_confirmed)
+    ended = caller.wait(
+        requests,
+        confirming=script.confirming(),
+        until_confirmed=alert.until_confirmed,
+        tell_anyway=alert.tell_anyway,
+        digits=script.captures,
+        timeout=outcome.timeout or DEFAULT_TIMEOUT,
+        on_event=partial(show_event, context),
+        run=run,
+    )
+    return ended_code(ended, is_alert=alert.until_confirmed)
 
 
 def _once(options: CallOptions) -> "Once":

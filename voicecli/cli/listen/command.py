@@ -25,11 +25,10 @@ from voicecli.cli.listen.options import (
 from voicecli.cli.listen.watch import Watch
 from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
-from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
-from voicecli.urls import web_url
+from voicecli.urls import check_web_url
 
 if TYPE_CHECKING:
     from voicecli.calling.make_call import CallPlacer
@@ -45,7 +44,6 @@ EXAMPLES = """Examples:
 FORWARD_TIMEOUT = timedelta(seconds=5)
 
 
-@with_records
 def listen(
     ctx: typer.Context,
     *,
@@ -135,7 +133,7 @@ def _plan(
     )
     plan = replace(
         plan,
-        forward_to=None if replies.forward_to is None else web_url(replies.forward_to, "--forward-to"),
+        forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
         forget=None if keep is None else partial(retention.forget, plan.home, keep),
@@ -162,7 +160,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.calling.replier import CallReplier
     from voicecli.listener import repliers
-    from voicecli.voice_api.replies import HANG_UP, HOW, NOTHING, from_json
+    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, from_json
 
     other: Replier
     match wanted:
@@ -171,12 +169,12 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
             account_id = wiring.account_id(settings)
             other = repliers.FormerReceiver(plan.home, account_id, timeout=plan.forward_timeout)
         case "hangup" | "none":
-            other = repliers.always(HANG_UP if wanted == "hangup" else NOTHING)
+            other = repliers.always(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
         case path:
             try:
                 other = repliers.OwnCallflow(plan.home, from_json(json.loads(context.read_text(path))))
             except (ValueError, RecursionError) as error:
-                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=HOW) from error
+                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
     if plan.forward_to is not None:
         other = repliers.Application(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other

@@ -186,7 +186,7 @@ class Watch:
     def _counts(self) -> str:
         parts = [f"{len(self.calls.open):,} open"]
         for outcome, number in self.calls.outcomes.most_common():
-            parts.append(f"{number:,} {codes.outcome_words(outcome)}")
+            parts.append(f"{number:,} {codes.describe_outcome(outcome)}")
         return " · ".join(parts)
 
     def _stopped(self, service: "ListenerService") -> tuple[str, Mapping[str, object]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import typer
 
 from voicecli import durations
-from voicecli.errors import InvalidInput, quoted
+from voicecli.errors import InvalidInput, quote
 from voicecli.phone import caller_id, is_msisdn
 from voicecli.voice_api import codes
 
@@ -80,9 +80,7 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
         return name
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     meant = f"; the nearest is {nearest[0]}" if nearest else ""
-    raise InvalidInput(
-        f"{quoted(text)} is not a known {what}{meant}.", hint=f"Known are: {', '.join(names)}."
-    )
+    raise InvalidInput(f"{quote(text)} is not a known {what}{meant}.", hint=f"Known are: {', '.join(names)}.")
 
 
 def webhook_types(text: str) -> tuple[str, ...]:

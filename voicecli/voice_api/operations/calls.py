@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from voicecli import json_values
 from voicecli.json_values import Json
 from voicecli.voice_api import codes
-from voicecli.voice_api.callflow import CallRequest, spoken
+from voicecli.voice_api.callflow import CallRequest, spoken_texts
 from voicecli.voice_api.wire import Operation, required_text, session_status
 
 
@@ -46,5 +46,5 @@ def send_callflow(request: CallRequest) -> Operation[Session]:
         body=request.body(),
         changes=True,
         client_request_id=request.client_request_id,
-        private=spoken(request.callflow),
+        private=spoken_texts(request.callflow),
     )

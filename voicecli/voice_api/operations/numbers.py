@@ -3,12 +3,12 @@
 from urllib.parse import quote
 
 from voicecli.json_values import Json
-from voicecli.voice_api.wire import Operation, objects
+from voicecli.voice_api.wire import Operation, required_objects
 
 
 def list_numbers() -> Operation[tuple[Json, ...]]:
     """The subaccount's virtual numbers with their health."""
-    return Operation("virtual numbers", "GET", "/numbers", lambda d: objects(d, "numbers"))
+    return Operation("virtual numbers", "GET", "/numbers", lambda d: required_objects(d, "numbers"))
 
 
 def check_number(number: str) -> Operation[Json]:

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from voicecli.json_values import Json
-from voicecli.voice_api.wire import Operation, objects
+from voicecli.voice_api.wire import Operation, required_objects
 
 
 def get_recording_push_config() -> Operation[Json]:
@@ -42,4 +42,4 @@ def delete_recording_push_config() -> Operation[Json]:
 def list_recordings(session_id: str) -> Operation[tuple[Json, ...]]:
     """The recordings of a session; ``duration`` is in seconds, ``status`` for example UPLOAD_COMPLETED."""
     path = f"/recordings/{quote(session_id, safe='')}"
-    return Operation("recordings", "GET", path, lambda d: objects(d, "recordings"))
+    return Operation("recordings", "GET", path, lambda d: required_objects(d, "recordings"))

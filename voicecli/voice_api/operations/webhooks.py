@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from voicecli.json_values import Json
-from voicecli.voice_api.wire import Operation, objects, required_text
+from voicecli.voice_api.wire import Operation, required_objects, required_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +63,5 @@ def _webhooks(document: Json) -> tuple[Webhook, ...]:
             enabled=item.get("enabled") is not False,
             has_authorization=item.get("httpAuthHeaderAvailable") is True,
         )
-        for item in objects(document, "webhooks")
+        for item in required_objects(document, "webhooks")
     )
