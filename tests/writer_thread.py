@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
+from voicecli.errors import ConfigurationError
 from voicecli.listener import writer
 
 
@@ -34,7 +36,8 @@ async def start(home: Path) -> WriterThread:
 
     def serve() -> None:
         try:
-            writer.serve(home, reading, writing)
+            with suppress(ConfigurationError):  # the store was removed before it began; another takes over
+                writer.serve(home, reading, writing)
         finally:
             os.close(reading)
             os.close(writing)

@@ -29,14 +29,14 @@ def remove_folder(home: Path) -> None:
 
 def remove_all_files(home: Path) -> None:
     for path in home.iterdir():
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def replace_file(home: Path) -> None:
     """By one of its own, as somebody does who puts a backup back."""
     Store(home / "backup").close()
     for path in home.glob("*.sqlite3-*"):
-        path.unlink()
+        path.unlink(missing_ok=True)
     (home / "backup" / "voicecli.sqlite3").replace(home / "voicecli.sqlite3")
 
 
