@@ -21,6 +21,7 @@ from voicecli.sandbox import Sandbox
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 from voicecli.store.sqlite import Store
 
+pytestmark = pytest.mark.process
 NO_ANSWER, PRESSES_1, PRESSES_1_TOO, SILENT = "+33199000480", "+33199007103", "+33199007104", "+33199005040"
 NOWHERE = ("--public-url", "http://127.0.0.1:9", "--port", "0")
 ASKED, TOLD = ["makeCall", "sayAndCapture"], ["makeCall", "say", "hangup"]
@@ -104,7 +105,7 @@ def lock_calls(_sandbox: RunningSandbox, home: Path) -> None:
     [
         (take_away_vca, 16, "The VCA webhook points to an application"),
         (break_store, 1, "no such table: events"),
-        (lock_out_calls, 16, "no such table: calls"),
+        pytest.param(lock_out_calls, 16, "no such table: calls", marks=pytest.mark.soak),
     ],
 )
 def test_an_escalation_tells_the_rest_once_nobody_can_confirm(
@@ -152,7 +153,7 @@ def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     """This process can't take its place, since 8x8 would not get through."""
-    slow = ("--request-timeout", "3", "--timeout", "1s")
+    slow = ("--request-timeout", "1", "--timeout", "1s")
     with listening(tmp_path / "home", *registering(), env=sandbox.environment) as listener:
         assert listener.url
         with alerting(sandbox, SILENT, PRESSES_1, *ALERT, *slow, *NOWHERE) as process:
@@ -198,7 +199,9 @@ def test_an_interrupt_leaves_told_who_was_told(sandbox: RunningSandbox) -> None:
 # -- one command is one run ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [(PRESSES_1_TOO, "--until-confirmed"), ()])
+@pytest.mark.parametrize(
+    "options", [(PRESSES_1_TOO, "--until-confirmed"), pytest.param((), marks=pytest.mark.soak)]
+)
 def test_a_run_whose_end_can_not_be_written_does_not_keep_its_own_command_from_telling(
     sandbox: RunningSandbox, tmp_path: Path, options: tuple[str, ...]
 ) -> None:

@@ -24,6 +24,7 @@ from running_listener import (
     told,
     webhooks,
 )
+from soak import share_of
 
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
@@ -92,6 +93,7 @@ def test_programs_get_one_document(caller: Caller) -> None:
     assert fields["destination"] == PRESSES_1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("beside", [False, True])
 def test_of_a_question_nothing_is_left_on_disk_when_the_call_is_over(
     caller: Caller, home: Path, beside: bool
@@ -138,6 +140,7 @@ def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller:
     assert caller(SILENT, "Hello", *options).code == 6
 
 
+@pytest.mark.process
 def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Caller, home: Path) -> None:
     options = ("--message-id", "m-1", "--request-timeout", "0.5")
     with listening(home, *caller.way_in, "--register", env=caller.sandbox.environment) as listener:
@@ -150,6 +153,7 @@ def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Ca
     assert (lost.returncode, out) == (6, ""), err
 
 
+@pytest.mark.soak
 def test_of_two_lost_calls_of_one_name_each_keeps_its_own_fate(caller: Caller, run: Program) -> None:
     options = ("--message-id", "m-1", "--request-timeout", "0.5")
     assert caller(SILENT, "Hello", "--wait", "--timeout", "1s", *options).code == 6
@@ -173,11 +177,9 @@ def test_a_refused_call_is_not_waited_for(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("number", "keys", "code", "words"),
     [
-        (PRESSES_1, "1", 0, "confirmed with 1; completed"),
         (PRESSES_2, "1", 16, "not confirmed, 2 was pressed; completed"),
         (PRESSES_2, "1,2", 0, "confirmed with 2; completed"),
         (NUMBER, "1", 16, "not confirmed, nothing was pressed; completed"),
-        (BUSY, "1", 11, "busy after 2 s"),
     ],
 )
 def test_only_a_listed_key_confirms(caller: Caller, number: str, keys: str, code: int, words: str) -> None:
@@ -215,6 +217,7 @@ def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Pat
     assert kinds == ["makeCall", "sayAndCapture", "say", "hangup"], "our reply must not cut off what follows"
 
 
+@pytest.mark.process
 def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: Path) -> None:
     with RunningSandbox(time_scale=5, seed=1) as sandbox:
         options = ("--confirm", "1", "--timeout", "1s")
@@ -234,6 +237,7 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1
 
 
+@pytest.mark.process
 def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:
     with RunningSandbox(time_scale=5, seed=1) as sandbox:
         options = ("--confirm", "1", "--timeout", "1s", "--json")
@@ -294,6 +298,8 @@ def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
     assert last.startswith(f"{numbers[0]}: confirmed with 1")
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
     with caller.under_way(SILENT, REFUSED, "Press 1", *options) as process:
@@ -313,6 +319,7 @@ def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home:
         assert caller.placed() == 1
 
 
+@pytest.mark.process
 def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
     with caller.under_way(SILENT, BUSY, "Press 1", *options) as process:
@@ -361,6 +368,7 @@ def test_an_alert_that_nobody_took_is_placed_again_and_one_that_somebody_took_is
     assert caller.placed() == 6
 
 
+@pytest.mark.process
 def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -390,6 +398,7 @@ def test_an_escalation_in_which_no_call_could_be_placed_says_why(caller: Caller)
 # -- who receives the reports ------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -> None:
     options = [*caller.way_in, "--register"]
     with listening(home, *options, env=caller.sandbox.environment) as listener:
@@ -402,6 +411,7 @@ def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -
         assert listener.of("event", type="VCA")
 
 
+@pytest.mark.process
 def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Caller, home: Path) -> None:
     options = [*caller.way_in, "--register", "--events", "vss"]
     with listening(home, *options, env=caller.sandbox.environment) as listener:
@@ -413,6 +423,7 @@ def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Calle
     assert caller.placed() == 0
 
 
+@pytest.mark.process
 def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_path: Path) -> None:
     options = [*caller.way_in, "--register"]
     with listening(tmp_path / "another", *options, env=caller.sandbox.environment) as listener:
@@ -422,6 +433,7 @@ def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_pa
     assert caller.placed() == 0
 
 
+@pytest.mark.process
 def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         caller = Caller(sandbox)
@@ -436,6 +448,8 @@ def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) 
         assert webhooks(sandbox) == {}
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> None:
     with RunningSandbox(time_scale=6) as sandbox:
         caller = Caller(sandbox)
@@ -461,7 +475,7 @@ def test_where_8x8_can_t_get_in_no_call_is_placed(run: Program, own_sandbox: Run
     assert webhooks(own_sandbox) == {}
 
 
-@pytest.mark.parametrize("format_", ["--quiet", "--json"])
+@pytest.mark.parametrize("format_", ["--quiet", pytest.param("--json", marks=pytest.mark.soak)])
 def test_a_header_that_is_lost_is_told_to_everybody(caller: Caller, format_: str) -> None:
     set_webhook(caller.sandbox, "VSS", "https://example.com/vss", "a-secret-header")
     done = caller(BUSY, "Hello", "--wait", "--force", format_)
@@ -487,7 +501,8 @@ def test_somebody_elses_progress_webhook_is_left_alone(caller: Caller) -> None:
 # -- interrupted -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.process
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: signal.Signals) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -501,6 +516,7 @@ def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: s
         assert webhooks(slow) == {}
 
 
+@pytest.mark.process
 def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         caller = Caller(sandbox)
@@ -520,18 +536,7 @@ def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path
     assert PRESSES_1 not in error["message"]
 
 
-def test_killed_its_webhooks_can_be_put_back(run: Program) -> None:
-    with RunningSandbox(time_scale=0.1) as slow:
-        caller = Caller(slow)
-        set_webhook(slow, "VSS", "https://example.com/vss")
-        with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
-            wait_until(caller.placed)
-            waiting.kill()
-        assert webhooks(slow) != {"VSS": "https://example.com/vss"}
-        assert run("webhooks", "restore", env=slow.environment).code == 0
-        assert webhooks(slow) == {"VSS": "https://example.com/vss"}
-
-
+@pytest.mark.process
 def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_placed(home: Path) -> None:
     with RunningSandbox() as slow:
         caller = Caller(slow)
@@ -548,6 +553,8 @@ def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_place
         assert webhooks(slow) == {}
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) -> None:
     with caller.under_way("+33199004291", "Hello", "--wait", "--retries", "20", "--debug") as waiting:
         told(waiting, "trying again in")
@@ -559,6 +566,7 @@ def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) 
     assert caller.placed() == 0
 
 
+@pytest.mark.process
 def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
     caller: Caller, home: Path
 ) -> None:
@@ -573,6 +581,7 @@ def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
         assert calls_kept(home) == []
 
 
+@pytest.mark.process
 def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) -> None:
     with RunningSandbox(time_scale=2) as sandbox:
         caller = Caller(sandbox)
@@ -583,6 +592,7 @@ def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) ->
         assert host.returncode == 12
 
 
+@pytest.mark.process
 def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
@@ -596,6 +606,8 @@ def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
             waiting.kill()
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         options = ("--wait", "--json", "--request-timeout", "0.5", "--message-id", "m-1")
@@ -609,6 +621,7 @@ def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) 
     assert error["accepted"][0]["clientRequestId"] == f"m-1-{NO_ANSWER[1:]}"
 
 
+@pytest.mark.process
 def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         with Caller(sandbox).under_way(NO_ANSWER, "Hello", "--wait") as waiting:
@@ -622,6 +635,7 @@ def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: 
     assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n"), err
 
 
+@pytest.mark.process
 def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -633,6 +647,7 @@ def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
     assert slow.sandbox.sessions[0].session_id in err
 
 
+@pytest.mark.process
 def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -647,6 +662,7 @@ def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Pat
     assert answer.json() == {"callflow": [{"action": "hangup"}]}
 
 
+@pytest.mark.process
 def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:
     with RunningSandbox() as sandbox:
         caller = Caller(sandbox)
@@ -663,6 +679,7 @@ def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path
         assert webhooks(sandbox) == {}
 
 
+@pytest.mark.process
 def test_a_store_that_fails_does_not_look_like_a_call_that_failed(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -713,13 +730,10 @@ def killed_anywhere(run: Program, seed: int, times: int) -> None:
     assert taken, "it was never killed while it had them"
 
 
-def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program) -> None:
-    killed_anywhere(run, seed=1, times=4)
-
-
-@pytest.mark.soak
-def test_killed_anywhere_its_webhooks_can_be_put_back_every_time(run: Program) -> None:
-    killed_anywhere(run, seed=2, times=60)
+@pytest.mark.process
+@pytest.mark.parametrize(("seed", "times"), [(1, 2), pytest.param(2, share_of(200), marks=pytest.mark.soak)])
+def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program, seed: int, times: int) -> None:
+    killed_anywhere(run, seed, times)
 
 
 # -- what makes no sense -----------------------------------------------------------------------------
