@@ -326,3 +326,18 @@ def test_the_public_names_are_all_there() -> None:
     assert dir(voicecli) == sorted(voicecli.__all__)
     with pytest.raises(AttributeError):
         _ = voicecli.nonsense
+
+
+CHANGED_IN_PLACE = {
+    *("Context", "Counts", "Ledger", "PlayedLeg", "Statistics", "ValidatedList", "_Call", "_InFlight", "_Job")
+}
+
+
+def test_values_are_frozen() -> None:
+    """Every dataclass, but for a few that are there to be changed."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        for options, name in re.findall(r"^ *@dataclass(.*)\n *class (\w+)", path.read_text(), re.M):
+            found[name] = options
+    others = {name for name, options in found.items() if options != "(frozen=True, slots=True)"}
+    assert others == CHANGED_IN_PLACE
