@@ -139,7 +139,7 @@ def test_who_was_stopped_with_the_store_is_waited_for(world: World) -> None:
                 stopped.execute("BEGIN IMMEDIATE")
 
         def show(counts: Counts) -> None:
-            if "has the store" in counts.waiting:
+            if "holds the store" in counts.waiting:
                 shown.append(counts.waiting)
                 if len(shown) == 20:
                     stopped.execute("ROLLBACK")

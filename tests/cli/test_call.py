@@ -177,6 +177,21 @@ def test_missing_settings_are_told_together(run: Program) -> None:
     assert all(name in done.err for name in ("API_KEY", "SUBACCOUNT_ID", "OUTBOUND_PHONE_NUMBER"))
 
 
+def test_what_is_wrong_with_the_arguments_is_told_before_missing_settings(run: Program) -> None:
+    url = ("--public-url", "https://a.example")
+    for arguments, words in (
+        (("call", NUMBER), "The message is empty"),
+        (("call", NUMBER, "--callflow", "missing.json"), "No such file"),
+        (("call", NUMBER, "hi", "--thanks", "x"), "--thanks has no effect without --confirm or --digits."),
+        (("call", NUMBER, "hi", "--wait", "--domain", "a.example", *url), "Only one of"),
+        (("listen", "--register", "--no-tunnel"), "--register needs"),
+        (("listen", "--domain", "a.example", *url), "Only one of"),
+    ):
+        done = run(*arguments)
+        assert done.code == 2, done
+        assert words in done.err
+
+
 def test_a_dotenv_is_enough(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
     lines = (f"{name}={value}  # why" for name, value in sandbox.environment.items())
     (tmp_path / ".env").write_text("\n".join(lines))

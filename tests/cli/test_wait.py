@@ -228,7 +228,7 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert process.returncode == 8, err
         [session] = sandbox.sandbox.sessions
         assert "digit 1" not in err
-        assert session.ending().startswith("completed")
+        assert session.describe_end().startswith("completed")
         assert webhooks(sandbox) == {}
     with Store(home) as store:
         assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1

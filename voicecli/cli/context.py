@@ -16,7 +16,7 @@ from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
-    from voicecli.calling.placing import Ledger
+    from voicecli.calling.ledger import Ledger
     from voicecli.settings import Settings
     from voicecli.voice_api.callflow_rules import Action
     from voicecli.voice_api.client import Client

@@ -12,7 +12,6 @@ from voicecli.cli import wiring
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.filters import FilterOptions, Filters
-from voicecli.cli.options.records import with_records
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
@@ -31,7 +30,6 @@ LAST = 10  # events before those that are followed
 POLL = 0.25  # seconds between two looks at the store
 
 
-@with_records
 def events(
     ctx: typer.Context,
     follow: Annotated[

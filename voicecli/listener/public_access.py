@@ -31,6 +31,15 @@ class PublicAccess(NamedTuple):
     def opens_tunnel(self) -> bool:
         return not self.no_tunnel and self.public_url is None
 
+    def check(self, *, register: bool) -> None:
+        """Raises InvalidInput for what excludes each other; ``register`` is whether 8x8 has to get in."""
+        if sum((self.no_tunnel, self.public_url is not None, self.domain is not None)) > 1:
+            raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
+        if register and self.no_tunnel:
+            raise InvalidInput(
+                "--register needs public access for 8x8.", hint="Give --public-url, not --no-tunnel."
+            )
+
 
 def listening_plan(
     access: PublicAccess,
@@ -52,13 +61,7 @@ def listening_plan(
     from voicecli.listener.service import ListenerPlan
 
     public_url, domain = access.public_url, domain or access.domain
-    if sum((access.no_tunnel, public_url is not None, access.domain is not None)) > 1:
-        raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
-    if register and access.no_tunnel:
-        raise InvalidInput(
-            "--register needs public access for 8x8.",
-            hint="Give --public-url, not --no-tunnel.",
-        )
+    access.check(register=register)
     is_sandbox = register and base_url is not None and urls.is_local(base_url)
     if public_url is not None:
         public_url = urls.check_web_url(public_url, "--public-url")
