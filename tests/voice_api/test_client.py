@@ -200,7 +200,7 @@ def test_every_operation_is_a_method(sandbox: RunningSandbox) -> None:
 
 
 def test_a_client_that_is_stopped_waits_for_nothing() -> None:
-    later = http("429 Too Many Requests", b"", f"Retry-After: {MAX_WAIT:.0f}")
+    later = http("429 Too Many Requests", b"", f"Retry-After: {MAX_PAUSE:.0f}")
     with (
         server(lambda c: c.sendall(later)) as (url, requests),
         client(url, waits=(waits := [])) as the_client,
