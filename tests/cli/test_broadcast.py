@@ -716,7 +716,7 @@ def test_programs_get_a_line_for_whatever_happens(broadcast: Broadcast) -> None:
     done = broadcast(listed(ANN, REFUSED), MESSAGE, *YES, "--json")
     assert (done.code, done.err) == (7, "")
     first, *rows, last = map(json.loads, done.out.splitlines())
-    assert first == {"record": "broadcast", "id": last["id"]}
+    assert first == {"record": "broadcast", "broadcastId": last["broadcastId"], "id": last["id"]}
     assert [(row["line"], row["status"]) for row in rows if row["line"] == 2] == [
         (2, "sending"),
         (2, "accepted"),
