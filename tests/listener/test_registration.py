@@ -62,7 +62,12 @@ def _world(home: Path, sandbox: type[Sandbox]) -> Iterator[World]:
             yield here
 
 
-@pytest.fixture(params=[Sandbox, StrictSandbox], ids=["setting replaces", "delete first"])
+@pytest.fixture(
+    params=[
+        pytest.param(StrictSandbox, id="delete first"),
+        pytest.param(Sandbox, id="setting replaces", marks=pytest.mark.soak),
+    ]
+)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Under both readings of 8x8's documents."""
     with _world(tmp_path / "home", request.param) as here:

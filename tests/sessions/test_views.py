@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from generated_calls import attempt, sequence, shuffled
 
-from voicecli.calling.results import ending
+from voicecli.calling.results import ending_of
 from voicecli.output.sessions import SessionRow
 from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.open_calls import OpenCalls
@@ -61,7 +61,7 @@ def views(placed: Attempt | None, received: Sequence[Received]) -> Mapping[str, 
         for one in received:
             pending.see(one)
         said |= {"call": pending.session.outcome, "call's digits": pending.session.digits}
-        said |= {"ending": ending(pending), "words": pending.words(), "settled": pending.settled_at}
+        said |= {"ending": ending_of(pending), "words": pending.words(), "settled": pending.settled_at}
     return said
 
 

@@ -18,7 +18,7 @@ from voicecli.errors import (
     Unreachable,
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
-from voicecli.voice_api.client import MAX_WAIT
+from voicecli.voice_api.retries import MAX_PAUSE
 
 
 def message(number: str = NUMBER) -> CallRequest:
@@ -115,7 +115,7 @@ def test_429_is_waited_for_and_then_the_call_is_placed_once() -> None:
 
 
 def test_a_retry_after_that_is_too_long_is_told_instead() -> None:
-    long = http("429 Too Many Requests", b"", f"Retry-After: {MAX_WAIT + 1:.0f}")
+    long = http("429 Too Many Requests", b"", f"Retry-After: {MAX_PAUSE + 1:.0f}")
     with server(lambda c: c.sendall(long)) as (url, requests), client(url) as the_client:
         with pytest.raises(RateLimited, match="429") as caught:
             the_client.call(message())

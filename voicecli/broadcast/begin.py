@@ -12,7 +12,7 @@ from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
 from voicecli.broadcast.plan import Plan, ValidatedList, validate
 from voicecli.broadcast.run import OpenBroadcast
-from voicecli.calling.message import refuse_conflicts
+from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import InvalidInput, quote
 from voicecli.hours import Hours
 from voicecli.plurals import counted

@@ -387,7 +387,7 @@ class Engine:
         except InvalidInput as error:
             self._note(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
-        sent = self._say_limit.fitting(questions.sent(request))
+        sent = self._say_limit.fitting(questions.up_to_question(request))
         flight = _InFlight(row, attempt, request, sent, self._attempt(request, row.line))
         if row.line in self._limited_since and self._is_carried_out(flight):
             return None
@@ -419,7 +419,7 @@ class Engine:
 
     def _attempt(self, request: CallRequest, line: int) -> tuple[object, ...]:
         """The row of store.attempts for a request that is about to leave."""
-        has_question = questions.asks(request) and not self._vca_elsewhere
+        has_question = questions.has_question(request) and not self._vca_elsewhere
         return self._attempts.row(
             request,
             asks=self._asks if self._asks is not None or not has_question else "",

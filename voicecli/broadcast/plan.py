@@ -12,7 +12,7 @@ from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
 from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
-from voicecli.calling.message import ANYBODY, Script, refuse_conflicts
+from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts

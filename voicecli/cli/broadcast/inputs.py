@@ -7,7 +7,7 @@ from pathlib import Path
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.plan import numbers_of
-from voicecli.calling.message import refuse_conflicts
+from voicecli.calling.script import refuse_conflicts
 from voicecli.cli.call.arguments import json_document
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from voicecli import phone
-from voicecli.calling.message import Script, refuse_conflicts
+from voicecli.calling.script import Script, refuse_conflicts
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions

@@ -84,12 +84,16 @@ def call(
     flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
-    asks = any(map(questions.asks, requests))
+    asks = any(map(questions.has_question, requests))
     if outcome.vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
     if call_options.dry_run:
         for request in requests:
-            context.show(settings, send_callflow(questions.sent(request)), reply=questions.following(request))
+            context.show(
+                settings,
+                send_callflow(questions.up_to_question(request)),
+                reply=questions.after_question(request),
+            )
         return ExitCode.DONE
     from voicecli.calling.caller import DEFAULT_TIMEOUT, Caller
     from voicecli.cli.call.show import show, show_event

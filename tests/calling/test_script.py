@@ -7,7 +7,7 @@ import pytest
 
 from voicecli import phone
 from voicecli.account import DEFAULT_VOICE
-from voicecli.calling.message import Script
+from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput
 from voicecli.voice_api.callflow import HANGUP, make_call
 from voicecli.voice_api.messages import audio_message, voice_message
