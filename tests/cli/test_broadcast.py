@@ -32,6 +32,8 @@ from raw_server import answering, document, http, server
 from running_listener import public_access
 from test_terminal import Terminal
 
+from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
+
 YES = ("--yes",)
 
 
@@ -721,19 +723,8 @@ def test_programs_get_a_line_for_whatever_happens(broadcast: Broadcast) -> None:
         (2, "sending"),
         (2, "accepted"),
     ]
-    assert set(rows[0]) == {
-        "record",
-        "line",
-        "destination",
-        "status",
-        "attempts",
-        "session",
-        "outcome",
-        "bridge",
-        "digits",
-        "duration",
-        "reason",
-    }
+    fields = {*DOCUMENTS["broadcast send: record row"].split(), *FORMER_NAMES["row"]}
+    assert set(rows[0]) == fields
     assert (last["record"], last["accepted"], last["refused"], last["exitCode"]) == ("summary", 1, 1, 7)
     assert last["commands"][-1] == f"voicecli broadcast results {last['id']} -o results.csv"
 
