@@ -16,8 +16,8 @@ def ask(text: str, **params: object) -> Action:
     return {"action": "sayAndCapture", "params": {"promptMessage": text, **params}}
 
 
-TEN, TWICE: Action = {"action": "playFile", "params": {"repetition": 2}}
-ONE_TRY = "ten-letter", {"noOfTries": 1, "overallTimeout": 5_000}
+TEN, ONE_TRY = "ten-letter", {"noOfTries": 1, "overallTimeout": 5_000}
+TWICE: Action = {"action": "playFile", "params": {"repetition": 2}}
 
 
 @pytest.mark.parametrize(
