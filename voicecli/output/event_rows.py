@@ -141,8 +141,8 @@ class CallRow:
             "digits": call.digits,
             "words": self._words,
         }
-        data = with_former_names("live call", data)
-        return masked_data(data) if self.masked else data
+        document = with_former_names("live call", data)
+        return masked_data(document) if self.masked else document
 
     @property
     def _words(self) -> str:
