@@ -58,7 +58,7 @@ def describe(delivered: EventResponse, kind: str) -> tuple[Mapping[str, object],
     reply, problem = _judge(delivered.answer) if kind == "VCA" else ("", None)
     milliseconds = round(delivered.seconds * 1000, 1)
     data = {
-        "status": delivered.answer.status,
+        "statusCode": delivered.answer.status,
         "milliseconds": milliseconds,
         "reply": delivered.document(),
         "problem": problem,
@@ -97,11 +97,8 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
         ) as http:
             start, read = time.monotonic(), bytearray()
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
-                for chunk in response.iter_raw():
-                    read += chunk
-                    if len(read) > wire.MAX_RESPONSE:
-                        break
-            answer = HttpResponse(response.status_code, {}, bytes(read), len(read) <= wire.MAX_RESPONSE)
+                complete = wire.read_into(read, response.iter_raw())
+            answer = HttpResponse(response.status_code, {}, bytes(read), complete)
             return EventResponse(answer, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up

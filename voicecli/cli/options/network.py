@@ -7,6 +7,7 @@ import typer
 
 from voicecli.cli.options.values import real, whole
 from voicecli.voice_api import wire
+from voicecli.voice_api.retries import RETRIES
 
 NETWORK = {"rich_help_panel": "Network"}
 RequestTimeout = Annotated[
@@ -31,4 +32,4 @@ class NetworkOptions:
             parser=whole(0, 20),
             help="How often to send a request again that certainly did not arrive.",
         ),
-    ] = wire.RETRIES
+    ] = RETRIES
