@@ -193,6 +193,7 @@ def test_every_command_leaves_them_out_in_the_same_words(
         "message": f"{NUMBER} has unsubscribed: nothing was sent.",
         "hint": done.error["hint"],
         "retryable": False,
+        "destination": NUMBER,
         "number": NUMBER,
     }
     assert f"broadcast allow {NUMBER}" in done.error["hint"]
