@@ -187,6 +187,7 @@ def test_following_a_store_that_is_removed_ends(home: Path) -> None:
     assert "was removed" in errors
 
 
+@pytest.mark.process
 def test_following_on_a_terminal_has_a_heading_and_ends_by_ctrl_c(home: Path) -> None:
     with Terminal("events", "-f", columns=80) as terminal:
         wait_until((home / "voicecli.sqlite3").exists)
