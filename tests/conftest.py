@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import in_process
 import pytest
+import writer_thread
 
 from voicecli.sandbox import Sandbox, environment
 
@@ -156,6 +157,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("VOICECLI_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def writer_in_thread(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listeners of this process keep events by a thread, unless a test uses ``writer_process``."""
+    if "writer_process" not in request.fixturenames:
+        monkeypatch.setattr("voicecli.listener.recorder.start_writer", writer_thread.start)
+
+
+@pytest.fixture
+def writer_process() -> None:
+    """Listeners of this process keep events by a process of their own, as everywhere outside of tests."""
 
 
 @pytest.fixture(scope="session")

@@ -262,10 +262,13 @@ def _load() -> None:
     import pkgutil
 
     import voicecli
+    from voicecli.cli import app
 
     for module in pkgutil.walk_packages(voicecli.__path__, "voicecli."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for command in ("", *app.COMMANDS):
+        app._command(command)
 
 
 if __name__ == "__main__":

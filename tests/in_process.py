@@ -1,10 +1,16 @@
 """``voicecli`` in the test's own process: a command line with streams and variables of its own."""
 
+import fcntl
 import io
 import os
+import pty
 import signal
+import struct
+import termios
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from unittest.mock import patch
 
@@ -24,10 +30,36 @@ def run(
         stderr=io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True),
         environment=env,
     )
+    return _run(arguments, context, timeout), out.getvalue(), err.getvalue()
+
+
+def run_on_terminal(
+    arguments: Sequence[str], timeout: float, *, columns: int, env: Mapping[str, str]
+) -> bytes:
+    """What is written on a terminal of so many columns, from which it reads, too."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    written: list[bytes] = []
+    reader = threading.Thread(target=lambda: written.extend(iter(partial(_read, ours), b"")))
+    reader.start()
+    with os.fdopen(theirs, encoding="utf-8") as stdin, os.fdopen(os.dup(theirs), "w", 1, "utf-8") as out:
+        _run(arguments, Context(stdin=stdin, stdout=out, stderr=out, environment=env), timeout)
+    reader.join()
+    os.close(ours)
+    return b"".join(written)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how a terminal ends on Linux
+        return b""
+
+
+def _run(arguments: Sequence[str], context: Context, timeout: float) -> int:
     # Libraries read the process's own variables: proxies, PATH, HOME.
-    with _at_most(timeout), patch.dict(os.environ, env, clear=True):
-        code = app.run(arguments, context)
-    return code, out.getvalue(), err.getvalue()
+    with _at_most(timeout), patch.dict(os.environ, context.environment, clear=True):
+        return app.run(arguments, context)
 
 
 @contextmanager

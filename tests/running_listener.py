@@ -1,19 +1,24 @@
-"""The real ``voicecli listen`` in a process of its own, read through its JSON Lines."""
+"""The real ``voicecli listen`` in a process or a thread of its own, read through its JSON Lines."""
 
+import io
 import json
 import os
 import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TextIO
 
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import under_way
 
+from voicecli import interrupts
+from voicecli.cli import app
+from voicecli.cli.context import Context
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import list_webhooks
@@ -81,28 +86,102 @@ def started(
     return under_way(
         ["listen", "--port", "0", *arguments],
         forked=forked,
-        env={
-            **os.environ,
-            "VOICECLI_HOME": str(home),
-            **({"WEBHOOK_AUTH_TOKEN": token} if token else {}),
-            **env,
-        },
+        env=variables(home, env, token),
         cwd=home.parent,
     )
 
 
+def variables(home: Path, env: Mapping[str, str], token: str | None) -> dict[str, str]:
+    own = {"WEBHOOK_AUTH_TOKEN": token} if token else {}
+    return {**os.environ, "VOICECLI_HOME": str(home), **own, **env}
+
+
+_receivers: dict[int, Callable[[int], None]] = {}  # of signals, by thread
+_received_by_main_thread = interrupts.received_by
+
+
+@contextmanager
+def _received_by(receiver: Callable[[int], None]) -> Iterator[None]:
+    """``interrupts.received_by`` for any thread."""
+    thread = threading.get_ident()
+    _receivers[thread] = receiver
+    with _received_by_main_thread(receiver):
+        yield
+    del _receivers[thread]
+
+
+interrupts.received_by = _received_by  # type: ignore[misc, assignment]
+
+
+class InThread:
+    """``voicecli`` in a thread of this process: a Popen whose signals are handed to its event loop, and which
+    can't be killed."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+        self.returncode: int | None = None
+        self.stdout, out = self._pipe()
+        self.stderr, err = self._pipe()
+        context = Context(stdin=io.StringIO(), stdout=out, stderr=err, environment=env)
+        self._thread = threading.Thread(target=self._run, args=[arguments, context, out, err], daemon=True)
+
+    @staticmethod
+    def _pipe() -> tuple[TextIO, TextIO]:
+        reading, writing = os.pipe()
+        return os.fdopen(reading, encoding="utf-8"), os.fdopen(writing, "w", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+        self.stderr.close()
+
+    def _run(self, arguments: Sequence[str], context: Context, out: TextIO, err: TextIO) -> None:
+        with out, err:
+            self.returncode = app.run(arguments, context)
+
+    def poll(self) -> int | None:
+        return None if self._thread.is_alive() else self.returncode
+
+    def wait(self, timeout: float) -> int | None:
+        self._thread.join(timeout)
+        assert not self._thread.is_alive(), "it does not end"
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if number == signal.SIGKILL:
+            raise ValueError("a thread can't be killed: it has to be a process")
+        if (receiver := _receivers.get(self._thread.ident or 0)) is not None:
+            receiver(number)
+
+
 @contextmanager
 def listening(
-    home: Path, *arguments: str, env: Mapping[str, str] = {}, token: str | None = TOKEN, forked: bool = True
+    home: Path,
+    *arguments: str,
+    env: Mapping[str, str] = {},
+    token: str | None = TOKEN,
+    forked: bool = True,
+    in_thread: bool = False,
 ) -> Iterator[RunningListener]:
-    """``voicecli listen --json`` with these arguments, and what it prints."""
-    with started(home, "--json", *arguments, env=env, token=token, forked=forked) as process:
-        listener = RunningListener(process, home)
+    """``voicecli listen --json`` with these arguments, and what it prints; ``in_thread`` it takes a third of
+    the time, and can't be killed."""
+    process: AbstractContextManager[Any] = started(
+        home, "--json", *arguments, env=env, token=token, forked=forked
+    )
+    if in_thread:
+        process = InThread(["listen", "--port", "0", "--json", *arguments], variables(home, env, token))
+    with process as running:
+        listener = RunningListener(running, home)
         try:
             yield listener
         finally:
-            if process.poll() is None:
-                process.kill()
+            if not in_thread and running.poll() is None:
+                running.kill()
+            while running.poll() is None:
+                running.send_signal(signal.SIGINT)
+                time.sleep(0.01)
             listener.end_of_it()
 
 

@@ -132,9 +132,8 @@ def known() -> list[str]:
     return sorted(set(examples()))
 
 
-@pytest.fixture(scope="module")
-def numbers(known: list[str]) -> list[str]:
-    return [*known, *mutations(known, 10_000)]
+every_number = pytest.mark.parametrize("many", [300, pytest.param(10_000, marks=pytest.mark.soak)])
+"""libphonenumber's examples, and so many mutations of them."""
 
 
 def answer(text: str, region: str | None, *, quickly: bool) -> tuple[str, ...]:
@@ -144,10 +143,11 @@ def answer(text: str, region: str | None, *, quickly: bool) -> tuple[str, ...]:
         return error.message, error.hint
 
 
-def test_the_quick_way_answers_as_parsing_does(known: list[str], numbers: list[str]) -> None:
+@every_number
+def test_the_quick_way_answers_as_parsing_does(known: list[str], many: int) -> None:
     assert len(known) > 900
     dice = random.Random(8)
-    for text in numbers:
+    for text in (*known, *mutations(known, many)):
         region = dice.choice([None, "FR", "us", "AR", "IT", "KZ"])
         assert answer(text, region, quickly=True) == answer(text, region, quickly=False)
 
@@ -204,8 +204,9 @@ def test_a_number_without_a_place_may_be_in_any_zone_of_its_country() -> None:
     assert {"America/New_York", "America/Los_Angeles"} < set(phone.time_zones("+18002345678"))
 
 
-def test_time_zones_are_those_of_libphonenumber(numbers: list[str]) -> None:
-    for number in numbers:
+@every_number
+def test_time_zones_are_those_of_libphonenumber(known: list[str], many: int) -> None:
+    for number in (*known, *mutations(known, many)):
         try:
             zones = timezone.time_zones_for_number(phonenumbers.parse(number))
         except phonenumbers.NumberParseException:

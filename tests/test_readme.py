@@ -44,7 +44,7 @@ SAYS = {  # what a command prints, by what is in it
     "--until-confirmed": "+33199007103: confirmed with 1; completed",
     "--spell-digits": "+33199007103: confirmed with 1; completed",
     "case $code": "try again in an hour",
-    "--shard": "all.csv has 2 rows",
+    "--shard": "1  accepted",
     "--retry": "results.csv has 2 rows",
     "broadcast resume": "2 of 2 rows done",
     "--quiet 21": "That takes 1 s at 5/s",

@@ -154,7 +154,7 @@ def test_a_dotenv_of_another_user_is_told_with_what_it_sets(
 
 def test_a_dotenv_that_is_too_large_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"VOICE_PROFILE=a\n" + b"#" * (1 << 20))
-    with pytest.raises(ConfigurationError, match="larger than 1 MiB"):
+    with pytest.raises(ConfigurationError, match="over 1 MiB"):
         settings.load(environment={}, folder=tmp_path)
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from voicecli.broadcast.run import run_broadcast
     from voicecli.calling.call_events import Notices
     from voicecli.calling.caller import Caller
-    from voicecli.calling.message import Script
-    from voicecli.calling.placing import Ledger
+    from voicecli.calling.ledger import Ledger
     from voicecli.calling.results import CallResults, Ending, Result
+    from voicecli.calling.script import Script
     from voicecli.checks.checkup import checkup
     from voicecli.checks.finding import Finding
     from voicecli.errors import (
@@ -68,7 +68,7 @@ _HOME = {
     "OutcomeUnknown": "voicecli.errors",
     "PhoneNumber": "voicecli.phone",
     "PlacedBefore": "voicecli.errors",
-    "Ledger": "voicecli.calling.placing",
+    "Ledger": "voicecli.calling.ledger",
     "ListenerPlan": "voicecli.listener.service",
     "PublicAccess": "voicecli.listener.public_access",
     "RateLimited": "voicecli.errors",
@@ -79,7 +79,7 @@ _HOME = {
     "Reply": "voicecli.voice_api.replies",
     "Result": "voicecli.calling.results",
     "Route": "voicecli.listener.routes",
-    "Script": "voicecli.calling.message",
+    "Script": "voicecli.calling.script",
     "ListenerService": "voicecli.listener.service",
     "Session": "voicecli.voice_api.operations.calls",
     "Store": "voicecli.store.sqlite",

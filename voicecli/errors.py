@@ -151,7 +151,7 @@ class Unsubscribed(VoicecliError):
     def __init__(self, number: str) -> None:
         super().__init__(
             f"{number} has unsubscribed: nothing was sent.",
-            hint=f"voicecli broadcast allow {number} lets that person be called again, once they said so; "
+            hint=f"voicecli broadcast allow {number} allows calls to that person again, if they agree; "
             "--call-unsubscribed (callUnsubscribed) calls all the same, in an emergency.",
         )
         self.number = number
@@ -198,6 +198,6 @@ def as_voicecli_error(error: Exception) -> VoicecliError:
     if isinstance(error, VoicecliError):
         return error
     kind = type(error).__name__
-    fault = VoicecliError(f"voicecli met an error of its own ({kind}).", hint="--debug shows where.")
+    fault = VoicecliError(f"Internal error of voicecli ({kind}).", hint="--debug shows where.")
     fault.__cause__ = error
     return fault

@@ -74,7 +74,7 @@ def parse_quiet_hours(text: str) -> tuple[time, time]:
     found = _RANGE.fullmatch(text)
     start, end = (_time(found[1], found[2]), _time(found[3], found[4])) if found else (None, None)
     if start is None or end is None:
-        raise InvalidInput(f"{quote(text)} are no hours.", hint="Give them such as 21:00-08:00.")
+        raise InvalidInput(f"{quote(text)} is not a time span.", hint="Give one such as 21:00-08:00.")
     if (start.hour * 60 + start.minute - end.hour * 60 - end.minute) % 1440 < LEAST_OPEN:
         raise InvalidInput(
             f"{quote(text)} is the whole day, or nearly so: nobody could be called.",

@@ -142,7 +142,7 @@ class Settings:
             )
             told.insert(0, f"{verb} missing: {listing}")
             hints.append(
-                "Settings stand in the environment or in a .env file in this folder. "
+                "Settings are read from the environment or a .env file in this folder. "
                 "8x8 Connect is at https://connect.8x8.com. "
                 "To try things without an account: voicecli sandbox."
             )
@@ -291,7 +291,7 @@ def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
             content = file.read(MAX_DOTENV + 1)
         if len(content) > MAX_DOTENV:
             raise ConfigurationError(
-                "The file .env in this folder can't be settings: it is larger than 1 MiB.",
+                "The file .env in this folder is too large for settings: over 1 MiB.",
                 hint="Move it away.",
             )
         import dotenv
@@ -306,7 +306,7 @@ def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
-            f"The file .env in this folder can't be read: {reason}.", hint="Mend it, or move it away."
+            f"The file .env in this folder can't be read: {reason}.", hint="Correct it, or move it away."
         ) from error
 
 

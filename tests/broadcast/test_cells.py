@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from voicecli.broadcast.cells import COLUMNS, option, with_cells
-from voicecli.calling.message import Script
+from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput
 
 SOURCE, AUDIO = "+33199000000", "https://example.com/a.mp3"

@@ -9,7 +9,7 @@ from engine_world import World, number
 from past import event, keep
 from running_listener import set_webhook
 
-from voicecli.calling.message import Script
+from voicecli.calling.script import Script
 from voicecli.sandbox import SOURCE
 from voicecli.store.attempts import attempts_where, sealed_flow
 from voicecli.store.broadcasts import BroadcastRow, RowState

@@ -22,7 +22,8 @@ from voicecli.hours import Hours
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts as journals
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
-from voicecli.store.journal import PAGE, Journal
+from voicecli.store.journal import Journal
+from voicecli.store.paging import PAGE
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 
@@ -240,7 +241,7 @@ def test_two_engines_without_a_lock_call_nobody_twice_and_the_late_one_ends(worl
     assert world.states == {RowState.ACCEPTED: 200}, "the late one wrote down how its own calls ended"
     [error] = [engine.ended_by for engine in engines if engine.ended_by is not None]
     assert isinstance(error, InUse)
-    assert "Another process has been at rows " in error.message
+    assert "Another process has changed rows " in error.message
 
 
 def test_one_row_that_another_process_was_at_keeps_all_from_being_written(world: World) -> None:
@@ -249,7 +250,7 @@ def test_one_row_that_another_process_was_at_keeps_all_from_being_written(world:
     with second_journal(world) as second:
         second.write([(last, last._replace(state=RowState.SENDING, attempts=1))])
     sending = [(row, row._replace(state=RowState.SENDING, attempts=1)) for row in (first, last)]
-    with pytest.raises(InUse, match="at rows of"):
+    with pytest.raises(InUse, match="Another process has changed rows of"):
         world.journal.write(sending, seen=7)
     assert world.row(1) == first
     assert world.journal.seen == 0
@@ -309,7 +310,7 @@ def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: Wor
     world.plan([number(index) for index in range(30)])
 
     def stop(counts: Counts) -> None:
-        if counts.waiting.startswith("It is too early or too late"):
+        if counts.waiting.startswith("Quiet hours for all who are left"):
             world.journal.set_state(BroadcastState.STOPPED)
 
     def request(row: BroadcastRow, request_id: str) -> CallRequest:
@@ -355,7 +356,7 @@ def test_nobody_is_called_in_the_last_minute_before_the_quiet_hours(world: World
     world.plan([number(0)])
 
     def stop(counts: Counts) -> None:
-        if counts.waiting.startswith("It is too early or too late"):
+        if counts.waiting.startswith("Quiet hours for all who are left"):
             world.journal.set_state(BroadcastState.STOPPED)
 
     world.run(hours=quiet_from(this_minute() + timedelta(minutes=1)), on_progress=stop)

@@ -188,7 +188,7 @@ def test_after_a_429_only_events_since_the_request_left_are_read(
 
 def test_nobody_is_called_while_there_is_a_reason_to_wait_and_that_is_shown(world: World) -> None:
     world.plan([number(index) for index in range(3)])
-    reason = "Nobody receives what people press."
+    reason = "Nobody receives the keys that people press."
     shown: list[tuple[str, int]] = []
 
     def on_progress(counts: Counts) -> None:

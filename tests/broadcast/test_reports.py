@@ -14,6 +14,7 @@ from voicecli.sessions.counts import Counts
 from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
 from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.event_queries import events_of_session
 from voicecli.store.journal import Journal
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
@@ -172,6 +173,21 @@ def test_what_was_reported_while_nobody_was_at_it_is_found_by_its_session(world:
     told(world, world.row(1), "NO_ANSWER")
     outcomes.settle(world.journal, Policy(retry=frozenset({"NO_ANSWER"}), attempts=2))
     assert world.row(1).outcome == "NO_ANSWER"
+
+
+def test_who_unsubscribed_did_so_when_the_summary_came(world: World) -> None:
+    world.plan([number(0)])
+    world.run(Policy())
+    row = world.row(1)
+    keep(
+        world.home, event("VSS", "COMPLETED_UNSUBSCRIBED", row.session or "", number=row.destination), ago=60
+    )
+    outcomes.settle(world.journal, Policy())
+    [summary] = events_of_session(world.store, row.session, kind="VSS")
+    assert list(world.store.rows("SELECT destination, since FROM unsubscribed")) == [
+        (row.destination, summary.received)
+    ]
+    assert world.journal.seen == summary.id
 
 
 def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sessions(

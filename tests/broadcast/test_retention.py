@@ -13,9 +13,9 @@ from engine_world import World, number
 from voicecli.broadcast import retention
 from voicecli.listener import retention as listener_retention
 from voicecli.store import broadcasts as journals
-from voicecli.store import event_queries as stored_events
 from voicecli.store.broadcasts import BroadcastState, RowState
 from voicecli.store.journal import Journal
+from voicecli.store.read_positions import last_event_number
 
 TWO_DAYS = 2 * 86_400_000_000  # microseconds
 EVER = 1 << 60  # a moment that all is older than
@@ -59,7 +59,7 @@ def test_a_listener_takes_in_what_was_reported_before_it_deletes_that(world: Wor
     world.report(1, "BUSY")
     make_older(world, "events", "received")
     assert listener_forgets(world).endswith(": 1 event and 0 calls.")
-    assert stored_events.last_event_number(world.store) == 0
+    assert last_event_number(world.store) == 0
     assert world.row(1).outcome == "BUSY"
 
 

@@ -140,7 +140,7 @@ def test_who_was_stopped_with_the_store_is_waited_for(world: World) -> None:
                 stopped.execute("BEGIN IMMEDIATE")
 
         def on_progress(counts: Counts) -> None:
-            if "has the store" in counts.waiting:
+            if "holds the store" in counts.waiting:
                 shown.append(counts.waiting)
                 if len(shown) == 20:
                     stopped.execute("ROLLBACK")
@@ -182,7 +182,7 @@ def test_nobody_is_called_before_it_is_known_who_has_unsubscribed(
         nonlocal looks
         looks += 1
         if looks < 3:
-            raise StoreBusy("Another process has the store.")
+            raise StoreBusy("Another process holds the store.")
         return unsubscribed.numbers(store) | {number(0)}
 
     monkeypatch.setattr(eligibility, "unsubscribed", SimpleNamespace(numbers=busy_at_first))

@@ -15,8 +15,8 @@ from running_listener import free_port, set_webhook, webhooks
 from voicecli.account import Account
 from voicecli.calling.call_events import Accepted, AllAreTold, CallEvent, NobodyCanConfirm
 from voicecli.calling.caller import Caller
-from voicecli.calling.message import Script
 from voicecli.calling.results import Result
+from voicecli.calling.script import Script
 from voicecli.errors import ConfigurationError, InvalidInput, Refused, VoicecliError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.voice_api.callflow import HANGUP

@@ -10,8 +10,9 @@ from conftest import NUMBER, RunningSandbox
 from past import event, keep
 
 from voicecli.account import Account
-from voicecli.calling.make_call import CallPlacer
-from voicecli.calling.placing import Guard, Ledger, Placing
+from voicecli.calling.ledger import Ledger
+from voicecli.calling.make_call import MakeCallRoute
+from voicecli.calling.placing import Guard, Placer
 from voicecli.errors import ConfigurationError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.attempts import attempts_where
@@ -19,16 +20,16 @@ from voicecli.store.sqlite import Store
 from voicecli.voice_api.client import Client
 
 
-def placer(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> CallPlacer:
+def placer(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> MakeCallRoute:
     @contextmanager
-    def placing(guard: Guard) -> Iterator[Placing]:
+    def placer(guard: Guard) -> Iterator[Placer]:
         account = Account(API_KEY, SUBACCOUNT, base_url or sandbox.sandbox.url)
         with Client(
             api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=account.base_url, retries=0
         ) as client:
-            yield Placing(client, account, home, guard, ledger=Ledger(), warn=lambda _: None)
+            yield Placer(client, account, home, guard, ledger=Ledger(), warn=lambda _: None)
 
-    return CallPlacer(placing, source=lambda: SOURCE, voice_profile="en-GB-Emma")
+    return MakeCallRoute(placer, source=lambda: SOURCE, voice_profile="en-GB-Emma")
 
 
 async def test_a_call_is_placed_and_8x8s_answer_is_given_back(
@@ -92,10 +93,10 @@ async def test_an_api_that_is_away_is_502_and_missing_settings_are_503(
     body = {"customerPhone": NUMBER, "message": "hi"}
     assert (await placer(sandbox, tmp_path, base_url="http://127.0.0.1:9")(body))[0] == 502
 
-    def missing(_: Guard) -> AbstractContextManager[Placing]:
+    def missing(_: Guard) -> AbstractContextManager[Placer]:
         raise ConfigurationError("A setting is missing.")
 
-    lacking = CallPlacer(missing, source=lambda: SOURCE, voice_profile="en-GB-Emma")
+    lacking = MakeCallRoute(missing, source=lambda: SOURCE, voice_profile="en-GB-Emma")
     assert (await lacking(body))[0] == 503
 
 

@@ -12,7 +12,8 @@ from past import event, keep
 from raw_server import Speak, document, http, server
 
 from voicecli.account import Account
-from voicecli.calling.placing import Guard, Ledger, Placing
+from voicecli.calling.ledger import Ledger
+from voicecli.calling.placing import Guard, Placer
 from voicecli.errors import ConfigurationError, OutcomeUnknown, RateLimited, Unsubscribed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import attempts_where
@@ -32,12 +33,12 @@ def request(**options: str) -> CallRequest:
 
 
 @contextmanager
-def placing(
+def placer(
     url: str, home: Path, guard: Guard = NO_GUARD, **options: int
-) -> Iterator[tuple[Placing, list[str]]]:
+) -> Iterator[tuple[Placer, list[str]]]:
     account, warnings = Account("k" * 20, "sub", url), list[str]()
     with Client(api_key="k" * 20, subaccount_id="sub", base_url=url, **options) as client:
-        yield Placing(client, account, home, guard, ledger=Ledger(), warn=warnings.append), warnings
+        yield Placer(client, account, home, guard, ledger=Ledger(), warn=warnings.append), warnings
 
 
 def attempts(home: Path) -> list[Attempt]:
@@ -55,7 +56,7 @@ def test_a_request_is_in_the_store_before_it_leaves_and_its_session_before_it_is
         seen.extend(one.state for one in attempts(tmp_path))
         connection.sendall(CREATED)
 
-    with server(speak) as (url, _), placing(url, tmp_path) as (caller, warnings):
+    with server(speak) as (url, _), placer(url, tmp_path) as (caller, warnings):
         caller.place(request())
         assert seen == [AttemptState.SENDING]
         assert [(one.state, one.session_id) for one in attempts(tmp_path)] == [(AttemptState.ACCEPTED, "s-1")]
@@ -69,7 +70,7 @@ def test_only_a_call_that_needs_the_store_is_refused_without_one(
     (tmp_path / "file").touch()
     home = tmp_path / "file" / "home"
     with server(lambda connection: connection.sendall(CREATED)) as (url, requests):
-        with placing(url, home, Guard(needs_store=needs_store)) as (caller, warnings):
+        with placer(url, home, Guard(needs_store=needs_store)) as (caller, warnings):
             if needs_store:
                 with pytest.raises(ConfigurationError):
                     caller.place(request())
@@ -102,7 +103,7 @@ def test_a_429_for_a_request_that_a_summary_names_proves_nothing(tmp_path: Path)
         home = tmp_path / f"{retries}"
         with (
             server(after_a_429(home, summary)) as (url, requests),
-            placing(url, home, retries=retries) as (caller, _),
+            placer(url, home, retries=retries) as (caller, _),
         ):
             with pytest.raises(OutcomeUnknown):
                 caller.place(request())
@@ -119,7 +120,7 @@ def test_a_429_for_a_request_that_a_summary_names_proves_nothing(tmp_path: Path)
     ],
 )
 def test_what_is_of_another_call_leaves_a_429_a_refusal(tmp_path: Path, summary: dict[str, object]) -> None:
-    with server(after_a_429(tmp_path, summary)) as (url, requests), placing(url, tmp_path) as (caller, _):
+    with server(after_a_429(tmp_path, summary)) as (url, requests), placer(url, tmp_path) as (caller, _):
         assert caller.place(request()).session_id == "s-1"
         assert len(requests) == 2
 
@@ -127,7 +128,7 @@ def test_what_is_of_another_call_leaves_a_429_a_refusal(tmp_path: Path, summary:
 def test_an_earlier_call_of_the_same_name_leaves_a_429_a_refusal(tmp_path: Path) -> None:
     keep(tmp_path, event("VSS", "BUSY", clientRequestId="m-1"), ago=60)
     with server(lambda connection: connection.sendall(TOO_MANY)) as (url, _):
-        with placing(url, tmp_path, retries=0) as (caller, _warnings), pytest.raises(RateLimited):
+        with placer(url, tmp_path, retries=0) as (caller, _warnings), pytest.raises(RateLimited):
             caller.place(request())
     assert attempts(tmp_path) == []
 
@@ -150,10 +151,10 @@ def test_nobody_who_unsubscribed_is_called_however_it_is_written(
 ) -> None:
     keep(tmp_path, event("VSS", "COMPLETED", number=written, sessionStatus=status))
     with server(lambda connection: connection.sendall(CREATED)) as (url, requests):
-        with placing(url, tmp_path) as (caller, _), pytest.raises(Unsubscribed, match=f"\\{NUMBER} has"):
+        with placer(url, tmp_path) as (caller, _), pytest.raises(Unsubscribed, match=f"\\{NUMBER} has"):
             caller.place(call_request(flow))
         assert requests == []
-        with placing(url, tmp_path, Guard(call_unsubscribed=True)) as (caller, _):
+        with placer(url, tmp_path, Guard(call_unsubscribed=True)) as (caller, _):
             caller.place(call_request(flow))
         assert len(requests) == 1
 

@@ -9,8 +9,14 @@ from past import event, keep
 from raw_server import document, server
 from running_listener import listening, public_access, registering, set_webhook, webhooks
 
-from voicecli.calling.message import Script
-from voicecli.calling.questions import asks, ending_in_hangup, following, sent, without_questions
+from voicecli.calling.questions import (
+    after_question,
+    ending_in_hangup,
+    has_question,
+    up_to_question,
+    without_questions,
+)
+from voicecli.calling.script import Script
 from voicecli.voice_api.callflow import HANGUP, Action, call_request, make_call
 
 SOURCE, OTHER, VOICE = "+33199000000", "+33199004321", "en-US-BenjaminRUS"
@@ -40,16 +46,16 @@ def ask(text: str = "Press 1") -> Action:
 )
 def test_what_is_sent_ends_with_the_first_question(flow: list[Action], rest: int) -> None:
     whole = call_request(flow)
-    assert [*sent(whole).callflow, *following(whole)] == flow
-    assert len(following(whole)) == rest
-    assert sent(whole).client_request_id == whole.client_request_id
+    assert [*up_to_question(whole).callflow, *after_question(whole)] == flow
+    assert len(after_question(whole)) == rest
+    assert up_to_question(whole).client_request_id == whole.client_request_id
 
 
 def test_a_message_that_asks_is_followed_by_hangup() -> None:
     whole = Script(SOURCE, "Press 1", confirm="1").request(NUMBER)
-    assert [action["action"] for action in sent(whole).callflow] == ["makeCall", "sayAndCapture"]
-    assert following(whole) == (HANGUP,)
-    assert not asks(Script(SOURCE, "Hello").request(NUMBER))
+    assert [action["action"] for action in up_to_question(whole).callflow] == ["makeCall", "sayAndCapture"]
+    assert after_question(whole) == (HANGUP,)
+    assert not has_question(Script(SOURCE, "Hello").request(NUMBER))
 
 
 def test_where_nobody_can_answer_the_same_is_told() -> None:

@@ -11,7 +11,7 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, FLOW, PARTIES, SAY, other, placed
 from receiver_world import World, receiving, vca, vss
 
-from voicecli.calling.replier import CallReplier
+from voicecli.calling.placed_calls_replier import PlacedCallsReplier
 from voicecli.listener import server
 from voicecli.listener.repliers import CallHistory, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Answered, Replier
@@ -60,7 +60,7 @@ async def test_a_call_of_this_process_goes_on_by_what_is_at_hand(
     reply: list[str],
 ) -> None:
     placed(tmp_path, session="s-1")
-    replier = CallReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
+    replier = PlacedCallsReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         take_away(tmp_path, tables)
         assert await reply_to(world, vca("s-1", **of_the_call, **pressed)) == reply
@@ -74,7 +74,7 @@ async def test_a_call_of_this_process_that_could_not_be_kept_is_known_by_its_cli
     tmp_path: Path, named: dict[str, object], reply: list[str]
 ) -> None:
     """By its numbers alone it may be somebody else's, which are not kept here, either."""
-    replier = CallReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
+    replier = PlacedCallsReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         assert await reply_to(world, vca("s-1", **named, **SILENCE)) == reply
 
@@ -85,7 +85,7 @@ async def test_a_call_of_another_process_is_not_shortened(
     tmp_path: Path, what: str, pressed: dict[str, object], reply: list[str]
 ) -> None:
     placed(tmp_path, session="s-1")
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(HANG_UP))) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(HANG_UP))) as world:
         if what == "key":
             (tmp_path / "seal.key").write_bytes(bytes(32))
         else:
@@ -95,22 +95,22 @@ async def test_a_call_of_another_process_is_not_shortened(
 
 
 async def test_an_application_is_asked_where_nobody_can_tell_whose_call_it_is(tmp_path: Path) -> None:
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
         take_away(tmp_path, ["calls"])
         assert await reply_to(world, vca("s-1", **SILENCE)) == ["say"]
 
 
 def own_callflow(home: Path) -> Replier:
-    return CallReplier(home, OwnCallflow(home, Reply(TWO_QUESTIONS[1:])))
+    return PlacedCallsReplier(home, OwnCallflow(home, Reply(TWO_QUESTIONS[1:])))
 
 
 def of_this_process(home: Path) -> Replier:
-    return CallReplier(home, other, requests={"r-1": CallRequest(TWO_QUESTIONS, "r-1", "a-1")})
+    return PlacedCallsReplier(home, other, requests={"r-1": CallRequest(TWO_QUESTIONS, "r-1", "a-1")})
 
 
 def of_another_process(home: Path) -> Replier:
     placed(home, TWO_QUESTIONS, session="s-1")
-    return CallReplier(home, other)
+    return PlacedCallsReplier(home, other)
 
 
 STEPS = ["sayAndCapture"], ["say", "sayAndCapture"], ["say", "hangup"]
@@ -150,7 +150,7 @@ async def test_a_vca_that_can_not_be_kept_is_answered_and_kept_later(
 ) -> None:
     monkeypatch.setattr(server, "KEEP_AGAIN_AFTER", 0.01)
     placed(tmp_path, session="s-1")
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
         take_away(tmp_path, ["events"])
         assert (await world.event(vss()))[0] == 503
         assert await reply_to(world, vca("s-1")) == ["say", "hangup"]
@@ -171,7 +171,7 @@ async def test_a_vca_does_not_wait_for_a_disk_that_stands_still(
 ) -> None:
     monkeypatch.setattr(server, "VCA_PATIENCE", 0.05)
     placed(tmp_path, session="s-1")
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
         process = world.service._recorder._process
         assert process is not None
         process.send_signal(signal.SIGSTOP)
@@ -241,4 +241,4 @@ async def test_a_fault_of_ours_does_not_end_a_call(
 
     async with receiving(tmp_path, replier=fail) as world:
         assert await reply_to(world, vca("s-1", **pressed)) == reply
-    assert "voicecli met an error of its own (ZeroDivisionError: a fault)." in world.told
+    assert "Internal error of voicecli (ZeroDivisionError: a fault)." in world.told

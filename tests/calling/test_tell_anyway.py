@@ -123,10 +123,10 @@ def test_an_escalation_tells_the_rest_once_nobody_can_confirm(
             done = Finished(done.code, done.out, said + done.err)
     assert done.code == code, done
     assert sent(sandbox) == [(NO_ANSWER, ASKED), (PRESSES_1, TOLD), (PRESSES_1_TOO, TOLD)]
-    assert f"Nobody can confirm. {PRESSES_1} is told, all the same." in done.err
+    assert f"Nobody can confirm. {PRESSES_1} is called without the question." in done.err
     assert why in done.err
-    assert [line for line in done.out.splitlines() if "is told, and nobody can confirm" in line] == [
-        f"{number}: accepted; it is told, and nobody can confirm" for number in numbers[1:]
+    assert [line for line in done.out.splitlines() if "accepted without the question" in line] == [
+        f"{number}: accepted without the question: nobody can confirm" for number in numbers[1:]
     ]
 
 
@@ -231,4 +231,4 @@ def test_who_interrupts_before_anybody_is_called_wants_nobody_to_be_told() -> No
             done = finished(process)
         assert sent(sandbox) == []
     assert done.code == 5, done
-    assert "The webhooks at 8x8 are not as they were before" in done.err
+    assert "The webhooks at 8x8 could not be restored" in done.err

@@ -16,12 +16,12 @@ from conftest import DEADLINE
 from raw_server import Speak, document, server
 
 from voicecli.account import Account
-from voicecli.calling.placing import Guard, Ledger, Placing
+from voicecli.calling.ledger import Ledger
+from voicecli.calling.placing import Guard, Placer
 from voicecli.calling.results import Ending, Result
-from voicecli.calling.waiting import Waiting, WaitOptions
+from voicecli.calling.waiting import OutcomeWaiter, WaitOptions
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
-from voicecli.store import event_queries as stored_events
-from voicecli.store import following, sqlite
+from voicecli.store import following, read_positions, sqlite
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -40,7 +40,7 @@ REFUSED = document(
 )
 
 
-class Watched(Waiting):
+class Watched(OutcomeWaiter):
     """``trouble`` is set as soon as the store could not be used."""
 
     trouble: threading.Event
@@ -69,7 +69,7 @@ def waiting(
     until_confirmed: bool = True,
     tells: bool = False,
     missed: float = 0.0,
-) -> Iterator[Waiting]:
+) -> Iterator[OutcomeWaiter]:
     """For outcomes of calls that a server answers as ``speak`` does; each is out of time at once."""
 
     async def nothing() -> None:
@@ -78,11 +78,11 @@ def waiting(
     with server(speak) as (url, _), Client(api_key=KEY, subaccount_id="sub", base_url=url) as client:
         account = Account(KEY, "sub", url)
         guard = Guard(needs_store=True)
-        placing = Placing(client, account, home, guard, ledger=Ledger(), warn=lambda _: None, keys="1")
+        placer = Placer(client, account, home, guard, ledger=Ledger(), warn=lambda _: None, keys="1")
         with Store(home) as store:
             options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
             watched = Watched(
-                placing,
+                placer,
                 store,
                 options,
                 on_event=lambda _: None,
@@ -153,7 +153,7 @@ async def test_whatever_else_goes_wrong_it_comes_to_its_end_too(tmp_path: Path) 
         look: Callable[..., None] = calls._look
 
         def fail(*arguments: Any) -> None:
-            if len(answers) == 1 and calls._placing.ledger.ended:
+            if len(answers) == 1 and calls._placer.ledger.ended:
                 going_on.set()
                 raise ZeroDivisionError
             look(*arguments)
@@ -162,7 +162,7 @@ async def test_whatever_else_goes_wrong_it_comes_to_its_end_too(tmp_path: Path) 
         with pytest.raises(ZeroDivisionError):
             async for _ in calls.results(requests(2)):
                 pass
-        assert [call.session_id for call in calls._placing.ledger.accepted.values()] == ["s-2"]
+        assert [call.session_id for call in calls._placer.ledger.accepted.values()] == ["s-2"]
 
 
 async def test_a_result_that_is_missing_tells_that_nobody_received_reports_for_a_while(
@@ -193,11 +193,11 @@ class Held:
         self._reads = reads
         self._patch = pytest.MonkeyPatch()
         monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.01)
-        self._last_event = stored_events.last_event_number
+        self._last_event = read_positions.last_event_number
 
     def __enter__(self) -> "Held":
         if self._reads:
-            self._patch.setattr(stored_events, "last_event_number", self._fail)
+            self._patch.setattr(read_positions, "last_event_number", self._fail)
         else:
             self._holder.execute("BEGIN IMMEDIATE")
         return self

@@ -112,7 +112,7 @@ BAD = f"""phone,name
 """
 PROBLEMS = {
     3: "'12345' has no + and country code.",
-    4: f"{ANN} is there before, in line 2.",
+    4: f"{ANN} is on the list before, in line 2.",
     5: "name is empty.",
     6: "has 1 of 2 columns",
     7: "The message has 4,006 characters",
@@ -152,7 +152,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
     [
         (["Hi {nam}"], "no column 'nam'; the nearest is 'name'"),
         (["Hi {name"], "The brace at character 4"),
-        ([], "What the calls say is missing"),
+        ([], "The message is missing"),
         (["Hi", "--to-column", "fone"], "no column 'fone'; the nearest is 'phone'"),
         (["Hi", "--rate", "0"], "--rate takes"),
         (["Hi", "--rate", "-1"], "--rate takes"),
@@ -161,13 +161,13 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "--shard", "9/8"], "--shard takes"),
         (["Hi", "--quiet", "8-8"], "is the whole day"),
         (["Hi", "--quiet", "8:01-8:00"], "nobody could be called"),
-        (["Hi", "--quiet", "25-8"], "are no hours"),
+        (["Hi", "--quiet", "25-8"], "is not a time span"),
         (["Hi", "--attempts", "3"], "--attempts has no effect without --retry"),
         (["Hi", "--every", "3m"], "--every has no effect without --retry"),
         (["Hi", "--timeout", "3m"], "--timeout has no effect without"),
         (["Hi", "--port", "5000"], "--port has no effect without"),
         (["Hi", "--public-url", "https://a.example"], "--public-url has no effect without"),
-        (["Hi", "--retry", "completed"], "no outcome to call again after"),
+        (["Hi", "--retry", "completed"], "is not a known outcome for --retry"),
         (["Hi", "--play", "https://a.example/b.mp3"], "MESSAGE can't be given together with --play"),
         (["Hi", "--file", "people"], "MESSAGE can't be given together with --file"),
         (["--play", "nowhere"], "must be an http or https URL"),
@@ -178,7 +178,7 @@ def test_skip_invalid_calls_the_others_and_keeps_why(broadcast: Broadcast) -> No
         (["Hi", "-q", "--json"], "can't be given together"),
         (["Hi", "-q", "--dry-run"], "no broadcast's id"),
         (["Hi", "--do-not-call", "nowhere"], "nowhere can't be read"),
-        (["Hi", "--do-not-call", "empty"], "--do-not-call: The list has nobody in it"),
+        (["Hi", "--do-not-call", "empty"], "--do-not-call: The list is empty"),
         (["Hi", "--do-not-call", "wrong"], "--do-not-call: Line 2 can't be read"),
         (["-", "--do-not-call", "-"], "Only one of these can come from standard input"),
     ],
@@ -198,9 +198,9 @@ def test_what_is_wrong_with_all_of_it_is_one_error(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "nobody in it"),
-        (b"phone,name\n", "nobody in it"),
-        (b"phone,name\n+33199001234,a\0b\n", "not text in any encoding"),
+        (b"", "The list is empty"),
+        (b"phone,name\n", "The list is empty"),
+        (b"phone,name\n+33199001234,a\0b\n", "no known text encoding"),
         (b'phone,name\n+33199001234,"' + b"x" * 10_000_000 + b'"\n', "more than 131,072 characters"),
         (b'phone,name\n+33199001234,"x\n', "Line 2 of the list opens a quote that is never closed"),
         (b"phone,phone\n+33199001234,x\n", "two columns 'phone'"),
@@ -338,7 +338,7 @@ def test_a_column_decides_its_option_for_its_row(broadcast: Broadcast, column: s
     write("people", f"phone,{column}\n{ANN},{cell}\n{BOB},\n")
     done = broadcast("people", "Code 123", *YES)
     assert done.code == 0, done
-    assert f"Columns taken for options: {column}.\n" in done.err
+    assert f"Columns that set options: {column}.\n" in done.err
     flows = {action(request, 0, "destination"): request["callflow"] for request in broadcast.requests}
     assert holds(flows[ANN]), flows[ANN]
     assert flows[BOB][1]["params"].get("text") == "Code 123"  # type: ignore[index]
@@ -362,7 +362,7 @@ def test_who_calls_a_column_as_an_option_by_accident_finds_out(broadcast: Broadc
     write("people", f"phone,from,Speed\n{ANN},10:00,\n{BOB},11:00,\n")
     done = broadcast("people", "Hi", *YES)
     assert (done.code, broadcast.called) == (2, [])
-    assert "A column of the list that is called like an option decides it: 'from', 'Speed'." in done.err
+    assert "Columns with the name of an option set that option: 'from', 'Speed'." in done.err
     assert broadcast("people", "Hi {from}", "--dry-run", "--json").json["optionColumns"] == ["Speed"]
 
 
@@ -475,7 +475,7 @@ def test_nobody_is_called_at_night(broadcast: Broadcast) -> None:
     quiet = f"{(hour - 2) % 24}-{(hour + 3) % 24}"
     listed(PLACES[asleep], *others)
     figures = broadcast("people.csv", MESSAGE, "--quiet", quiet, "--dry-run")
-    assert "1 person can't be called now, where they are: from " in figures.out
+    assert "1 person can't be called now, by their local time: from " in figures.out
     with broadcast.under_way("people.csv", MESSAGE, "--yes", "--quiet", quiet, "--json") as process:
         wait_until(lambda: broadcast.called == others)
         process.send_signal(signal.SIGINT)
@@ -539,7 +539,7 @@ def test_a_wrong_key_is_asked_once_and_keeps_nothing(broadcast: Broadcast, sandb
     )
     assert (done.code, broadcast.called) == (4, [])
     assert "Check EIGHT_X_EIGHT_API_KEY" in done.err
-    assert "Nobody was called: the same command can begin anew." in done.err
+    assert "Nobody was called: the same command can be run again." in done.err
     assert "wrong-key-of-mine" not in done.out + done.err
     assert broadcast("people.csv", MESSAGE, *YES, "--max-calls", "1").code == 7
 
@@ -632,7 +632,7 @@ def test_a_list_from_a_pipe_is_resumed_from_a_pipe(broadcast: Broadcast) -> None
         r"Call the other 1 \(pipe the list in again\):\n  voicecli broadcast (.*)", done.out
     )
     empty = broadcast(*command.split())
-    assert (empty.code, "has to come again" in empty.err) == (2, True)
+    assert (empty.code, "is needed again" in empty.err) == (2, True)
     assert broadcast(*command.split(), stdin=content).code == 0
     assert sorted(broadcast.called) == [ANN, BOB]
 

@@ -16,7 +16,7 @@ SEND = ("Hi", "--yes", "--concurrency", "2")
 
 
 LINK = ConfigurationError("The file is a link that somebody else has put there.")
-ANOTHER = InUse("Another process has been at rows.")
+ANOTHER = InUse("Another process has changed rows.")
 
 
 @pytest.mark.parametrize(

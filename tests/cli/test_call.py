@@ -123,7 +123,7 @@ def test_debug_shows_what_went_where_but_not_the_message(call: Program) -> None:
     ("number", "code", "kind", "words"),
     [
         ("+33199001014", 4, "refused", "the caller ID is not allowed"),
-        ("+33199005000", 4, "refused", "8x8 met an error of its own"),
+        ("+33199005000", 4, "refused", "8x8 had an internal error"),
         ("+33199004290", 4, "rate_limited", "too many at once"),
         ("+33199005020", 6, "unknown", "an HTML page"),
         ("+33199005021", 6, "unknown", "the call may have been placed"),
@@ -177,6 +177,21 @@ def test_missing_settings_are_told_together(run: Program) -> None:
     assert all(name in done.err for name in ("API_KEY", "SUBACCOUNT_ID", "OUTBOUND_PHONE_NUMBER"))
 
 
+def test_what_is_wrong_with_the_arguments_is_told_before_missing_settings(run: Program) -> None:
+    url = ("--public-url", "https://a.example")
+    for arguments, words in (
+        (("call", NUMBER), "The message is empty"),
+        (("call", NUMBER, "--callflow", "missing.json"), "No such file"),
+        (("call", NUMBER, "hi", "--thanks", "x"), "--thanks has no effect without --confirm or --digits."),
+        (("call", NUMBER, "hi", "--wait", "--domain", "a.example", *url), "Only one of"),
+        (("listen", "--register", "--no-tunnel"), "--register needs"),
+        (("listen", "--domain", "a.example", *url), "Only one of"),
+    ):
+        done = run(*arguments)
+        assert done.code == 2, done
+        assert words in done.err
+
+
 def test_a_dotenv_is_enough(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
     lines = (f"{name}={value}  # why" for name, value in sandbox.environment.items())
     (tmp_path / ".env").write_text("\n".join(lines))
@@ -186,7 +201,7 @@ def test_a_dotenv_is_enough(run: Program, sandbox: RunningSandbox, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "Whom to call is missing"),
+        ([], "The number to call is missing"),
         (["hello"], "not a phone number"),
         (["+3319900123", "hi"], "too short"),
         ([NUMBER, ""], "empty (0 characters)"),
@@ -400,5 +415,5 @@ def test_several_calls_can_t_share_the_id_of_a_callflow(call: Program, tmp_path:
     flow.write_text(json.dumps({"callflow": [say], "clientRequestId": "m-1"}))
     done = call(NUMBER, "+33199001235", "--callflow", str(flow))
     assert (done.code, done.out) == (2, "")
-    assert "clientRequestId would be that of several calls" in done.err
+    assert "Several calls would have the callflow's clientRequestId" in done.err
     assert call(NUMBER, "+33199001235", "--callflow", str(flow), "--message-id", "m-2").code == 0

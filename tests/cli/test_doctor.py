@@ -76,6 +76,7 @@ def test_a_person_gets_a_row_for_each_check_and_a_verdict(run: Program, own_sand
     assert lines[-1] == "A call with --wait would work."
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("columns", [80, 200])
 def test_on_a_terminal_its_words_wrap_inside_their_column(own_sandbox: RunningSandbox, columns: int) -> None:
     env = {**own_sandbox.environment, "EIGHT_X_EIGHT_API_KEY": "a-wrong-key"}
@@ -143,6 +144,7 @@ def test_a_webhook_that_could_not_be_put_back_is_in_the_way(doctor: Doctor) -> N
     assert (done.code, failure(done)["check"]) == (3, "VSS webhook")
 
 
+@pytest.mark.process
 def test_webhooks_that_a_killed_listener_left_are_no_obstacle(doctor: Doctor, tmp_path: Path) -> None:
     options = registering()
     with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
@@ -163,6 +165,7 @@ def test_a_webhook_that_leads_here_with_its_token_is_no_obstacle(doctor: Doctor)
     assert doctor(*options).code == 3, "a new token is not the one in that header"
 
 
+@pytest.mark.process
 def test_webhooks_that_another_has_taken_are_in_the_way(doctor: Doctor, tmp_path: Path) -> None:
     options = [*registering(), "--events", "vca"]
     with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
@@ -173,6 +176,7 @@ def test_webhooks_that_another_has_taken_are_in_the_way(doctor: Doctor, tmp_path
     assert failure(done)["advice"] == "Start it with --register --events vca,vss, or stop it."
 
 
+@pytest.mark.process
 def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_taken(
     doctor: Doctor, tmp_path: Path
 ) -> None:
@@ -192,6 +196,7 @@ def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_t
     assert [(one["state"], one["setAgain"]) for one in moved] == [("points elsewhere", False)]
 
 
+@pytest.mark.process
 def test_a_listener_that_was_stopped_is_said_not_to_answer(doctor: Doctor, tmp_path: Path) -> None:
     """Whether it is in the way (at the same port) or not."""
     options = registering()
@@ -207,6 +212,7 @@ def test_a_listener_that_was_stopped_is_said_not_to_answer(doctor: Doctor, tmp_p
     assert (warning["check"], warning["words"]) == ("listener", words)
 
 
+@pytest.mark.process
 def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_path: Path) -> None:
     options = [*registering(), "--events", "vss"]
     with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:
@@ -226,6 +232,7 @@ def test_a_store_that_is_held_is_not_called_damaged(doctor: Doctor, tmp_path: Pa
     assert "held by another process" in found["words"]
 
 
+@pytest.mark.process
 def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path) -> None:
     options = registering()
     with listening(tmp_path / "home", *options, env=doctor.sandbox.environment) as listener:

@@ -56,7 +56,7 @@ def report(listener: RunningListener, *contents: dict[str, Any]) -> None:
 
 
 def test_it_says_when_it_is_ready_and_what_it_has_seen(tmp_path: Path) -> None:
-    with listening(tmp_path / "home", "--no-tunnel") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", in_thread=True) as listener:
         report(listener, vss("s-1"), vca("s-2"), vss("s-1"))
         wait_until(lambda: len(listener.records) == 4)
         assert listener.stop() == 0
@@ -79,6 +79,7 @@ def test_it_says_when_it_is_ready_and_what_it_has_seen(tmp_path: Path) -> None:
     assert listener.errors == ""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 1)])
 def test_every_signal_ends_it_and_leaves_nothing_running(
     tmp_path: Path, number: signal.Signals, code: int
@@ -99,12 +100,12 @@ def children_of(pid: int) -> list[int]:
 
 
 def test_count_and_for_end_it(tmp_path: Path) -> None:
-    with listening(tmp_path / "home", "--no-tunnel", "--count", "2") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", "--count", "2", in_thread=True) as listener:
         report(listener, vss("s-1"), vss("s-1"), vss("s-2"))
         listener.end_of_it()
         assert listener.process.returncode == 0
     assert [event["sessionId"] for event in listener.of("event")] == ["s-1", "s-2"]
-    with listening(tmp_path / "home", "--no-tunnel", "--for", "1s") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", "--for", "1s", in_thread=True) as listener:
         listener.end_of_it()
         assert listener.process.returncode == 0
 
@@ -118,6 +119,8 @@ def test_a_port_that_is_taken_is_told(run: Program) -> None:
     assert "--port" in done.err
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_a_full_disk_is_answered_503_and_told(tmp_path: Path) -> None:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limit[1]))  # for the listener, which inherits it
@@ -156,13 +159,13 @@ def shown(listener: RunningListener, *contents: dict[str, Any]) -> list[str]:
     ],
 )
 def test_what_is_shown_can_be_chosen(tmp_path: Path, arguments: list[str], sessions: list[str]) -> None:
-    with listening(tmp_path / "home", "--no-tunnel", *arguments) as listener:
+    with listening(tmp_path / "home", "--no-tunnel", *arguments, in_thread=True) as listener:
         assert shown(listener, vss("a-1"), vca("b-1"), vss("a-2", "BUSY")) == sessions
         assert listener.of("stopped")[0]["events"] == 3
 
 
 def test_numbers_can_be_masked_everywhere(tmp_path: Path) -> None:
-    with listening(tmp_path / "home", "--no-tunnel", "--mask-numbers") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", "--mask-numbers", in_thread=True) as listener:
         session = "12345678-1234-11ee-911b-e9023a97c284"
         told = {"errorCode": -2009, "errorMsg": "no way to +33199001234"}
         shown(
@@ -182,7 +185,7 @@ def test_it_does_not_end_by_itself_while_a_question_is_open(tmp_path: Path) -> N
     with Store(home) as store:
         attempts = Attempts(store, AccountId("https://voice.8x8.com", "any"))
         attempts.record_answer(attempts.begin(request), AttemptState.ACCEPTED, "s-1")
-    with listening(home, "--no-tunnel", "--count", "1") as listener:
+    with listening(home, "--no-tunnel", "--count", "1", in_thread=True) as listener:
         report(listener, vca("s-1"))
         wait_until(lambda: listener.of("staying", questions=1))
         listener.process.send_signal(signal.SIGINT)
@@ -193,7 +196,7 @@ def test_it_does_not_end_by_itself_while_a_question_is_open(tmp_path: Path) -> N
 
 
 def test_count_holds_whatever_comes_at_once(tmp_path: Path) -> None:
-    with listening(tmp_path / "home", "--no-tunnel", "--count", "1") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", "--count", "1", in_thread=True) as listener:
         url = f"{listener.url}/api/webhooks/vss"
         with ThreadPoolExecutor(20) as pool, suppress(OSError):  # it may end before it has answered all
             list(pool.map(lambda number: post(url, vss(f"s-{number}")), range(20)))
@@ -203,13 +206,13 @@ def test_count_holds_whatever_comes_at_once(tmp_path: Path) -> None:
 
 def test_programs_are_told_what_people_are(tmp_path: Path) -> None:
     with listening(
-        tmp_path / "home", "--public-url", "http://127.0.0.1:9", "--no-auth", token=None
+        tmp_path / "home", "--public-url", "http://127.0.0.1:9", "--no-auth", token=None, in_thread=True
     ) as listener:
         assert listener.url
         assert listener.stop() == 0
     notes = [note["text"] for note in listener.of("note")]
     assert any("everybody who knows the address can report events" in note for note in notes)
-    assert any("8x8 will not get through at http://127.0.0.1:9" in note for note in notes)
+    assert any("8x8 can't reach this machine at http://127.0.0.1:9" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +220,7 @@ def test_programs_are_told_what_people_are(tmp_path: Path) -> None:
     [
         (["--view", "calls", "--only", "vss"], "--only chooses events"),
         (["--to", "abc"], "--to must be a number in international form"),
-        (["--register"], "--register needs a way in"),
+        (["--register"], "--register needs public access"),
         (["--public-url", "http://127.0.0.1:9"], "Only one of"),
         (["--only", "vsx"], "the nearest is VSS"),
         (["--events", "vca,xxx"], "xxx"),
@@ -237,12 +240,20 @@ def test_an_address_that_8x8_can_not_reach_is_not_registered(run: Program) -> No
     assert "8x8 can't reach http://127.0.0.1:5678" in done.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.soak
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("number", "times"),
+    [
+        (signal.SIGINT, 3),
+        (signal.SIGTERM, 3),
+    ],
+)
 def test_signals_in_quick_succession_are_one(
-    tmp_path: Path, own_sandbox: RunningSandbox, number: signal.Signals
+    tmp_path: Path, own_sandbox: RunningSandbox, number: signal.Signals, times: int
 ) -> None:
     arguments = registering()
-    for _ in range(3):
+    for _ in range(times):
         with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
             assert listener.url
             while listener.process.poll() is None:
@@ -255,7 +266,7 @@ def test_a_store_that_is_removed_is_made_anew_and_nothing_stays_at_8x8(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
     arguments = registering()
-    with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
+    with listening(tmp_path / "home", *arguments, env=own_sandbox.environment, in_thread=True) as listener:
         report(listener, vss("s-1"))
         shutil.rmtree(tmp_path / "home")
         wait_until(lambda: (tmp_path / "home").exists())
@@ -266,6 +277,7 @@ def test_a_store_that_is_removed_is_made_anew_and_nothing_stays_at_8x8(
     assert webhooks(own_sandbox) == {}
 
 
+@pytest.mark.process
 def test_all_processes_of_a_service_may_get_the_signal(tmp_path: Path) -> None:
     with listening(tmp_path / "home", "--no-tunnel") as listener:
         report(listener, vss("s-1"))
@@ -281,8 +293,8 @@ def test_beside_one_that_is_registered_another_says_nothing_of_it(
 ) -> None:
     env, arguments = own_sandbox.environment, registering()
     with (
-        listening(tmp_path / "home", *arguments, env=env) as registered,
-        listening(tmp_path / "home", "--no-tunnel", env=env) as other,
+        listening(tmp_path / "home", *arguments, env=env, in_thread=True) as registered,
+        listening(tmp_path / "home", "--no-tunnel", env=env, in_thread=True) as other,
     ):
         assert registered.url
         assert other.url
@@ -297,12 +309,16 @@ def test_without_authentication_a_webhook_that_leads_here_with_a_header_stays(
     env, arguments = own_sandbox.environment, registering()
     url = f"{arguments[3]}/api/webhooks/vss"
     assert run("webhooks", "set", "vss", url, env={**env, "WEBHOOK_AUTH_TOKEN": TOKEN}).code == 0
-    with listening(tmp_path / "home", *arguments, "--no-auth", env=env, token=None) as listener:
+    with listening(
+        tmp_path / "home", *arguments, "--no-auth", env=env, token=None, in_thread=True
+    ) as listener:
         assert listener.url
         assert listener.stop() == 0
     assert webhooks(own_sandbox) == {"VSS": url}
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_nohup_is_respected(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for the listener, which inherits it
     try:
@@ -316,6 +332,7 @@ def test_nohup_is_respected(tmp_path: Path) -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.process
 def test_what_is_set_after_a_kill_stays(tmp_path: Path, own_sandbox: RunningSandbox, run: Program) -> None:
     env = {**own_sandbox.environment, "VOICECLI_HOME": str(tmp_path / "home")}
     port = free_port()
@@ -373,6 +390,7 @@ class SlowWay:
         self._server.server_close()
 
 
+@pytest.mark.process
 def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
@@ -389,6 +407,7 @@ def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
     assert json.loads(listener.errors)["error"]["code"] == "interrupted"
 
 
+@pytest.mark.process
 def test_interrupted_while_it_puts_back_what_a_killed_one_left_it_ends(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
@@ -414,17 +433,19 @@ def test_webhooks_that_can_not_be_put_back_are_an_error(tmp_path: Path) -> None:
     arguments = registering()
     with ExitStack() as end:
         with RunningSandbox(time_scale=1000) as sandbox:
-            listener = end.enter_context(listening(tmp_path / "home", *arguments, env=sandbox.environment))
+            listener = end.enter_context(
+                listening(tmp_path / "home", *arguments, env=sandbox.environment, in_thread=True)
+            )
             assert listener.url
         assert listener.stop() == 5
     error = json.loads(listener.errors)["error"]
-    assert error["message"].startswith("The webhooks at 8x8 are not as they were before: ")
+    assert error["message"].startswith("The webhooks at 8x8 could not be restored: ")
     assert "voicecli webhooks restore" in error["hint"]
     assert listener.of("stopped")
 
 
 def test_a_call_is_one_record_when_it_has_ended(tmp_path: Path) -> None:
-    with listening(tmp_path / "home", "--no-tunnel", "--view", "calls") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", "--view", "calls", in_thread=True) as listener:
         report(listener, vca("s-1"), vss("s-1", "BUSY"), vca("s-2"), vss("s-1", "BUSY"))
         assert listener.stop() == 0
     shown = [(call["sessionId"], call["outcome"]) for call in listener.of("call")]
@@ -432,6 +453,7 @@ def test_a_call_is_one_record_when_it_has_ended(tmp_path: Path) -> None:
     assert listener.of("event") == []
 
 
+@pytest.mark.process
 def test_without_a_terminal_an_event_is_one_plain_line(tmp_path: Path) -> None:
     with started(tmp_path / "home", "--no-tunnel", "--count", "2", token=None) as process:
         assert process.stderr is not None
@@ -448,14 +470,15 @@ def test_without_a_terminal_an_event_is_one_plain_line(tmp_path: Path) -> None:
 
 
 @contextmanager
-def piped(home: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+def piped(home: Path, *, forked: bool = True) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A listener whose JSON Lines the test reads itself, or not; and where webhooks go."""
-    with started(home, "--no-tunnel", "--json", token=None, forked=False) as process:
+    with started(home, "--no-tunnel", "--json", token=None, forked=forked) as process:
         assert process.stdout is not None
         yield process, f"{json.loads(process.stdout.readline())['url']}/api/webhooks/vss"
         process.terminate()
 
 
+@pytest.mark.process
 def test_a_reader_that_has_gone_ends_it_as_a_failure(tmp_path: Path) -> None:
     with piped(tmp_path / "home") as (process, url):
         assert process.stdout is not None
@@ -468,14 +491,18 @@ def test_a_reader_that_has_gone_ends_it_as_a_failure(tmp_path: Path) -> None:
         assert process.returncode == 1
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_without_standard_output_it_does_not_begin(tmp_path: Path) -> None:
     shell = f"{sys.executable} -m voicecli listen --no-tunnel --port 0 --json >&-"
     done = subprocess.run(["bash", "-c", shell], stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (1, "output")
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_a_reader_that_does_not_read_stops_nothing(tmp_path: Path) -> None:
-    with piped(tmp_path / "home") as (process, url):
+    with piped(tmp_path / "home", forked=False) as (process, url):
         filler = "x" * 50_000
         statuses = {post(url, vss(f"s-{number}", filler=filler))[0] for number in range(30)}
         assert statuses == {200}  # though the pipe has been full for long
@@ -489,17 +516,21 @@ def test_a_reader_that_does_not_read_stops_nothing(tmp_path: Path) -> None:
 def test_a_reply_from_a_file_is_checked_at_the_start_and_given(tmp_path: Path) -> None:
     say = {"action": "say", "params": {"text": "Thanks", "voiceProfile": "en-GB-Emma"}}
     (tmp_path / "reply.json").write_text(json.dumps({"callflow": [say], "clientActionId": "x"}))
-    with listening(tmp_path / "home", "--no-tunnel", "--reply", str(tmp_path / "reply.json")) as listener:
+    with listening(
+        tmp_path / "home", "--no-tunnel", "--reply", str(tmp_path / "reply.json"), in_thread=True
+    ) as listener:
         answer = post(f"{listener.url}/api/webhooks/vca", vca())
     assert answer == (200, {"clientActionId": "x", "callflow": [say]})
     (tmp_path / "reply.json").write_text('[{"action": "say", "params": {}}]')
-    with listening(tmp_path / "home", "--no-tunnel", "--reply", str(tmp_path / "reply.json")) as listener:
+    with listening(
+        tmp_path / "home", "--no-tunnel", "--reply", str(tmp_path / "reply.json"), in_thread=True
+    ) as listener:
         assert "-1009" in listener.end_of_it()
         assert listener.process.returncode == 2
 
 
 def test_a_curl_line_of_the_example_project_places_a_call(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    with listening(tmp_path / "home", "--no-tunnel", env=sandbox.environment) as listener:
+    with listening(tmp_path / "home", "--no-tunnel", env=sandbox.environment, in_thread=True) as listener:
         body = {"messageId": "listen-1", "customerPhone": NUMBER, "message": "hi", "repetition": 2}
         curl = ["curl", "-sS", "-u", f"admin:{TOKEN}", "-d", json.dumps(body)]
         done = subprocess.run(
@@ -539,7 +570,7 @@ def test_registered_it_receives_and_puts_back_what_was_there(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     arguments = ["--port", str(port), "--public-url", url, "--register", "--events", "vss,vcs"]
-    with listening(tmp_path / "home", *arguments, env=env, token=None) as listener:
+    with listening(tmp_path / "home", *arguments, env=env, token=None, in_thread=True) as listener:
         assert listener.url == url
         assert webhooks(own_sandbox)["VCS"] == f"{url}/api/webhooks/vcs"
         assert run("call", "+33199000486", "hi", env=env).code == 0
@@ -550,6 +581,7 @@ def test_registered_it_receives_and_puts_back_what_was_there(
     assert webhooks(own_sandbox) == {"VSS": "https://example.com/before"}
 
 
+@pytest.mark.process
 def test_after_a_kill_webhooks_are_put_back_by_the_next_start_or_by_hand(
     tmp_path: Path, own_sandbox: RunningSandbox, run: Program
 ) -> None:
@@ -575,13 +607,14 @@ def test_an_address_that_leads_elsewhere_is_not_registered(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
     arguments = ["--public-url", own_sandbox.sandbox.url, "--register"]
-    with listening(tmp_path / "home", *arguments, env=own_sandbox.environment) as listener:
+    with listening(tmp_path / "home", *arguments, env=own_sandbox.environment, in_thread=True) as listener:
         error = json.loads(listener.end_of_it())["error"]
         assert listener.process.returncode == 5
     assert "something else answers there" in error["message"]
     assert webhooks(own_sandbox) == {}
 
 
+@pytest.mark.process
 def test_through_a_tunnel_events_come_in_and_a_dead_agent_is_replaced(
     tmp_path: Path, own_sandbox: RunningSandbox, run: Program
 ) -> None:
@@ -610,6 +643,7 @@ def test_through_a_tunnel_events_come_in_and_a_dead_agent_is_replaced(
     wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids))
 
 
+@pytest.mark.process
 def test_a_tunnel_that_fails_leaves_nothing_and_says_what_to_do(
     tmp_path: Path, own_sandbox: RunningSandbox
 ) -> None:
@@ -625,7 +659,8 @@ def test_a_tunnel_that_fails_leaves_nothing_and_says_what_to_do(
 # -- on a terminal -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.process
+@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.soak)])
 def test_on_a_terminal_every_row_stays_and_a_footer_stands_below(tmp_path: Path, columns: int) -> None:
     env = {"VOICECLI_HOME": str(tmp_path / "home")}
     with Terminal("listen", "--no-tunnel", "--port", "0", columns=columns, env=env) as terminal:

@@ -73,6 +73,7 @@ def test_who_has_gone_has_seen_enough_but_not_of_what_was_done(arguments: list[s
     assert code == 1 or not err
 
 
+@pytest.mark.process
 def test_a_call_whose_output_is_closed_is_told_on_standard_error(sandbox: RunningSandbox) -> None:
     """What is opened first, such as the store, gets the number of the closed stream."""
     shell = f"{sys.executable} -m voicecli call {NUMBER} hi -q --once >&-"
@@ -84,11 +85,12 @@ def test_a_call_whose_output_is_closed_is_told_on_standard_error(sandbox: Runnin
     assert "accepted session" in done.stderr
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("shell", "code", "err"),
     [
-        ("--help | head -3", 0, ""),
         ("call --help | head -1", 0, ""),
+        pytest.param("--help | head -3", 0, "", marks=pytest.mark.soak),
         ("--version >&-", 1, "Error: Standard output can't be written (it is closed).\n"),
     ],
 )

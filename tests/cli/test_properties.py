@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from soak import FULL
 
 from voicecli.cli.app import run
 from voicecli.cli.context import Context
 from voicecli.output import visible
 
 pytestmark = pytest.mark.usefixtures("account")
-many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = 150 if FULL else 25
+many = settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 anything = st.text(max_size=60)
 numbers = st.one_of(anything, st.from_regex(r"\+?[0-9 ().-]{1,20}", fullmatch=True))
 words = st.one_of(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voicecli.calling.results import CallResults, Ending, Result, ending, failed
+from voicecli.calling.results import CallResults, Ending, Result, ending_of, failed_result
 from voicecli.cli.exit_codes import ExitCode, alert_code, ended_code, result_code, several_code
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
 from voicecli.sessions.attempt import Attempt, AttemptState
@@ -23,9 +23,9 @@ CODES = {
     Outcome.UNSUBSCRIBED_CONTACT: 15,
 }
 REQUEST = call_request([make_call("+33199000000", "+33199001234")])
-REFUSED = failed(REQUEST, Refused("No.", status_code=-1014))
-LOST = failed(REQUEST, OutcomeUnknown("Gone."))
-BEFORE = failed(REQUEST, PlacedBefore("Twice."))
+REFUSED = failed_result(REQUEST, Refused("No.", status_code=-1014))
+LOST = failed_result(REQUEST, OutcomeUnknown("Gone."))
+BEFORE = failed_result(REQUEST, PlacedBefore("Twice."))
 
 
 def ended(one: Ending) -> Result:
@@ -39,7 +39,7 @@ def exit_code(status: str | None, digits: str | None = None, *, asks: bool = Fal
         call.see(Received(1, 0, Event("VCA", {"sessionId": "s-1", "eventData": digits}), b""))
     if status is not None:
         call.see(Received(2, 0, Event("VSS", {"sessionId": "s-1", "sessionStatus": status}), b""))
-    return result_code(ended(ending(call)))
+    return result_code(ended(ending_of(call)))
 
 
 def test_every_outcome_has_its_code() -> None:
@@ -70,7 +70,7 @@ def test_older_newer_and_missing_words_have_one_too(status: str | None, code: in
 
 def test_every_ending_has_a_code() -> None:
     assert {one: result_code(ended(one)) for one in Ending if one is not Ending.NOT_ACCEPTED}
-    assert result_code(failed(REQUEST, VoicecliError("A fault."))) == 1
+    assert result_code(failed_result(REQUEST, VoicecliError("A fault."))) == 1
 
 
 @pytest.mark.parametrize(

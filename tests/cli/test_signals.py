@@ -19,8 +19,8 @@ from zlib import crc32
 
 import pytest
 from conftest import DEADLINE, NUMBER, RunningSandbox
+from soak import share_of
 
-RUNS = 2_000
 NUMBERS = (signal.SIGINT,) * 6 + (signal.SIGTERM, signal.SIGHUP)
 KILLED = (-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
 WORKERS = 2
@@ -96,7 +96,7 @@ class Interrupter:
 
     def measure(self) -> None:
         times = []
-        for number in range(5):
+        for number in range(3):
             with self._started([str(INSTALLED)], f"measure-{number}") as process:
                 start = time.monotonic()
                 process.communicate(timeout=DEADLINE)
@@ -210,7 +210,8 @@ class Interrupter:
         assert wrong == [], "told that nothing was placed"
 
 
-@pytest.mark.parametrize("runs", [RUNS // 50, pytest.param(RUNS, marks=pytest.mark.soak)])
+@pytest.mark.process
+@pytest.mark.parametrize("runs", [4, pytest.param(share_of(2_000), marks=pytest.mark.soak)])
 def test_a_signal_at_any_moment_of_a_call(tmp_path: Path, runs: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1) as sandbox:
         interrupter = Interrupter(sandbox, tmp_path / "home")

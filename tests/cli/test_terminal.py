@@ -1,4 +1,4 @@
-"""What a person sees: the real program on a terminal of a given width."""
+"""What a person sees on a terminal of a given width."""
 
 import fcntl
 import os
@@ -6,54 +6,39 @@ import pty
 import re
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 
+import in_process
 import pytest
 from conftest import DEADLINE, NUMBER, RunningSandbox, wait_until
+from forked import Forked
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_terminal(*arguments: str, columns: int, env: Mapping[str, str] = {}) -> list[str]:
     """The lines that voicecli writes on a terminal, colours and all."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    everything = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**everything, "TERM": "xterm-256color", **env},
-    ):
-        os.close(theirs)
-        written = b""
-        with suppress(OSError):  # how a terminal ends on Linux
-            while chunk := os.read(ours, 65536):
-                written += chunk
-        os.close(ours)
+    everything = _terminals_variables(env)
+    written = in_process.run_on_terminal(arguments, DEADLINE, columns=columns, env=everything)
     return written.decode().replace("\r\n", "\n").splitlines()
 
 
+def _terminals_variables(env: Mapping[str, str]) -> dict[str, str]:
+    everything = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return {**everything, "TERM": "xterm-256color", **env}
+
+
 class Terminal:
-    """voicecli on a terminal, for as long as it runs."""
+    """voicecli on a terminal, in a process of its own, for as long as it runs."""
 
     def __init__(self, *arguments: str, columns: int, env: Mapping[str, str] = {}) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        everything = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "voicecli", *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**everything, "TERM": "xterm-256color", **env},
-        )
+        variables = _terminals_variables(env)
+        self.process = Forked(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=variables)
         os.close(theirs)
         self._written = b""
         self._reader = threading.Thread(target=self._read)
@@ -131,7 +116,7 @@ def test_an_accepted_call_is_one_line_of_80(sandbox: RunningSandbox) -> None:
 
 def test_a_person_who_gives_no_message_is_told_and_not_kept_waiting(sandbox: RunningSandbox) -> None:
     whole = " ".join(plain(on_terminal("call", NUMBER, columns=80, env=sandbox.environment)))
-    assert "What the call says is missing." in whole
+    assert "The message is missing." in whole
 
 
 def test_json_on_a_terminal_is_the_same_json(sandbox: RunningSandbox) -> None:
@@ -139,6 +124,7 @@ def test_json_on_a_terminal_is_the_same_json(sandbox: RunningSandbox) -> None:
     assert line.startswith('{"sessionId": ')
 
 
+@pytest.mark.process
 def test_a_terminal_that_does_not_know_its_size_is_told_errors(sandbox: RunningSandbox) -> None:
     with Terminal("call", "nobody", "hi", columns=0, env=sandbox.environment) as terminal:
         assert terminal.process.wait(DEADLINE) == 2

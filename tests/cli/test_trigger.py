@@ -573,7 +573,7 @@ def test_elsewhere_the_token_goes_only_encrypted_to_the_public_address(
     assert receivers.may_send_token(loaded, to, send_token=False, tell=told.append) is goes
     assert [*map(bool, told)] == ([] if goes else [True])
     if urls.is_unencrypted(to):
-        with pytest.raises(InvalidInput, match="in the clear"):
+        with pytest.raises(InvalidInput, match="unencrypted"):
             receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
     else:
         assert receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
@@ -587,7 +587,7 @@ def test_a_stranger_does_not_get_the_token(run: Program, stranger: Receiver, tmp
     assert TOKEN not in done.err + done.out
     for command in (("trigger", "vss", "--to"), ("listen", "--no-tunnel", "--forward-to")):
         clear = run(*command, stranger.url, "--send-token")
-        assert (clear.code, "in the clear" in clear.err) == (2, True)
+        assert (clear.code, "unencrypted" in clear.err) == (2, True)
     assert len(stranger.requests) == 1
 
 

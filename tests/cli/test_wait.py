@@ -228,7 +228,7 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert process.returncode == 8, err
         [session] = sandbox.sandbox.sessions
         assert "digit 1" not in err
-        assert session.ending().startswith("completed")
+        assert session.describe_end().startswith("completed")
         assert webhooks(sandbox) == {}
     with Store(home) as store:
         assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1
@@ -456,7 +456,7 @@ def test_where_8x8_can_t_get_in_no_call_is_placed(run: Program, own_sandbox: Run
     options = ("--wait", "--public-url", "http://127.0.0.1:1")
     done = run("call", BUSY, "Hello", *options, env={**own_sandbox.environment, "PORT": "0"})
     assert done.code == 5
-    assert "would not get through" in done.err
+    assert "could not reach this machine" in done.err
     assert len(own_sandbox.sandbox.sessions) == 0
     assert webhooks(own_sandbox) == {}
 
@@ -654,7 +654,7 @@ def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path
             told(first, "accepted session")
             with caller.under_way(CANCELED, "Hello", "--wait") as second:
                 told(second, "accepted session")
-                told(first, "it goes on for them")
+                told(first, "receiving goes on for them")
                 first.send_signal(signal.SIGINT)
                 out, err = first.communicate(timeout=DEADLINE)
                 assert (first.returncode, out) == (11, f"{BUSY}: busy after 2 s\n"), err
@@ -740,8 +740,8 @@ def test_a_number_that_was_pasted_is_a_number(call: Program, number: str) -> Non
     [
         (["hi", "--confirm", "12"], "--confirm takes keys"),
         (["hi", "--confirm", ""], "--confirm takes keys"),
-        (["hi", "--digits", "6-4"], "--digits takes how many"),
-        (["hi", "--digits", "26"], "--digits takes how many"),
+        (["hi", "--digits", "6-4"], "--digits takes a number of digits"),
+        (["hi", "--digits", "26"], "--digits takes a number of digits"),
         (["hi", "--confirm", "1", "--digits", "4"], "--digits can't be given together with --confirm"),
         (["hi", "--thanks", "x"], "--thanks has no effect"),
         (["hi", "--hash"], "--hash has no effect"),

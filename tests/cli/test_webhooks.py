@@ -76,7 +76,7 @@ class LateSandbox(Sandbox):
 @pytest.mark.parametrize(
     ("kind", "codes", "words"),
     [
-        (IgnoringSandbox, (4, 3), "8x8 accepted that it is set, and yet does not list it so."),
+        (IgnoringSandbox, (4, 3), "8x8 accepted the change, but does not list it."),
         (LateSandbox, (0, 0), ""),
     ],
 )

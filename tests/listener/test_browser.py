@@ -122,6 +122,7 @@ SAME_SITE, CROSS_SITE = "http://127.0.0.1:{port}/other", "http://evil.example:{p
 REBOUND, FILE = "http://evil.example:{port}/", "file"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("place", "is_refused", "taken"),
     [(place, True, set()) for place in (SAME_SITE, CROSS_SITE, REBOUND, FILE)]

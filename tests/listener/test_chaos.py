@@ -114,6 +114,7 @@ def check_calls(home: Path, seed: int) -> None:
     assert sorted(calls) == sorted(expected.items())
 
 
+@pytest.mark.soak
 def test_every_outcome_is_right_in_chaos(tmp_path: Path) -> None:
     check_events(tmp_path / "home", seed=1)
 

@@ -393,13 +393,10 @@ def check(home: Path, sandbox: RunningSandbox, number: int, seed: int) -> None:
     assert grown < GROWTH, f"{before:.0f} MB grew by {grown:.0f} MB"
 
 
-def test_1000_strange_requests_do_no_harm(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    check(tmp_path / "home", sandbox, number=1_000, seed=1)
-
-
-@pytest.mark.soak
-def test_10000_strange_requests_do_no_harm(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    check(tmp_path / "home", sandbox, number=10_000, seed=2)
+@pytest.mark.process
+@pytest.mark.parametrize("number", [200, pytest.param(2_000, marks=pytest.mark.soak)])
+def test_strange_requests_do_no_harm(tmp_path: Path, sandbox: RunningSandbox, number: int) -> None:
+    check(tmp_path / "home", sandbox, number=number, seed=number)
 
 
 # -- what is shown and kept --------------------------------------------------------------------------
@@ -425,12 +422,14 @@ def kept(home: Path) -> list[bytes]:
 @pytest.mark.parametrize("field", ["sessionId", "eventId", "sessionStatus"])
 def test_a_text_that_is_no_unicode_is_kept_and_harms_nobody(tmp_path: Path, field: str) -> None:
     bodies = [json.dumps(vss("s-1", **{field: "\ud800"})).encode(), json.dumps(vss("s-2")).encode()]
-    with listening(tmp_path / "home", "--no-tunnel") as listener:
+    with listening(tmp_path / "home", "--no-tunnel", in_thread=True) as listener:
         assert posted(listener.url, *bodies) == [200, 200]
         assert listener.stop() == 0
     assert kept(listener.home) == bodies
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_long_texts_do_not_stay_in_memory(tmp_path: Path) -> None:
     def attacks(first: int, last: int) -> Iterator[Case]:
         for number in range(first, last):
@@ -452,6 +451,8 @@ def test_long_texts_do_not_stay_in_memory(tmp_path: Path) -> None:
     assert grown < 2 * GROWTH, f"{before:.0f} MB grew by {grown:.0f} MB"
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_a_reader_that_does_not_read_costs_little_memory(tmp_path: Path) -> None:
     wide = {"sessionStatus": "x" * 900, "other": LONG}  # lines that soon fill the pipe, and large events
     bodies = (json.dumps(vss(f"s-{number}", **wide)).encode() for number in range(500))
@@ -478,6 +479,7 @@ def plain_listening(home: Path, *arguments: str) -> Iterator[tuple["subprocess.P
         yield process, process.stderr.readline().split()[-1]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("view", ["events", "calls"])
 def test_escape_sequences_and_markup_are_shown_in_a_pipe_and_kept_as_they_came(
@@ -495,7 +497,8 @@ def test_escape_sequences_and_markup_are_shown_in_a_pipe_and_kept_as_they_came(
     assert kept(tmp_path / "home") == [body]
 
 
-@pytest.mark.parametrize("view", ["events", "calls"])
+@pytest.mark.process
+@pytest.mark.parametrize("view", ["events", pytest.param("calls", marks=pytest.mark.soak)])
 def test_escape_sequences_and_markup_change_nothing_on_a_terminal(tmp_path: Path, view: str) -> None:
     body = json.dumps(NASTY_EVENT, ensure_ascii=False).encode()
     env = {"VOICECLI_HOME": str(tmp_path / "home"), "WEBHOOK_AUTH_TOKEN": TOKEN}

@@ -13,6 +13,7 @@ from conftest import wait_until
 from load import answered, generating, session_id
 from running_listener import TOKEN, RunningListener, listening
 
+pytestmark = pytest.mark.process
 MORE_THAN_ENOUGH = 1_000_000  # events: no load is over before the kill
 
 
@@ -78,20 +79,17 @@ def check(home: Path, kills: int, seed: int) -> None:
         assert writers(home) == []
 
 
-def test_what_was_answered_is_in_the_store_once_after_a_kill(tmp_path: Path) -> None:
-    check(tmp_path / "home", kills=3, seed=1)
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.soak)])
+def test_what_was_answered_is_in_the_store_once_after_a_kill(tmp_path: Path, kills: int) -> None:
+    check(tmp_path / "home", kills, seed=kills)
 
 
 @pytest.mark.soak
-def test_what_was_answered_is_in_the_store_once_after_ten_kills(tmp_path: Path) -> None:
-    check(tmp_path / "home", kills=10, seed=2)
-
-
 def test_when_only_the_writer_is_killed_nothing_answered_is_lost(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with listening(home, "--no-tunnel") as listener:
-        with generating(listener.url, token=TOKEN, seconds=1) as generator:
-            wait_until(lambda: count(home) >= 500)
+        with generating(listener.url, token=TOKEN, seconds=0.5) as generator:
+            wait_until(lambda: count(home) >= 100)
             [writer] = writers(home)
             os.kill(writer, signal.SIGKILL)
             summary = generator.summary()

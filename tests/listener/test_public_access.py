@@ -23,9 +23,13 @@ def plan(access: PublicAccess = TUNNEL, **options: Any) -> ListenerPlan:
     [
         (PublicAccess(no_tunnel=True, public_url=OWN), {}, "Only one of"),
         (PublicAccess(domain="a.example", public_url=OWN), {}, "Only one of"),
-        (PublicAccess(no_tunnel=True), {"register": True}, "--register needs a way in"),
+        (PublicAccess(no_tunnel=True), {"register": True}, "--register needs public access"),
         (PublicAccess(public_url="ftp://calls.example.com"), {}, "must be an http or https address"),
-        (PublicAccess(public_url=SANDBOX), {"register": True, "base_url": OWN}, "every machine calls itself"),
+        (
+            PublicAccess(public_url=SANDBOX),
+            {"register": True, "base_url": OWN},
+            "an address of this machine only",
+        ),
     ],
 )
 def test_what_can_not_be(access: PublicAccess, options: dict[str, Any], message: str) -> None:

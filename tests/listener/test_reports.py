@@ -110,7 +110,7 @@ async def test_webhooks_that_can_t_be_put_back_are_told_and_raise_nothing(tmp_pa
     at_8x8, told = At8x8(), []
     async with asyncio.timeout(DEADLINE), reports(tmp_path, at_8x8, told):
         assert at_8x8.taken == ["VSS", "VCS", "VCA"]
-    assert told[-1].startswith("The webhooks at 8x8 are not as they were before: 8x8 is away.")
+    assert told[-1].startswith("The webhooks at 8x8 could not be restored: 8x8 is away.")
     assert told[-1].endswith("Run voicecli webhooks restore.")
 
 
@@ -221,7 +221,7 @@ async def test_ended_as_it_takes_over_from_a_listener_it_ends_though_nothing_can
     asyncio.get_running_loop().call_later(0.05, at_8x8.go_on.set)
     async with asyncio.timeout(DEADLINE):
         await ending
-    assert told[-1].startswith("The webhooks at 8x8 are not as they were before: 8x8 is away.")
+    assert told[-1].startswith("The webhooks at 8x8 could not be restored: 8x8 is away.")
 
 
 async def test_what_went_wrong_inside_is_what_is_raised(tmp_path: Path) -> None:
@@ -260,10 +260,10 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
             service = ours._service
             assert service is not None
             assert service._watch is not None
-            await until_warned("8x8 will not get through at http://127.0.0.1:9")
+            await until_warned("8x8 can't reach this machine at http://127.0.0.1:9")
             service.unreachable = None  # as if it had led here
             watch = asyncio.create_task(service._watch_public_url())
-            await until_warned("8x8 does not get through any more")
+            await until_warned("8x8 can't reach this machine any more")
             watch.cancel()
             await until_warned("The VSS webhook is not set any more.")
             service._doubt()

@@ -33,7 +33,7 @@ from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import Limits
 from voicecli.voice_api.webhook_events import webhook_url
 
-RUNS = 20  # of each way to lose one
+RUNS = 6  # of each way to lose one
 
 WAYS = {
     "not set": take_away,
@@ -78,7 +78,9 @@ async def lose(home: Path, way: str, seed: int) -> float:
     return seconds
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=pytest.mark.soak if number else ()) for number, way in enumerate(WAYS)]
+)
 async def test_a_webhook_that_is_lost_is_noticed_told_and_set_again_or_left(tmp_path: Path, way: str) -> None:
     await lose(tmp_path / "home", way, seed=0)
 
@@ -120,13 +122,14 @@ async def lose_the_agent(tmp_path: Path, fault: str, seed: int) -> None:
 FAULTS = {"its session": LOSE_SESSION, "its URL": GO_OFFLINE}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["its URL", pytest.param("its session", marks=pytest.mark.soak)])
 async def test_an_agent_that_lost_it_for_ever_is_started_anew_and_8x8_told(
     tmp_path: Path, fault: str
 ) -> None:
     await lose_the_agent(tmp_path, fault, seed=0)
 
 
+@pytest.mark.soak
 async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +162,10 @@ async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
         world.client.close()
 
 
-@pytest.mark.parametrize(("has_tunnel", "is_probed"), [(False, True), (True, True), (True, False)])
+@pytest.mark.parametrize(
+    ("has_tunnel", "is_probed"),
+    [(False, True), (True, False), pytest.param(True, True, marks=pytest.mark.soak)],
+)
 async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tunnel: bool, is_probed: bool
 ) -> None:
@@ -254,7 +260,7 @@ async def test_a_listing_that_fails_is_told_once_when_it_lasts_and_never_for_a_l
             looks = world.looks
             await world.until(lambda: world.looks >= looks + 2 * watching.LASTING)
             world.sandbox.away = False
-            await world.until(lambda: "8x8 tells again where its webhooks lead." in dict(world.told))
+            await world.until(lambda: "8x8 lists its webhooks again." in dict(world.told))
             failures = [text for text, _ in world.told if "can't be found out" in text]
             assert (len(failures), world.news()) == (1, [])
         world.client.close()

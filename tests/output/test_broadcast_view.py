@@ -124,7 +124,7 @@ def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
         ("  1,200  accepted", "green"),
         ("     30  refused: not called", "red"),
         ("      4  unknown: may have been called", "yellow"),
-        ("     32  on their way", ""),
+        ("     32  under way", ""),
         ("  3,734  left: not called", "bold"),
         ("", ""),
         ("Outcomes", "bold"),

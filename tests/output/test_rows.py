@@ -86,7 +86,7 @@ def test_an_event_row_says_it_all_wide_and_less_when_narrow() -> None:
     assert row.cells(narrow=False)[1:] == ("VCS", "5a3eab76", "+33199000000 → +33199001234", "answered")
     assert row.cells(narrow=True)[1:] == ("VCS", "5a3eab76", "+33199001234", "answered")
     again = EventRow(received(times=3, callStatus="CALL_CONNECTED"))
-    assert again.cells(narrow=True)[-1] == "the same again, ×3"
+    assert again.cells(narrow=True)[-1] == "duplicate, ×3"
     assert again.data()["record"] == "duplicate"
 
 

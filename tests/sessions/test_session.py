@@ -7,7 +7,7 @@ import pytest
 from past import NUMBER, SESSION, SOURCE, event
 
 from voicecli.sessions.attempt import Attempt, AttemptState
-from voicecli.sessions.session import MAX_CAPTURES, Session, SessionRecord
+from voicecli.sessions.session import MAX_CAPTURES, Session, SessionRecord, Summary
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.webhook_events import Received
 
@@ -45,7 +45,7 @@ def test_a_call_that_is_over_is_told_by_its_summary() -> None:
     assert (session.id, session.client_request_id, session.start) == (SESSION, "mine", START)
     assert (session.source, session.destination) == (SOURCE, NUMBER)
     assert (session.outcome, session.status) == ("COMPLETED", "COMPLETED")
-    assert (session.seconds, session.mos, session.digits) == (14, 4.4, "12")
+    assert (session.summary.seconds, session.summary.mos, session.digits) == (14, 4.4, "12")
     assert session.words == "completed, 14 s, MOS 4.4 excellent, pressed 12"
 
 
@@ -62,7 +62,7 @@ def test_events_may_come_in_any_order() -> None:
 def test_without_a_summary_a_call_is_open() -> None:
     session = Session.of(None, received(event("VCS", "CALL_INITIATED"), event("VCS", "CALL_CONNECTED")))
     assert (session.outcome, session.status) == (None, "OPEN")
-    assert (session.seconds, session.mos, session.error, session.bridge) == (None, None, "", None)
+    assert session.summary == Summary()
     assert session.words == "answered; no summary yet"
 
 
@@ -95,7 +95,7 @@ def test_digits_are_those_that_were_captured_else_those_that_were_pressed() -> N
 
 def test_an_error_is_told_with_its_code() -> None:
     session = Session.of(None, received(event("VSS", "ERROR", error=-2010)))
-    assert (session.status, session.error) == ("ERROR", "trunk capacity exceeded (-2010)")
+    assert (session.status, session.summary.error) == ("ERROR", "trunk capacity exceeded (-2010)")
     assert session.words == "error: trunk capacity exceeded (-2010)"
 
 
@@ -123,7 +123,7 @@ def test_strange_fields_are_never_an_error(junk: object) -> None:
         session, legs = record(document).session, record(document).legs
         assert isinstance(session.words, str)
         assert isinstance(session.status, str)
-        assert isinstance(session.error, str)
+        assert isinstance(session.summary.error, str)
         assert isinstance(session.destination, str)
         assert all(isinstance(leg.words, str) for leg in legs)
     fields = ("callQuality", "callDuration", "callStatus", "initiatedTimestamp", "disconnectedTimestamp")
@@ -180,6 +180,13 @@ def test_what_was_pressed(
     for arriving in (webhook_events, webhook_events[::-1]):
         session = Session.of(asking(asks), arriving)
         assert (session.captures, session.digits, session.confirmed) == (captures, digits, confirmed)
+
+
+def test_when_it_was_confirmed_is_known_only_where_an_event_says_so() -> None:
+    timed = Session.of(asking("1"), received(pressed("VCA", {"dtmf": "1"}, 5)))
+    assert timed.confirmed_at == webhook_events.parse_time(moment(5))
+    untimed = Session.of(asking("1"), received(event("VCA", "ACTION_COMPLETED", digits="1", timestamp=None)))
+    assert (untimed.confirmed, untimed.confirmed_at) == (True, None)
 
 
 def test_times_are_compared_as_times() -> None:
@@ -243,14 +250,15 @@ def test_how_it_ended_for_the_person_who_was_called(
     status: str, legs: list[str], outcome: str, bridge: str | None
 ) -> None:
     session = Session.of(None, received(summed_up(status, *legs)))
-    assert (session.outcome, session.bridge, session.session_status) == (outcome, bridge, status)
+    summary = session.summary
+    assert (summary.outcome, summary.bridge, summary.session_status) == (outcome, bridge, status)
     assert ("bridge: " in session.words) == (bridge is not None)
 
 
 def test_a_caller_who_came_in_was_not_called() -> None:
     legs = {"callA": {"callStatus": "COMPLETED", "callDirection": "INBOUND"}, "callB": {"callStatus": "BUSY"}}
     session = Session.of(None, received(event("VSS", "BUSY", details=legs)))
-    assert (session.outcome, session.bridge) == ("BUSY", "BUSY")
+    assert (session.outcome, session.summary.bridge) == ("BUSY", "BUSY")
 
 
 @pytest.mark.parametrize(

@@ -109,12 +109,12 @@ class Other:
         self,
         engine: Engine,
         home: Path,
-        deed: Callable[[Store], object],
+        write: Callable[[Store], object],
         *,
         stops: str = "",
         delay: float = 0.0,
     ) -> None:
-        self._engine, self._home, self._deed = engine, home, deed
+        self._engine, self._home, self._write = engine, home, write
         self._stops, self._delay = stops, delay
         self._ours, theirs = multiprocessing.Pipe()
         self._process = multiprocessing.get_context("fork").Process(target=self._run, args=(theirs,))
@@ -135,7 +135,7 @@ class Other:
         try:
             watched = self._engine.at_commit(stop, afterwards=self._stops == "after")
             with watched, self._engine.open(self._home) as store:
-                told: object = self._deed(store)
+                told: object = self._write(store)
         except Exception as error:  # noqa: BLE001 - it is told
             told = f"{type(error).__name__}: {error}"
         with suppress(OSError):

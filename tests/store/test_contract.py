@@ -28,7 +28,7 @@ from voicecli.errors import (
     is_store_busy,
 )
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import attempt_outcomes, broadcasts, pruning, runs, unsubscribed, webhooks
+from voicecli.store import attempt_outcomes, broadcasts, paging, pruning, runs, unsubscribed, webhooks
 from voicecli.store import event_queries as stored_events
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
@@ -47,7 +47,7 @@ TABLES = ("events", "calls", "runs", "guards", "unsubscribed", "seen_events", "b
 WEBHOOK_TABLES = ("replaced_webhooks", "dropped_webhooks")
 WEBHOOK = ReplacedWebhook("VSS", ("https://own.example",), "https://before.example", True, False)
 
-Deed = Callable[[Store], object]
+Write = Callable[[Store], object]
 Contents = dict[str, list[tuple[Any, ...]]]
 
 
@@ -135,7 +135,7 @@ def contents(store: Store) -> Contents:
     return {table: sorted(store.rows(f"SELECT * FROM {table}"), key=repr) for table in tables}
 
 
-DEEDS: dict[str, Deed] = {
+WRITES: dict[str, Write] = {
     "record events": lambda store: record_events(store, [event(3), event(4)]),
     "count an event once more": lambda store: record_events(store, [event(3), event(1), event(4)]),
     "record replies": lambda store: record_replies(store, [("hangup", None, 1), ("say", "late", 2)]),
@@ -157,20 +157,25 @@ DEEDS: dict[str, Deed] = {
 }
 
 
-@pytest.fixture(params=DEEDS)
-def deed(request: pytest.FixtureRequest) -> Deed:
-    return DEEDS[request.param]
+SHORT = ("count an event once more", "claim a call", "begin a run", "allow an unsubscribed", "claim a row")
 
 
-# -- every deed --------------------------------------------------------------------------------------
+@pytest.fixture(
+    params=[name if name in SHORT else pytest.param(name, marks=pytest.mark.soak) for name in WRITES]
+)
+def write(request: pytest.FixtureRequest) -> Write:
+    return WRITES[request.param]
 
 
-def test_until_its_commit_nothing_of_a_deed_is_there_and_then_all(
-    engine: Engine, home: Path, store: Store, deed: Deed
+# -- every write --------------------------------------------------------------------------------------
+
+
+def test_until_its_commit_nothing_of_a_write_is_there_and_then_all(
+    engine: Engine, home: Path, store: Store, write: Write
 ) -> None:
     """Who looks meanwhile is not held up."""
     before = contents(store)
-    other = Other(engine, home, deed, stops="before")
+    other = Other(engine, home, write, stops="before")
     other.reach()
     assert contents(store) == before
     with engine.impatient(), engine.open(home) as another:
@@ -184,33 +189,26 @@ def test_until_its_commit_nothing_of_a_deed_is_there_and_then_all(
         assert contents(another) == contents(store)
 
 
-def test_a_process_that_is_killed_before_its_commit_leaves_nothing(
-    engine: Engine, home: Path, store: Store, deed: Deed
+def test_a_process_that_is_killed_leaves_nothing_before_its_commit_and_everything_after_it(
+    engine: Engine, home: Path, store: Store, write: Write
 ) -> None:
     before = contents(store)
-    other = Other(engine, home, deed, stops="before")
+    other = Other(engine, home, write, stops="before")
     other.reach()
     other.kill()
     assert contents(store) == before
     assert store.find_damage() is None
-    deed(store)  # and is in nobody's way
-
-
-def test_a_process_that_is_killed_after_its_commit_leaves_everything(
-    engine: Engine, home: Path, store: Store, deed: Deed, tmp_path: Path
-) -> None:
-    before = contents(store)
-    other = Other(engine, home, deed, stops="after")
+    other = Other(engine, home, write, stops="after")  # the one before is in nobody's way
     other.reach()
     other.kill()
     after = contents(store)
-    assert {table: len(rows) for table, rows in after.items()} == expected_sizes(before, deed)
+    assert {table: len(rows) for table, rows in after.items()} == expected_sizes(before, write)
     assert after != before
 
 
-def expected_sizes(before: Contents, deed: Deed) -> dict[str, int]:
+def expected_sizes(before: Contents, write: Write) -> dict[str, int]:
     """How many rows each table has after it."""
-    [name] = [name for name, one in DEEDS.items() if one is deed]
+    [name] = [name for name, one in WRITES.items() if one is write]
     more = {
         "record events": {"events": 2},
         "count an event once more": {"events": 2},
@@ -226,15 +224,15 @@ def expected_sizes(before: Contents, deed: Deed) -> dict[str, int]:
     return {table: len(rows) + more.get(table, 0) for table, rows in before.items()}
 
 
-def test_on_a_full_disk_nothing_of_a_deed_is_there_and_it_says_so(
-    engine: Engine, home: Path, store: Store, deed: Deed
+def test_on_a_full_disk_nothing_of_a_write_is_there_and_it_says_so(
+    engine: Engine, home: Path, store: Store, write: Write
 ) -> None:
     before = contents(store)
     for at in range(1, 50):
         with engine.full_disk() as disk, engine.open(home) as another:
             disk.fill(at)
             try:
-                deed(another)
+                write(another)
                 break
             except VoicecliError as error:
                 told = error
@@ -245,27 +243,27 @@ def test_on_a_full_disk_nothing_of_a_deed_is_there_and_it_says_so(
     assert 1 < at < 50
 
 
-def test_a_deed_waits_for_another_process_and_gives_up_in_time(
-    engine: Engine, home: Path, store: Store, deed: Deed
+def test_a_write_waits_for_another_process_and_gives_up_in_time(
+    engine: Engine, home: Path, store: Store, write: Write
 ) -> None:
     before = contents(store)
     other = Other(engine, home, lambda store: runs.renew_lease(store, 99), stops="before")
     other.reach()
     with engine.impatient(), engine.open(home) as another, pytest.raises(StoreBusy) as caught:
-        deed(another)
+        write(another)
     assert is_store_busy(caught.value)
     assert contents(store) == before
     other.go()
     assert other.result() is False
-    deed(store)
+    write(store)
 
 
-def test_a_deed_on_a_store_that_was_removed_fails(
-    engine: Engine, home: Path, store: Store, deed: Deed
+def test_a_write_on_a_store_that_was_removed_fails(
+    engine: Engine, home: Path, store: Store, write: Write
 ) -> None:
     engine.remove(home)
     with pytest.raises(StoreFailed, match="removed or replaced"):
-        deed(store)
+        write(store)
 
 
 # -- opening -----------------------------------------------------------------------------------------
@@ -344,7 +342,7 @@ def test_who_follows_misses_no_event_however_long_commits_take(engine: Engine, t
 def test_who_looks_slowly_holds_nobody_up_and_misses_nothing(
     engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored_events, "PAGE", 1)
+    monkeypatch.setattr(paging, "PAGE", 1)
     with engine.impatient(), engine.open(home) as store, engine.open(home) as another:
         looking = stored_events.events_after(store, 0)
         assert next(looking).id == 1
@@ -374,9 +372,9 @@ def test_of_those_that_claim_a_call_at_once_one_gets_it(engine: Engine, home: Pa
 def test_who_is_killed_before_the_commit_has_claimed_nothing(
     engine: Engine, home: Path, store: Store, is_killed: bool
 ) -> None:
-    first = Other(engine, home, DEEDS["claim a call"], stops="before")
+    first = Other(engine, home, WRITES["claim a call"], stops="before")
     first.reach()
-    second = Other(engine, home, DEEDS["claim a call"])
+    second = Other(engine, home, WRITES["claim a call"])
     if is_killed:
         first.kill()
         assert isinstance(second.result(), int)
@@ -389,20 +387,20 @@ def test_who_is_killed_before_the_commit_has_claimed_nothing(
 def test_a_claim_that_is_on_the_disk_holds_though_its_process_was_killed(
     engine: Engine, home: Path, store: Store
 ) -> None:
-    first = Other(engine, home, DEEDS["claim a call"], stops="after")
+    first = Other(engine, home, WRITES["claim a call"], stops="after")
     first.reach()
     first.kill()
     with pytest.raises(PlacedBefore, match="nobody knows how it ended"):
-        DEEDS["claim a call"](store)
+        WRITES["claim a call"](store)
 
 
 def test_a_run_that_another_has_ended_places_nothing_more(engine: Engine, home: Path, store: Store) -> None:
     assert runs.renew_lease(store, 1)
-    assert Other(engine, home, DEEDS["end a run"]).result() is None
+    assert Other(engine, home, WRITES["end a run"]).result() is None
     assert not runs.renew_lease(store, 1)
     before = contents(store)
     with pytest.raises(PlacedBefore, match="taken this over"):
-        DEEDS["begin an attempt"](store)
+        WRITES["begin an attempt"](store)
     assert contents(store) == before
 
 
@@ -461,7 +459,7 @@ def test_a_row_that_another_has_changed_is_not_claimed(engine: Engine, home: Pat
             Journal(another, ours.broadcast, ours._lock).write(changes[1:])
         before = contents(store)
         leaving = [Attempts(store, ACCOUNT).row(message(f"b-{line}-1"), line=line) for line in (1, 2)]
-        with pytest.raises(InUse, match="Another process has been at rows"):
+        with pytest.raises(InUse, match="Another process has changed rows"):
             ours.write(changes, seen=2, leaving=leaving)
         assert contents(store) == before
 

@@ -16,6 +16,7 @@ from voicecli.store import attempt_outcomes, pruning, runs
 from voicecli.store.attempts import Attempts
 from voicecli.store.guards import Guards, Once
 from voicecli.store.sqlite import Store
+from voicecli.voice_api import webhook_events
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import voice_message
 
@@ -166,6 +167,13 @@ def test_without_a_name_the_same_words_to_the_same_number_are_the_same(world: Wo
     assert world.held(message(NUMBER_2), once=ONCE) == ""
     keep(world.home, ended("BUSY"))
     assert world.held(message(), once=ONCE) == ""
+
+
+def test_when_it_was_confirmed_is_when_the_key_was_pressed(world: World) -> None:
+    pressed = event("VCA", "ACTION_COMPLETED", digits="1", timestamp="2026-11-28T10:00:00Z")
+    world.place(message(message_id="m-1"), SESSION, pressed, ended("COMPLETED"))
+    moment = in_words(webhook_events.parse_time("2026-11-28T10:00:00Z") or 0)
+    assert f"was confirmed at {moment}" in world.held(message(message_id="m-1"))
 
 
 def test_a_later_summary_that_says_completed_counts(world: World) -> None:

@@ -1,17 +1,21 @@
 """The store, looked at again: its events, the sessions they tell of, and what is deleted for good."""
 
+import signal
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 from past import OTHER, SESSION, event, keep, keep_a_call, place
 
+from voicecli import interrupts
 from voicecli.errors import InvalidInput
 from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.session import SessionRecord
 from voicecli.store import event_queries as stored_events
-from voicecli.store import pruning
+from voicecli.store import paging, pruning
 from voicecli.store import session_queries as stored_sessions
+from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 
 NOW = 1 << 62  # later than anything
@@ -20,7 +24,7 @@ NOW = 1 << 62  # later than anything
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that everything takes several pages, and several steps."""
-    monkeypatch.setattr(stored_events, "PAGE", 2)
+    monkeypatch.setattr(paging, "PAGE", 2)
     monkeypatch.setattr(pruning, "STEP", 2)
 
 
@@ -44,7 +48,7 @@ def test_events_come_in_the_order_in_which_they_arrived(tmp_path: Path) -> None:
     for ago in (50, 40, 30, 20, 10):
         keep(tmp_path, event("VCS", "CALL_INITIATED"), ago=ago)
     with Store(tmp_path) as store:
-        assert stored_events.last_event_number(store) == 5
+        assert last_event_number(store) == 5
         assert [kept.id for kept in stored_events.events_since(store, 0)] == [1, 2, 3, 4, 5]
         middle = next(stored_events.events_after(store, 2))
         assert [kept.id for kept in stored_events.events_since(store, middle.received)] == [3, 4, 5]
@@ -65,7 +69,7 @@ def test_an_event_is_found_by_its_number_with_its_bytes(tmp_path: Path) -> None:
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        assert stored_events.last_event_number(store) == 0
+        assert last_event_number(store) == 0
         assert list(stored_events.newest_events(store)) == list(stored_sessions.sessions(store)) == []
         assert pruning.count_older(store, NOW) == (0, 0)
         assert list(pruning.prune(store, NOW)) == [(0, 0), (0, 0)]
@@ -203,6 +207,19 @@ def test_a_later_summary_is_what_counts(tmp_path: Path) -> None:
         assert [one.session.outcome for one in stored_sessions.sessions(store)] == ["COMPLETED"] * 2
 
 
+def test_a_signal_ends_what_reads_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_a_call(tmp_path)
+    with Store(tmp_path) as store:
+        for read in (
+            partial(stored_sessions.statistics, store, 0),
+            lambda: next(stored_sessions.sessions(store)),
+        ):
+            monkeypatch.setattr(interrupts, "_signals", interrupts._Signals())
+            interrupts.note(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                read()
+
+
 # -- what is old -------------------------------------------------------------------------------------
 
 
@@ -215,7 +232,9 @@ def test_what_is_older_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         before = next(stored_sessions.sessions(store)).session.start
         assert pruning.count_older(store, before) == (20, 5)
-        steps = list(pruning.prune(store, before))
+        rests: list[float] = []
+        steps = list(pruning.prune(store, before, rest=rests.append))
+        assert len(rests) == len(steps)
         assert (sum(events for events, _ in steps), sum(calls for _, calls in steps)) == (20, 5)
         assert max(events + calls for events, calls in steps) == 2
         assert pruning.count_older(store, NOW) == (4, 1)

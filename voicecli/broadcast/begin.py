@@ -10,7 +10,7 @@ from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOption
 from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.broadcast.validation import ValidatedList, validate
-from voicecli.calling.message import refuse_conflicts
+from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import InvalidInput, quote
 from voicecli.plurals import counted
 from voicecli.store import broadcasts, keys
@@ -53,7 +53,7 @@ class Prepared:
         if self.validated.bad and not self.send_options.skip_invalid:
             raise _refusal(self.plan, self.validated)
         if not len(self.validated) and self.send_options.shard[1] == 1:
-            raise InvalidInput("Nobody on this list is to be called.", hint="--dry-run says more.")
+            raise InvalidInput("No row of this list is left to call.", hint="--dry-run says why.")
 
     def start(
         self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None
@@ -106,10 +106,10 @@ def prepare_broadcast(
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:
-    hint = "Mend them, or call the others with --skip-invalid."
+    hint = "Correct them, or call the others with --skip-invalid."
     if plan.option_columns:
         names = ", ".join(map(quote, plan.option_columns))
-        hint += f" A column of the list that is called like an option decides it: {names}."
+        hint += f" Columns with the name of an option set that option: {names}."
     return InvalidInput(
         f"{counted(validated.bad, 'row')} of the list can't be called: nobody was called.",
         hint=f"{hint} {validated.advice}".strip(),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from voicecli import account, durations
-from voicecli.calling.message import Script
+from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
 from voicecli.phone import caller_id, is_msisdn
 from voicecli.voice_api import callflow_rules

@@ -6,7 +6,7 @@ from voicecli.store import sealing
 from voicecli.store.broadcasts import Broadcast, forget_content, pad_file
 from voicecli.store.sqlite import Store
 
-_HINT = "It can't go on. voicecli broadcast results says who was called; call the others anew."
+_HINT = "It can't be resumed. voicecli broadcast results shows who was called."
 
 
 def read(store: Store, broadcast: Broadcast) -> bytes:
@@ -17,7 +17,10 @@ def read(store: Store, broadcast: Broadcast) -> bytes:
         random = pad_file(store, broadcast).read_bytes()
         return bytes(a ^ b for a, b in zip(broadcast.sealed, random, strict=True))
     except (ConfigurationError, StoreFailed, OSError, ValueError) as error:
-        raise ConfigurationError(f"What broadcast {broadcast.id} says can't be read.", hint=_HINT) from error
+        raise ConfigurationError(
+            f"The message of broadcast {broadcast.id} can't be read.",
+            hint=_HINT,
+        ) from error
 
 
 def is_kept(store: Store, broadcast: Broadcast) -> bool:

@@ -39,6 +39,7 @@ from voicecli.sessions.counts import Counts
 from voicecli.store import event_queries as stored_events
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
+from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.callflow import destinations
 
 LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
@@ -203,7 +204,7 @@ class Engine:
         self._report_progress()
 
     def _take_reports(self) -> None:
-        seen, newest = self._journal.seen, stored_events.last_event_number(self._journal.store)
+        seen, newest = self._journal.seen, last_event_number(self._journal.store)
         if newest > seen:
             for report in reports(self._journal, seen, newest, self._policy):
                 self._take_report(report)
@@ -509,19 +510,19 @@ class Engine:
     def _reason_for_waiting(self) -> str:
         """Why nobody is called just now, in words."""
         if self._store_is_busy:
-            return "Another process has the store, and does not let go of it"
+            return "Another process holds the store"
         if not self._all_rows_read and (reason := self._why_wait()):
             return reason
         if (pause := self._not_before - time.monotonic()) > 0:
             return f"8x8 can't be reached, trying again in {math.ceil(pause)} s"
         if (pause := self._pace.paused) > 0:
-            return f"8x8 asks to slow down, going on in {math.ceil(pause)} s"
+            return f"8x8 asks to slow down, continuing in {math.ceil(pause)} s"
         if not self._all_rows_read or self._in_flight:
             return ""
         if zones := self._queue.asleep:
             first = self._eligibility.next_opening(zones)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
-            return f"It is too early or too late where the others are{until}"
+            return f"Quiet hours for all who are left{until}"
         if self.counts.retrying:
-            return "Waiting to call those again who were not reached"
+            return "Waiting for the next attempts"
         return "Waiting for outcomes" if self._policy.wait else ""

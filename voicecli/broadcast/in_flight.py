@@ -44,7 +44,7 @@ class InFlight:
         if self.session is not None:
             return self.row._replace(state=RowState.ACCEPTED, session=self.session.session_id)
         error = self.error
-        fault = f"a fault of voicecli's own ({type(error).__name__})"
+        fault = f"an internal error of voicecli ({type(error).__name__})"
         reason = error.message if isinstance(error, VoicecliError) else fault
         return self.row._replace(state=RowState.UNKNOWN, reason=reason)
 
@@ -85,7 +85,7 @@ class RequestSender:
         row = BroadcastRow(before.line, before.destination, RowState.SENDING, before.attempts + 1)
         request = self._make_request(row, self._broadcast.request_id(row))
         request = self._eligibility.limit_validity(row.destination, request)
-        has_question = questions.asks(request) and not self._vca_elsewhere
+        has_question = questions.has_question(request) and not self._vca_elsewhere
         attempt = self._attempts.row(
             request,
             asks=self._keys if self._keys is not None or not has_question else "",
@@ -93,7 +93,9 @@ class RequestSender:
             broadcast=self._broadcast.number,
             line=row.line,
         )
-        return InFlight(before, row, request, self._say_limit.fitting(questions.sent(request)), attempt)
+        return InFlight(
+            before, row, request, self._say_limit.fitting(questions.up_to_question(request)), attempt
+        )
 
     async def send(self, flight: InFlight) -> None:
         """Send it, and note in it how that went: this raises nothing."""

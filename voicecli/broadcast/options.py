@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.broadcast.policy import Policy
-from voicecli.calling.message import Script
+from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
 from voicecli.listener.public_access import PublicAccess
 from voicecli.voice_api import wire

@@ -14,6 +14,7 @@ from voicecli.store import event_queries as stored_events
 from voicecli.store import unsubscribed
 from voicecli.store.broadcasts import ROWS_PER_COMMIT, BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
+from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.codes import is_unsubscribed
 
 
@@ -75,8 +76,8 @@ def report_of(journal: Journal, session_id: str, line: int | None, policy: Polic
     one; None as long as no summary has come. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
     session = _session(journal, session_id, policy)
-    summary = session.summary
-    if summary is None:
+    summary, outcome = session.summary, session.outcome
+    if outcome is None:
         return None
     named = broadcast.parse_request_id(summary.client_request_id)
     if line is None and named is not None:  # the answer was lost: from now on its other events are found, too
@@ -84,17 +85,17 @@ def report_of(journal: Journal, session_id: str, line: int | None, policy: Polic
     line = line if line is not None else named and named[0]
     if line is None:
         return None
-    if is_unsubscribed(summary.outcome) and (row := journal.row(line)) is not None:
+    if is_unsubscribed(outcome) and (row := journal.row(line)) is not None:
         unsubscribed.add(store, row.destination, since=session.summarised or now(), session=session_id)
     return Report(
         line=line,
         attempt=named[1] if named is not None and named[0] == line else 0,
         session=session_id,
         destination=summary.destination,
-        outcome=summary.outcome,
+        outcome=outcome,
         digits=session.digits if policy.digits else None,
         seconds=summary.seconds,
-        reached=session.confirmed or summary.outcome not in policy.retry,
+        reached=session.confirmed or outcome not in policy.retry,
         settled_at=settled_at(session) or 0.0,
         bridge=summary.bridge,
     )
@@ -115,7 +116,7 @@ def reached_before(journal: Journal, row: BroadcastRow, policy: Policy) -> Repor
 def settle(journal: Journal, policy: Policy) -> None:
     """Take in all that was reported while nobody worked on the broadcast; who is to be called again for that
     is, unless it is done. Raises StoreFailed."""
-    newest = stored_events.last_event_number(journal.store)
+    newest = last_event_number(journal.store)
     found = reports(journal, journal.seen, newest, policy)
     while some := list(islice(found, ROWS_PER_COMMIT)):
         changed: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: as it was, and as it is

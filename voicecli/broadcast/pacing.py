@@ -323,9 +323,7 @@ class _File:
             lock.close()
 
     def _failed(self, error: OSError) -> StoreFailed:
-        return StoreFailed(
-            f"The file {self._path} can't be used: {error.strerror}.", hint="Look at its disk."
-        )
+        return StoreFailed(f"The file {self._path} can't be used: {error.strerror}.", hint="Check its disk.")
 
 
 def _state(data: bytes, now: float) -> _State:

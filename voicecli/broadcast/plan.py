@@ -8,7 +8,7 @@ from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
 from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
-from voicecli.calling.message import ANYBODY, Script, refuse_conflicts
+from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
@@ -61,7 +61,7 @@ class Plan:
             refuse_conflicts("--callflow", {"MESSAGE": script.text, "--play": script.play, **script.speech()})
         elif template is None and self._message is None and not (script.play or "play" in self._options):
             raise InvalidInput(
-                "What the calls say is missing.",
+                "The message is missing.",
                 hint="Give it as MESSAGE, with --file or --play, or in a column that is called message.",
             )
         self._with_options = lru_cache(MAX_SCRIPTS)(self._made)
@@ -174,6 +174,6 @@ def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
         except InvalidInput as error:
             raise InvalidInput(
                 f"Line {record.line} can't be read: {error.message}",
-                hint="Mend or delete that line: nobody was called.",
+                hint="Correct or delete that line: nobody was called.",
             ) from error
     return frozenset(numbers)

@@ -37,7 +37,7 @@ def reopen_broadcast(
     if broadcast.account != account:
         raise ConfigurationError(
             f"Broadcast {broadcast.id} is of subaccount {broadcast.subaccount} at {broadcast.service}.",
-            hint="Go on with the settings that it was begun with.",
+            hint="Resume it with the settings that it was started with.",
         )
     journal = Journal.open(store, broadcast)
     with ExitStack() as stack:
@@ -45,7 +45,7 @@ def reopen_broadcast(
         if not contents.is_kept(store, broadcast) and journal.is_finished:
             raise InvalidInput(
                 f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
-                hint=f"voicecli broadcast results {broadcast.id} says what became of them.",
+                hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
             )
         journal.set_state(BroadcastState.OPEN)  # from here on it can be stopped
         journal.mark_interrupted_rows()
@@ -73,7 +73,7 @@ def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> N
     if keys.fingerprint(store, people) != broadcast.fingerprint:
         raise InvalidInput(
             f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
-            hint="Put it back as it was. voicecli broadcast results says who was called already.",
+            hint="Restore it. voicecli broadcast results shows who was called already.",
         )
 
 

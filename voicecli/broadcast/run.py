@@ -96,7 +96,7 @@ async def run_broadcast(
     def why_wait() -> str:
         if reports is None or not broadcast.plan.asks or vca_elsewhere or not reports.receiver.is_nobody:
             return ""
-        return f"Nobody receives what people press. {reports.receiver.words}"
+        return f"Nobody receives the keys that people press. {reports.receiver.words}"
 
     async def end(engine: Engine, *, interrupted: bool) -> Ended:
         with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast

@@ -33,7 +33,7 @@ class Template:
                 raise InvalidInput(
                     f"The brace at character {found.start() + 1} of the message belongs to no placeholder.",
                     hint="A placeholder is the name of a column in braces: {name}. "
-                    "For a brace that is to be said, write it twice.",
+                    "To say a brace, write it twice.",
                 )
         self._texts[-1] += text[end:]
         self.names = tuple(dict.fromkeys(self._names))

@@ -100,7 +100,7 @@ def validate(
         number = int(destination[1:])
         if number in seen:
             where = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
-            bad(record, f"{destination} is there before{f', in line {where}' if where else ''}.")
+            bad(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
             continue
         seen.add(number)
         if never := eligibility.never_open(destination):

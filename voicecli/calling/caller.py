@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from voicecli.account import Account
 from voicecli.calling import questions
 from voicecli.calling.call_events import CallEvent, Notices, ignore
-from voicecli.calling.calls import Runner, place, place_and_wait
-from voicecli.calling.placing import Guard, Ledger, Placing
-from voicecli.calling.results import CallResults, Result, accepted
+from voicecli.calling.ledger import Ledger
+from voicecli.calling.place_calls import Runner, place, place_and_wait
+from voicecli.calling.placing import Guard, Placer
+from voicecli.calling.results import CallResults, Result, accepted_result
 from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.store.location import store_folder
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
+from voicecli.voice_api.retries import RETRIES
 
 if TYPE_CHECKING:
     from voicecli.listener.reports import Reports
@@ -62,7 +64,7 @@ class Caller:
     notices: Notices = field(default_factory=Notices)
     trace: Callable[[str], None] | None = None
     request_timeout: float = wire.REQUEST_TIMEOUT
-    retries: int = wire.RETRIES
+    retries: int = RETRIES
     vca_elsewhere: bool = False
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
@@ -71,8 +73,10 @@ class Caller:
     ) -> list[Result]:
         """Place calls, without waiting for them: a result for each. Of a single one it raises what went
         wrong: PlacedBefore, Unsubscribed, ConfigurationError, and what a client raises."""
-        with self._placing(requests, waits=False) as placing:
-            return place(placing, requests, partial(accepted, service=self.account.service_name), on_result)
+        with self._placer(requests, waits=False) as placer:
+            return place(
+                placer, requests, partial(accepted_result, service=self.account.service_name), on_result
+            )
 
     def wait(
         self,
@@ -106,13 +110,13 @@ class Caller:
 
         ends = EndRequests()
         with ExitStack() as stack:
-            placing = stack.enter_context(
-                self._placing(requests, waits=True, digits=digits, confirming=confirming)
+            placer = stack.enter_context(
+                self._placer(requests, waits=True, digits=digits, confirming=confirming)
             )
-            asks = any(placing.asks(request) is not None for request in requests)
+            asks = any(placer.asks(request) is not None for request in requests)
             counts = asks if digits is None else digits
             return place_and_wait(
-                placing,
+                placer,
                 requests,
                 partial(self._reports, stack, asks=asks, ends=ends, tell_anyway=tell_anyway),
                 WaitOptions(timeout, counts, confirming, until_confirmed, tell_anyway),
@@ -130,7 +134,7 @@ class Caller:
         ends: "EndRequests",
         tell_anyway: bool,
     ) -> "Reports":
-        from voicecli.calling.receiving import reports_of_calls
+        from voicecli.calling.call_reports import reports_of_calls
         from voicecli.listener.registration import Registration
 
         plan = (self.plan or self._own_plan)()
@@ -161,18 +165,18 @@ class Caller:
         )
 
     @contextmanager
-    def _placing(
+    def _placer(
         self,
         requests: Sequence[CallRequest],
         *,
         waits: bool,
         digits: bool | None = None,
         confirming: frozenset[str] = frozenset(),
-    ) -> Iterator[Placing]:
+    ) -> Iterator[Placer]:
         ledger = Ledger()  # of this run alone: the next one may use the same clientRequestIds
         with self._client(self.request_timeout, self.retries, tell=self.notices.notify) as client:
             try:
-                yield Placing(
+                yield Placer(
                     client,
                     self.account,
                     self.home,
@@ -187,7 +191,7 @@ class Caller:
             except BaseException:
                 if isinstance(lost := client.in_doubt, OutcomeUnknown):
                     ledger.lost[lost.client_request_id or ""] = lost
-                self.ledger.take_over(ledger)
+                self.ledger.add(ledger)
                 raise
 
     def _answered_elsewhere(
@@ -195,9 +199,9 @@ class Caller:
     ) -> bool:
         """Whether an application answers what calls ask. Of those that are waited for this process does,
         where digits count; by default, where it knows what follows a question."""
-        continues = any(map(questions.following, requests))
+        continues = any(map(questions.after_question, requests))
         answers = waits and (continues if digits is None else digits)
-        if self.vca_elsewhere or answers or not any(map(questions.asks, requests)):
+        if self.vca_elsewhere or answers or not any(map(questions.has_question, requests)):
             return self.vca_elsewhere
         from voicecli.calling.question_receivers import application_answers
 

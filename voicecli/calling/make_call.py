@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from voicecli import phone
-from voicecli.calling.placing import Guard, Placing
+from voicecli.calling.placing import Guard, Placer
 from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Unsubscribed, VoicecliError
 from voicecli.json_values import text, whole
 from voicecli.listener.routes import Answer, failure
@@ -15,16 +15,16 @@ from voicecli.voice_api.messages import MAX_REPEAT, voice_message
 DEFAULT_REPETITION = 2  # the example project's
 _STATUSES = ((InvalidInput, 422), (Unsubscribed, 409), (ConfigurationError, 503), (OutcomeUnknown, 504))
 
-MakePlacing = Callable[[Guard], AbstractContextManager[Placing]]
-"""Gives a Placing for one call. Raises ConfigurationError where settings are missing, so that a listener can
+MakePlacer = Callable[[Guard], AbstractContextManager[Placer]]
+"""Gives a Placer for one call. Raises ConfigurationError where settings are missing, so that a listener can
 run without them."""
 
 
-class CallPlacer:
-    """Places calls, each by a Placing of its own."""
+class MakeCallRoute:
+    """Places calls, each by a Placer of its own."""
 
-    def __init__(self, placing: MakePlacing, *, source: Callable[[], str], voice_profile: str) -> None:
-        self._placing = placing
+    def __init__(self, placer: MakePlacer, *, source: Callable[[], str], voice_profile: str) -> None:
+        self._placer = placer
         self._source = source
         self._voice_profile = voice_profile
 
@@ -37,8 +37,8 @@ class CallPlacer:
 
     def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
         request = self._request(body)
-        with self._placing(Guard(call_unsubscribed=_flag(body, "callUnsubscribed"))) as placing:
-            return placing.place(request).answer
+        with self._placer(Guard(call_unsubscribed=_flag(body, "callUnsubscribed"))) as placer:
+            return placer.place(request).answer
 
     def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:
         number, message = text(body.get("customerPhone")), text(body.get("message"))

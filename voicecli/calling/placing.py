@@ -4,14 +4,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from voicecli.account import Account
 from voicecli.calling import questions
-from voicecli.calling.results import Result, destination
+from voicecli.calling.ledger import Ledger, Unreported
+from voicecli.calling.results import destination
 from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
 from voicecli.errors import (
@@ -32,7 +33,7 @@ from voicecli.voice_api.operations.calls import Session, send_callflow
 from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
-    from voicecli.calling.run import Run
+    from voicecli.calling.run_lease import RunLease
     from voicecli.store.guards import Once
 
 T = TypeVar("T")
@@ -50,39 +51,6 @@ class Guard:
     needs_store: bool = False
 
 
-class Unreported(NamedTuple):
-    """A call that 8x8 accepted, and that nobody has been told of."""
-
-    destination: str
-    session_id: str
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What an interrupt has to tell of: calls that were accepted and that nobody has been told of, and those
-    whose answer was lost, both by clientRequestId; and what became of those that were waited for."""
-
-    accepted: dict[str, Unreported] = field(default_factory=dict)
-    lost: dict[str, OutcomeUnknown] = field(default_factory=dict)
-    ended: list[Result] = field(default_factory=list)
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether no call was placed, certainly."""
-        return not (self.accepted or self.lost or any(result.placed for result in self.ended))
-
-    def take_over(self, other: "Ledger") -> None:
-        """Hold what another one holds, too."""
-        self.accepted.update(other.accepted)
-        self.lost.update(other.lost)
-        self.ended += other.ended
-
-    def report(self, request: CallRequest) -> None:
-        """It has been told what became of this one."""
-        self.accepted.pop(request.client_request_id, None)
-        self.lost.pop(request.client_request_id, None)
-
-
 def attempt_of(request: CallRequest, asks: str | None = None) -> Attempt:
     """A request that is about to leave; what it is in the store is not known."""
     source, whom = next(iter(sources(request.callflow)), ""), next(iter(destinations(request.callflow)), "")
@@ -96,7 +64,7 @@ def is_of_another(store: Store, session_id: str, number: int | None) -> bool:
     return attempt is not None and attempt.id != number
 
 
-class _Kept(NamedTuple):
+class _StoredRequest(NamedTuple):
     """A request that is in the store, under its number there."""
 
     store: Store
@@ -121,7 +89,7 @@ class _Kept(NamedTuple):
             return False
 
 
-class Placing:
+class Placer:
     """Places calls with one client. Each is in the store before its request leaves, and its session before
     anybody is told of it. Of a callflow that asks something, what leaves is its beginning up to the question;
     the whole is kept for who answers. ``keys`` are those that confirm, with commas between them; with
@@ -149,21 +117,21 @@ class Placing:
         self._guard = guard
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
-        self._run: Run | None = None
+        self._run: RunLease | None = None
 
-    def telling(self) -> "Placing":
+    def without_question(self) -> "Placer":
         """The same, of the same run, for those who are told without the question, since no key can arrive:
         they have not confirmed, and it goes on where the store can't be used."""
-        telling = copy(self)
-        telling._tells = True  # noqa: SLF001 - one of ours
-        telling._guard = replace(self._guard, needs_store=False)  # noqa: SLF001
-        return telling
+        without_question = copy(self)
+        without_question._tells = True  # noqa: SLF001 - one of ours
+        without_question._guard = replace(self._guard, needs_store=False)  # noqa: SLF001
+        return without_question
 
     def place(self, request: CallRequest) -> Session:
         """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
         client raises."""
         limit = SayLimit(self.home, self._account.identity)
-        fitting = limit.fitting(questions.sent(request))
+        fitting = limit.fitting(questions.up_to_question(request))
 
         def place(was_carried_out: TookPlace) -> Session:
             try:
@@ -212,7 +180,7 @@ class Placing:
         told counts as asked, and not confirmed."""
         if self._tells:
             return self._keys
-        return self._keys if questions.asks(request) and not self._vca_elsewhere else None
+        return self._keys if questions.has_question(request) and not self._vca_elsewhere else None
 
     def record_answer(self, request: CallRequest, session_id: str) -> None:
         """The session of a call whose answer was lost has become known."""
@@ -238,7 +206,7 @@ class Placing:
         Nothing where it has begun. Where it is ``joint``, the calls are one alert, which any of them may
         settle, and all are claimed beforehand. Raises PlacedBefore; of a single call, Unsubscribed; and
         ConfigurationError where the store can't be used, and has to be."""
-        from voicecli.calling.run import Run
+        from voicecli.calling.run_lease import RunLease
         from voicecli.store.guards import Guards
 
         if self._run is not None:
@@ -249,7 +217,7 @@ class Placing:
                     self._refuse_unsubscribed(store, requests[0])
                 guards = Guards(store, self._account.identity)
                 number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._guard.once)
-                self._run = Run(self.home, number, joint=joint)
+                self._run = RunLease(self.home, number, joint=joint)
         except ConfigurationError:
             if self._needs_store:
                 raise
@@ -265,7 +233,7 @@ class Placing:
     def _attempts(self, store: Store) -> Attempts:
         return Attempts(store, self._account.identity)
 
-    def _begin(self, request: CallRequest, stack: ExitStack) -> _Kept | None:
+    def _begin(self, request: CallRequest, stack: ExitStack) -> _StoredRequest | None:
         """Keep that it is about to leave, after nobody was found who has unsubscribed; None where the store
         can't be used, and need not be."""
         once, run = self._guard.once, self._run
@@ -295,7 +263,7 @@ class Placing:
             self._warn(f"{trouble}. {error.message.removesuffix(_NOTHING_SENT)}")
             return None
         self._numbers[request.client_request_id] = number
-        return _Kept(store, attempts, number, request)
+        return _StoredRequest(store, attempts, number, request)
 
     @property
     def _needs_store(self) -> bool:
@@ -308,7 +276,7 @@ class Placing:
             if number is not None:
                 raise Unsubscribed(number)
 
-    def _end(self, kept: _Kept, session_id: str | None, *, accepted: bool) -> None:
+    def _end(self, kept: _StoredRequest, session_id: str | None, *, accepted: bool) -> None:
         state: AttemptState | None = AttemptState.ACCEPTED
         trouble = "voicecli sessions will not know the session of this call"
         if not accepted:

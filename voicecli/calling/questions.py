@@ -15,20 +15,20 @@ _TEXT = {
 }
 
 
-def asks(request: CallRequest) -> bool:
+def has_question(request: CallRequest) -> bool:
     """Whether there is a question in it."""
     return any(action.get("action") == "sayAndCapture" for action in request.callflow)
 
 
-def sent(request: CallRequest) -> CallRequest:
+def up_to_question(request: CallRequest) -> CallRequest:
     """What leaves: the callflow up to its first question. What comes after it is the reply to its VCA."""
-    rest = len(following(request))
+    rest = len(after_question(request))
     return replace(request, callflow=request.callflow[:-rest]) if rest else request
 
 
-def following(request: CallRequest) -> Sequence[Action]:
+def after_question(request: CallRequest) -> Sequence[Action]:
     """What comes after its first question."""
-    if not asks(request):
+    if not has_question(request):
         return ()
     from voicecli.voice_api.continuation import split_at_question
 
@@ -38,7 +38,7 @@ def following(request: CallRequest) -> Sequence[Action]:
 def ending_in_hangup(request: CallRequest) -> CallRequest:
     """As it is answered where 8x8 has got all of it: a reply holds what follows a question, and may come
     before the same that 8x8 still has, which a hangup keeps from being carried out once more."""
-    rest = following(request)
+    rest = after_question(request)
     left_open = bool(rest) and rest[-1].get("action") != "hangup"
     return replace(request, callflow=(*request.callflow, HANGUP)) if left_open else request
 

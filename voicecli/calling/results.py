@@ -94,20 +94,20 @@ def accepted_words(destination: str, session_id: str, service: str = "8x8") -> s
     return f"{service} accepted session {session_id} to {destination}"
 
 
-def accepted(request: CallRequest, session: Session, service: str = "8x8") -> Result:
+def accepted_result(request: CallRequest, session: Session, service: str = "8x8") -> Result:
     """A call that 8x8 accepted, and that nobody waits for."""
     words = accepted_words(destination(request), session.session_id, service)
     return Result(Ending.ACCEPTED, words, call_data(request, session), session.session_id)
 
 
-def told_anyway(request: CallRequest, session: Session) -> Result:
+def told_result(request: CallRequest, session: Session) -> Result:
     """A call that 8x8 accepted, and that nobody can confirm."""
-    words = f"{destination(request)}: accepted; it is told, and nobody can confirm"
+    words = f"{destination(request)}: accepted without the question: nobody can confirm"
     data = {**call_data(request, session), "confirmed": False}
     return Result(Ending.NOT_CONFIRMED, words, data, session.session_id)
 
 
-def failed(request: CallRequest, error: VoicecliError) -> Result:
+def failed_result(request: CallRequest, error: VoicecliError) -> Result:
     """A call among others that was not placed, or perhaps not."""
     where = destination(request)
     ids = {"destination": where, "clientRequestId": request.client_request_id}
@@ -116,7 +116,7 @@ def failed(request: CallRequest, error: VoicecliError) -> Result:
     return Result(Ending.NOT_ACCEPTED, words, data, hint=error.hint, error=error)
 
 
-def ending(call: "PendingCall") -> Ending:
+def ending_of(call: "PendingCall") -> Ending:
     """How a call ended that was waited for: an answer that counts does so whatever came after it."""
     session = call.session
     if session.confirmed:

@@ -18,8 +18,16 @@ from voicecli.calling.call_events import (
     Progress,
     Reported,
 )
-from voicecli.calling.placing import Placing, attempt_of
-from voicecli.calling.results import Ending, Result, call_data, destination, ending, failed, told_anyway
+from voicecli.calling.placing import Placer, attempt_of
+from voicecli.calling.results import (
+    Ending,
+    Result,
+    call_data,
+    destination,
+    ending_of,
+    failed_result,
+    told_result,
+)
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -29,6 +37,7 @@ from voicecli.errors import (
 )
 from voicecli.sessions.pending import PendingCall
 from voicecli.store import event_queries as stored_events
+from voicecli.store import read_positions
 from voicecli.store.following import LOOK_EVERY, Follower
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
@@ -40,7 +49,7 @@ STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an inter
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
+class _WaitedCall:
     """One call on its way: placed at ``start`` (monotonic clock), when ``before`` was the newest event in
     the store; it has taken in all up to ``seen``."""
 
@@ -51,7 +60,7 @@ class _Call:
     session: Session | None = None
     lost: OutcomeUnknown | None = None  # the answer
     start: float = 0.0
-    words: str = "waiting for news"
+    words: str = "no report yet"
 
     @property
     def where(self) -> str:
@@ -71,14 +80,14 @@ class WaitOptions:
     tell_anyway: bool = False
 
 
-class Waiting:
+class OutcomeWaiter:
     """Places calls and waits for their outcomes, while 8x8's reports get into the store. ``trouble`` looks
     before each call that is to be told anyway why no key could arrive; None where it could. ``missed`` says
     for how many seconds nobody received reports since a moment (monotonic clock)."""
 
     def __init__(
         self,
-        placing: Placing,
+        placer: Placer,
         store: Store,
         options: WaitOptions,
         *,
@@ -86,8 +95,8 @@ class Waiting:
         trouble: Callable[[], Awaitable[str | None]],
         missed: Callable[[float], float] = lambda _: 0.0,
     ) -> None:
-        self._placing = placing
-        self._telling = placing.telling()
+        self._placer = placer
+        self._placer_without_question = placer.without_question()
         self._store = store
         self._options = options
         self._on_event = on_event
@@ -105,7 +114,7 @@ class Waiting:
         try:
             async with aclosing(found):
                 async for result in found:
-                    self._placing.ledger.ended.append(result)
+                    self._placer.ledger.ended.append(result)
                     yield result
         except StoreFailed as error:
             for request in requests:
@@ -113,8 +122,8 @@ class Waiting:
                     try:
                         result = await self._tell(request, error.message)
                     except VoicecliError as why:
-                        result = failed(request, why)
-                    self._placing.ledger.ended.append(result)
+                        result = failed_result(request, why)
+                    self._placer.ledger.ended.append(result)
                     yield result
             raise
 
@@ -125,7 +134,7 @@ class Waiting:
             try:
                 call = await self._place_or_tell(request)
             except VoicecliError as error:
-                yield failed(request, error)
+                yield failed_result(request, error)
                 continue
             if isinstance(call, Result):
                 yield call
@@ -137,10 +146,10 @@ class Waiting:
     async def _until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """One call after the other, until somebody confirms; who was called before can still do so. It ends
         as well where another process has taken it over: PlacedBefore, where nobody was called."""
-        earlier: list[_Call] = []
+        earlier: list[_WaitedCall] = []
         is_first = True  # nobody was called, or may have been
         for request in requests:
-            calls: list[_Call] = []
+            calls: list[_WaitedCall] = []
             try:
                 call = await self._place_or_tell(request, earlier)
                 is_first = False
@@ -155,7 +164,7 @@ class Waiting:
                     raise
                 is_first = is_first and not isinstance(error, OutcomeUnknown)
                 if not _confirmed(earlier):
-                    yield failed(request, error)
+                    yield failed_result(request, error)
                     if isinstance(error, PlacedBefore):
                         return
             result = None
@@ -167,27 +176,27 @@ class Waiting:
 
     # -- one call ------------------------------------------------------------------------------------
 
-    async def _place(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> _Call:
+    async def _place(self, request: CallRequest, earlier: Sequence[_WaitedCall] = ()) -> _WaitedCall:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
         lost is not the end. Where another process holds the store, it is tried again. Raises what kept it
         from being placed."""
         place = partial(self._place_once, request, earlier)
         return await self._follower.when_free(place, retry=ConfigurationError)  # raised only before sending
 
-    async def _place_once(self, request: CallRequest, earlier: Sequence[_Call]) -> _Call:
+    async def _place_once(self, request: CallRequest, earlier: Sequence[_WaitedCall]) -> _WaitedCall:
         try:
-            newest = stored_events.last_event_number(self._store)
+            newest = read_positions.last_event_number(self._store)
         except StoreFailed as error:
             raise ConfigurationError(f"{error.message} Nothing was sent.", hint=error.hint) from error
         pending = PendingCall(
-            attempt_of(request, self._placing.asks(request) if self._options.digits else None)
+            attempt_of(request, self._placer.asks(request) if self._options.digits else None)
         )
-        call = _Call(request, pending, before=newest, seen=newest)
+        call = _WaitedCall(request, pending, before=newest, seen=newest)
         try:
-            call.session = await self._send(self._placing, request, earlier)
+            call.session = await self._send(self._placer, request, earlier)
         except OutcomeUnknown as error:
             call.lost = error
-            self._placing.lost(request, error)
+            self._placer.lost(request, error)
             self._on_event(AnswerLost(error))
         else:
             pending.placed_as(call.session.session_id)
@@ -195,7 +204,9 @@ class Waiting:
         call.start = time.monotonic()
         return call
 
-    async def _place_or_tell(self, request: CallRequest, earlier: Sequence[_Call] = ()) -> "_Call | Result":
+    async def _place_or_tell(
+        self, request: CallRequest, earlier: Sequence[_WaitedCall] = ()
+    ) -> "_WaitedCall | Result":
         """Place a call; or, where it is an alert that nobody could confirm, say what became of telling it.
         Raises what kept it from being placed."""
         if not self._options.tell_anyway:
@@ -205,28 +216,28 @@ class Waiting:
             try:
                 return await self._place(request, earlier)
             except ConfigurationError as error:  # raised before sending, or else by on_event
-                if request.client_request_id in {*self._placing.ledger.accepted, *self._placing.ledger.lost}:
+                if request.client_request_id in {*self._placer.ledger.accepted, *self._placer.ledger.lost}:
                     raise
                 why = error.message
         return await self._tell(request, why, earlier)
 
-    async def _tell(self, request: CallRequest, why: str, earlier: Sequence[_Call] = ()) -> Result:
+    async def _tell(self, request: CallRequest, why: str, earlier: Sequence[_WaitedCall] = ()) -> Result:
         """Place a call without its question. Raises what kept it from being placed, certainly or perhaps."""
         spoken = questions.without_questions(request)
         self._on_event(NobodyCanConfirm(spoken, why))
         try:
-            session = await self._send(self._telling, spoken, earlier)
+            session = await self._send(self._placer_without_question, spoken, earlier)
         except OutcomeUnknown as error:
-            self._telling.lost(spoken, error)
+            self._placer_without_question.lost(spoken, error)
             raise
-        self._telling.ledger.report(spoken)
-        return told_anyway(spoken, session)
+        self._placer_without_question.ledger.mark_reported(spoken)
+        return told_result(spoken, session)
 
-    async def _send(self, placing: Placing, request: CallRequest, earlier: Sequence[_Call]) -> Session:
+    async def _send(self, placer: Placer, request: CallRequest, earlier: Sequence[_WaitedCall]) -> Session:
         """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever
         goes wrong meanwhile, it comes to its end first, so that it is known what became of it."""
         self._called.add(request.client_request_id)
-        sending = in_daemon_thread(partial(placing.place, request))
+        sending = in_daemon_thread(partial(placer.place, request))
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
         try:
             while not sending.done():
@@ -234,19 +245,19 @@ class Waiting:
                 with suppress(StoreFailed), self._store.short_patience():  # the look after it tells of that
                     self._look(earlier)
                 if _confirmed(earlier):
-                    placing.stop()
+                    placer.stop()
         except asyncio.CancelledError:
-            placing.stop()
+            placer.stop()
             await asyncio.wait({sending}, timeout=STOP_PATIENCE)
             raise
         except Exception:
-            placing.stop()
+            placer.stop()
             await asyncio.wait({sending})
             raise
         return sending.result()
 
     async def _outcomes(
-        self, calls: Sequence[_Call], earlier: Sequence[_Call] = ()
+        self, calls: Sequence[_WaitedCall], earlier: Sequence[_WaitedCall] = ()
     ) -> AsyncGenerator[Result, None]:
         """What became of calls, each as soon as it is known. If one of the ``earlier`` ones is confirmed
         meanwhile, that is all there is to know."""
@@ -268,10 +279,10 @@ class Waiting:
                 return
             await self._follower.changed()
 
-    async def _look_once(self, calls: Sequence[_Call]) -> None:
+    async def _look_once(self, calls: Sequence[_WaitedCall]) -> None:
         self._look(calls)
 
-    def _look(self, calls: Sequence[_Call]) -> None:
+    def _look(self, calls: Sequence[_WaitedCall]) -> None:
         """Take in what is new in the store for these calls. A store that fails leaves open what became of
         them; it must not look as if they had failed."""
         if not calls:
@@ -287,20 +298,20 @@ class Waiting:
             ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)
             raise StoreFailed(
-                f"What became of {names} can't be read. {error.message}",
-                hint="That was placed, or may have been: look for it before you call again.",
+                f"The outcome of {names} can't be read. {error.message}",
+                hint="It was placed, or may have been: look for it before you call again.",
                 details={
                     "accepted": [{"sessionId": one, "clientRequestId": own} for one, own in ids if one],
                     "unknown": [own for one, own in ids if not one],
                 },
             ) from error
 
-    def _see(self, call: _Call, received: Received) -> None:
+    def _see(self, call: _WaitedCall, received: Received) -> None:
         event, pending = received.event, call.pending
         if pending.names(event) and self._is_new(call, event.session_id):
             reported = stored_events.events_of_session(self._store, event.session_id)
             pending.placed_as(event.session_id)
-            self._placing.record_answer(call.request, event.session_id)
+            self._placer.record_answer(call.request, event.session_id)
             for earlier in reported:
                 pending.see(earlier)
         words = pending.see(received)
@@ -308,35 +319,35 @@ class Waiting:
             call.words = words
             self._on_event(Reported(call.where, words))
 
-    def _is_new(self, call: _Call, session_id: str) -> bool:
+    def _is_new(self, call: _WaitedCall, session_id: str) -> bool:
         """Whether a session can be that of a call whose answer was lost: one that was known before is that of
         an earlier call of this name, and one that 8x8 has told is that of another."""
         before = stored_events.was_session_known(self._store, session_id, call.before)
-        return not before and not self._placing.is_of_another(self._store, call.request, session_id)
+        return not before and not self._placer.is_of_another(self._store, call.request, session_id)
 
-    def _is_over(self, call: _Call) -> bool:
+    def _is_over(self, call: _WaitedCall) -> bool:
         late = time.monotonic() - call.start > self._options.timeout.total_seconds()
         return late or call.pending.is_settled(time.time())
 
-    def _result(self, call: _Call) -> Result:
-        pending, session = call.pending, call.pending.session
+    def _result(self, call: _WaitedCall) -> Result:
+        pending, session, summary = call.pending, call.pending.session, call.pending.session.summary
         words, seconds = pending.words(), self._missed(call.start)
         gap = f"for {seconds:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"
         if pending.session_id is None and call.lost is not None:
             if seconds:
                 call.lost.hint = f"Its summary may be lost: {gap}. {call.lost.hint}"
-            return failed(call.request, call.lost)
-        found, hint = ending(pending), ""
+            return failed_result(call.request, call.lost)
+        found, hint = ending_of(pending), ""
         if found is Ending.OUT_OF_TIME:
             words += f"; {gap}" if seconds else ""
             hint = f"It may go on: voicecli sessions {session.id} shows what a listener receives of it."
-        self._placing.ledger.report(call.request)
+        self._placer.ledger.mark_reported(call.request)
         data = {
             **call_data(call.request, call.session),
             "sessionId": pending.session_id,
-            **({} if session.session_status is None else {"sessionStatus": session.session_status}),
+            **({} if summary.session_status is None else {"sessionStatus": summary.session_status}),
             "outcome": session.outcome,
-            **({} if session.bridge is None else {"bridge": session.bridge}),
+            **({} if summary.bridge is None else {"bridge": summary.bridge}),
             "words": words,
             **({"secondsWithoutReports": round(seconds, 3)} if seconds else {}),
             **({"digits": session.digits} if self._options.digits else {}),
@@ -346,12 +357,12 @@ class Waiting:
         identifier = session.digits if asks_for_code else pending.session_id
         return Result(found, f"{call.where}: {words}", data, identifier or "", hint)
 
-    def _progress(self, waiting: Sequence[_Call]) -> Progress:
+    def _progress(self, waiting: Sequence[_WaitedCall]) -> Progress:
         if not waiting:
             return Progress(0)
         first = waiting[0]
         return Progress(len(waiting), time.monotonic() - first.start, first.where, first.words)
 
 
-def _confirmed(calls: Sequence[_Call]) -> list[_Call]:
+def _confirmed(calls: Sequence[_WaitedCall]) -> list[_WaitedCall]:
     return [call for call in calls if call.pending.session.confirmed]

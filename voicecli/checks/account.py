@@ -75,8 +75,8 @@ def _caller_id(client: Client, source: str) -> Finding:
     known = {(json_values.text(number.get("msisdn")) or "").lstrip("+") for number in numbers}
     if source.lstrip("+") in known:
         return ok("caller ID", f"{source} is one of the subaccount's numbers.")
-    words = f"{source} is none of the subaccount's numbers."
-    return warning("caller ID", words, "It has to be whitelisted by 8x8, else it is refused.")
+    words = f"{source} is not one of the subaccount's numbers."
+    return warning("caller ID", words, "8x8 refuses it unless it is whitelisted.")
 
 
 def _voice(client: Client, voice: str) -> Finding:
@@ -86,17 +86,17 @@ def _voice(client: Client, voice: str) -> Finding:
     if voice in [profile.get("speechProfileCode") for profile in profiles]:
         return ok("voice", f"{voice} is one of 8x8's voices.")
     hint = "Set VOICE_PROFILE to one that voicecli voices lists."
-    return failed("voice", ConfigurationError(f"{voice} is none of 8x8's voices.", hint=hint))
+    return failed("voice", ConfigurationError(f"{voice} is not one of 8x8's voices.", hint=hint))
 
 
 def _clock(offset: timedelta | None) -> Finding:
     """A validUntil that is over by 8x8's clock is refused (-1015)."""
     if offset is None:
-        return warning("clock", "8x8's answers do not tell the time.", "")
+        return warning("clock", "8x8's answers carry no time.", "")
     seconds = abs(offset.total_seconds())
     side = "behind" if offset > timedelta(0) else "ahead of"
     words = f"This machine's clock is {seconds:.0f} s {side} 8x8's."
-    advice = "Set it right: calls are valid until a time by this clock."
+    advice = "Correct it: calls are valid until a time by this clock."
     if offset >= callflow.DEFAULT_VALIDITY:
         return failed("clock", ConfigurationError(words, hint=advice))
     if seconds > FINE_OFFSET.total_seconds():

@@ -61,7 +61,7 @@ async def check_public_access(
     yield port
     yield agent
     if port.error or agent.error:
-        yield skipped("public URL", "There is no way in yet.")
+        yield skipped("public URL", "There is no public access yet.")
     else:
         yield await _public_url(plan)
 
@@ -86,7 +86,7 @@ def _webhooks(
         webhook = webhooks.get(kind)
         if webhook is not None and webhook.url in left:
             words = f"{kind} was left behind by a listener that was killed."
-            advice = "The next one puts back what was there; or run voicecli webhooks restore."
+            advice = "The next listener restores the former webhook; or run voicecli webhooks restore."
             yield ok(check, words, advice)
         elif here and receiver.is_here:
             yield ok(check, f"{kind} leads to the voicecli listen that runs here.")
@@ -105,7 +105,7 @@ def _taken(check: str, webhook: Webhook | None, receiver: Receiver, what: str, *
         return ok(check, f"{receiver.type} is not set: a call with {what} sets it meanwhile.")
     error = objection(webhook, url)
     if error is None:
-        return ok(check, f"{receiver.words} A call with {what} takes it, and puts it back.")
+        return ok(check, f"{receiver.words} A call with {what} takes it over, and restores it afterwards.")
     if receiver.type == NEEDED:
         return failed(check, error)
     return warning(check, error.message, f"{what} would not work. {error.hint}")
@@ -138,7 +138,7 @@ def _port(plan: ListenerPlan) -> Finding:
 def _ngrok(plan: ListenerPlan, notify: Callable[[str], None]) -> Finding:
     """The agent, its version, and the token."""
     if plan.tunnel is None:
-        return skipped("ngrok", "You have a way in of your own.")
+        return skipped("ngrok", "A public URL of your own is used.")
     tunnel = plan.tunnel(plan.port)
     try:
         agent = program.find(tunnel)
@@ -147,7 +147,7 @@ def _ngrok(plan: ListenerPlan, notify: Callable[[str], None]) -> Finding:
         return failed("ngrok", error)
     version = None if agent is None else program.version(agent)
     if version is None or int(version.partition(".")[0]) < OLDEST_AGENT:
-        words = f"The ngrok agent {agent} does not tell a version from {OLDEST_AGENT} on ({version})."
+        words = f"The ngrok agent {agent} is not known to be of version {OLDEST_AGENT} or newer ({version})."
         return failed("ngrok", ConfigurationError(words, hint=f"Get a new one from {DOWNLOAD}."))
     return ok("ngrok", f"The agent is there, in version {version}.")
 
@@ -162,6 +162,6 @@ async def _public_url(plan: ListenerPlan) -> Finding:
         return failed("public URL", error)
     if trouble is None:
         return ok("public URL", f"{service.public_url} leads here.")
-    words = f"8x8 would not get through at {service.public_url}: {trouble}."
-    hint = "Check the tunnel, or what stands before this machine."
+    words = f"8x8 could not reach this machine at {service.public_url}: {trouble}."
+    hint = "Check the tunnel or proxy."
     return failed("public URL", Unreachable(words, hint=hint))

@@ -109,10 +109,11 @@ def _place(
     call_unsubscribed: bool,
 ) -> Json:
     """Place a call as ``voicecli call`` does; what is sent is the operation."""
-    from voicecli.calling.placing import Guard, Ledger, Placing
+    from voicecli.calling.ledger import Ledger
+    from voicecli.calling.placing import Guard, Placer
 
     context.ledger = Ledger()
-    placing = Placing(
+    placer = Placer(
         client,
         wiring.account(settings),
         wiring.home(settings),
@@ -120,7 +121,7 @@ def _place(
         ledger=context.ledger,
         warn=context.output.warning,
     )
-    return placing.send(request, operation, lambda answer: json_values.text(answer.get("sessionId")))
+    return placer.send(request, operation, lambda answer: json_values.text(answer.get("sessionId")))
 
 
 def _body(context: Context, data: str) -> Json:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 import typer
 
 from voicecli import interrupts
+from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
-    from voicecli.calling.placing import Ledger
+    from voicecli.calling.ledger import Ledger
     from voicecli.settings import Settings
     from voicecli.voice_api.callflow_rules import Action
     from voicecli.voice_api.client import Client
@@ -163,7 +164,7 @@ class Context:
     ) -> None:
         """The request that would be sent, as the answer of a command; without the key. ``reply`` is what
         follows its question: the answer to the VCA webhook."""
-        http = operation.request(**settings.require(*CONNECTION))
+        http = operation.request(Account(**settings.require(*CONNECTION)))
         headers = http.masked_headers()
         words = [f"{http.method} {http.url}", *(f"{name}: {text}" for name, text in headers.items())]
         if operation.body is not None:

@@ -12,13 +12,13 @@ from voicecli.cli import wiring
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.filters import FilterOptions, Filters
-from voicecli.cli.options.records import with_records
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
 from voicecli.output.event_rows import EventRow
 from voicecli.store import event_queries as stored_events
 from voicecli.store.following import Follower
+from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
@@ -30,7 +30,6 @@ LAST = 10  # events before those that are followed
 POLL = 0.25  # seconds between two looks at the store
 
 
-@with_records
 def events(
     ctx: typer.Context,
     follow: Annotated[
@@ -57,7 +56,7 @@ def events(
     start = microseconds(since)
     most = LAST if follow and limit is None and since is None else values.most(limit, since)
     with wiring.store(context) as store:
-        newest = stored_events.last_event_number(store)
+        newest = last_event_number(store)
         kept, are_more = _kept(store, chosen, start, most, newest)
         coming = _coming(context.output, store, chosen, newest) if follow else ()
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 class ExitCode(IntEnum):
     DONE = 0, "done: what was asked for happened; with --wait, the call was completed"
-    FAULT = 1, "a fault of voicecli's own, or its output could not be written: look before you call again"
+    FAULT = 1, "an internal error of voicecli, or its output could not be written: look before you call again"
     USAGE = 2, "wrong usage or invalid input: nothing was sent"
     CONFIGURATION = 3, "a setting is missing or wrong: nothing was sent"
     REFUSED = 4, "8x8 refused: no call was placed"
@@ -32,16 +32,16 @@ class ExitCode(IntEnum):
     UNKNOWN = 6, "the request left and no answer came: the call may have been placed"
     SOME_FAILED = 7, "of several calls, some failed or are left"
     OUT_OF_TIME = 8, "out of time: what was waited for, such as the outcome of a call, had not come yet"
-    PLACED_BEFORE = 9, "--once, or a list: it was sent before, or is under way, so nothing was sent now"
+    PLACED_BEFORE = 9, "sent before: the call (--once) or the list of a broadcast, so nothing was sent now"
     NO_ANSWER = 10, "--wait: no answer"
     BUSY = 11, "--wait: busy"
     CANCELED = 12, "--wait: canceled"
     FAILED = 13, "--wait: failed"
     ERROR = 14, "--wait: error, or an outcome that voicecli does not know"
-    UNSUBSCRIBED = 15, "unsubscribed: before it, and nothing was sent; or, with --wait, in the call"
+    UNSUBSCRIBED = 15, "unsubscribed: earlier, so nothing was sent; or, with --wait, during the call"
     NOT_CONFIRMED = (
         16,
-        "--confirm, --digits: answered, and no such key or code came; --until-confirmed: nobody confirmed",
+        "--confirm, --digits: answered, but without such a key or code; --until-confirmed: nobody confirmed",
     )
     INTERRUPTED = 130, "interrupted; the message says whether a call may have been placed"
 

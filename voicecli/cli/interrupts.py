@@ -20,8 +20,8 @@ def refuse_hangup(interrupt: KeyboardInterrupt) -> None:
     """For what ends well by Ctrl-C: raises OutputFailed where it ends because its terminal has gone."""
     if interrupt.args == (HANGUP,):
         raise OutputFailed(
-            "The terminal has gone (SIGHUP): nobody sees what it shows any more.",
-            hint="With nohup it goes on without one.",
+            "The terminal was closed (SIGHUP).",
+            hint="To run without a terminal, start it with nohup.",
         ) from None
 
 

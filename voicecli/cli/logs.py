@@ -39,7 +39,7 @@ _JOB = re.compile(r"[\w-]{1,200}", re.ASCII)
 _FAILED = {
     "failed": "8x8 could not make the export",
     "cancelled": "The export was cancelled",
-    "error": "8x8 met an error of its own as it made the export",
+    "error": "8x8 had an internal error as it made the export",
 }
 
 logs = typer.Typer(no_args_is_help=True)

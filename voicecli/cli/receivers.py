@@ -25,9 +25,7 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
     encrypted. Tells why not. Raises InvalidInput where it is
     wanted all the same."""
     if send_token and urls.is_unencrypted(url):
-        raise InvalidInput(
-            "--send-token would send the token in the clear.", hint="Give an https:// address."
-        )
+        raise InvalidInput("--send-token would send the token unencrypted.", hint="Give an https:// address.")
     public_url = settings.get("public_url")
     is_trusted = settings.may_be_sent_to("webhook_token", "public_url")
     if send_token or urls.may_get_token(url, public_url if is_trusted else None):
@@ -35,11 +33,12 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
     host = urls.host_of(url)
     if public_url is not None and urls.may_get_token(url, public_url):
         tell(
-            f"WEBHOOK_AUTH_TOKEN is not sent: it is of the environment, and {host} is WEBHOOK_BASE_URL in "
+            f"WEBHOOK_AUTH_TOKEN is not sent: it is set in the environment, and {host} is "
+            "WEBHOOK_BASE_URL in "
             ".env. Set both in one place; or to send it all the same: --send-token."
         )
     elif public_url is not None and host == urls.host_of(public_url):
-        tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} in the clear. Use https://.")
+        tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} unencrypted. Use https://.")
     else:
         tell(
             f"WEBHOOK_AUTH_TOKEN is not sent: {host} is neither this machine nor the host of "

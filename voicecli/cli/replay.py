@@ -10,7 +10,6 @@ from voicecli.cli import context as contexts
 from voicecli.cli import receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options.receivers import SendingOptions
-from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
@@ -42,7 +41,6 @@ class _Sending:
         return Record(_COLUMNS, texts, {**values, **data}, style, name=number)
 
 
-@with_records
 def replay(
     ctx: typer.Context,
     numbers: Annotated[

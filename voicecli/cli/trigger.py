@@ -13,7 +13,6 @@ from voicecli.cli import context as contexts
 from voicecli.cli import receivers
 from voicecli.cli.options import common, values
 from voicecli.cli.options.receivers import SendingOptions
-from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.sandbox import send_event
@@ -93,7 +92,6 @@ class MadeUp:
         return f"{self.type.lower()} {self.status} for session {short}"
 
 
-@with_records
 def trigger(
     ctx: typer.Context,
     to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,

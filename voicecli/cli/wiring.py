@@ -80,6 +80,7 @@ def listening_plan(
     and ConfigurationError for what is missing."""
     from voicecli.listener import public_access
 
+    access.check(register=register)
     token = None
     if not no_auth:
         token = settings.for_8x8("webhook_token") if register else settings.get("webhook_token")
@@ -114,7 +115,7 @@ def reports(
     context: Context, settings: "Settings", plan: "ListenerPlan", *, asks: bool, ends: "EndRequests"
 ) -> "Reports":
     """``calling.receiving.reports_of_calls`` with these settings."""
-    from voicecli.calling.receiving import reports_of_calls
+    from voicecli.calling.call_reports import reports_of_calls
 
     own = registration(context, settings, tell=context.output.warning)
     return reports_of_calls(plan, own, asks=asks, ends=ends, notices=notices(context))

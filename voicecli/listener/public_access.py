@@ -31,6 +31,15 @@ class PublicAccess(NamedTuple):
     def opens_tunnel(self) -> bool:
         return not self.no_tunnel and self.public_url is None
 
+    def check(self, *, register: bool) -> None:
+        """Raises InvalidInput for what excludes each other; ``register`` is whether 8x8 has to get in."""
+        if sum((self.no_tunnel, self.public_url is not None, self.domain is not None)) > 1:
+            raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
+        if register and self.no_tunnel:
+            raise InvalidInput(
+                "--register needs public access for 8x8.", hint="Give --public-url, not --no-tunnel."
+            )
+
 
 def listening_plan(
     access: PublicAccess,
@@ -52,15 +61,12 @@ def listening_plan(
     from voicecli.listener.service import ListenerPlan
 
     public_url, domain = access.public_url, domain or access.domain
-    if sum((access.no_tunnel, public_url is not None, access.domain is not None)) > 1:
-        raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
-    if register and access.no_tunnel:
-        raise InvalidInput("--register needs a way in for 8x8.", hint="Give --public-url, not --no-tunnel.")
+    access.check(register=register)
     is_sandbox = register and base_url is not None and urls.is_local(base_url)
     if public_url is not None:
         public_url = urls.check_web_url(public_url, "--public-url")
         if register and urls.is_local(public_url) and not is_sandbox:
-            raise InvalidInput(f"8x8 can't reach {public_url}: every machine calls itself that.")
+            raise InvalidInput(f"8x8 can't reach {public_url}: that is an address of this machine only.")
     if is_sandbox and access == PublicAccess() and domain is None and port:
         public_url = f"http://{LOCALHOST}:{port}"  # a sandbox on this machine needs no tunnel
     is_token_new = False
@@ -74,7 +80,7 @@ def listening_plan(
         raise ConfigurationError(
             "Without a token everybody who knows the address could report events.",
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own and give it to 8x8 as the webhook's "
-            "Authorization header; or let --register see to both; or give --no-auth.",
+            "Authorization header; or let --register do both; or give --no-auth.",
         )
     opens_tunnel = access.opens_tunnel and public_url is None
     return ListenerPlan(

@@ -39,7 +39,7 @@ class Recorder:
         self._stopping = False
 
     async def start(self) -> None:
-        self._process = await self._spawn()
+        self._process = await self._start_writer()
         self._watching = asyncio.create_task(self._watch())
         self._guarding = asyncio.create_task(self._guard())
 
@@ -58,16 +58,8 @@ class Recorder:
             self._process.kill()
         await self._process.wait()
 
-    async def _spawn(self) -> Process:
-        # -P: nothing that lies in the current folder is loaded in place of a module. A session of its own:
-        # Ctrl-C on the terminal is not for it.
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(self._home)),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
-        )
+    async def _start_writer(self) -> Process:
+        process = await start_writer(self._home)
         self._up = True
         if self._stopping and process.stdin is not None:
             process.stdin.close()
@@ -89,7 +81,7 @@ class Recorder:
                 if self._stopping:
                     return
                 try:
-                    self._process = await self._spawn()
+                    self._process = await self._start_writer()
                 except OSError as error:
                     self._why = f"Events can't be kept: {error.strerror}."
 
@@ -159,6 +151,18 @@ class Recorder:
             done.set_exception(StoreFailed(answer))
         else:
             done.set_result(Recorded(*answer))
+
+
+async def start_writer(home: Path) -> Process:
+    # -P: nothing that lies in the current folder is loaded in place of a module. A session of its own:
+    # Ctrl-C on the terminal is not for it.
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(home)),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        start_new_session=True,
+    )
 
 
 async def _last_words(process: Process) -> str:

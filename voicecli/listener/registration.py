@@ -33,7 +33,7 @@ other request to 8x8 is waited for."""
 LATE = 120.0  # seconds in which events may still come that 8x8 sent before a webhook was set again
 SET_TOKEN_EVERY = 3600.0  # seconds, where a webhook carries another token: not to fight whoever sets it
 TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
-IGNORED = "8x8 accepted that it is set, and yet does not list it so."
+IGNORED = "8x8 accepted the change, but does not list it."
 ALREADY_SET = re.compile("already|exist|duplicate|delete", re.IGNORECASE)
 """In 8x8's own words, which are not documented."""
 
@@ -258,7 +258,7 @@ class Registration:
             raise refusal
         if found.has_authorization and not _is_in_the_way(refusal):
             refusal.hint = (
-                f"It points to {found.url} now, with an Authorization header that could not be put back. "
+                f"It points to {found.url} now, with an Authorization header that could not be restored. "
                 f"If that one has to go first: voicecli webhooks delete {kind.lower()}"
             )
             raise refusal
@@ -542,7 +542,7 @@ class Registration:
         with suppress(VoicecliError), Store(self._home, fitted_before=True) as store:
             for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
                 where = "was not set" if url is None else f"pointed to {url}"
-                self._tell(f"The {kind} webhook {where} at an earlier time, which is not put back.")
+                self._tell(f"The {kind} webhook {where} at an earlier time, which is not restored.")
 
     def _put_back(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
         if webhook.url is None:
@@ -555,8 +555,8 @@ class Registration:
         self._set(webhook, webhook.url, token=None, is_set=is_set, enabled=webhook.enabled, needs_store=False)
         if webhook.had_authorization:
             self._tell(
-                f"The {webhook.type} webhook is put back to {webhook.url} without its Authorization header, "
-                "which 8x8 does not tell: set it again, with voicecli webhooks set."
+                f"The {webhook.type} webhook is restored to {webhook.url} without its Authorization header, "
+                "which 8x8 does not reveal: set it again, with voicecli webhooks set."
             )
 
     def _renew(self) -> None:
@@ -641,7 +641,7 @@ def objection(webhook: Webhook, receiver: str) -> ConfigurationError | None:
     if webhook.has_authorization:
         return ConfigurationError(
             f"The {webhook.type} webhook points to {webhook.url} and has an Authorization header, "
-            "which 8x8 does not tell, so it could not be put back afterwards.",
+            "which 8x8 does not reveal, so it could not be restored afterwards.",
             hint="Give --force if you can set it again yourself.",
         )
     return None

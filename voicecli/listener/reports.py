@@ -71,7 +71,7 @@ class Reports:
         self._registration = registration
         self._needed = tuple(needed)
         self._wanted = tuple(wanted)
-        self._receiver = nobody(VCA, "Nobody receives what people press.")
+        self._receiver = nobody(VCA, "Nobody receives the keys that people press.")
         self._tell = tell
         self._warn = warn
         self._failed = failed
@@ -301,7 +301,9 @@ class Reports:
                 continue
             gate.close()
             if not told:
-                self._tell("Others on this machine wait for what is received here: it goes on for them.")
+                self._tell(
+                    "Other commands on this machine wait for these reports: receiving goes on for them."
+                )
                 told = True
             await asyncio.sleep(TRY_EVERY)
         return None

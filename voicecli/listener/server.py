@@ -299,7 +299,7 @@ class Listener:
     def _tell(self, error: Exception) -> None:
         """Say what went wrong; that events can't be kept is said once."""
         if not isinstance(error, StoreFailed):
-            self._trouble(f"voicecli met an error of its own ({type(error).__name__}: {error}).")
+            self._trouble(f"Internal error of voicecli ({type(error).__name__}: {error}).")
         elif not self._failing:
             self._failing = True
             self._trouble(
@@ -341,7 +341,7 @@ class Listener:
                 answered = await self._replier(received, arrival.headers)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the call
                 self._tell(error)
-                answered = Answered(reply_without_callflow(arrival.event), "an error of voicecli's own")
+                answered = Answered(reply_without_callflow(arrival.event), "an internal error of voicecli")
         except BaseException:
             self._replies.pop(arrival.key, None)
             raise

@@ -106,7 +106,7 @@ class ListenerService:
         self.tunnel_trouble = ""
         """Why the tunnel is down."""
         self.unreachable: str | None = None
-        """Why 8x8 would not get through at the public URL; None where it would."""
+        """Why 8x8 could not reach this machine at the public URL; None where it would."""
         self.presence: Presence | None = None
         """By which others of this machine find it, once it is up."""
         self._plan = plan
@@ -294,7 +294,7 @@ class ListenerService:
         self.tunnel_is_up = True
         self._tell(f"The tunnel is up: {self.public_url}", self._tunnel_record())
         if self.inspector is not None:
-            self._note(f"Requests can be looked at and replayed at {self.inspector}")
+            self._note(f"Requests can be inspected and replayed at {self.inspector}")
 
     async def _close_tunnel(self) -> None:
         if self._ngrok is not None:
@@ -349,10 +349,10 @@ class ListenerService:
         if reason is None:
             self._note(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
         elif self._plan.force or not self._plan.register:
-            self._warn(f"Warning: 8x8 will not get through at {public_url}: {reason}.")
+            self._warn(f"Warning: 8x8 can't reach this machine at {public_url}: {reason}.")
         else:
             raise Unreachable(
-                f"8x8 would not get through at {public_url}: {reason}.",
+                f"8x8 could not reach this machine at {public_url}: {reason}.",
                 hint="Nothing was registered. With --force it is registered all the same.",
             )
 
@@ -370,7 +370,7 @@ class ListenerService:
             failed = 0 if reason is None else failed + 1
             if reason is not None and failed == PROBES:
                 self.unreachable = reason
-                self._warn(f"Warning: 8x8 does not get through any more at {self.public_url}: {reason}.")
+                self._warn(f"Warning: 8x8 can't reach this machine any more at {self.public_url}: {reason}.")
 
     # -- 8x8 -----------------------------------------------------------------------------------------
 
@@ -430,7 +430,7 @@ class ListenerService:
 
         def ended(task: "asyncio.Task[None]") -> None:
             if not task.cancelled() and (error := task.exception()) is not None:
-                self._warn(f"voicecli met an error of its own ({type(error).__name__}: {error}).")
+                self._warn(f"Internal error of voicecli ({type(error).__name__}: {error}).")
 
         task = asyncio.create_task(work)
         task.add_done_callback(ended)
@@ -442,11 +442,11 @@ class ListenerService:
         except InUse:
             raise
         except VoicecliError as error:
-            error.message = f"The webhooks at 8x8 are not as they were before: {error.message}"
+            error.message = f"The webhooks at 8x8 could not be restored: {error.message}"
             error.hint = "Run voicecli webhooks restore."
             raise
         if done:
-            self._note(f"Put back what was at 8x8: {', '.join(done)}.")
+            self._note(f"Restored the webhooks at 8x8: {', '.join(done)}.")
 
     async def in_turn(self, work: Callable[[], T]) -> T:
         """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be

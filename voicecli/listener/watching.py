@@ -115,7 +115,7 @@ class WebhookWatch:
                 self._tell(Warned(f"{what} {error.message}"), None)
             return
         if self._failures >= LASTING:
-            self._tell("8x8 tells again where its webhooks lead.", None)
+            self._tell("8x8 lists its webhooks again.", None)
         self._failures = 0
         self._tell_news(news)
 

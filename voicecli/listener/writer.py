@@ -28,19 +28,15 @@ def frame(content: Any) -> bytes:
     return len(packed).to_bytes(HEADER, "big") + packed
 
 
-def main(home: str) -> None:
-    """Serve a listener, which has seen that the store fits, until standard input ends: the receiver is gone,
-    however it ended. Signals are for the receiver, even those that are sent to all of a service's
-    processes."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+def serve(home: Path, reading: int, writing: int) -> None:
+    """Serve a listener, which has seen that the store fits, until the file descriptor that is read ends."""
     over = threading.Event()
-    tidying = threading.Thread(target=_tidy, args=(Path(home), over), daemon=True)
-    store = Store(Path(home), fitted_before=True)
+    tidying = threading.Thread(target=_tidy, args=(home, over), daemon=True)
+    store = Store(home, fitted_before=True)
     try:
         tidying.start()
         left = b""
-        while chunk := os.read(0, CHUNK):
+        while chunk := os.read(reading, CHUNK):
             left += chunk
             events: list[KeptEvent] = []  # as mere tuples
             replies: list[tuple[str, str | None, int]] = []
@@ -51,7 +47,7 @@ def main(home: str) -> None:
                 left = left[end:]
             if events:
                 store, answers = _kept(store, events)
-                _write(frame(answers))
+                _write(writing, frame(answers))
             if replies:
                 with suppress(StoreFailed):  # an event without a note of its reply is whole all the same
                     record_replies(store, replies)
@@ -89,10 +85,14 @@ def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int,
         return store, [error.message] * len(events)
 
 
-def _write(answer: bytes) -> None:
+def _write(writing: int, answer: bytes) -> None:
     while answer:
-        answer = answer[os.write(1, answer) :]
+        answer = answer[os.write(writing, answer) :]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    # Signals are for the receiver, even those that are sent to all of a service's processes. When it is gone,
+    # however it ended, so is standard input.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    serve(Path(sys.argv[1]), 0, 1)

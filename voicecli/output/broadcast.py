@@ -53,8 +53,8 @@ def summary(counts: Counts) -> list[Line]:
         (counts.refused, "refused: not called", "red"),
         (counts.unknown, "unknown: may have been called", "yellow"),
         (counts.skipped, "skipped", ""),
-        (counts.in_flight, "on their way", ""),
-        (counts.retrying, "to be called once more", ""),
+        (counts.in_flight, "under way", ""),
+        (counts.retrying, "to be called again", ""),
         (counts.untried, "left: not called", "bold"),
     )
     groups = (

@@ -134,9 +134,9 @@ class CallRow:
             "destination": call.destination,
             "first": iso(call.start),
             "last": iso(call.last or call.start),
-            "sessionStatus": call.session_status,
+            "sessionStatus": call.summary.session_status,
             "outcome": call.outcome,
-            **({} if call.bridge is None else {"bridge": call.bridge}),
+            **({} if call.summary.bridge is None else {"bridge": call.summary.bridge}),
             "digits": call.digits,
             "words": self._words,
         }
@@ -159,7 +159,7 @@ def way(source: str, destination: str) -> str:
 def words(kept: Received, described: str = "") -> str:
     """What happened, as ``described`` where the call is known, and what it was answered."""
     if kept.again:
-        return f"the same again, ×{kept.times}"
+        return f"duplicate, ×{kept.times}"
     text = described or kept.event.words
     text += f"; our reply: {kept.reply}" if kept.reply is not None else ""
     return f"{text} ({'; '.join(kept.remarks)})" if kept.remarks else text

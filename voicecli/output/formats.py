@@ -453,7 +453,7 @@ FORMATS = {"people": Output, "json": Json, "quiet": Quiet}
 
 def _unwritable(reason: str | None, happened: str = "") -> OutputFailed:
     what = f"; it would have said: {happened}" if happened else ""
-    hint = "What it would have said did happen: do not run the command again for that." if happened else ""
+    hint = "That did happen: do not run the command again for it." if happened else ""
     return OutputFailed(f"Standard output can't be written ({reason}){what}.", hint=hint)
 
 

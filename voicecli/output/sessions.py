@@ -20,7 +20,7 @@ from voicecli.output.rows import Column, Line, Row
 from voicecli.sessions.session import UNKNOWN, Session, SessionRecord
 from voicecli.voice_api.webhook_events import Received
 
-_WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("what became of it", 0))
+_WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("outcome", 0))
 _NARROW = (*_WIDE[:2], TO, _WIDE[-1])
 _TIMELINE = (Column("time", 10), Column("event", 6), Column("what happened", 0))
 
@@ -72,15 +72,15 @@ class SessionRow:
             "source": session.source,
             "destination": session.destination,
             "status": session.status,
-            "sessionStatus": session.session_status,
+            "sessionStatus": session.summary.session_status,
             "outcome": session.outcome,
-            "bridge": session.bridge,
-            "durationSeconds": session.seconds,
-            "mos": session.mos,
+            "bridge": session.summary.bridge,
+            "durationSeconds": session.summary.seconds,
+            "mos": session.summary.mos,
             "digits": session.digits,
             "captures": list(session.captures),
-            "errorCode": session.error_code,
-            "error": session.error or None,
+            "errorCode": session.summary.error_code,
+            "error": session.summary.error or None,
             "words": session.words,
         }
 

@@ -96,7 +96,7 @@ class Stream:
             lost, self._lost, self._size = self._lost, 0, 0
         if lost:
             self.note(
-                f"{lost:,} rows are not shown: nobody read them. The events are kept.",
+                f"{lost:,} rows are not shown: nobody read them. The events are stored.",
                 {"record": "lost", "rows": lost},
             )
         return lines

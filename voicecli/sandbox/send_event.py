@@ -97,11 +97,8 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
         ) as http:
             start, read = time.monotonic(), bytearray()
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
-                for chunk in response.iter_raw():
-                    read += chunk
-                    if len(read) > wire.MAX_RESPONSE:
-                        break
-            answer = HttpResponse(response.status_code, {}, bytes(read), len(read) <= wire.MAX_RESPONSE)
+                complete = wire.read_into(read, response.iter_raw())
+            answer = HttpResponse(response.status_code, {}, bytes(read), complete)
             return EventResponse(answer, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
@@ -120,7 +117,7 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
     late = isinstance(ended, httpx.TimeoutException)
     what = f"no answer came within {seconds:g} s" if late else "the connection broke before it was answered"
     raise Unreachable(
-        f"The event was sent, but {what}.", hint="It may have arrived: the receiver's log knows."
+        f"The event was sent, but {what}.", hint="It may have arrived: check the receiver's log."
     ) from ended
 
 

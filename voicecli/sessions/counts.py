@@ -2,7 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+T = TypeVar("T")
 MAX_KINDS = 50  # of outcomes, and of errors, that are told apart: their words come from outside
 OTHERS = "others"
 
@@ -27,7 +29,7 @@ class Counts:
     rate: float = 0.0  # calls a second, lately
     seconds_left: float | None = None
     waiting: str = ""
-    """Why nothing leaves just now: "8x8 asks to slow down, going on in 3 s"."""
+    """Why nothing leaves just now: "8x8 asks to slow down, continuing in 3 s"."""
 
     @property
     def done(self) -> int:
@@ -51,11 +53,11 @@ class Counts:
 
     def outcome(self, status: str, calls: int = 1) -> None:
         """Count the outcome of calls; less than none are taken back."""
-        _count(self.outcomes, status, calls)
+        count(self.outcomes, status, calls, most=MAX_KINDS, other=OTHERS)
 
     def error(self, words: str, calls: int = 1) -> None:
         """Count an error, in the same way."""
-        _count(self.errors, words, calls)
+        count(self.errors, words, calls, most=MAX_KINDS, other=OTHERS)
 
     def data(self) -> dict[str, object]:
         """All of it, for programs."""
@@ -83,9 +85,10 @@ class Counts:
         }
 
 
-def _count(kinds: Counter[str], kind: str, calls: int) -> None:
-    if kind not in kinds and (len(kinds) >= MAX_KINDS or calls < 0):
-        kind = OTHERS
+def count(kinds: Counter[T], kind: T, calls: int, *, most: int, other: T) -> None:
+    """Count calls of a kind; less than none are taken back. Beyond so many kinds they are ``other``."""
+    if kind not in kinds and (len(kinds) >= most or calls < 0):
+        kind = other
     kinds[kind] += calls
     if not kinds[kind]:
         del kinds[kind]

@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from typing import NamedTuple
 
+from voicecli.sessions.counts import count
 from voicecli.sessions.session import Session
 from voicecli.voice_api.webhook_events import Received
 
@@ -66,11 +67,7 @@ class OpenCalls:
             self._closed.popitem(last=False)
 
     def _count(self, outcome: str, calls: int) -> None:
-        known = outcome in self.outcomes or (calls > 0 and len(self.outcomes) < MAX_OUTCOMES)
-        kind = outcome if known else OTHER
-        self.outcomes[kind] += calls
-        if not self.outcomes[kind]:
-            del self.outcomes[kind]
+        count(self.outcomes, outcome, calls, most=MAX_OUTCOMES, other=OTHER)
 
 
 def is_overdue(session: Session, now: float) -> bool:

@@ -54,7 +54,7 @@ class PendingCall:
     def words(self) -> str:
         """What became of it."""
         session, asks = self.session, self.attempt.asks
-        ending = "no summary came in time" if session.summary is None else session.summary.words
+        ending = "no summary came in time" if session.outcome is None else session.summary.words
         if asks is None:
             return ending
         if asks == "":
@@ -70,9 +70,9 @@ class PendingCall:
 def settled_at(session: Session) -> float | None:
     """From when on no more of a call is waited for (seconds since 1970): when its summary came, or DIGITS_DUE
     later where that may have overtaken the VCA that tells what was pressed. None as long as none came."""
-    if session.summary is None or session.summarised is None:
+    if session.summarised is None:
         return None
     asks = session.attempt is not None and session.attempt.asks is not None
     overtaken = asks and session.answered and not session.vca_seen
-    late = overtaken and not is_unsubscribed(session.summary.outcome)
+    late = overtaken and not is_unsubscribed(session.outcome or "")
     return session.summarised / 1e6 + (DIGITS_DUE if late else 0.0)

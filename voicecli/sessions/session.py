@@ -35,23 +35,26 @@ _PROGRESS = (
 
 class Summary(NamedTuple):
     """What a session summary (VSS) says. ``end`` is its endTime in microseconds since 1970, 0 without one;
-    ``outcome``, ``bridge`` and ``session_status`` are those of its Event. ``seconds`` is how long the first
-    leg was talked on, ``ringing`` how long it rang; ``answered`` is whether it was answered."""
+    ``outcome``, how it ended for the person who was called, ``bridge``, what became of the second leg, and
+    ``session_status``, 8x8's own word, are those of its Event. ``seconds`` is how long the first leg was
+    talked on, ``ringing`` how long it rang (None for less than a second), ``mos`` its quality; ``answered``
+    is whether it was answered. ``error`` is in words, with its code. Without a value for its fields it stands
+    for one that has not come."""
 
-    end: int
-    outcome: str
-    session_status: str
-    bridge: str | None
-    seconds: float | None
-    ringing: float | None
-    mos: float | None
-    answered: bool
-    error: str
-    error_code: int | None
-    client_request_id: str
-    source: str
-    destination: str
-    words: str
+    end: int = 0
+    outcome: str | None = None
+    session_status: str | None = None
+    bridge: str | None = None
+    seconds: float | None = None
+    ringing: float | None = None
+    mos: float | None = None
+    answered: bool = False
+    error: str = ""
+    error_code: int | None = None
+    client_request_id: str = ""
+    source: str = ""
+    destination: str = ""
+    words: str = ""
 
     @classmethod
     def read(cls, event: Event) -> "Summary | None":
@@ -77,12 +80,21 @@ class Summary(NamedTuple):
             event.words,
         )
 
-    def replaces(self, other: "Summary | None") -> bool:
+    def replaces(self, other: "Summary") -> bool:
         """Whether this one counts where both came: the one with the later endTime, then the one by which more
         was reached (nobody is called twice because of a tie), then whichever its content says."""
-        if other is None or self.end != other.end:
-            return other is None or self.end > other.end
-        return (_reached(self.outcome), repr(self)) > (_reached(other.outcome), repr(other))
+        if other.outcome is None or self.end != other.end:
+            return other.outcome is None or self.end > other.end
+        return (self.reached, repr(self)) > (other.reached, repr(other))
+
+    @property
+    def reached(self) -> int:
+        """How much was reached, by its outcome."""
+        if codes.is_unsubscribed(self.outcome or ""):
+            return 3
+        if self.outcome == Outcome.COMPLETED:
+            return 2
+        return int(self.outcome in codes.NOT_REACHED)
 
 
 class Capture(NamedTuple):
@@ -149,7 +161,7 @@ class Session:
         self.first: int | None = None
         self.last: int | None = None
         self.summarised: int | None = None
-        self.summary: Summary | None = None
+        self.summary = Summary()
         self.connected_at: int | None = None
         """When the person who was called answered, as a VCS told it: microseconds since 1970."""
         self.disconnected = False
@@ -189,12 +201,7 @@ class Session:
     @property
     def outcome(self) -> str | None:
         """How it ended for the person who was called; None as long as no summary came."""
-        return None if self.summary is None else self.summary.outcome
-
-    @property
-    def session_status(self) -> str | None:
-        """8x8's own word for it, as it came."""
-        return None if self.summary is None else self.summary.session_status
+        return self.summary.outcome
 
     @property
     def status(self) -> str:
@@ -202,38 +209,9 @@ class Session:
         return self.outcome or (UNKNOWN if self._in_doubt else OPEN)
 
     @property
-    def bridge(self) -> str | None:
-        """What became of the second leg; None without one."""
-        return None if self.summary is None else self.summary.bridge
-
-    @property
     def answered(self) -> bool:
         """Whether somebody is known to have answered."""
-        return self.connected_at is not None or (self.summary is not None and self.summary.answered)
-
-    @property
-    def seconds(self) -> float | None:
-        """How long the first leg was talked on; None as long as no summary came."""
-        return None if self.summary is None else self.summary.seconds
-
-    @property
-    def ringing(self) -> float | None:
-        """Seconds until the first leg was answered or given up; None for less than one, or not known."""
-        return None if self.summary is None else self.summary.ringing
-
-    @property
-    def mos(self) -> float | None:
-        """The first leg's, None where nobody measured it."""
-        return None if self.summary is None else self.summary.mos
-
-    @property
-    def error(self) -> str:
-        """In words and with its code; nothing where there was none."""
-        return "" if self.summary is None else self.summary.error
-
-    @property
-    def error_code(self) -> int | None:
-        return None if self.summary is None else self.summary.error_code
+        return self.connected_at is not None or self.summary.answered
 
     # -- what was pressed ----------------------------------------------------------------------------
 
@@ -274,25 +252,25 @@ class Session:
     def client_request_id(self) -> str:
         if self.attempt is not None:
             return self.attempt.client_request_id
-        return "" if self.summary is None else self.summary.client_request_id
+        return self.summary.client_request_id
 
     @property
     def source(self) -> str:
         """As we have it, else as the summary has, which knows the whole session, else as first told."""
         placed = "" if self.attempt is None else self.attempt.source
-        return placed or (self.summary.source if self.summary else "") or self._source[1]
+        return placed or self.summary.source or self._source[1]
 
     @property
     def destination(self) -> str:
         placed = "" if self.attempt is None else self.attempt.destination
-        return placed or (self.summary.destination if self.summary else "") or self._destination[1]
+        return placed or self.summary.destination or self._destination[1]
 
     # -- in words ------------------------------------------------------------------------------------
 
     @property
     def words(self) -> str:
         """What became of it."""
-        if self.summary is not None:
+        if self.outcome is not None:
             pressed = f", pressed {' '.join(self.captures)}" if self.captures else ""
             return self.summary.words + pressed
         if self.first is not None:
@@ -396,15 +374,6 @@ class Session:
         return self.attempt is not None and self.attempt.state in _IN_DOUBT and self.first is None
 
 
-def _reached(outcome: str) -> int:
-    """How much such an outcome says was reached."""
-    if codes.is_unsubscribed(outcome):
-        return 3
-    if outcome == Outcome.COMPLETED:
-        return 2
-    return int(outcome in codes.NOT_REACHED)
-
-
 class SessionRecord(NamedTuple):
     """A session with its events, in the order in which they came."""
 
@@ -415,6 +384,6 @@ class SessionRecord(NamedTuple):
     def legs(self) -> Sequence[Leg]:
         """As the summary that counts has them."""
         for received in self.events:
-            if self.session.summary is not None and Summary.read(received.event) == self.session.summary:
+            if Summary.read(received.event) == self.session.summary:
                 return received.event.legs
         return []

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from voicecli.sessions.counts import count
 from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
 
@@ -44,7 +45,7 @@ class Statistics:
     def add(self, session: Session) -> None:
         """Count one call, as it ended."""
         summary = session.summary
-        if summary is None:
+        if summary.outcome is None:
             return
         self.outcomes[summary.outcome] += 1
         if summary.answered:
@@ -53,8 +54,7 @@ class Statistics:
         self.mos += [] if summary.mos is None else [summary.mos]
         if summary.error:
             kind = (summary.error_code, summary.error)
-            known = kind in self.errors or len(self.errors) < MAX_ERRORS
-            self.errors[kind if known else (None, OTHER)] += 1
+            count(self.errors, kind, 1, most=MAX_ERRORS, other=(None, OTHER))
 
     def durations(self) -> Sequence[tuple[str, int]]:
         """How many answered calls took how long."""

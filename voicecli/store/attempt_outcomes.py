@@ -11,10 +11,10 @@ from itertools import groupby
 from voicecli.errors import StoreFailed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import Session
-from voicecli.store import cursors
 from voicecli.store.attempts import OUTCOME_READER, attempts_where, delete_expired_flows
 from voicecli.store.event_queries import event as stored_event
-from voicecli.store.event_queries import last_event_number, summaries_of
+from voicecli.store.event_queries import summaries_of
+from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.store.sqlite import Store
 
 VSS = "vss"  # where an outcome is known from: the session summary
@@ -28,8 +28,9 @@ def update_outcomes(store: Store) -> None:
     each noted once, whoever of several that read at once is first. Raises StoreFailed, and then the steps
     before are done."""
     store.overwrite_deleted()
-    while not _taken_in(store):
-        pass
+    newest = last_event_number(store)
+    while (seen := read_position(store, OUTCOME_READER)) < newest:
+        _update_some(store, seen, newest)
     delete_expired_flows(store)
 
 
@@ -39,11 +40,8 @@ def update_outcomes_if_writable(store: Store) -> None:
         update_outcomes(store)
 
 
-def _taken_in(store: Store) -> bool:
-    """Take in some of what there is; whether that was all."""
-    seen, newest = cursors.position(store, OUTCOME_READER), last_event_number(store)
-    if newest <= seen:
-        return True
+def _update_some(store: Store, seen: int, newest: int) -> None:
+    """Take in the first summaries between these events, unless another process does."""
     query = (
         "SELECT id, received, session, EXISTS (SELECT 1 FROM calls WHERE calls.session = events.session)"
         " FROM events WHERE id > ? AND id <= ? AND type = 'VSS' AND session != '' ORDER BY id LIMIT ?"
@@ -57,14 +55,17 @@ def _taken_in(store: Store) -> bool:
     lost = _lost(store, [(number, received) for number, received, _, is_known in new if not is_known])
     ended += [(attempt, Session.of(attempt, summaries_of(store, [session]))) for session, attempt in lost]
     with store.transaction() as transaction:
-        if not cursors.advance(store, transaction, OUTCOME_READER, seen, upto):
-            return False
-        for attempt, session in ended:
-            told = (AttemptState.ACCEPTED, session.id, session.outcome, VSS, session.seconds)
-            transaction(_END, (*told, attempt.id))
+        if not advance(store, transaction, OUTCOME_READER, seen, upto):
+            return
+        transaction.each(
+            _END,
+            [
+                (AttemptState.ACCEPTED, session.id, session.outcome, VSS, session.summary.seconds, attempt.id)
+                for attempt, session in ended
+            ],
+        )
     if any(attempt.asks is not None for attempt, _ in ended):
         store.empty_log()
-    return upto == newest
 
 
 def _ended(store: Store, sessions: Iterable[str]) -> Iterator[tuple[Attempt, Session]]:

@@ -92,7 +92,7 @@ class Broadcast(NamedTuple):
 def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
     """The one broadcast whose id begins so. Raises InvalidInput where there is none or are several."""
     if not beginning or not beginning.isascii():
-        raise InvalidInput("The broadcast's id is missing.", hint="voicecli broadcast list has them.")
+        raise InvalidInput("The broadcast's id is missing.", hint="voicecli broadcast list shows the ids.")
     which = "WHERE id >= ? AND id < ? AND (? OR state != 'planning') ORDER BY id LIMIT 9"
     found = list(_broadcasts(store, which, (beginning, beginning + "\x7f", planning)))
     if len(found) > 1:
@@ -103,7 +103,7 @@ def find(store: Store, beginning: str, *, planning: bool = False) -> Broadcast:
     if not found:
         raise InvalidInput(
             f"There is no broadcast {quote(beginning)}.",
-            hint="voicecli broadcast list has all of this machine.",
+            hint="voicecli broadcast list shows all of this machine.",
         )
     return found[0]
 
@@ -139,7 +139,8 @@ def refuse_repetition(
     for before in _broadcasts(store, which, (fingerprint, *account, *shard)):
         raise PlacedBefore(
             f"This list was sent before, as broadcast {before.id}: nothing was sent.",
-            hint=f"voicecli broadcast show {before.id} says how far it came; resume {before.id} goes on with "
+            hint=f"voicecli broadcast show {before.id} shows how far it came; resume {before.id} "
+            "goes on with "
             "it. --again calls everybody on the list once more.",
         )
 
@@ -186,7 +187,8 @@ def take_lock(store: Store, broadcast_id: str) -> Lock:
     if lock is None:
         raise InUse(
             f"Broadcast {broadcast_id} is being worked on by another voicecli: nothing was sent from here.",
-            hint=f"voicecli broadcast show {broadcast_id} says how it stands; broadcast stop ends it.",
+            hint=f"voicecli broadcast show {broadcast_id} shows its state; voicecli broadcast "
+            f"stop {broadcast_id} ends it.",
         )
     return lock
 

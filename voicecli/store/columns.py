@@ -7,69 +7,24 @@ _NONE = type(None)
 LATEST: Final = 253_402_300_799_000_000  # the end of the year 9999, in microseconds since 1970
 LONGEST: Final = 1e9  # seconds that anything takes
 
-KINDS: Final[dict[str, tuple[type, ...]]] = {
-    "answer_until": (int, _NONE),
-    "asks": (str, _NONE),
-    "attempts": (int,),
-    "base_url": (str,),
-    "began": (int,),
-    "body": (bytes,),
-    "bridge": (str, _NONE),
-    "broadcast": (int, _NONE),
-    "changed": (int,),
-    "client_action_id": (str, _NONE),
-    "client_request_id": (str,),
-    "created": (int,),
-    "currency": (str, _NONE),
-    "destination": (str,),
-    "digits": (str, _NONE),
-    "enabled": (int,),
-    "event": (int,),
-    "file": (str,),
-    "fingerprint": (bytes, _NONE),
-    "guarded": (int,),
-    "had_authorization": (int,),
-    "id": (int, str),  # text of a broadcast, a number of anything else
-    "key": (bytes,),
-    "lease_until": (int,),
-    "line": (int, _NONE),
-    "number": (int,),
-    "options": (str,),
-    "outcome": (str, _NONE),
-    "outcome_source": (str, _NONE),
-    "own_url": (str,),
-    "part": (int,),
-    "parts": (int,),
-    "placed": (int,),
-    "price": (str, _NONE),
-    "process": (int,),
-    "reader": (str,),
-    "reason": (str, _NONE),
-    "received": (int,),
-    "remark": (str, _NONE),
-    "reply": (str, _NONE),
-    "run": (int, _NONE),
-    "sealed": (bytes, _NONE),
-    "seconds": (float, int, _NONE),
-    "seen": (int,),
-    "session": (str, _NONE),
-    "since": (int,),
-    "source": (str,),
-    "state": (str,),
-    "subaccount": (str,),
-    "times": (int,),
-    "type": (str,),
-    "url": (str, _NONE),
-    "valid_until": (int, _NONE),
-    "written": (str,),
+_NAMES: Final[dict[tuple[type, ...], str]] = {
+    (int,): "attempts began changed created enabled event guarded had_authorization lease_until number part"
+    " parts placed process received seen since times",
+    (int, _NONE): "answer_until broadcast line run valid_until",
+    (int, str): "id",  # text of a broadcast, a number of anything else
+    (float, int, _NONE): "seconds",
+    (str,): "base_url client_request_id destination file options own_url reader source state subaccount type"
+    " written",
+    (str, _NONE): "asks bridge client_action_id currency digits outcome outcome_source price reason remark"
+    " reply session url",
+    (bytes,): "body key",
+    (bytes, _NONE): "fingerprint sealed",
 }
+KINDS: Final = {name: kinds for kinds, names in _NAMES.items() for name in names.split()}
 """By the name of the column, in whichever table."""
 
-_BOUNDS: Final[dict[str, float]] = {
-    **dict.fromkeys(("answer_until", "began", "changed", "created", "placed", "received", "since"), LATEST),
-    **dict.fromkeys(("valid_until",), LATEST),
-    "seconds": LONGEST,
-}
+_MOMENTS = ("answer_until", "began", "changed", "created", "placed", "received", "since", "valid_until")
+_BOUNDS: Final[dict[str, float]] = {**dict.fromkeys(_MOMENTS, LATEST), "seconds": LONGEST}
 """Values are from 0 to these."""
 
 

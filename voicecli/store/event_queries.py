@@ -1,34 +1,19 @@
 """The webhook events that are kept, to be looked at. Every function raises StoreFailed."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
 
+from voicecli.store.paging import LAST, PAGE, Place, read_pages
 from voicecli.store.sqlite import Store
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.webhook_events import Event, Received
 
-T = TypeVar("T")
-Place = tuple[int, int]
-"""A moment, and a number among those of the same moment."""
-
-PAGE = 500  # rows that are read at once: whoever looks at them slowly must not hold the store up
-LAST: Place = (1 << 62, 0)
 LAST_CHARACTER = "\U0010ffff"
-
-
-def last_event_number(store: Store) -> int:
-    """The number of the newest event, 0 where there is none: all that come later get higher ones, also those
-    that another process is about to commit. Raises StoreFailed."""
-    return store.read_number("SELECT coalesce(max(id), 0) FROM events")
 
 
 def events_after(store: Store, number: int) -> Iterator[Received]:
     """The events that are newer than that one, in the order in which they came. Those that are committed
     while they are read are among them; who goes on from the last one misses none."""
-    which = "WHERE id > ? ORDER BY id LIMIT ?"
-    return read_pages(
-        store, lambda last: _received(store, which, (last[1], PAGE)), (0, number), lambda kept: (0, kept.id)
-    )
+    return _in_pages(store, "WHERE id > ? ORDER BY id LIMIT ?", (number,), lambda kept: (kept.id,))
 
 
 def sessions_of_broadcast(
@@ -60,13 +45,13 @@ def events_since(store: Store, since: int, *, kind: str = "") -> Iterator[Receiv
     """The events from that moment on (microseconds since 1970), in the order in which they came; with
     ``kind`` those of one type."""
     which = "WHERE (received, id) > (?, ?) AND ? IN (type, '') ORDER BY received, id LIMIT ?"
-    return read_pages(store, lambda last: _received(store, which, (*last, kind, PAGE)), (since, 0), _place)
+    return _in_pages(store, which, (since, 0), _place, kind)
 
 
 def newest_events(store: Store) -> Iterator[Received]:
     """All events, newest first."""
     which = "WHERE (received, id) < (?, ?) ORDER BY received DESC, id DESC LIMIT ?"
-    return read_pages(store, lambda last: _received(store, which, (*last, PAGE)), LAST, _place)
+    return _in_pages(store, which, LAST, _place)
 
 
 def events_of_sessions(store: Store, beginning: str) -> list[Received]:
@@ -101,8 +86,8 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
         " WHERE (received, id) > (?, ?) AND type = 'VSS' ORDER BY received, id LIMIT ?"
     )
 
-    def read(last: Place) -> Iterator[tuple[Received, bool]]:
-        for *columns, has_others in store.rows(query, (*last, PAGE)):
+    def read(last: Place, limit: int) -> Iterator[tuple[Received, bool]]:
+        for *columns, has_others in store.rows(query, (*last, limit)):
             yield _read(*columns), not has_others
 
     return read_pages(store, read, (since, 0), lambda found: _place(found[0]))
@@ -113,10 +98,7 @@ def session_of_request(store: Store, client_request_id: str, *, since: int) -> s
     (microseconds since 1970); None where none does. A request that a summary names was carried out, whatever
     its own answer says: a 429, too, may be a proxy's."""
     which = "WHERE (received, id) > (?, ?) AND type = 'VSS' AND instr(body, ?) ORDER BY received, id LIMIT ?"
-    name = client_request_id.encode(errors="replace")
-    for kept in read_pages(
-        store, lambda last: _received(store, which, (*last, name, PAGE)), (since, 0), _place
-    ):
+    for kept in _in_pages(store, which, (since, 0), _place, client_request_id.encode(errors="replace")):
         if kept.event.client_request_id == client_request_id:
             return kept.event.session_id
     return None
@@ -126,6 +108,17 @@ def was_session_known(store: Store, session_id: str, number: int) -> bool:
     """Whether anything was known of a session when that was the newest event."""
     query = "SELECT EXISTS (SELECT 1 FROM events WHERE session = ? AND id <= ?)"
     return bool(store.read_number(query, (session_id, number)))
+
+
+def _in_pages(
+    store: Store, which: str, start: Place, place: Callable[[Received], Place], *parameters: object
+) -> Iterator[Received]:
+    """The events behind that place; ``which`` takes it first, then the parameters, then how many."""
+
+    def read(last: Place, limit: int) -> Iterator[Received]:
+        return _received(store, which, (*last, *parameters, limit))
+
+    return read_pages(store, read, start, place)
 
 
 def _received(store: Store, which: str, parameters: tuple[object, ...]) -> Iterator[Received]:
@@ -143,19 +136,6 @@ def _read(
 
 def _place(kept: Received) -> Place:
     return kept.received, kept.id
-
-
-def read_pages(
-    store: Store, read: Callable[[Place], Iterator[T]], start: Place, place: Callable[[T], Place]
-) -> Iterator[T]:
-    """All that ``read`` finds behind one place, then behind the last of these, and so on: nobody who looks
-    at it slowly holds up those who write. It reads backwards where it starts at LAST."""
-    last = start
-    while page := list(read(last)):
-        yield from page
-        before, last = last, place(page[-1])
-        if not (last < before if start == LAST else last > before):
-            raise store.damaged("an index is not in order")
 
 
 def prefix_range(beginning: str) -> tuple[str, str]:

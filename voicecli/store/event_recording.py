@@ -31,7 +31,7 @@ def record_events(store: Store, events: Sequence[KeptEvent]) -> list[Recorded]:
     """Keep events, all in one commit; when this returns they are on disk. One that is there already is
     counted, whichever process kept it, also where two keep it at once. The numbers of new ones are higher
     than all that anybody has read before. Raises StoreFailed, and then none is kept."""
-    failure, advice = "Events can't be kept", f"Look at the disk of {store.path}."
+    failure, advice = "Events can't be kept", f"Check the disk of {store.path}."
     try:
         with store.transaction(failure=failure, advice=advice) as transaction:
             numbers = transaction.insert(_INSERT_NEW, events)

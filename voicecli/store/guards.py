@@ -180,7 +180,7 @@ class _PlacedCall(NamedTuple):
         outcome = session.outcome or attempt.outcome  # its events may have been deleted
         if outcome == Outcome.COMPLETED and attempt.asks is None:
             return cls(attempt, session.summarised or attempt.placed, is_open=False)
-        settled = settled_at(session) if session.summary is not None or outcome is None else 0.0
+        settled = settled_at(session) if session.outcome is not None or outcome is None else 0.0
         return cls(attempt, None, is_open=settled is None or settled * 1e6 > now())
 
 

@@ -19,7 +19,6 @@ from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files
 from voicecli.platforms.locks import Lock
 from voicecli.store import attempts as stored_attempts
-from voicecli.store import event_queries as stored_events
 from voicecli.store import sealing
 from voicecli.store.broadcasts import (
     COLUMNS,
@@ -33,14 +32,11 @@ from voicecli.store.broadcasts import (
     set_state,
     take_lock,
 )
+from voicecli.store.paging import Place, read_pages
+from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 
-PAGE = 500  # rows that are read at once
-
-
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
-
-
 _RESERVE = "broadcast-{}.reserve"
 
 
@@ -69,7 +65,7 @@ def create_journal(
                     json.dumps(options),
                     sealed,
                     BroadcastState.PLANNING,
-                    stored_events.last_event_number(store),
+                    last_event_number(store),
                 ),
             )
         return Journal(store, find(store, broadcast_id, planning=True), lock)
@@ -108,7 +104,7 @@ class Journal:
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreFailed(
-                f"The file {path} can't be written: {error.strerror}.", hint="Look at its disk."
+                f"The file {path} can't be written: {error.strerror}.", hint="Check its disk."
             ) from error
 
     def release_reserve(self) -> None:
@@ -164,8 +160,8 @@ class Journal:
         with self.store.transaction() as transaction:
             if replaced and transaction.each(_REPLACE, replaced) != len(replaced):
                 raise InUse(
-                    f"Another process has been at rows of broadcast {self.broadcast.id}.",
-                    hint="Let only one work on it, with VOICECLI_HOME on a local disk.",
+                    f"Another process has changed rows of broadcast {self.broadcast.id}.",
+                    hint="Let only one process work on it, with VOICECLI_HOME on a local disk.",
                 )
             if leaving:
                 numbers = stored_attempts.insert(transaction, leaving)
@@ -188,19 +184,11 @@ class Journal:
     def mark_interrupted_rows(self) -> None:
         """What another process left in the middle: nobody knows whether that was called, so it is not planned
         again. Only for who has the journal, since then that process has ended."""
-        with self.store.transaction() as transaction:
-            transaction(
-                "UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND state = ?",
-                (RowState.UNKNOWN, "it was interrupted", self.broadcast.number, RowState.SENDING),
-            )
+        self._set_rows(RowState.UNKNOWN, "state = ?", RowState.SENDING, reason="it was interrupted")
 
     def plan_rows_again(self, state: RowState) -> None:
         """Rows in this state are to be called after all."""
-        with self.store.transaction() as transaction:
-            transaction(
-                "UPDATE broadcast_rows SET state = ?, reason = NULL WHERE broadcast = ? AND state = ?",
-                (RowState.PLANNED, self.broadcast.number, state),
-            )
+        self._set_rows(RowState.PLANNED, "state = ?", state)
 
     def plan_retries(
         self, outcomes: Collection[str], attempts: int, *, unless_pressed: Collection[str] | None = None
@@ -213,10 +201,13 @@ class Journal:
             accepted = f" AND digits IN ({', '.join('?' * len(unless_pressed))})" if unless_pressed else ""
             which += f" AND NOT (digits IS NOT NULL{accepted})"
         of = (RowState.ACCEPTED, attempts, *outcomes, *(unless_pressed or ()))
+        self._set_rows(RowState.RETRY, which, *of)
+
+    def _set_rows(self, state: RowState, which: str, *parameters: object, reason: str | None = None) -> None:
         with self.store.transaction() as transaction:
             transaction(
-                f"UPDATE broadcast_rows SET state = ? WHERE broadcast = ? AND {which}",  # noqa: S608
-                (RowState.RETRY, self.broadcast.number, *of),
+                f"UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND {which}",  # noqa: S608
+                (state, reason, self.broadcast.number, *parameters),
             )
 
     @property
@@ -262,13 +253,12 @@ class Journal:
 def read_rows(store: Store, broadcast: Broadcast, *states: RowState) -> Iterator[BroadcastRow]:
     """The rows in these states, else all, in the order of the list; others may be working on them."""
     states = states or tuple(RowState)
-    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT {PAGE}"
-    last = 0
-    while page := list(_select(store, broadcast, which, (last, *states))):
-        yield from page
-        if page[-1].line <= last:
-            raise store.damaged("its rows are not in order")
-        last = page[-1].line
+    which = f"line > ? AND state IN ({', '.join('?' * len(states))}) ORDER BY line LIMIT ?"
+
+    def read(last: Place, limit: int) -> Iterator[BroadcastRow]:
+        return _select(store, broadcast, which, (*last, *states, limit))
+
+    return read_pages(store, read, (0,), lambda row: (row.line,))
 
 
 class RowCount(NamedTuple):

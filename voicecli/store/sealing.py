@@ -39,8 +39,8 @@ def unseal(home: Path, sealed: bytes, context: bytes) -> bytes:
     except (InvalidTag, ValueError):
         pass
     raise ConfigurationError(
-        f"What is sealed in the store can't be read with the key in {home / KEY_FILE}.",
-        hint="It was sealed with another key, or is damaged.",
+        f"The encrypted data in the store can't be read with the key in {home / KEY_FILE}.",
+        hint="It was encrypted with another key, or is damaged.",
     )
 
 
@@ -52,4 +52,4 @@ def is_sealed(content: bytes) -> bool:
 def _cipher(home: Path) -> "ChaCha20Poly1305":
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-    return ChaCha20Poly1305(keys.read_or_make(home / KEY_FILE, lost="what was sealed can't be read then"))
+    return ChaCha20Poly1305(keys.read_or_make(home / KEY_FILE, lost="encrypted data can't be read then"))

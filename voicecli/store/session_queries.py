@@ -11,15 +11,8 @@ from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import attempt_of_session, attempts_where
-from voicecli.store.event_queries import (
-    LAST,
-    PAGE,
-    Place,
-    events_of_session,
-    prefix_range,
-    read_pages,
-    summaries_since,
-)
+from voicecli.store.event_queries import events_of_session, prefix_range, summaries_since
+from voicecli.store.paging import LAST, Place, read_pages
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
@@ -115,8 +108,8 @@ def _first_heard_of(store: Store, since: int) -> Iterator["_Entry"]:
         " ORDER BY received DESC, id DESC LIMIT ?"
     )
 
-    def read(last: Place) -> Iterator[_Entry]:
-        for received, number, session_id in store.rows(query, (*last, since, PAGE)):
+    def read(last: Place, limit: int) -> Iterator[_Entry]:
+        for received, number, session_id in store.rows(query, (*last, since, limit)):
             yield _Entry(received, number, session_id, None)
 
     return read_pages(store, read, LAST, lambda entry: entry.place)
@@ -126,8 +119,8 @@ def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
     """The calls that were placed from here, newest first."""
     which = "WHERE (placed, id) < (?, ?) AND placed >= ? ORDER BY placed DESC, id DESC LIMIT ?"
 
-    def read(last: Place) -> Iterator[_Entry]:
-        for call in attempts_where(store, which, (*last, since, PAGE)):
+    def read(last: Place, limit: int) -> Iterator[_Entry]:
+        for call in attempts_where(store, which, (*last, since, limit)):
             yield _Entry(call.placed, call.id, call.session_id or "", call)
 
     return read_pages(store, read, LAST, lambda entry: entry.place)

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,8 @@ from voicecli.store import columns
 from voicecli.store.migrations import MIGRATIONS
 
 T = TypeVar("T")
+_Writing = Callable[[], AbstractContextManager[None]]
+"""Raises StoreFailed in place of what SQLite raises inside."""
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
 MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
 SHORT_PATIENCE = 0.1  # seconds that we may hold up others
@@ -103,7 +105,7 @@ class Store:
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         if self._version() < len(MIGRATIONS):
             self._wait_for_others(MIGRATION_PATIENCE)
-            with self._transaction():
+            with self._all_or_nothing(nullcontext):
                 version = self._version()  # another process may have brought it up to date just now
                 for migration in MIGRATIONS[version:]:
                     if callable(migration):
@@ -149,19 +151,17 @@ class Store:
             self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+    def _all_or_nothing(self, writing: _Writing) -> Iterator[None]:
+        with writing():
+            self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
+            with writing():
+                self._db.execute("COMMIT")
         finally:
-            self._roll_back()
-
-    def _roll_back(self) -> None:
-        """Where something failed, the COMMIT perhaps, nothing of it is left."""
-        with suppress(Exception):  # what failed before is told
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            with suppress(Exception):  # what failed before is told
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -220,20 +220,14 @@ class Store:
     # -- writing -------------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self, *, failure: str = "", advice: str = "Look at its disk.") -> Iterator["Transaction"]:
+    def transaction(self, *, failure: str = "", advice: str = "Check its disk.") -> Iterator["Transaction"]:
         """Statements that take place all together or not at all, and are on the disk when this is left;
         nobody else writes meanwhile, so what is read inside stays true until then. Raises StoreFailed, with
         the words and the advice that are given; an error that is raised inside undoes everything, too."""
         failure = failure or f"The store {self.path} can't be written"
         writing = partial(self._writing, failure, advice)
-        with writing():
-            self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._all_or_nothing(writing):
             yield Transaction(self._db, writing)
-            with writing():
-                self._db.execute("COMMIT")
-        finally:
-            self._roll_back()
         self.require_in_place()
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
@@ -321,7 +315,7 @@ class Store:
 class Transaction:
     """Carries out statements inside ``Store.transaction``. Raises StoreFailed."""
 
-    def __init__(self, db: sqlite3.Connection, writing: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, db: sqlite3.Connection, writing: _Writing) -> None:
         self._db = db
         self._writing = writing
 
@@ -361,5 +355,6 @@ def _reason(error: Exception) -> str:
 
 
 _DAMAGED_HINT = (
-    "voicecli doctor looks at it. Moved away, a new one is made; sqlite3's .recover may save what is in it."
+    "voicecli doctor checks it. If it is moved away, a new one is made; sqlite3's .recover may save "
+    "what is in it."
 )

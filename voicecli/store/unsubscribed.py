@@ -5,10 +5,10 @@ They are kept apart from the events that told so, since those are deleted when t
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.store import cursors
+from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 _READER = "unsubscribed"  # in seen_events
 _WAITING = "event {}"  # in place of a destination, with the number of an event that names none
+_INSERT = "INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)"
+_DELETE = "DELETE FROM unsubscribed WHERE destination = ?"
 
 
 def update(store: Store) -> None:
     """Read the summaries (VSS) that came since the last time, and keep whom they are about; of several that
     read at once one does. Raises StoreFailed, as all here do, and then nothing of it is kept."""
-    while not _taken_in(store):
+    while not _is_updated(store):
         pass
 
 
@@ -48,7 +50,7 @@ def add(store: Store, number: str, *, since: int, session: str) -> None:
     """This one (E.164) has unsubscribed, at that time (microseconds since 1970), in a session whose summary
     may not say who it was. For one who is known, the first time stays."""
     with store.transaction() as transaction:
-        transaction("INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)", (number, since, session))
+        transaction(_INSERT, (number, since, session))
 
 
 def allow(store: Store, number: str) -> bool:
@@ -56,11 +58,11 @@ def allow(store: Store, number: str) -> bool:
     brings it back."""
     update(store)
     with store.transaction() as transaction:
-        return transaction("DELETE FROM unsubscribed WHERE destination = ?", (_e164(number),)).changed > 0
+        return transaction(_DELETE, (_e164(number),)).changed > 0
 
 
-class _Found(NamedTuple):
-    """A summary that counts, and who was called, as far as that is known."""
+class _Summary(NamedTuple):
+    """One that says UNSUBSCRIBED, and who was called, as far as that is known."""
 
     event: int
     received: int
@@ -68,45 +70,36 @@ class _Found(NamedTuple):
     people: set[str]
 
 
-def _taken_in(store: Store) -> bool:
-    """Take in what there is; False where another process did so meanwhile, for then a person may have allowed
-    some of it again."""
-    seen = cursors.position(store, _READER)
-    last = store.read_number("SELECT coalesce(max(id), 0) FROM events")
-    new = list(_found(store, "id > ? AND id <= ?", (seen, last))) if last > seen else []
-    waiting = (
-        "SELECT CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'"
-    )
-    known_now = [one for one in _found(store, f"id IN ({waiting})") if one.people]
-    if last <= seen and not known_now:
+def _is_updated(store: Store) -> bool:
+    """Read what is new; False where another process did so meanwhile, for then a person may have allowed some
+    of it again. Where a summary does not tell whom it is about, its number is kept until that is known."""
+    seen, newest = read_position(store, _READER), last_event_number(store)
+    summaries = [one for one in _summaries(store, seen, newest) if one.event > seen or one.people]
+    if newest <= seen and not summaries:
         return True
-    insert = "INSERT OR IGNORE INTO unsubscribed VALUES (?, ?, ?)"
     with store.transaction() as transaction:
-        if not cursors.advance(store, transaction, _READER, seen, max(seen, last)):
+        if not advance(store, transaction, _READER, seen, max(seen, newest)):
             return False
-        for one in known_now:
-            key = _WAITING.format(one.event)
-            if not transaction("DELETE FROM unsubscribed WHERE destination = ?", (key,)).changed:
-                one.people.clear()  # somebody else has done it
-        for one in new:
-            one.people.update(() if one.people else [_WAITING.format(one.event)])
-        for one in (*known_now, *new):
-            for destination in one.people:
-                transaction(insert, (destination, one.received, one.session))
+        for event, received, session, people in summaries:
+            key = _WAITING.format(event)
+            if event > seen or transaction(_DELETE, (key,)).changed:  # else another process has done it
+                transaction.each(_INSERT, [(one, received, session) for one in people or {key}])
     return True
 
 
-def _found(store: Store, which: str, parameters: Sequence[int] = ()) -> Iterator[_Found]:
+def _summaries(store: Store, seen: int, newest: int) -> Iterator[_Summary]:
+    """Those that are new, and those of which is not known yet whom they are about."""
     query = (
-        "SELECT id, received, body FROM events"  # noqa: S608 - words of ours
-        f" WHERE {which} AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}')"
+        "SELECT id, received, body FROM events WHERE (id > ? AND id <= ? OR id IN (SELECT"  # noqa: S608
+        " CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'))"
+        f" AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}')"
     )
-    for number, received, body in store.rows(query, parameters):
+    for number, received, body in store.rows(query, (seen, newest)):
         from voicecli.voice_api import webhook_events
 
         summary = webhook_events.parse(body)
         if summary is not None and is_unsubscribed(summary.outcome or ""):
-            yield _Found(number, received, summary.session_id, _people(store, summary))
+            yield _Summary(number, received, summary.session_id, _people(store, summary))
 
 
 def _people(store: Store, summary: "Event") -> set[str]:

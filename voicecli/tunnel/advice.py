@@ -9,7 +9,7 @@ DOMAINS = "https://dashboard.ngrok.com/domains"
 # What is wrong, and what to do about it. In our words: where ngrok's own tell of a token, they repeat it.
 PROBLEMS = {
     "4018": ("ngrok asks for a token", f"Put that of your account in NGROK_AUTHTOKEN: {TOKEN}."),
-    "105": ("The ngrok token is malformed", f"Copy it whole from {TOKEN}; an API key is none."),
+    "105": ("The ngrok token is malformed", f"Copy it whole from {TOKEN}; an API key is not such a token."),
     "107": ("ngrok does not know the token", f"It was reset or revoked: copy it anew from {TOKEN}."),
     "108": (
         "The ngrok account has too many agents",

@@ -205,7 +205,7 @@ class Agent:
                 self._last_trouble = self._loop.time()
             if "reconnect" in said and log.lvl in ("WARNING", "ERROR"):
                 self._has_session = False
-                lost = in_words(self._explain(None, "has lost its way to ngrok"))
+                lost = in_words(self._explain(None, "has lost its connection to ngrok"))
                 call_on_loop(self._loop, self._session_changed, lost)
             elif "session established" in said or "session started" in said:
                 self._has_session = True

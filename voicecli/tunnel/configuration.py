@@ -59,7 +59,7 @@ def read(tunnel: Tunnel, on_note: Callable[[str], None]) -> Plan:
     if version not in ("2", "3") or not isinstance(agent, dict):
         raise ConfigurationError(
             f"{path} is not an ngrok configuration of version 2 or 3.",
-            hint="`ngrok config upgrade` mends an older one; ngrok.yml.example shows both versions.",
+            hint="`ngrok config upgrade` updates an older one; ngrok.yml.example shows both versions.",
         )
     # Endpoints stay out, since we open our own; how the log is written is for pyngrok, who reads it.
     apart = ("endpoints", "tunnels", "log", "log_level", "log_format")
@@ -148,7 +148,7 @@ def _endpoint(version: str, upstream: str, address: str) -> dict[str, object]:
     found = _DOMAIN.fullmatch(address)
     if address and not found:
         raise ConfigurationError(
-            f"{quote(address)} is not a domain of ngrok's.",
+            f"{quote(address)} is not an ngrok domain.",
             hint=f"Give a name alone, such as your-domain.ngrok-free.app; {DOMAINS} shows yours.",
         )
     if version == "2":

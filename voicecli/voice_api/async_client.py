@@ -51,8 +51,7 @@ class AsyncClient:
         connections: int = 32,
     ) -> None:
         self._account = Account(api_key, subaccount_id, base_url)
-        if complaint := transport.timeout_complaint(request_timeout):
-            raise account.client_configuration_error(complaint)
+        transport.check_timeout(request_timeout)
         if connections < 1:
             raise account.client_configuration_error("there must be at least one connection")
         self._request_timeout = request_timeout
@@ -98,7 +97,7 @@ class AsyncClient:
         Raises Refused, RateLimited, Unreachable, OutcomeUnknown or InvalidInput. A cancelled request may
         have left.
         """
-        request = transport.request(self._account, operation)
+        request = operation.request(self._account)
         async with self._turns:
             if self._http is None:
                 raise ConfigurationError("The client is not open.", hint="Use it in an async with.")
@@ -140,12 +139,9 @@ class AsyncClient:
             attempt.answered = True
             body, complete = bytearray(), False
             with suppress(Exception):  # an answer that breaks off is not complete, whatever broke it
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > wire.MAX_RESPONSE:
-                        break
-                else:
-                    complete = True
+                while len(body) <= wire.MAX_RESPONSE and not complete:
+                    body += (piece := await response.content.readany())
+                    complete = not piece
             names: dict[str, str] = {}
             for name, value in response.headers.items():
                 lower = name.lower()

@@ -19,19 +19,18 @@ from voicecli.account import Account
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
-    RateLimited,
     Refused,
     Unreachable,
     VoicecliError,
 )
 from voicecli.voice_api import transport, wire
 from voicecli.voice_api.methods import Operations
+from voicecli.voice_api.retries import RETRIES, NotSent, send_with_retries
 from voicecli.voice_api.wire import HttpRequest, HttpResponse, Operation
 
 T = TypeVar("T")
 
 ENDING = 1.0  # seconds that an exchange may take to end when its connection is closed
-MAX_WAIT = 60.0  # seconds; a Retry-After beyond it is told to the user instead of waited for
 
 OnRetry = Callable[[str, float], None]
 """Told before each wait: why, and how many seconds it will be."""
@@ -55,7 +54,7 @@ class Client(Operations):
         subaccount_id: str,
         base_url: str = account.BASE_URL,
         request_timeout: float = wire.REQUEST_TIMEOUT,
-        retries: int = wire.RETRIES,
+        retries: int = RETRIES,
         on_retry: OnRetry | None = None,
         trace: Callable[[str], None] | None = None,
     ) -> None:
@@ -65,8 +64,7 @@ class Client(Operations):
         """How far the clock at the other end was ahead of this machine's, to the second, at the last answer;
         None as long as no answer told its time."""
         self._account = Account(api_key, subaccount_id, base_url)
-        if complaint := transport.timeout_complaint(request_timeout):
-            raise account.client_configuration_error(complaint)
+        transport.check_timeout(request_timeout)
         if retries < 0:
             raise account.client_configuration_error("retries are out of range")
         self._is_stopped = False
@@ -117,7 +115,7 @@ class Client(Operations):
 
     def request(self, operation: Operation[T]) -> HttpRequest:
         """The very request that ``send`` would send. Raises InvalidInput for what JSON can't carry."""
-        return transport.request(self._account, operation)
+        return operation.request(self._account)
 
     def send(
         self,
@@ -159,32 +157,23 @@ class Client(Operations):
                 self.in_doubt = operation.lost("8x8 answered 429, and has reported a call of this request")
                 raise self.in_doubt
 
-        attempt, limited = 0, False
-        while True:
-            pause = min(0.5 * 2**attempt, MAX_WAIT)
-            try:
-                if limited:
-                    raise_if_carried_out()
-                return self._exchange(request, operation)
-            except RateLimited as error:
-                limited = True
-                if error.retry_after is not None:
-                    error.hint = f"8x8 asks to wait {error.retry_after:.0f} s. {error.hint}"
-                    pause = max(0.5, error.retry_after)
-                if attempt == retries or pause > MAX_WAIT:
-                    raise_if_carried_out()
-                    raise
-                reason = "8x8 has too many requests at once"
-            except _NotSent as error:
-                if self._is_stopped:
-                    raise Unreachable("The request was stopped before it left.") from error
-                if attempt == retries:
-                    raise transport.unreachable(self._account, str(error)) from error.__cause__
-                reason = f"8x8 could not be reached ({error})"
+        def wait(reason: str, seconds: float) -> None:
             if self._on_retry is not None:
-                self._on_retry(reason, pause)
-            self.pause(pause)
-            attempt += 1
+                self._on_retry(reason, seconds)
+            self.pause(seconds)
+
+        try:
+            return send_with_retries(
+                partial(self._exchange, request, operation),
+                retries=retries,
+                raise_if_carried_out=raise_if_carried_out,
+                is_stopped=lambda: self._is_stopped,
+                wait=wait,
+            )
+        except NotSent as error:
+            if self._is_stopped:
+                raise Unreachable("The request was stopped before it left.") from error
+            raise transport.unreachable(self._account, str(error)) from error.__cause__
 
     def pause(self, seconds: float) -> None:
         """Wait so long, or until it is stopped."""
@@ -206,7 +195,7 @@ class Client(Operations):
 
         def leave() -> None:
             if self._is_stopped or interrupts.is_noted():
-                raise _NotSent("it was stopped")
+                raise NotSent("it was stopped")
             self.in_doubt = operation.lost("Interrupted before 8x8 had answered")
 
         self.in_doubt = None
@@ -225,7 +214,7 @@ class Client(Operations):
             raise
         except Exception as error:  # whatever it is: what matters is whether the request had left
             if not exchange.has_left:
-                raise _NotSent(_reason(error)) from error
+                raise NotSent(_reason(error)) from error
             late = not in_time or isinstance(error, httpx.TimeoutException)
             what = "The connection broke before 8x8 had answered"
             raise operation.lost(
@@ -244,12 +233,7 @@ class Client(Operations):
         ) as response:
             body, complete = bytearray(), False
             with suppress(httpx.HTTPError):
-                for chunk in response.iter_raw():
-                    body += chunk
-                    if len(body) > wire.MAX_RESPONSE:
-                        break
-                else:
-                    complete = True
+                complete = wire.read_into(body, response.iter_raw())
             names = {name.lower(): value for name, value in response.headers.items()}
             with suppress(ValueError, TypeError):  # none, or not a date with its zone
                 self.clock_offset = parsedate_to_datetime(names.get("date", "")) - datetime.now(UTC)
@@ -321,7 +305,7 @@ class _Exchange:
             if info["request"].method != b"CONNECT":  # type: ignore[attr-defined]
                 with self._leaving:
                     if self._is_given_up:
-                        raise _NotSent("it was given up")
+                        raise NotSent("it was given up")
                     self._leave()
                     self.has_left = True
             if not self._began:
@@ -335,10 +319,6 @@ class _Exchange:
         if self._socket is not None:
             with suppress(OSError):  # it may be gone by itself; of a TLS socket, the one below is meant
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
-
-class _NotSent(Exception):
-    """The request did not begin to leave."""
 
 
 def _reason(error: Exception) -> str:

@@ -23,7 +23,7 @@ class Meaning:
 
 
 _CALLFLOW = "Look at the request with --dry-run."
-_CAPTURE = "Mend the sayAndCapture action in the callflow."
+_CAPTURE = "Correct the sayAndCapture action in the callflow."
 _SCENARIO = "Scenarios are made by 8x8: ask them for the right name."
 _LATER = f"Try again later; if it stays, ask {SUPPORT}."
 
@@ -66,7 +66,7 @@ STATUS_CODES: dict[int, Meaning] = {
     -1018: Meaning("a scenario stands beside other actions", "A scenario must be the only action."),
     -1019: Meaning("scenarioName is empty", _SCENARIO),
     -1020: Meaning("scenarioName is not one 8x8 knows", _SCENARIO),
-    -9999: Meaning("8x8 met an error that it can't name", _LATER),
+    -9999: Meaning("8x8 had an unknown error", _LATER),
     400: Meaning("8x8 could not read the request", _CALLFLOW),
     401: Meaning(
         "the API key is missing, wrong or revoked",
@@ -82,7 +82,7 @@ STATUS_CODES: dict[int, Meaning] = {
     ),
     422: Meaning("8x8 can read the request but not carry it out", _CALLFLOW),
     429: Meaning("too many requests at once", "Nothing was done: try again a little later."),
-    500: Meaning("8x8 met an error of its own", _LATER),
+    500: Meaning("8x8 had an internal error", _LATER),
     4018: Meaning("there is no such export of the log of calls", "Check the job's id, or export again."),
 }
 

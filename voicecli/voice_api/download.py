@@ -91,7 +91,7 @@ def _check(response: httpx.Response) -> None:
 
 def _no_link(reason: str) -> Refused:
     return Refused(
-        f"What 8x8 gives as the link to the file is not followed: {reason}.",
+        f"The link to the file that 8x8 gave is not followed: {reason}.",
         hint="Look at it with voicecli api GET /messages/exports/JOB.",
         status_code=200,
     )

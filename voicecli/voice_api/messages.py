@@ -158,7 +158,7 @@ def _text_complaint(text: str, *, spelled: bool) -> InvalidInput:
 
     count = counted(len(text), "character")
     if not text:
-        return InvalidInput(f"The message is empty ({count}).", hint="Say what the call should say.")
+        return InvalidInput(f"The message is empty ({count}).", hint="Give a text to say.")
     if not _has_words(text):
         return InvalidInput(f"The message has nothing to say: {count}, all blank or control characters.")
     if len(text) > MAX_TEXT:

@@ -27,7 +27,7 @@ def as_utf8(content: bytes) -> tuple[bytes, str]:
                 break
             return found, name.removesuffix("-le").removesuffix("-be")
     raise InvalidInput(
-        "The list is not text in any encoding that is known here.",
+        "The list is in no known text encoding.",
         hint="Save it as UTF-8; a spreadsheet as CSV (in Excel: CSV UTF-8).",
     )
 

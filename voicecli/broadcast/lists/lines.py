@@ -39,4 +39,4 @@ def first_line(content: bytes, start: Place, comments: str = "") -> tuple[Place,
 
 
 def nobody() -> InvalidInput:
-    return InvalidInput("The list has nobody in it.", hint="Give one person a line, below a heading.")
+    return InvalidInput("The list is empty.", hint="It needs a heading line, and a line for each person.")

@@ -157,7 +157,7 @@ def _recognised(content: bytes, encoding: str) -> Recipients:
         return found
     if first == "[" or first.startswith("[{"):
         raise InvalidInput(
-            "The list is a JSON array.", hint="Give one object a line: jq -c '.[]' people.json"
+            "The list is a JSON array.", hint="Write one object on each line: jq -c '.[]' people.json"
         )
     _, first_number = first_line(content, start, comments="#")
     if "\t" not in first_number and phone.looks_like_number(_bare(first_number)):

@@ -7,7 +7,7 @@ from pathlib import Path
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.plan import numbers_of
-from voicecli.calling.message import refuse_conflicts
+from voicecli.calling.script import refuse_conflicts
 from voicecli.cli.call.arguments import json_document
 from voicecli.cli.context import Context
 from voicecli.errors import InvalidInput
@@ -43,7 +43,7 @@ def read_list(context: Context, people: str) -> bytes:
     try:
         return context.read_bytes(people, limit=lists.MAX_LIST)
     except InvalidInput as error:
-        error.hint = "What is none of the commands in voicecli broadcast --help is taken for a list."
+        error.hint = "An argument that is not a command of voicecli broadcast is taken as a list."
         raise
 
 
@@ -53,7 +53,7 @@ def read_list_again(context: Context, people: str | None, broadcast: Broadcast) 
     where = people or broadcast.file or "-"
     command = f"voicecli broadcast resume {broadcast.id}"
     missing = InvalidInput(
-        "The list came from a pipe: it has to come again.",
+        "The list came from standard input, and is needed again.",
         hint=f"Pipe it in again, or give it as a file: {command} FILE",
     )
     if where == "-" and (context.stdin is None or context.stdin.isatty()):
@@ -83,6 +83,6 @@ def read_do_not_call_again(context: Context, options: BroadcastOptions) -> froze
     """As it is by now, if it is there: those who were on it in the beginning are not called anyway."""
     gone = options.do_not_call == "-"
     if options.do_not_call and not gone and not Path(options.do_not_call).exists():
-        context.output.warning(f"{options.do_not_call} is gone: those who were on it are not called.")
+        context.output.warning(f"{options.do_not_call} is gone: the numbers that were on it are not called.")
         gone = True
     return frozenset() if gone else read_do_not_call(context, options)

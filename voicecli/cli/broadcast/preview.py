@@ -32,7 +32,7 @@ def confirm(context: Context, settings: Settings, prepared: Prepared, *, yes: bo
     """See that a person wants this. Raises InvalidInput where nobody can be asked, and for a no."""
     people = len(prepared.validated)
     if prepared.plan.option_columns:
-        context.output.note(f"Columns taken for options: {', '.join(prepared.plan.option_columns)}.")
+        context.output.note(f"Columns that set options: {', '.join(prepared.plan.option_columns)}.")
     if not yes and people > 1:
         _ask(context, f"Call {people:,} people from {settings.get('source')}?")
     context.output.progress(f"Planning {people:,} calls")
@@ -109,7 +109,7 @@ def _lines(settings: Settings, prepared: Prepared, quiet: estimate.QuietPeople) 
         spared = f"{_people(validated.spared)} on the do-not-call list, or unsubscribed"
         yield f"{spared}: not called.", ""
     if plan.option_columns:
-        yield f"Columns taken for options: {', '.join(plan.option_columns)}.", ""
+        yield f"Columns that set options: {', '.join(plan.option_columns)}.", ""
     if plan.recipients.encoding == "windows-1252":
         yield "The list is no UTF-8; it was read as Windows-1252.", ""
     if not calls:
@@ -127,7 +127,7 @@ def _lines(settings: Settings, prepared: Prepared, quiet: estimate.QuietPeople) 
     if quiet.people and quiet.until is not None:
         until = f"{quiet.until.astimezone():%a %H:%M}"
         whom = "" if quiet.people == 1 else "the first "
-        yield f"{_people(quiet.people)} can't be called now, where they are: {whom}from {until} on.", ""
+        yield f"{_people(quiet.people)} can't be called now, by their local time: {whom}from {until} on.", ""
 
 
 def _people(count: int) -> str:

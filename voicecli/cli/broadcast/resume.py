@@ -14,10 +14,8 @@ from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id, PaceOptions
 from voicecli.cli.options.outcome import Timeout
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import with_records
 
 
-@with_records
 def resume(
     ctx: typer.Context,
     *,

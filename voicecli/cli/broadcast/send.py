@@ -1,6 +1,5 @@
 """``voicecli broadcast send``: call everybody on a list, once."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +13,16 @@ from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import (
     AudienceOptions,
-    BroadcastOutcomeOptions,
     HoursOptions,
     PaceOptions,
     RetryOptions,
 )
-from voicecli.cli.options.call import Source, ValidFor
+from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
+from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import with_records
+from voicecli.cli.options.records import given, refuse_without
 from voicecli.errors import InvalidInput
 from voicecli.voice_api import wire
 
@@ -36,7 +35,6 @@ EXAMPLES = """Examples:
 _USUAL = BroadcastOptions()
 
 
-@with_records
 def send(
     ctx: typer.Context,
     *,
@@ -57,7 +55,8 @@ def send(
         ),
     ] = None,
     audience: AudienceOptions,
-    outcomes: BroadcastOutcomeOptions,
+    recipients: RecipientOptions,
+    outcomes: OutcomeOptions,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -103,7 +102,7 @@ def send(
     _refuse_without_effect(outcomes, retries, access)
     options = BroadcastOptions(
         to_column=audience.to_column,
-        region=audience.region,
+        region=recipients.region,
         repeat=spoken.repeat,
         voice=spoken.voice,
         speed=spoken.speed,
@@ -118,8 +117,8 @@ def send(
         quiet=hours.quiet,
         weekdays=hours.weekdays,
         do_not_call=audience.do_not_call,
-        call_unsubscribed=audience.call_unsubscribed,
-        any_number=audience.any_number,
+        call_unsubscribed=recipients.call_unsubscribed,
+        any_number=recipients.any_number,
         vca_elsewhere=outcomes.vca_elsewhere,
         retry=retries.outcomes(),
         attempts=retries.attempts or (2 if retries.retry else 1),
@@ -160,26 +159,10 @@ def send(
             return run(context, settings, broadcast, receiver)
 
 
-def _refuse_without_effect(
-    outcomes: BroadcastOutcomeOptions, retries: RetryOptions, access: AccessOptions
-) -> None:
+def _refuse_without_effect(outcomes: OutcomeOptions, retries: RetryOptions, access: AccessOptions) -> None:
     """An option that is silently ignored would be a lie. Raises InvalidInput."""
     if retries.retry is None:
-        _refuse("without --retry", {"--attempts": retries.attempts, "--every": retries.every})
-    if not outcomes.waits and retries.retry is None:
-        given = {
-            "--port": access.port,
-            "--domain": access.domain,
-            "--ngrok-config": access.ngrok_config,
-            "--public-url": access.public_url,
-            "--timeout": outcomes.timeout,
-            "--install-ngrok": access.install_ngrok or None,
-            "--force": access.force or None,
-        }
-        _refuse("without --wait, --confirm, --digits or --retry", given)
-
-
-def _refuse(where: str, given: Mapping[str, object]) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise InvalidInput(f"{name} has no effect {where}.")
+        refuse_without("--retry", given(retries))
+        if not outcomes.waits:
+            timeout = {"--timeout": outcomes.timeout} if outcomes.timeout else {}
+            refuse_without("--wait, --confirm, --digits or --retry", {**given(access), **timeout})

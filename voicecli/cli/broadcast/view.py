@@ -71,7 +71,7 @@ class View:
                 pass
             except StoreFailed as error:
                 rows = f"{len(self._unread):,} rows"
-                raise OutputFailed(f"What became of {rows} can't be told. {error.message}") from error
+                raise OutputFailed(f"The results of {rows} can't be shown. {error.message}") from error
             await asyncio.sleep(LOOK_EVERY)
 
     def show(self, counts: Counts) -> None:
@@ -104,7 +104,7 @@ class View:
         self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
         how = self.how_to_go_on
         if untouched:
-            how = "Nobody was called: the same command can begin anew."
+            how = "Nobody was called: the same command can be run again."
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
             details = {} if error is None else error.details()
@@ -144,19 +144,19 @@ def commands(
     command, of = "voicecli broadcast", broadcast.id
     again, piped = ("", "") if broadcast.file else (" -", " (pipe the list in again)")
     if running:
-        yield f"{command} stop {of}", "Call nobody more"
+        yield f"{command} stop {of}", "Stop calling"
     elif counts.left:
         yield f"{command} resume {of}{again}", f"Call the other {counts.left:,}{piped}"
     elif waits and counts.without_outcome:
         some = counted(counts.without_outcome, "outcome")
-        outcomes = f"Wait for {some} more, as far as 8x8 has not reported them while nobody listened"
+        outcomes = f"Wait for {some} more; reports that came while no listener ran are lost"
         yield f"{command} resume {of}{again}", f"{outcomes}{piped}"
     if counts.unknown and not running:
-        doubt = "Call those as well of whom nobody knows: some would be called twice"
+        doubt = "Also call people for whom it is unknown whether they were called"
         yield f"{command} resume {of}{again} --retry-unknown", f"{doubt}{piped}"
     if counts.refused and not running:
-        yield f"{command} resume {of}{again} --retry-refused", f"Try the refused ones once more{piped}"
-    yield f"{command} results {of} -o results.csv", "See what became of each row"
+        yield f"{command} resume {of}{again} --retry-refused", f"Send the refused calls again{piped}"
+    yield f"{command} results {of} -o results.csv", "Write the results of all rows to a file"
 
 
 def in_lines(todo: Sequence[tuple[str, str]]) -> Iterator[Line]:

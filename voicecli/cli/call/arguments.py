@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from voicecli import phone
-from voicecli.calling.message import Script, refuse_conflicts
+from voicecli.calling.script import Script, refuse_conflicts
 from voicecli.cli.context import CONNECTION, Context
-from voicecli.cli.options.call import CallOptions
+from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
-from voicecli.cli.options.outcome import OutcomeOptions
+from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
+from voicecli.cli.options.records import given, refuse_without
 from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
@@ -32,6 +33,7 @@ class Arguments(NamedTuple):
     spoken: MessageOptions
     outcome: OutcomeOptions
     call: CallOptions
+    recipients: RecipientOptions
 
     def script(self) -> Script:
         """What the call does, without its message; the settings know who calls, and with which voice."""
@@ -51,42 +53,37 @@ class Arguments(NamedTuple):
         )
 
 
-def refuse_what_has_no_effect(asked: Arguments, access: AccessOptions, output: OutputOptions) -> None:
+def refuse_what_has_no_effect(
+    asked: Arguments, alert: AlertOptions, access: AccessOptions, output: OutputOptions
+) -> None:
     """Raises InvalidInput for options that do nothing beside the others, or could not be carried out."""
     outcome, call = asked.outcome, asked.call
     if call.dry_run and output.quiet:
         raise InvalidInput("--dry-run has no session id that --quiet could print.")
-    if outcome.until_confirmed and outcome.confirm is None:
+    if alert.until_confirmed and outcome.confirm is None:
         raise InvalidInput("--until-confirmed needs --confirm, with the keys that confirm.")
-    if outcome.tell_anyway and outcome.confirm is None:
-        raise InvalidInput("--tell-anyway has no effect without --confirm.")
+    if outcome.confirm is None:
+        refuse_without("--confirm", given(alert))
     if outcome.vca_elsewhere:
         refuse_conflicts("--vca-elsewhere", {"--confirm": outcome.confirm, "--digits": outcome.digits})
     if call.within is not None and not call.once:
         raise InvalidInput("--within has no effect without --once.")
     if not outcome.waits:
-        for name, value in (
-            ("--timeout", outcome.timeout),
-            ("--force", access.force or None),
-            ("--port", access.port),
-            ("--domain", access.domain),
-            ("--ngrok-config", access.ngrok_config),
-            ("--install-ngrok", access.install_ngrok or None),
-            ("--public-url", access.public_url),
-        ):
-            if value is not None:
-                raise InvalidInput(f"{name} has no effect without --wait, --confirm or --digits.")
+        timeout = {} if outcome.timeout is None else {"--timeout": outcome.timeout}
+        refuse_without("--wait, --confirm or --digits", {**timeout, **given(access)})
+    access.public_access().check(register=True)
 
 
 def requests(context: Context, settings: Settings, asked: Arguments) -> list[CallRequest]:
-    """A request for each number. Raises InvalidInput, and ConfigurationError for missing settings."""
+    """A request for each number. What was asked for is looked at before the settings. Raises InvalidInput,
+    and ConfigurationError for missing settings."""
     asked = _with_message_apart(asked)
     script = asked.script()
-    _refuse_what_would_be_without_effect(asked, script)
+    _refuse_conflicts(asked, script)
     numbers = [_number(word, asked) for word in asked.words]
     if len({number.e164 for number in numbers}) < len(numbers):
         raise InvalidInput("A number is given twice.", hint="Each number is called once.")
-    make, message_id = _maker(context, settings, asked, script, numbers), asked.call.message_id
+    make, message_id = _maker(context, settings, asked, script), asked.call.message_id
     if len(numbers) < 2:
         return [make(next(iter(numbers), None), message_id)]
     made: list[CallRequest] = []
@@ -94,7 +91,7 @@ def requests(context: Context, settings: Settings, asked: Arguments) -> list[Cal
         request = make(number, message_id and f"{message_id}-{number.e164.removeprefix('+')}")
         if any(other.client_request_id == request.client_request_id for other in made):
             raise InvalidInput(
-                "The callflow's clientRequestId would be that of several calls.",
+                "Several calls would have the callflow's clientRequestId.",
                 hint="Give --message-id in its place: each call gets its number added.",
             )
         made.append(request)
@@ -103,7 +100,7 @@ def requests(context: Context, settings: Settings, asked: Arguments) -> list[Cal
 
 def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
     try:
-        return phone.parse(word, asked.call.region, any_number=asked.call.any_number)
+        return phone.parse(word, asked.recipients.region, any_number=asked.recipients.any_number)
     except InvalidInput as error:
         if not any(map(str.isdigit, word)):
             error.hint += " It comes first; the message comes second, in quotes."
@@ -121,65 +118,60 @@ def _with_message_apart(asked: Arguments) -> Arguments:
     like_a_number = phone.looks_like_number(last)
     if not numbers or (like_a_number and (elsewhere or phone.is_international(last))):
         return asked
-    if like_a_number and asked.call.region is not None:
+    if like_a_number and asked.recipients.region is not None:
         raise InvalidInput(
             "The last argument may be a number to call or the message.",
             hint="Give the message with --message, or pipe it in.",
         )
-    for number in numbers[1:]:
-        if not re.search(r"\d", number):
-            raise InvalidInput(
-                "Only the last argument can be the message; those before it are numbers.",
-                hint="A number or message with blanks goes in quotes.",
-            )
+    if any(re.search(r"\d", number) is None for number in numbers[1:]):
+        raise InvalidInput(
+            "Only the last argument can be the message; those before it are numbers.",
+            hint="A number or message with blanks goes in quotes.",
+        )
     refuse_conflicts("MESSAGE", others)
     return asked._replace(words=numbers, message=last)
 
 
-def _refuse_what_would_be_without_effect(asked: Arguments, script: Script) -> None:
+def _refuse_conflicts(asked: Arguments, script: Script) -> None:
     """An option that is silently ignored would be a lie."""
-    message = {"MESSAGE": asked.message, "--file": asked.spoken.file}
+    message = {"MESSAGE": asked.message}
     if asked.callflow_file is not None:
-        others = {"--play": script.play, "--repeat": script.repeat, **script.speech()}
-        refuse_conflicts("--callflow", {**message, **others})
+        question = {"--confirm": asked.outcome.confirm, "--digits": asked.outcome.digits}
+        refuse_conflicts("--callflow", {**message, **given(asked.spoken), **question})
     elif script.play is not None:
-        refuse_conflicts("--play", {**message, **script.speech()})
+        refuse_conflicts("--play", {**message, "--file": asked.spoken.file})
     elif asked.spoken.file is not None:
-        refuse_conflicts("--file", {"MESSAGE": asked.message})
+        refuse_conflicts("--file", message)
     script.check()
     if not asked.words:
         if asked.callflow_file is None:
-            raise InvalidInput("Whom to call is missing.", hint=HOW_TO_CALL)
+            raise InvalidInput("The number to call is missing.", hint=HOW_TO_CALL)
         refuse_conflicts(
             "a callflow that makes its own call",
-            {"--from": asked.call.source, "--region": asked.call.region},
+            {"--from": asked.call.source, "--region": asked.recipients.region},
         )
 
 
 def _maker(
-    context: Context,
-    settings: Settings,
-    asked: Arguments,
-    script: Script,
-    numbers: Sequence[phone.PhoneNumber],
+    context: Context, settings: Settings, asked: Arguments, script: Script
 ) -> Callable[[phone.PhoneNumber | None, str | None], CallRequest]:
     """What makes the request for a number, None where the callflow has its own, under a message id."""
     if asked.callflow_file is not None:
-        values = settings.require(*CONNECTION, *(("source",) if numbers else ()))
         document = json_document(context.read_text(asked.callflow_file), asked.callflow_file)
+        values = settings.require(*CONNECTION, *(("source",) if asked.words else ()))
         return lambda number, message_id: callflow.request_from_json(
             document,
             to=number,
             source=values.get("source"),
             message_id=message_id,
             valid_for=script.valid_for,
-            any_number=asked.call.any_number,
+            any_number=asked.recipients.any_number,
         )
-    is_spoken = script.play is None
-    values = settings.require(*CONNECTION, "source", *(("voice_profile",) if is_spoken else ()))
-    complete = replace(script, source=values["source"])
-    if is_spoken:
-        complete = replace(complete, voice=values["voice_profile"], text=_message(context, asked))
+    if script.play is None:
+        script = replace(script, text=_message(context, asked))
+        script.check_text(script.text or "")
+    values = settings.require(*CONNECTION, "source", *(("voice_profile",) if script.play is None else ()))
+    complete = replace(script, source=values["source"], voice=values.get("voice_profile"))
     return lambda number, message_id: complete.request(number or "", message_id=message_id)
 
 
@@ -189,7 +181,7 @@ def _message(context: Context, asked: Arguments) -> str:
         return asked.message or ""
     from_pipe = file is None and asked.message is None and context.stdin is not None
     if from_pipe and context.stdin is not None and context.stdin.isatty():
-        raise InvalidInput("What the call says is missing.", hint=HOW_TO_SAY)
+        raise InvalidInput("The message is missing.", hint=HOW_TO_SAY)
     text = context.read_text("-" if file is None else file).rstrip("\r\n")
     if not text:
         raise InvalidInput("The message is empty (0 characters).", hint=HOW_TO_SAY)

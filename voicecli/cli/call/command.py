@@ -13,13 +13,12 @@ from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
-from voicecli.cli.options.call import CallOptions
+from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
-from voicecli.cli.options.outcome import OutcomeOptions
+from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import with_records
 from voicecli.errors import InvalidInput
 from voicecli.voice_api.operations.calls import send_callflow
 
@@ -37,7 +36,6 @@ EXAMPLES = """Examples:
 DEFAULT_WITHIN = timedelta(minutes=10)
 
 
-@with_records
 def call(
     ctx: typer.Context,
     *,
@@ -64,7 +62,9 @@ def call(
         ),
     ] = None,
     outcome: OutcomeOptions,
+    alert: AlertOptions,
     call_options: CallOptions,
+    recipients: RecipientOptions,
     network: NetworkOptions,
     access: AccessOptions,
     output: OutputOptions,
@@ -78,18 +78,22 @@ def call(
     (--confirm) proves that it was a person.
     """
     context = contexts.of(ctx)
-    asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options)
+    asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options, recipients)
     script = asked.script()
-    arguments.refuse_what_has_no_effect(asked, access, output)
+    arguments.refuse_what_has_no_effect(asked, alert, access, output)
     flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
     settings = context.settings(flags)
     requests = arguments.requests(context, settings, asked)
-    asks = any(map(questions.asks, requests))
+    asks = any(map(questions.has_question, requests))
     if outcome.vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
     if call_options.dry_run:
         for request in requests:
-            context.show(settings, send_callflow(questions.sent(request)), reply=questions.following(request))
+            context.show(
+                settings,
+                send_callflow(questions.up_to_question(request)),
+                reply=questions.after_question(request),
+            )
         return ExitCode.DONE
     from voicecli.calling.caller import DEFAULT_TIMEOUT, Caller
     from voicecli.cli.call.show import show, show_event
@@ -98,7 +102,7 @@ def call(
         wiring.account(settings),
         wiring.home(settings),
         once=_once(call_options) if call_options.once else None,
-        call_unsubscribed=call_options.call_unsubscribed,
+        call_unsubscribed=recipients.call_unsubscribed,
         plan=partial(
             wiring.listening_plan,
             context,
@@ -124,14 +128,14 @@ def call(
     ended = caller.wait(
         requests,
         confirming=script.confirming(),
-        until_confirmed=outcome.until_confirmed,
-        tell_anyway=outcome.tell_anyway,
+        until_confirmed=alert.until_confirmed,
+        tell_anyway=alert.tell_anyway,
         digits=script.captures,
         timeout=outcome.timeout or DEFAULT_TIMEOUT,
         on_event=partial(show_event, context),
         run=run,
     )
-    return ended_code(ended, is_alert=outcome.until_confirmed)
+    return ended_code(ended, is_alert=alert.until_confirmed)
 
 
 def _once(options: CallOptions) -> "Once":

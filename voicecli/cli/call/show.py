@@ -43,9 +43,9 @@ def show_event(context: Context, event: "CallEvent") -> None:
             output.note(f"{destination}: goes on, and is not waited for")
         case call_events.NobodyCanConfirm(request, why):
             whom = results.destination(request)
-            output.warning(f"Nobody can confirm. {whom} is told, all the same. {why}")
+            output.warning(f"Nobody can confirm. {whom} is called without the question. {why}")
         case call_events.AllAreTold(why):
-            output.warning(f"Nobody can confirm. All are told, all the same. {why}")
+            output.warning(f"Nobody can confirm. All are called without the question. {why}")
         case call_events.NobodyConfirmed():
             output.note("Nobody has confirmed.")
         case call_events.Stopped(error):

@@ -25,14 +25,13 @@ from voicecli.cli.listen.options import (
 from voicecli.cli.listen.watch import Watch
 from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
-from voicecli.cli.options.records import with_records
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
 from voicecli.urls import check_web_url
 
 if TYPE_CHECKING:
-    from voicecli.calling.make_call import CallPlacer
+    from voicecli.calling.make_call import MakeCallRoute
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
     from voicecli.listener.service import ListenerPlan
@@ -45,7 +44,6 @@ EXAMPLES = """Examples:
 FORWARD_TIMEOUT = timedelta(seconds=5)
 
 
-@with_records
 def listen(
     ctx: typer.Context,
     *,
@@ -160,7 +158,7 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
 
 def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
-    from voicecli.calling.replier import CallReplier
+    from voicecli.calling.placed_calls_replier import PlacedCallsReplier
     from voicecli.listener import repliers
     from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, from_json
 
@@ -181,7 +179,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
         other = repliers.Application(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
-    return CallReplier(plan.home, other)
+    return PlacedCallsReplier(plan.home, other)
 
 
 def _registration(
@@ -196,26 +194,27 @@ def _registration(
         return None
 
 
-def _call_placer(settings: Settings, watch: Watch) -> "CallPlacer":
+def _call_placer(settings: Settings, watch: Watch) -> "MakeCallRoute":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
-    from voicecli.calling.make_call import CallPlacer
-    from voicecli.calling.placing import Guard, Ledger, Placing
+    from voicecli.calling.ledger import Ledger
+    from voicecli.calling.make_call import MakeCallRoute
+    from voicecli.calling.placing import Guard, Placer
 
     def warn(text: str) -> None:
         watch.tell(f"Warning: {text}")
 
     @contextmanager
-    def placing(guard: Guard) -> Iterator[Placing]:
+    def placer(guard: Guard) -> Iterator[Placer]:
         from voicecli.voice_api.client import Client
 
         account = wiring.account(settings)
         with Client(
             api_key=account.api_key, subaccount_id=account.subaccount_id, base_url=account.base_url
         ) as client:
-            yield Placing(client, account, wiring.home(settings), guard, ledger=Ledger(), warn=warn)
+            yield Placer(client, account, wiring.home(settings), guard, ledger=Ledger(), warn=warn)
 
-    return CallPlacer(
-        placing,
+    return MakeCallRoute(
+        placer,
         source=lambda: settings.require("source")["source"],
         voice_profile=settings.require("voice_profile")["voice_profile"],
     )

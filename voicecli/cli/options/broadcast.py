@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli.options.outcome import OUTCOME, HashEnds, Thanks, VcaElsewhere
+from voicecli.cli.options.call import RECIPIENTS
 from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
 from voicecli.errors import InvalidInput, quote
 from voicecli.voice_api.codes import Outcome
 
-_WHO = {"rich_help_panel": "Recipients"}
+_WHO = RECIPIENTS
 _PACE = {"rich_help_panel": "Pace and hours"}
 _RETRY = {"rich_help_panel": "Retries"}
 _WORTH_ANOTHER = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED, Outcome.FAILED, Outcome.ERROR)
@@ -28,32 +28,18 @@ class AudienceOptions:
         typer.Option(metavar="NAME", help="The column with the phone numbers. Default: phone.", **_WHO),
     ] = None
     skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave out invalid rows, and call the others.", **_WHO)
+        bool,
+        typer.Option("--skip-invalid", help="Leave out invalid rows, and call the others.", **_WHO),
     ] = False
     do_not_call: Annotated[
         str | None, typer.Option(metavar="FILE", help="A list of numbers not to call.", **_WHO)
     ] = None
-    call_unsubscribed: Annotated[
-        bool, typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.", **_WHO)
-    ] = False
-    any_number: Annotated[
-        bool,
-        typer.Option(
-            "--any-number",
-            help="Call numbers even if their range is unknown here, as long as their length is right.",
-            **_WHO,
-        ),
-    ] = False
     again: Annotated[
         bool, typer.Option("--again", help="Send a list again that was sent before.", **_WHO)
     ] = False
     shard: Annotated[
         str | None,
         typer.Option(metavar="K/N", help="Call only part K of N, to share a list among N machines.", **_WHO),
-    ] = None
-    region: Annotated[
-        str | None,
-        typer.Option(metavar="CC", help="The country of national numbers on the list, such as FR.", **_WHO),
     ] = None
 
     def part(self) -> tuple[int, int]:
@@ -66,49 +52,6 @@ class AudienceOptions:
                 f"{quote(self.shard or '')}."
             )
         return part, parts
-
-
-@dataclass(frozen=True, slots=True)
-class BroadcastOutcomeOptions:
-    """What becomes of the calls, and until when to stay."""
-
-    vca_elsewhere: VcaElsewhere = False
-    wait: Annotated[
-        bool,
-        typer.Option(
-            "--wait", help="Wait for all outcomes; exit code 0 only if all were completed.", **OUTCOME
-        ),
-    ] = False
-    timeout: Annotated[
-        timedelta | None,
-        typer.Option(
-            metavar="TIME",
-            parser=duration,
-            help="How long to wait for outcomes after the last call. Default: 5m.",
-            **OUTCOME,
-        ),
-    ] = None
-    confirm: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEYS",
-            help="Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if everybody "
-            "presses one of these.",
-            **OUTCOME,
-        ),
-    ] = None
-    digits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N-M", help="Ask for a code of N to M digits, such as 4-6, and wait.", **OUTCOME
-        ),
-    ] = None
-    hash_ends: HashEnds = False
-    thanks: Thanks = None
-
-    @property
-    def waits(self) -> bool:
-        return self.wait or self.confirm is not None or self.digits is not None
 
 
 @dataclass(frozen=True, slots=True)

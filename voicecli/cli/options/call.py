@@ -9,6 +9,7 @@ import typer
 from voicecli.cli.options.values import duration
 
 THE_CALL = {"rich_help_panel": "Call"}
+RECIPIENTS = {"rich_help_panel": "Recipients"}
 ValidFor = Annotated[
     timedelta | None,
     typer.Option(
@@ -28,7 +29,7 @@ Source = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """Whether, whom and from which number to call; None where it was not given."""
+    """Whether, when and from which number to call; None where it was not given."""
 
     once: Annotated[
         bool,
@@ -59,22 +60,29 @@ class CallOptions:
         ),
     ] = None
     valid_for: ValidFor = None
+    source: Source = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the request without sending it.", **THE_CALL)
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOptions:
+    """Which numbers may be called."""
+
     call_unsubscribed: Annotated[
-        bool, typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.", **THE_CALL)
+        bool,
+        typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.", **RECIPIENTS),
     ] = False
     any_number: Annotated[
         bool,
         typer.Option(
             "--any-number",
-            help="Call a number even if its range is unknown here, as long as its length is right.",
-            **THE_CALL,
+            help="Call numbers even if their range is unknown here, as long as their length is right.",
+            **RECIPIENTS,
         ),
     ] = False
-    source: Source = None
     region: Annotated[
         str | None,
-        typer.Option(metavar="CC", help="The country of national numbers, such as FR.", **THE_CALL),
+        typer.Option(metavar="CC", help="The country of national numbers, such as FR.", **RECIPIENTS),
     ] = None
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request without sending it.", **THE_CALL)
-    ] = False

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from voicecli.cli import context
-from voicecli.cli.options.records import declare, option
+from voicecli.cli.options.records import declare, option, with_records
 from voicecli.cli.options.values import MAX_ROWS, NEWEST, moment, whole
 from voicecli.errors import InvalidInput
 
@@ -80,9 +80,10 @@ class OutputOptions:
 
 
 def with_output_options(function: Callable[..., T]) -> Callable[..., T]:
-    """Let a command take --json and --debug without knowing of them, where it does not name them itself; its
-    own --quiet, where that is its last option, stands between them."""
-    own = [*inspect.signature(function, eval_str=True).parameters.values()]
+    """``with_records``, and let a command take --json and --debug without knowing of them, where it does not
+    name them itself; its own --quiet, where that is its last option, stands between them."""
+    function = with_records(function)
+    own = [*inspect.signature(function).parameters.values()]
     names = {parameter.name for parameter in own}
     if names.issuperset(("as_json", "debug")):
         return function

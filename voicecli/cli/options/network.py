@@ -7,6 +7,7 @@ import typer
 
 from voicecli.cli.options.values import real, whole
 from voicecli.voice_api import wire
+from voicecli.voice_api.retries import RETRIES
 
 NETWORK = {"rich_help_panel": "Network"}
 RequestTimeout = Annotated[
@@ -30,4 +31,4 @@ class NetworkOptions:
             help="How often to send a request again that certainly did not arrive.",
             **NETWORK,
         ),
-    ] = wire.RETRIES
+    ] = RETRIES

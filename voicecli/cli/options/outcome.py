@@ -8,24 +8,11 @@ import typer
 
 from voicecli.cli.options.values import duration
 
-OUTCOME = {"rich_help_panel": "Outcome"}
+_OUTCOME = {"rich_help_panel": "Outcome"}
 Timeout = Annotated[
     timedelta | None,
     typer.Option(
-        metavar="TIME", parser=duration, help="How long to wait for the outcome. Default: 5m.", **OUTCOME
-    ),
-]
-HashEnds = Annotated[bool, typer.Option("--hash", help="With --digits: the # key ends the code.", **OUTCOME)]
-Thanks = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="What to say once a key was pressed.", **OUTCOME)
-]
-VcaElsewhere = Annotated[
-    bool,
-    typer.Option(
-        "--vca-elsewhere",
-        help="With --callflow: your own application gets the VCA webhook, and replies with what follows a "
-        "question.",
-        **OUTCOME,
+        metavar="TIME", parser=duration, help="How long to wait for an outcome. Default: 5m.", **_OUTCOME
     ),
 ]
 
@@ -35,7 +22,10 @@ class OutcomeOptions:
     """Whether to wait for the outcome of calls, and what to ask the people who are called."""
 
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the outcome; the exit code says which it is.", **OUTCOME)
+        bool,
+        typer.Option(
+            "--wait", help="Wait for the outcome; exit code 0 only if every call was completed.", **_OUTCOME
+        ),
     ] = False
     timeout: Timeout = None
     confirm: Annotated[
@@ -43,37 +33,55 @@ class OutcomeOptions:
         typer.Option(
             metavar="KEYS",
             help="Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if one of these is pressed.",
-            **OUTCOME,
+            **_OUTCOME,
         ),
     ] = None
+    digits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N-M",
+            help="Ask for a code of N to M digits, such as 4-6, and wait; call -q prints only the code.",
+            **_OUTCOME,
+        ),
+    ] = None
+    hash_ends: Annotated[
+        bool, typer.Option("--hash", help="With --digits: the # key ends the code.", **_OUTCOME)
+    ] = False
+    thanks: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What to say once a key was pressed.", **_OUTCOME)
+    ] = None
+    vca_elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--vca-elsewhere",
+            help="With --callflow: your own application gets the VCA webhook, and replies with what follows "
+            "a question.",
+            **_OUTCOME,
+        ),
+    ] = False
+
+    @property
+    def waits(self) -> bool:
+        return self.wait or self.confirm is not None or self.digits is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOptions:
+    """What goes with ``confirm``."""
+
     until_confirmed: Annotated[
         bool,
         typer.Option(
             "--until-confirmed",
             help="With --confirm: call one number after the other, until somebody confirms.",
-            **OUTCOME,
+            **_OUTCOME,
         ),
     ] = False
-    digits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N-M",
-            help="Ask for a code of N to M digits, such as 4-6, wait, and print it; with -q, only the code.",
-            **OUTCOME,
-        ),
-    ] = None
-    hash_ends: HashEnds = False
-    thanks: Thanks = None
     tell_anyway: Annotated[
         bool,
         typer.Option(
             "--tell-anyway",
             help="With --confirm: call even if no key could arrive, without the question; exit code 16.",
-            **OUTCOME,
+            **_OUTCOME,
         ),
     ] = False
-    vca_elsewhere: VcaElsewhere = False
-
-    @property
-    def waits(self) -> bool:
-        return self.wait or self.confirm is not None or self.digits is not None

@@ -1,10 +1,12 @@
 """Options as records: a command's function takes frozen dataclasses, and each field of one is an option."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from typing import Any, TypeVar
+
+from voicecli.errors import InvalidInput
 
 T = TypeVar("T")
 
@@ -37,6 +39,28 @@ def with_records(function: Callable[..., T]) -> Callable[..., T]:
 
     declare(command, parameters.values())
     return command
+
+
+def given(*records: Any) -> dict[str, object]:
+    """The options of these records that were given, by the name of each as it is written."""
+    return {
+        _name(field): value
+        for record in records
+        for field in fields(record)
+        if (value := getattr(record, field.name)) != field.default
+    }
+
+
+def refuse_without(condition: str, options: Mapping[str, object]) -> None:
+    """Raises InvalidInput where an option was given that has no effect without others."""
+    for name in options:
+        raise InvalidInput(f"{name} has no effect without {condition}.")
+
+
+def _name(field: "Field[Any]") -> str:
+    """Of an option: the long one of its names, which Typer makes of the field's where none is declared."""
+    [option] = field.type.__metadata__  # type: ignore[union-attr]
+    return next(iter(option.param_decls[-1:]), f"--{field.name.replace('_', '-')}")
 
 
 def declare(command: Callable[..., object], parameters: Iterable[inspect.Parameter]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from voicecli import phone
 from voicecli.account import DEFAULT_VOICE
-from voicecli.calling.message import Script
+from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput
 from voicecli.voice_api.callflow import HANGUP, make_call
 from voicecli.voice_api.messages import audio_message, voice_message
@@ -72,7 +72,7 @@ def test_a_number_that_was_checked_is_not_checked_again() -> None:
         (replace(SAYS, thanks="Thank you"), "--thanks has no effect"),
         (replace(SAYS, confirm="1", thanks=""), "successMessage: must be a text and not empty"),
         (replace(SAYS, confirm="12"), "--confirm takes keys"),
-        (replace(SAYS, digits="6-4"), "--digits takes how many"),
+        (replace(SAYS, digits="6-4"), "--digits takes a number of digits"),
         (replace(SAYS, confirm="1", repeat=4), "from 1 to 3 times"),
         (replace(SAYS, repeat=0), "from 1 to 10"),
         (replace(SAYS, speed=float("nan")), "from 0.5 to 2"),

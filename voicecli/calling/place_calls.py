@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from voicecli.calling import questions
 from voicecli.calling.call_events import AllAreTold, CallEvent, NobodyCanConfirm, NobodyConfirmed, Stopped
-from voicecli.calling.placing import Placing
-from voicecli.calling.results import CallResults, Result, failed, nobody_confirmed, told_anyway
+from voicecli.calling.placing import Placer
+from voicecli.calling.results import CallResults, Result, failed_result, nobody_confirmed, told_result
 from voicecli.errors import (
     ConfigurationError,
     InvalidInput,
@@ -34,7 +34,7 @@ under their clientRequestIds. Raises what keeps it from that."""
 
 
 def place(
-    placing: Placing,
+    placer: Placer,
     requests: Sequence[CallRequest],
     result: Callable[[CallRequest, Session], Result],
     on_result: Callable[[Result], None],
@@ -44,19 +44,19 @@ def place(
     results = []
     for request in requests:
         try:
-            results.append(result(request, placing.place(request)))
+            results.append(result(request, placer.place(request)))
         except VoicecliError as error:
             if len(requests) == 1 or isinstance(error, OutputFailed):
                 raise
-            results.append(failed(request, error))
+            results.append(failed_result(request, error))
         on_result(results[-1])
         if results[-1].placed:
-            placing.ledger.report(request)
+            placer.ledger.mark_reported(request)
     return results
 
 
 def place_and_wait(
-    placing: Placing,
+    placer: Placer,
     requests: Sequence[CallRequest],
     receive: Receive,
     options: "WaitOptions",
@@ -71,34 +71,34 @@ def place_and_wait(
     answered = {request.client_request_id: request for request in requests}
     try:
         reports = receive(answered)
-        placing.begin_run(requests, joint=joint)
+        placer.begin_run(requests, joint=joint)
         import asyncio
 
         from voicecli.store.attempt_outcomes import update_outcomes_if_writable
         from voicecli.store.sqlite import Store
 
-        with Store(placing.home) as store:
+        with Store(placer.home) as store:
             try:
-                work = _wait(placing, store, reports, requests, answered, options, on_event)
+                work = _wait(placer, store, reports, requests, answered, options, on_event)
                 return asyncio.run(work) if run is None else run(work, ends)
             finally:
                 update_outcomes_if_writable(store)  # deletes sealed callflows that nobody needs any more
     except (InvalidInput, PlacedBefore, Unsubscribed, OutputFailed):
         raise
     except VoicecliError as error:
-        if not options.tell_anyway or ends or not placing.ledger.is_blank:  # it may come from on_event
+        if not options.tell_anyway or ends or not placer.ledger.nothing_placed:  # it may come from on_event
             raise
-        placing = placing.telling()
-        placing.begin_run(requests, joint=joint)  # where the store could not be used before
+        placer = placer.without_question()
+        placer.begin_run(requests, joint=joint)  # where the store could not be used before
         on_event(AllAreTold(error.message))
         spoken = [questions.without_questions(request) for request in requests]
-        return CallResults(place(placing, spoken, told_anyway, on_event), only_told=True)
+        return CallResults(place(placer, spoken, told_result, on_event), only_told=True)
     finally:
-        placing.end_run()
+        placer.end_run()
 
 
 async def _wait(
-    placing: Placing,
+    placer: Placer,
     store: "Store",
     reports: "Reports",
     requests: Sequence[CallRequest],
@@ -109,7 +109,7 @@ async def _wait(
     """Within a run. All that became of the calls is told before the listener ends: it may have to stay.
     Raises ConfigurationError, before anything is placed, where nobody could confirm and there is something
     else to do about that."""
-    from voicecli.calling.waiting import Waiting
+    from voicecli.calling.waiting import OutcomeWaiter
 
     def note(event: CallEvent) -> None:
         if isinstance(event, NobodyCanConfirm):  # a VCA must not bring the question back
@@ -120,9 +120,9 @@ async def _wait(
         receiver = await reports.look_again()
         return None if receiver.is_here else receiver.words
 
-    results = Waiting(placing, store, options, on_event=note, trouble=trouble, missed=reports.missed).results(
-        requests
-    )
+    results = OutcomeWaiter(
+        placer, store, options, on_event=note, trouble=trouble, missed=reports.missed
+    ).results(requests)
     found: list[Result] = []
     async with reports, aclosing(results):
         if options.tell_anyway and not reports.receiver.is_here:
@@ -142,4 +142,4 @@ async def _wait(
             on_event(Stopped(error))
             return CallResults(found, error)
         finally:
-            placing.end_run()
+            placer.end_run()

@@ -9,7 +9,7 @@ from voicecli.store import runs
 from voicecli.store.sqlite import Store
 
 
-class Run:
+class RunLease:
     """A run that has begun in the store, under this number there; ``end`` it. ``joint`` is whether its calls
     are one alert, which any of them may settle, and are claimed by it."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from voicecli.calling.call_events import Notices
-from voicecli.calling.replier import CallReplier
+from voicecli.calling.placed_calls_replier import PlacedCallsReplier
 from voicecli.listener.registration import Registration
 from voicecli.listener.repliers import FormerReceiver
 from voicecli.listener.reports import Reports
@@ -30,7 +30,7 @@ def reports_of_calls(
     needed, wanted = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
     former = FormerReceiver(plan.home, registration.account, timeout=plan.forward_timeout)
     return Reports(
-        replace(plan, replier=CallReplier(plan.home, former, requests=answered)),
+        replace(plan, replier=PlacedCallsReplier(plan.home, former, requests=answered)),
         registration,
         needed,
         wanted=wanted,

@@ -9,7 +9,7 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, PARTIES, SAY, other, placed
 from receiver_world import receiving, vca
 
-from voicecli.calling.replier import CallReplier
+from voicecli.calling.placed_calls_replier import PlacedCallsReplier
 from voicecli.listener.repliers import Application, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Replier
 from voicecli.sessions.attempt import AttemptState
@@ -23,7 +23,7 @@ from voicecli.voice_api.replies import HANG_UP, Reply
 
 
 async def answer_to(home: Path, event: dict[str, object]) -> object:
-    async with receiving(home, replier=CallReplier(home, other)) as world:
+    async with receiving(home, replier=PlacedCallsReplier(home, other)) as world:
         status, answer = await world.event(event)
     assert status == 200
     return [action["action"] for action in answer["callflow"]]
@@ -52,7 +52,7 @@ async def test_where_two_calls_have_the_client_action_id_it_tells_nothing(tmp_pa
 
 async def test_while_an_answer_is_outstanding_a_call_is_known_by_its_numbers(tmp_path: Path) -> None:
     placed(tmp_path, action=None)
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
         asked = asyncio.create_task(world.event(vca("s-1", **PARTIES)))
         _, answer = await asked
         assert [action["action"] for action in answer["callflow"]] == GOES_ON
@@ -95,7 +95,7 @@ async def test_a_vca_gets_the_same_reply_from_the_next_listener(tmp_path: Path) 
 
 
 async def test_a_callflow_of_ones_own_is_given_once_and_then_continued(tmp_path: Path) -> None:
-    replier = CallReplier(tmp_path, OwnCallflow(tmp_path, Reply((ASK, SAY, HANGUP), "mine")))
+    replier = PlacedCallsReplier(tmp_path, OwnCallflow(tmp_path, Reply((ASK, SAY, HANGUP), "mine")))
     async with receiving(tmp_path, replier=replier) as world:
         first = await world.event(vca("s-9", event_id="e-1"))
         second = await world.event(vca("s-9", event_id="e-2"))
@@ -110,7 +110,7 @@ async def test_a_call_that_comes_in_is_bridged_as_others_say(tmp_path: Path) -> 
     back = {"source": PARTIES["destination"], "destination": PARTIES["source"]}
     came_in = vca("s-7", callStatus="CALL_RECEIVED", callDirection="INBOUND", eventData=None, **back)
     bridge = make_call(str(back["destination"]), "+33199005678")
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(Reply((bridge,))))) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(Reply((bridge,))))) as world:
         assert await world.event(came_in) == (200, {"callflow": [bridge]})
 
 
@@ -151,7 +151,7 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
             "application": Application(url, timeout=5.0, with_token=False, instead=always(HANG_UP)),
             "former receiver": FormerReceiver(home, ACCOUNT, timeout=5.0),
         }
-        replier = CallReplier(home, repliers[who])
+        replier = PlacedCallsReplier(home, repliers[who])
         world = await stack.enter_async_context(receiving(home, replier=replier))
         status, answer = await world.event(vca("s-9"))
         assert (status, answer) == (
@@ -164,7 +164,7 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
 
 async def test_a_reply_that_dials_goes_out_where_nobody_can_tell_who_unsubscribed(tmp_path: Path) -> None:
     """As a call goes out then."""
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(Reply((BRIDGE,))))) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(Reply((BRIDGE,))))) as world:
         with Store(tmp_path) as store, store.transaction() as transaction:
             transaction("DROP TABLE unsubscribed")
         assert (await world.event(vca("s-9")))[1] == {"callflow": [BRIDGE]}
@@ -187,7 +187,7 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
             own.mkdir()
             with Store(own) as store:
                 remember_webhook(store, ACCOUNT, webhook)
-        replier = CallReplier(own, FormerReceiver(own, ACCOUNT, timeout=5.0))
+        replier = PlacedCallsReplier(own, FormerReceiver(own, ACCOUNT, timeout=5.0))
         async with receiving(own, replier=replier) as world:
             assert (await world.event(vca("s-9")))[1]["callflow"] == reply
             again = await world.post(
@@ -201,6 +201,6 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
 async def test_a_call_beside_a_damaged_key_is_hung_up_with_the_reason(tmp_path: Path) -> None:
     placed(tmp_path, session="s-1")
     (tmp_path / "seal.key").write_bytes(bytes(32))
-    async with receiving(tmp_path, replier=CallReplier(tmp_path, always(HANG_UP))) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(HANG_UP))) as world:
         assert (await world.event(vca("s-1")))[1]["callflow"] == [HANGUP]
     assert "can't be read with the key" in world.shown[0].remarks[0]

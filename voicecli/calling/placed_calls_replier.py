@@ -39,7 +39,7 @@ class _Call(NamedTuple):
     accepted: int | None
 
 
-class CallReplier(AsyncExitStack):
+class PlacedCallsReplier(AsyncExitStack):
     """A ``Replier``. ``requests`` are those of this process by clientRequestId, as they stand when a VCA
     comes: their callflows are at hand, also where they could not be kept. Those of other processes are in the
     store for as long as a call asks something. ``other`` answers VCAs of calls that were not placed from this

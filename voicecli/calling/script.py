@@ -61,12 +61,10 @@ class Script:
             refuse_conflicts("--play", {"MESSAGE": self.text, **self.speech()})
         if self.confirm is not None:
             refuse_conflicts("--confirm", {"--digits": self.digits, "--hash": self.hash_ends or None})
-        for name, without_effect in (
-            ("--thanks", self.thanks is not None and not self.captures),
-            ("--hash", self.hash_ends and self.digits is None),
-        ):
-            if without_effect:
-                raise InvalidInput(f"{name} has no effect without digits to wait for.", hint="Add --digits.")
+        if self.thanks is not None and not self.captures:
+            raise InvalidInput("--thanks has no effect without --confirm or --digits.")
+        if self.hash_ends and self.digits is None:
+            raise InvalidInput("--hash has no effect without --digits.")
         text = _ANYTHING if self.play is None else None
         replace(self, source=self.source or ANYBODY, text=text).request(ANYBODY)
 
@@ -133,5 +131,7 @@ def _how_many(text: str) -> tuple[int, int]:
     least, _, most = text.partition("-")
     few, many = (int(bound) if re.fullmatch("[0-9]{1,2}", bound) else 0 for bound in (least, most or least))
     if not 1 <= few <= many <= callflow_rules.MAX_DIGITS:
-        raise InvalidInput(f"--digits takes how many, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.")
+        raise InvalidInput(
+            f"--digits takes a number of digits, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.",
+        )
     return few, many

@@ -1,0 +1,47 @@
+"""A listener's writer in a thread of this process: to start a process for each takes most of a short test."""
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+from voicecli.errors import ConfigurationError
+from voicecli.listener import writer
+
+
+class WriterThread:
+    """What a recorder needs of an ``asyncio.subprocess.Process``. It can't be killed."""
+
+    stderr = None
+
+    def __init__(self, stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader, thread: Thread) -> None:
+        self.stdin, self.stdout = stdin, stdout
+        self._thread = thread
+
+    async def wait(self) -> None:
+        await asyncio.to_thread(self._thread.join)
+
+
+async def start(home: Path) -> WriterThread:
+    """In place of ``recorder.start_writer``."""
+    (reading, to_writer), (from_writer, writing) = os.pipe(), os.pipe()
+    loop, answers = asyncio.get_running_loop(), asyncio.StreamReader()
+    await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(answers), os.fdopen(from_writer, "rb", 0)
+    )
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(to_writer, "wb", 0)
+    )
+
+    def serve() -> None:
+        try:
+            with suppress(ConfigurationError):  # the store was removed before it began; another takes over
+                writer.serve(home, reading, writing)
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+    thread = Thread(target=serve, daemon=True)
+    thread.start()
+    return WriterThread(asyncio.StreamWriter(transport, protocol, None, loop), answers, thread)

@@ -1,0 +1,24 @@
+"""How far each reader of the events has come. Several processes may read at once: one of them gets on, and
+the others see that. Every function raises StoreFailed."""
+
+from voicecli.store.sqlite import Store, Transaction
+
+
+def last_event_number(store: Store) -> int:
+    """The number of the newest event, 0 where there is none: all that come later get higher ones, also those
+    that another process is about to commit."""
+    return store.read_number("SELECT coalesce(max(id), 0) FROM events")
+
+
+def read_position(store: Store, reader: str) -> int:
+    """The number of the newest event that this reader has taken in."""
+    return store.read_number("SELECT coalesce(max(event), 0) FROM seen_events WHERE reader = ?", (reader,))
+
+
+def advance(store: Store, transaction: Transaction, reader: str, start: int, end: int) -> bool:
+    """Note, within a transaction, that the events up to ``end`` were taken in; False, and nothing is noted,
+    where the reader is not at ``start`` any more: then what was read from there is not to be written."""
+    if read_position(store, reader) != start:
+        return False
+    transaction("INSERT OR REPLACE INTO seen_events VALUES (?, ?)", (reader, end))
+    return True
