@@ -157,7 +157,7 @@ class Unsubscribed(VoicecliError):
         self.number = number
 
     def details(self) -> dict[str, object]:
-        return {"number": self.number}
+        return {"destination": self.number, "number": self.number}
 
 
 class OutOfTime(VoicecliError):

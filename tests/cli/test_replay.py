@@ -60,12 +60,15 @@ def test_a_session_goes_out_as_it_came(run: Program, home: Path, receiver: Recei
     ]
     assert [path.rpartition("/")[2] for path, _, _ in receiver.requests] == ["vcs", "vcs", "vca", "vss"]
     assert {row["sessionId"] for row in rows} == {SESSION}
+    url = f"{receiver.url}/api/webhooks/vss"
     assert rows[-1] == {
         "id": 8,
         "type": "VSS",
         "sessionId": SESSION,
-        "to": f"{receiver.url}/api/webhooks/vss",
+        "url": url,
+        "to": url,
         "tokenSent": False,
+        "statusCode": 200,
         "status": 200,
         "milliseconds": rows[-1]["milliseconds"],
         "reply": {},

@@ -47,7 +47,7 @@ def test_json_is_one_document_a_line(run: Program, home: Path) -> None:
     keep_a_call(home, ago=100)
     [line] = lines(run("sessions", "--json"))
     row = json.loads(line)
-    assert {name: row[name] for name in row if name != "start"} == {
+    assert {name: row[name] for name in row if name not in ("startTime", "start")} == {
         "record": "session",
         "sessionId": SESSION,
         "clientRequestId": None,
@@ -57,11 +57,13 @@ def test_json_is_one_document_a_line(run: Program, home: Path) -> None:
         "sessionStatus": "COMPLETED",
         "outcome": "COMPLETED",
         "bridge": None,
+        "callDuration": 14,
         "durationSeconds": 14,
         "mos": 4.4,
         "digits": "1",
         "captures": ["1"],
         "errorCode": None,
+        "errorMsg": None,
         "error": None,
         "words": "completed, 14 s, MOS 4.4 excellent, pressed 1",
     }

@@ -12,6 +12,7 @@ from voicecli.broadcast.validation import ValidatedList
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
+from voicecli.output.json_fields import with_former_names
 from voicecli.plurals import counted
 from voicecli.settings import Settings
 from voicecli.voice_api.callflow import spoken_texts
@@ -63,16 +64,16 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     quiet = estimate.quiet_people(validated, prepared.eligibility)
     data: dict[str, object] = {
         "calls": len(validated),
-        "everybody": validated.everybody,
+        "total": validated.everybody,
         "shard": None if shard[1] == 1 else f"{shard[0]}/{shard[1]}",
         "skipped": validated.spared,
-        "bad": validated.bad,
+        "invalid": validated.bad,
         "problems": [{"line": line, "problem": words} for line, words in validated.problems],
         "secondsOfSpeech": round(validated.seconds),
         "rate": options.calls_per_second(),
         "seconds": round(estimate.seconds(len(validated), options), 1),
-        "asleep": quiet.people,
-        "asleepUntil": None if quiet.until is None else quiet.until.isoformat(),
+        "outsideHours": quiet.people,
+        "outsideHoursUntil": None if quiet.until is None else quiet.until.isoformat(),
         "optionColumns": list(plan.option_columns),
     }
     first = next((row for row in validated.rows() if row.state == "planned"), None)
@@ -89,7 +90,7 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     if first is not None:
         what = f"hears: {' '.join(texts)}" if texts else "hears a file"
         lines.append((f"The first of them, {first.destination}, {what}", ""))
-    context.output.figure(lines, data)
+    context.output.figure(lines, with_former_names("preview", data))
     return ExitCode.DONE if fine else ExitCode.USAGE
 
 
