@@ -17,7 +17,7 @@ from forked import Forked
 from raw_server import answering, document, http, server
 from test_terminal import on_terminal, plain
 
-from voicecli import Client, voice_message
+from voicecli import Client, interrupts, voice_message
 from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, environment, log_exports
@@ -151,11 +151,15 @@ def test_a_time_without_an_answer_is_borne_and_then_told(run: Program) -> None:
     assert (done.code, done.out, len(requests)) == (5, "", 4)
 
 
-def test_an_export_that_takes_too_long_is_told(run: Program) -> None:
+def test_an_export_that_takes_too_long_is_told(run: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    sleep = interrupts.sleep
+    monkeypatch.setattr(interrupts, "sleep", lambda seconds: (waits.append(seconds), sleep(seconds)))
     with server(answering(started(), status("running"))) as (url, _):
         done = run("logs", "export", "--timeout", "1s", "-o", "x.csv", "--json", env=environment(url))
     assert (done.code, done.out) == (8, "")
     assert done.error["message"] == "The export took longer than 1 s: it is running."
+    assert sum(waits) <= 1
     assert done.error["retryable"] is True
 
 

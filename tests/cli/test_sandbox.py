@@ -44,6 +44,7 @@ def test_it_prints_its_environment_serves_and_stops(run: Program, number: signal
         process.send_signal(number)
         out, err = process.communicate(timeout=DEADLINE)
         assert (process.returncode, out) == (code, "")
+        assert "The sandbox is ready. In another terminal:\n" in err
         assert 'eval "$(voicecli sandbox --print-env --port' in err
         assert "POST callflows 200" in err
 
@@ -65,6 +66,7 @@ def test_print_env_is_for_eval_and_starts_nothing(run: Program) -> None:
         ["bash", "-c", f"{done.out} echo $EIGHT_X_EIGHT_BASE_URL"], capture_output=True, text=True, check=True
     )
     assert shell.stdout == "http://127.0.0.1:6789\n"
+    assert "EIGHT_X_EIGHT_BASE_URL=http://127.0.0.1:5680\n" in run("sandbox", "--print-env").out
 
 
 def test_print_env_is_right_whatever_the_key_of_the_environment_is(run: Program) -> None:
