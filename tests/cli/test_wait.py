@@ -10,12 +10,14 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, voicecli, wait_until
 from forked import under_way
 from running_listener import (
+    InThread,
     interrupted_twice,
     listening,
     public_access,
@@ -48,11 +50,10 @@ class Caller:
         self.sandbox = sandbox
         self.way_in = public_access()
 
-    def under_way(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
-        return under_way(
-            ["call", *arguments, *self.way_in],
-            env={**os.environ, **self.sandbox.environment},
-        )
+    def under_way(self, *arguments: str, killed: bool = False) -> AbstractContextManager[Any]:
+        """In a thread, unless it is to be killed."""
+        command, env = ["call", *arguments, *self.way_in], {**os.environ, **self.sandbox.environment}
+        return under_way(command, env=env) if killed else InThread(command, env)
 
     def __call__(self, *arguments: str) -> Finished:
         return voicecli("call", *arguments, *self.way_in, env=self.sandbox.environment)
@@ -93,7 +94,6 @@ def test_programs_get_one_document(caller: Caller) -> None:
     assert fields["destination"] == PRESSES_1
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("beside", [False, True])
 def test_of_a_question_nothing_is_left_on_disk_when_the_call_is_over(
     caller: Caller, home: Path, beside: bool
@@ -140,10 +140,11 @@ def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller:
     assert caller(SILENT, "Hello", *options).code == 6
 
 
-@pytest.mark.process
 def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Caller, home: Path) -> None:
     options = ("--message-id", "m-1", "--request-timeout", "0.5")
-    with listening(home, *caller.way_in, "--register", env=caller.sandbox.environment) as listener:
+    with listening(
+        home, *caller.way_in, "--register", env=caller.sandbox.environment, in_thread=True
+    ) as listener:
         assert listener.url
         with caller.under_way(SILENT, "Hello", "--wait", "--timeout", "3s", *options) as lost:
             told(lost, "Waiting for its summary")
@@ -217,7 +218,6 @@ def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Pat
     assert kinds == ["makeCall", "sayAndCapture", "say", "hangup"], "our reply must not cut off what follows"
 
 
-@pytest.mark.process
 def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: Path) -> None:
     with RunningSandbox(time_scale=5, seed=1) as sandbox:
         options = ("--confirm", "1", "--timeout", "1s")
@@ -237,7 +237,6 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1
 
 
-@pytest.mark.process
 def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:
     with RunningSandbox(time_scale=5, seed=1) as sandbox:
         options = ("--confirm", "1", "--timeout", "1s", "--json")
@@ -298,7 +297,6 @@ def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
     assert last.startswith(f"{numbers[0]}: confirmed with 1")
 
 
-@pytest.mark.process
 @pytest.mark.soak
 def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
@@ -319,7 +317,6 @@ def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home:
         assert caller.placed() == 1
 
 
-@pytest.mark.process
 def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
     with caller.under_way(SILENT, BUSY, "Press 1", *options) as process:
@@ -373,7 +370,7 @@ def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
         options = ("Press 1", "--confirm", "1", "--until-confirmed", "--message-id", "disk-full")
-        with caller.under_way(NO_ANSWER, PRESSES_1, *options) as waiting:
+        with caller.under_way(NO_ANSWER, PRESSES_1, *options, killed=True) as waiting:
             told(waiting, "accepted session")
             again = caller(PRESSES_1, BUSY, *options, "--once")
             waiting.kill()
@@ -398,10 +395,9 @@ def test_an_escalation_in_which_no_call_could_be_placed_says_why(caller: Caller)
 # -- who receives the reports ------------------------------------------------------------------------
 
 
-@pytest.mark.process
 def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -> None:
     options = [*caller.way_in, "--register"]
-    with listening(home, *options, env=caller.sandbox.environment) as listener:
+    with listening(home, *options, env=caller.sandbox.environment, in_thread=True) as listener:
         assert listener.url
         before = webhooks(caller.sandbox)
         done = caller(PRESSES_1, "Press 1", "--confirm", "1")
@@ -411,10 +407,9 @@ def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -
         assert listener.of("event", type="VCA")
 
 
-@pytest.mark.process
 def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Caller, home: Path) -> None:
     options = [*caller.way_in, "--register", "--events", "vss"]
-    with listening(home, *options, env=caller.sandbox.environment) as listener:
+    with listening(home, *options, env=caller.sandbox.environment, in_thread=True) as listener:
         assert listener.url
         done = caller(PRESSES_1, "Press 1", "--confirm", "1")
     assert done.code == 3
@@ -423,21 +418,23 @@ def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Calle
     assert caller.placed() == 0
 
 
-@pytest.mark.process
 def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_path: Path) -> None:
     options = [*caller.way_in, "--register"]
-    with listening(tmp_path / "another", *options, env=caller.sandbox.environment) as listener:
+    with listening(
+        tmp_path / "another", *options, env=caller.sandbox.environment, in_thread=True
+    ) as listener:
         assert listener.url
         done = caller(BUSY, "Hello", "--wait")
     assert done.code == 3
     assert caller.placed() == 0
 
 
-@pytest.mark.process
 def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         caller = Caller(sandbox)
-        with listening(home, *caller.way_in, "--register", env=sandbox.environment) as listener:
+        with listening(
+            home, *caller.way_in, "--register", env=sandbox.environment, in_thread=True
+        ) as listener:
             assert listener.url
             with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
                 wait_until(caller.placed)
@@ -454,7 +451,7 @@ def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> No
     with RunningSandbox(time_scale=6) as sandbox:
         caller = Caller(sandbox)
         numbers = (NO_ANSWER, BUSY, NUMBER)
-        running = [caller.under_way(number, "Hello", "--wait") for number in numbers]
+        running = [caller.under_way(number, "Hello", "--wait", killed=True) for number in numbers]
         processes = [one.__enter__() for one in running]
         try:
             done = [process.communicate(timeout=DEADLINE) for process in processes]
@@ -501,7 +498,6 @@ def test_somebody_elses_progress_webhook_is_left_alone(caller: Caller) -> None:
 # -- interrupted -------------------------------------------------------------------------------------
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: signal.Signals) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
@@ -516,7 +512,6 @@ def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: s
         assert webhooks(slow) == {}
 
 
-@pytest.mark.process
 def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         caller = Caller(sandbox)
@@ -536,7 +531,6 @@ def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path
     assert PRESSES_1 not in error["message"]
 
 
-@pytest.mark.process
 def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_placed(home: Path) -> None:
     with RunningSandbox() as slow:
         caller = Caller(slow)
@@ -553,7 +547,6 @@ def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_place
         assert webhooks(slow) == {}
 
 
-@pytest.mark.process
 @pytest.mark.soak
 def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) -> None:
     with caller.under_way("+33199004291", "Hello", "--wait", "--retries", "20", "--debug") as waiting:
@@ -566,12 +559,13 @@ def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) 
     assert caller.placed() == 0
 
 
-@pytest.mark.process
 def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
     caller: Caller, home: Path
 ) -> None:
     options = ("Hello", "--once", "--wait", "--retries", "5", "--debug")
-    with listening(home, *caller.way_in, "--register", env=caller.sandbox.environment) as listener:
+    with listening(
+        home, *caller.way_in, "--register", env=caller.sandbox.environment, in_thread=True
+    ) as listener:
         assert listener.url
         with caller.under_way(TOO_MANY, *options) as waiting:
             told(waiting, "trying again in")
@@ -581,7 +575,6 @@ def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
         assert calls_kept(home) == []
 
 
-@pytest.mark.process
 def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) -> None:
     with RunningSandbox(time_scale=2) as sandbox:
         caller = Caller(sandbox)
@@ -595,7 +588,7 @@ def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) ->
 @pytest.mark.process
 def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
-        with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
+        with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1", killed=True) as waiting:
             told(waiting, "Ready: listening at")
             target = slow.sandbox._delivery.targets["VCA"]
             headers = {"Authorization": str(target.authorization)}
@@ -606,7 +599,6 @@ def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
             waiting.kill()
 
 
-@pytest.mark.process
 @pytest.mark.soak
 def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
@@ -621,7 +613,6 @@ def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) 
     assert error["accepted"][0]["clientRequestId"] == f"m-1-{NO_ANSWER[1:]}"
 
 
-@pytest.mark.process
 def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         with Caller(sandbox).under_way(NO_ANSWER, "Hello", "--wait") as waiting:
@@ -635,7 +626,6 @@ def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: 
     assert (waiting.returncode, out) == (10, f"{NO_ANSWER}: no answer after 30 s\n"), err
 
 
-@pytest.mark.process
 def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -651,7 +641,7 @@ def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
 def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
-        with caller.under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
+        with caller.under_way(PRESSES_1, "Press 1", "--confirm", "1", killed=True) as waiting:
             said = told(waiting, "Ready: listening at")
             url = re.search(r"listening at (\S+)", said)
             target = slow.sandbox._delivery.targets["VCA"]
@@ -662,7 +652,6 @@ def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Pat
     assert answer.json() == {"callflow": [{"action": "hangup"}]}
 
 
-@pytest.mark.process
 def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:
     with RunningSandbox() as sandbox:
         caller = Caller(sandbox)
@@ -679,7 +668,6 @@ def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path
         assert webhooks(sandbox) == {}
 
 
-@pytest.mark.process
 def test_a_store_that_fails_does_not_look_like_a_call_that_failed(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -717,7 +705,7 @@ def killed_anywhere(run: Program, seed: int, times: int) -> None:
             set_webhook(slow, kind, url)
         for number in range(times):
             caller = Caller(slow)
-            with caller.under_way(NO_ANSWER, "Press 1", "--confirm", "1") as waiting:
+            with caller.under_way(NO_ANSWER, "Press 1", "--confirm", "1", killed=True) as waiting:
                 if number == 0:
                     told(waiting, "Registered with 8x8")
                 with suppress(subprocess.TimeoutExpired):
