@@ -329,8 +329,8 @@ def test_the_public_names_are_all_there() -> None:
 
 
 CHANGED_IN_PLACE = {
-    *("Context", "Counts", "Ledger", "PlayedLeg", "Statistics", "ValidatedList"),
-    *("_InFlight", "_Job", "_WaitedCall"),
+    *("Context", "Counts", "InFlight", "Ledger", "PlayedLeg", "Statistics", "ValidatedList"),
+    *("_Job", "_WaitedCall"),
 }
 
 
