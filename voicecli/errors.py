@@ -144,7 +144,7 @@ class Unsubscribed(VoicecliError):
             f"{number} has unsubscribed: nothing was sent.",
             hint=f"voicecli broadcast allow {number} allows calls to that person again, if they agree; "
             "--call-unsubscribed (callUnsubscribed) calls all the same, in an emergency.",
-            details={"number": number},
+            details={"destination": number, "number": number},
         )
         self.number = number
 

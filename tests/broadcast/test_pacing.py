@@ -87,6 +87,13 @@ def test_calls_leave_one_by_one(pace: Callable[..., Pace], clock: Clock) -> None
         clock.now += wait + 1e-9
 
 
+def test_a_limit_may_be_less_than_a_call_a_second(pace: Callable[..., Pace], clock: Clock) -> None:
+    one = pace(0.5)
+    assert (one.limit, taken(one), one.take()) == (0.5, 1, 2.0)
+    clock.now += 2
+    assert taken(one) == 1
+
+
 def test_two_broadcasts_share_one_limit(pace: Callable[..., Pace], clock: Clock) -> None:
     both = [pace(5), pace(5)]
     calls = [0, 0]

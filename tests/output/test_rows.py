@@ -193,7 +193,7 @@ def test_programs_are_told_what_they_have_missed_and_miss_no_record(monkeypatch:
     assert told == [
         {"record": "ready"},
         {"record": "stopped"},
-        {"record": "note", "text": "Nobody knows why"},
+        {"record": "note", "words": "Nobody knows why", "text": "Nobody knows why"},
     ]
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bad_ends import WRONG_SETTINGS
-from conftest import NUMBER, RunningSandbox, wait_until
+from conftest import DEADLINE, NUMBER, RunningSandbox, wait_until
 from raw_server import http, server
 
 from voicecli import CallRequest, Client, account, voice_message
@@ -197,3 +197,18 @@ def test_every_operation_is_a_method(sandbox: RunningSandbox) -> None:
         assert b"".join(the_client.download(link)).startswith(b"SessionId,")
         the_client.cancel_log_export(job)
         assert the_client.get_log_export(job).status == "cancelled"
+
+
+def test_a_client_that_is_stopped_waits_for_nothing() -> None:
+    later = http("429 Too Many Requests", b"", f"Retry-After: {MAX_PAUSE:.0f}")
+    with (
+        server(lambda c: c.sendall(later)) as (url, requests),
+        client(url, waits=(waits := [])) as the_client,
+        ThreadPoolExecutor() as pool,
+    ):
+        calling = pool.submit(the_client.call, message())
+        wait_until(lambda: waits)
+        the_client.stop()
+        with pytest.raises(Unreachable):
+            calling.result(DEADLINE / 2)
+        assert len(list(filter(None, requests))) == 1

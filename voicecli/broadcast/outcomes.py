@@ -134,7 +134,6 @@ def settle(journal: Journal, policy: Policy) -> None:
 
 def _session(journal: Journal, session_id: str, policy: Policy) -> Session:
     """The fold of what is in the store of it; without VCAs where the calls ask for nothing."""
-    asks = ",".join(sorted(policy.confirming)) if policy.digits else None
-    attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=asks)
+    attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=policy.keys)
     kind = "" if policy.digits else "VSS"
     return Session.of(attempt, stored_events.events_of_session(journal.store, session_id, kind=kind))

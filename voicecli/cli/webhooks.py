@@ -109,7 +109,7 @@ def delete(
 
     deletion = wiring.registration(context, settings, tell=context.output.warning).delete(kind)
     if deletion is Deletion.NOT_SET:
-        context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
+        context.output.result(f"{kind} was not set", {"type": kind, "deleted": False, "disabled": False})
         return
     words = f"{kind} events are no longer reported"
     if deletion is Deletion.DISABLED:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from voicecli import phone
 from voicecli.clock import iso
+from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Column
 from voicecli.sessions.open_calls import is_overdue, silent_for
 from voicecli.sessions.session import Session
@@ -132,15 +133,16 @@ class CallRow:
             "sessionId": call.id,
             "source": call.source,
             "destination": call.destination,
-            "first": iso(call.start),
-            "last": iso(call.last or call.start),
+            "startTime": iso(call.start),
+            "lastEventTime": iso(call.last or call.start),
             "sessionStatus": call.summary.session_status,
             "outcome": call.outcome,
             **({} if call.summary.bridge is None else {"bridge": call.summary.bridge}),
             "digits": call.digits,
             "words": self._words,
         }
-        return masked_data(data) if self.masked else data
+        document = with_former_names("live call", data)
+        return masked_data(document) if self.masked else document
 
     @property
     def _words(self) -> str:

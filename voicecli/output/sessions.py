@@ -16,6 +16,7 @@ from voicecli.output.event_rows import (
     way,
     words,
 )
+from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Column, Line, Row
 from voicecli.sessions.session import UNKNOWN, Session, SessionRecord
 from voicecli.voice_api.webhook_events import Received
@@ -64,25 +65,26 @@ class SessionRow:
 
     def _data(self) -> Mapping[str, object]:
         session = self.session
-        return {
+        known = {
             "record": "session",
             "sessionId": session.id or None,
             "clientRequestId": session.client_request_id or None,
-            "start": iso(session.start),
+            "startTime": iso(session.start),
             "source": session.source,
             "destination": session.destination,
             "status": session.status,
             "sessionStatus": session.summary.session_status,
             "outcome": session.outcome,
             "bridge": session.summary.bridge,
-            "durationSeconds": session.summary.seconds,
+            "callDuration": session.summary.seconds,
             "mos": session.summary.mos,
             "digits": session.digits,
             "captures": list(session.captures),
             "errorCode": session.summary.error_code,
-            "error": session.summary.error or None,
+            "errorMsg": session.summary.error or None,
             "words": session.words,
         }
+        return with_former_names("session", known)
 
     def shown(self, text: str) -> str:
         return phone.mask_numbers(text) if self.masked else text

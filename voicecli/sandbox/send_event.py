@@ -58,7 +58,7 @@ def describe(delivered: EventResponse, kind: str) -> tuple[Mapping[str, object],
     reply, problem = _judge(delivered.response) if kind == "VCA" else ("", None)
     milliseconds = round(delivered.seconds * 1000, 1)
     data = {
-        "status": delivered.response.status,
+        "statusCode": delivered.response.status,
         "milliseconds": milliseconds,
         "reply": delivered.document(),
         "problem": problem,

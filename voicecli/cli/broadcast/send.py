@@ -135,7 +135,7 @@ def send(
     options = options._replace(source=values["source"])
     if spoken.play is None and callflow_file is None:
         options = options._replace(voice=values["voice_profile"])
-    options.hours(), options.calls_per_second()  # may be wrong
+    options.eligibility(), options.calls_per_second()  # may be wrong
     readers = {"--callflow": callflow_file, "--do-not-call": audience.do_not_call}
     inputs.refuse_two_readers({"the list": people, "the message": spoken.file or message, **readers})
     content = Content(message, spoken.play, outcomes.thanks)
