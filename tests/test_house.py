@@ -49,7 +49,7 @@ PLACE = {
     for room in rooms
 }
 DOES_IO = {"settings", "platforms", "threads", "clock", "interrupts"}
-CARRIERS = {"transport", "client", "async_client", "download"}
+CARRIERS = {"transport", "exchange", "client", "async_client", "download"}
 LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli", "output"},

@@ -135,7 +135,7 @@ async def test_a_request_in_flight_comes_to_its_end_where_the_store_fails_meanwh
     found: list[Result] = []
     with waiting(tmp_path, speak, trouble) as calls, pytest.raises(StoreFailed) as caught:
         await collect(calls.results(requests(2)), found)
-    details: Any = caught.value.details()
+    details: Any = caught.value.details
     assert sorted(one["sessionId"] for one in details["accepted"]) == accepted
     assert details["unknown"] == unknown
     assert len(found) == results

@@ -64,7 +64,7 @@ class Context:
             doubts.append(self._client.in_doubt)
         words = [doubt.message for doubt in doubts]
         hints = [doubt.hint for doubt in doubts]
-        details = dict(doubts[-1].details()) if doubts else {}
+        details = dict(doubts[-1].details) if doubts else {}
         if ended:
             details["ended"] = [dict(result.data) for result in ended]
         if accepted or ended:
@@ -80,7 +80,7 @@ class Context:
                 for request_id, call in accepted.items()
             ]
         if len(doubts) > 1:
-            details["unknown"] = [doubt.details().get("clientRequestId") for doubt in doubts]
+            details["unknown"] = [doubt.details.get("clientRequestId") for doubt in doubts]
         return Interrupted(" ".join(words) or "Interrupted.", hint=" ".join(hints), details=details)
 
     @cached_property

@@ -108,7 +108,7 @@ class View:
             how = "Nobody was called: the same command can be run again."
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
-            details = {} if error is None else error.details()
+            details = {} if error is None else error.details
             hint = how if counts.left or waits else ""
             raise Interrupted(
                 message,
