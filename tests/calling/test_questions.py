@@ -236,7 +236,7 @@ def test_api_sends_what_it_is_given_and_warns_of_digits_that_are_ignored(
     body = json.dumps({"callflow": [CALL, ask(), HANGUP]})
     done = run("api", "POST", "/callflows", "--data", body, env=own_sandbox.environment)
     assert done.code == 0
-    assert "Warning: 8x8 ignores what is pressed where a hangup stands right behind" in done.err
+    assert "Warning: 8x8 ignores the digits of a sayAndCapture that a hangup follows" in done.err
     assert kinds(own_sandbox) == [["makeCall", "sayAndCapture", "hangup"]]
 
 

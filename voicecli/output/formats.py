@@ -146,7 +146,7 @@ class Output:
         Raises OutputFailed, but not where the reader has seen enough (``| head``).
         """
         if (painter := self._painter(self._out)) is None:
-            self._row(plain_row(row.columns(narrow=False), row.cells(narrow=False)))
+            self._row(plain_row(row))
         else:
             self._row(painter.painted(row, self.width))
 
