@@ -57,7 +57,7 @@ def _update_some(store: Store, seen: int, newest: int) -> None:
     with store.transaction() as transaction:
         if not advance(store, transaction, OUTCOME_READER, seen, upto):
             return
-        transaction.each(
+        transaction.execute_many(
             _END,
             [
                 (AttemptState.ACCEPTED, session.id, session.outcome, VSS, session.summary.seconds, attempt.id)

@@ -6,10 +6,9 @@ until the call is over.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from voicecli.clock import now
+from voicecli.clock import microseconds, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
@@ -76,7 +75,7 @@ class Attempts:
         """What ``insert`` takes."""
         flow = details.get("flow")
         placed = now()
-        until = request.valid_until and _microseconds(request.valid_until)
+        until = None if request.valid_until is None else microseconds(request.valid_until)
         sealed = None
         if flow is not None:
             from voicecli.store import sealing
@@ -133,7 +132,9 @@ def record_answers(store: Store, transaction: Transaction, answers: Iterable[Ans
                 transaction("UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number))
     if not accepted:
         return None
-    transaction.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
+    transaction.execute_many(
+        "UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted
+    )
     among = ", ".join("?" * len(accepted))
     first = store.read_number(
         f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
@@ -152,10 +153,6 @@ _INSERT = (
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
     " answer_until, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)
 
 
 def _answer_until(placed: int, flow: "Sequence[Action]") -> int | None:

@@ -158,7 +158,7 @@ class Journal:
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
         with self.store.transaction() as transaction:
-            if replaced and transaction.each(_REPLACE, replaced) != len(replaced):
+            if replaced and transaction.execute_many(_REPLACE, replaced) != len(replaced):
                 raise InUse(
                     f"Another process has changed rows of broadcast {self.broadcast.id}.",
                     hint="Let only one process work on it, with VOICECLI_HOME on a local disk.",

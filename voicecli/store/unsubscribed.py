@@ -83,7 +83,7 @@ def _is_updated(store: Store) -> bool:
         for event, received, session, people in summaries:
             key = _WAITING.format(event)
             if event > seen or transaction(_DELETE, (key,)).changed:  # else another process has done it
-                transaction.each(_INSERT, [(one, received, session) for one in people or {key}])
+                transaction.execute_many(_INSERT, [(one, received, session) for one in people or {key}])
     return True
 
 
