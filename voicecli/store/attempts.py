@@ -102,13 +102,13 @@ class Attempts:
         )
 
     def fingerprints(self, request: CallRequest) -> list[bytes]:
-        """Of the call; and what it was while accounts were told by the URL as written. Without the key, which
-        is in a file of its own, they reveal nothing of the text."""
+        """The call's, and those that it had while accounts were kept with the URL as written. They are keyed
+        hashes, which tell nothing of the text."""
         service, subaccount = self._account
         query = "SELECT written FROM former_base_urls WHERE base_url = ? AND subaccount = ?"
         former = [written for (written,) in self._store.rows(query, self._account)]
-        said = spoken_text(request.callflow)
-        contents = [json.dumps([one, subaccount, said]) for one in (service, *former)]
+        spoken = spoken_text(request.callflow)
+        contents = [json.dumps([one, subaccount, spoken]) for one in (service, *former)]
         return [fingerprint(self._store, content.encode()) for content in contents]
 
 
@@ -232,8 +232,8 @@ def attempts_with_open_questions(
         "WHERE answer_until > ? AND outcome IS NULL AND NOT EXISTS"
         " (SELECT 1 FROM events WHERE events.session = calls.session AND events.type = 'VSS')"
     )
-    of = "" if account is None else " AND base_url = ? AND subaccount = ?"
-    return list(attempts_where(store, which + of, (now, *(account or ()))))
+    of_account = "" if account is None else " AND base_url = ? AND subaccount = ?"
+    return list(attempts_where(store, which + of_account, (now, *(account or ()))))
 
 
 def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":

@@ -100,12 +100,12 @@ class Guards:
         """Within a transaction. Raises PlacedBefore where the call is held. A run that no longer
         holds it loses the guards of all its calls: it can't go on, should it still live."""
         same, parameters = _same(request, fingerprints)
-        of = (*self._account, *parameters)
+        values = (*self._account, *parameters)
         query = (
             "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
-        joint = list(self._store.read(StoredRun, query, of))
+        joint = list(self._store.read(StoredRun, query, values))
         for run in joint:
             which = "WHERE run = ? ORDER BY placed DESC"
             self._refuse_where_held(attempts_where(self._store, which, (run.id,)), run, once, joint=True)
@@ -117,7 +117,7 @@ class Guards:
             " AND (+placed > ? OR run IN (SELECT id FROM runs WHERE lease_until > ?)) ORDER BY placed DESC"
         )
         times = (now() - once.microseconds, now())
-        for attempt in list(attempts_where(self._store, which, (*of, *times))):
+        for attempt in list(attempts_where(self._store, which, (*values, *times))):
             own = None if attempt.run is None else runs.find(self._store, attempt.run)
             self._refuse_where_held([attempt], own, once, joint=False)
 
@@ -199,8 +199,8 @@ def _session(attempt: Attempt) -> str:
 
 def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
     """What finds the same call, in SQL, and its parameters."""
-    said = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
-    return f"({said}client_request_id = ?)", (*fingerprints, request.client_request_id)
+    same_content = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
+    return f"({same_content}client_request_id = ?)", (*fingerprints, request.client_request_id)
 
 
 def _placed_before(
