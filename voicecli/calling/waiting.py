@@ -36,8 +36,7 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.sessions.pending import PendingCall
-from voicecli.store import event_queries as stored_events
-from voicecli.store import read_positions
+from voicecli.store import event_queries as stored_events, read_positions
 from voicecli.store.following import LOOK_EVERY, Follower
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread

@@ -7,8 +7,7 @@ import typer
 
 from voicecli import settings
 from voicecli.checks.finding import Finding, FindingState, failed, ok, warning
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, wiring
+from voicecli.cli import context as contexts, interrupts, wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.filters import FilterOptions, Filters

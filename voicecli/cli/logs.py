@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole

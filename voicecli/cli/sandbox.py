@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts
+from voicecli.cli import context as contexts, interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import real, whole

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.calling import questions
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, wiring
+from voicecli.cli import context as contexts, interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
