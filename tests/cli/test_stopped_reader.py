@@ -148,7 +148,7 @@ def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
         view, told = View(context, world.journal), list[str]()
         reading = threading.Thread(target=lambda: told.extend(reader))
         with context.output.streams.in_background():
-            world.run(tell=view.tell, show=view.show)
+            world.run(on_row=view.tell, on_progress=view.show)
             assert context.output.streams.is_behind
             reading.start()
             asyncio.run(view.caught_up())
