@@ -121,7 +121,7 @@ def call(
         return several_code(caller.place(requests, partial(show, context)))
 
     def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
-        with context.output.in_background(lambda: bool(ends)):
+        with context.output.streams.in_background(lambda: bool(ends)):
             return interrupts.run(work, ends)
 
     ended = caller.wait(
