@@ -114,7 +114,7 @@ class ReplyOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchOptions:
+class DisplayOptions:
     """How much is shown, how, and for how long."""
 
     count: Annotated[
