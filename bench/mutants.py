@@ -44,6 +44,7 @@ PYTEST = ["-m", "pytest", "-p", "mutants_trace", "-p", "no:cacheprovider", "-q",
 LOADING = 120.0  # seconds at most until the tests begin
 FIRST = 12  # tests that are tried alone: most mutants are noticed by one of them
 SECONDS_TO_LOAD = 0.5  # a file of tests
+GUARDS = {"tests/test_house.py::test_values_are_frozen"}  # they look at every class, and run no line of it
 CHANCES = 3  # tests of a mutant that may fail without it, too
 
 
@@ -105,8 +106,14 @@ class Tests:
             found = self._running(name, _lines(statement.node))
         else:
             found = self._mentioning(statement) or nearby
-        ordered = sorted(found, key=lambda number: (number not in nearby, self._tests[number]))
-        return [self._tests[number] for number in ordered]
+        guards = set[int]()
+        if isinstance(statement.node, ast.ClassDef):
+            guards = {number for number, test in enumerate(self._tests) if test.name in GUARDS}
+
+        def order(number: int) -> tuple[bool, bool, Test]:
+            return number not in guards, number not in nearby, self._tests[number]
+
+        return [self._tests[number] for number in sorted(found | guards, key=order)]
 
     def _running(self, name: str, lines: Iterable[int]) -> set[int]:
         return {number for line in lines for number in self._lines.get(f"{name}:{line}", ())}

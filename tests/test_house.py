@@ -49,7 +49,7 @@ PLACE = {
     for room in rooms
 }
 DOES_IO = {"settings", "platforms", "threads", "clock", "interrupts"}
-CARRIERS = {"transport", "client", "async_client", "download"}
+CARRIERS = {"transport", "exchange", "client", "async_client", "download"}
 LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli", "output"},
@@ -326,3 +326,17 @@ def test_the_public_names_are_all_there() -> None:
     assert dir(voicecli) == sorted(voicecli.__all__)
     with pytest.raises(AttributeError):
         _ = voicecli.nonsense
+
+
+CHANGED_IN_PLACE = {
+    *("Context", "Counts", "InFlight", "Ledger", "PlayedLeg", "Statistics", "ValidatedList"),
+    *("_Job", "WaitedCall"),
+}
+
+
+def test_values_are_frozen() -> None:
+    """Every dataclass, but for a few that are there to be changed."""
+    texts = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    found = re.findall(r"^ *@dataclass(.*)\n *class (\w+)", texts, re.MULTILINE)
+    others = {name for options, name in found if options != "(frozen=True, slots=True)"}
+    assert others == CHANGED_IN_PLACE

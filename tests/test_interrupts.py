@@ -99,7 +99,7 @@ def test_other_threads_are_not_interrupted() -> None:
 
 def test_what_goes_wrong_in_a_thread_is_raised_where_it_is_waited_for() -> None:
     with pytest.raises(ZeroDivisionError):
-        interrupts.in_thread(lambda: 1 / 0)
+        interrupts.in_thread(lambda: 1 / 0, timeout=10)
 
 
 def test_what_was_noted_before_keeps_an_event_loop_from_beginning_its_work() -> None:

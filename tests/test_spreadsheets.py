@@ -4,11 +4,10 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from voicecli.errors import Unreachable
-from voicecli.spreadsheets import guard, guard_csv, unguard
+from voicecli.spreadsheets import PIECE, guard, guard_csv, unguard
 
 FORMULAS = (
     "=1+1",
@@ -69,3 +68,8 @@ def test_rows_without_formulas_stay_as_they_are_to_the_byte() -> None:
 def test_what_is_no_csv_is_told() -> None:
     with pytest.raises(Unreachable, match="can't be read as CSV"):
         [*guard_csv([b"a\rb,c\n"])]
+
+
+def test_a_csv_is_given_on_in_pieces_that_are_full() -> None:
+    row = b"x" * (PIECE - 2) + b"\r\n"
+    assert list(guard_csv([row] * 5)) == [row * 2, row * 2, row]

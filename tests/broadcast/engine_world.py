@@ -4,12 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from conftest import DEADLINE, RunningSandbox
 from past import event, keep
 
 from voicecli.account import AccountId
+from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.in_flight import RequestSender
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.policy import Policy
 from voicecli.hours import Hours
@@ -65,21 +68,8 @@ class World:
         assert row is not None
         return row
 
-    def run(
-        self,
-        policy: Policy | None = None,
-        *,
-        request: Callable[[BroadcastRow, str], CallRequest] | None = None,
-        hours: Hours | None = None,
-        why_wait: Callable[[], str] = lambda: "",
-        tell: Callable[[BroadcastRow], None] = lambda row: None,
-        show: Callable[[Counts], None] = lambda counts: None,
-    ) -> Engine:
-        return asyncio.run(
-            self.work(
-                self.journal, policy, request=request, hours=hours, why_wait=why_wait, tell=tell, show=show
-            )
-        )
+    def run(self, policy: Policy | None = None, **options: Any) -> Engine:
+        return asyncio.run(self.work(self.journal, policy, **options))
 
     async def work(
         self,
@@ -89,8 +79,8 @@ class World:
         request: Callable[[BroadcastRow, str], CallRequest] | None = None,
         hours: Hours | None = None,
         why_wait: Callable[[], str] = lambda: "",
-        tell: Callable[[BroadcastRow], None] = lambda row: None,
-        show: Callable[[Counts], None] = lambda counts: None,
+        on_row: Callable[[BroadcastRow], None] = lambda row: None,
+        on_progress: Callable[[Counts], None] = lambda counts: None,
     ) -> Engine:
         client = AsyncClient(
             api_key=API_KEY,
@@ -98,16 +88,18 @@ class World:
             base_url=self.url,
             request_timeout=self.request_timeout,
         )
+        policy, eligibility = policy or Policy(), Eligibility(hours, frozenset(), call_unsubscribed=False)
+        make_request = request or call_request
+        sender = RequestSender(journal, client, policy, eligibility, make_request, vca_elsewhere=False)
         engine = Engine(
             journal,
-            client,
+            sender,
             self.pace,
-            policy or Policy(),
-            request=request or call_request,
-            hours=hours,
+            policy,
+            eligibility,
             why_wait=why_wait,
-            tell=tell,
-            show=show,
+            on_row=on_row,
+            on_progress=on_progress,
         )
         async with asyncio.timeout(DEADLINE), client:
             await engine.run()

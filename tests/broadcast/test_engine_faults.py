@@ -74,7 +74,7 @@ def question(row: BroadcastRow, request_id: str) -> CallRequest:
     ],
 )
 def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, error: Exception) -> None:
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.line == 2 and row.state is RowState.SENDING:
             world.report(2, "COMPLETED")
 
@@ -82,7 +82,7 @@ def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, err
     world.request_timeout = DEADLINE
     with pytest.MonkeyPatch.context() as patch:
         fail(patch, point, error, at=AT)
-        engine = world.run(POLICY, request=question, hours=DAY, tell=tell)
+        engine = world.run(POLICY, request=question, hours=DAY, on_row=on_row)
     called = world.calls
     assert called.total() == len(called)
     for row in world.journal.rows():

@@ -46,12 +46,12 @@ def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(w
     world.journal.write([(last, last._replace(state=RowState.UNKNOWN, attempts=1))])
     done: list[BroadcastRow] = []
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         done.append(row)
         if len(done) == 1:  # the first page is read, and that row is on the second one
             world.report(rows, "NO_ANSWER")
 
-    world.run(AGAIN, tell=tell)
+    world.run(AGAIN, on_row=on_row)
     assert world.calls[last.destination] == 1
     assert world.row(rows).attempts == 2
 
@@ -59,11 +59,11 @@ def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(w
 def test_one_whose_outcome_comes_before_its_answer_waits_for_the_answer(world: World) -> None:
     world.plan([SILENT])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.SENDING and row.attempts == 1:
             world.report(1, "NO_ANSWER")
 
-    world.run(Policy(retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.0), tell=tell)
+    world.run(Policy(retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.0), on_row=on_row)
     assert world.calls == {SILENT: 2}
     assert world.row(1).state is RowState.UNKNOWN
     assert world.row(1).attempts == 2
@@ -74,11 +74,11 @@ def test_one_that_waits_for_the_pace_is_not_called_when_a_report_says_that_it_wa
     world.journal.write([(world.row(2), world.row(2)._replace(attempts=1))])  # as --retry-unknown leaves it
     world.pace = Pace(world.home / "slow", 2.0)
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.line == 1 and row.state is RowState.ACCEPTED:
             world.report(2, "COMPLETED")
 
-    world.run(tell=tell)
+    world.run(on_row=on_row)
     assert world.calls == {number(0): 1}
     assert (world.row(2).state, world.row(2).outcome) == (RowState.ACCEPTED, "COMPLETED")
 
@@ -87,11 +87,11 @@ def test_one_that_is_answered_429_is_not_called_when_a_report_says_that_it_was(w
     world.plan([TWICE_TOO_MANY])
     world.journal.write([(world.row(1), world.row(1)._replace(attempts=1))])  # as --retry-unknown leaves it
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.PLANNED:  # after the 429
             world.report(1, "COMPLETED")
 
-    world.run(tell=tell)
+    world.run(on_row=on_row)
     assert world.calls == {TWICE_TOO_MANY: 1}
     assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
 
@@ -148,11 +148,11 @@ def test_when_the_pace_fails_after_a_call_its_answer_is_kept(world: World) -> No
 def test_when_output_fails_nobody_is_taken_for_called_who_was_not(world: World) -> None:
     world.plan([number(index) for index in range(100)])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         raise OutputFailed("Standard output can't be written.")
 
     with suppress(OutputFailed):
-        world.run(tell=tell)
+        world.run(on_row=on_row)
     found = world.states
     assert found[RowState.ACCEPTED] == len(world.calls)
     assert found[RowState.ACCEPTED] + found[RowState.PLANNED] == 100
@@ -260,11 +260,11 @@ def test_an_answer_that_comes_when_another_process_has_settled_its_row_is_told(w
     world.plan([number(0)])
     with second_journal(world) as second:
 
-        def tell(row: BroadcastRow) -> None:
+        def on_row(row: BroadcastRow) -> None:
             if row.state is RowState.SENDING:
                 second.mark_interrupted_rows()
 
-        engine = world.run(tell=tell)
+        engine = world.run(on_row=on_row)
     assert world.row(1).state is RowState.UNKNOWN
     assert isinstance(engine.ended_by, InUse)
     [lost] = engine.ended_by.data()["rows"]  # type: ignore[misc]
@@ -277,13 +277,13 @@ def test_when_the_store_is_taken_away_the_next_call_is_not_made(world: World, re
     world.plan([number(index) for index in range(100)])
     store = world.home / "voicecli.sqlite3"
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and not (world.home / "away").exists():
             store.rename(world.home / "away")
             if replaced:
                 Store(world.home).close()
 
-    engine = world.run(Policy(concurrency=1), tell=tell)
+    engine = world.run(Policy(concurrency=1), on_row=on_row)
     assert len(world.calls) == 2, "the second one was on its way"
     assert isinstance(engine.ended_by, StoreFailed)
     assert "was removed or replaced" in engine.ended_by.message
@@ -318,7 +318,7 @@ def test_when_the_clock_is_set_into_quiet_hours_nobody_more_is_called(world: Wor
         return call_request(row, request_id)
 
     Changing.called = 0
-    world.run(hours=Changing((time(21), time(8)), weekdays=False), request=request, show=stop)
+    world.run(hours=Changing((time(21), time(8)), weekdays=False), request=request, on_progress=stop)
     assert len(world.calls) == 10
     assert world.states == {RowState.ACCEPTED: 10, RowState.PLANNED: 20}
 
@@ -359,6 +359,6 @@ def test_nobody_is_called_in_the_last_minute_before_the_quiet_hours(world: World
         if counts.waiting.startswith("Quiet hours for all who are left"):
             world.journal.set_state(BroadcastState.STOPPED)
 
-    world.run(hours=quiet_from(this_minute() + timedelta(minutes=1)), show=stop)
+    world.run(hours=quiet_from(this_minute() + timedelta(minutes=1)), on_progress=stop)
     assert world.calls == {}
     assert world.states == {RowState.PLANNED: 1}

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import wait_until
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicecli.broadcast import pacing
 from voicecli.broadcast.pacing import Pace
@@ -85,6 +84,13 @@ def test_calls_leave_one_by_one(pace: Callable[..., Pace], clock: Clock) -> None
         wait = five.take()
         assert wait == pytest.approx(0.2)
         clock.now += wait + 1e-9
+
+
+def test_a_limit_may_be_less_than_a_call_a_second(pace: Callable[..., Pace], clock: Clock) -> None:
+    one = pace(0.5)
+    assert (one.limit, taken(one), one.take()) == (0.5, 1, 2.0)
+    clock.now += 2
+    assert taken(one) == 1
 
 
 def test_two_broadcasts_share_one_limit(pace: Callable[..., Pace], clock: Clock) -> None:

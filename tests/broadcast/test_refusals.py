@@ -15,9 +15,11 @@ from voicecli.broadcast.run import Ended
 from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.clock import now
 from voicecli.errors import Refused
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
+from voicecli.store.sqlite import Store
 
 ALWAYS_TOO_MANY = "+33199004290"
 ONE_BY_ONE = Policy(concurrency=1)
@@ -82,13 +84,13 @@ def run_twice(world: World, second: bytes) -> tuple[Engine, list[BroadcastRow]]:
     world.plan([number(0)])
     steps: list[BroadcastRow] = []
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         steps.append(row)
         if [step.state for step in steps] == [RowState.SENDING, RowState.ACCEPTED]:
             world.report(1, "BUSY")
 
     with server(answering(YES, second)) as (world.url, _):
-        return world.run(TWO_ATTEMPTS, tell=tell), steps
+        return world.run(TWO_ATTEMPTS, on_row=on_row), steps
 
 
 def test_a_second_attempt_that_is_refused_leaves_the_first_one_and_says_why(world: World) -> None:
@@ -140,26 +142,45 @@ def test_one_that_is_always_too_many_does_not_hold_up_the_others(world: World) -
     world.plan([ALWAYS_TOO_MANY, *(number(index) for index in range(60))])
     start = time.monotonic()
 
-    def show(counts: Counts) -> None:
+    def on_progress(counts: Counts) -> None:
         if counts.accepted == 60:
             world.journal.set_state(BroadcastState.STOPPED)
 
-    world.run(show=show)
+    world.run(on_progress=on_progress)
     assert time.monotonic() - start < 20
     assert world.states == {RowState.ACCEPTED: 60, RowState.PLANNED: 1}
-    assert world.calls[ALWAYS_TOO_MANY] < engines.MAX_LIMITED
+    assert world.calls[ALWAYS_TOO_MANY] < engines.MAX_RATE_LIMITED
 
 
 def test_one_that_is_always_too_many_is_refused_in_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "MAX_LIMITED", 2)
+    monkeypatch.setattr(engines, "MAX_RATE_LIMITED", 2)
     world.plan([ALWAYS_TOO_MANY, number(0)])
     engine = world.run()
     assert engine.ended_by is None
     assert world.states == {RowState.ACCEPTED: 1, RowState.REFUSED: 1}
     assert world.calls == {ALWAYS_TOO_MANY: 2, number(0): 1}
     assert world.row(1).reason
+
+
+def test_after_a_429_only_events_since_the_request_left_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each 429 would else read all summaries of a store."""
+    asked: list[int] = []
+
+    def session_of_request(store: Store, request_id: str, *, since: int) -> str | None:
+        asked.append(since)
+        return None
+
+    monkeypatch.setattr(engines.stored_events, "session_of_request", session_of_request)
+    monkeypatch.setattr(engines, "MAX_RATE_LIMITED", 2)
+    start = now()
+    world.plan([ALWAYS_TOO_MANY])
+    world.run()
+    assert asked
+    assert min(asked) >= start - engines.CLOCK_TOLERANCE
 
 
 # -- as long as it would be in vain ------------------------------------------------------------------
@@ -170,10 +191,10 @@ def test_nobody_is_called_while_there_is_a_reason_to_wait_and_that_is_shown(worl
     reason = "Nobody receives the keys that people press."
     shown: list[tuple[str, int]] = []
 
-    def show(counts: Counts) -> None:
+    def on_progress(counts: Counts) -> None:
         shown.append((counts.waiting, sum(world.calls.values())))
 
-    engine = world.run(why_wait=lambda: "" if len(shown) > 2 else reason, show=show)
+    engine = world.run(why_wait=lambda: "" if len(shown) > 2 else reason, on_progress=on_progress)
     assert engine.ended_by is None
     assert shown[:3] == [(reason, 0)] * 3
     assert world.states == {RowState.ACCEPTED: 3}

@@ -41,11 +41,11 @@ def pressed(world: World, row: BroadcastRow, digits: str | None) -> None:
 def test_a_summary_without_an_id_of_ours_settles_its_row(world: World) -> None:
     world.plan([number(0), number(1)])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "BUSY")
 
-    engine = world.run(Policy(wait=True), tell=tell)
+    engine = world.run(Policy(wait=True), on_row=on_row)
     assert engine.counts.outcomes == {"BUSY": 2}
     attempts = list(attempts_where(world.store, "WHERE broadcast IS NOT NULL ORDER BY line"))
     assert [(one.line, one.session_id) for one in attempts] == [
@@ -57,13 +57,13 @@ def test_a_summary_without_an_id_of_ours_settles_its_row(world: World) -> None:
 def test_what_was_pressed_may_come_after_the_summary(world: World) -> None:
     world.plan([number(0)])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "COMPLETED")
         elif row.outcome is not None and row.digits is None:
             pressed(world, row, "1")
 
-    engine = world.run(CONFIRMING, tell=tell)
+    engine = world.run(CONFIRMING, on_row=on_row)
     assert (world.row(1).digits, engine.counts.confirmed) == ("1", 1)
 
 
@@ -72,7 +72,7 @@ def test_what_was_pressed_is_not_waited_for_in_vain(world: World, monkeypatch: p
     world.plan([number(0)])
     world.run(
         CONFIRMING,
-        tell=lambda row: told(world, row, "COMPLETED") if row.session and not row.outcome else None,
+        on_row=lambda row: told(world, row, "COMPLETED") if row.session and not row.outcome else None,
     )
     assert (world.row(1).outcome, world.row(1).digits) == ("COMPLETED", None)
 
@@ -80,13 +80,13 @@ def test_what_was_pressed_is_not_waited_for_in_vain(world: World, monkeypatch: p
 def test_a_later_summary_counts_before_somebody_is_called_again(world: World) -> None:
     world.plan([number(0)])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "NO_ANSWER")
         elif row.state is RowState.RETRY:
             told(world, row, "COMPLETED", LATER)
 
-    world.run(Policy(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.5), tell=tell)
+    world.run(Policy(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=2, every=0.5), on_row=on_row)
     assert world.calls == {number(0): 1}
     assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
 
@@ -95,14 +95,14 @@ def test_who_turns_out_to_have_been_reached_is_not_called_a_third_time(world: Wo
     world.plan([number(0)])
     first: list[BroadcastRow] = []
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             first.append(row)
             told(world, row, "NO_ANSWER")
             if row.attempts == 2:
                 told(world, first[0], "COMPLETED", LATER)
 
-    world.run(Policy(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=3, every=0.0), tell=tell)
+    world.run(Policy(wait=True, retry=frozenset({"NO_ANSWER"}), attempts=3, every=0.0), on_row=on_row)
     assert world.calls == {number(0): 2}
     assert (world.row(1).outcome, world.row(1).session) == ("COMPLETED", first[0].session)
 
@@ -110,7 +110,7 @@ def test_who_turns_out_to_have_been_reached_is_not_called_a_third_time(world: Wo
 def test_whose_answer_counts_is_not_called_again_for_an_error(world: World) -> None:
     world.plan([number(0), number(1)])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             pressed(world, row, "1" if row.line == 1 else "2")
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
@@ -118,7 +118,7 @@ def test_whose_answer_counts_is_not_called_again_for_an_error(world: World) -> N
     policy = Policy(
         wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
     )
-    world.run(policy, tell=tell)
+    world.run(policy, on_row=on_row)
     assert world.calls == {number(0): 1, number(1): 2}
     world.journal.plan_retries({"ERROR"}, 3, unless_pressed=policy.confirming)
     assert [world.row(line).state for line in (1, 2)] == [RowState.ACCEPTED, RowState.RETRY]
@@ -130,18 +130,18 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
     monkeypatch.setattr(pending, "DIGITS_DUE", 1.0)
     world.plan([number(0)])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             told(world, row, "ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}})
 
-    def show(counts: Counts) -> None:
+    def on_progress(counts: Counts) -> None:
         if counts.retrying:
             pressed(world, world.row(1), "1")
 
     policy = Policy(
         wait=True, retry=frozenset({"ERROR"}), attempts=2, every=0.0, digits=True, confirming=frozenset("1")
     )
-    world.run(policy, tell=tell, show=show)
+    world.run(policy, on_row=on_row, on_progress=on_progress)
     assert world.calls == {number(0): 1}
     assert (world.row(1).state, world.row(1).digits) == (RowState.ACCEPTED, "1")
 
@@ -156,11 +156,11 @@ def test_what_an_error_may_have_overtaken_is_waited_for_before_somebody_is_calle
 def test_a_summary_that_names_a_call_counts_for_more_than_a_429(world: World, when: RowState) -> None:
     world.plan([TWICE_TOO_MANY])
 
-    def tell(row: BroadcastRow) -> None:
+    def on_row(row: BroadcastRow) -> None:
         if row.state is when:
             world.report(1, "COMPLETED")
 
-    world.run(Policy(wait=True), tell=tell)
+    world.run(Policy(wait=True), on_row=on_row)
     assert world.calls == {TWICE_TOO_MANY: 1}
     assert (world.row(1).state, world.row(1).outcome) == (RowState.ACCEPTED, "COMPLETED")
     [attempt] = attempts_where(world.store, "WHERE broadcast IS NOT NULL")

@@ -18,7 +18,7 @@ from broadcast_machine import Machine, ended
 from conftest import RunningSandbox, wait_until
 from engine_world import World, number
 
-from voicecli.broadcast import engine as engines
+from voicecli.broadcast import eligibility, engine as engines
 from voicecli.broadcast.policy import Policy
 from voicecli.errors import StoreBusy
 from voicecli.sessions.counts import Counts
@@ -134,17 +134,17 @@ def test_who_was_stopped_with_the_store_is_waited_for(world: World) -> None:
     shown: list[str] = []
     with closing(sqlite3.connect(world.store.path, isolation_level=None)) as stopped:
 
-        def tell(_row: BroadcastRow) -> None:
+        def on_row(_row: BroadcastRow) -> None:
             if not shown and not stopped.in_transaction:
                 stopped.execute("BEGIN IMMEDIATE")
 
-        def show(counts: Counts) -> None:
+        def on_progress(counts: Counts) -> None:
             if "holds the store" in counts.waiting:
                 shown.append(counts.waiting)
                 if len(shown) == 20:
                     stopped.execute("ROLLBACK")
 
-        engine = world.run(Policy(concurrency=5), tell=tell, show=show)
+        engine = world.run(Policy(concurrency=5), on_row=on_row, on_progress=on_progress)
     assert engine.ended_by is None
     assert len(shown) >= 20
     assert world.states == {RowState.ACCEPTED: 40}
@@ -160,7 +160,7 @@ async def test_while_somebody_has_the_store_it_can_be_interrupted(
     with closing(sqlite3.connect(world.store.path, isolation_level=None)) as stopped:
         stopped.execute("BEGIN IMMEDIATE")
         work = asyncio.create_task(
-            world.work(world.journal, show=lambda counts: held_up.set() if counts.waiting else None)
+            world.work(world.journal, on_progress=lambda counts: held_up.set() if counts.waiting else None)
         )
         await held_up.wait()
         work.cancel()
@@ -184,7 +184,7 @@ def test_nobody_is_called_before_it_is_known_who_has_unsubscribed(
             raise StoreBusy("Another process holds the store.")
         return unsubscribed.numbers(store) | {number(0)}
 
-    monkeypatch.setattr(engines, "unsubscribed", SimpleNamespace(numbers=busy_at_first))
+    monkeypatch.setattr(eligibility, "unsubscribed", SimpleNamespace(numbers=busy_at_first))
     world.run()
     assert looks == 3
     assert world.states == {RowState.SKIPPED: 1, RowState.ACCEPTED: 1}

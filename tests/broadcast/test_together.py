@@ -60,7 +60,7 @@ def test_another_process_can_stop_it(tmp_path: Path) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
         machine.write_list(people())
-        with machine.started(*machine.sending("--rate", "50/s")) as process:
+        with machine.started(*machine.sending("--rate", "20/s")) as process:
             wait_until(lambda: machine.arrivals > 10)
             [known] = machine.broadcasts()
             assert machine.run("stop", known).code == 0

@@ -32,6 +32,8 @@ from raw_server import answering, document, http, server
 from running_listener import public_access
 from test_terminal import Terminal
 
+from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
+
 YES = ("--yes",)
 
 
@@ -716,24 +718,13 @@ def test_programs_get_a_line_for_whatever_happens(broadcast: Broadcast) -> None:
     done = broadcast(listed(ANN, REFUSED), MESSAGE, *YES, "--json")
     assert (done.code, done.err) == (7, "")
     first, *rows, last = map(json.loads, done.out.splitlines())
-    assert first == {"record": "broadcast", "id": last["id"]}
+    assert first == {"record": "broadcast", "broadcastId": last["broadcastId"], "id": last["id"]}
     assert [(row["line"], row["status"]) for row in rows if row["line"] == 2] == [
         (2, "sending"),
         (2, "accepted"),
     ]
-    assert set(rows[0]) == {
-        "record",
-        "line",
-        "destination",
-        "status",
-        "attempts",
-        "session",
-        "outcome",
-        "bridge",
-        "digits",
-        "duration",
-        "reason",
-    }
+    fields = {*DOCUMENTS["broadcast send: record row"].split(), *FORMER_NAMES["row"]}
+    assert set(rows[0]) == fields
     assert (last["record"], last["accepted"], last["refused"], last["exitCode"]) == ("summary", 1, 1, 7)
     assert last["commands"][-1] == f"voicecli broadcast results {last['id']} -o results.csv"
 

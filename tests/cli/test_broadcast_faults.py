@@ -45,7 +45,7 @@ def test_the_exit_code_tells_whether_somebody_was_called(
     monkeypatch.setattr(place, name, failing(vars(place)[name], error, at=at))
     done = broadcast("send", write("people.csv", people(*PEOPLE)), *SEND)
     assert (done.code, len(broadcast.called)) == (code, called), done
-    assert (str(error) or "an error of its own") in done.err
+    assert (str(error) or "Internal error of voicecli") in done.err
     assert ("voicecli broadcast resume b" in done.err) == (called > 0), done.err
     monkeypatch.undo()
     again = broadcast("list", "--json")

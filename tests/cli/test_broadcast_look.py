@@ -109,7 +109,7 @@ def test_stop_ends_it_from_another_process_and_resume_goes_on(broadcast: Broadca
         busy = broadcast("resume", of)
         assert (busy.code, "is being worked on by another voicecli" in busy.err) == (3, True)
         stopped = broadcast("stop", of, "--json")
-        assert (stopped.code, stopped.json) == (0, {"id": of, "stopped": True})
+        assert (stopped.code, stopped.json) == (0, {"broadcastId": of, "id": of, "stopped": True})
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "The broadcast was stopped." in err

@@ -134,6 +134,7 @@ def test_it_fits_the_terminal(home: Path, columns: int) -> None:
 # -- what is coming ----------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_following_shows_the_last_ten_and_what_comes(home: Path) -> None:
     for number in range(12):
         keep(home, event("VCS", "CALL_INITIATED"), ago=100 - number)
@@ -146,6 +147,7 @@ def test_following_shows_the_last_ten_and_what_comes(home: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.process
 def test_following_follows_what_is_chosen(home: Path) -> None:
     keep(home, event("VSS", "BUSY", "old"), ago=7_200)
     keep(home, event("VSS", "BUSY"), ago=100)
@@ -156,6 +158,7 @@ def test_following_follows_what_is_chosen(home: Path) -> None:
         assert json.loads(line_of(process))["id"] == 4
 
 
+@pytest.mark.process
 def test_following_ends_when_nobody_reads_any_more(home: Path) -> None:
     keep(home, event("VSS", "BUSY"))
     with following() as process:
@@ -167,6 +170,7 @@ def test_following_ends_when_nobody_reads_any_more(home: Path) -> None:
         assert process.stderr.read() == ""
 
 
+@pytest.mark.process
 def test_following_goes_on_when_all_that_was_kept_is_deleted(run: Program, home: Path) -> None:
     keep(home, event("VSS", "BUSY"), ago=100)
     keep(home, event("VSS", "BUSY", OTHER), ago=100)
@@ -177,6 +181,7 @@ def test_following_goes_on_when_all_that_was_kept_is_deleted(run: Program, home:
         assert line_of(process) == "3"
 
 
+@pytest.mark.process
 def test_following_a_store_that_is_removed_ends(home: Path) -> None:
     keep(home, event("VSS", "BUSY"))
     with following() as process:
@@ -187,6 +192,7 @@ def test_following_a_store_that_is_removed_ends(home: Path) -> None:
     assert "was removed" in errors
 
 
+@pytest.mark.process
 def test_following_on_a_terminal_has_a_heading_and_ends_by_ctrl_c(home: Path) -> None:
     with Terminal("events", "-f", columns=80) as terminal:
         wait_until((home / "voicecli.sqlite3").exists)

@@ -7,15 +7,19 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, wait_until
+from forked import Forked
 from raw_server import answering, document, http, server
 from test_terminal import on_terminal, plain
 
-from voicecli import Client, voice_message
+from voicecli import Client, interrupts, voice_message
+from voicecli.cli import app
+from voicecli.cli.context import Context
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, environment, log_exports
 
 CSV = b"SessionId,Content\n1,hello\n"
@@ -147,19 +151,24 @@ def test_a_time_without_an_answer_is_borne_and_then_told(run: Program) -> None:
     assert (done.code, done.out, len(requests)) == (5, "", 4)
 
 
-def test_an_export_that_takes_too_long_is_told(run: Program) -> None:
+def test_an_export_that_takes_too_long_is_told(run: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    sleep = interrupts.sleep
+    monkeypatch.setattr(interrupts, "sleep", lambda seconds: (waits.append(seconds), sleep(seconds)))
     with server(answering(started(), status("running"))) as (url, _):
         done = run("logs", "export", "--timeout", "1s", "-o", "x.csv", "--json", env=environment(url))
     assert (done.code, done.out) == (8, "")
     assert done.error["message"] == "The export took longer than 1 s: it is running."
+    assert sum(waits) <= 1
     assert done.error["retryable"] is True
 
 
+@pytest.mark.process
 def test_an_interrupt_says_how_to_stop_the_export_and_leaves_no_half_a_file(tmp_path: Path) -> None:
     """The job's id came from outside, and will be pasted into a shell."""
     with server(answering(document({"jobId": "$(job)"}), status("running"))) as (url, requests):
-        with subprocess.Popen(
-            [sys.executable, "-m", "voicecli", "logs", "export", "-o", "calls.csv"],
+        with Forked(
+            ("logs", "export", "-o", "calls.csv"),
             env={**os.environ, **environment(url)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -226,18 +235,13 @@ def test_a_full_disk_is_told(run: Program) -> None:
     with server(answering(http("200 OK", CSV))) as (store, _):
         with server(answering(started(), status("succeeded", f"{store}/1"))) as (url, _):
             with full.open("w") as out:
-                done = subprocess.run(
-                    [sys.executable, "-m", "voicecli", "logs", "export"],
-                    env={**os.environ, **environment(url)},
-                    stdout=out,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    check=False,
-                )
-    assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+                err = io.StringIO()
+                context = Context(stdout=out, stderr=err, environment=environment(url))
+                assert app.run(["logs", "export"], context) == 1
+    assert "No space left on device" in err.getvalue()
 
 
+@pytest.mark.process
 def test_a_file_that_is_too_large_for_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     with server(answering(http("200 OK", CSV + b"2,x\n" * 100_000))) as (store, _):
         with server(answering(started(), status("succeeded", f"{store}/1"))) as (url, _):
@@ -257,16 +261,13 @@ def test_a_file_that_is_too_large_for_the_disk_leaves_nothing_behind(tmp_path: P
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     with server(answering(http("200 OK", CSV + b"2,x\n" * 100_000))) as (store, _):
         with server(answering(started(), status("succeeded", f"{store}/1"))) as (url, _):
-            shell = f"{sys.executable} -m voicecli logs export | head -1"
-            done = subprocess.run(
-                ["bash", "-o", "pipefail", "-c", shell],
-                env={**os.environ, **environment(url)},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-    assert (done.returncode, done.stdout) == (0, "SessionId,Content\n")
-    assert "Error" not in done.stderr
+            reading, writing = os.pipe()
+            with os.fdopen(reading) as head, os.fdopen(writing, "w") as out:
+                closing = threading.Thread(target=lambda: (head.readline(), head.close()))
+                closing.start()
+                context = Context(stdout=out, stderr=None, environment=environment(url))
+                assert app.run(["logs", "export"], context) == 0
+                closing.join()
 
 
 def test_on_a_terminal_a_file_is_shown_and_not_obeyed() -> None:

@@ -60,12 +60,15 @@ def test_a_session_goes_out_as_it_came(run: Program, home: Path, receiver: Recei
     ]
     assert [path.rpartition("/")[2] for path, _, _ in receiver.requests] == ["vcs", "vcs", "vca", "vss"]
     assert {row["sessionId"] for row in rows} == {SESSION}
+    url = f"{receiver.url}/api/webhooks/vss"
     assert rows[-1] == {
         "id": 8,
         "type": "VSS",
         "sessionId": SESSION,
-        "to": f"{receiver.url}/api/webhooks/vss",
+        "url": url,
+        "to": url,
         "tokenSent": False,
+        "statusCode": 200,
         "status": 200,
         "milliseconds": rows[-1]["milliseconds"],
         "reply": {},
@@ -157,6 +160,7 @@ def test_the_token_goes_to_this_machine_and_elsewhere_not_in_the_clear(
         assert (done.code, "unencrypted" in done.err, stranger.requests) == (2, True, [])
 
 
+@pytest.mark.process
 def test_a_listener_that_has_it_knows_it_again(run: Program, home: Path, tmp_path: Path) -> None:
     keep(home, event("VSS", "BUSY"))
     with listening(tmp_path / "another", "--no-tunnel") as listener:

@@ -1,32 +1,39 @@
 """``voicecli sandbox``: what it prints, and that it stops when it is told to."""
 
 import json
-import os
 import shlex
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import DEADLINE, NUMBER, Program
+from conftest import DEADLINE, NUMBER, Program, RunningSandbox
+from forked import Forked
 
 from voicecli.sandbox.numbers import NUMBERS
 
 
 @contextmanager
 def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "voicecli", "sandbox", "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = ("sandbox", "--port", "0", *arguments)
+    with Forked(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
             process.kill()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 1)])
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 0),
+        pytest.param(signal.SIGTERM, 0, marks=pytest.mark.soak),
+        pytest.param(signal.SIGHUP, 1, marks=pytest.mark.soak),
+    ],
+)
 def test_it_prints_its_environment_serves_and_stops(run: Program, number: signal.Signals, code: int) -> None:
     with running() as process:
         assert process.stdout is not None
@@ -37,16 +44,20 @@ def test_it_prints_its_environment_serves_and_stops(run: Program, number: signal
         process.send_signal(number)
         out, err = process.communicate(timeout=DEADLINE)
         assert (process.returncode, out) == (code, "")
+        assert "The sandbox is ready. In another terminal:\n" in err
         assert 'eval "$(voicecli sandbox --print-env --port' in err
         assert "POST callflows 200" in err
 
 
-def test_json_is_one_document_with_the_url(run: Program) -> None:
-    with running("--json") as process:
+@pytest.mark.process
+def test_json_is_one_document_with_the_url_and_a_seed_repeats_the_session_ids(run: Program) -> None:
+    with running("--json", "--seed", "5") as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         assert ready["environment"]["EIGHT_X_EIGHT_BASE_URL"] == ready["url"]
-        assert run("call", NUMBER, "hi", env=ready["environment"]).code == 0
+        session = run("call", NUMBER, "hi", "-q", env=ready["environment"]).out
+    with RunningSandbox(seed=5) as another:
+        assert run("call", NUMBER, "hi", "-q", env=another.environment).out == session
 
 
 def test_print_env_is_for_eval_and_starts_nothing(run: Program) -> None:
@@ -55,6 +66,7 @@ def test_print_env_is_for_eval_and_starts_nothing(run: Program) -> None:
         ["bash", "-c", f"{done.out} echo $EIGHT_X_EIGHT_BASE_URL"], capture_output=True, text=True, check=True
     )
     assert shell.stdout == "http://127.0.0.1:6789\n"
+    assert "EIGHT_X_EIGHT_BASE_URL=http://127.0.0.1:5680\n" in run("sandbox", "--print-env").out
 
 
 def test_print_env_is_right_whatever_the_key_of_the_environment_is(run: Program) -> None:
@@ -95,21 +107,3 @@ def test_bad_options_are_refused(run: Program, arguments: list[str]) -> None:
     done = run("sandbox", *arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("Error: ")
-
-
-def test_a_seed_repeats_the_session_ids() -> None:
-    ids = []
-    for _ in range(2):
-        with running("--seed", "5", "--json") as process:
-            assert process.stdout is not None
-            variables = json.loads(process.stdout.readline())["environment"]
-            done = subprocess.run(
-                [sys.executable, "-m", "voicecli", "call", NUMBER, "hi", "-q"],
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, **variables},
-                check=True,
-            )
-            ids.append(done.stdout)
-    assert ids[0] == ids[1]

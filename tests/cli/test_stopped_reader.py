@@ -20,17 +20,23 @@ from running_listener import public_access, webhooks
 
 from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import Context
-from voicecli.output import formats
+from voicecli.output import streams
 
-PEOPLE = [f"+3319900{number}" for number in range(2_000, 3_000)]  # their rows are more than a pipe holds
+PEOPLE = [
+    f"+3319900{number}" for number in range(2_000, 2_060)
+]  # their rows are more than a small pipe holds
 
 
 class Unread:
-    """A pipe that is almost full, and that nobody reads."""
+    """A small pipe that nobody reads; ``full``, or with room for a few lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, full: bool = True) -> None:
         self.reading, self.writing = os.pipe()
         fcntl.fcntl(self.writing, fcntl.F_SETPIPE_SZ, 4096)
+        if full:
+            self._fill()
+
+    def _fill(self) -> None:
         os.set_blocking(self.writing, False)
         with suppress(BlockingIOError):
             while True:
@@ -53,6 +59,13 @@ def unread() -> Iterator[Unread]:
     pipe.close()
 
 
+@pytest.fixture
+def small_pipe() -> Iterator[Unread]:
+    pipe = Unread(full=False)
+    yield pipe
+    pipe.close()
+
+
 @contextmanager
 def started(
     sandbox: RunningSandbox, *arguments: str, stdout: int, stderr: int = subprocess.PIPE
@@ -66,21 +79,29 @@ def started(
                 process.kill()
 
 
-def test_a_broadcast_goes_on_and_tells_it_when_somebody_reads(own_sandbox: RunningSandbox) -> None:
+@pytest.mark.process
+def test_a_broadcast_goes_on_and_tells_it_when_somebody_reads(
+    own_sandbox: RunningSandbox, small_pipe: Unread
+) -> None:
     arguments = ("broadcast", "send", write("people.csv", people(*PEOPLE)), "Hi", "--yes", "--json")
-    with started(own_sandbox, *arguments, stdout=subprocess.PIPE) as process:
+    with started(own_sandbox, *arguments, stdout=small_pipe.writing) as process:
+        os.close(small_pipe.writing)
         wait_until(lambda: len(own_sandbox.sandbox.sessions) == len(PEOPLE))
-        out, err = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0, err
+        with os.fdopen(small_pipe.reading) as file:
+            out = file.read()
+        assert process.wait(DEADLINE) == 0
     records = [json.loads(line) for line in out.splitlines()]
     last = {record["destination"]: record["status"] for record in records if record["record"] == "row"}
     assert last == dict.fromkeys(PEOPLE, "accepted")
     assert (records[0]["record"], records[-1]["record"]) == ("broadcast", "summary")
 
 
-def test_a_broadcast_whose_reader_has_stopped_obeys_ctrl_c(own_sandbox: RunningSandbox) -> None:
+@pytest.mark.process
+def test_a_broadcast_whose_reader_has_stopped_obeys_ctrl_c(
+    own_sandbox: RunningSandbox, small_pipe: Unread
+) -> None:
     arguments = ("broadcast", "send", write("people.csv", people(*PEOPLE)), "Hi", "--yes", "--json")
-    with started(own_sandbox, *arguments, stdout=subprocess.PIPE) as process:
+    with started(own_sandbox, *arguments, stdout=small_pipe.writing) as process:
         wait_until(lambda: len(own_sandbox.sandbox.sessions) == len(PEOPLE))
         process.send_signal(signal.SIGINT)
         code = process.wait(DEADLINE)
@@ -91,6 +112,7 @@ def test_a_broadcast_whose_reader_has_stopped_obeys_ctrl_c(own_sandbox: RunningS
     assert "voicecli broadcast resume b" in err
 
 
+@pytest.mark.process
 def test_a_call_that_is_waited_for_ends_and_tells_it_when_somebody_reads(
     own_sandbox: RunningSandbox, unread: Unread
 ) -> None:
@@ -105,6 +127,7 @@ def test_a_call_that_is_waited_for_ends_and_tells_it_when_somebody_reads(
     assert [record["outcome"] for record in told] == ["COMPLETED", "COMPLETED"]
 
 
+@pytest.mark.process
 def test_a_call_whose_reader_has_stopped_obeys_ctrl_c(own_sandbox: RunningSandbox, unread: Unread) -> None:
     arguments = ("call", NUMBER, "Hi", "--wait", *public_access())
     with started(own_sandbox, *arguments, stdout=unread.writing, stderr=unread.writing) as process:
@@ -116,7 +139,7 @@ def test_a_call_whose_reader_has_stopped_obeys_ctrl_c(own_sandbox: RunningSandbo
 def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
     world: World, unread: Unread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "MAX_BEHIND", 3_000)
+    monkeypatch.setattr(streams, "MAX_BEHIND", 3_000)
     numbers = [number(index) for index in range(200)]
     world.plan(numbers)
     world.request_timeout = DEADLINE
@@ -124,9 +147,9 @@ def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
         context = Context(stdout=stream, stderr=None, format="json")
         view, told = View(context, world.journal), list[str]()
         reading = threading.Thread(target=lambda: told.extend(reader))
-        with context.output.in_background():
-            world.run(tell=view.tell, show=view.show)
-            assert context.output.is_behind
+        with context.output.streams.in_background():
+            world.run(on_row=view.tell, on_progress=view.show)
+            assert context.output.streams.is_behind
             reading.start()
             asyncio.run(view.caught_up())
         stream.close()

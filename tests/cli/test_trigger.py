@@ -395,10 +395,13 @@ def test_json_is_one_document_with_the_event_and_the_reply(trigger: Program, rec
     receiver.body = json.dumps({"callflow": [SAY]}).encode()
     done = trigger("vca", "--digits", "42", "--json")
     assert (done.code, done.err) == (0, "")
+    url = f"{receiver.url}/api/webhooks/vca"
     assert done.json == {
-        "to": f"{receiver.url}/api/webhooks/vca",
+        "url": url,
+        "to": url,
         "tokenSent": False,
         "event": receiver.event,
+        "statusCode": 200,
         "status": 200,
         "milliseconds": done.json["milliseconds"],
         "reply": {"callflow": [SAY]},

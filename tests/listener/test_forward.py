@@ -1,6 +1,7 @@
 """Passing webhooks on: the very bytes and headers, the application's answer as the reply, and what if not."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -29,6 +30,7 @@ class App:
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         self.answer: bytes = b"{}"
         self.status = 200
+        self.headers: dict[str, str] = {}
         self.open = asyncio.Event()  # requests wait for it
         self.open.set()
         self.news = asyncio.Condition()
@@ -38,7 +40,7 @@ class App:
         async with self.news:
             self.news.notify_all()
         await self.open.wait()
-        return web.Response(body=self.answer, status=self.status)
+        return web.Response(body=self.answer, status=self.status, headers=self.headers)
 
     async def until(self, count: int) -> None:
         async with asyncio.timeout(DEADLINE), self.news:
@@ -78,6 +80,14 @@ async def test_the_applications_answer_becomes_the_reply(tmp_path: Path) -> None
         [(path, headers, got)] = app.got
         assert (path, got, headers["X-Some"], headers["Authorization"]) == ("/hooks", body, "header", TOKEN)
     assert (world.shown[0].reply, world.shown[0].remarks) == ("say, hangup", ("as the application says",))
+
+
+async def test_an_answer_may_be_compressed(tmp_path: Path) -> None:
+    async with application() as app, asking(tmp_path, app.url) as world:
+        app.answer = gzip.compress(json.dumps({"callflow": [SAY, HANGUP]}).encode())
+        app.headers = {"Content-Encoding": "gzip"}
+        _, answer = await world.post("/api/webhooks/vca", vca())
+    assert answer["callflow"] == [SAY, HANGUP]
 
 
 def files(folder: Path) -> str:

@@ -17,8 +17,7 @@ from registered_world import TOKEN, TYPES, CountingSandbox, World, disable, lose
 from running_listener import free_port
 
 from voicecli.errors import ConfigurationError
-from voicecli.listener import local_listeners as running_module
-from voicecli.listener import shared_listener as reports_module
+from voicecli.listener import local_listeners as running_module, shared_listener as reports_module
 from voicecli.listener.event_receivers import look_up_receiver
 from voicecli.listener.instances import InstanceRecord, RunningInstance, running_instances
 from voicecli.listener.local_listeners import (

@@ -23,7 +23,9 @@ from voicecli.store import sqlite as store
 async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
     """What it tells, as it goes on."""
     notes: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(retention.repeat_hourly(partial(forget, home, timedelta(days=1)), notes.put_nowait))
+    task = asyncio.create_task(
+        retention.repeat_hourly(partial(forget, home, timedelta(days=1)), notes.put_nowait)
+    )
     try:
         async with asyncio.timeout(DEADLINE):
             yield notes

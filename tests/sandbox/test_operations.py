@@ -4,13 +4,14 @@ import asyncio
 import csv
 import io
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 from conftest import DEADLINE
 from sandbox_world import World, world
 
-from voicecli.sandbox import API_KEY, SOURCE
+from voicecli.sandbox import API_KEY, SOURCE, Sandbox
 from voicecli.voice_api.callflow import HANGUP, make_call
 
 NUMBER = "+33199001234"
@@ -145,7 +146,7 @@ async def test_a_disabled_vca_webhook_is_none() -> None:
     [({"Content-Encoding": "gzip"}, b"no gzip", 400), ({"Host": "[::zz"}, b"{", 403), ({}, b"\xff", 400)],
 )
 async def test_a_broken_request_is_refused_and_nothing_else(
-    headers: dict[str, str], body: bytes, status: int
+    headers: dict[str, str], body: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with world() as here:
         url = f"{here.sandbox.url}/api/v1/subaccounts/voicecli_sandbox/callflows"
@@ -155,6 +156,26 @@ async def test_a_broken_request_is_refused_and_nothing_else(
             http.post(url, data=body, headers=key | headers) as response,
         ):
             assert response.status == status
+    assert caplog.records == []
+
+
+async def test_what_is_no_http_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with world() as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(here.sandbox.url).port)
+        writer.write(b"\x16\x03\x01 no HTTP\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.0 400")
+        writer.close()
+    assert caplog.records == []
+
+
+async def test_a_fault_of_the_sandbox_is_answered_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Sandbox, "_numbers", fail)
+    async with world() as here:
+        status, answer = await here.api("GET", "/numbers")
+    assert (status, answer["statusMessage"]) == (500, "Internal server error")
 
 
 async def test_every_callflow_request_is_counted_when_asked() -> None:

@@ -103,9 +103,11 @@ async def test_no_answer_takes_its_time_and_tells_the_sip_code() -> None:
 async def test_pressed_digits_arrive_in_a_vca(number: str, digits: str | None) -> None:
     async with world() as here:
         session = await here.place(number, ASK, clientActionId="level-1")
-        await here.summary(session)
+        summary = await here.summary(session)
         [action] = here.of(session, "CALL_ACTION")
         assert action["eventData"] == {"dtmf": digits}
+        is_long = summary["details"]["callA"]["callDuration"] > 90  # three times 30 s without a key
+        assert is_long == (digits is None)
         assert action["clientActionId"] == "level-1"
         assert ("DTMF_RECEIVED" in await here.statuses(session)) == (digits is not None)
 

@@ -54,7 +54,7 @@ def test_programs_get_all_of_it() -> None:
         "left": 3_770,
         "outcomes": {"COMPLETED": 2, "BUSY": 1},
         "confirmed": 7,
-        "errors": [{"error": "too many at once", "calls": 1}],
+        "errors": [{"errorMsg": "too many at once", "error": "too many at once", "calls": 1}],
         "rate": 47.62,
         "secondsLeft": 80,
         "waiting": None,

@@ -14,7 +14,9 @@ import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -25,9 +27,11 @@ from pyngrok import installer, process
 from stand_in_agent import GO_OFFLINE, LOSE_SESSION, change_faults, is_alive, pids, records, write_agent
 
 from voicecli.errors import ConfigurationError, Interrupted, Unreachable, VoicecliError
-from voicecli.tunnel import agent as agent_module
-from voicecli.tunnel import configuration as configuration_module
-from voicecli.tunnel import ngrok as ngrok_module
+from voicecli.tunnel import (
+    agent as agent_module,
+    configuration as configuration_module,
+    ngrok as ngrok_module,
+)
 from voicecli.tunnel.advice import advice
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Ngrok, TunnelChange
@@ -426,9 +430,10 @@ async def test_stop_ends_a_start_that_is_under_way(
     assert not any(is_alive(pid) for pid in pids(folder))
     if faults.get("silent") or faults.get("offline"):
         with pytest.raises(Interrupted):
-            await starting
+            async with asyncio.timeout(DEADLINE / 3):
+                await starting
     else:
-        await asyncio.wait({starting})
+        await asyncio.wait({starting}, timeout=DEADLINE / 3)
         starting.exception()  # it may have been open already
 
 
@@ -570,6 +575,16 @@ async def test_a_failed_start_says_why(
     assert (type(error), error.message) == (kind, message)
     assert error.hint.endswith(".")
     assert len(pids(folder)) == 1
+
+
+def test_an_agent_whose_api_has_no_endpoints_is_too_old() -> None:
+    agent = SimpleNamespace(
+        _troubles=(), _has_session=True, _plan=SimpleNamespace(file="x"), _presentable=str
+    )
+    explain = partial(agent_module.Agent._explain, agent)
+    found = [explain(SimpleNamespace(status_code=status, body="{}"), "") for status in (404, 405)]  # type: ignore[arg-type]
+    assert found[0].message == "The ngrok agent seems to be too old for this."
+    assert "refused the tunnel" in found[1].message
 
 
 async def test_a_field_that_the_agent_does_not_know_is_told(

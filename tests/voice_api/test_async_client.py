@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import certifi
@@ -25,7 +26,7 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
-from voicecli.voice_api import wire
+from voicecli.voice_api import async_client as client_module, wire
 from voicecli.voice_api.operations.calls import send_callflow
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks
 
@@ -363,3 +364,30 @@ async def test_a_call_is_placed_by_its_request(sandbox: RunningSandbox) -> None:
     async with async_client(sandbox.sandbox.url, **of) as client:
         session = await client.call(message())
     assert session.session_id in {played.session_id for played in [*sandbox.sandbox.sessions]}
+
+
+async def test_a_request_counts_as_having_left_until_it_is_known_to_wait_for_a_connection() -> None:
+    """Should aiohttp fail before it asks for one, or ask in another way."""
+    attempt = client_module._Attempt(1.0)
+    assert attempt.left
+    attempt.connecting()
+    assert not attempt.left
+
+
+@pytest.mark.parametrize(("readable", "is_idle"), [([], True), ([0], False)])
+def test_where_there_is_no_poll_a_kept_connection_is_looked_at_without_waiting(
+    readable: list[int], is_idle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    looks: list[tuple[object, ...]] = []
+
+    def select(*arguments: object) -> tuple[list[int], list[int], list[int]]:
+        looks.append(arguments)
+        return readable, [], []
+
+    monkeypatch.delattr(client_module.select, "poll")
+    monkeypatch.setattr(client_module.select, "select", select)
+    transport = SimpleNamespace(get_extra_info=lambda _: SimpleNamespace(fileno=lambda: 0))
+    protocol = SimpleNamespace(should_close=False)
+    assert client_module._is_idle(SimpleNamespace(protocol=protocol, transport=transport)) == is_idle
+    assert looks == [([0], [], [], 0)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voicecli.voice_api.call_length import FILE, longest_until_answered
+from voicecli.voice_api.call_length import FILE_AT_MOST, longest_until_answered
 from voicecli.voice_api.callflow import HANGUP, Action, make_call
 
 CALL = make_call("+33199000000", "+33199001234")
@@ -17,6 +17,7 @@ def ask(text: str, **params: object) -> Action:
 
 
 TEN, ONE_TRY = "ten-letter", {"noOfTries": 1, "overallTimeout": 5_000}
+TWICE: Action = {"action": "playFile", "params": {"repetition": 2}}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,10 @@ TEN, ONE_TRY = "ten-letter", {"noOfTries": 1, "overallTimeout": 5_000}
         ([CALL, say(TEN, repetition=3, speed=0.5), ask("", **ONE_TRY), say("more"), HANGUP], 60 + 6 + 5),
         ([CALL, ask(TEN, **ONE_TRY), say(TEN), ask(TEN, **ONE_TRY), HANGUP], 60 + 6 + 1 + 6),
         ([CALL, say("1" * 10), ask("", **ONE_TRY)], 60 + 5 + 5),  # a digit is a word
-        ([CALL, {"action": "playFile", "params": {"repetition": 2}}, ask("", **ONE_TRY)], 60 + 2 * FILE + 5),
+        (
+            [CALL, {"action": "playFile", "params": {"repetition": 2}}, ask("", **ONE_TRY)],
+            60 + 2 * FILE_AT_MOST + 5,
+        ),
         ([CALL, {"action": "sayAndCapture", "params": "none"}], 60 + 3 * 30),
     ],
 )

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bad_ends import WRONG_SETTINGS
-from conftest import NUMBER, RunningSandbox, wait_until
+from conftest import DEADLINE, NUMBER, RunningSandbox, wait_until
 from raw_server import http, server
 
 from voicecli import CallRequest, Client, account, voice_message
@@ -18,7 +18,7 @@ from voicecli.errors import (
     Unreachable,
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
-from voicecli.voice_api.client import MAX_WAIT
+from voicecli.voice_api.retries import MAX_PAUSE
 
 
 def message(number: str = NUMBER) -> CallRequest:
@@ -115,7 +115,7 @@ def test_429_is_waited_for_and_then_the_call_is_placed_once() -> None:
 
 
 def test_a_retry_after_that_is_too_long_is_told_instead() -> None:
-    long = http("429 Too Many Requests", b"", f"Retry-After: {MAX_WAIT + 1:.0f}")
+    long = http("429 Too Many Requests", b"", f"Retry-After: {MAX_PAUSE + 1:.0f}")
     with server(lambda c: c.sendall(long)) as (url, requests), client(url) as the_client:
         with pytest.raises(RateLimited, match="429") as caught:
             the_client.call(message())
@@ -197,3 +197,18 @@ def test_every_operation_is_a_method(sandbox: RunningSandbox) -> None:
         assert b"".join(the_client.download(link)).startswith(b"SessionId,")
         the_client.cancel_log_export(job)
         assert the_client.get_log_export(job).status == "cancelled"
+
+
+def test_a_client_that_is_stopped_waits_for_nothing() -> None:
+    later = http("429 Too Many Requests", b"", f"Retry-After: {MAX_PAUSE:.0f}")
+    with (
+        server(lambda c: c.sendall(later)) as (url, requests),
+        client(url, waits=(waits := [])) as the_client,
+        ThreadPoolExecutor() as pool,
+    ):
+        calling = pool.submit(the_client.call, message())
+        wait_until(lambda: waits)
+        the_client.stop()
+        with pytest.raises(Unreachable):
+            calling.result(DEADLINE / 2)
+        assert len(list(filter(None, requests))) == 1

@@ -31,6 +31,7 @@ from raw_server import answering, http, server
 from yarl import URL
 
 from voicecli import account
+from voicecli.account import Account
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox, environment
 from voicecli.voice_api import operations
 from voicecli.voice_api.callflow import HANGUP, call_request, make_call
@@ -621,7 +622,7 @@ class Recorder:
     def request(
         self, operation: Operation[Any], *, key: str = API_KEY, subaccount: str = SUBACCOUNT
     ) -> HttpRequest:
-        return operation.request(base_url=self._url, subaccount_id=subaccount, api_key=key)
+        return operation.request(Account(key, subaccount, self._url))
 
     async def client(self, name: str, operation: Operation[Any], status: int, **who: str) -> Exchange:
         return await self.send(name, self.request(operation, **who), status)
@@ -671,7 +672,7 @@ async def record() -> tuple[str, dict[str, Exchange]]:
 
 async def _turned_away(recorder: Recorder) -> None:
     for function, variant in FIRST_OF_EACH.items():
-        await recorder.client(f"401: {function.__name__}", variant(), 401, key="wrong")
+        await recorder.client(f"401: {function.__name__}", variant(), 401, key="wrong-key")
         await recorder.client(f"404: {function.__name__}", variant(), 404, subaccount="nobody")
     request = recorder.request(list_webhooks())
     await recorder.send("401: without a key", replace(request, headers={}), 401, conforming=False)
@@ -832,7 +833,7 @@ def test_what_the_client_sends_is_as_the_file_says(name: str) -> None:
 
 def _request(variant: partial[Operation[Any]]) -> HttpRequest:
     """The request as it goes to the server that the file names."""
-    return variant().request(base_url=account.BASE_URL, subaccount_id=SUBACCOUNT, api_key=API_KEY)
+    return variant().request(Account(API_KEY, SUBACCOUNT, account.BASE_URL))
 
 
 # -- the commands ------------------------------------------------------------------------------------

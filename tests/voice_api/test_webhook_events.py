@@ -182,3 +182,15 @@ def test_an_error_is_told_as_far_as_it_is_known(error: dict[str, object], words:
 def test_a_sip_code_is_read_in_either_type() -> None:
     for code in (486, "486"):
         assert event("CALL_STATUS", callStatus="CALL_DISCONNECTED", sipCode=code).words == "ended: busy"
+
+
+def test_of_a_text_that_is_too_long_its_first_thousand_characters_are_read() -> None:
+    assert event("CALL_STATUS", destination="1" * 1_000).destination == "1" * 1_000
+    assert event("CALL_STATUS", destination="1" * 1_001).destination == "1" * 1_000
+
+
+def test_a_leg_is_told_by_what_8x8_says_of_it() -> None:
+    [leg] = event("SESSION_SUMMARY", details={"callA": {"callDuration": 7}}).legs
+    assert (leg.seconds, leg.connected) == (7, True)
+    assert leg == webhook_events.Leg({"callDuration": 7})
+    assert repr(leg) == "Leg(payload={'callDuration': 7})"

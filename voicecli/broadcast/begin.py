@@ -1,22 +1,19 @@
 """Begins a broadcast: validates the list and puts it into the journal, before anybody is called."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
 
-from voicecli import phone
 from voicecli.account import AccountId
+from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-from voicecli.broadcast.plan import Plan, ValidatedList, validate
+from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.run import OpenBroadcast
+from voicecli.broadcast.validation import ValidatedList, validate
 from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import InvalidInput, quote
-from voicecli.hours import Hours
 from voicecli.plurals import counted
-from voicecli.store import broadcasts, keys, unsubscribed
+from voicecli.store import broadcasts, keys
 from voicecli.store.journal import create_journal
 from voicecli.store.sqlite import Store
 
@@ -46,7 +43,7 @@ class Prepared:
     validated: ValidatedList
     options: BroadcastOptions
     send_options: SendOptions
-    do_not_call: frozenset[str]
+    eligibility: Eligibility
     store: Store
     account: AccountId
     fingerprint: bytes
@@ -75,7 +72,7 @@ class Prepared:
             said=content.packed(),
         )
         with ExitStack() as stack:
-            opened = OpenBroadcast(journal, self.plan, self.options, self.do_not_call, is_new=True)
+            opened = OpenBroadcast(journal, self.plan, self.options, self.eligibility, is_new=True)
             stack.enter_context(opened)
             journal.plan(self.validated.rows(), again=self.send_options.again)
             journal.reserve()
@@ -100,33 +97,12 @@ def prepare_broadcast(
         broadcasts.refuse_repetition(
             store, account=account, fingerprint=fingerprint, shard=send_options.shard
         )
+    eligibility = options.eligibility(do_not_call)
+    eligibility.update(store)
     validated = validate(
-        plan,
-        shard=send_options.shard,
-        do_not_call=do_not_call,
-        unsubscribed=set() if options.call_unsubscribed else unsubscribed.numbers(store),
-        impossible=_never_open(options.hours()),
-        skip_invalid=send_options.skip_invalid,
+        plan, eligibility=eligibility, shard=send_options.shard, skip_invalid=send_options.skip_invalid
     )
-    return Prepared(plan, validated, options, send_options, do_not_call, store, account, fingerprint)
-
-
-def _never_open(hours: Hours | None) -> Callable[[str], str]:
-    """Says why a number can be called at no time, if so."""
-    if hours is None:
-        return lambda number: ""
-
-    @cache
-    def is_never_open(zones: tuple[str, ...]) -> bool:
-        return hours.open_at(zones, datetime.now(UTC)) is None
-
-    def why(number: str) -> str:
-        zones = phone.time_zones(number)
-        if not zones:
-            return f"The time zone of {number} is not known."
-        return f"No time is allowed in all time zones of {number}." if is_never_open(zones) else ""
-
-    return why
+    return Prepared(plan, validated, options, send_options, eligibility, store, account, fingerprint)
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:

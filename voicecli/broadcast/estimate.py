@@ -1,37 +1,33 @@
 """What can be said of a broadcast before it begins: how long it takes, and who can't be called yet."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
-from voicecli import phone
+from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.options import BroadcastOptions
-from voicecli.broadcast.plan import ValidatedList
-from voicecli.hours import Hours
+from voicecli.broadcast.validation import ValidatedList
+from voicecli.store.broadcasts import RowState
 
-ANSWER = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes
+RESPONSE_TIME = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes
 
 
-class Asleep(NamedTuple):
-    """How many can't be called now, and when the first of them can."""
+class QuietPeople(NamedTuple):
+    """How many can't be called now, for quiet hours, and when the first of them can."""
 
     people: int = 0
     until: datetime | None = None
 
 
-def asleep(validated: ValidatedList, hours: Hours | None) -> Asleep:
+def quiet_people(validated: ValidatedList, eligibility: Eligibility) -> QuietPeople:
     """Who can't be called now, by the hours where they are."""
-    if hours is None:
-        return Asleep()
-    now = datetime.now(UTC)
-    zones_of_sleepers = [
+    quiet = [
         zones
         for row in validated.rows()
-        if row.state == "planned" and not hours.allow(zones := phone.time_zones(row.destination), now)
+        if row.state is RowState.PLANNED and (zones := eligibility.quiet_zones(row.destination)) is not None
     ]
-    openings = (hours.open_at(zones, now) for zones in set(zones_of_sleepers))
-    return Asleep(len(zones_of_sleepers), min(filter(None, openings), default=None))
+    return QuietPeople(len(quiet), eligibility.next_opening(set(quiet)))
 
 
 def seconds(calls: int, options: BroadcastOptions) -> float:
     """How long it takes to begin so many calls."""
-    return calls / (options.calls_per_second() or options.concurrency / ANSWER)
+    return calls / (options.calls_per_second() or options.concurrency / RESPONSE_TIME)

@@ -15,7 +15,7 @@ from voicecli.listener.public_access import PublicAccess
 from voicecli.voice_api import wire
 
 if TYPE_CHECKING:
-    from voicecli.hours import Hours
+    from voicecli.broadcast.eligibility import Eligibility
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # of time that a rate is given in, in seconds
 MAX_RATE = 10_000.0  # calls per second
@@ -97,13 +97,16 @@ class BroadcastOptions(NamedTuple):
             confirming=self.script(Content()).confirming(),
         )
 
-    def hours(self) -> "Hours | None":
-        """None where people may be called at any time. Raises InvalidInput."""
-        if self.quiet is None and not self.weekdays:
-            return None
+    def eligibility(self, do_not_call: frozenset[str] = frozenset()) -> "Eligibility":
+        """Who may be called; ``do_not_call`` has numbers (E.164) that are not. Raises InvalidInput."""
+        from voicecli.broadcast.eligibility import Eligibility
         from voicecli.hours import Hours, parse_quiet_hours
 
-        return Hours(None if self.quiet is None else parse_quiet_hours(self.quiet), weekdays=self.weekdays)
+        hours = None
+        if self.quiet is not None or self.weekdays:
+            quiet = None if self.quiet is None else parse_quiet_hours(self.quiet)
+            hours = Hours(quiet, weekdays=self.weekdays)
+        return Eligibility(hours, do_not_call, call_unsubscribed=self.call_unsubscribed)
 
     def calls_per_second(self) -> float | None:
         """None for no limit. Raises InvalidInput."""

@@ -9,9 +9,7 @@ from voicecli.clock import now
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
-from voicecli.store import attempts as stored_attempts
-from voicecli.store import event_queries as stored_events
-from voicecli.store import unsubscribed
+from voicecli.store import attempts as stored_attempts, event_queries as stored_events, unsubscribed
 from voicecli.store.broadcasts import ROWS_PER_COMMIT, BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
 from voicecli.store.read_positions import last_event_number
@@ -134,7 +132,6 @@ def settle(journal: Journal, policy: Policy) -> None:
 
 def _session(journal: Journal, session_id: str, policy: Policy) -> Session:
     """The fold of what is in the store of it; without VCAs where the calls ask for nothing."""
-    asks = ",".join(sorted(policy.confirming)) if policy.digits else None
-    attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=asks)
+    attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=policy.keys)
     kind = "" if policy.digits else "VSS"
     return Session.of(attempt, stored_events.events_of_session(journal.store, session_id, kind=kind))

@@ -1,12 +1,8 @@
 """What each person on a list is to hear, and whether all of it can be said."""
 
 import json
-from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
-from typing import NamedTuple
 
 from voicecli import interrupts, phone
 from voicecli.broadcast.cells import option, with_cells
@@ -14,16 +10,12 @@ from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
-from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
 
 PHONE = "phone"  # the column that has the numbers, unless another one is named
-MAX_SEARCHED = 20  # problems that are looked into further
 OF_A_CALLFLOW = ("valid-for", "from")  # options that are left for a column to decide
-MAX_PROBLEMS = 1_000  # rows whose problem is kept; the others are counted
 MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
-SKIPPED_BY_LIST = "it is on the do-not-call list"
-SKIPPED_UNSUBSCRIBED = "it has unsubscribed"
 
 
 class Plan:
@@ -149,126 +141,6 @@ def _continues(document: object) -> bool:
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
         return False
     return bool(split_at_question(actions)[1])
-
-
-class Problem(NamedTuple):
-    """A row that can't be called, and why."""
-
-    line: int
-    words: str
-
-
-@dataclass(slots=True)
-class ValidatedList:
-    """What was found out about a list before anybody is called. Counts are of this shard, but ``everybody``
-    is of the whole list."""
-
-    problems: list[Problem] = field(default_factory=list)  # the first ones, of the whole list
-    bad: int = 0  # rows with a problem
-    advice: str = ""  # what to do about the first of them whose error says so
-    everybody: int = 0  # who could be called
-    seconds: float = 0.0  # of speech, roughly; files that are played are not among it
-    skipped: dict[int, tuple[str, str]] = field(default_factory=dict)  # by line: whom, and why not
-    _lines: "array[int]" = field(default_factory=lambda: array("Q"))
-    _numbers: "array[int]" = field(default_factory=lambda: array("Q"))
-
-    def __len__(self) -> int:
-        """How many are to be called."""
-        return len(self._lines)
-
-    @property
-    def spared(self) -> int:
-        """How many are not to be called although they could be."""
-        return sum(number != "" for number, _ in self.skipped.values())
-
-    def add(self, line: int, number: int, seconds: float) -> None:
-        """Somebody to be called."""
-        self._lines.append(line)
-        self._numbers.append(number)
-        self.seconds += seconds
-
-    def line_of(self, number: int) -> int:
-        """Where somebody is, 0 for nowhere. It takes milliseconds in a long list."""
-        return self._lines[self._numbers.index(number)] if number in self._numbers else 0
-
-    def rows(self) -> Iterator[BroadcastRow]:
-        """For the journal, in no particular order."""
-        for line, (destination, reason) in self.skipped.items():
-            yield BroadcastRow(line, destination, RowState.SKIPPED, reason=reason)
-        for line, number in zip(self._lines, self._numbers, strict=True):
-            interrupts.check()
-            yield BroadcastRow(line, f"+{number}", RowState.PLANNED)
-
-
-def validate(
-    plan: Plan,
-    *,
-    shard: tuple[int, int] = (1, 1),
-    do_not_call: Collection[str] = frozenset(),
-    unsubscribed: Collection[str] = frozenset(),
-    impossible: Callable[[str], str] = lambda number: "",
-    skip_invalid: bool = False,
-) -> ValidatedList:
-    """Look at every row. ``impossible`` says why a number can't be called at all, if so. With
-    ``skip_invalid`` bad rows are among those that are skipped."""
-    part, parts = shard
-    found = ValidatedList()
-    seen: set[int] = set()
-
-    def bad(record: Record, words: str) -> None:
-        found.bad += 1
-        if len(found.problems) < MAX_PROBLEMS:
-            found.problems.append(Problem(record.line, words))
-        if skip_invalid and record.line % parts == part - 1:
-            found.skipped[record.line] = ("", f"invalid: {words}")
-
-    for record in plan.recipients:
-        interrupts.check()
-        if record.problem:
-            bad(record, record.problem)
-            continue
-        try:
-            destination = plan.number(record)
-            seconds = plan.check(record)
-        except InvalidInput as error:
-            bad(record, error.message)
-            found.advice = found.advice or _advice(error)
-            continue
-        number = int(destination[1:])
-        if number in seen:
-            where = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
-            bad(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
-            continue
-        seen.add(number)
-        if words := impossible(destination):
-            bad(record, words)
-            continue
-        found.everybody += 1
-        if parts > 1 and not is_in_shard(destination, shard):
-            continue
-        if destination in do_not_call:
-            found.skipped[record.line] = (destination, SKIPPED_BY_LIST)
-        elif destination in unsubscribed:
-            found.skipped[record.line] = (destination, SKIPPED_UNSUBSCRIBED)
-        else:
-            found.add(record.line, number, seconds)
-    return found
-
-
-def _advice(error: InvalidInput) -> str:
-    """What its hint says for a list: the rest is about a single call."""
-    if "--any-number" in error.hint:
-        return error.hint
-    return (
-        "For national numbers, name their country, such as --region FR." if "--region" in error.hint else ""
-    )
-
-
-def is_in_shard(destination: str, shard: tuple[int, int]) -> bool:
-    """Whether a number (E.164) belongs to that part of a list, from 1: the same on every machine."""
-    part, parts = shard
-    digest = blake2b(destination.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % parts == part - 1
 
 
 def _named(columns: Mapping[int, str], name: str) -> int | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Times are in seconds. ``retry`` has the outcomes that another attempt is made after, ``every`` later,
-    up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are
-    there, at most ``timeout`` after the last call. ``digits`` is whether the calls ask for some."""
+    up to ``attempts`` in all. With ``wait`` it goes on until the outcomes are there, at most ``timeout``
+    after the last call. ``digits`` is whether the calls ask for some, and ``confirming`` has those that
+    confirm, empty where any do."""
 
     concurrency: int = 32
     max_calls: int | None = None
@@ -24,3 +25,8 @@ class Policy:
         if not self.digits or digits is None:
             return False
         return not self.confirming or digits in self.confirming
+
+    @property
+    def keys(self) -> str | None:
+        """What confirms, as the field ``asks`` of an attempt has it; None where nothing is asked for."""
+        return ",".join(sorted(self.confirming)) if self.digits else None

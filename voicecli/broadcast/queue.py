@@ -5,10 +5,10 @@ from array import array
 from collections import deque
 from collections.abc import Callable
 
+from voicecli.broadcast.eligibility import Zones
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.journal import Journal
 
-Zones = tuple[str, ...]
 _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 

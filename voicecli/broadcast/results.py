@@ -74,7 +74,7 @@ def as_csv(columns: Sequence[str], results: Iterable[Result], *, raw: bool) -> I
     as_written = str if raw else guard
     writer.writerow(map(as_written, (*RESULT_COLUMNS, *columns)))
     for row, values in results:
-        ours = row_data(row)
+        ours = row_data(row)  # the columns have names of their own, which earlier JSON shared
         known = ("" if ours[name] is None else str(ours[name]) for name in RESULT_COLUMNS)
         writer.writerow(map(as_written, (*known, *(values[name] for name in columns))))
         if text.tell() > PIECE:

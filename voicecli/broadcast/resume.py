@@ -54,7 +54,7 @@ def reopen_broadcast(
             people = read_list(broadcast)
             _refuse_another_list(store, broadcast, people)
             plan = plan_broadcast(people, options, Content.unpacked(contents.read(store, broadcast)))
-            do_not_call = read_do_not_call(options)
+            eligibility = options.eligibility(read_do_not_call(options))
         except VoicecliError:
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
                 journal.set_state(broadcast.state)
@@ -66,7 +66,7 @@ def reopen_broadcast(
             journal.plan_rows_again(state)
         journal.reserve()
         stack.pop_all()
-    return OpenBroadcast(journal, plan, options, do_not_call)
+    return OpenBroadcast(journal, plan, options, eligibility)
 
 
 def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> None:

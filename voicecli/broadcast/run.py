@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from voicecli.broadcast import contents
+from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.engine import Engine
+from voicecli.broadcast.in_flight import RequestSender
 from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.plan import Plan
@@ -34,7 +36,7 @@ class OpenBroadcast:
     journal: Journal
     plan: Plan
     options: BroadcastOptions
-    do_not_call: frozenset[str] = frozenset()
+    eligibility: Eligibility
     is_new: bool = False
 
     @property
@@ -106,19 +108,20 @@ async def run_broadcast(
 
     pace = Pace(journal.store.path.parent / PACE, options.calls_per_second())
     try:
+        policy, eligibility = options.policy(), broadcast.eligibility
+        make_request = broadcast.plan.request
+        sender = RequestSender(
+            journal, client, policy, eligibility, make_request, vca_elsewhere=vca_elsewhere
+        )
         engine = Engine(
             journal,
-            client,
+            sender,
             pace,
-            options.policy(),
-            request=broadcast.plan.request,
-            hours=options.hours(),
-            do_not_call=broadcast.do_not_call,
-            spare_unsubscribed=not options.call_unsubscribed,
+            policy,
+            eligibility,
             why_wait=why_wait,
-            vca_elsewhere=vca_elsewhere,
-            tell=on_row,
-            show=on_progress,
+            on_row=on_row,
+            on_progress=on_progress,
         )
         async with AsyncExitStack() as stack:
             try:

@@ -6,6 +6,7 @@ from voicecli.broadcast import retention
 from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.progress import Progress
 from voicecli.errors import InUse
+from voicecli.output.json_fields import with_former_names
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState
@@ -36,15 +37,16 @@ def state(store: Store, broadcast: Broadcast) -> str:
 
 def row_data(row: BroadcastRow) -> dict[str, object]:
     """A row, for programs."""
-    return {
+    known = {
         "line": row.line,
         "destination": row.destination,
         "status": row.state,
         "attempts": row.attempts,
-        "session": row.session,
+        "sessionId": row.session,
         "outcome": row.outcome,
         "bridge": row.bridge,
         "digits": row.digits,
-        "duration": row.seconds,
+        "callDuration": row.seconds,
         "reason": row.reason,
     }
+    return with_former_names("row", known)

@@ -21,6 +21,7 @@ from voicecli.store.location import store_folder
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
+from voicecli.voice_api.retries import RETRIES
 
 if TYPE_CHECKING:
     from voicecli.listener.open_questions import EndRequests
@@ -63,7 +64,7 @@ class Caller:
     notices: Notices = field(default_factory=Notices)
     trace: Callable[[str], None] | None = None
     request_timeout: float = wire.REQUEST_TIMEOUT
-    retries: int = wire.RETRIES
+    retries: int = RETRIES
     vca_elsewhere: bool = False
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
@@ -104,7 +105,7 @@ class Caller:
             raise InvalidInput(f"{name} needs confirming, the keys that confirm.")
         if self.vca_elsewhere and confirming:
             raise InvalidInput("With vca_elsewhere no key that confirms could arrive here.")
-        from voicecli.calling.waiting import WaitOptions
+        from voicecli.calling.waited_call import WaitOptions
         from voicecli.listener.open_questions import EndRequests
 
         ends = EndRequests()

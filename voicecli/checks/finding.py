@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from voicecli.errors import VoicecliError
+from voicecli.output.json_fields import with_former_names
 
 
 class FindingState(StrEnum):
@@ -26,7 +27,8 @@ class Finding:
 
     def data(self) -> Mapping[str, object]:
         """The JSON form."""
-        return {"check": self.check, "state": self.state, "words": self.words, "advice": self.advice}
+        found = {"check": self.check, "state": self.state, "words": self.words, "hint": self.advice}
+        return with_former_names("check", found)
 
 
 def ok(check: str, words: str, advice: str = "") -> Finding:

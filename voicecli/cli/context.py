@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 import typer
 
 from voicecli import interrupts
+from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
@@ -55,7 +56,7 @@ class Context:
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
         placed, or nothing."""
-        self.output.give_up()
+        self.output.streams.give_up()
         accepted = {} if self.ledger is None else self.ledger.accepted
         ended = [] if self.ledger is None else self.ledger.ended
         doubts: list[VoicecliError] = [] if self.ledger is None else [*self.ledger.lost.values()]
@@ -63,7 +64,7 @@ class Context:
             doubts.append(self._client.in_doubt)
         words = [doubt.message for doubt in doubts]
         hints = [doubt.hint for doubt in doubts]
-        details = dict(doubts[-1].details()) if doubts else {}
+        details = dict(doubts[-1].details) if doubts else {}
         if ended:
             details["ended"] = [dict(result.data) for result in ended]
         if accepted or ended:
@@ -79,7 +80,7 @@ class Context:
                 for request_id, call in accepted.items()
             ]
         if len(doubts) > 1:
-            details["unknown"] = [doubt.details().get("clientRequestId") for doubt in doubts]
+            details["unknown"] = [doubt.details.get("clientRequestId") for doubt in doubts]
         return Interrupted(" ".join(words) or "Interrupted.", hint=" ".join(hints), details=details)
 
     @cached_property
@@ -163,7 +164,7 @@ class Context:
     ) -> None:
         """The request that would be sent, as the answer of a command; without the key. ``reply`` is what
         follows its question: the answer to the VCA webhook."""
-        http = operation.request(**settings.require(*CONNECTION))
+        http = operation.request(Account(**settings.require(*CONNECTION)))
         headers = http.masked_headers()
         words = [f"{http.method} {http.url}", *(f"{name}: {text}" for name, text in headers.items())]
         if operation.body is not None:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from voicecli.account import DEFAULT_VOICE
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts
+from voicecli.cli import context as contexts, interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.listen.display import EventDisplay
 from voicecli.errors import Refused, VoicecliError
@@ -163,17 +162,17 @@ class _Demo:
         refused = "refused: no call was placed"
         self._output.note("")
         self._output.note(f"{len(endings) + len(self._refused)} calls and their outcomes:")
-        for scene, words, style in [
+        for scene, words, outcome in [
             *(
-                (scene, event.words, outcome_style(event.outcome))
-                if event
-                else (scene, "no summary arrived", "red")
+                (scene, "no summary arrived", None) if event is None else (scene, event.words, event.outcome)
                 for scene, event in endings
             ),
-            *((scene, refused, "red") for scene in self._refused),
+            *((scene, refused, None) for scene in self._refused),
         ]:
-            record = {"record": "outcome", "call": scene.title, "destination": scene.number, "outcome": words}
-            self._output.row(Record(columns, (scene.title, scene.number, words), record, style))
+            record = {"call": scene.title, "destination": scene.number, "outcome": outcome, "words": words}
+            style = "red" if outcome is None else outcome_style(outcome)
+            cells = (scene.title, scene.number, words)
+            self._output.row(Record(columns, cells, {"record": "outcome", **record}, style))
         if any(event is None for _, event in endings):
             raise VoicecliError(
                 "Some calls of the demo did not end in time.", hint="Is this machine very busy?"

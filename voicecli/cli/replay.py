@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import receivers, wiring
+from voicecli.cli import context as contexts, receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
+from voicecli.output.json_fields import with_former_names
 from voicecli.sandbox import send_event
-from voicecli.store import event_queries as stored_events
-from voicecli.store import session_queries as stored_sessions
+from voicecli.store import event_queries as stored_events, session_queries as stored_sessions
 from voicecli.store.sqlite import Store
 from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url
@@ -36,9 +35,9 @@ class _Sending:
 
     def row(self, words: str, data: Mapping[str, object], style: str = "") -> Record:
         number, event = str(self.kept.id), self.kept.event
-        values = {"id": self.kept.id, "type": event.type, "sessionId": event.session_id, "to": self.url}
+        values = {"id": self.kept.id, "type": event.type, "sessionId": event.session_id, "url": self.url}
         texts = (number.rjust(7), event.type, event.session_id[:8], words)
-        return Record(_COLUMNS, texts, {**values, **data}, style, name=number)
+        return Record(_COLUMNS, texts, with_former_names("answer", {**values, **data}), style, name=number)
 
 
 def replay(

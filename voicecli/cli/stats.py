@@ -1,16 +1,15 @@
 """``voicecli stats``: how the calls of a time ended, as bars."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.values import moment
 from voicecli.clock import iso, microseconds
+from voicecli.output.json_fields import with_former_names
 from voicecli.output.stats import bars
 from voicecli.store import session_queries as stored_sessions
 
@@ -35,7 +34,7 @@ def stats(
     start = microseconds(since or datetime.now(UTC) - DEFAULT)
     with wiring.store(context) as store:
         found = stored_sessions.statistics(store, start)
-    data: Mapping[str, object] = {"since": iso(start), **found.data()}
+    data = with_former_names("stats", {"since": iso(start), **found.data()})
     if found.ended or found.open or found.in_doubt:
         context.output.figure(bars(found, context.output.width), data)
     else:

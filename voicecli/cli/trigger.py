@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import receivers
+from voicecli.cli import context as contexts, receivers
 from voicecli.cli.options import common, values
 from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
+from voicecli.output.json_fields import with_former_names
 from voicecli.sandbox import send_event
 from voicecli.urls import check_web_url
 from voicecli.voice_api import callflow_rules, codes
@@ -127,8 +127,10 @@ def trigger(
     body = json.dumps(made.event).encode()
     delivered = send_event.send_event(url, body, token, seconds=sending.request_timeout, trace=context.trace)
     answer, words = send_event.describe(delivered, made.type)
-    data = {"to": url, "tokenSent": token is not None, "event": made.event, **answer}
-    context.output.result(f"{made.words()}: {words}", data, identifier=made.identifier)
+    data = {"url": url, "tokenSent": token is not None, "event": made.event, **answer}
+    context.output.result(
+        f"{made.words()}: {words}", with_former_names("answer", data), identifier=made.identifier
+    )
 
 
 # -- from what was asked for to an event -------------------------------------------------------------

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
@@ -109,7 +108,7 @@ def delete(
 
     deletion = wiring.registration(context, settings, tell=context.output.warning).delete(kind)
     if deletion is Deletion.NOT_SET:
-        context.output.result(f"{kind} was not set", {"type": kind, "deleted": False})
+        context.output.result(f"{kind} was not set", {"type": kind, "deleted": False, "disabled": False})
         return
     words = f"{kind} events are no longer reported"
     if deletion is Deletion.DISABLED:

@@ -17,6 +17,7 @@ from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, VoicecliError
 from voicecli.listener import health
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
+from voicecli.output.json_fields import with_former_names
 from voicecli.platforms.locks import Lock
 from voicecli.store import webhooks as stored_webhooks
 from voicecli.store.sqlite import Store
@@ -55,14 +56,15 @@ class WebhookNews(NamedTuple):
 
     def record(self) -> Mapping[str, object]:
         """For programs."""
-        return {
+        news = {
             "record": "webhook",
             "type": self.check.type,
             "state": self.check.state,
             "url": self.check.url,
             "setAgain": self.set_again,
-            "text": self.text,
+            "words": self.text,
         }
+        return with_former_names("talk", news)
 
 
 def ignored(
@@ -142,8 +144,8 @@ class Registration:
     ) -> list[str]:
         """Point the webhooks of these types at ``receiver``, after putting back what an earlier run may have
         left; the types of those that now are ours. One that leads there already, with an Authorization
-        header, is left alone unless the token is new. The ``optional`` ones are taken where nothing is lost by
-        that, those in ``if_unset`` where none is set.
+        header, is left alone unless the token is new. The ``optional`` ones are taken where nothing is lost
+        by that, those in ``if_unset`` where none is set.
 
         Raises ConfigurationError where that would lose something (unless ``force``): a webhook whose
         Authorization header can't be put back, or another listener's. Raises InUse, StoreFailed, and what

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from voicecli.errors import OutputFailed
 from voicecli.output.documents import for_streams
+from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 
 INTERVAL = 0.05  # seconds between two writes
@@ -58,7 +59,7 @@ class Stream:
         self._thread.start()
 
     def add(self, row: Row) -> None:
-        self._put(plain_row(row.columns(narrow=False), row.cells(narrow=False)), is_row=True)
+        self._put(plain_row(row), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         """Talk among the rows; ``record`` is what programs get in its place, else the text."""
@@ -140,7 +141,9 @@ class JsonStream(Stream):
         self._put(for_streams(row.data()), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
-        self._put(for_streams(record or {"record": "note", "text": text}), is_row=False)
+        self._put(
+            for_streams(record or with_former_names("talk", {"record": "note", "words": text})), is_row=False
+        )
 
 
 class LiveStream(Stream):

@@ -81,7 +81,10 @@ class Counts:
             "left": self.left,
             "outcomes": dict(self.outcomes.most_common()),
             "confirmed": self.confirmed,
-            "errors": [{"error": words, "calls": count} for words, count in self.errors.most_common()],
+            "errors": [
+                {"errorMsg": words, "error": words, "calls": count}
+                for words, count in self.errors.most_common()
+            ],
         }
 
 

@@ -78,10 +78,10 @@ class Statistics:
             "answered": self.answered,
             "answerRate": self.answer_rate,
             "outcomes": dict(self.outcomes.most_common()),
-            "durationSeconds": {"median": median(self.seconds), "calls": dict(self.durations())},
+            "callDuration": {"median": median(self.seconds), "calls": dict(self.durations())},
             "mos": {"median": median(self.mos), "calls": dict(self.qualities())},
             "errors": [
-                {"errorCode": code, "error": words, "calls": count}
+                {"errorCode": code, "errorMsg": words, "error": words, "calls": count}
                 for (code, words), count in self.errors.most_common()
             ],
         }

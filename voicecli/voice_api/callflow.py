@@ -18,9 +18,6 @@ MAX_VALIDITY = timedelta(days=365)
 HANGUP: Action = {"action": "hangup"}
 
 
-# -- making callflows --------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class CallRequest:
     """A call as it is asked for: what happens in it, until when it may start, and how to find it again.
@@ -147,32 +144,27 @@ def make_call(source: str, destination: str) -> Action:
 
 def destinations(callflow: Sequence[Action]) -> list[str]:
     """Whom a callflow calls, as far as it is well formed."""
-    return _of_calls(callflow, "destination")
+    return _texts(callflow, "destination", only="makeCall")
 
 
 def sources(callflow: Sequence[Action]) -> list[str]:
     """Whose numbers it calls from, as far as it is well formed."""
-    return _of_calls(callflow, "source")
-
-
-def spoken_text(callflow: Sequence[Action]) -> str:
-    """Whom it calls and what it says or plays: equal for calls that are the same to the person called."""
-    params = [action.get("params") for action in callflow]
-    names = ("destination", "text", "promptMessage", "fileUrl", "scenarioName")
-    parts = [param.get(name) for param in params if isinstance(param, Mapping) for name in names]
-    return json.dumps([part for part in parts if isinstance(part, str)])
-
-
-def _of_calls(callflow: Sequence[Action], name: str) -> list[str]:
-    objects = [action for action in callflow if isinstance(action, OBJECT)]
-    params = [action.get("params") for action in objects if action.get("action") == "makeCall"]
-    values = [param.get(name) for param in params if isinstance(param, OBJECT)]
-    return [value for value in values if isinstance(value, str)]
+    return _texts(callflow, "source", only="makeCall")
 
 
 def spoken_texts(callflow: Sequence[Action]) -> tuple[str, ...]:
     """The texts that a callflow says."""
-    names = ("text", "promptMessage", "successMessage", "failureMessage")
-    params = [action.get("params") for action in callflow]
-    said = [param.get(name) for param in params if isinstance(param, OBJECT) for name in names]
-    return tuple([text for text in said if isinstance(text, str)])
+    return tuple(_texts(callflow, "text", "promptMessage", "successMessage", "failureMessage"))
+
+
+def spoken_text(callflow: Sequence[Action]) -> str:
+    """Whom it calls and what it says or plays: equal for calls that are the same to the person called."""
+    return json.dumps(_texts(callflow, "destination", "text", "promptMessage", "fileUrl", "scenarioName"))
+
+
+def _texts(callflow: Sequence[Action], *names: str, only: str = "") -> list[str]:
+    """The texts in these params of all actions, or of those of one kind."""
+    objects = [action for action in callflow if isinstance(action, OBJECT)]
+    params = [action.get("params") for action in objects if only in ("", action.get("action"))]
+    values = [param.get(name) for param in params if isinstance(param, OBJECT) for name in names]
+    return [value for value in values if isinstance(value, str)]

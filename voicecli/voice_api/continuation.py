@@ -8,19 +8,15 @@ under the first, and under all of them it shortens no call and dials nobody twic
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from json import dumps
 from typing import NamedTuple
 
-from voicecli.json_values import whole
-from voicecli.voice_api.call_length import RINGING, longest_spoken
+from voicecli.voice_api.call_length import RINGING, longest, params_of, shortest, shortest_to_its_end
 from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import EMPTY_REPLY, Reply
 from voicecli.voice_api.webhook_events import Event, Received
 
-FASTEST = 25  # characters a second that are spoken, at speed 1
-SHORTEST_FILE = 2.0  # seconds
-TRIES, TIMEOUT = 1, 5_000  # the least of 8x8's defaults for sayAndCapture (milliseconds)
 TOLERANCE = 1.0  # seconds by which times that are told in whole seconds can be wrong
 
 
@@ -131,7 +127,7 @@ class _CallProgress:
             self._at = question + 1
         elif (awaited := self._awaited_action(question)) is not None and self._can_be_over(awaited, since):
             before = self._flow[self._at : awaited]
-            again = bool(before) and _slowest(before) >= since
+            again = bool(before) and sum(map(longest, before)) >= since
             self._at = awaited if again else awaited + 1
         elif self._last is not None and not bridged and self._at < self._final():
             self._at += 1
@@ -157,13 +153,13 @@ class _CallProgress:
         return -math.inf if self._accepted is None else (now.received - self._accepted) / 1e6 - RINGING
 
     def _can_be_over(self, awaited: int, elapsed: float) -> bool:
-        needed = sum(map(_fastest, self._flow[self._at : awaited])) + _shortest(self._flow[awaited])
+        needed = sum(map(shortest, self._flow[self._at : awaited])) + shortest_to_its_end(self._flow[awaited])
         return elapsed >= needed - min(TOLERANCE, needed / 10)
 
     def _may_have_begun(self, elapsed: float, at: int) -> bool:
         """Whether 8x8 can have dialled the second leg when it had that much time since the action ``at``. A
         VCS tells; but it may be late, or there are none."""
-        return self._connected is None or elapsed >= _slowest(self._flow[at : self._bridge])
+        return self._connected is None or elapsed >= sum(map(longest, self._flow[at : self._bridge]))
 
     def _is_of_second_leg(self, event: Event) -> bool:
         called = [_digits_of(action) for action in (self._flow[0], self._flow[self._bridge])]
@@ -174,13 +170,8 @@ def _kind(action: Action) -> object:
     return action.get("action")
 
 
-def _params(action: Action) -> Mapping[str, object]:
-    params = action.get("params")
-    return params if isinstance(params, Mapping) else {}
-
-
 def _digits_of(action: Action) -> str:
-    return str(_params(action).get("destination")).lstrip("+")
+    return str(params_of(action).get("destination")).lstrip("+")
 
 
 def _next_question(callflow: Sequence[Action], start: int) -> int | None:
@@ -194,43 +185,3 @@ def _moment(received: Received) -> _Moment:
 
 def _identity(event: Event) -> bytes:
     return event.identity(lambda: dumps(event.payload, sort_keys=True).encode())
-
-
-# -- how long actions take, in seconds ---------------------------------------------------------------
-
-
-def _fastest(action: Action) -> float:
-    """At least; nothing for a file or a bridge, of which nobody knows."""
-    params = _params(action)
-    said = params.get("text", params.get("promptMessage"))
-    seconds = len(str(said or "")) * _repetition(params) / FASTEST / max(1.0, _speed(params))
-    if _kind(action) != "sayAndCapture":
-        return seconds
-    limits = [limit for name in ("digitTimeout", "overallTimeout") if (limit := whole(params.get(name)))]
-    return (whole(params.get("noOfTries")) or TRIES) * (seconds + min(limits, default=TIMEOUT) / 1000)
-
-
-def _shortest(action: Action) -> float:
-    """At least, for one whose end is awaited. A bridge that no VCS tells of never ends."""
-    return {"playFile": SHORTEST_FILE, "makeCall": math.inf}.get(str(_kind(action)), _fastest(action))
-
-
-def _slowest(actions: Sequence[Action]) -> float:
-    """At most."""
-    return sum(_slowest_of(action) for action in actions)
-
-
-def _slowest_of(action: Action) -> float:
-    if _kind(action) in ("playFile", "makeCall"):
-        return math.inf
-    params = _params(action)
-    return _repetition(params) * longest_spoken("text", params)
-
-
-def _repetition(params: Mapping[str, object]) -> int:
-    return whole(params.get("repetition")) or 1
-
-
-def _speed(params: Mapping[str, object]) -> float:
-    speed = params.get("speed")
-    return float(speed) if isinstance(speed, int | float) and speed > 0 else 1.0

@@ -3,24 +3,13 @@
 import errno
 import socket
 import ssl
-from typing import TypeVar
 
-from voicecli.account import Account
+from voicecli.account import Account, client_configuration_error
 from voicecli.errors import ConfigurationError, Unreachable
-from voicecli.voice_api.wire import HttpRequest, Operation
-
-T = TypeVar("T")
 
 MAX_TIMEOUT = 3600.0  # seconds
 PROXY_REFUSED = "the proxy did not let it through"
 UNKNOWN_NAME = "its name is not known"
-
-
-def request(account: Account, operation: Operation[T]) -> HttpRequest:
-    """The very request that a client sends. Raises InvalidInput for what JSON can't carry."""
-    return operation.request(
-        base_url=account.base_url, subaccount_id=account.subaccount_id, api_key=account.api_key
-    )
 
 
 def unreachable(account: Account, reason: str) -> Unreachable:
@@ -32,9 +21,10 @@ def unreachable(account: Account, reason: str) -> Unreachable:
     )
 
 
-def timeout_complaint(request_timeout: float) -> str:
-    """What is wrong with a time-out in seconds, as a clause; nothing where it can be kept."""
-    return "" if 0 < request_timeout <= MAX_TIMEOUT else "the time-out is out of range"
+def check_timeout(seconds: float) -> None:
+    """Raises ConfigurationError for a time-out that can't be kept."""
+    if not 0 < seconds <= MAX_TIMEOUT:
+        raise client_configuration_error("the time-out is out of range")
 
 
 def unusable_proxy_or_certificates() -> ConfigurationError:

@@ -7,21 +7,20 @@ that into a result, or raises what it means. Paths, fields and status codes are 
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from voicecli import json_values
+from voicecli.account import Account
 from voicecli.errors import InvalidInput, OutcomeUnknown, RateLimited, Refused, Unreachable
 from voicecli.json_values import Json
 from voicecli.voice_api import codes
+from voicecli.voice_api.retries import parse_retry_after
 
 CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
-RETRIES = 3
 MAX_RESPONSE = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
 
 # An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own
@@ -71,9 +70,9 @@ class Operation(Generic[T]):
     refusals: frozenset[int] = frozenset()  # more HTTP statuses that say that nothing was done
     private: tuple[str, ...] = field(default=(), repr=False)  # texts that no error may quote
 
-    def request(self, *, base_url: str, subaccount_id: str, api_key: str) -> HttpRequest:
+    def request(self, account: Account) -> HttpRequest:
         """The HTTP request. Raises InvalidInput for what JSON in UTF-8 can't carry (a lone surrogate)."""
-        headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {account.api_key}", "Accept": "application/json"}
         body = None
         if self.body is not None:
             headers["Content-Type"] = "application/json"
@@ -81,9 +80,9 @@ class Operation(Generic[T]):
                 body = _JSON.encode(self.body).encode()
             except ValueError as error:
                 raise InvalidInput(f"The request can't be written as JSON: {error}.") from error
-        subaccount = f"/api/v1/subaccounts/{quote(subaccount_id, safe='')}"
+        subaccount = f"/api/v1/subaccounts/{quote(account.subaccount_id, safe='')}"
         path = self.path if self.path.startswith("/api/") else subaccount + self.path
-        return HttpRequest(self.method, base_url.rstrip("/") + path, headers, body)
+        return HttpRequest(self.method, account.base_url.rstrip("/") + path, headers, body)
 
     def read(self, answer: HttpResponse, *, api_key: str = "") -> T:
         """What the answer says. Raises Refused, RateLimited, OutcomeUnknown or Unreachable; none of them
@@ -101,7 +100,7 @@ class Operation(Generic[T]):
             raise RateLimited(
                 "8x8 refused the request: too many at once (429).",
                 hint=codes.describe_status_code(429).advice,
-                retry_after=_seconds(answer.headers.get("retry-after", "")),
+                retry_after=parse_retry_after(answer.headers.get("retry-after", "")),
             )
         if document is not None and status == "NOT_CREATED":
             raise _refused(answer, document, self.private, api_key)
@@ -136,11 +135,19 @@ class Operation(Generic[T]):
         )
 
 
-# Made once for many calls.
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 # -- reading answers ---------------------------------------------------------------------------------
+
+
+def read_into(body: bytearray, pieces: Iterable[bytes]) -> bool:
+    """Add a response's pieces to ``body``, as far as MAX_RESPONSE; whether it did not go past that."""
+    for piece in pieces:
+        body += piece
+        if len(body) > MAX_RESPONSE:
+            return False
+    return True
 
 
 def _json_object(answer: HttpResponse) -> Json | None:
@@ -203,19 +210,6 @@ def _secrets(texts: Sequence[str], api_key: str) -> Iterator[str]:
         yield from (word for word in re.findall(r"\w*\d\w*", text) if len(word) > 2)
 
 
-def _seconds(retry_after: str) -> float | None:
-    """A Retry-After header: seconds, or a date (RFC 9110, 10.2.3)."""
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", retry_after.strip(), re.ASCII):
-        return float(retry_after)
-    try:
-        moment = parsedate_to_datetime(retry_after)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
 def required_text(document: Json, name: str) -> str:
     value = document[name]
     if not isinstance(value, str) or not value.strip():
@@ -228,6 +222,3 @@ def required_objects(document: Json, name: str) -> tuple[Json, ...]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ValueError(name)
     return tuple(value)
-
-
-# -- the operations ----------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ import typer
 from voicecli import durations, interrupts
 from voicecli.broadcast import estimate
 from voicecli.broadcast.begin import Prepared
-from voicecli.broadcast.plan import ValidatedList
+from voicecli.broadcast.validation import ValidatedList
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
+from voicecli.output.json_fields import with_former_names
 from voicecli.plurals import counted
 from voicecli.settings import Settings
 from voicecli.voice_api.callflow import spoken_texts
@@ -60,19 +61,19 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     plan, validated, options = prepared.plan, prepared.validated, prepared.options
     shard = prepared.send_options.shard
     fine = prepared.send_options.skip_invalid or not validated.bad
-    asleep = estimate.asleep(validated, options.hours())
+    quiet = estimate.quiet_people(validated, prepared.eligibility)
     data: dict[str, object] = {
         "calls": len(validated),
-        "everybody": validated.everybody,
+        "total": validated.everybody,
         "shard": None if shard[1] == 1 else f"{shard[0]}/{shard[1]}",
         "skipped": validated.spared,
-        "bad": validated.bad,
+        "invalid": validated.bad,
         "problems": [{"line": line, "problem": words} for line, words in validated.problems],
         "secondsOfSpeech": round(validated.seconds),
         "rate": options.calls_per_second(),
         "seconds": round(estimate.seconds(len(validated), options), 1),
-        "asleep": asleep.people,
-        "asleepUntil": None if asleep.until is None else asleep.until.isoformat(),
+        "outsideHours": quiet.people,
+        "outsideHoursUntil": None if quiet.until is None else quiet.until.isoformat(),
         "optionColumns": list(plan.option_columns),
     }
     first = next((row for row in validated.rows() if row.state == "planned"), None)
@@ -83,17 +84,17 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
             "destination": first.destination,
             "message": " ".join(texts) or None,
         }
-    lines = list(_lines(settings, prepared, asleep))
+    lines = list(_lines(settings, prepared, quiet))
     if not fine:
         lines[:0] = [("Nobody would be called without --skip-invalid. With it:", "bold")]
     if first is not None:
         what = f"hears: {' '.join(texts)}" if texts else "hears a file"
         lines.append((f"The first of them, {first.destination}, {what}", ""))
-    context.output.figure(lines, data)
+    context.output.figure(lines, with_former_names("preview", data))
     return ExitCode.DONE if fine else ExitCode.USAGE
 
 
-def _lines(settings: Settings, prepared: Prepared, asleep: estimate.Asleep) -> Iterator[tuple[str, str]]:
+def _lines(settings: Settings, prepared: Prepared, quiet: estimate.QuietPeople) -> Iterator[tuple[str, str]]:
     plan, validated, options = prepared.plan, prepared.validated, prepared.options
     shard = prepared.send_options.shard
     calls = len(validated)
@@ -115,19 +116,19 @@ def _lines(settings: Settings, prepared: Prepared, asleep: estimate.Asleep) -> I
     if not calls:
         return
     length = _words(estimate.seconds(calls, options))
-    awake = ", not counting the wait until all can be called" if asleep.people else ""
+    awake = ", not counting the wait until all can be called" if quiet.people else ""
     if rate is None:
         at_once = f"{options.concurrency} requests at a time"
-        how = f"if 8x8 answers within {estimate.ANSWER:g} s, {at_once}; --rate sets a pace"
+        how = f"if 8x8 answers within {estimate.RESPONSE_TIME:g} s, {at_once}; --rate sets a pace"
         yield f"That takes about {length}, {how}{awake}.", ""
     else:
         yield f"That takes {length} at {options.rate}{awake}.", ""
     if validated.seconds:
         yield f"About {_words(validated.seconds)} of speech in all.", ""
-    if asleep.people and asleep.until is not None:
-        until = f"{asleep.until.astimezone():%a %H:%M}"
-        whom = "" if asleep.people == 1 else "the first "
-        yield f"{_people(asleep.people)} can't be called now, by their local time: {whom}from {until} on.", ""
+    if quiet.people and quiet.until is not None:
+        until = f"{quiet.until.astimezone():%a %H:%M}"
+        whom = "" if quiet.people == 1 else "the first "
+        yield f"{_people(quiet.people)} can't be called now, by their local time: {whom}from {until} on.", ""
 
 
 def _people(count: int) -> str:

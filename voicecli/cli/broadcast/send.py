@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.context import CONNECTION
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
@@ -135,7 +134,7 @@ def send(
     options = options._replace(source=values["source"])
     if spoken.play is None and callflow_file is None:
         options = options._replace(voice=values["voice_profile"])
-    options.hours(), options.calls_per_second()  # may be wrong
+    options.eligibility(), options.calls_per_second()  # may be wrong
     readers = {"--callflow": callflow_file, "--do-not-call": audience.do_not_call}
     inputs.refuse_two_readers({"the list": people, "the message": spoken.file or message, **readers})
     content = Content(message, spoken.play, outcomes.thanks)

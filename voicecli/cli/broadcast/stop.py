@@ -2,9 +2,9 @@
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options.broadcast import Id
+from voicecli.output.json_fields import with_former_names
 
 
 def stop(
@@ -29,6 +29,6 @@ def stop(
         words = "is done: nobody was left to call"
     context.output.result(
         f"Broadcast {broadcast.id} {words}",
-        {"id": broadcast.id, "stopped": stopped},
+        with_former_names("broadcast", {"broadcastId": broadcast.id, "stopped": stopped}),
         identifier=broadcast.id,
     )

@@ -12,6 +12,7 @@ from voicecli.clock import iso
 from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, StoreFailed
 from voicecli.output import Record
 from voicecli.output.broadcast import line, summary, view
+from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.sessions.counts import Counts
@@ -40,21 +41,21 @@ class View:
         self._unread: dict[int, None] = {}  # lines whose rows have changed while nobody read
 
     def begin(self) -> None:
-        self._record("broadcast", {"id": self._id})
+        self._record("broadcast", with_former_names("broadcast", {"broadcastId": self._id}))
         self._output.note(f"Broadcast {self._id}")
 
     def tell(self, row: BroadcastRow) -> None:
         """Programs get a line for whatever happens to a row."""
         if not self._programs:
             return
-        if self._unread or self._output.is_behind:
+        if self._unread or self._output.streams.is_behind:
             self._unread[row.line] = None
         else:
             self._record("row", row_data(row))
 
     def _catch_up(self) -> None:
         """A reader who had stopped reads on: rows that have changed meanwhile are told as they are now."""
-        while self._unread and not self._output.is_behind:
+        while self._unread and not self._output.streams.is_behind:
             line = next(iter(self._unread))
             if (row := self._journal.row(line)) is not None:
                 self._record("row", row_data(row))
@@ -96,7 +97,7 @@ class View:
         todo = [] if untouched else list(commands(self._journal.broadcast, counts, waits=waits))
         data = {
             "record": "summary",
-            "id": self._id,
+            **with_former_names("broadcast", {"broadcastId": self._id}),
             **counts.totals(),
             "commands": [command for command, _ in todo],
         }
@@ -107,9 +108,13 @@ class View:
             how = "Nobody was called: the same command can be run again."
         if interrupted or isinstance(error, Interrupted):
             message = "Interrupted." if error is None else error.message
-            details = {} if error is None else error.details()
+            details = {} if error is None else error.details
             hint = how if counts.left or waits else ""
-            raise Interrupted(message, hint=hint, details={"broadcast": self._id, **details})
+            raise Interrupted(
+                message,
+                hint=hint,
+                details={**with_former_names("error", {"broadcastId": self._id}), **details},
+            )
         if isinstance(error, OutOfTime):
             self._output.note(error.message)
         elif error is not None:
@@ -167,10 +172,11 @@ def in_lines(todo: Sequence[tuple[str, str]]) -> Iterator[Line]:
 
 def broadcast_data(broadcast: Broadcast, state: str) -> dict[str, object]:
     """What a broadcast is, for programs."""
-    return {
-        "id": broadcast.id,
-        "begun": iso(broadcast.created),
+    known = {
+        "broadcastId": broadcast.id,
+        "startTime": iso(broadcast.created),
         "state": state,
         "list": broadcast.file or None,
         "shard": None if broadcast.parts == 1 else f"{broadcast.part}/{broadcast.parts}",
     }
+    return with_former_names("broadcast", known)

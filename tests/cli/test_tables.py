@@ -1,0 +1,77 @@
+"""The tables of commands, to the character: how wide each column is, in a pipe and on a narrow terminal."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE, voicecli
+from in_process import run_on_terminal
+from past import event, keep
+
+from voicecli.account import AccountId
+from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.journal import create_journal
+from voicecli.store.sqlite import Store
+
+ROWS = [
+    BroadcastRow(1, "+33199001234", RowState.ACCEPTED, 1, 1, "s-1", "COMPLETED", "1"),
+    BroadcastRow(2, "+33199001235", RowState.ACCEPTED, 2, 1, "s-2"),
+    BroadcastRow(3, "+33199001236", RowState.PLANNED),
+]
+
+
+def begin(home: Path, *, parts: int = 1) -> str:
+    """A broadcast that nobody works on; its id."""
+    with Store(home) as store:
+        journal = create_journal(
+            store,
+            account=AccountId("https://voice.8x8.com", "some_sub"),
+            file="people.csv",
+            fingerprint=bytes([parts]),
+            shard=(parts, parts),
+            options={},
+            said=b"Hello",
+        )
+        journal.plan(ROWS, again=False)
+        journal.close()
+        return journal.broadcast.id
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VOICECLI_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_broadcasts(home: Path) -> None:
+    whole, shard = begin(home), begin(home, parts=3)
+    listed = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "2026-11-28 10:00", voicecli("broadcast", "list").out)
+    assert listed.splitlines() == [
+        f"{shard}  2026-11-28 10:00  interrupted  3          2          people.csv 3/3",
+        f"{whole}  2026-11-28 10:00  interrupted  3          2          people.csv",
+    ]
+
+
+def test_results(home: Path) -> None:
+    broadcast = begin(home)
+    named = {"session": "s-2", "number": "+33199001235", "clientRequestId": f"{broadcast}-2-2"}
+    keep(home, event("VSS", "NO_ANSWER", **named))  # which nobody has taken in
+    assert voicecli("broadcast", "results", broadcast).out.splitlines() == [
+        "1         +33199001234      accepted   COMPLETED      1         1         s-1",
+        "2         +33199001235      accepted   NO_ANSWER                2         s-2",
+        "3         +33199001236      planned                             0",
+    ]
+    env = {**os.environ, "NO_COLOR": "1"}
+    written = run_on_terminal(["broadcast", "results", broadcast], DEADLINE, columns=60, env=env).decode()
+    assert [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", written).splitlines()[-4:]] == [
+        "line    destination       status     outcome        session",
+        "1       +33199001234      accepted   COMPLETED      s-1",
+        "2       +33199001235      accepted   NO_ANSWER      s-2",
+        "3       +33199001236      planned",
+    ]
+
+
+def test_findings(home: Path) -> None:
+    lines = voicecli("doctor", "--port", "1").out.splitlines()
+    assert lines[0] == ".env         ok       There is none here that others on this machine can read."

@@ -1,0 +1,62 @@
+"""What ``voicecli listen`` shows below the rows: its address, whether that is reached, and the inspector."""
+
+import io
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+from voicecli.cli.listen.watch import Watch
+
+from voicecli.cli.context import Context
+
+SERVICE = {
+    "url": "http://127.0.0.1:5678",
+    "public_url": "https://here.example",
+    "inspector": None,
+    "tunnel_is_up": None,
+    "tunnel_trouble": "",
+    "unreachable": None,
+    "webhooks": [],
+    "refused": {},
+}
+
+
+class Screen:
+    """Keeps the last picture."""
+
+    def __init__(self) -> None:
+        self.footer: Sequence[tuple[str, str]] = ()
+
+    def picture(self, _rows: object, footer: Sequence[tuple[str, str]]) -> None:
+        self.footer = footer
+
+
+@pytest.mark.parametrize(
+    ("service", "words", "style"),
+    [
+        ({}, "https://here.example · no tunnel of ours · 0.0 events/s", "bold"),
+        ({"public_url": None}, "http://127.0.0.1:5678 · only this machine · 0.0 events/s", "bold"),
+        (
+            {"unreachable": "HTTP 404"},
+            "https://here.example · does not lead here (HTTP 404) · 0.0 events/s",
+            "bold red",
+        ),
+        (
+            {"tunnel_is_up": True, "inspector": "http://127.0.0.1:4040"},
+            "https://here.example · tunnel up · 0.0 events/s · inspector http://127.0.0.1:4040",
+            "bold",
+        ),
+        (
+            {"tunnel_is_up": False, "tunnel_trouble": "no network"},
+            "https://here.example · tunnel down (no network) · 0.0 events/s",
+            "bold red",
+        ),
+    ],
+)
+async def test_the_first_line_says_how_it_is_reached(
+    service: dict[str, object], words: str, style: str
+) -> None:
+    watch, screen = Watch(Context(stdin=None, stdout=io.StringIO(), stderr=None)), Screen()
+    watch._stream = screen  # type: ignore[assignment]
+    watch._picture(SimpleNamespace(**{**SERVICE, **service}))  # type: ignore[arg-type]
+    assert screen.footer == [(words, style), ("calls: 0 open", "")]

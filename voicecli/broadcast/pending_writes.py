@@ -1,0 +1,86 @@
+"""What is known of rows and attempts and is to be written to the journal by the next commit."""
+
+from collections import deque
+
+from voicecli.broadcast.in_flight import InFlight
+from voicecli.broadcast.progress import Progress
+from voicecli.clock import now
+from voicecli.sessions.attempt import AttemptState
+from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.journal import Journal
+
+
+class PendingWrites:
+    """Collects changes until ``write``; ``progress`` counts them once they are on the disk, and ``written``
+    has the rows since, for whoever is told of them. ``in_flight`` has the requests that are not answered yet,
+    by line."""
+
+    def __init__(self, journal: Journal, progress: Progress) -> None:
+        self.in_flight: dict[int, InFlight] = {}
+        self.written: deque[BroadcastRow] = deque()
+        self._journal = journal
+        self._progress = progress
+        self._rows: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: on the disk, and to be
+        self._attempts: list[InFlight] = []
+        self._answers: list[tuple[InFlight, AttemptState | None, str | None]] = []
+
+    def row(self, line: int) -> BroadcastRow | None:
+        """The row as it is, or is about to be. Raises StoreFailed."""
+        if line in self._rows:
+            return self._rows[line][1]
+        return self.in_flight[line].row if line in self.in_flight else self._journal.row(line)
+
+    def latest(self, row: BroadcastRow) -> BroadcastRow:
+        """The row as it is to be written, if it has changed."""
+        return self._rows.get(row.line, (row, row))[1]
+
+    def update(self, row: BroadcastRow, new: BroadcastRow) -> BroadcastRow:
+        """A row has become like this just now."""
+        return self.restore(row, new._replace(changed=now()))
+
+    def restore(self, row: BroadcastRow, new: BroadcastRow) -> BroadcastRow:
+        """A row is to be like this, whenever it became so."""
+        on_disk, _ = self._rows.get(row.line, (row, row))
+        if new == on_disk:
+            self._rows.pop(row.line, None)
+        else:
+            self._rows[row.line] = on_disk, new
+        if row.line in self.in_flight:
+            self.in_flight[row.line].row = new
+        return new
+
+    def add_attempts(self, flights: list[InFlight]) -> None:
+        """Their attempts are not in the store yet."""
+        self._attempts += flights
+
+    def drop_attempts(self, flights: list[InFlight]) -> None:
+        """These requests do not leave after all."""
+        self._attempts = [flight for flight in self._attempts if flight not in flights]
+
+    def answer(self, flight: InFlight, state: AttemptState | None, session_id: str | None) -> None:
+        """What was answered to an attempt. It is written once the attempt is in the store, by the write
+        after that."""
+        self._answers.append((flight, state, session_id))
+
+    def write(self, seen: int | None = None) -> None:
+        """Write all of it in one commit, and that the events up to ``seen`` were taken in. Raises
+        StoreFailed; then all of it is still to be written."""
+        if not (self._rows or self._answers) and seen is None:
+            return
+        attempts = [flight.attempt for flight in self._attempts]
+        answers = [
+            (one.attempt_id, state, session) for one, state, session in self._answers if one.attempt_id
+        ]
+        ids = self._journal.write(self._rows.values(), seen=seen, leaving=attempts, answers=answers)
+        self._answers = [answer for answer in self._answers if not answer[0].attempt_id]
+        for flight, attempt_id in zip(self._attempts, ids, strict=True):
+            flight.attempt_id = attempt_id
+        self._attempts = []
+        rows, self._rows = self._rows, {}
+        for before, row in rows.values():
+            self._progress.changed(before, row)
+            self.written.append(row)
+
+    def lost_answers(self) -> list[BroadcastRow]:
+        """The rows whose answers are not on the disk, where they count as unknown."""
+        return [row for on_disk, row in self._rows.values() if on_disk.state is RowState.SENDING]

@@ -1,0 +1,102 @@
+"""The fields of all JSON documents that commands print, in one table. A thing has one name in all of them:
+8x8's own where it has one."""
+
+from collections.abc import Mapping
+
+_CALL = (
+    "sessionId sessionStatus destination clientRequestId clientActionId callFlowRequestId validUntil outcome "
+    "bridge words secondsWithoutReports digits confirmed exitCode error"
+)
+_COUNTS = (
+    "total accepted refused unknown skipped inFlight retrying left outcomes confirmed errors.errorMsg "
+    "errors.calls"
+)
+_BROADCAST = "broadcastId startTime state list shard"
+_ROW = "line destination status attempts sessionId outcome bridge digits callDuration reason"
+_EVENT = (
+    "record id received type sessionId source destination outcome bridge digits asrCaptured words reply "
+    "remarks times payload"
+)
+_SESSION = (
+    "record sessionId clientRequestId startTime source destination status sessionStatus outcome bridge "
+    "callDuration mos digits captures errorCode errorMsg words"
+)
+_ANSWER = "url tokenSent statusCode milliseconds reply problem"
+
+DOCUMENTS: Mapping[str, str] = {
+    "error": "code message hint retryable statusCode sessionId clientRequestId destination broadcastId jobId "
+    "rows accepted ended unknown",
+    "call": _CALL,
+    "call --dry-run": "method url headers body reply",
+    "broadcast send --dry-run": "calls total shard skipped invalid problems.line problems.problem "
+    "secondsOfSpeech rate seconds outsideHours outsideHoursUntil optionColumns first.line first.destination "
+    "first.message",
+    "broadcast send: record broadcast": "record broadcastId",
+    "broadcast send: record row": f"record {_ROW}",
+    "broadcast send: record summary": f"record broadcastId {_COUNTS} commands exitCode",
+    "broadcast list": f"{_BROADCAST} {_COUNTS}",
+    "broadcast show": f"{_BROADCAST} {_COUNTS} bridges options commands",
+    "broadcast stop": "broadcastId stopped",
+    "broadcast allow": "destination allowed",
+    "broadcast results": f"{_ROW} input",
+    "broadcast results -o": "file rows",
+    "listen: record ready": "record url publicUrl inspector registered",
+    "listen: record tunnel": "record up publicUrl reason",
+    "listen: record webhook": "record type state url setAgain words",
+    "listen: record event, duplicate": _EVENT,
+    "listen: record call": "record sessionId source destination startTime lastEventTime sessionStatus "
+    "outcome bridge digits words",
+    "listen: record note": "record words",
+    "listen: record lost": "record rows",
+    "listen: record staying": "record questions until",
+    "listen: record stopped": "record events open outcomes refused",
+    "webhooks list": "type url enabled hasAuthorization",
+    "webhooks set": "type url hasAuthorization",
+    "webhooks delete": "type deleted disabled",
+    "webhooks restore": "restored",
+    "doctor": "ok exitCode checks.check checks.state checks.words checks.hint",
+    "sessions": _SESSION,
+    "sessions ID": f"{_SESSION} legs events",
+    "events": _EVENT,
+    "stats": "since ended open unknown answered answerRate outcomes callDuration.median callDuration.calls "
+    "mos.median mos.calls errors.errorCode errors.errorMsg errors.calls",
+    "replay": f"id type sessionId body error {_ANSWER}",
+    "trigger": f"event {_ANSWER}",
+    "prune": "before events calls broadcasts deleted",
+    "logs export": "jobId status file rows parts",
+    "logs cancel": "jobId cancelled",
+    "sandbox": "url environment",
+    "sandbox --numbers": "digits what",
+    "demo: record placed": "record call destination sessionId words",
+    "demo: record outcome": "record call destination outcome words",
+}
+"""Of each document its fields; a dot leads to those of an object, or of each object in a list. Documents of
+8x8's own (``api``, ``numbers``, ``recordings``, ``voices``) and the parts that come from 8x8 (``payload``,
+``legs``, ``event``) have 8x8's fields."""
+
+FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
+    "error": {"broadcast": "broadcastId", "number": "destination"},
+    "broadcast": {"id": "broadcastId", "begun": "startTime"},
+    "row": {"session": "sessionId", "duration": "callDuration"},
+    "errors": {"error": "errorMsg"},
+    "preview": {
+        "everybody": "total",
+        "bad": "invalid",
+        "asleep": "outsideHours",
+        "asleepUntil": "outsideHoursUntil",
+    },
+    "talk": {"text": "words"},
+    "live call": {"first": "startTime", "last": "lastEventTime"},
+    "check": {"advice": "hint"},
+    "session": {"start": "startTime", "durationSeconds": "callDuration", "error": "errorMsg"},
+    "stats": {"durationSeconds": "callDuration"},
+    "answer": {"to": "url", "status": "statusCode"},
+}
+"""By kind of object: names that fields had in earlier versions, and what they are called now. They stand
+beside these in this version."""
+
+
+def with_former_names(kind: str, document: Mapping[str, object]) -> dict[str, object]:
+    """An object of this kind, with the names beside that its fields had before."""
+    former = {old: document[new] for old, new in FORMER_NAMES[kind].items() if new in document}
+    return {**document, **former}
