@@ -2,8 +2,9 @@
 
 from voicecli.broadcast.lists import recipients
 from voicecli.broadcast.options import BroadcastOptions
-from voicecli.broadcast.plan import Plan, validate
+from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.policy import Policy
+from voicecli.broadcast.validation import validate
 from voicecli.calling.script import Script
 
 

@@ -56,7 +56,7 @@ class Context:
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
         placed, or nothing."""
-        self.output.give_up()
+        self.output.streams.give_up()
         accepted = {} if self.ledger is None else self.ledger.accepted
         ended = [] if self.ledger is None else self.ledger.ended
         doubts: list[VoicecliError] = [] if self.ledger is None else [*self.ledger.lost.values()]

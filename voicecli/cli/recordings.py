@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from voicecli import json_values
-from voicecli.cli import answers, wiring
-from voicecli.cli import context as contexts
+from voicecli.cli import answers, context as contexts, wiring
 from voicecli.cli.options import common
 from voicecli.errors import InvalidInput, Refused
 from voicecli.json_values import Json

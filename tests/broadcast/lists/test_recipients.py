@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from itertools import permutations
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from voicecli.broadcast.lists import encodings
 from voicecli.broadcast.lists.recipients import Recipients, column, read

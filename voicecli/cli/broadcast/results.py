@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
 from voicecli.cli.options.values import one_of
