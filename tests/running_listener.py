@@ -21,8 +21,7 @@ from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.operations.webhooks import list_webhooks
-from voicecli.voice_api.operations.webhooks import set_webhook as set_webhook_at_8x8
+from voicecli.voice_api.operations.webhooks import list_webhooks, set_webhook as set_webhook_at_8x8
 
 TOKEN = "token-of-these-tests"
 
@@ -148,6 +147,10 @@ class InThread:
         self._thread.join(timeout)
         assert not self._thread.is_alive(), "it does not end"
         return self.returncode
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        self.wait(timeout)
+        return self.stdout.read(), self.stderr.read()
 
     def send_signal(self, number: int) -> None:
         if number == signal.SIGKILL:

@@ -7,8 +7,7 @@ from itertools import product
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicecli.errors import InvalidInput
 from voicecli.hours import HORIZON, Hours, parse_quiet_hours

@@ -4,8 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from voicecli.errors import Unreachable
 from voicecli.spreadsheets import PIECE, guard, guard_csv, unguard

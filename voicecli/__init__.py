@@ -9,153 +9,117 @@ from importlib import import_module
 # Not typing's: until signals are noted, each module that loads is one more place for a traceback.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from voicecli.account import Account
-    from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
-    from voicecli.broadcast.options import BroadcastOptions, Content
-    from voicecli.broadcast.resume import reopen_broadcast
-    from voicecli.broadcast.run import run_broadcast
-    from voicecli.calling.call_events import Notices
-    from voicecli.calling.caller import Caller
-    from voicecli.calling.ledger import Ledger
-    from voicecli.calling.results import CallResults, Ending, Result
-    from voicecli.calling.script import Script
-    from voicecli.checks.checkup import checkup
-    from voicecli.checks.finding import Finding
-    from voicecli.errors import (
-        ConfigurationError,
-        InvalidInput,
-        OutcomeUnknown,
-        PlacedBefore,
-        RateLimited,
-        Refused,
-        Unreachable,
-        Unsubscribed,
-        VoicecliError,
+    from voicecli.account import Account as Account
+    from voicecli.broadcast.begin import (
+        plan_broadcast as plan_broadcast,
+        prepare_broadcast as prepare_broadcast,
     )
-    from voicecli.listener.public_access import PublicAccess, listening_plan
-    from voicecli.listener.registration import Registration
-    from voicecli.listener.routes import Answered, Replier, Route
-    from voicecli.listener.service import ListenerPlan, ListenerService
-    from voicecli.phone import PhoneNumber
-    from voicecli.store.guards import Once
-    from voicecli.store.sqlite import Store
-    from voicecli.version import __version__
-    from voicecli.voice_api.async_client import AsyncClient
-    from voicecli.voice_api.callflow import CallRequest, call_request
-    from voicecli.voice_api.client import Client
-    from voicecli.voice_api.messages import Capture, audio_message, voice_message
-    from voicecli.voice_api.operations.calls import Session
-    from voicecli.voice_api.replies import Reply
-    from voicecli.voice_api.webhook_events import Received
+    from voicecli.broadcast.options import (
+        BroadcastOptions as BroadcastOptions,
+        Content as Content,
+    )
+    from voicecli.broadcast.resume import reopen_broadcast as reopen_broadcast
+    from voicecli.broadcast.run import run_broadcast as run_broadcast
+    from voicecli.calling.call_events import Notices as Notices
+    from voicecli.calling.caller import Caller as Caller
+    from voicecli.calling.ledger import Ledger as Ledger
+    from voicecli.calling.results import (
+        CallResults as CallResults,
+        Ending as Ending,
+        Result as Result,
+    )
+    from voicecli.calling.script import Script as Script
+    from voicecli.checks.checkup import checkup as checkup
+    from voicecli.checks.finding import Finding as Finding
+    from voicecli.errors import (
+        ConfigurationError as ConfigurationError,
+        InvalidInput as InvalidInput,
+        OutcomeUnknown as OutcomeUnknown,
+        PlacedBefore as PlacedBefore,
+        RateLimited as RateLimited,
+        Refused as Refused,
+        Unreachable as Unreachable,
+        Unsubscribed as Unsubscribed,
+        VoicecliError as VoicecliError,
+    )
+    from voicecli.listener.public_access import (
+        PublicAccess as PublicAccess,
+        listening_plan as listening_plan,
+    )
+    from voicecli.listener.registration import Registration as Registration
+    from voicecli.listener.routes import (
+        Answered as Answered,
+        Replier as Replier,
+        Route as Route,
+    )
+    from voicecli.listener.service import (
+        ListenerPlan as ListenerPlan,
+        ListenerService as ListenerService,
+    )
+    from voicecli.phone import PhoneNumber as PhoneNumber
+    from voicecli.store.guards import Once as Once
+    from voicecli.store.sqlite import Store as Store
+    from voicecli.version import __version__ as __version__
+    from voicecli.voice_api.async_client import AsyncClient as AsyncClient
+    from voicecli.voice_api.callflow import (
+        CallRequest as CallRequest,
+        call_request as call_request,
+    )
+    from voicecli.voice_api.client import Client as Client
+    from voicecli.voice_api.messages import (
+        Capture as Capture,
+        audio_message as audio_message,
+        voice_message as voice_message,
+    )
+    from voicecli.voice_api.operations.calls import Session as Session
+    from voicecli.voice_api.replies import Reply as Reply
+    from voicecli.voice_api.webhook_events import Received as Received
 
-_HOME = {
-    "Account": "voicecli.account",
-    "Answered": "voicecli.listener.routes",
-    "AsyncClient": "voicecli.voice_api.async_client",
-    "BroadcastOptions": "voicecli.broadcast.options",
-    "CallRequest": "voicecli.voice_api.callflow",
-    "CallResults": "voicecli.calling.results",
-    "Caller": "voicecli.calling.caller",
-    "Capture": "voicecli.voice_api.messages",
-    "Client": "voicecli.voice_api.client",
-    "ConfigurationError": "voicecli.errors",
-    "Content": "voicecli.broadcast.options",
-    "Ending": "voicecli.calling.results",
-    "Finding": "voicecli.checks.finding",
-    "InvalidInput": "voicecli.errors",
-    "Notices": "voicecli.calling.call_events",
-    "Once": "voicecli.store.guards",
-    "OutcomeUnknown": "voicecli.errors",
-    "PhoneNumber": "voicecli.phone",
-    "PlacedBefore": "voicecli.errors",
-    "Ledger": "voicecli.calling.ledger",
-    "ListenerPlan": "voicecli.listener.service",
-    "PublicAccess": "voicecli.listener.public_access",
-    "RateLimited": "voicecli.errors",
-    "Received": "voicecli.voice_api.webhook_events",
-    "Refused": "voicecli.errors",
-    "Registration": "voicecli.listener.registration",
-    "Replier": "voicecli.listener.routes",
-    "Reply": "voicecli.voice_api.replies",
-    "Result": "voicecli.calling.results",
-    "Route": "voicecli.listener.routes",
-    "Script": "voicecli.calling.script",
-    "ListenerService": "voicecli.listener.service",
-    "Session": "voicecli.voice_api.operations.calls",
-    "Store": "voicecli.store.sqlite",
-    "Unreachable": "voicecli.errors",
-    "Unsubscribed": "voicecli.errors",
-    "VoicecliError": "voicecli.errors",
-    "__version__": "voicecli.version",
-    "audio_message": "voicecli.voice_api.messages",
-    "call_request": "voicecli.voice_api.callflow",
-    "checkup": "voicecli.checks.checkup",
-    "listening_plan": "voicecli.listener.public_access",
-    "plan_broadcast": "voicecli.broadcast.begin",
-    "prepare_broadcast": "voicecli.broadcast.begin",
-    "reopen_broadcast": "voicecli.broadcast.resume",
-    "run_broadcast": "voicecli.broadcast.run",
-    "voice_message": "voicecli.voice_api.messages",
+_NAMES = {
+    "account": "Account",
+    "broadcast.begin": "plan_broadcast prepare_broadcast",
+    "broadcast.options": "BroadcastOptions Content",
+    "broadcast.resume": "reopen_broadcast",
+    "broadcast.run": "run_broadcast",
+    "calling.call_events": "Notices",
+    "calling.caller": "Caller",
+    "calling.ledger": "Ledger",
+    "calling.results": "CallResults Ending Result",
+    "calling.script": "Script",
+    "checks.checkup": "checkup",
+    "checks.finding": "Finding",
+    "errors": (
+        "ConfigurationError InvalidInput OutcomeUnknown PlacedBefore "
+        "RateLimited Refused Unreachable Unsubscribed VoicecliError"
+    ),
+    "listener.public_access": "PublicAccess listening_plan",
+    "listener.registration": "Registration",
+    "listener.routes": "Answered Replier Route",
+    "listener.service": "ListenerPlan ListenerService",
+    "phone": "PhoneNumber",
+    "store.guards": "Once",
+    "store.sqlite": "Store",
+    "version": "__version__",
+    "voice_api.async_client": "AsyncClient",
+    "voice_api.callflow": "CallRequest call_request",
+    "voice_api.client": "Client",
+    "voice_api.messages": "Capture audio_message voice_message",
+    "voice_api.operations.calls": "Session",
+    "voice_api.replies": "Reply",
+    "voice_api.webhook_events": "Received",
 }
-
-__all__ = [
-    "Account",
-    "Answered",
-    "AsyncClient",
-    "BroadcastOptions",
-    "CallRequest",
-    "CallResults",
-    "Caller",
-    "Capture",
-    "Client",
-    "ConfigurationError",
-    "Content",
-    "Ending",
-    "Finding",
-    "InvalidInput",
-    "Ledger",
-    "ListenerPlan",
-    "ListenerService",
-    "Notices",
-    "Once",
-    "OutcomeUnknown",
-    "PhoneNumber",
-    "PlacedBefore",
-    "PublicAccess",
-    "RateLimited",
-    "Received",
-    "Refused",
-    "Registration",
-    "Replier",
-    "Reply",
-    "Result",
-    "Route",
-    "Script",
-    "Session",
-    "Store",
-    "Unreachable",
-    "Unsubscribed",
-    "VoicecliError",
-    "__version__",
-    "audio_message",
-    "call_request",
-    "checkup",
-    "listening_plan",
-    "plan_broadcast",
-    "prepare_broadcast",
-    "reopen_broadcast",
-    "run_broadcast",
-    "voice_message",
-]
+"""The public names, by module."""
+_MODULES = {name: f"voicecli.{module}" for module, names in _NAMES.items() for name in names.split()}
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOME[name]), name)
+    value: object = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

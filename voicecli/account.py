@@ -1,4 +1,4 @@
-"""Whose calls these are: one subaccount of one service, the endpoint to reach it by, and the key to it."""
+"""An account: one subaccount of one service, its endpoint, and the key, which goes to no other endpoint."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,19 +17,19 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = r"[0-9a-f:]+(%\w+)?|([\w-]{1,63}\.)*[\w-]{1,63}\.?"  # an IPv6 address, or a name without empty parts
 
 
-def api_key_complaint(value: str) -> str:
-    """What is wrong with an API key, as a clause that does not show it; nothing where it can be sent."""
+def api_key_problem(value: str) -> str | None:
+    """What is wrong with an API key, as a clause that does not show it; None where it can be sent."""
     if not value.isascii() or not value.isprintable() or " " in value:
         return "the API key has blanks or characters that no key has"
-    return "" if len(value) >= MIN_KEY else "the API key is too short to be one"
+    return None if len(value) >= MIN_KEY else "the API key is too short to be one"
 
 
-def subaccount_complaint(value: str) -> str:
-    fine = re.fullmatch(r"[A-Za-z0-9\-._&]{3,50}", value)  # the pattern of 8x8's API reference
-    return "" if fine else "the subaccount id must be 3 to 50 letters, digits or any of - . _ &"
+def subaccount_problem(value: str) -> str | None:
+    valid = re.fullmatch(r"[A-Za-z0-9\-._&]{3,50}", value)  # the pattern of 8x8's API reference
+    return None if valid else "the subaccount id must be 3 to 50 letters, digits or any of - . _ &"
 
 
-def base_url_complaint(value: str) -> str:
+def base_url_problem(value: str) -> str | None:
     """The key goes there, so it must be HTTPS; plain HTTP only to this machine (the sandbox)."""
     try:
         url = urlsplit(value)
@@ -44,11 +44,11 @@ def base_url_complaint(value: str) -> str:
         return "the base URL must have no user, query or fragment"
     if url.scheme == "http" and host not in LOOPBACK:
         return "the base URL must be https://, because the API key is sent there"
-    return ""
+    return None
 
 
 def is_own_host_of_8x8(base_url: str) -> bool:
-    """Whether a base URL, which has no complaint, leads to 8x8 itself."""
+    """Whether a valid base URL leads to 8x8 itself."""
     url = urlsplit(base_url)
     return url.scheme == "https" and (url.hostname or "").endswith((".8x8.com", ".wavecell.com"))
 
@@ -61,9 +61,8 @@ class AccountId(NamedTuple):
 
     @classmethod
     def of(cls, base_url: str, subaccount_id: str) -> "AccountId":
-        """Scheme and host are in lower case, a default port, slashes at the end and a dot behind the host are
-        left out, all names and addresses of this machine are 127.0.0.1, and of 8x8's two names for the
-        service it is the newer one."""
+        """Without a default port, slashes at the end and a dot behind the host, in lower case; this machine
+        is 127.0.0.1, and of 8x8's two names for the service it is the newer one."""
         url = urlsplit(base_url)
         name = (url.hostname or "").removesuffix(".")
         name = "127.0.0.1" if is_loopback(name) else _OTHER_NAMES.get(name, name)
@@ -82,13 +81,13 @@ class Account:
     base_url: str
 
     def __post_init__(self) -> None:
-        for complaint in (
-            api_key_complaint(self.api_key),
-            subaccount_complaint(self.subaccount_id),
-            base_url_complaint(self.base_url),
-        ):
-            if complaint:
-                raise client_configuration_error(complaint)
+        problem = (
+            api_key_problem(self.api_key)
+            or subaccount_problem(self.subaccount_id)
+            or base_url_problem(self.base_url)
+        )
+        if problem is not None:
+            raise client_configuration_error(problem)
 
     @property
     def identity(self) -> AccountId:
@@ -106,5 +105,5 @@ class Account:
         return "8x8" if self.secure else "Sandbox"
 
 
-def client_configuration_error(complaint: str) -> ConfigurationError:
-    return ConfigurationError(f"The client can't be set up: {complaint}.")
+def client_configuration_error(problem: str) -> ConfigurationError:
+    return ConfigurationError(f"The client can't be set up: {problem}.")

@@ -25,7 +25,7 @@ class VoicecliError(Exception):
     """One sentence that says what is wrong, and one that says what to do about it.
 
     ``code`` is the error's stable name in JSON; ``retryable`` says whether the same command can simply
-    be tried again without the danger of calling twice.
+    be tried again without the danger of calling twice; ``details`` are more fields of the JSON form.
     """
 
     code = "fault"
@@ -35,11 +35,7 @@ class VoicecliError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self._details = details
-
-    def details(self) -> dict[str, object]:
-        """What a program wants to know beyond the sentence: more fields for the JSON form."""
-        return dict(self._details)
+        self.details = details
 
     def data(self) -> dict[str, object]:
         """The JSON form."""
@@ -48,7 +44,7 @@ class VoicecliError(Exception):
             "message": self.message,
             "hint": self.hint,
             "retryable": self.retryable,
-            **self.details(),
+            **self.details,
         }
 
 
@@ -84,7 +80,7 @@ class Refused(VoicecliError):
         http_status: int | None = None,
         retryable: bool = False,
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, details={"statusCode": status_code})
         self.status_code = status_code
         self.http_status = status_code if http_status is None else http_status
         self.retryable = retryable
@@ -93,9 +89,6 @@ class Refused(VoicecliError):
     def is_missing(self) -> bool:
         """Whether it was about something that there is not."""
         return self.http_status == 404
-
-    def details(self) -> dict[str, object]:
-        return {"statusCode": self.status_code}
 
 
 class RateLimited(Refused):
@@ -119,11 +112,9 @@ class OutcomeUnknown(VoicecliError):
     code = "unknown"
 
     def __init__(self, message: str, *, hint: str = "", client_request_id: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+        details = {"clientRequestId": client_request_id} if client_request_id else {}
+        super().__init__(message, hint=hint, details=details)
         self.client_request_id = client_request_id
-
-    def details(self) -> dict[str, object]:
-        return {"clientRequestId": self.client_request_id} if self.client_request_id else {}
 
 
 class PlacedBefore(VoicecliError):
@@ -153,11 +144,9 @@ class Unsubscribed(VoicecliError):
             f"{number} has unsubscribed: nothing was sent.",
             hint=f"voicecli broadcast allow {number} allows calls to that person again, if they agree; "
             "--call-unsubscribed (callUnsubscribed) calls all the same, in an emergency.",
+            details={"destination": number, "number": number},
         )
         self.number = number
-
-    def details(self) -> dict[str, object]:
-        return {"destination": self.number, "number": self.number}
 
 
 class OutOfTime(VoicecliError):

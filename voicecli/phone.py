@@ -225,8 +225,12 @@ def _country(start: str) -> _Country | None:
 @lru_cache(300)
 def _country_of_code(code: str) -> _Country:
     """Made of libphonenumber's patterns, in the way in which its is_valid_number and number_type use them."""
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberType
-    from phonenumbers import is_number_type_geographical as tells_place
+    from phonenumbers import (
+        COUNTRY_CODE_TO_REGION_CODE,
+        PhoneMetadata,
+        PhoneNumberType,
+        is_number_type_geographical as tells_place,
+    )
 
     regions = [
         found

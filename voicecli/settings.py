@@ -125,22 +125,22 @@ class Settings:
         """
         missing = [_BY_NAME[name] for name in names if name not in self._values]
         wrong = [
-            (_BY_NAME[name], complaint)
+            (_BY_NAME[name], problem)
             for name in names
-            if name in self._values and (complaint := _complaint(name, self._values[name]))
+            if name in self._values and (problem := _problem(name, self._values[name]))
         ]
         if "base_url" in names and not wrong:
             self._keep_from_other_endpoints("api_key")
         if not missing and not wrong:
             return {name: _canonical(name, self._values[name]) for name in names}
-        told = [f"{self._origins[setting.name]}: {complaint}" for setting, complaint in wrong]
+        sentences = [f"{self._origins[setting.name]}: {problem}" for setting, problem in wrong]
         hints = [f"{setting.variable} is {setting.where}." for setting, _ in wrong]
         if missing:
             verb = "Settings are" if len(missing) > 1 else "A setting is"
             listing = ", ".join(
                 f"{setting.variable} ({setting.what}, {setting.where})" for setting in missing
             )
-            told.insert(0, f"{verb} missing: {listing}")
+            sentences.insert(0, f"{verb} missing: {listing}")
             hints.append(
                 "Settings are read from the environment or a .env file in this folder. "
                 "8x8 Connect is at https://connect.8x8.com. "
@@ -148,7 +148,7 @@ class Settings:
             )
         only_flags = not missing and all(self._origins[s.name].startswith("--") for s, _ in wrong)
         raise (InvalidInput if only_flags else ConfigurationError)(
-            "; ".join(told) + ".", hint=" ".join(hints)
+            "; ".join(sentences) + ".", hint=" ".join(hints)
         )
 
     @property
@@ -157,12 +157,11 @@ class Settings:
         return "8x8" if self._values["base_url"].lower().startswith("https:") else "Sandbox"
 
     def may_be_sent_to(self, secret: str, address: str) -> bool:
-        """Whether a secret may go to where that other setting says. A .env may have come with somebody's
-        folder: an address that it names gets no secret that it does not have itself, unless it is 8x8's; not
-        even one on this machine, where other people's programs run, too."""
-        is_led = self._origins.get(address, "").endswith(" in .env")
+        """Whether a secret may go to where that other setting says. A .env may have come with somebody else's
+        folder: an address in it gets only secrets in it, unless the address is 8x8's."""
+        is_from_dotenv = self._origins.get(address, "").endswith(" in .env")
         value = self._values.get(secret, account.SANDBOX_API_KEY)  # that is nobody's secret
-        if not is_led or secret in self._in_dotenv or value == account.SANDBOX_API_KEY:
+        if not is_from_dotenv or secret in self._in_dotenv or value == account.SANDBOX_API_KEY:
             return True
         return account.is_own_host_of_8x8(self._values[address])
 
@@ -328,30 +327,33 @@ def _canonical(name: str, value: str) -> str:
     return caller_id(value) if name == "source" else value
 
 
-def _token_complaint(value: str) -> str:
+def _token_problem(value: str) -> str | None:
     """A token goes into a header as it is, and short ones can be guessed."""
     if not value.isascii() or not value.isprintable() or " " in value:
         return "the webhook token has blanks or characters that no header can have"
-    return "" if len(value) >= MIN_TOKEN else f"the webhook token must have {MIN_TOKEN} characters or more"
+    return None if len(value) >= MIN_TOKEN else f"the webhook token must have {MIN_TOKEN} characters or more"
 
 
-def _complaint(name: str, value: str) -> str:
+def _problem(name: str, value: str) -> str | None:
+    """What is wrong with a value, as a clause; None where it can be used."""
     match name:
         case "api_key":
-            return account.api_key_complaint(value)
+            return account.api_key_problem(value)
         case "subaccount_id":
-            return account.subaccount_complaint(value)
+            return account.subaccount_problem(value)
         case "base_url":
-            return account.base_url_complaint(value)
+            return account.base_url_problem(value)
         case "webhook_token":
-            return _token_complaint(value)
+            return _token_problem(value)
         case "port":
-            fine = value.isascii() and value.isdigit() and len(value) <= 5 and int(value) < 65536
-            return "" if fine else "the port must be a number from 0 to 65535"
+            valid = value.isascii() and value.isdigit() and len(value) <= 5 and int(value) < 65536
+            return None if valid else "the port must be a number from 0 to 65535"
         case "public_url":
-            return "" if _HOST.fullmatch(value) else "the public address is not a URL or domain"
+            return None if _HOST.fullmatch(value) else "the public address is not a URL or domain"
         case "source":
-            fine = is_msisdn(_canonical(name, value))
-            return "" if fine else "the caller ID is not a number in international form, such as +33199000000"
+            valid = is_msisdn(_canonical(name, value))
+            return (
+                None if valid else "the caller ID is not a number in international form, such as +33199000000"
+            )
         case _:
-            return "" if value and value.isprintable() else f"{_BY_NAME[name].what} is empty or unreadable"
+            return None if value and value.isprintable() else f"{_BY_NAME[name].what} is empty or unreadable"

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import wait_until
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicecli.broadcast import pacing
 from voicecli.broadcast.pacing import Pace

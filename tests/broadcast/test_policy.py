@@ -1,7 +1,11 @@
 """What a broadcast does unless it is told otherwise, and which answers count."""
 
+from voicecli.broadcast.lists import recipients
 from voicecli.broadcast.options import BroadcastOptions
+from voicecli.broadcast.plan import Plan
 from voicecli.broadcast.policy import Policy
+from voicecli.broadcast.validation import validate
+from voicecli.calling.script import Script
 
 
 def test_an_answer_counts_where_one_was_asked_for() -> None:
@@ -15,3 +19,10 @@ def test_an_answer_counts_where_one_was_asked_for() -> None:
 def test_what_a_journal_of_an_older_version_does_not_say_is_off() -> None:
     options = BroadcastOptions.from_mapping({})
     assert [name for name, value in options._asdict().items() if value is True] == []
+
+
+def test_a_number_of_no_known_range_is_called_only_where_any_may_be() -> None:
+    people = recipients.read(b"phone\n+1 861 555 0123\n")
+    script = Script(source="+33199000000", text="Hello")
+    strict, lenient = (validate(Plan(people, script, **options)) for options in ({}, {"any_number": True}))
+    assert (strict.bad, lenient.bad) == (1, 0)

@@ -18,8 +18,7 @@ from broadcast_machine import Machine, ended
 from conftest import RunningSandbox, wait_until
 from engine_world import World, number
 
-from voicecli.broadcast import eligibility
-from voicecli.broadcast import engine as engines
+from voicecli.broadcast import eligibility, engine as engines
 from voicecli.broadcast.policy import Policy
 from voicecli.errors import StoreBusy
 from voicecli.sessions.counts import Counts

@@ -3,8 +3,7 @@
 from string import Formatter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicecli.broadcast.template import Template
 from voicecli.errors import InvalidInput

@@ -166,6 +166,8 @@ async def test_a_vca_that_can_not_be_kept_is_answered_and_kept_later(
     ]
 
 
+@pytest.mark.process
+@pytest.mark.usefixtures("writer_process")
 async def test_a_vca_does_not_wait_for_a_disk_that_stands_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,8 @@ from voicecli.account import Account
 from voicecli.calling.ledger import Ledger
 from voicecli.calling.placing import Guard, Placer
 from voicecli.calling.results import Ending, Result
-from voicecli.calling.waiting import OutcomeWaiter, WaitOptions
+from voicecli.calling.waited_call import WaitOptions
+from voicecli.calling.waiting import OutcomeWaiter
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
 from voicecli.store import following, read_positions, sqlite
 from voicecli.store.sqlite import Store
@@ -134,7 +135,7 @@ async def test_a_request_in_flight_comes_to_its_end_where_the_store_fails_meanwh
     found: list[Result] = []
     with waiting(tmp_path, speak, trouble) as calls, pytest.raises(StoreFailed) as caught:
         await collect(calls.results(requests(2)), found)
-    details: Any = caught.value.details()
+    details: Any = caught.value.details
     assert sorted(one["sessionId"] for one in details["accepted"]) == accepted
     assert details["unknown"] == unknown
     assert len(found) == results

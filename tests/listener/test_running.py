@@ -17,8 +17,7 @@ from registered_world import TOKEN, TYPES, CountingSandbox, World, disable, lose
 from running_listener import free_port
 
 from voicecli.errors import ConfigurationError
-from voicecli.listener import reports as reports_module
-from voicecli.listener import running as running_module
+from voicecli.listener import reports as reports_module, running as running_module
 from voicecli.listener.presence import Presence, RunningListener, running
 from voicecli.listener.receiving import look_up_receiver
 from voicecli.listener.registration import Registration

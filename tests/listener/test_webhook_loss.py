@@ -26,8 +26,7 @@ from registered_world import (
 from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
-from voicecli.listener import health, server, watching
-from voicecli.listener import service as service_module
+from voicecli.listener import health, server, service as service_module, watching
 from voicecli.sandbox.delivery import Target
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import Limits

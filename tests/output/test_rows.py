@@ -16,7 +16,7 @@ from screen import screen
 from voicecli.errors import OutputFailed
 from voicecli.output import Column
 from voicecli.output.event_rows import SESSION_COLOURS, CallRow, EventRow, session_style
-from voicecli.output.rows import Painter
+from voicecli.output.rows import Cell, Painter
 from voicecli.output.stream import JsonStream, LiveStream, Stream
 from voicecli.sessions.session import Session
 from voicecli.voice_api.webhook_events import Event, Received
@@ -58,7 +58,8 @@ def test_a_painted_row_fits_and_wraps_inside_its_last_column(width: int, last: s
     from rich.cells import cell_len
 
     columns = (Column("a", 4), Column("b", 6), Column("c", 0))
-    painted = Painter(console()).row(columns, ("abc", "much too long", last), ("dim", "bold", "red"), width)
+    cells = [*map(Cell, columns, ("abc", "much too long", last), ("dim", "bold", "red"))]
+    painted = Painter(console()).row(cells, width)
     lines = [ESCAPE.sub("", line) for line in painted.split("\n")]
     assert all(cell_len(line) <= max(width, 15) for line in lines)
     assert lines[0].startswith("abc   much …  ")
@@ -67,7 +68,9 @@ def test_a_painted_row_fits_and_wraps_inside_its_last_column(width: int, last: s
 
 
 def test_without_colours_there_are_no_escapes() -> None:
-    plain = Painter(console(colours=None)).row((Column("a", 3), Column("b", 0)), ("x", "y"), ("", "red"), 80)
+    plain = Painter(console(colours=None)).row(
+        [Cell(Column("a", 3), "x"), Cell(Column("b", 0), "y", "red")], 80
+    )
     assert plain == "x    y"
 
 
@@ -81,22 +84,26 @@ def received(times: int = 1, **payload: object) -> Received:
     return Received(1, 1_700_000_000_000_000, Event("VCS", content), b"", times, again=times > 1)
 
 
+def texts(row: EventRow, *, narrow: bool) -> tuple[str, ...]:
+    return tuple(cell.text for cell in row.cells() if cell.column.narrow in (None, narrow))
+
+
 def test_an_event_row_says_it_all_wide_and_less_when_narrow() -> None:
     row = EventRow(received(callStatus="CALL_CONNECTED"))
-    assert row.cells(narrow=False)[1:] == ("VCS", "5a3eab76", "+33199000000 → +33199001234", "answered")
-    assert row.cells(narrow=True)[1:] == ("VCS", "5a3eab76", "+33199001234", "answered")
+    assert texts(row, narrow=False)[1:] == ("VCS", "5a3eab76", "+33199000000 → +33199001234", "answered")
+    assert texts(row, narrow=True)[1:] == ("VCS", "5a3eab76", "+33199001234", "answered")
     again = EventRow(received(times=3, callStatus="CALL_CONNECTED"))
-    assert again.cells(narrow=True)[-1] == "duplicate, ×3"
+    assert again.cells()[-1].text == "duplicate, ×3"
     assert again.data()["record"] == "duplicate"
 
 
 def test_a_call_row_marks_what_is_overdue() -> None:
     call = Session()
     call.see(received(callStatus="CALL_DISCONNECTED")._replace(received=10_000_000))
-    assert CallRow(call, 20).cells(narrow=True)[-1] == "ended"
+    assert CallRow(call, 20).cells()[-1].text == "ended"
     late = CallRow(call, 100)
-    assert late.cells(narrow=True)[-1] == "ended; no summary for 90 s"
-    assert late.styles(narrow=True)[-1] == "red"
+    assert late.cells()[-1].text == "ended; no summary for 90 s"
+    assert late.cells()[-1].style == "red"
 
 
 @dataclass
@@ -104,14 +111,8 @@ class Line:
     text: str
     more: Mapping[str, object] = field(default_factory=dict)
 
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        return (Column("text", 0),)
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
-        return (self.text,)
-
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        return ("",)
+    def cells(self) -> Sequence[Cell]:
+        return (Cell(Column("text", 0), self.text),)
 
     def data(self) -> Mapping[str, object]:
         return {"text": self.text, **self.more}

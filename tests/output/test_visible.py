@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from voicecli.output.rows import Column, plain_row
+from voicecli.output.rows import Column, Record, plain_row
 from voicecli.output.safe import MAX_MARKS, visible
 
 ACUTE = "\u0301"
@@ -41,5 +41,5 @@ def test_letters_without_a_shape_are_escaped(letter: str) -> None:
 
 
 def test_a_row_in_a_pipe_has_none_of_them_either() -> None:
-    row = plain_row((Column("one", 4), Column("two", 0)), ("a" + ACUTE * 9, "\u3164"))
+    row = plain_row(Record((Column("one", 4), Column("two", 0)), ("a" + ACUTE * 9, "\u3164"), {}))
     assert row == "a" + ACUTE * 5 + "\\u0301" * 4 + "  \\u3164"

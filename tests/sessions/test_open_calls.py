@@ -46,8 +46,7 @@ def test_a_call_without_a_summary_for_too_long_is_overdue(status: str, seconds: 
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "MAX_OPEN", 10)
-    monkeypatch.setattr(calls, "MAX_CLOSED", 10)
+    monkeypatch.setattr(calls, "MAX_CALLS", 10)
     seen = OpenCalls()
     for number in range(100):
         seen.see(event("VCS", f"open-{number}"))

@@ -61,7 +61,11 @@ def views(placed: Attempt | None, received: Sequence[Received]) -> Mapping[str, 
         for one in received:
             pending.see(one)
         said |= {"call": pending.session.outcome, "call's digits": pending.session.digits}
-        said |= {"ending": ending_of(pending), "words": pending.words(), "settled": pending.settled_at}
+        said |= {
+            "ending": ending_of(pending),
+            "words": pending.words(),
+            "settled": settled_at(pending.session),
+        }
     return said
 
 

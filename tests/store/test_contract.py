@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from conftest import DEADLINE
 from engines import ENGINES, Engine, Other
-from past import event as document
-from past import keep
+from past import event as document, keep
 
 from voicecli.account import AccountId
 from voicecli.clock import now
@@ -28,8 +27,16 @@ from voicecli.errors import (
     is_store_busy,
 )
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import attempt_outcomes, broadcasts, paging, pruning, runs, unsubscribed, webhooks
-from voicecli.store import event_queries as stored_events
+from voicecli.store import (
+    attempt_outcomes,
+    broadcasts,
+    event_queries as stored_events,
+    paging,
+    pruning,
+    runs,
+    unsubscribed,
+    webhooks,
+)
 from voicecli.store.attempts import Attempts
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.event_recording import KeptEvent, Recorded, record_events, record_replies

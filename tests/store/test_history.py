@@ -12,9 +12,7 @@ from voicecli import interrupts
 from voicecli.errors import InvalidInput
 from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.session import SessionRecord
-from voicecli.store import event_queries as stored_events
-from voicecli.store import paging, pruning
-from voicecli.store import session_queries as stored_sessions
+from voicecli.store import event_queries as stored_events, paging, pruning, session_queries as stored_sessions
 from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 

@@ -7,8 +7,7 @@ import pytest
 from past import NUMBER, OTHER, SESSION, SOURCE, event, keep, keep_a_call, place
 
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store import event_queries as stored_events
-from voicecli.store import pruning, unsubscribed
+from voicecli.store import event_queries as stored_events, pruning, unsubscribed
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.codes import Outcome
 

@@ -27,9 +27,11 @@ from pyngrok import installer, process
 from stand_in_agent import GO_OFFLINE, LOSE_SESSION, change_faults, is_alive, pids, records, write_agent
 
 from voicecli.errors import ConfigurationError, Interrupted, Unreachable, VoicecliError
-from voicecli.tunnel import agent as agent_module
-from voicecli.tunnel import configuration as configuration_module
-from voicecli.tunnel import ngrok as ngrok_module
+from voicecli.tunnel import (
+    agent as agent_module,
+    configuration as configuration_module,
+    ngrok as ngrok_module,
+)
 from voicecli.tunnel.advice import advice
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Change, Ngrok

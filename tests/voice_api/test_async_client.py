@@ -26,8 +26,7 @@ from voicecli.errors import (
     VoicecliError,
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
-from voicecli.voice_api import async_client as client_module
-from voicecli.voice_api import wire
+from voicecli.voice_api import async_client as client_module, wire
 from voicecli.voice_api.operations.calls import send_callflow
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks
 

@@ -4,8 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicecli.errors import Unreachable
 from voicecli.voice_api.csv_parts import MAX_HEADER, CsvParts

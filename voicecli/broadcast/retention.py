@@ -13,8 +13,7 @@ from voicecli.broadcast import outcomes
 from voicecli.clock import microseconds
 from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
-from voicecli.store import broadcasts as journals
-from voicecli.store import pruning as stored
+from voicecli.store import broadcasts as journals, pruning as stored
 from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 

@@ -105,7 +105,7 @@ class Caller:
             raise InvalidInput(f"{name} needs confirming, the keys that confirm.")
         if self.vca_elsewhere and confirming:
             raise InvalidInput("With vca_elsewhere no key that confirms could arrive here.")
-        from voicecli.calling.waiting import WaitOptions
+        from voicecli.calling.waited_call import WaitOptions
         from voicecli.listener.staying import EndRequests
 
         ends = EndRequests()

@@ -33,7 +33,7 @@ class MakeCallRoute:
             return 200, {"success": True, "data": await asyncio.to_thread(self._place, body)}
         except VoicecliError as error:
             status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 502)
-            return status, failure(error.message, {"hint": error.hint, **error.details()})
+            return status, failure(error.message, {"hint": error.hint, **error.details})
 
     def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
         request = self._request(body)

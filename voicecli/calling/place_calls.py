@@ -20,7 +20,7 @@ from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session
 
 if TYPE_CHECKING:
-    from voicecli.calling.waiting import WaitOptions
+    from voicecli.calling.waited_call import WaitOptions
     from voicecli.listener.reports import Reports
     from voicecli.listener.staying import EndRequests
     from voicecli.store.sqlite import Store

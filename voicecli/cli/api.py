@@ -7,8 +7,7 @@ from urllib.parse import unquote
 import typer
 
 from voicecli import json_values
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput

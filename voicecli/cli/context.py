@@ -56,7 +56,7 @@ class Context:
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
         placed, or nothing."""
-        self.output.give_up()
+        self.output.streams.give_up()
         accepted = {} if self.ledger is None else self.ledger.accepted
         ended = [] if self.ledger is None else self.ledger.ended
         doubts: list[VoicecliError] = [] if self.ledger is None else [*self.ledger.lost.values()]
@@ -64,7 +64,7 @@ class Context:
             doubts.append(self._client.in_doubt)
         words = [doubt.message for doubt in doubts]
         hints = [doubt.hint for doubt in doubts]
-        details = dict(doubts[-1].details()) if doubts else {}
+        details = dict(doubts[-1].details) if doubts else {}
         if ended:
             details["ended"] = [dict(result.data) for result in ended]
         if accepted or ended:
@@ -80,7 +80,7 @@ class Context:
                 for request_id, call in accepted.items()
             ]
         if len(doubts) > 1:
-            details["unknown"] = [doubt.details().get("clientRequestId") for doubt in doubts]
+            details["unknown"] = [doubt.details.get("clientRequestId") for doubt in doubts]
         return Interrupted(" ".join(words) or "Interrupted.", hint=" ".join(hints), details=details)
 
     @cached_property

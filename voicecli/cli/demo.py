@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from voicecli.account import DEFAULT_VOICE
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts
+from voicecli.cli import context as contexts, interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.listen.watch import Watch
 from voicecli.errors import Refused, VoicecliError

@@ -7,8 +7,7 @@ import typer
 
 from voicecli import settings
 from voicecli.checks.finding import Finding, FindingState, failed, ok, warning
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, wiring
+from voicecli.cli import context as contexts, interrupts, wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl
@@ -55,7 +54,7 @@ def doctor(
         context.output.piece(Record(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
     access = PublicAccess(domain, public_url, ngrok_config)
-    with context.output.in_background():
+    with context.output.streams.in_background():
         interrupts.run(_check(context, {"port": port, "public_url": domain}, access, show))
     errors = {finding.check: finding.error for finding in findings if finding.error is not None}
     code = exit_code(next(iter(errors.values()))) if errors else ExitCode.DONE

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.filters import FilterOptions, Filters
@@ -97,7 +96,7 @@ def _kept(
 def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
     follower = Follower(store, every=POLL)
-    while output.is_read():
+    while output.streams.is_read():
         for kept in stored_events.events_after(store, number):
             number = kept.id
             if chosen.event(kept):

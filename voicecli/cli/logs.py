@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
@@ -92,7 +91,7 @@ def export(
             finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
             _write(context, client, job_id, finished, target, raw=raw)
         except KeyboardInterrupt:
-            context.output.give_up()
+            context.output.streams.give_up()
             raise Interrupted(
                 "Interrupted.",
                 hint="8x8 may still be making the export. "

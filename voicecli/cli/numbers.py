@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import answers, wiring
-from voicecli.cli import context as contexts
+from voicecli.cli import answers, context as contexts, wiring
 from voicecli.cli.options import common, values
 from voicecli.errors import Refused
 from voicecli.json_values import Json

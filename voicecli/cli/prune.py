@@ -7,8 +7,7 @@ import typer
 
 from voicecli import interrupts
 from voicecli.broadcast import retention
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
 from voicecli.output.event_rows import moment

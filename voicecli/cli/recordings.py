@@ -1,19 +1,16 @@
 """``voicecli recordings``: what was recorded of a call."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from voicecli import json_values
-from voicecli.cli import answers, wiring
-from voicecli.cli import context as contexts
+from voicecli.cli import answers, context as contexts, wiring
 from voicecli.cli.options import common
 from voicecli.errors import InvalidInput, Refused
 from voicecli.json_values import Json
-from voicecli.output import Column
+from voicecli.output import Column, Record
 from voicecli.voice_api import codes
 from voicecli.voice_api.operations.recordings import list_recordings
 
@@ -21,9 +18,14 @@ EXAMPLES = """Examples:
   voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11
   voicecli recordings $(voicecli call +33199001234 --callflow recorded.json --quiet)"""
 _SESSION = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # 8x8's API reference
-_TAIL = (Column("status", 26), Column("duration", 8), Column("file", 0))
-_WIDE = (Column("recording", 36), Column("started", 20), *_TAIL)
-_NARROW = (Column("recording", 9), *_TAIL)
+_COLUMNS = (
+    Column("recording", 36, narrow=False),
+    Column("started", 20, narrow=False),
+    Column("recording", 9, narrow=True),
+    Column("status", 26),
+    Column("duration", 8),
+    Column("file", 0),
+)
 
 
 def recordings(
@@ -48,35 +50,13 @@ def recordings(
         )
     if not found:
         context.output.note("That call has no recording, or none yet.")
-    context.output.table(RecordingRow(recording) for recording in found)
+    context.output.table(map(_row, found))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingRow:
-    """One recording."""
-
-    recording: Json
-
-    @property
-    def identifier(self) -> str:
-        return answers.field(self.recording, "recordingId")
-
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        return _NARROW if narrow else _WIDE
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
-        status = answers.field(self.recording, "status")
-        seconds = json_values.whole(self.recording.get("duration"))
-        started = answers.field(self.recording, "startRecordingTime")
-        return (
-            *([self.identifier[:8]] if narrow else [self.identifier, started]),
-            codes.RECORDINGS.get(status, status),
-            "" if seconds is None else f"{seconds} s",
-            answers.field(self.recording, "externalFileUrl"),
-        )
-
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        return [""] * len(self.columns(narrow=narrow))
-
-    def data(self) -> Mapping[str, object]:
-        return self.recording
+def _row(recording: Json) -> Record:
+    names = ("recordingId", "startRecordingTime", "status", "externalFileUrl")
+    identifier, started, status, file = (answers.field(recording, name) for name in names)
+    seconds = json_values.whole(recording.get("duration"))
+    length = "" if seconds is None else f"{seconds} s"
+    texts = (identifier, started, identifier[:8], codes.RECORDINGS.get(status, status), length, file)
+    return Record(_COLUMNS, texts, recording)

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import receivers, wiring
+from voicecli.cli import context as contexts, receivers, wiring
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.values import whole
@@ -15,8 +14,7 @@ from voicecli.errors import InvalidInput, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.output.json_fields import with_former_names
 from voicecli.sandbox import send_event
-from voicecli.store import event_queries as stored_events
-from voicecli.store import session_queries as stored_sessions
+from voicecli.store import event_queries as stored_events, session_queries as stored_sessions
 from voicecli.store.sqlite import Store
 from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts
+from voicecli.cli import context as contexts, interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.options import common
 from voicecli.cli.options.values import real, whole
@@ -133,7 +132,7 @@ def sandbox(
             log=context.output.note,
         )
         try:
-            with context.output.in_background():
+            with context.output.streams.in_background():
                 interrupts.run(_serve(context, local, port))
         except KeyboardInterrupt as interrupt:  # this is how it ends
             interrupts.refuse_hangup(interrupt)

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options import common, filters, values
 from voicecli.cli.options.values import one_of
 from voicecli.clock import microseconds

@@ -9,8 +9,7 @@ from uuid import uuid4
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import receivers
+from voicecli.cli import context as contexts, receivers
 from voicecli.cli.options import common, values
 from voicecli.cli.options.receivers import SendingOptions
 from voicecli.cli.options.values import one_of

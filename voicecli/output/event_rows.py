@@ -9,7 +9,7 @@ from functools import lru_cache
 from voicecli import phone
 from voicecli.clock import iso
 from voicecli.output.json_fields import with_former_names
-from voicecli.output.rows import Column
+from voicecli.output.rows import Cell, Column
 from voicecli.sessions.open_calls import is_overdue, silent_for
 from voicecli.sessions.session import Session
 from voicecli.voice_api.webhook_events import Received
@@ -18,13 +18,25 @@ from voicecli.voice_api.webhook_events import Received
 SESSION_COLOURS = (31, 32, 61, 62, 64, 65, 67, 97, 98, 99, 130, 131, 132, 133, 136, 166, 167, 168)
 _STYLES = {"COMPLETED": "green", "NO_ANSWER": "yellow", "BUSY": "yellow", "CANCELED": "yellow"}
 _NUMBERED = ("number", "phone", "msisdn", "source", "destination", "caller", "callee")  # fields with one
-PARTIES, TO = Column("from → to", 27), Column("to", 12)
-_WIDE = (Column("time", 8), Column("event", 5), Column("session", 8), PARTIES, Column("what happened", 0))
-_NARROW = (*_WIDE[:3], TO, _WIDE[-1])
-_DATED_WIDE = (Column("number", 7), Column("time", 19), Column("type", 4), *_WIDE[2:])
-_DATED_NARROW = (_DATED_WIDE[0], Column("time", 14), *_DATED_WIDE[2:4], TO, _WIDE[-1])
-_CALLS_WIDE = (Column("time", 8), Column("session", 8), PARTIES, Column("what happened", 0))
-_CALLS_NARROW = (*_CALLS_WIDE[:2], TO, _CALLS_WIDE[-1])
+_NUMBER, _DAY = Column("number", 7), Column("time", 19, narrow=False)
+_DAY_OF_YEAR, _TIME = Column("time", 14, narrow=True), Column("time", 8)
+_EVENT, _TYPE, _SESSION, _WHAT = (
+    Column("event", 5),
+    Column("type", 4),
+    Column("session", 8),
+    Column("what happened", 0),
+)
+_PARTIES, _TO = Column("from → to", 27, narrow=False), Column("to", 12, narrow=True)
+
+
+def session_cell(session_id: str) -> Cell:
+    """The beginning of a session's id, in a colour that is the same everywhere and every time."""
+    return Cell(_SESSION, session_id[:8], session_style(session_id))
+
+
+def party_cells(source: str, destination: str) -> tuple[Cell, Cell]:
+    """Who calls whom; where there is little room, only who is called."""
+    return Cell(_PARTIES, way(source, destination)), Cell(_TO, destination)
 
 
 def session_style(session_id: str) -> str:
@@ -50,28 +62,19 @@ class EventRow:
     def identifier(self) -> str:
         return str(self.kept.id)
 
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        if self.dated:
-            return _DATED_NARROW if narrow else _DATED_WIDE
-        return _NARROW if narrow else _WIDE
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
+    def cells(self) -> Sequence[Cell]:
         kept, event = self.kept, self.kept.event
-        source, destination, last = event.source, event.destination, words(kept)
-        if self.masked:
-            source, destination, last = map(phone.mask_numbers, (source, destination, last))
-        where = destination if narrow else way(source, destination)
+        shown = (event.source, event.destination, words(kept))
+        source, destination, last = map(phone.mask_numbers, shown) if self.masked else shown
+        kind = "dim" if kept.again else "bold"
+        style = "dim" if kept.again else outcome_style(event.outcome)
+        common = (session_cell(event.session_id), *party_cells(source, destination), Cell(_WHAT, last, style))
         if not self.dated:
-            return (_clock(kept.received // 1_000_000), event.type, event.session_id[:8], where, last)
+            clock = _clock(kept.received // 1_000_000)
+            return Cell(_TIME, clock, "dim"), Cell(_EVENT, event.type, kind), *common
         time = moment(kept.received)
-        time = time[5:] if narrow else time  # without the year
-        return (f"{kept.id:>7}", time, event.type, event.session_id[:8], where, last)
-
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        event, again = self.kept.event, self.kept.again
-        last = "dim" if again else outcome_style(event.outcome)
-        middle = ("dim" if again else "bold", session_style(event.session_id))
-        return ("", "dim", *middle, "", last) if self.dated else ("dim", *middle, "", last)
+        number, day = Cell(_NUMBER, f"{kept.id:>7}"), Cell(_DAY, time, "dim")
+        return number, day, Cell(_DAY_OF_YEAR, time[5:], "dim"), Cell(_TYPE, event.type, kind), *common
 
     def data(self) -> Mapping[str, object]:
         kept, event = self.kept, self.kept.event
@@ -108,23 +111,20 @@ class CallRow:
     def identifier(self) -> str:
         return self.call.id
 
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        return _CALLS_NARROW if narrow else _CALLS_WIDE
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
+    def cells(self) -> Sequence[Cell]:
         call = self.call
-        source, destination = call.source, call.destination
-        if self.masked:
-            source, destination = phone.mask_numbers(source), phone.mask_numbers(destination)
-        where = destination if narrow else way(source, destination)
-        words = phone.mask_numbers(self._words) if self.masked else self._words
-        if self._is_late:
+        shown = (call.source, call.destination, self._words)
+        source, destination, words = map(phone.mask_numbers, shown) if self.masked else shown
+        style = outcome_style(call.outcome)
+        if call.outcome is None and is_overdue(call, self.now):
             words += f"; no summary for {int(silent_for(call, self.now))} s"
-        return (_clock(call.start // 1_000_000), call.id[:8], where, words)
-
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        last = "red" if self._is_late else outcome_style(self.call.outcome)
-        return ("dim", session_style(self.call.id), "", last)
+            style = "red"
+        return (
+            Cell(_TIME, _clock(call.start // 1_000_000), "dim"),
+            session_cell(call.id),
+            *party_cells(source, destination),
+            Cell(_WHAT, words, style),
+        )
 
     def data(self) -> Mapping[str, object]:
         call = self.call
@@ -147,10 +147,6 @@ class CallRow:
     @property
     def _words(self) -> str:
         return self.call.news if self.call.outcome is None else self.call.words
-
-    @property
-    def _is_late(self) -> bool:
-        return self.call.outcome is None and is_overdue(self.call, self.now)
 
 
 def way(source: str, destination: str) -> str:

@@ -19,33 +19,38 @@ Line = tuple[str, str]
 
 
 class Column(NamedTuple):
-    """``width`` in characters; the last column of a row takes what is left."""
+    """``width`` in characters; the last column of a row takes what is left. ``narrow`` is whether it is only
+    on narrow terminals (True), or only where there is more room (False)."""
 
     name: str
     width: int
+    narrow: bool | None = None
+
+
+class Cell(NamedTuple):
+    """The text of a row in a column; ``style`` is rich's."""
+
+    column: Column
+    text: str
+    style: str = ""
 
 
 class Row(Protocol):
-    """One line of a table that knows its own looks: a cell for each of ``columns``, a style (rich's) for each
-    cell, what a program gets to read, and what identifies it. A ``narrow`` terminal has fewer columns."""
+    """One line of a table: its cells, what a program gets to read, and what identifies it."""
 
     @property
     def identifier(self) -> str: ...
 
-    def columns(self, *, narrow: bool) -> Sequence[Column]: ...
-
-    def cells(self, *, narrow: bool) -> Sequence[str]: ...
-
-    def styles(self, *, narrow: bool) -> Sequence[str]: ...
+    def cells(self) -> Sequence[Cell]: ...
 
     def data(self) -> Mapping[str, object]: ...
 
 
 class Record(NamedTuple):
-    """A row of plain cells; ``style`` is for the last one. ``values`` is what a program gets, and
-    ``identifier`` what is printed where only that is wanted, else the first cell."""
+    """A row of plain cells; ``style`` is for the last one. ``values`` is what a program gets, and ``name``
+    what is printed where only an identifier is wanted, else the first cell."""
 
-    of: Sequence[Column]
+    columns: Sequence[Column]
     texts: Sequence[str]
     values: Mapping[str, object]
     style: str = ""
@@ -55,23 +60,22 @@ class Record(NamedTuple):
     def identifier(self) -> str:
         return self.name or self.texts[0]
 
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        return self.of
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
-        return self.texts
-
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        return [*("" for _ in self.of[1:]), self.style]
+    def cells(self) -> Sequence[Cell]:
+        *first, last = map(Cell, self.columns, self.texts)
+        return [*first, last._replace(style=self.style)]
 
     def data(self) -> Mapping[str, object]:
         return self.values
 
 
-def plain_row(columns: Sequence[Column], cells: Sequence[str]) -> str:
+def _shown(row: Row, *, narrow: bool) -> list[Cell]:
+    return [cell for cell in row.cells() if cell.column.narrow in (None, narrow)]
+
+
+def plain_row(row: Row) -> str:
     """One line, whatever is in the cells."""
-    pairs = zip(columns, map(visible, cells), strict=True)
-    return "  ".join([cell.ljust(column.width) for column, cell in pairs]).rstrip()
+    cells = _shown(row, narrow=False)
+    return "  ".join([visible(cell.text).ljust(cell.column.width) for cell in cells]).rstrip()
 
 
 class Painter:
@@ -88,40 +92,38 @@ class Painter:
 
     def painted(self, row: Row, width: int) -> str:
         """A row as it looks on a terminal of this width."""
-        narrow = width < NARROW
-        columns, cells = row.columns(narrow=narrow), row.cells(narrow=narrow)
-        return self.row(columns, cells, row.styles(narrow=narrow), width)
+        return self.row(_shown(row, narrow=width < NARROW), width)
 
     def heading(self, row: Row, width: int) -> str:
         """What stands above rows of this kind."""
-        columns = row.columns(narrow=width < NARROW)
-        names = [column.name for column in columns]
-        return self.row(columns, names, ["bold underline"] * len(names), width)
+        cells = _shown(row, narrow=width < NARROW)
+        return self.row([Cell(column, column.name, "bold underline") for column, _, _ in cells], width)
 
-    def row(self, columns: Sequence[Column], cells: Sequence[str], styles: Sequence[str], width: int) -> str:
-        """The row as text, in at most ``width`` cells: the last column wraps inside itself."""
+    def row(self, cells: Sequence[Cell], width: int) -> str:
+        """The cells as text, at most ``width`` wide: the last one wraps inside its column."""
         from rich.cells import cell_len, set_cell_size
 
-        start = sum(column.width + 2 for column in columns[:-1])
-        *first, last = (self._shown(cell) for cell in cells)
-        painted = ""
-        for column, text, style in zip(columns, first, styles, strict=False):
+        *first, last = cells
+        painted, start = "", 0
+        for column, text, style in first:
+            text = self._visible(text)
             fits = text if cell_len(text) <= column.width else set_cell_size(text, column.width - 1) + "…"
             painted += self._paint(style)(fits) + " " * (column.width + 2 - cell_len(fits))
-        room = max(1, width - start)
-        lines = [last] if cell_len(last) <= room else self._wrapped(last, room)
-        brush = self._paint(styles[-1])
+            start += column.width + 2
+        text, room = self._visible(last.text), max(1, width - start)
+        lines = [text] if cell_len(text) <= room else self._wrapped(text, room)
+        brush = self._paint(last.style)
         return painted + ("\n" + " " * start).join(brush(line) for line in lines)
 
     def lines(self, text: str, style: str, width: int) -> list[str]:
         """Text on as many lines as it takes, broken between words."""
-        return [self._paint(style)(line) for line in self._wrapped(self._shown(text), width)]
+        return [self._paint(style)(line) for line in self._wrapped(self._visible(text), width)]
 
     def line(self, text: str, style: str, width: int) -> str:
         """One line that ends where the terminal does."""
         from rich.cells import cell_len, set_cell_size
 
-        text = self._shown(text)
+        text = self._visible(text)
         return self._paint(style)(text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…")
 
     def _wrapped(self, text: str, width: int) -> list[str]:
@@ -129,7 +131,7 @@ class Painter:
 
         return [line.plain.rstrip() for line in Text(text).wrap(self._console, width)]
 
-    def _shown(self, text: str) -> str:
+    def _visible(self, text: str) -> str:
         return visible(self._mask(text))
 
     def _brush(self, style: str) -> Callable[[str], str]:

@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from voicecli import phone
 from voicecli.clock import iso
 from voicecli.output.event_rows import (
-    PARTIES,
-    TO,
     EventRow,
     masked_data,
     moment,
     outcome_style,
+    party_cells,
+    session_cell,
     session_style,
     way,
     words,
 )
 from voicecli.output.json_fields import with_former_names
-from voicecli.output.rows import Column, Line, Row
+from voicecli.output.rows import Cell, Column, Line, Row
 from voicecli.sessions.session import UNKNOWN, Session, SessionRecord
 from voicecli.voice_api.webhook_events import Received
 
-_WIDE = (Column("start", 19), Column("session", 8), PARTIES, Column("outcome", 0))
-_NARROW = (*_WIDE[:2], TO, _WIDE[-1])
+_START, _OUTCOME = Column("start", 19), Column("outcome", 0)
 _TIMELINE = (Column("time", 10), Column("event", 6), Column("what happened", 0))
 
 
@@ -41,18 +40,19 @@ class SessionRow:
     def identifier(self) -> str:
         return self.session.id or self.session.client_request_id
 
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        return _NARROW if narrow else _WIDE
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
+    def cells(self) -> Sequence[Cell]:
         session = self.session
         source, destination, words = map(self.shown, (session.source, session.destination, session.words))
-        where = destination if narrow else way(source, destination)
-        return (moment(session.start), self.identifier[:8], where, words)
+        return (
+            Cell(_START, moment(session.start), "dim"),
+            session_cell(self.identifier)._replace(style=session_style(session.id)),
+            *party_cells(source, destination),
+            Cell(_OUTCOME, words, self.style),
+        )
 
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        last = "red" if self.session.status == UNKNOWN else outcome_style(self.session.outcome)
-        return ("dim", session_style(self.session.id), "", last)
+    @property
+    def style(self) -> str:
+        return "red" if self.session.status == UNKNOWN else outcome_style(self.session.outcome)
 
     def data(self) -> Mapping[str, object]:
         return masked_data(self._data()) if self.masked else self._data()
@@ -103,15 +103,10 @@ class _Moment:
     def identifier(self) -> str:
         return self.event
 
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        return _TIMELINE
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
+    def cells(self) -> Sequence[Cell]:
         seconds = round(self.after / 1e6, 1) or 0.0  # not -0.0
-        return (f"{seconds:+,.1f} s".rjust(10), self.event, self.words)
-
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        return ("dim", "bold", self.style)
+        texts = (f"{seconds:+,.1f} s".rjust(10), self.event, self.words)
+        return [*map(Cell, _TIMELINE, texts, ("dim", "bold", self.style))]
 
     def data(self) -> Mapping[str, object]:
         return {"after": self.after, "event": self.event, "words": self.words}
@@ -121,7 +116,7 @@ def timeline(row: SessionRow) -> Iterator[Line | Row]:
     """All that is known of a session, from its start to its end."""
     session, shown = row.session, row.shown
     yield f"Session {session.id}" if session.id else "A call whose session is not known", "bold"
-    yield shown(session.words), row.styles(narrow=False)[-1]
+    yield shown(session.words), row.style
     yield f"{way(shown(session.source), shown(session.destination))}  {moment(session.start)}".strip(), ""
     if session.client_request_id:
         yield f"clientRequestId {session.client_request_id}", "dim"

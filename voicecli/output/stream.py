@@ -59,7 +59,7 @@ class Stream:
         self._thread.start()
 
     def add(self, row: Row) -> None:
-        self._put(plain_row(row.columns(narrow=False), row.cells(narrow=False)), is_row=True)
+        self._put(plain_row(row), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         """Talk among the rows; ``record`` is what programs get in its place, else the text."""

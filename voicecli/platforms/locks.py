@@ -64,7 +64,7 @@ class Lock:
     @classmethod
     def acquire_within(cls, path: Path, seconds: float) -> Self | None:
         """``take``, again and again for so long."""
-        return _within(seconds, lambda: cls.take(path))
+        return retry_within(seconds, lambda: cls.take(path))
 
     @classmethod
     async def acquire_within_async(cls, path: Path, seconds: float) -> Self | None:
@@ -96,7 +96,7 @@ def folder_locked(folder: Path) -> Iterator[None]:
     has it for longer than PATIENCE: he may have been stopped."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if _within(PATIENCE, lambda: try_lock(descriptor) or None) is None:
+        if retry_within(PATIENCE, lambda: try_lock(descriptor) or None) is None:
             raise OSError(errno.EWOULDBLOCK, "another process has it")
         yield
     finally:
@@ -113,9 +113,9 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def _within(seconds: float, take: Callable[[], T | None]) -> T | None:
-    """What ``take`` gives, which is asked again and again for so long; None where it gives nothing."""
+def retry_within(seconds: float, attempt: Callable[[], T | None]) -> T | None:
+    """What ``attempt`` gives, which is called again and again for so long; None where it gives nothing."""
     end = time.monotonic() + seconds
-    while (taken := take()) is None and time.monotonic() <= end:
+    while (result := attempt()) is None and time.monotonic() <= end:
         time.sleep(RETRY_EVERY)
-    return taken
+    return result

@@ -20,20 +20,20 @@ class Chaos:
     """Decides by the session's random, so that a seed gives the same storm again."""
 
     random: SeededRandom
-    chaos: bool
+    enabled: bool
 
     def delays(self) -> list[float]:
         """When to deliver one event, in seconds from now: more than one entry is a duplicate."""
-        if not self.chaos:
+        if not self.enabled:
             return [0.0]
         late = self.random.choice((0.0, 0.0, self.random.uniform(0, 8)))
         return [late] if self.random.random() < 0.6 else [late, late + self.random.uniform(0, 4)]
 
     def happens(self, chance: float) -> bool:
-        return self.chaos and self.random.random() < chance
+        return self.enabled and self.random.random() < chance
 
     def leg_prefix(self) -> str:
-        return self.random.choice(("call", "Call")) if self.chaos else "call"
+        return self.random.choice(("call", "Call")) if self.enabled else "call"
 
     def source_ref(self) -> tuple[str, str]:
         """Name and value of a leg's sourceRefId: one of 8x8's samples has a capital S and the text null."""
@@ -61,7 +61,7 @@ class Chaos:
         """A VCA's callStatus, and the fields that hold its digits: an object in the documents, a bare text in
         a recorded payload, beside asrCaptured or without eventData on older pages."""
         objects: list[Json] = [{"eventData": {"dtmf": digits}}]
-        if not self.chaos:
+        if not self.enabled:
             return "ACTION_COMPLETED", objects[0]
         heard = self.random.choice((None, "hello world"))
         objects += [{"eventData": digits}, {"eventData": {"dtmf": digits, "asrCaptured": heard}}]

@@ -39,7 +39,7 @@ class WebhookDelivery:
 
     def __init__(self, *, time_scale: float, log: Callable[[str], None]) -> None:
         self.targets: dict[str, Target] = {}
-        self._time_scale = time_scale
+        self.time_scale = time_scale
         self._log = log
         self._http: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -69,7 +69,7 @@ class WebhookDelivery:
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass on the sandbox's clock."""
-        await asyncio.sleep(seconds / self._time_scale)
+        await asyncio.sleep(seconds / self.time_scale)
 
     async def deliver(
         self, kind: str, event: dict[str, object], *, after: float = 0, again: bool = True

@@ -19,13 +19,13 @@ from voicecli.voice_api.wire import HttpResponse
 class EventResponse:
     """What a receiver answered, and how long that took."""
 
-    answer: HttpResponse
+    response: HttpResponse
     seconds: float
 
     def document(self) -> object:
         """The JSON in the answer, or None for anything else."""
         try:
-            document = json.loads(self.answer.body) if self.answer.complete else None
+            document = json.loads(self.response.body) if self.response.complete else None
             json.dumps([[[[[[document]]]]]], allow_nan=False)  # what is output is nested deeper
         except (ValueError, RecursionError):
             return None
@@ -47,23 +47,23 @@ def send_event(
         trace(f"> POST {url} ({len(body)} bytes)")
     delivered = _send(urlsplit(url), body, token, seconds=seconds)
     if trace is not None:
-        trace(f"< {delivered.answer.status} after {delivered.seconds:.3f} s")
-    if not 200 <= delivered.answer.status < 300:
-        raise _refusal(delivered.answer, token_sent=token is not None)
+        trace(f"< {delivered.response.status} after {delivered.seconds:.3f} s")
+    if not 200 <= delivered.response.status < 300:
+        raise _refusal(delivered.response, token_sent=token is not None)
     return delivered
 
 
 def describe(delivered: EventResponse, kind: str) -> tuple[Mapping[str, object], str]:
     """What an event of this type was answered, for programs and in words."""
-    reply, problem = _judge(delivered.answer) if kind == "VCA" else ("", None)
+    reply, problem = _judge(delivered.response) if kind == "VCA" else ("", None)
     milliseconds = round(delivered.seconds * 1000, 1)
     data = {
-        "statusCode": delivered.answer.status,
+        "statusCode": delivered.response.status,
         "milliseconds": milliseconds,
         "reply": delivered.document(),
         "problem": problem,
     }
-    words = f"answered {delivered.answer.status} in {milliseconds:.0f} ms"
+    words = f"answered {delivered.response.status} in {milliseconds:.0f} ms"
     return data, words + (f"; reply: {reply}" if reply else "")
 
 
@@ -98,27 +98,27 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
             start, read = time.monotonic(), bytearray()
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
                 complete = wire.read_into(read, response.iter_raw())
-            answer = HttpResponse(response.status_code, {}, bytes(read), complete)
-            return EventResponse(answer, time.monotonic() - start)
+            received = HttpResponse(response.status_code, {}, bytes(read), complete)
+            return EventResponse(received, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up
         return interrupts.in_thread(exchange, timeout=seconds)
     except TimeoutError:
-        ended: Exception = httpx.ReadTimeout("there was no connection in time")
-    except Exception as error:  # noqa: BLE001 - told below
-        ended = error
-    if isinstance(ended, httpx.InvalidURL):
-        raise InvalidInput(f"--to is not an address: {ended}.") from ended
+        error: Exception = httpx.ReadTimeout("there was no connection in time")
+    except httpx.InvalidURL as invalid:
+        raise InvalidInput(f"--to is not an address: {invalid}.") from invalid
+    except Exception as caught:  # noqa: BLE001 - told below
+        error = caught
     if not sent:
-        reason = re.sub(r"^\[[^]]*\] *", "", str(ended)) or type(ended).__name__
+        reason = re.sub(r"^\[[^]]*\] *", "", str(error)) or type(error).__name__
         raise Unreachable(
             f"{url.hostname} could not be reached: {reason}.", hint="Is it running? Nothing was sent."
-        ) from ended
-    late = isinstance(ended, httpx.TimeoutException)
+        ) from error
+    late = isinstance(error, httpx.TimeoutException)
     what = f"no answer came within {seconds:g} s" if late else "the connection broke before it was answered"
     raise Unreachable(
-        f"The event was sent, but {what}.", hint="It may have arrived: check the receiver's log."
-    ) from ended
+        f"The event was sent, but {what}.", hint="It may have arrived: the receiver's log knows."
+    ) from error
 
 
 def _refusal(answer: HttpResponse, *, token_sent: bool) -> Refused:

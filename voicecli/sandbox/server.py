@@ -12,12 +12,12 @@ from aiohttp import web
 
 from voicecli import urls
 from voicecli.json_values import text, whole
-from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT, VOICES
+from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT
 from voicecli.sandbox.chaos import Chaos
 from voicecli.sandbox.delivery import Target, WebhookDelivery
 from voicecli.sandbox.log_exports import LogExports
 from voicecli.sandbox.numbers import Behaviour, HttpFault, behaviour_of
-from voicecli.sandbox.payloads import Json, fresh_id, timestamp
+from voicecli.sandbox.payloads import Json, timestamp
 from voicecli.sandbox.reading import READINGS, Reading
 from voicecli.sandbox.responses import (
     faulty_response,
@@ -80,12 +80,10 @@ class Sandbox:
         self.refusals: Counter[Arrival] = Counter()
         """With ``count``: those of the arrivals whose answer says that there is no call."""
         self._count = count
-        self._time_scale = time_scale
         self._seed = getrandbits(32) if seed is None else seed
         self._random = SeededRandom(f"{self._seed}")
-        self._chaos = chaos
         self.reading = reading or (self._random.choice(READINGS) if chaos else Reading())
-        self._faults = Chaos(self._random, chaos)
+        self._chaos = Chaos(self._random, chaos)
         self._request_ids = request_ids
         self._one_say = one_say
         self._delete_first = delete_first
@@ -95,7 +93,7 @@ class Sandbox:
         self._ordinal = 0
         self._refused_before: dict[str, int] = {}  # for numbers that answer 429 a few times
         self._push_config: Json | None = None
-        self._exports = LogExports(self._time_scale, self._random, self.sessions)
+        self._exports = LogExports(time_scale, self._random, self.sessions)
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -158,7 +156,7 @@ class Sandbox:
         except Exception as error:  # noqa: BLE001 - told in the log, and answered as 8x8 would
             self._log(f"a fault of the sandbox: {error!r}")
             response = refusal(500, "Internal server error")
-        if isinstance(response, web.Response) and response.status >= 400 and self._faults.happens(0.5):
+        if isinstance(response, web.Response) and response.status >= 400 and self._chaos.happens(0.5):
             response.text = (response.text or "").replace('"NOT_CREATED"', '"NOT CREATED"')
         what = f"{request.method} {request.path.rpartition('/')[2]} {response.status}"
         self._log(f"{what} {request.get(DESTINATION, '')}".rstrip())
@@ -219,7 +217,7 @@ class Sandbox:
                 return Problem(-1010, f"Some actions are provided beyond the allowed count: {kind}")
         if "executeScenario" in kinds:
             return Problem(-1020, "invalid scenarioName")
-        if voice := unknown_voice(actions, VOICES):
+        if voice := unknown_voice(actions):
             return Problem(-1002, f"Speech profile or language parameter invalid: {voice}")
         if "sayAndCapture" in kinds and not self._delivery.has("VCA"):
             return Problem(-1004, "DTMF callback url not provided")
@@ -240,24 +238,21 @@ class Sandbox:
         """Make a session and set it going; the answer that 8x8 gives for it."""
         self._ordinal += 1
         random = SeededRandom(f"{self._seed}/{self._ordinal}")
-        session_id, request_id = fresh_id(random), fresh_id(random)
         session = PlayedSession(
-            session_id=session_id,
-            subaccount_id=SUBACCOUNT,
-            request_id=request_id,
-            body=body,
-            start=datetime.now(UTC),
+            body,
             random=random,
-            chaos=self._chaos,
-            time_scale=self._time_scale,
+            chaos=Chaos(random, self._chaos.enabled),
             delivery=self._delivery,
-            voices=VOICES,
             reading=self.reading,
-            tells_request_id=self._request_ids,
+            has_request_id=self._request_ids,
         )
         self.sessions.append(session)
         self._delivery.spawn(self._play(session))
-        created: Json = {"sessionId": session_id, "sessionStatus": "CREATED", "callFlowRequestId": request_id}
+        created: Json = {
+            "sessionId": session.session_id,
+            "sessionStatus": "CREATED",
+            "callFlowRequestId": session.request_id,
+        }
         if body.get("validUntil") is not None:
             created["validUntil"] = body["validUntil"]
         return {**created, "statusCode": 1, "statusMessage": "Created"}

@@ -8,11 +8,12 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from voicecli.json_values import json_object, text, whole
 from voicecli.sandbox import payloads
+from voicecli.sandbox.account import SUBACCOUNT, VOICES
 from voicecli.sandbox.chaos import Chaos
 from voicecli.sandbox.delivery import WebhookDelivery
 from voicecli.sandbox.numbers import Behaviour, behaviour_of
@@ -45,46 +46,36 @@ class _SessionOver(Exception):
 
 
 class PlayedSession:
-    """One session. ``play`` runs it; afterwards ``status`` and ``legs`` are final. ``played`` has the actions
-    that were begun, in order."""
+    """One session, which begins now. ``body`` is that of its valid request. ``play`` runs it; afterwards
+    ``status`` and ``legs`` are final. ``played`` has the actions that were begun, in order. Where
+    ``has_request_id`` is None, chaos decides whether the summary has the clientRequestId."""
 
     def __init__(
         self,
-        *,
-        session_id: str,
-        subaccount_id: str,
-        request_id: str,
         body: Mapping[str, object],
-        start: datetime,
+        *,
         random: SeededRandom,
-        chaos: bool,
-        time_scale: float,
+        chaos: Chaos,
         delivery: WebhookDelivery,
-        voices: frozenset[str],
         reading: Reading,
-        tells_request_id: bool | None,
+        has_request_id: bool | None,
     ) -> None:
-        self.session_id = session_id
+        self.session_id, self.request_id = fresh_id(random), fresh_id(random)
         self.client_request_id = text(body.get("clientRequestId"))
-        self._tells_request_id = tells_request_id
+        self._has_request_id = has_request_id
         self.status: Outcome | None = None
         self.legs: list[PlayedLeg] = []
         self.recordings: list[Json] = []
         self.played: list[Action] = []
-        self._subaccount_id = subaccount_id
-        self._request_id = request_id
         callflow = cast("list[Action]", body["callflow"])
         self._left = steps(callflow)
         self.destination = next(iter(destinations(callflow)), "")
         self._client_action_id = text(body.get("clientActionId"))
-        self._start = self._now = start
+        self._start = self._now = datetime.now(UTC)
         self._loop_start = asyncio.get_running_loop().time()
         self._random = random
-        self._faults = Chaos(random, chaos)
         self._chaos = chaos
-        self._time_scale = time_scale
         self._delivery = delivery
-        self._voices = voices
         self._reading = reading
         self._last_action = "MAKE_CALL"
         self._behaviour = Behaviour()
@@ -116,7 +107,7 @@ class PlayedSession:
     def fail(self) -> None:
         """End the session, whatever state it is in, so that nobody waits for its summary in vain."""
         self.status = Outcome.ERROR
-        self._error = payloads.error_details(-2001, self._request_id)
+        self._error = payloads.error_details(-2001, self.request_id)
         self._finish()
 
     # -- actions -------------------------------------------------------------------------------------
@@ -169,7 +160,6 @@ class PlayedSession:
         if behaviour.error is not None and not while_speaking:
             leg = self._leg(params)
             leg.sip_code, leg.status = 503, Outcome.ERROR
-            self.legs.append(leg)
             self._end_with_error(behaviour.error, None)
         if not await self._ring(params, Behaviour() if while_speaking else behaviour):
             self.status = behaviour.outcome
@@ -178,7 +168,6 @@ class PlayedSession:
     async def _ring(self, params: Mapping[str, object], behaviour: Behaviour) -> bool:
         """Dial one leg; whether it was answered."""
         leg = self._leg(params)
-        self.legs.append(leg)
         self._report(leg, "CALL_INITIATED")
         await self._pass(self._random.randint(3, 9) if behaviour.ringing is None else behaviour.ringing)
         leg.sip_code = behaviour.sip_code
@@ -219,7 +208,7 @@ class PlayedSession:
 
     async def _ask(self, step: Step, digits: str | None) -> None:
         """Send the VCA and go on as its reply and the reading say."""
-        status, fields = self._faults.digits(digits)
+        status, fields = self._chaos.digits(digits)
         event = payloads.call_action(
             self.legs[0],
             fields,
@@ -238,15 +227,11 @@ class PlayedSession:
     def _reply_steps(self, reply: bytes | None) -> list[Step] | None:
         """The reply's callflow, or None for one that is not valid."""
         document = None if reply is None else json_object(reply)
-        if document is None or "callflow" not in document:
-            return None
-        if any(problems(document["callflow"], in_call=True)):
+        if document is None or any(problems(document.get("callflow"), in_call=True)):
             return None
         actions = cast("Sequence[Action]", document["callflow"])
-        if unknown_voice(actions, self._voices):
-            return None
         legs = len(self.legs) + len(destinations(actions))
-        if len(actions) > MAX_REPLY_ACTIONS or legs > MAX_LEGS:
+        if unknown_voice(actions) or len(actions) > MAX_REPLY_ACTIONS or legs > MAX_LEGS:
             return None
         self._client_action_id = text(document.get("clientActionId")) or self._client_action_id
         return steps(actions)
@@ -256,18 +241,18 @@ class PlayedSession:
     async def _pass(self, seconds: float) -> None:
         left = MAX_SECONDS - (self._now - self._start).total_seconds()
         self._now += timedelta(seconds=min(max(0, round(seconds)), left))
-        elapsed = (self._now - self._start).total_seconds() / self._time_scale
+        elapsed = (self._now - self._start).total_seconds() / self._delivery.time_scale
         await asyncio.sleep(self._loop_start + elapsed - asyncio.get_running_loop().time())
         if seconds > left:
             raise _SessionOver
 
     def _leg(self, params: Mapping[str, object]) -> PlayedLeg:
-        return PlayedLeg(
-            call_id=fresh_id(self._random),
-            source=str(params["source"]),
-            destination=str(params["destination"]),
-            initiated=self._now,
+        """A leg that is being dialled."""
+        leg = PlayedLeg(
+            fresh_id(self._random), str(params["source"]), str(params["destination"]), initiated=self._now
         )
+        self.legs.append(leg)
+        return leg
 
     def _disconnect(self, leg: PlayedLeg) -> None:
         leg.disconnected = self._now
@@ -281,7 +266,7 @@ class PlayedSession:
 
     def _end_with_error(self, code: int, action: str | None) -> None:
         self.status = Outcome.ERROR
-        self._error = payloads.error_details(code, self._request_id)
+        self._error = payloads.error_details(code, self.request_id)
         self._error |= {} if action is None else {"action": action}
         raise _SessionOver
 
@@ -298,37 +283,34 @@ class PlayedSession:
         if self.legs and self.legs[0].connected and self._recorded:
             self._record(self.legs[0])
 
-    def _summary(self, status: Outcome) -> Json:
-        told = self._behaviour.summary_status or self._faults.session_status(status)
-        return self._summary_of(self.legs, told, self._now, self._last_action)
-
-    def _summary_of(self, legs: list[PlayedLeg], status: str, end: datetime, last_action: str) -> Json:
-        tells_id = self._tells_request_id
-        if tells_id is None:  # where an answer is lost, it alone leads from the summary to the request
-            tells_id = self._behaviour.fault is not None or not self._faults.happens(0.3)
+    def _summary(self, legs: list[PlayedLeg], status: str, end: datetime, last_action: str) -> Json:
+        has_id = self._has_request_id
+        if has_id is None:  # where an answer is lost, it alone leads from the summary to the request
+            has_id = self._behaviour.fault is not None or not self._chaos.happens(0.3)
         return payloads.session_summary(
-            [replace(leg, status=self._faults.spelled(leg.status)) for leg in legs],
+            [replace(leg, status=self._chaos.spelled(leg.status)) for leg in legs],
             session=self._ids(),
             status=status,
             start=self._start,
             end=end,
-            last_action=self._faults.last_action(last_action),
-            client_request_id=self.client_request_id if tells_id else None,
+            last_action=self._chaos.last_action(last_action),
+            client_request_id=self.client_request_id if has_id else None,
             error=self._error,
-            leg_prefix=self._faults.leg_prefix(),
-            source_ref=self._faults.source_ref(),
+            leg_prefix=self._chaos.leg_prefix(),
+            source_ref=self._chaos.source_ref(),
         )
 
     def _summarize(self, status: Outcome) -> None:
         """Send the summary; with a number whose summary is corrected a wrong one a second before it, and in
         chaos sometimes behind it. The right one is the one with the later endTime."""
-        summary = self._summary(status)
+        told = self._behaviour.summary_status or self._chaos.session_status(status)
+        summary = self._summary(self.legs, told, self._now, self._last_action)
         if (wrong := self._behaviour.first_summary_status) is not None and self.legs[0].connected:
             self._post("VSS", self._unanswered(wrong))
             self._post("VSS", summary, after=1)
             return
         arrived = self._post("VSS", summary)
-        if status is Outcome.COMPLETED and self.legs[0].connected and self._faults.happens(0.1):
+        if status is Outcome.COMPLETED and self.legs[0].connected and self._chaos.happens(0.1):
             self._post("VSS", self._unanswered(Outcome.NO_ANSWER), behind=arrived)
 
     def _unanswered(self, status: Outcome) -> Json:
@@ -336,7 +318,7 @@ class PlayedSession:
         leg = self.legs[0]
         end = leg.initiated + timedelta(seconds=1)
         wrong = replace(leg, connected=None, disconnected=end, status=status, quality={})
-        return self._summary_of([wrong], status, end, "MAKE_CALL")
+        return self._summary([wrong], status, end, "MAKE_CALL")
 
     def _record(self, leg: PlayedLeg) -> None:
         recording_id, seconds = fresh_id(self._random), leg.duration()
@@ -347,7 +329,7 @@ class PlayedSession:
             {
                 "recordingId": recording_id,
                 "sessionid": self.session_id,  # so spelled in 8x8's API reference
-                "subAccountId": self._subaccount_id,
+                "subAccountId": SUBACCOUNT,
                 "status": "UPLOAD_COMPLETED",
                 "externalFileUrl": str(event["payload"]["filePath"]),  # type: ignore[index]
                 "duration": seconds,
@@ -360,7 +342,7 @@ class PlayedSession:
     def _report(self, leg: PlayedLeg, status: str) -> None:
         event_id = fresh_id(self._random)
         if self._is_needed("VCS"):
-            word, direction = self._faults.progress(status, is_first_leg=leg is self.legs[0])
+            word, direction = self._chaos.progress(status, is_first_leg=leg is self.legs[0])
             event = payloads.call_status(
                 leg, word, self._now, event_id=event_id, session=self._ids(), direction=direction
             )
@@ -369,10 +351,10 @@ class PlayedSession:
     def _is_needed(self, kind: str) -> bool:
         """Whether an event of this type is worth making. Chaos needs all of them: each takes its random,
         and may be delivered so late that somebody wants it by then."""
-        return self._chaos or self._delivery.has(kind)
+        return self._chaos.enabled or self._delivery.has(kind)
 
     def _ids(self) -> Json:
-        return {"sessionId": self.session_id, "subAccountId": self._subaccount_id}
+        return {"sessionId": self.session_id, "subAccountId": SUBACCOUNT}
 
     def _post(
         self,
@@ -384,8 +366,8 @@ class PlayedSession:
     ) -> "asyncio.Task[bytes | None]":
         """Deliver an event ``after`` seconds: in order when calm, each by itself under chaos, but ``behind``
         another one where that is given. Gives the first answer."""
-        first, *repeated = self._faults.delays()
-        previous = behind if self._chaos else self._previous
+        first, *repeated = self._chaos.delays()
+        previous = behind if self._chaos.enabled else self._previous
 
         async def deliver(delay: float, *, again: bool) -> bytes | None:
             if previous is not None:
@@ -400,11 +382,11 @@ class PlayedSession:
         return task
 
 
-def unknown_voice(actions: object, voices: frozenset[str]) -> str | None:
+def unknown_voice(actions: object) -> str | None:
     """A voice profile in the callflow that there is not (-1002)."""
     for action in actions if isinstance(actions, list) else ():
         voice = Step(action).params.get("voiceProfile")
-        if isinstance(voice, str) and voice not in voices:
+        if isinstance(voice, str) and voice not in VOICES:
             return voice
     return None
 

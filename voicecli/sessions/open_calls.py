@@ -7,9 +7,8 @@ from voicecli.sessions.counts import count
 from voicecli.sessions.session import Session
 from voicecli.voice_api.webhook_events import Received
 
-MAX_OPEN = 10_000  # calls; beyond it the oldest are no longer followed
+MAX_CALLS = 10_000  # that are open, and as many whose summary came, so that a later one corrects it
 MAX_OUTCOMES = 50  # kinds that are told apart; 8x8 has ten
-MAX_CLOSED = 10_000  # calls whose summary came, so that a later one corrects it
 NO_CALL = ("VRU", "VNU")  # recordings come when the call is over, and numbers change without any
 SUMMARY_DUE = 60.0  # seconds from the end of a call to its summary
 NEWS_DUE = 600.0  # seconds without any event
@@ -38,36 +37,22 @@ class OpenCalls:
         session_id = event.session_id
         if not session_id or received.again or event.type in NO_CALL:
             return None
-        if session_id in self._closed:
-            return self._correct(self._closed[session_id], received)
-        session = self.open.get(session_id) or Session()
-        session.see(received)
-        if session.outcome is not None:
-            self._close(session, session.outcome)
-            return CallUpdate(session)
-        self.open[session_id] = session
-        if len(self.open) > MAX_OPEN:
-            self.open.popitem(last=False)
-        return CallUpdate(session)
-
-    def _correct(self, session: Session, received: Received) -> CallUpdate | None:
+        session = self._closed.get(session_id) or self.open.get(session_id) or Session()
         before = session.outcome
         session.see(received)
-        if before is None or session.outcome is None or session.outcome == before:
+        outcome = session.outcome
+        if before is not None and before == outcome:
             return None
-        self._count(before, -1)
-        self._count(session.outcome, 1)
-        return CallUpdate(session, corrects=True)
-
-    def _close(self, session: Session, outcome: str) -> None:
-        self._count(outcome, 1)
-        self.open.pop(session.id, None)
-        self._closed[session.id] = session
-        if len(self._closed) > MAX_CLOSED:
-            self._closed.popitem(last=False)
-
-    def _count(self, outcome: str, calls: int) -> None:
-        count(self.outcomes, outcome, calls, most=MAX_OUTCOMES, other=OTHER)
+        known = self.open if outcome is None else self._closed
+        if outcome is not None:
+            self.open.pop(session_id, None)
+            count(self.outcomes, outcome, 1, most=MAX_OUTCOMES, other=OTHER)
+        if before is not None:
+            count(self.outcomes, before, -1, most=MAX_OUTCOMES, other=OTHER)
+        known[session_id] = session
+        if len(known) > MAX_CALLS:
+            known.popitem(last=False)
+        return CallUpdate(session, corrects=before is not None)
 
 
 def is_overdue(session: Session, now: float) -> bool:

@@ -44,12 +44,8 @@ class PendingCall:
 
     def is_settled(self, now: float) -> bool:
         """Whether all is known that there is to know, at this moment (seconds since 1970)."""
-        return self.settled_at is not None and self.settled_at <= now
-
-    @property
-    def settled_at(self) -> float | None:
-        """From when on nothing more is waited for (seconds since 1970); None as long as no summary came."""
-        return settled_at(self.session)
+        settled = settled_at(self.session)
+        return settled is not None and settled <= now
 
     def words(self) -> str:
         """What became of it."""

@@ -12,8 +12,7 @@ from voicecli.errors import StoreFailed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store.attempts import OUTCOME_READER, attempts_where, delete_expired_flows
-from voicecli.store.event_queries import event as stored_event
-from voicecli.store.event_queries import summaries_of
+from voicecli.store.event_queries import event as stored_event, summaries_of
 from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.store.sqlite import Store
 

@@ -7,7 +7,7 @@ until the call is over.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from voicecli.clock import now
 from voicecli.errors import PlacedBefore
@@ -27,6 +27,19 @@ FLOW_OUTLIVES = 4 * 3_600_000_000  # microseconds from validUntil on: no call ta
 ANSWER_OUTLIVES = 3_600_000_000  # microseconds from the request on: no client waits as long for its answer
 
 
+class AttemptDetails(TypedDict, total=False):
+    """What is written down with a request: ``asks``, ``broadcast`` and ``line`` are as in ``Attempt``.
+    ``flow`` is the whole callflow, which is kept sealed for who answers its questions. ``fingerprint`` is
+    what --once knows it by, and until ``guarded`` (microseconds since 1970) it is not deleted."""
+
+    asks: str | None
+    flow: "Sequence[Action] | None"
+    broadcast: int | None
+    line: int | None
+    fingerprint: bytes | None
+    guarded: int
+
+
 class Attempts:
     """The requests of one account in a store. Every method raises StoreFailed."""
 
@@ -35,25 +48,14 @@ class Attempts:
         self._account = account
 
     def begin(
-        self,
-        request: CallRequest,
-        *,
-        asks: str | None = None,
-        flow: "Sequence[Action] | None" = None,
-        broadcast: int | None = None,
-        line: int | None = None,
-        run: int | None = None,
-        guarded: int = 0,
+        self, request: CallRequest, *, run: int | None = None, **details: Unpack[AttemptDetails]
     ) -> int:
-        """Write down a request that is about to leave. ``asks``, ``broadcast``, ``line`` and ``run`` are as
-        in ``Attempt``; ``flow`` is the whole callflow, which is kept sealed for who answers its questions.
-        Until ``guarded`` it is not deleted. Gives the number to ``record_answer`` by, when it is on the
-        disk: only then may the request leave. The lease of its run is renewed with it. Raises PlacedBefore,
-        and writes nothing, where the run has ended, since another has taken over what it held."""
+        """Write down a request that is about to leave, of this run if of any. Gives the number to
+        ``record_answer`` by, when it is on the disk: only then may the request leave. The lease of its run is
+        renewed with it. Raises PlacedBefore, and writes nothing, where the run has ended, since another has
+        taken over what it held."""
         delete_expired_flows(self._store)
-        row = self.row(
-            request, asks=asks, flow=flow, broadcast=broadcast, line=line, run=run, guarded=guarded
-        )
+        row = self.row(request, run=run, **details)
         with self._store.transaction() as transaction:
             if run is not None and not runs.renew(transaction, run):
                 raise PlacedBefore(
@@ -69,18 +71,10 @@ class Attempts:
             record_answers(self._store, transaction, [(number, state, session_id)])
 
     def row(
-        self,
-        request: CallRequest,
-        *,
-        asks: str | None = None,
-        flow: "Sequence[Action] | None" = None,
-        broadcast: int | None = None,
-        line: int | None = None,
-        fingerprint: bytes | None = None,
-        guarded: int = 0,
-        run: int | None = None,
+        self, request: CallRequest, *, run: int | None = None, **details: Unpack[AttemptDetails]
     ) -> tuple[object, ...]:
         """What ``insert`` takes."""
+        flow = details.get("flow")
         placed = now()
         until = request.valid_until and _microseconds(request.valid_until)
         sealed = None
@@ -96,12 +90,12 @@ class Attempts:
             request.client_request_id,
             next(iter(sources(request.callflow)), ""),
             next(iter(destinations(request.callflow)), ""),
-            fingerprint,
-            guarded,
+            details.get("fingerprint"),
+            details.get("guarded", 0),
             request.client_action_id,
-            asks,
-            broadcast,
-            line,
+            details.get("asks"),
+            details.get("broadcast"),
+            details.get("line"),
             until,
             sealed,
             _answer_until(placed, request.callflow if flow is None else flow),

@@ -162,15 +162,12 @@ def forget_content(store: Store, broadcast: Broadcast) -> None:
 def delete(store: Store, broadcast: Broadcast) -> None:
     """Delete it with its rows and all that is kept of it, in small steps: interrupted, it can be deleted
     again. Its lock is the caller's affair."""
-    deleted = ROWS_PER_COMMIT
     store.overwrite_deleted()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
-    while deleted == ROWS_PER_COMMIT:
-        with store.transaction() as transaction:
-            deleted = transaction(
-                f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})",  # noqa: S608
-                (broadcast.number, broadcast.number, ROWS_PER_COMMIT),
-            ).changed
+    delete = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"  # noqa: S608
+    of = (broadcast.number, broadcast.number, ROWS_PER_COMMIT)
+    for _ in store.delete_in_steps(delete, of, ROWS_PER_COMMIT):
+        pass
     pad_file(store, broadcast).unlink(missing_ok=True)
     with store.transaction() as transaction:
         transaction("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))

@@ -7,7 +7,7 @@ call of which nobody knows how it ended.
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 
 from voicecli.clock import in_words, iso, now
 from voicecli.errors import PlacedBefore
@@ -16,7 +16,7 @@ from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
 from voicecli.store import runs
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
-from voicecli.store.attempts import Attempts, attempts_where, delete_expired_flows, insert
+from voicecli.store.attempts import AttemptDetails, Attempts, attempts_where, delete_expired_flows, insert
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.runs import RunLease
 from voicecli.store.sqlite import Store, Transaction
@@ -25,7 +25,6 @@ from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
-    from voicecli.voice_api.callflow_rules import Action
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -75,22 +74,15 @@ class Guards:
         request: CallRequest,
         once: Once,
         *,
-        asks: str | None = None,
-        flow: "Sequence[Action] | None" = None,
         run: int | None = None,
+        **details: Unpack[AttemptDetails],
     ) -> int:
         """``Attempts.begin``, unless the same call is held. Of several processes that claim it at once, one
         gets it, and it is held when this returns, whatever ends the process then. Raises PlacedBefore."""
         update_outcomes_if_writable(self._store)
         fingerprints = self._fingerprints(request, once)
-        row = self._attempts.row(
-            request,
-            asks=asks,
-            flow=flow,
-            fingerprint=next(iter(fingerprints), None),
-            guarded=now() + once.microseconds,
-            run=run,
-        )
+        details |= {"fingerprint": next(iter(fingerprints), None), "guarded": now() + once.microseconds}
+        row = self._attempts.row(request, run=run, **details)
         delete_expired_flows(self._store)
         with self._store.transaction() as transaction:
             self._refuse_held(transaction, request, fingerprints, once)

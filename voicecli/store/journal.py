@@ -18,8 +18,7 @@ from voicecli.clock import now
 from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files
 from voicecli.platforms.locks import Lock
-from voicecli.store import attempts as stored_attempts
-from voicecli.store import sealing
+from voicecli.store import attempts as stored_attempts, sealing
 from voicecli.store.broadcasts import (
     COLUMNS,
     ROWS_PER_COMMIT,

@@ -51,12 +51,12 @@ def prune(
         free = f"{free} AND id <= {last}" if table == "events" else free
         which = f"{moment} < ? AND {free} ORDER BY {moment} LIMIT {STEP}"
         oldest = f"SELECT id FROM {table} WHERE {which}"  # noqa: S608
-        deleted = STEP
-        while deleted == STEP:
-            start = time.monotonic()
-            with store.transaction() as transaction:
-                deleted = transaction(f"DELETE FROM {table} WHERE id IN ({oldest})", (before,)).changed  # noqa: S608
+        start = time.monotonic()
+        delete = f"DELETE FROM {table} WHERE id IN ({oldest})"  # noqa: S608
+        for deleted in store.delete_in_steps(delete, (before,), STEP):
+            worked = time.monotonic() - start
             yield (deleted, 0) if table == "events" else (0, deleted)
-            rest(time.monotonic() - start)
+            rest(worked)
+            start = time.monotonic()
     runs.delete(store, before)
     store.empty_log()

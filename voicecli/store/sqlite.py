@@ -6,7 +6,6 @@ rows, and what its errors mean. What the store promises is in the room's ``__ini
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -124,15 +123,15 @@ class Store:
 
     def _make_wal(self) -> None:
         """SQLite does not wait for others here, as it does elsewhere."""
-        end = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
+
+        def attempt() -> bool | None:
+            with suppress(sqlite3.OperationalError):
                 self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
+                return True
+            return None
+
+        if locks.retry_within(LOCK_PATIENCE, attempt) is None:
+            self._db.execute("PRAGMA journal_mode = WAL")  # raises why
 
     def _version(self) -> int:
         [version] = self._db.execute("PRAGMA user_version").fetchone()
@@ -229,6 +228,15 @@ class Store:
         with self._all_or_nothing(writing):
             yield Transaction(self._db, writing)
         self.require_in_place()
+
+    def delete_in_steps(self, statement: str, parameters: Sequence[object], step: int) -> Iterator[int]:
+        """Carry out a DELETE of at most ``step`` rows, each time in a commit of its own, until it finds no
+        more: how many each time. Raises StoreFailed."""
+        deleted = step
+        while deleted == step:
+            with self.transaction() as transaction:
+                deleted = transaction(statement, parameters).changed
+            yield deleted
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """The same statement for many rows, all in one commit. Raises StoreFailed."""

@@ -5,7 +5,6 @@ import select
 import ssl
 from contextlib import suppress
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Self, TypeVar
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
@@ -26,15 +25,14 @@ from voicecli.voice_api.wire import HttpRequest, HttpResponse, Operation
 
 T = TypeVar("T")
 
-# Seconds that an idle connection is kept. Under load each is used again at once. The shortest time after
-# which a well-known server hangs up on an idle one is 2 s (gunicorn; Node and Apache: 5 s): we must be the
-# first, since a request that crosses the hanging up is an unknown outcome.
+# Seconds that an idle connection is kept: less than any well-known server keeps it (gunicorn: 2 s), since a
+# request that crosses its hanging up has an unknown outcome.
 KEEPALIVE = 1.0
 MAX_LINE = 1 << 16  # bytes of a line of an answer's head
 
 
 class AsyncClient:
-    """A way to one subaccount of 8x8's Voice API for many requests at once; use it in an ``async with``.
+    """Access to one subaccount of 8x8's Voice API for many requests at once; use it in an ``async with``.
 
     ``request_timeout`` is in seconds, for each request from the moment of sending to the end of the answer;
     ``connections`` is how many requests can be under way, others wait for their turn. Raises
@@ -80,9 +78,7 @@ class AsyncClient:
         )
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         http, self._http = self._http, None
         if http is not None:
             await http.close()
@@ -180,21 +176,15 @@ class _SecondSending(aiohttp.ClientError):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Knows what has not left, and gives out no connection that the other end has hung up.
+    """Notes when a request may begin to leave, and gives out no connection that the other end has hung up.
 
-    What proves that a request has not left is that it never had a connection: in aiohttp 3.14,
-    ``ClientSession._request`` (client.py, ``_connect_and_send_request``) awaits ``connector.connect`` and
-    only then calls ``ClientRequest.send``, the one place that writes a request. So names that are not known
-    (ClientConnectorDNSError), refused connections (ClientConnectorError), TLS (ClientConnectorSSLError,
-    ClientConnectorCertificateError), a proxy and its CONNECT (``_create_proxy_connection``) and the time-out
-    for all of that (``connect``, which becomes ConnectionTimeoutError) fail inside of it, and nothing else
-    does. The kind of error alone would not prove it: a proxy that hangs up during the CONNECT raises the same
-    ServerDisconnectedError as 8x8 during a call.
+    A request that never got a connection has not left: aiohttp 3.14's ``ClientSession._request`` awaits
+    ``connect`` (names, TCP, TLS, a proxy's CONNECT, the time-out for all of it), and only then writes. The
+    kind of error would not prove it: a proxy that hangs up during CONNECT raises the same as 8x8 during a
+    call. If a later aiohttp had no ``connect`` to override, all that fails would count as having left.
 
-    ``_request`` also sends again by itself what is idempotent in its eyes (``retry_persistent_connection``:
-    GET, and DELETE, whose second answer would be a 404). That takes a second connection: it gets none.
-
-    If a later aiohttp had no ``connect`` to override, all that fails would count as having left.
+    ``_request`` also sends idempotent requests again by itself (``retry_persistent_connection``). That takes
+    a second connection, and it gets none.
     """
 
     def __init__(self, *, limit: int, keepalive_timeout: float, ssl: ssl.SSLContext | bool) -> None:
@@ -221,11 +211,8 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _is_idle(kept: Connection) -> bool:
-    """Whether a kept connection has nothing to say: neither its end nor an answer that nobody asked for.
-
-    aiohttp looks at what its event loop has seen so far. The end of the connection may still be waiting in
-    the socket; and an answer to no request, seen or not, it would take for the answer to the next one.
-    """
+    """Whether nothing waits to be read from a kept connection: neither its end, which aiohttp's event loop
+    may not have seen yet, nor an answer to no request, which would be taken for that to the next one."""
     if kept.protocol is None or kept.protocol.should_close or kept.transport is None:
         return False
     handle = kept.transport.get_extra_info("socket").fileno()

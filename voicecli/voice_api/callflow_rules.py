@@ -76,43 +76,43 @@ def _order_problems(kinds: list[str], *, in_call: bool) -> Iterator[Problem]:
         yield Problem(-1012, "Incorrect use of action Hangup: no action may follow it")
 
 
-Check = Callable[[object], str]
-"""Says what is wrong with a value, as the end of a sentence; nothing where it is fine."""
+Check = Callable[[object], str | None]
+"""What is wrong with a value, as the end of a sentence; None where it is valid."""
 
 
-def _text(value: object) -> str:
+def _text(value: object) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return "must be a text and not empty"
-    return "" if len(value) <= MAX_TEXT else f"must be at most {MAX_TEXT} characters long"
+    return None if len(value) <= MAX_TEXT else f"must be at most {MAX_TEXT} characters long"
 
 
-def _name(value: object) -> str:
-    return "" if isinstance(value, str) and value.strip() else "must be a text and not empty"
+def _name(value: object) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "must be a text and not empty"
 
 
 def _number(least: float, most: float = math.inf, *, whole: bool = True) -> Check:
     types = (int,) if whole else (int, float)
 
-    def check(value: object) -> str:
+    def check(value: object) -> str | None:
         if isinstance(value, bool) or not isinstance(value, types):
             return f"must be a {'whole number' if whole else 'number'}"
         if not least <= value <= most:
             return f"must be from {least:g} to {most:g}" if most < math.inf else f"must be at least {least:g}"
-        return ""
+        return None
 
     return check
 
 
-def _flag(value: object) -> str:
-    return "" if isinstance(value, bool) else "must be true or false"
+def _flag(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
 
 
-def _anything(_value: object) -> str:
-    return ""
+def _anything(_value: object) -> None:
+    return None
 
 
-def audio_url_problem(value: object) -> str:
-    """8x8 looks at the file itself; a name that says it is of another kind is refused here."""
+def audio_url_problem(value: object) -> str | None:
+    """What is wrong with the URL of a file to play. 8x8 looks at the file itself; here only its name is."""
     if not isinstance(value, str) or not value.isprintable() or " " in value:
         return "must be a URL"
     try:
@@ -121,7 +121,7 @@ def audio_url_problem(value: object) -> str:
             return "must be an http or https URL"
     except ValueError:
         return "must be a URL"
-    return "must be an mp3 or wav file" if url.path.lower().endswith(_OTHER_MEDIA) else ""
+    return "must be an mp3 or wav file" if url.path.lower().endswith(_OTHER_MEDIA) else None
 
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
@@ -171,8 +171,8 @@ def _param_problems(kind: str, params: object, path: str) -> Iterator[Problem]:
     for name, value in params.items():
         if value is None or name not in checks:
             continue
-        if complaint := checks[name](value):
-            yield Problem(-1009, f"{path}.params.{name}: {complaint}")
+        if problem := checks[name](value):
+            yield Problem(-1009, f"{path}.params.{name}: {problem}")
         elif isinstance(value, str) and has_unspeakable(value):
             yield Problem(-1016, f"{path}.params.{name}: Some special characters are invalid")
     match kind:

@@ -117,8 +117,8 @@ def audio_message(
 
     8x8 keeps the file for an hour by its URL (page "Send Callflow"). Raises InvalidInput.
     """
-    if complaint := audio_url_problem(url):
-        raise InvalidInput(f"{quote(url, 200)} can't be played: it {complaint}.")
+    if problem := audio_url_problem(url):
+        raise InvalidInput(f"{quote(url, 200)} can't be played: it {problem}.")
     flow = [
         make_call(caller_id(source), _destination(to)),
         *_repeated("playFile", {"fileUrl": url}, repeat),

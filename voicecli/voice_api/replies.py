@@ -46,14 +46,11 @@ def reply_without_callflow(event: Event) -> Reply:
 def from_json(document: object) -> Reply:
     """A reply out of somebody's own JSON, checked by 8x8's rules. Raises InvalidInput."""
     body = document if isinstance(document, dict) else {"callflow": document}
-    actions, action_id = body.get("callflow"), body.get("clientActionId")
     if unknown := sorted(body.keys() - {"callflow", "clientActionId"}):
         raise InvalidInput(f"A reply has no field {unknown[0]!r}.", hint=FORMAT_HINT)
-    if problem := _problem(actions):
+    if problem := _problem(body):
         raise InvalidInput(f"The reply is not valid: {problem}.", hint=FORMAT_HINT)
-    if action_id is not None and not isinstance(action_id, str):
-        raise InvalidInput("The reply's clientActionId must be a text.", hint=FORMAT_HINT)
-    return Reply(tuple(actions if isinstance(actions, list) else ()), action_id)
+    return _reply(body)
 
 
 def read(answer: bytes) -> Reply | str:
@@ -64,23 +61,23 @@ def read(answer: bytes) -> Reply | str:
         if answer.lstrip()[:1] == b"<":
             return "it is HTML"
         return "it is not a JSON object" if answer.strip() else "it is empty"
-    if problem := _problem(document.get("callflow")):
-        return problem
-    try:
-        return from_json({name: document.get(name) for name in ("callflow", "clientActionId")})
-    except InvalidInput:
-        return "its clientActionId is not a text"
+    return _problem(document) or _reply(document)
 
 
-def _problem(actions: object) -> str:
-    """What is wrong with the callflow of a reply, as a clause; nothing where 8x8 would carry it out whole."""
+def _reply(body: Mapping[str, object]) -> Reply:
+    return Reply(tuple(cast("Sequence[Action]", body["callflow"])), text(body.get("clientActionId")))
+
+
+def _problem(body: Mapping[str, object]) -> str:
+    """What is wrong with a reply, as a clause; nothing where 8x8 would carry it out whole."""
+    actions = body.get("callflow")
     for problem in problems(actions, in_call=True):
         return f"{problem.message} ({problem.status_code})"
     if not actions:
         return "there is no action in it"
     if has_hangup_after_question(cast("Sequence[Action]", actions)):
         return "a hangup stands right behind a question, so that 8x8 ignores the digits"
-    return ""
+    return "" if isinstance(body.get("clientActionId"), str | None) else "its clientActionId is not a text"
 
 
 def describe_actions(callflow: Sequence[Action]) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from itertools import permutations
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from voicecli.broadcast.lists import encodings
 from voicecli.broadcast.lists.recipients import Recipients, column, read
@@ -164,24 +163,24 @@ def test_a_line_that_is_no_flat_object_says_so(line: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "nobody"),
-        (b"\xef\xbb\xbf", "nobody"),
-        (b"\xff\xfe", "nobody"),
-        (b" \r\n\n\t\n", "nobody"),
-        (b"# nobody yet\n", "nobody"),
-        (b"phone,name\n", "nobody"),
-        (b"phone,name\n\n,\n", "nobody"),
-        (b"sep=;\n", "nobody"),
+        (b"", "list is empty"),
+        (b"\xef\xbb\xbf", "list is empty"),
+        (b"\xff\xfe", "list is empty"),
+        (b" \r\n\n\t\n", "list is empty"),
+        (b"# nobody yet\n", "list is empty"),
+        (b"phone,name\n", "list is empty"),
+        (b"phone,name\n\n,\n", "list is empty"),
+        (b"sep=;\n", "list is empty"),
         (b"Ann,+33199001234\nBob,+33199005678\n", "no heading"),
         (b"33199001234\t12\n33199005678\t13\n", "no heading"),
         (b"+33199001234,+33199005678\n", "no heading"),
         (b"phone,name,phone\n1,2,3\n", "two columns 'phone'"),
         (b"phone,,name\n1,2,3\n", "Column 2 of the list has no name"),
-        (b"phone,name\n1,a\0b\n", "not text"),
-        (b"PK\3\4\0\0\1\2\xff\x81", "not text"),
-        (b"phone,name\n1,\x81\xff\n", "not text"),
-        (b"\xef\xbb\xbfphone,name\n1,\xe9\n", "not text"),
-        (b"\xff\xfephone", "not text"),
+        (b"phone,name\n1,a\0b\n", "no known text encoding"),
+        (b"PK\3\4\0\0\1\2\xff\x81", "no known text encoding"),
+        (b"phone,name\n1,\x81\xff\n", "no known text encoding"),
+        (b"\xef\xbb\xbfphone,name\n1,\xe9\n", "no known text encoding"),
+        (b"\xff\xfephone", "no known text encoding"),
         (b'[{"phone": "+33199001234"}]', "JSON array"),
         (b'[\n{"phone": "+33199001234"}\n]', "JSON array"),
     ],

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 
 
 def allow(

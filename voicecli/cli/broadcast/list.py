@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options import common
 from voicecli.output import Column, Record
 

@@ -1,17 +1,17 @@
 """``voicecli broadcast results``: what became of each row, as a table or CSV."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from itertools import starmap
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
 from voicecli.cli.options.values import one_of
-from voicecli.output import Column
+from voicecli.output import Column, Record
 from voicecli.plurals import counted
 from voicecli.voice_api import codes
 
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from voicecli.store.broadcasts import BroadcastRow
 
 _COLUMNS = (
-    Column("line", 8),
+    Column("line", 8, narrow=False),
+    Column("line", 6, narrow=True),
     Column("destination", 16),
     Column("status", 9),
     Column("outcome", 13),
-    Column("digits", 8),
-    Column("attempts", 8),
-    Column("session", 0),
+    Column("digits", 8, narrow=False),
+    Column("attempts", 8, narrow=False),
+    Column("session", 0, narrow=False),
+    Column("session", 0, narrow=True),
 )
-_NARROW = (Column("line", 6), *_COLUMNS[1:4], Column("session", 0))
 
 
 def results(
@@ -88,7 +89,7 @@ def results(
                     yield result
 
         if file is None:
-            context.output.table(_Line(*result) for result in chosen())
+            context.output.table(starmap(_row, chosen()))
             return
         content = as_csv(found.columns, chosen(), raw=raw)
         if target is None:
@@ -103,35 +104,17 @@ def results(
     )
 
 
-class _Line(NamedTuple):
+def _row(row: "BroadcastRow", values: Mapping[str, str]) -> Record:
     """A row of the table. On a narrow terminal the session is short, and some columns are left out."""
+    from voicecli.broadcast.status import row_data
 
-    row: "BroadcastRow"
-    values: Mapping[str, str]
-
-    @property
-    def identifier(self) -> str:
-        return str(self.row.line)
-
-    def columns(self, *, narrow: bool) -> Sequence[Column]:
-        return _NARROW if narrow else _COLUMNS
-
-    def cells(self, *, narrow: bool) -> Sequence[str]:
-        row = self.row
-        session = row.session or ""
-        last = (session[:8] if narrow else session) or row.reason or ""
-        if row.bridge:
-            last += f"; bridge: {codes.describe_outcome(row.bridge)}"
-        shown = [str(row.line), row.destination, row.state, row.outcome or ""]
-        return [*shown, last] if narrow else [*shown, row.digits or "", str(row.attempts), last]
-
-    def styles(self, *, narrow: bool) -> Sequence[str]:
-        return [""] * len(self.columns(narrow=narrow))
-
-    def data(self) -> Mapping[str, object]:
-        from voicecli.broadcast.status import row_data
-
-        return {**row_data(self.row), "input": self.values}
+    line, session, last = str(row.line), row.session or "", row.reason or ""
+    bridge = f"; bridge: {codes.describe_outcome(row.bridge)}" if row.bridge else ""
+    texts = (
+        *(line, line, row.destination, row.state, row.outcome or "", row.digits or "", str(row.attempts)),
+        *((session or last) + bridge, (session[:8] or last) + bridge),
+    )
+    return Record(_COLUMNS, texts, {**row_data(row), "input": values})
 
 
 def _states(text: str | None) -> set[str]:

@@ -82,7 +82,7 @@ def run(
     is_interrupted = False
     try:
         try:
-            with context.output.in_background(lambda: bool(requests)):
+            with context.output.streams.in_background(lambda: bool(requests)):
                 interrupts.run(work(), requests)
         except KeyboardInterrupt:
             is_interrupted = True
@@ -90,7 +90,7 @@ def run(
             journal = broadcast.journal
             code = show_end(Ended(status.counts(journal.store, journal.broadcast), interrupted=True))
         if is_interrupted:
-            context.output.see_that_it_was_read()
+            context.output.streams.check_read()
         return code
     except OutputFailed as error:
         error.hint = f"{error.hint} {view.how_to_go_on}".strip()

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.context import CONNECTION
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common

@@ -2,8 +2,7 @@
 
 import typer
 
-from voicecli.cli import context as contexts
-from voicecli.cli import wiring
+from voicecli.cli import context as contexts, wiring
 from voicecli.cli.options.broadcast import Id
 from voicecli.output.json_fields import with_former_names
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.calling import questions
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, wiring
+from voicecli.cli import context as contexts, interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
@@ -122,7 +121,7 @@ def call(
         return several_code(caller.place(requests, partial(show, context)))
 
     def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
-        with context.output.in_background(lambda: bool(ends)):
+        with context.output.streams.in_background(lambda: bool(ends)):
             return interrupts.run(work, ends)
 
     ended = caller.wait(

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import urls
-from voicecli.cli import context as contexts
-from voicecli.cli import interrupts, receivers, wiring
+from voicecli.cli import context as contexts, interrupts, receivers, wiring
 from voicecli.cli.context import Context
 from voicecli.cli.listen.options import (
     ListenAccessOptions,
