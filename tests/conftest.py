@@ -16,7 +16,9 @@ from typing import IO, Any
 
 import in_process
 import pytest
+import ready_stores
 import writer_thread
+from forked import Forked
 
 from voicecli.sandbox import Sandbox, environment
 
@@ -87,11 +89,15 @@ def voicecli(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] = 
 
 
 def start_call(
-    sandbox: RunningSandbox, *arguments: str, stdout: int | IO[str] = subprocess.PIPE
+    sandbox: RunningSandbox,
+    *arguments: str,
+    stdout: int | IO[str] = subprocess.PIPE,
+    forked: bool = True,
 ) -> "subprocess.Popen[str]":
     """``voicecli call`` under way, for whoever wants to meddle with it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "call", *arguments],
+    return Forked(
+        ["call", *arguments],
+        forked=forked,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -135,6 +141,7 @@ class BackwardsDir(pytest.Dir):
 
 
 def pytest_configure() -> None:
+    ready_stores.install()
     if WORKER:
         sys.dont_write_bytecode = False
 

@@ -148,6 +148,10 @@ class InThread:
         assert not self._thread.is_alive(), "it does not end"
         return self.returncode
 
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        self.wait(timeout)
+        return self.stdout.read(), self.stderr.read()
+
     def send_signal(self, number: int) -> None:
         if number == signal.SIGKILL:
             raise ValueError("a thread can't be killed: it has to be a process")

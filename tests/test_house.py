@@ -330,7 +330,7 @@ def test_the_public_names_are_all_there() -> None:
 
 CHANGED_IN_PLACE = {
     *("Context", "Counts", "InFlight", "Ledger", "PlayedLeg", "Statistics", "ValidatedList"),
-    *("_Job", "_WaitedCall"),
+    *("_Job", "WaitedCall"),
 }
 
 

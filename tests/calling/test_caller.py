@@ -29,8 +29,15 @@ def account(sandbox: RunningSandbox) -> Account:
     return Account(API_KEY, SUBACCOUNT, sandbox.sandbox.url)
 
 
-@pytest.mark.parametrize("kind", [VoicecliError, ConfigurationError])
-@pytest.mark.parametrize("until_confirmed", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "until_confirmed"),
+    [
+        (VoicecliError, True),
+        (ConfigurationError, False),
+        pytest.param(VoicecliError, False, marks=pytest.mark.soak),
+        pytest.param(ConfigurationError, True, marks=pytest.mark.soak),
+    ],
+)
 def test_an_error_of_the_program_makes_nobody_be_called_twice(
     own_sandbox: RunningSandbox, tmp_path: Path, kind: type[VoicecliError], *, until_confirmed: bool
 ) -> None:

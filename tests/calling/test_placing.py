@@ -136,14 +136,16 @@ def test_an_earlier_call_of_the_same_name_leaves_a_429_a_refusal(tmp_path: Path)
 # -- who unsubscribed ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", ["UNSUBSCRIBED", "COMPLETED_UNSUBSCRIBED", "unsubscribed_contact"])
-@pytest.mark.parametrize("written", [NUMBER, NUMBER[1:]])
+CALLS = [make_call(SOURCE, NUMBER), HANGUP]
+
+
 @pytest.mark.parametrize(
-    "flow",
+    ("status", "written", "flow"),
     [
-        [make_call(SOURCE, NUMBER), HANGUP],
-        [make_call(SOURCE, NUMBER[1:]), HANGUP],
-        [make_call(SOURCE, OTHER), make_call(SOURCE, NUMBER)],
+        ("UNSUBSCRIBED", NUMBER, CALLS),
+        ("COMPLETED_UNSUBSCRIBED", NUMBER[1:], CALLS),
+        ("unsubscribed_contact", NUMBER, [make_call(SOURCE, NUMBER[1:]), HANGUP]),
+        ("UNSUBSCRIBED", NUMBER[1:], [make_call(SOURCE, OTHER), make_call(SOURCE, NUMBER)]),
     ],
 )
 def test_nobody_who_unsubscribed_is_called_however_it_is_written(
@@ -193,6 +195,7 @@ def test_every_command_leaves_them_out_in_the_same_words(
         "message": f"{NUMBER} has unsubscribed: nothing was sent.",
         "hint": done.error["hint"],
         "retryable": False,
+        "destination": NUMBER,
         "number": NUMBER,
     }
     assert f"broadcast allow {NUMBER}" in done.error["hint"]

@@ -220,7 +220,9 @@ def test_api_dials_nobody_twice_where_what_follows_a_question_was_sent_with_it(
     run: Program, own_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     body = json.dumps({"callflow": [make_call(SOURCE, PRESSES_1), ask(), BRIDGE]})
-    with listening(tmp_path / "home", *registering(), env=own_sandbox.environment) as listener:
+    with listening(
+        tmp_path / "home", *registering(), env=own_sandbox.environment, in_thread=True
+    ) as listener:
         assert listener.url
         assert run("api", "POST", "/callflows", "--data", body, env=own_sandbox.environment).code == 0
         wait_until(lambda: listener.of("event", type="VSS"))

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
@@ -15,8 +14,17 @@ import pytest
 from aiohttp import web
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from forked import under_way
-from running_listener import interrupted_twice, listening, public_access, registering, set_webhook, told
+from running_listener import (
+    InThread,
+    interrupted_twice,
+    listening,
+    public_access,
+    registering,
+    set_webhook,
+    told,
+)
 
+from voicecli.listener import shared_listener
 from voicecli.sandbox import Sandbox
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 from voicecli.store.sqlite import Store
@@ -51,14 +59,13 @@ class UnrulySandbox(Sandbox):
         return web.json_response({"statusCode": 500}, status=500)
 
 
-def alerting(sandbox: RunningSandbox, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
-    return under_way(
-        ["call", *arguments],
-        env={**os.environ, **sandbox.environment},
-    )
+def alerting(sandbox: RunningSandbox, *arguments: str, killed: bool = False) -> AbstractContextManager[Any]:
+    """In a thread, unless it is to be killed."""
+    command, env = ["call", *arguments], {**os.environ, **sandbox.environment}
+    return under_way(command, env=env) if killed else InThread(command, env)
 
 
-def finished(process: "subprocess.Popen[str]") -> Finished:
+def finished(process: Any) -> Finished:
     out, err = process.communicate(timeout=DEADLINE)
     return Finished(process.returncode, out, err)
 
@@ -130,13 +137,14 @@ def test_an_escalation_tells_the_rest_once_nobody_can_confirm(
     ]
 
 
+@pytest.mark.process
 def test_who_is_told_hears_all_of_it_and_no_question(tmp_path: Path) -> None:
     """Also where 8x8 sends a VCA upon connecting, which this process still answers."""
     reading = Reading(VcaMoments.CONNECT, ReplyPlace.INSTEAD)
     with RunningSandbox(time_scale=20, seed=1, reading=reading) as sandbox:
         # The first call's answer is lost, so that its question stays open, and the listener here.
         options = ("--until-confirmed", "--request-timeout", "1", "--timeout", "1s", *public_access())
-        with alerting(sandbox, SILENT, PRESSES_1, *ALERT, *options) as process:
+        with alerting(sandbox, SILENT, PRESSES_1, *ALERT, *options, killed=True) as process:
             wait_until(lambda: sent(sandbox))
             lock_calls(sandbox, tmp_path / "home")
             placed(sandbox, 1)
@@ -148,11 +156,13 @@ def test_who_is_told_hears_all_of_it_and_no_question(tmp_path: Path) -> None:
     assert played.count("say") <= 2
 
 
+@pytest.mark.process
 def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
-    sandbox: RunningSandbox, tmp_path: Path
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This process can't take its place, since 8x8 would not get through."""
-    slow = ("--request-timeout", "3", "--timeout", "1s")
+    monkeypatch.setattr(shared_listener, "TAKE_OVER", 0.2)
+    slow = ("--request-timeout", "1", "--timeout", "1s")
     with listening(tmp_path / "home", *registering(), env=sandbox.environment) as listener:
         assert listener.url
         with alerting(sandbox, SILENT, PRESSES_1, *ALERT, *slow, *NOWHERE) as process:
@@ -164,6 +174,7 @@ def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
     assert "where no listener answers" in done.err
 
 
+@pytest.mark.process
 def test_where_this_process_becomes_the_listener_the_next_one_is_asked(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

@@ -19,7 +19,8 @@ from voicecli.account import Account
 from voicecli.calling.ledger import Ledger
 from voicecli.calling.placing import Guard, Placer
 from voicecli.calling.results import Ending, Result
-from voicecli.calling.waiting import OutcomeWaiter, WaitOptions
+from voicecli.calling.waited_call import WaitOptions
+from voicecli.calling.waiting import OutcomeWaiter
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
 from voicecli.store import following, read_positions, sqlite
 from voicecli.store.sqlite import Store

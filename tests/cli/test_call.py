@@ -344,6 +344,7 @@ def test_no_part_of_the_key_is_shown_where_it_stands_in_the_wrong_place(call: Pr
         assert "sk_live" not in done.err
 
 
+@pytest.mark.process
 def test_a_full_disk_does_not_hide_that_the_call_was_placed(sandbox: RunningSandbox) -> None:
     with Path("/dev/full").open("w") as full:
         with start_call(sandbox, NUMBER, "hi", "--message-id", "full-disk", stdout=full) as process:
@@ -355,6 +356,7 @@ def test_a_full_disk_does_not_hide_that_the_call_was_placed(sandbox: RunningSand
     assert "Exception" not in err
 
 
+@pytest.mark.process
 def test_a_reader_that_went_away_does_not_hide_it_either(sandbox: RunningSandbox) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -366,7 +368,11 @@ def test_a_reader_that_went_away_does_not_hide_it_either(sandbox: RunningSandbox
     assert "Exception" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(one, marks=pytest.mark.soak) for one in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_an_interrupt_says_that_the_call_may_have_been_placed(
     sandbox: RunningSandbox, number: signal.Signals
 ) -> None:
@@ -382,6 +388,7 @@ def test_an_interrupt_says_that_the_call_may_have_been_placed(
     assert "Traceback" not in err
 
 
+@pytest.mark.process
 @pytest.mark.skipif(
     not Path("/proc/self/wchan").exists(), reason="needs Linux to see what a process waits for"
 )

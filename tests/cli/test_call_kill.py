@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import DEADLINE, NUMBER, RunningSandbox, start_call
+from soak import share_of
 
 LONGEST = 0.4  # seconds after which a call is over on most machines
 
@@ -14,14 +15,16 @@ def kill_at(
     sandbox: RunningSandbox, moment: float, number: signal.Signals, message_id: str
 ) -> tuple[int, str, str]:
     """Place a call and kill it after ``moment`` seconds; its exit code and what it printed."""
-    with start_call(sandbox, NUMBER, "hi", "-q", "--message-id", message_id) as process:
+    with start_call(sandbox, NUMBER, "hi", "-q", "--message-id", message_id, forked=False) as process:
         time.sleep(moment)  # the moment is the test's input, not a wait for something
         process.send_signal(number)
         out, err = process.communicate(timeout=DEADLINE)
         return process.returncode, out, err
 
 
-def check(sandbox: RunningSandbox, runs: int, seed: int) -> None:
+@pytest.mark.process
+@pytest.mark.parametrize(("runs", "seed"), [(3, 1), pytest.param(share_of(300), 2, marks=pytest.mark.soak)])
+def test_a_killed_call_never_leaves_a_lie(sandbox: RunningSandbox, runs: int, seed: int) -> None:
     dice = random.Random(seed)
     killed = 0
     for attempt in range(runs):
@@ -41,12 +44,3 @@ def check(sandbox: RunningSandbox, runs: int, seed: int) -> None:
         if code == 130 and requests and not out:
             assert "may have been placed" in err or "accepted session" in err, "an interrupt hid a call"
     assert killed > 0, "no run was killed in time"
-
-
-def test_a_killed_call_never_leaves_a_lie(sandbox: RunningSandbox) -> None:
-    check(sandbox, runs=20, seed=1)
-
-
-@pytest.mark.soak
-def test_a_killed_call_never_leaves_a_lie_in_200_runs(sandbox: RunningSandbox) -> None:
-    check(sandbox, runs=200, seed=2)

@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, wait_until
 from forked import Forked
 from running_listener import public_access
+from soak import share_of
 
 BUSY, PRESSES_1 = "+33199000486", "+33199007103"
 REFUSED, CUT, SILENT = "+33199001014", "+33199005050", "+33199005040"
@@ -33,8 +33,8 @@ def spellings(url: str) -> list[str]:
     return [f"{scheme}://{host}:{port}{end}" for scheme in schemes for host in hosts for end in ends][:20]
 
 
-def together(sandbox: RunningSandbox, *arguments: str) -> list[int]:
-    """The exit codes of twenty calls, started together, each with another spelling of the base URL."""
+def together(sandbox: RunningSandbox, count: int, *arguments: str) -> list[int]:
+    """The exit codes of so many calls, started together, each with another spelling of the base URL."""
     processes = [
         Forked(
             ["call", NUMBER, "Hello", "--once", *arguments],
@@ -43,38 +43,37 @@ def together(sandbox: RunningSandbox, *arguments: str) -> list[int]:
             stderr=subprocess.PIPE,
             env={**os.environ, **sandbox.environment, "EIGHT_X_EIGHT_BASE_URL": url},
         )
-        for url in spellings(sandbox.sandbox.url)
+        for url in spellings(sandbox.sandbox.url)[:count]
     ]
     for process in processes:
         process.communicate(timeout=DEADLINE)
     return sorted(process.returncode for process in processes)
 
 
-def check(sandbox: RunningSandbox, rounds: int) -> None:
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("rounds", "count"), [(1, 4), pytest.param(share_of(50), 20, marks=pytest.mark.soak)]
+)
+def test_twenty_at_the_same_instant_place_one_call(
+    own_sandbox: RunningSandbox, rounds: int, count: int
+) -> None:
     """By their id, and by what they say."""
     for number in range(rounds):
         for arguments in (("--message-id", f"round-{number}"), ("--from", f"+33199{number:06}")):
-            before = len(sandbox.sandbox.sessions)
+            before = len(own_sandbox.sandbox.sessions)
             with pytest.MonkeyPatch.context() as own:
                 own.setenv("VOICECLI_HOME", f"{os.environ['VOICECLI_HOME']}-{number}-{arguments[0]}")
-                assert together(sandbox, *arguments) == [0] + [9] * 19
-            assert len(sandbox.sandbox.sessions) == before + 1
+                assert together(own_sandbox, count, *arguments) == [0] + [9] * (count - 1)
+            assert len(own_sandbox.sandbox.sessions) == before + 1
 
 
-def test_twenty_at_the_same_instant_place_one_call(own_sandbox: RunningSandbox) -> None:
-    check(own_sandbox, 1)
-
-
-@pytest.mark.soak
-def test_twenty_at_the_same_instant_place_one_call_fifty_times(own_sandbox: RunningSandbox) -> None:
-    check(own_sandbox, 50)
-
-
-def check_alert(sandbox: RunningSandbox, processes: int) -> None:
+@pytest.mark.process
+@pytest.mark.parametrize("count", [4, pytest.param(max(20, share_of(200)), marks=pytest.mark.soak)])
+def test_many_of_an_alert_at_the_same_instant_are_one(own_sandbox: RunningSandbox, count: int) -> None:
     """The same alert so many times at the same instant, its numbers in any order: one of them goes out."""
     alert = ("Press 1", "--confirm", "1", "--until-confirmed", "--once", "--message-id", "disk-full")
     started = []
-    for number in range(processes):
+    for number in range(count):
         numbers = [BUSY, PRESSES_1, f"+3319900{7200 + number % 2}"]
         access = public_access()
         started.append(
@@ -83,30 +82,23 @@ def check_alert(sandbox: RunningSandbox, processes: int) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env={**os.environ, **sandbox.environment},
+                env={**os.environ, **own_sandbox.environment},
             )
         )
     for process in started:
         process.communicate(timeout=4 * DEADLINE)
-    assert sorted(process.returncode for process in started) == [0] + [9] * (processes - 1)
-    called = [session.destination for session in sandbox.sandbox.sessions]
+    assert sorted(process.returncode for process in started) == [0] + [9] * (count - 1)
+    called = [session.destination for session in own_sandbox.sandbox.sessions]
     assert called in ([BUSY, PRESSES_1], [PRESSES_1])
 
 
-def test_twenty_of_an_alert_at_the_same_instant_are_one(own_sandbox: RunningSandbox) -> None:
-    check_alert(own_sandbox, 20)
-
-
-@pytest.mark.soak
-def test_two_hundred_of_an_alert_at_the_same_instant_are_one(own_sandbox: RunningSandbox) -> None:
-    check_alert(own_sandbox, 200)
-
-
+@pytest.mark.process
+@pytest.mark.parametrize("runs", [3, pytest.param(20, marks=pytest.mark.soak)])
 def test_an_interrupt_takes_the_claim_back_unless_the_request_has_left(
-    call: Program, own_sandbox: RunningSandbox
+    call: Program, own_sandbox: RunningSandbox, runs: int
 ) -> None:
     dice = random.Random(15)
-    for number in range(10):
+    for number in range(runs):
         name = f"interrupted-{number}"
         command = (NUMBER, "Hello", "--once", "--message-id", name)
         with Forked(
@@ -170,9 +162,10 @@ def test_what_may_have_been_placed_is_not_tried_again(call: Program) -> None:
     assert "may have been placed" in again.error["message"]
 
 
+@pytest.mark.process
 def test_killed_while_it_asks_it_is_not_tried_again(call: Program, sandbox: RunningSandbox) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "voicecli", "call", SILENT, "Hello", "--once", "--message-id", "killed"],
+    with Forked(
+        ["call", SILENT, "Hello", "--once", "--message-id", "killed"],
         stdin=subprocess.DEVNULL,
         env={**os.environ, **sandbox.environment},
     ) as process:

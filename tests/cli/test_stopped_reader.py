@@ -20,7 +20,7 @@ from running_listener import public_access, webhooks
 
 from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import Context
-from voicecli.output import formats
+from voicecli.output import streams
 
 PEOPLE = [
     f"+3319900{number}" for number in range(2_000, 2_060)
@@ -139,7 +139,7 @@ def test_a_call_whose_reader_has_stopped_obeys_ctrl_c(own_sandbox: RunningSandbo
 def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
     world: World, unread: Unread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "MAX_BEHIND", 3_000)
+    monkeypatch.setattr(streams, "MAX_BEHIND", 3_000)
     numbers = [number(index) for index in range(200)]
     world.plan(numbers)
     world.request_timeout = DEADLINE
@@ -147,9 +147,9 @@ def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
         context = Context(stdout=stream, stderr=None, format="json")
         view, told = View(context, world.journal), list[str]()
         reading = threading.Thread(target=lambda: told.extend(reader))
-        with context.output.in_background():
-            world.run(tell=view.tell, show=view.show)
-            assert context.output.is_behind
+        with context.output.streams.in_background():
+            world.run(on_row=view.tell, on_progress=view.show)
+            assert context.output.streams.is_behind
             reading.start()
             asyncio.run(view.caught_up())
         stream.close()

@@ -10,12 +10,14 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from conftest import DEADLINE, NUMBER, Finished, Program, RunningSandbox, voicecli, wait_until
 from forked import under_way
 from running_listener import (
+    InThread,
     interrupted_twice,
     listening,
     public_access,
@@ -24,6 +26,7 @@ from running_listener import (
     told,
     webhooks,
 )
+from soak import share_of
 
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
@@ -47,11 +50,10 @@ class Caller:
         self.sandbox = sandbox
         self.way_in = public_access()
 
-    def under_way(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
-        return under_way(
-            ["call", *arguments, *self.way_in],
-            env={**os.environ, **self.sandbox.environment},
-        )
+    def under_way(self, *arguments: str, killed: bool = False) -> AbstractContextManager[Any]:
+        """In a thread, unless it is to be killed."""
+        command, env = ["call", *arguments, *self.way_in], {**os.environ, **self.sandbox.environment}
+        return under_way(command, env=env) if killed else InThread(command, env)
 
     def __call__(self, *arguments: str) -> Finished:
         return voicecli("call", *arguments, *self.way_in, env=self.sandbox.environment)
@@ -140,7 +142,9 @@ def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller:
 
 def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Caller, home: Path) -> None:
     options = ("--message-id", "m-1", "--request-timeout", "0.5")
-    with listening(home, *caller.way_in, "--register", env=caller.sandbox.environment) as listener:
+    with listening(
+        home, *caller.way_in, "--register", env=caller.sandbox.environment, in_thread=True
+    ) as listener:
         assert listener.url
         with caller.under_way(SILENT, "Hello", "--wait", "--timeout", "3s", *options) as lost:
             told(lost, "Waiting for its summary")
@@ -150,6 +154,7 @@ def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Ca
     assert (lost.returncode, out) == (6, ""), err
 
 
+@pytest.mark.soak
 def test_of_two_lost_calls_of_one_name_each_keeps_its_own_fate(caller: Caller, run: Program) -> None:
     options = ("--message-id", "m-1", "--request-timeout", "0.5")
     assert caller(SILENT, "Hello", "--wait", "--timeout", "1s", *options).code == 6
@@ -173,11 +178,9 @@ def test_a_refused_call_is_not_waited_for(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("number", "keys", "code", "words"),
     [
-        (PRESSES_1, "1", 0, "confirmed with 1; completed"),
         (PRESSES_2, "1", 16, "not confirmed, 2 was pressed; completed"),
         (PRESSES_2, "1,2", 0, "confirmed with 2; completed"),
         (NUMBER, "1", 16, "not confirmed, nothing was pressed; completed"),
-        (BUSY, "1", 11, "busy after 2 s"),
     ],
 )
 def test_only_a_listed_key_confirms(caller: Caller, number: str, keys: str, code: int, words: str) -> None:
@@ -294,6 +297,7 @@ def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
     assert last.startswith(f"{numbers[0]}: confirmed with 1")
 
 
+@pytest.mark.soak
 def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_placed(caller: Caller) -> None:
     options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
     with caller.under_way(SILENT, REFUSED, "Press 1", *options) as process:
@@ -361,11 +365,12 @@ def test_an_alert_that_nobody_took_is_placed_again_and_one_that_somebody_took_is
     assert caller.placed() == 6
 
 
+@pytest.mark.process
 def test_an_alert_that_runs_is_not_placed_beside_itself(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
         options = ("Press 1", "--confirm", "1", "--until-confirmed", "--message-id", "disk-full")
-        with caller.under_way(NO_ANSWER, PRESSES_1, *options) as waiting:
+        with caller.under_way(NO_ANSWER, PRESSES_1, *options, killed=True) as waiting:
             told(waiting, "accepted session")
             again = caller(PRESSES_1, BUSY, *options, "--once")
             waiting.kill()
@@ -392,7 +397,7 @@ def test_an_escalation_in_which_no_call_could_be_placed_says_why(caller: Caller)
 
 def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -> None:
     options = [*caller.way_in, "--register"]
-    with listening(home, *options, env=caller.sandbox.environment) as listener:
+    with listening(home, *options, env=caller.sandbox.environment, in_thread=True) as listener:
         assert listener.url
         before = webhooks(caller.sandbox)
         done = caller(PRESSES_1, "Press 1", "--confirm", "1")
@@ -404,7 +409,7 @@ def test_a_listener_of_this_machine_is_relied_upon(caller: Caller, home: Path) -
 
 def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Caller, home: Path) -> None:
     options = [*caller.way_in, "--register", "--events", "vss"]
-    with listening(home, *options, env=caller.sandbox.environment) as listener:
+    with listening(home, *options, env=caller.sandbox.environment, in_thread=True) as listener:
         assert listener.url
         done = caller(PRESSES_1, "Press 1", "--confirm", "1")
     assert done.code == 3
@@ -415,7 +420,9 @@ def test_a_listener_without_what_is_needed_is_told_before_the_call(caller: Calle
 
 def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_path: Path) -> None:
     options = [*caller.way_in, "--register"]
-    with listening(tmp_path / "another", *options, env=caller.sandbox.environment) as listener:
+    with listening(
+        tmp_path / "another", *options, env=caller.sandbox.environment, in_thread=True
+    ) as listener:
         assert listener.url
         done = caller(BUSY, "Hello", "--wait")
     assert done.code == 3
@@ -425,7 +432,9 @@ def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_pa
 def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         caller = Caller(sandbox)
-        with listening(home, *caller.way_in, "--register", env=sandbox.environment) as listener:
+        with listening(
+            home, *caller.way_in, "--register", env=sandbox.environment, in_thread=True
+        ) as listener:
             assert listener.url
             with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
                 wait_until(caller.placed)
@@ -436,11 +445,13 @@ def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) 
         assert webhooks(sandbox) == {}
 
 
+@pytest.mark.process
+@pytest.mark.soak
 def test_calls_that_are_waited_for_together_share_one_listener(home: Path) -> None:
     with RunningSandbox(time_scale=6) as sandbox:
         caller = Caller(sandbox)
         numbers = (NO_ANSWER, BUSY, NUMBER)
-        running = [caller.under_way(number, "Hello", "--wait") for number in numbers]
+        running = [caller.under_way(number, "Hello", "--wait", killed=True) for number in numbers]
         processes = [one.__enter__() for one in running]
         try:
             done = [process.communicate(timeout=DEADLINE) for process in processes]
@@ -461,7 +472,7 @@ def test_where_8x8_can_t_get_in_no_call_is_placed(run: Program, own_sandbox: Run
     assert webhooks(own_sandbox) == {}
 
 
-@pytest.mark.parametrize("format_", ["--quiet", "--json"])
+@pytest.mark.parametrize("format_", ["--quiet", pytest.param("--json", marks=pytest.mark.soak)])
 def test_a_header_that_is_lost_is_told_to_everybody(caller: Caller, format_: str) -> None:
     set_webhook(caller.sandbox, "VSS", "https://example.com/vss", "a-secret-header")
     done = caller(BUSY, "Hello", "--wait", "--force", format_)
@@ -487,7 +498,7 @@ def test_somebody_elses_progress_webhook_is_left_alone(caller: Caller) -> None:
 # -- interrupted -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: signal.Signals) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
@@ -520,18 +531,6 @@ def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path
     assert PRESSES_1 not in error["message"]
 
 
-def test_killed_its_webhooks_can_be_put_back(run: Program) -> None:
-    with RunningSandbox(time_scale=0.1) as slow:
-        caller = Caller(slow)
-        set_webhook(slow, "VSS", "https://example.com/vss")
-        with caller.under_way(NO_ANSWER, "Hello", "--wait") as waiting:
-            wait_until(caller.placed)
-            waiting.kill()
-        assert webhooks(slow) != {"VSS": "https://example.com/vss"}
-        assert run("webhooks", "restore", env=slow.environment).code == 0
-        assert webhooks(slow) == {"VSS": "https://example.com/vss"}
-
-
 def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_placed(home: Path) -> None:
     with RunningSandbox() as slow:
         caller = Caller(slow)
@@ -548,6 +547,7 @@ def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_place
         assert webhooks(slow) == {}
 
 
+@pytest.mark.soak
 def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) -> None:
     with caller.under_way("+33199004291", "Hello", "--wait", "--retries", "20", "--debug") as waiting:
         told(waiting, "trying again in")
@@ -563,7 +563,9 @@ def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
     caller: Caller, home: Path
 ) -> None:
     options = ("Hello", "--once", "--wait", "--retries", "5", "--debug")
-    with listening(home, *caller.way_in, "--register", env=caller.sandbox.environment) as listener:
+    with listening(
+        home, *caller.way_in, "--register", env=caller.sandbox.environment, in_thread=True
+    ) as listener:
         assert listener.url
         with caller.under_way(TOO_MANY, *options) as waiting:
             told(waiting, "trying again in")
@@ -583,9 +585,10 @@ def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) ->
         assert host.returncode == 12
 
 
+@pytest.mark.process
 def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
-        with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
+        with Caller(slow).under_way(PRESSES_1, "Press 1", "--confirm", "1", killed=True) as waiting:
             told(waiting, "Ready: listening at")
             target = slow.sandbox._delivery.targets["VCA"]
             headers = {"Authorization": str(target.authorization)}
@@ -596,6 +599,7 @@ def test_an_odd_action_id_is_kept_and_answered(home: Path) -> None:
             waiting.kill()
 
 
+@pytest.mark.soak
 def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         options = ("--wait", "--json", "--request-timeout", "0.5", "--message-id", "m-1")
@@ -633,10 +637,11 @@ def test_a_store_that_is_removed_meanwhile_is_told(home: Path) -> None:
     assert slow.sandbox.sessions[0].session_id in err
 
 
+@pytest.mark.process
 def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         caller = Caller(slow)
-        with caller.under_way(PRESSES_1, "Press 1", "--confirm", "1") as waiting:
+        with caller.under_way(PRESSES_1, "Press 1", "--confirm", "1", killed=True) as waiting:
             said = told(waiting, "Ready: listening at")
             url = re.search(r"listening at (\S+)", said)
             target = slow.sandbox._delivery.targets["VCA"]
@@ -700,7 +705,7 @@ def killed_anywhere(run: Program, seed: int, times: int) -> None:
             set_webhook(slow, kind, url)
         for number in range(times):
             caller = Caller(slow)
-            with caller.under_way(NO_ANSWER, "Press 1", "--confirm", "1") as waiting:
+            with caller.under_way(NO_ANSWER, "Press 1", "--confirm", "1", killed=True) as waiting:
                 if number == 0:
                     told(waiting, "Registered with 8x8")
                 with suppress(subprocess.TimeoutExpired):
@@ -713,13 +718,10 @@ def killed_anywhere(run: Program, seed: int, times: int) -> None:
     assert taken, "it was never killed while it had them"
 
 
-def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program) -> None:
-    killed_anywhere(run, seed=1, times=4)
-
-
-@pytest.mark.soak
-def test_killed_anywhere_its_webhooks_can_be_put_back_every_time(run: Program) -> None:
-    killed_anywhere(run, seed=2, times=60)
+@pytest.mark.process
+@pytest.mark.parametrize(("seed", "times"), [(1, 2), pytest.param(2, share_of(200), marks=pytest.mark.soak)])
+def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program, seed: int, times: int) -> None:
+    killed_anywhere(run, seed, times)
 
 
 # -- what makes no sense -----------------------------------------------------------------------------

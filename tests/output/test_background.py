@@ -13,7 +13,7 @@ from typing import TextIO
 import pytest
 
 from voicecli.errors import OutputFailed
-from voicecli.output import formats
+from voicecli.output import streams
 from voicecli.output.formats import Json, Output
 
 LONG = {"text": "x" * 100_000}  # more than a pipe holds
@@ -46,7 +46,7 @@ def pipe() -> Iterator[Pipe]:
 
 
 def write_all(output: Json, work: Callable[[], None], *, is_interrupted: bool = False) -> None:
-    with output.in_background(lambda: is_interrupted):
+    with output.streams.in_background(lambda: is_interrupted):
         output.result("", LONG)
         output.result("accepted", {}, happened=True)
         work()
@@ -60,14 +60,14 @@ def test_what_nobody_reads_is_written_when_somebody_does(pipe: Pipe) -> None:
     output = Json(pipe.stream, pipe.stream)
     found: list[str] = []
     reader = threading.Thread(target=lambda: found.extend(pipe.read()))
-    with output.in_background():
+    with output.streams.in_background():
         output.result("", {"number": 1})
         for _ in range(15):
             output.result("", LONG)
         output.warning("two")
-        assert output.is_behind
+        assert output.streams.is_behind
         reader.start()
-    assert not output.is_behind
+    assert not output.streams.is_behind
     output.result("", {"number": 3})
     pipe.stream.close()
     reader.join()
@@ -78,7 +78,7 @@ def test_what_nobody_reads_is_written_when_somebody_does(pipe: Pipe) -> None:
 def test_after_an_interrupt_what_is_not_read_is_told_as_lost(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "GOODBYE", 0.05)
+    monkeypatch.setattr(streams, "GOODBYE", 0.05)
     with pytest.raises(OutputFailed, match=r"nobody reads it\); it would have said: accepted"):
         write_all(Json(pipe.stream, None), lambda: None, is_interrupted=True)
 
@@ -86,12 +86,12 @@ def test_after_an_interrupt_what_is_not_read_is_told_as_lost(
 def test_an_interrupt_stays_one_where_something_is_not_read(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "GOODBYE", 0.05)
+    monkeypatch.setattr(streams, "GOODBYE", 0.05)
     output = Json(pipe.stream, None)
     with pytest.raises(KeyboardInterrupt):
         write_all(output, interrupt)
     with pytest.raises(OutputFailed):
-        output.see_that_it_was_read()
+        output.streams.check_read()
 
 
 def test_a_reader_who_goes_before_he_has_read_what_happened_is_told_of(pipe: Pipe) -> None:
@@ -105,11 +105,11 @@ def test_a_file_is_written_as_ever(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_was_stopped_holds_nobody_up_who_paints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "GOODBYE", 0.05)
+    monkeypatch.setattr(streams, "GOODBYE", 0.05)
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as stream, os.fdopen(ours):
         output = Output(stream, stream)
         termios.tcflow(theirs, termios.TCOOFF)  # Ctrl-S
-        with pytest.raises(OutputFailed, match="nobody reads it"), output.in_background(lambda: True):
+        with pytest.raises(OutputFailed, match="nobody reads it"), output.streams.in_background(lambda: True):
             output.figure([("a line", "bold"), ("another", "red")], {})
         termios.tcflow(theirs, termios.TCOON)

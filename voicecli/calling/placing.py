@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from voicecli.account import Account
 from voicecli.calling import questions
@@ -57,36 +57,11 @@ def attempt_of(request: CallRequest, asks: str | None = None) -> Attempt:
     return Attempt(0, now(), AttemptState.SENDING, None, request.client_request_id, source, whom, asks=asks)
 
 
-def is_of_another(store: Store, session_id: str, number: int | None) -> bool:
+def _is_of_another(store: Store, session_id: str, number: int | None) -> bool:
     """Whether a session is known to be that of another attempt than the one with this number. Raises
     StoreFailed."""
     attempt = attempt_of_session(store, session_id)
     return attempt is not None and attempt.id != number
-
-
-class _StoredRequest(NamedTuple):
-    """A request that is in the store, under its number there."""
-
-    store: Store
-    attempts: Attempts
-    number: int
-    request: CallRequest
-
-    def is_reported(self, since: int) -> bool:
-        """Whether a summary that came since then (microseconds since 1970) names this request, and is of no
-        call whose answer came."""
-        from voicecli.sessions.pending import PendingCall
-        from voicecli.store import event_queries
-
-        call = PendingCall(attempt_of(self.request))
-        try:
-            return any(
-                call.names(received.event)
-                and not is_of_another(self.store, received.event.session_id, self.number)
-                for received in event_queries.events_since(self.store, since, kind="VSS")
-            )
-        except StoreFailed:
-            return False
 
 
 class Placer:
@@ -161,19 +136,43 @@ class Placer:
         session_id: Callable[[T], str | None],
     ) -> T:
         with ExitStack() as stack:
-            kept, left = self._begin(request, stack), now()
-            session, accepted = None, False
+            stored = self._begin(request, stack)
+            was_carried_out = stored and partial(self._is_reported, *stored, request, since=now())
+            state, session = AttemptState.UNKNOWN, None
             try:
-                result = send(kept and partial(kept.is_reported, left))
-                session, accepted = session_id(result), True
+                result = send(was_carried_out)
+                state, session = AttemptState.ACCEPTED, session_id(result)
                 if session is not None:
                     unreported = Unreported(destination(request), session)
                     self.ledger.accepted[request.client_request_id] = unreported
                 self._client.in_doubt = None  # there is none any more
                 return result
             finally:
-                if kept is not None:
-                    self._end(kept, session, accepted=accepted)
+                if stored is not None:
+                    store, number = stored
+                    is_sent = state is AttemptState.ACCEPTED or self._client.in_doubt is not None
+                    trouble = (
+                        "voicecli sessions will not know the session of this call"
+                        if is_sent
+                        else "this call counts as perhaps placed, though it was not"
+                    )
+                    with self._warn_of(trouble):
+                        self._attempts(store).record_answer(number, state if is_sent else None, session)
+
+    def _is_reported(self, store: Store, number: int, request: CallRequest, *, since: int) -> bool:
+        """Whether a summary that came since then (microseconds since 1970) names this request, and is of no
+        call whose answer came."""
+        from voicecli.sessions.pending import PendingCall
+        from voicecli.store import event_queries
+
+        call = PendingCall(attempt_of(request))
+        try:
+            return any(
+                call.names(received.event) and not _is_of_another(store, received.event.session_id, number)
+                for received in event_queries.events_since(store, since, kind="VSS")
+            )
+        except StoreFailed:
+            return False
 
     def asks(self, request: CallRequest) -> str | None:
         """As in ``Attempt``: None also where nobody here gets the answer. Somebody who is only
@@ -190,7 +189,7 @@ class Placer:
 
     def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
         """Whether a session is known to be that of another call than the one that this request placed."""
-        return is_of_another(store, session_id, self._numbers.get(request.client_request_id))
+        return _is_of_another(store, session_id, self._numbers.get(request.client_request_id))
 
     def lost(self, request: CallRequest, error: OutcomeUnknown) -> None:
         """Somebody else tells of the answer that was lost."""
@@ -233,9 +232,9 @@ class Placer:
     def _attempts(self, store: Store) -> Attempts:
         return Attempts(store, self._account.identity)
 
-    def _begin(self, request: CallRequest, stack: ExitStack) -> _StoredRequest | None:
-        """Keep that it is about to leave, after nobody was found who has unsubscribed; None where the store
-        can't be used, and need not be."""
+    def _begin(self, request: CallRequest, stack: ExitStack) -> tuple[Store, int] | None:
+        """Record that it is about to leave, unless somebody whom it calls has unsubscribed: the store, and
+        its number there. None where the store can't be used, and need not be."""
         once, run = self._guard.once, self._run
         whom = " or ".join(destinations(request.callflow)) or "somebody"
         trouble = (
@@ -246,12 +245,14 @@ class Placer:
                 store = stack.enter_context(Store(self.home))
                 self._refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
-                attempts, asks = self._attempts(store), self.asks(request)
+                asks = self.asks(request)
                 flow = None if asks is None or self._tells else request.callflow
                 of_run = None if run is None else run.number
                 if once is None or (run is not None and run.joint):
                     guarded = 0 if once is None else now() + once.microseconds
-                    number = attempts.begin(request, asks=asks, flow=flow, run=of_run, guarded=guarded)
+                    number = self._attempts(store).begin(
+                        request, asks=asks, flow=flow, run=of_run, guarded=guarded
+                    )
                 else:
                     from voicecli.store.guards import Guards
 
@@ -263,7 +264,7 @@ class Placer:
             self._warn(f"{trouble}. {error.message.removesuffix(_NOTHING_SENT)}")
             return None
         self._numbers[request.client_request_id] = number
-        return _StoredRequest(store, attempts, number, request)
+        return store, number
 
     @property
     def _needs_store(self) -> bool:
@@ -275,16 +276,6 @@ class Placer:
             number = unsubscribed.first_unsubscribed(store, destinations(request.callflow))
             if number is not None:
                 raise Unsubscribed(number)
-
-    def _end(self, kept: _StoredRequest, session_id: str | None, *, accepted: bool) -> None:
-        state: AttemptState | None = AttemptState.ACCEPTED
-        trouble = "voicecli sessions will not know the session of this call"
-        if not accepted:
-            state = None if self._client.in_doubt is None else AttemptState.UNKNOWN
-            if state is None:
-                trouble = "this call counts as perhaps placed, though it was not"
-        with self._warn_of(trouble):
-            kept.attempts.record_answer(kept.number, state, session_id)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:

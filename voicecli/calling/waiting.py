@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 from voicecli.calling import questions
@@ -19,15 +17,8 @@ from voicecli.calling.call_events import (
     Reported,
 )
 from voicecli.calling.placing import Placer, attempt_of
-from voicecli.calling.results import (
-    Ending,
-    Result,
-    call_data,
-    destination,
-    ending_of,
-    failed_result,
-    told_result,
-)
+from voicecli.calling.results import Ending, Result, failed_result, told_result
+from voicecli.calling.waited_call import WaitedCall, WaitOptions
 from voicecli.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -45,38 +36,6 @@ from voicecli.voice_api.operations.calls import Session
 from voicecli.voice_api.webhook_events import Received
 
 STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an interrupt
-
-
-@dataclass(slots=True, eq=False)
-class _WaitedCall:
-    """One call on its way: placed at ``start`` (monotonic clock), when ``before`` was the newest event in
-    the store; it has taken in all up to ``seen``."""
-
-    request: CallRequest
-    pending: PendingCall
-    before: int
-    seen: int
-    session: Session | None = None
-    lost: OutcomeUnknown | None = None  # the answer
-    start: float = 0.0
-    words: str = "no report yet"
-
-    @property
-    def where(self) -> str:
-        return destination(self.request)
-
-
-@dataclass(frozen=True, slots=True)
-class WaitOptions:
-    """How calls are waited for, each for at most ``timeout``. ``digits`` is whether they ask for some that
-    count, ``confirming`` has those that confirm. ``until_confirmed``: one call after the other, until
-    somebody confirms. ``tell_anyway``: where no key could arrive, people are told without the question."""
-
-    timeout: timedelta
-    digits: bool = False
-    confirming: frozenset[str] = frozenset()
-    until_confirmed: bool = False
-    tell_anyway: bool = False
 
 
 class OutcomeWaiter:
@@ -145,10 +104,10 @@ class OutcomeWaiter:
     async def _until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
         """One call after the other, until somebody confirms; who was called before can still do so. It ends
         as well where another process has taken it over: PlacedBefore, where nobody was called."""
-        earlier: list[_WaitedCall] = []
+        earlier: list[WaitedCall] = []
         is_first = True  # nobody was called, or may have been
         for request in requests:
-            calls: list[_WaitedCall] = []
+            calls: list[WaitedCall] = []
             try:
                 call = await self._place_or_tell(request, earlier)
                 is_first = False
@@ -175,14 +134,14 @@ class OutcomeWaiter:
 
     # -- one call ------------------------------------------------------------------------------------
 
-    async def _place(self, request: CallRequest, earlier: Sequence[_WaitedCall] = ()) -> _WaitedCall:
+    async def _place(self, request: CallRequest, earlier: Sequence[WaitedCall] = ()) -> WaitedCall:
         """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
         lost is not the end. Where another process holds the store, it is tried again. Raises what kept it
         from being placed."""
         place = partial(self._place_once, request, earlier)
         return await self._follower.when_free(place, retry=ConfigurationError)  # raised only before sending
 
-    async def _place_once(self, request: CallRequest, earlier: Sequence[_WaitedCall]) -> _WaitedCall:
+    async def _place_once(self, request: CallRequest, earlier: Sequence[WaitedCall]) -> WaitedCall:
         try:
             newest = read_positions.last_event_number(self._store)
         except StoreFailed as error:
@@ -190,7 +149,7 @@ class OutcomeWaiter:
         pending = PendingCall(
             attempt_of(request, self._placer.asks(request) if self._options.digits else None)
         )
-        call = _WaitedCall(request, pending, before=newest, seen=newest)
+        call = WaitedCall(request, pending, before=newest, seen=newest)
         try:
             call.session = await self._send(self._placer, request, earlier)
         except OutcomeUnknown as error:
@@ -204,8 +163,8 @@ class OutcomeWaiter:
         return call
 
     async def _place_or_tell(
-        self, request: CallRequest, earlier: Sequence[_WaitedCall] = ()
-    ) -> "_WaitedCall | Result":
+        self, request: CallRequest, earlier: Sequence[WaitedCall] = ()
+    ) -> WaitedCall | Result:
         """Place a call; or, where it is an alert that nobody could confirm, say what became of telling it.
         Raises what kept it from being placed."""
         if not self._options.tell_anyway:
@@ -220,7 +179,7 @@ class OutcomeWaiter:
                 why = error.message
         return await self._tell(request, why, earlier)
 
-    async def _tell(self, request: CallRequest, why: str, earlier: Sequence[_WaitedCall] = ()) -> Result:
+    async def _tell(self, request: CallRequest, why: str, earlier: Sequence[WaitedCall] = ()) -> Result:
         """Place a call without its question. Raises what kept it from being placed, certainly or perhaps."""
         spoken = questions.without_questions(request)
         self._on_event(NobodyCanConfirm(spoken, why))
@@ -232,7 +191,7 @@ class OutcomeWaiter:
         self._placer_without_question.ledger.mark_reported(spoken)
         return told_result(spoken, session)
 
-    async def _send(self, placer: Placer, request: CallRequest, earlier: Sequence[_WaitedCall]) -> Session:
+    async def _send(self, placer: Placer, request: CallRequest, earlier: Sequence[WaitedCall]) -> Session:
         """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever
         goes wrong meanwhile, it comes to its end first, so that it is known what became of it."""
         self._called.add(request.client_request_id)
@@ -256,7 +215,7 @@ class OutcomeWaiter:
         return sending.result()
 
     async def _outcomes(
-        self, calls: Sequence[_WaitedCall], earlier: Sequence[_WaitedCall] = ()
+        self, calls: Sequence[WaitedCall], earlier: Sequence[WaitedCall] = ()
     ) -> AsyncGenerator[Result, None]:
         """What became of calls, each as soon as it is known. If one of the ``earlier`` ones is confirmed
         meanwhile, that is all there is to know."""
@@ -264,24 +223,27 @@ class OutcomeWaiter:
         while True:
             look = partial(self._look_once, (*waiting, *earlier))
             await self._follower.when_free(look, retry=StoreFailed)
-            over = [call for call in waiting if self._is_over(call)]
+            over = [call for call in waiting if call.is_over(self._options.timeout)]
             confirmed = _confirmed(earlier)
             for call in (*over, *confirmed):
-                yield self._result(call)
+                result = call.result(self._options, without_reports=self._missed(call.start))
+                if result.placed:
+                    self._placer.ledger.mark_reported(call.request)
+                yield result
             waiting = [call for call in waiting if call not in over]
             if confirmed:
                 for call in waiting:
-                    self._on_event(NotWaitedFor(call.where))
+                    self._on_event(NotWaitedFor(call.destination))
                 waiting = []
             self._on_event(self._progress(waiting))
             if not waiting:
                 return
             await self._follower.changed()
 
-    async def _look_once(self, calls: Sequence[_WaitedCall]) -> None:
+    async def _look_once(self, calls: Sequence[WaitedCall]) -> None:
         self._look(calls)
 
-    def _look(self, calls: Sequence[_WaitedCall]) -> None:
+    def _look(self, calls: Sequence[WaitedCall]) -> None:
         """Take in what is new in the store for these calls. A store that fails leaves open what became of
         them; it must not look as if they had failed."""
         if not calls:
@@ -305,7 +267,7 @@ class OutcomeWaiter:
                 },
             ) from error
 
-    def _see(self, call: _WaitedCall, received: Received) -> None:
+    def _see(self, call: WaitedCall, received: Received) -> None:
         event, pending = received.event, call.pending
         if pending.names(event) and self._is_new(call, event.session_id):
             reported = stored_events.events_of_session(self._store, event.session_id)
@@ -316,52 +278,20 @@ class OutcomeWaiter:
         words = pending.see(received)
         if words is not None and event.type != "VSS":
             call.words = words
-            self._on_event(Reported(call.where, words))
+            self._on_event(Reported(call.destination, words))
 
-    def _is_new(self, call: _WaitedCall, session_id: str) -> bool:
+    def _is_new(self, call: WaitedCall, session_id: str) -> bool:
         """Whether a session can be that of a call whose answer was lost: one that was known before is that of
         an earlier call of this name, and one that 8x8 has told is that of another."""
         before = stored_events.was_session_known(self._store, session_id, call.before)
         return not before and not self._placer.is_of_another(self._store, call.request, session_id)
 
-    def _is_over(self, call: _WaitedCall) -> bool:
-        late = time.monotonic() - call.start > self._options.timeout.total_seconds()
-        return late or call.pending.is_settled(time.time())
-
-    def _result(self, call: _WaitedCall) -> Result:
-        pending, session, summary = call.pending, call.pending.session, call.pending.session.summary
-        words, seconds = pending.words(), self._missed(call.start)
-        gap = f"for {seconds:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"
-        if pending.session_id is None and call.lost is not None:
-            if seconds:
-                call.lost.hint = f"Its summary may be lost: {gap}. {call.lost.hint}"
-            return failed_result(call.request, call.lost)
-        found, hint = ending_of(pending), ""
-        if found is Ending.OUT_OF_TIME:
-            words += f"; {gap}" if seconds else ""
-            hint = f"It may go on: voicecli sessions {session.id} shows what a listener receives of it."
-        self._placer.ledger.mark_reported(call.request)
-        data = {
-            **call_data(call.request, call.session),
-            "sessionId": pending.session_id,
-            **({} if summary.session_status is None else {"sessionStatus": summary.session_status}),
-            "outcome": session.outcome,
-            **({} if summary.bridge is None else {"bridge": summary.bridge}),
-            "words": words,
-            **({"secondsWithoutReports": round(seconds, 3)} if seconds else {}),
-            **({"digits": session.digits} if self._options.digits else {}),
-            **({"confirmed": session.confirmed} if self._options.confirming else {}),
-        }
-        asks_for_code = self._options.digits and not self._options.confirming
-        identifier = session.digits if asks_for_code else pending.session_id
-        return Result(found, f"{call.where}: {words}", data, identifier or "", hint)
-
-    def _progress(self, waiting: Sequence[_WaitedCall]) -> Progress:
+    def _progress(self, waiting: Sequence[WaitedCall]) -> Progress:
         if not waiting:
             return Progress(0)
         first = waiting[0]
-        return Progress(len(waiting), time.monotonic() - first.start, first.where, first.words)
+        return Progress(len(waiting), time.monotonic() - first.start, first.destination, first.words)
 
 
-def _confirmed(calls: Sequence[_WaitedCall]) -> list[_WaitedCall]:
+def _confirmed(calls: Sequence[WaitedCall]) -> list[WaitedCall]:
     return [call for call in calls if call.pending.session.confirmed]

@@ -79,7 +79,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
     except VoicecliError as error:
         return _fail(context, error, arguments=arguments)
     except OSError as error:  # the help on a full disk, say
-        context.output.give_up()
+        context.output.streams.give_up()
         return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback
         return _fail(context, as_voicecli_error(error), error)

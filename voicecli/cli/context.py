@@ -56,7 +56,7 @@ class Context:
     def interrupted(self) -> Interrupted:
         """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
         placed, or nothing."""
-        self.output.give_up()
+        self.output.streams.give_up()
         accepted = {} if self.ledger is None else self.ledger.accepted
         ended = [] if self.ledger is None else self.ledger.ended
         doubts: list[VoicecliError] = [] if self.ledger is None else [*self.ledger.lost.values()]
@@ -122,9 +122,9 @@ class Context:
         except (OSError, ValueError):
             return
         if found and OLDER_LISTENER not in self.hinted:
-            from voicecli.listener.presence import older_runs
+            from voicecli.listener.instances import runs_older_version
 
-            if older_runs(home):
+            if runs_older_version(home):
                 self.hinted.add(OLDER_LISTENER)
                 self.output.warning(OLDER_LISTENER)
 

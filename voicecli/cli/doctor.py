@@ -54,7 +54,7 @@ def doctor(
         context.output.piece(Record(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
     access = PublicAccess(domain, public_url, ngrok_config)
-    with context.output.in_background():
+    with context.output.streams.in_background():
         interrupts.run(_check(context, {"port": port, "public_url": domain}, access, show))
     errors = {finding.check: finding.error for finding in findings if finding.error is not None}
     code = exit_code(next(iter(errors.values()))) if errors else ExitCode.DONE

@@ -96,7 +96,7 @@ def _kept(
 def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
     follower = Follower(store, every=POLL)
-    while output.is_read():
+    while output.streams.is_read():
         for kept in stored_events.events_after(store, number):
             number = kept.id
             if chosen.event(kept):

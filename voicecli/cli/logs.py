@@ -91,7 +91,7 @@ def export(
             finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
             _write(context, client, job_id, finished, target, raw=raw)
         except KeyboardInterrupt:
-            context.output.give_up()
+            context.output.streams.give_up()
             raise Interrupted(
                 "Interrupted.",
                 hint="8x8 may still be making the export. "

@@ -132,7 +132,7 @@ def sandbox(
             log=context.output.note,
         )
         try:
-            with context.output.in_background():
+            with context.output.streams.in_background():
                 interrupts.run(_serve(context, local, port))
         except KeyboardInterrupt as interrupt:  # this is how it ends
             interrupts.refuse_hangup(interrupt)

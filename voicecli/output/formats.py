@@ -2,37 +2,27 @@
 
 import codecs
 import io
-import math
 import os
 import textwrap
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from voicecli import interrupts
 from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import documents
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 from voicecli.output.safe import visible
 from voicecli.output.screen import terminal_size
 from voicecli.output.secrets import Secrets
+from voicecli.output.streams import Streams
 
 if TYPE_CHECKING:
-    from voicecli.output.background import BackgroundWriter
     from voicecli.output.stream import Stream
-
-MAX_BEHIND = 1_000_000  # bytes that may wait for a reader before who can wait with more should do so
-MAX_TALK = 4_000_000  # bytes of it and of rows that may wait: talk beyond it is lost
-GOODBYE = 2.0  # seconds that a reader has after an interrupt
-LOOK_EVERY = 0.02  # seconds between two looks whether he has read
 
 
 class Output:
     """For people: a sentence on stdout, talk and errors on stderr. The other formats vary from this.
 
-    ``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): an answer can't
-    be written then, and talk is not wanted. ``live`` is whether the terminal can be drawn upon, and
+    ``out`` and ``err`` are as ``Streams`` has them. ``live`` is whether the terminal can be drawn upon, and
     ``environment`` says more of it: how large it is, which colours it has.
     """
 
@@ -45,8 +35,7 @@ class Output:
         live: bool = True,
         environment: Mapping[str, str] = {},
     ) -> None:
-        self._out = out
-        self._err = err
+        self.streams = Streams(out, err)
         self._colours = colours
         self._live = live
         self._environment = environment
@@ -54,69 +43,6 @@ class Output:
         self._painters: dict[TextIO, Painter] = {}
         self._has_enough = False  # the reader, who has gone
         self._progress: Sequence[str] = ()  # its lines on the screen
-        self._out_writer: BackgroundWriter | None = None
-        self._err_writer: BackgroundWriter | None = None
-
-    def give_up(self) -> None:
-        """Write nothing more to stdout, not even what is still waiting to be written."""
-        if self._out is not None:
-            _give_up_on(self._out)
-
-    @contextmanager
-    def in_background(self, is_interrupted: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Inside, a reader who has stopped holds nobody up: for event loops. What waits for him then is
-        written at the end, when he reads on; after an interrupt (KeyboardInterrupt, or as ``is_interrupted``
-        says) he has GOODBYE for that. Raises what ``see_that_it_was_read`` raises, but not in place of
-        another error."""
-        self._out_writer = self._writer(self._out)
-        self._err_writer = self._writer(self._err)
-        try:
-            yield
-        except BaseException as error:
-            self._wait_for_readers(isinstance(error, KeyboardInterrupt) or is_interrupted())
-            raise
-        self._wait_for_readers(is_interrupted())
-        self.see_that_it_was_read()
-
-    def see_that_it_was_read(self) -> None:
-        """Raises OutputFailed where something was written in the background, and nobody has read it."""
-        writer = self._out_writer
-        if writer is None:
-            return
-        if writer.size:
-            raise _unwritable("nobody reads it", writer.unwritten())
-        if writer.error is not None and (writer.unwritten() or not isinstance(writer.error, BrokenPipeError)):
-            raise _unwritable(writer.error.strerror, writer.unwritten()) from writer.error
-
-    def _wait_for_readers(self, is_interrupted: bool) -> None:
-        end = time.monotonic() + GOODBYE if is_interrupted else math.inf
-        writers = [writer for writer in (self._out_writer, self._err_writer) if writer is not None]
-        with suppress(KeyboardInterrupt):
-            while any(writer.size for writer in writers) and time.monotonic() < end:
-                interrupts.sleep(LOOK_EVERY)
-        if self._err_writer is not None and not self._err_writer.size:
-            self._err_writer = None
-
-    def _writer(self, stream: TextIO | None) -> "BackgroundWriter | None":
-        """None where writing there waits for nobody. Both streams may be the same pipe or terminal: then what
-        is written stays in order."""
-        from voicecli.output.background import BackgroundWriter, may_block
-
-        other = self._out_writer
-        try:
-            if stream is None or not may_block(stream.fileno()):
-                return None
-            stream.flush()
-            if other is not None and os.path.sameopenfile(other.descriptor, stream.fileno()):
-                return other
-            return BackgroundWriter(stream.fileno())
-        except (OSError, ValueError):  # it is no file of the system, or the reader has gone
-            return None
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether so much waits for a reader that more should not be added to it."""
-        return self._out_writer is not None and self._out_writer.size > MAX_BEHIND
 
     def hide(self, secret: str) -> None:
         """From now on show *** for this text, wherever it comes from and however it is written."""
@@ -138,14 +64,14 @@ class Output:
         ``happened`` is for what can't be undone. Then an OutputFailed repeats the text, so that it does
         not get lost where standard output can't be written.
         """
-        self._answer(visible(text, lines=True), text if happened else "")
+        self._put(f"{visible(text, lines=True)}\n", text if happened else "")
 
     def row(self, row: Row) -> None:
         """One row of a list that grows as things happen.
 
         Raises OutputFailed, but not where the reader has seen enough (``| head``).
         """
-        if (painter := self._painter(self._out)) is None:
+        if (painter := self._painter(self.streams.out)) is None:
             self._row(plain_row(row))
         else:
             self._row(painter.painted(row, self.width))
@@ -169,7 +95,7 @@ class Output:
         return shown
 
     def _heading(self, row: Row) -> None:
-        if (painter := self._painter(self._out)) is not None:
+        if (painter := self._painter(self.streams.out)) is not None:
             self._row(painter.heading(row, self.width))
 
     def figure(
@@ -179,7 +105,7 @@ class Output:
 
         Raises what ``row`` raises.
         """
-        painter, width = self._painter(self._out), self.width
+        painter, width = self._painter(self.streams.out), self.width
         for line in lines:
             if not isinstance(line, tuple):
                 self.row(line)
@@ -194,33 +120,15 @@ class Output:
         return self._size().columns
 
     def _size(self) -> os.terminal_size:
-        return terminal_size(self._environment, self._out)
-
-    def is_read(self) -> bool:
-        """Whether there still is somebody to read standard output. Raises OutputFailed where it is closed."""
-        import select
-
-        if self._out is None:
-            raise _unwritable("it is closed")
-        try:
-            poll = select.poll()
-            poll.register(self._out.fileno(), 0)
-            return not poll.poll(0)  # that the other end has gone is told unasked
-        except (
-            OSError,
-            ValueError,
-            AttributeError,
-        ):  # it is no file of the system, or the system has no poll
-            return True
+        return terminal_size(self._environment, self.streams.out)
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> "Stream":
         """Rows that come for as long as the command runs; ``failed`` is told when they can't be written.
         Raises OutputFailed where standard output is closed."""
         from voicecli.output.stream import LiveStream, Stream
 
-        if self._out is None:
-            raise _unwritable("it is closed")
-        if not self._live or (painter := self._painter(self._out)) is None:
+        self.streams.check_open()
+        if not self._live or (painter := self._painter(self.streams.out)) is None:
             return Stream(self._put, failed, talk=self.note)
         return LiveStream(self._put, failed, painter=painter, size=self._size)
 
@@ -236,7 +144,7 @@ class Output:
         """A file is the answer: as it came, but on a terminal shown and not obeyed. Raises what ``row``
         raises."""
         decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
-        on_terminal = self._out is not None and self._out.isatty()
+        on_terminal = self.streams.out is not None and self.streams.out.isatty()
         for piece in pieces:
             if on_terminal:
                 self._write(visible(decode(piece).replace("\r\n", "\n"), lines=True))
@@ -248,10 +156,10 @@ class Output:
     def progress(self, lines: str | Sequence[Line]) -> bool:
         """What is going on now, on a terminal: the next one takes its place, whatever else is printed stands
         above it, and nothing ends it. Whether there is such a terminal."""
-        painter = self._painter(self._err) if self._live else None
+        painter = self._painter(self.streams.err) if self._live else None
         if painter is None:
             return False
-        if self._err_writer is not None and self._err_writer.size:
+        if self.streams.is_talk_waiting:
             return True  # nobody looks now: the next one will do
         width, height = self._screen()
         if isinstance(lines, str):
@@ -303,34 +211,11 @@ class Output:
                 raise
             self._has_enough = True
 
-    def _answer(self, written: str, happened: str) -> None:
-        self._put(written + "\n", happened)
-
     def _put(self, written: str | bytes, happened: str = "") -> None:
         if self._has_enough:
             return
         self._erase()
-        if self._out is None:
-            raise _unwritable("it is closed", happened)
-        if not isinstance(written, bytes):
-            written = self._masked(written)
-        if (writer := self._out_writer) is not None:
-            data = written if isinstance(written, bytes) else _encoded(written, self._out)
-            writer.put(data, happened)
-            if writer.error is not None:
-                _give_up_on(self._out)
-                raise _unwritable(writer.error.strerror, happened) from writer.error
-            return
-        try:
-            with interrupts.waiting():
-                if isinstance(written, bytes):  # a file, which is passed on as it is
-                    self._out.buffer.write(written)
-                else:
-                    self._out.write(written)
-                self._out.flush()
-        except OSError as error:
-            _give_up_on(self._out)
-            raise _unwritable(error.strerror, happened) from error
+        self.streams.put(written if isinstance(written, bytes) else self._masked(written), happened)
 
     def _talk(self, text: str) -> None:
         self._erase()
@@ -343,48 +228,31 @@ class Output:
 
     def _screen(self) -> os.terminal_size:
         """The size of the terminal that is talked to, even if the answer goes to a file."""
-        return terminal_size(self._environment, self._out, self._err)
+        return terminal_size(self._environment, self.streams.out, self.streams.err)
 
     def _raw(self, text: str) -> None:
-        if self._err is None:
-            return
-        text = self._masked(text)
-        if (writer := self._err_writer) is not None:
-            if writer.size < MAX_TALK:
-                writer.put(_encoded(text, self._err))
-            return
-        try:
-            with interrupts.waiting(noted=False):  # it may be the very message on what has happened
-                self._err.write(text)
-                self._err.flush()
-        except OSError:
-            _give_up_on(self._err)
+        self.streams.talk(self._masked(text))
 
     def _masked(self, text: str) -> str:
         return self._secrets.masked(text)
 
     def _wrapped(self, line: str) -> str:
         """One line in a pipe; on a terminal, broken between words."""
-        if self._err is None or not self._err.isatty():
+        if not self._talks_on_terminal:
             return line
         return textwrap.fill(line, self._screen().columns, break_long_words=False, break_on_hyphens=False)
 
     def _coloured(self, word: str, style: str) -> str:
-        plain = self._err is None or not self._err.isatty() or not self._colours
-        return word if plain else f"\x1b[{style}m{word}\x1b[0m"
+        is_coloured = self._talks_on_terminal and self._colours
+        return f"\x1b[{style}m{word}\x1b[0m" if is_coloured else word
+
+    @property
+    def _talks_on_terminal(self) -> bool:
+        return self.streams.err is not None and self.streams.err.isatty()
 
 
-class Quiet(Output):
-    """Only the identifier; of a list, that of each row."""
-
-    def result(
-        self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
-    ) -> None:
-        if identifier:
-            self._answer(visible(identifier), text if happened else "")
-
-    def row(self, row: Row) -> None:
-        self._row(visible(row.identifier))
+class _ForPrograms(Output):
+    """No talk, no progress, no headings: whoever reads stderr reads it for the error."""
 
     def note(self, text: str) -> None:
         """Nothing."""
@@ -393,35 +261,44 @@ class Quiet(Output):
         """Nothing."""
         return False
 
+    def _heading(self, row: Row) -> None:
+        """Nothing."""
+
+
+class Quiet(_ForPrograms):
+    """Only the identifier; of a list, that of each row."""
+
+    def result(
+        self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
+    ) -> None:
+        if identifier:
+            self._put(f"{visible(identifier)}\n", text if happened else "")
+
+    def row(self, row: Row) -> None:
+        self._row(visible(row.identifier))
+
     def figure(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
         self._row(visible(identifier))
 
-    def _heading(self, row: Row) -> None:
-        """Nothing."""
 
-
-class Json(Output):
+class Json(_ForPrograms):
     """One JSON document on stdout, of a list one a line, and an error as one JSON object on stderr."""
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> "Stream":
         from voicecli.output.stream import JsonStream
 
-        if self._out is None:
-            raise _unwritable("it is closed")
+        self.streams.check_open()
         return JsonStream(self._put, failed)
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
-        self._answer(documents.for_programs(data), text if happened else "")
+        self._put(f"{documents.for_programs(data)}\n", text if happened else "")
 
     def row(self, row: Row) -> None:
         self._row(documents.for_programs(row.data()))
-
-    def _heading(self, row: Row) -> None:
-        """Nothing."""
 
     def piece(self, row: Row) -> None:
         """Nothing yet."""
@@ -434,13 +311,6 @@ class Json(Output):
     def warning(self, text: str) -> None:
         self._talk(documents.for_programs({"warning": {"message": text}}))
 
-    def note(self, text: str) -> None:
-        """Nothing: whoever reads JSON reads stderr for the error, and that is JSON, too."""
-
-    def progress(self, lines: str | Sequence[Line]) -> bool:
-        """Nothing, like talk."""
-        return False
-
     def error(self, error: VoicecliError) -> None:
         self._talk(documents.for_programs({"error": error.data()}))
 
@@ -449,23 +319,3 @@ class Json(Output):
 
 
 FORMATS = {"people": Output, "json": Json, "quiet": Quiet}
-
-
-def _unwritable(reason: str | None, happened: str = "") -> OutputFailed:
-    what = f"; it would have said: {happened}" if happened else ""
-    hint = "That did happen: do not run the command again for it." if happened else ""
-    return OutputFailed(f"Standard output can't be written ({reason}){what}.", hint=hint)
-
-
-def _encoded(text: str, stream: TextIO) -> bytes:
-    return text.encode(stream.encoding or "utf-8", stream.errors or "backslashreplace")
-
-
-def _give_up_on(stream: TextIO) -> None:
-    """Point a stream that can't be written at nothing, so that Python's own last flush does not fail too."""
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, stream.fileno())
-        os.close(nothing)
-    except (OSError, ValueError):
-        pass

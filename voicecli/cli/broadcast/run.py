@@ -10,12 +10,12 @@ from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.errors import OutputFailed, VoicecliError
-from voicecli.listener.staying import EndRequests
+from voicecli.listener.open_questions import EndRequests
 from voicecli.settings import Settings
 from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:
-    from voicecli.listener.reports import Reports
+    from voicecli.listener.shared_listener import SharedListener
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
             await view.caught_up()
         code = show_end(ended)
 
-    def receiving() -> "Reports | None":
+    def receiving() -> "SharedListener | None":
         if not options.waits:
             return None
         access, force = receiver.access, receiver.force
@@ -82,7 +82,7 @@ def run(
     is_interrupted = False
     try:
         try:
-            with context.output.in_background(lambda: bool(requests)):
+            with context.output.streams.in_background(lambda: bool(requests)):
                 interrupts.run(work(), requests)
         except KeyboardInterrupt:
             is_interrupted = True
@@ -90,7 +90,7 @@ def run(
             journal = broadcast.journal
             code = show_end(Ended(status.counts(journal.store, journal.broadcast), interrupted=True))
         if is_interrupted:
-            context.output.see_that_it_was_read()
+            context.output.streams.check_read()
         return code
     except OutputFailed as error:
         error.hint = f"{error.hint} {view.how_to_go_on}".strip()

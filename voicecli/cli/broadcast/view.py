@@ -48,14 +48,14 @@ class View:
         """Programs get a line for whatever happens to a row."""
         if not self._programs:
             return
-        if self._unread or self._output.is_behind:
+        if self._unread or self._output.streams.is_behind:
             self._unread[row.line] = None
         else:
             self._record("row", row_data(row))
 
     def _catch_up(self) -> None:
         """A reader who had stopped reads on: rows that have changed meanwhile are told as they are now."""
-        while self._unread and not self._output.is_behind:
+        while self._unread and not self._output.streams.is_behind:
             line = next(iter(self._unread))
             if (row := self._journal.row(line)) is not None:
                 self._record("row", row_data(row))

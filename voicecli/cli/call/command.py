@@ -23,7 +23,7 @@ from voicecli.voice_api.operations.calls import send_callflow
 
 if TYPE_CHECKING:
     from voicecli.calling.results import CallResults
-    from voicecli.listener.staying import EndRequests
+    from voicecli.listener.open_questions import EndRequests
     from voicecli.store.guards import Once
 
 EXAMPLES = """Examples:
@@ -121,7 +121,7 @@ def call(
         return several_code(caller.place(requests, partial(show, context)))
 
     def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
-        with context.output.in_background(lambda: bool(ends)):
+        with context.output.streams.in_background(lambda: bool(ends)):
             return interrupts.run(work, ends)
 
     ended = caller.wait(

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from voicecli.cli.options import filters
 from voicecli.cli.options.public_access import (
-    PANEL,
     Domain,
     Force,
     InstallNgrok,
@@ -33,20 +32,16 @@ class View(StrEnum):
 class ListenAccessOptions:
     """Where to listen, how 8x8 gets there, and whose events are taken."""
 
+    PANEL: ClassVar[str] = "Public access"
+
     port: Port = None
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.", **PANEL)] = (
-        LOCALHOST
-    )
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = LOCALHOST
     domain: Domain = None
     ngrok_config: NgrokConfig = None
     install_ngrok: InstallNgrok = False
     public_url: PublicUrl = None
-    no_tunnel: Annotated[
-        bool, typer.Option("--no-tunnel", help="Accept events from this machine only.", **PANEL)
-    ] = False
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Accept events without a token, from anybody.", **PANEL)
-    ] = False
+    no_tunnel: Annotated[bool, typer.Option(help="Accept events from this machine only.")] = False
+    no_auth: Annotated[bool, typer.Option(help="Accept events without a token, from anybody.")] = False
     force: Force = False
 
     def public_access(self) -> PublicAccess:
@@ -59,22 +54,24 @@ class ListenAccessOptions:
 class RegistrationOptions:
     """The subaccount's webhooks."""
 
+    PANEL: ClassVar[str] = "Registration"
+
     register: Annotated[
         bool,
         typer.Option(
-            "--register",
             help="Point the subaccount's webhooks at this listener, and restore the former ones at the end.",
-            **_REGISTRATION,
         ),
     ] = False
-    events: Annotated[
-        str, typer.Option(metavar="TYPES", help="The types of events to register for.", **_REGISTRATION)
-    ] = "vca,vss,vcs"
+    events: Annotated[str, typer.Option(metavar="TYPES", help="The types of events to register for.")] = (
+        "vca,vss,vcs"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyOptions:
     """What VCAs are answered that are not of calls placed from here, and what else gets the events."""
+
+    PANEL: ClassVar[str] = "Replies"
 
     reply: Annotated[
         str,
@@ -82,7 +79,6 @@ class ReplyOptions:
             metavar="REPLY",
             help="The reply to the VCAs of calls that were not placed from here: continue (what the former "
             "receiver replies, else hangup), hangup, none (add no action), or a FILE.json with a callflow.",
-            **_REPLIES,
         ),
     ] = "continue"
     forward_to: Annotated[
@@ -91,7 +87,6 @@ class ReplyOptions:
             metavar="URL",
             help="Forward events to your own application; its answers are the replies to the VCAs of calls "
             "that were not placed from here.",
-            **_REPLIES,
         ),
     ] = None
     forward_timeout: Annotated[
@@ -100,33 +95,28 @@ class ReplyOptions:
             metavar="TIME",
             parser=duration,
             help="How long to wait for your application. Default: 5s.",
-            **_REPLIES,
         ),
     ] = None
     send_token: Annotated[
         bool,
         typer.Option(
-            "--send-token",
             help="Forward the Authorization header to any https URL.",
-            **_REPLIES,
         ),
     ] = False
 
 
 @dataclass(frozen=True, slots=True)
-class WatchOptions:
+class DisplayOptions:
     """How much is shown, how, and for how long."""
+
+    PANEL: ClassVar[str] = "Display"
 
     count: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", parser=whole(1), help="End after N rows, without duplicates.", **filters.SHOWN
-        ),
+        typer.Option(metavar="N", parser=whole(1), help="End after N rows, without duplicates."),
     ] = None
     length: Annotated[
         timedelta | None,
-        typer.Option(
-            "--for", metavar="TIME", parser=duration, help="End after this time: 10m, 2h.", **filters.SHOWN
-        ),
+        typer.Option("--for", metavar="TIME", parser=duration, help="End after this time: 10m, 2h."),
     ] = None
     mask_numbers: filters.MaskNumbers = False

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -23,23 +23,23 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The broadcast's id, or it
 class AudienceOptions:
     """Who on the list is called."""
 
+    PANEL: ClassVar[str] = "Recipients"
+
     to_column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The column with the phone numbers. Default: phone.", **_WHO),
+        typer.Option(metavar="NAME", help="The column with the phone numbers. Default: phone."),
     ] = None
     skip_invalid: Annotated[
         bool,
-        typer.Option("--skip-invalid", help="Leave out invalid rows, and call the others.", **_WHO),
+        typer.Option(help="Leave out invalid rows, and call the others."),
     ] = False
     do_not_call: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A list of numbers not to call.", **_WHO)
+        str | None, typer.Option(metavar="FILE", help="A list of numbers not to call.")
     ] = None
-    again: Annotated[
-        bool, typer.Option("--again", help="Send a list again that was sent before.", **_WHO)
-    ] = False
+    again: Annotated[bool, typer.Option(help="Send a list again that was sent before.")] = False
     shard: Annotated[
         str | None,
-        typer.Option(metavar="K/N", help="Call only part K of N, to share a list among N machines.", **_WHO),
+        typer.Option(metavar="K/N", help="Call only part K of N, to share a list among N machines."),
     ] = None
 
     def part(self) -> tuple[int, int]:
@@ -58,12 +58,13 @@ class AudienceOptions:
 class PaceOptions:
     """How fast the calls leave."""
 
+    PANEL: ClassVar[str] = "Pace and hours"
+
     rate: Annotated[
         str | None,
         typer.Option(
             metavar="N/s",
             help="Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h).",
-            **_PACE,
         ),
     ] = None
     concurrency: Annotated[
@@ -72,7 +73,6 @@ class PaceOptions:
             metavar="N",
             parser=whole(1, 1000),
             help="How many requests may be open at once. Default: 32.",
-            **_PACE,
         ),
     ] = None
     max_calls: Annotated[
@@ -81,7 +81,6 @@ class PaceOptions:
             metavar="N",
             parser=whole(1, MAX_ROWS),
             help="Stop after N calls; resume calls the others.",
-            **_PACE,
         ),
     ] = None
 
@@ -90,18 +89,19 @@ class PaceOptions:
 class HoursOptions:
     """When people may be called, where they are."""
 
+    PANEL: ClassVar[str] = "Pace and hours"
+
     quiet: Annotated[
         str | None,
         typer.Option(
             "--quiet",
             metavar="FROM-TO",
             help="Call nobody between these times, in their own time zone, such as 21:00-08:00.",
-            **_PACE,
         ),
     ] = None
     weekdays: Annotated[
         bool,
-        typer.Option("--weekdays", help="Call only from Monday to Friday, in their own time zone.", **_PACE),
+        typer.Option(help="Call only from Monday to Friday, in their own time zone."),
     ] = False
 
 
@@ -109,11 +109,11 @@ class HoursOptions:
 class RetryOptions:
     """Whom to call again, and when."""
 
+    PANEL: ClassVar[str] = "Retries"
+
     retry: Annotated[
         str | None,
-        typer.Option(
-            metavar="OUTCOMES", help="Call again after these outcomes, such as no-answer,busy.", **_RETRY
-        ),
+        typer.Option(metavar="OUTCOMES", help="Call again after these outcomes, such as no-answer,busy."),
     ] = None
     attempts: Annotated[
         int | None,
@@ -121,7 +121,6 @@ class RetryOptions:
             metavar="N",
             parser=whole(2, 20),
             help="With --retry: how many calls in all. Default: 2.",
-            **_RETRY,
         ),
     ] = None
     every: Annotated[
@@ -130,7 +129,6 @@ class RetryOptions:
             metavar="TIME",
             parser=duration,
             help="With --retry: how long to wait between two calls. Default: 10m.",
-            **_RETRY,
         ),
     ] = None
 

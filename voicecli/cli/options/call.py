@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -31,14 +31,14 @@ Source = Annotated[
 class CallOptions:
     """Whether, when and from which number to call; None where it was not given."""
 
+    PANEL: ClassVar[str] = "Call"
+
     once: Annotated[
         bool,
         typer.Option(
-            "--once",
             help="Do not place the same call twice: not while an earlier one is under way, and not after "
             "one that was confirmed (without --confirm: completed). Calls are the same with the same "
             "--message-id; without an id, with the same text to the same number.",
-            **THE_CALL,
         ),
     ] = False
     within: Annotated[
@@ -47,7 +47,6 @@ class CallOptions:
             metavar="TIME",
             parser=duration,
             help="With --once: how long a call counts as the same. Default: 10m.",
-            **THE_CALL,
         ),
     ] = None
     message_id: Annotated[
@@ -56,33 +55,30 @@ class CallOptions:
             metavar="ID",
             help="Your own id for the call (clientRequestId); of several calls, each gets its number added. "
             "Default: a new UUID.",
-            **THE_CALL,
         ),
     ] = None
     valid_for: ValidFor = None
     source: Source = None
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request without sending it.", **THE_CALL)
-    ] = False
+    dry_run: Annotated[bool, typer.Option(help="Show the request without sending it.")] = False
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientOptions:
     """Which numbers may be called."""
 
+    PANEL: ClassVar[str] = "Recipients"
+
     call_unsubscribed: Annotated[
         bool,
-        typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.", **RECIPIENTS),
+        typer.Option(help="Call even people who have unsubscribed."),
     ] = False
     any_number: Annotated[
         bool,
         typer.Option(
-            "--any-number",
             help="Call numbers even if their range is unknown here, as long as their length is right.",
-            **RECIPIENTS,
         ),
     ] = False
     region: Annotated[
         str | None,
-        typer.Option(metavar="CC", help="The country of national numbers, such as FR.", **RECIPIENTS),
+        typer.Option(metavar="CC", help="The country of national numbers, such as FR."),
     ] = None

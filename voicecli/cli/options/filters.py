@@ -1,7 +1,7 @@
 """Which events and calls are shown: the options that say so, each written once, and what they choose."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -49,19 +49,19 @@ class Filters:
 class FilterOptions:
     """The options that say which events are shown."""
 
+    PANEL: ClassVar[str] = "Display"
+
     only: Annotated[
         str | None,
-        typer.Option(metavar="TYPES", help="Show only these types of events, such as vca,vss.", **SHOWN),
+        typer.Option(metavar="TYPES", help="Show only these types of events, such as vca,vss."),
     ] = None
     session: Annotated[
         str | None,
-        typer.Option(
-            metavar="ID", help="Show only this session; the beginning of its id is enough.", **SHOWN
-        ),
+        typer.Option(metavar="ID", help="Show only this session; the beginning of its id is enough."),
     ] = None
     to: To = None
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Show only this status, such as BUSY.", **SHOWN)
+        str | None, typer.Option(metavar="STATUS", help="Show only this status, such as BUSY.")
     ] = None
 
     def chosen(self) -> Filters:

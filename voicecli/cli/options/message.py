@@ -40,7 +40,7 @@ class MessageOptions:
         ),
     ] = None
     spell_digits: Annotated[
-        bool, typer.Option("--spell-digits", help='Say numbers digit by digit: 123456 as "1 2 3 4 5 6".')
+        bool, typer.Option(help='Say numbers digit by digit: 123456 as "1 2 3 4 5 6".')
     ] = False
     file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the message from this file.")] = None
     play: Annotated[

@@ -1,7 +1,7 @@
 """Options about the network."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -22,6 +22,8 @@ RequestTimeout = Annotated[
 class NetworkOptions:
     """How requests are sent; ``request_timeout`` is in seconds."""
 
+    PANEL: ClassVar[str] = "Network"
+
     request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT
     retries: Annotated[
         int,
@@ -29,6 +31,5 @@ class NetworkOptions:
             metavar="N",
             parser=whole(0, 20),
             help="How often to send a request again that certainly did not arrive.",
-            **NETWORK,
         ),
     ] = RETRIES

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -21,11 +21,11 @@ Timeout = Annotated[
 class OutcomeOptions:
     """Whether to wait for the outcome of calls, and what to ask the people who are called."""
 
+    PANEL: ClassVar[str] = "Outcome"
+
     wait: Annotated[
         bool,
-        typer.Option(
-            "--wait", help="Wait for the outcome; exit code 0 only if every call was completed.", **_OUTCOME
-        ),
+        typer.Option(help="Wait for the outcome; exit code 0 only if every call was completed."),
     ] = False
     timeout: Timeout = None
     confirm: Annotated[
@@ -33,7 +33,6 @@ class OutcomeOptions:
         typer.Option(
             metavar="KEYS",
             help="Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if one of these is pressed.",
-            **_OUTCOME,
         ),
     ] = None
     digits: Annotated[
@@ -41,22 +40,17 @@ class OutcomeOptions:
         typer.Option(
             metavar="N-M",
             help="Ask for a code of N to M digits, such as 4-6, and wait; call -q prints only the code.",
-            **_OUTCOME,
         ),
     ] = None
-    hash_ends: Annotated[
-        bool, typer.Option("--hash", help="With --digits: the # key ends the code.", **_OUTCOME)
-    ] = False
+    hash_ends: Annotated[bool, typer.Option("--hash", help="With --digits: the # key ends the code.")] = False
     thanks: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What to say once a key was pressed.", **_OUTCOME)
+        str | None, typer.Option(metavar="TEXT", help="What to say once a key was pressed.")
     ] = None
     vca_elsewhere: Annotated[
         bool,
         typer.Option(
-            "--vca-elsewhere",
             help="With --callflow: your own application gets the VCA webhook, and replies with what follows "
             "a question.",
-            **_OUTCOME,
         ),
     ] = False
 
@@ -69,19 +63,17 @@ class OutcomeOptions:
 class AlertOptions:
     """What goes with ``confirm``."""
 
+    PANEL: ClassVar[str] = "Outcome"
+
     until_confirmed: Annotated[
         bool,
         typer.Option(
-            "--until-confirmed",
             help="With --confirm: call one number after the other, until somebody confirms.",
-            **_OUTCOME,
         ),
     ] = False
     tell_anyway: Annotated[
         bool,
         typer.Option(
-            "--tell-anyway",
             help="With --confirm: call even if no key could arrive, without the question; exit code 16.",
-            **_OUTCOME,
         ),
     ] = False

@@ -15,7 +15,7 @@ class SendingOptions:
 
     send_token: Annotated[
         bool,
-        typer.Option("--send-token", help="Send WEBHOOK_AUTH_TOKEN to any https URL."),
+        typer.Option(help="Send WEBHOOK_AUTH_TOKEN to any https URL."),
     ] = False
     request_timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=real(0.1, 600), help="How long to wait for an answer.")

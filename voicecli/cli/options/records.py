@@ -15,7 +15,8 @@ def with_records(function: Callable[..., T]) -> Callable[..., T]:
     """Let Typer see one option for each field of the records that a command takes, and hand in the records.
 
     A field's annotation says what kind of option it is (``Annotated[..., typer.Option(...)]``) and its
-    default what it is without one; the options of a record stand where it stands among the parameters.
+    default what it is without one; the options of a record stand where it stands among the parameters, in the
+    help under its PANEL, if it has one.
     Raises TypeError where two have one name.
     """
     records: dict[str, type[Any]] = {}
@@ -23,7 +24,8 @@ def with_records(function: Callable[..., T]) -> Callable[..., T]:
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation):
             records[parameter.name] = parameter.annotation
-            options = [option(field) for field in fields(parameter.annotation)]
+            panel = getattr(parameter.annotation, "PANEL", None)
+            options = [option(field, panel) for field in fields(parameter.annotation)]
         else:
             options = [parameter]
         for one in options:
@@ -58,9 +60,10 @@ def refuse_without(condition: str, options: Mapping[str, object]) -> None:
 
 
 def _name(field: "Field[Any]") -> str:
-    """Of an option: the long one of its names, which Typer makes of the field's where none is declared."""
-    [option] = field.type.__metadata__  # type: ignore[union-attr]
-    return next(iter(option.param_decls[-1:]), f"--{field.name.replace('_', '-')}")
+    """The long name of an option: the last one that is declared, else made of the field's."""
+    [info] = field.type.__metadata__  # type: ignore[union-attr]
+    declared = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
+    return declared[-1] if declared else f"--{field.name.replace('_', '-')}"
 
 
 def declare(command: Callable[..., object], parameters: Iterable[inspect.Parameter]) -> None:
@@ -70,7 +73,12 @@ def declare(command: Callable[..., object], parameters: Iterable[inspect.Paramet
     command.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]
 
 
-def option(field: "Field[Any]") -> inspect.Parameter:
+def option(field: "Field[Any]", panel: str | None = None) -> inspect.Parameter:
+    """The parameter that Typer makes an option of. A switch has one name, without a --no- beside it."""
+    [info] = field.type.__metadata__  # type: ignore[union-attr]
+    info.rich_help_panel = info.rich_help_panel or panel
+    if info.default is ... and not info.param_decls:
+        info.param_decls = (_name(field),)
     default = inspect.Parameter.empty if field.default is MISSING else field.default
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, annotation=field.type, default=default

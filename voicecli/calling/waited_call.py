@@ -1,0 +1,76 @@
+"""One call that is waited for: what is known of it, and its result."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from voicecli.calling.results import Ending, Result, call_data, destination, ending_of, failed_result
+from voicecli.errors import OutcomeUnknown
+from voicecli.sessions.pending import PendingCall
+from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.operations.calls import Session
+
+
+@dataclass(frozen=True, slots=True)
+class WaitOptions:
+    """How calls are waited for, each for at most ``timeout``. ``digits`` is whether they ask for some that
+    count, ``confirming`` has those that confirm. ``until_confirmed``: one call after the other, until
+    somebody confirms. ``tell_anyway``: where no key could arrive, people are told without the question."""
+
+    timeout: timedelta
+    digits: bool = False
+    confirming: frozenset[str] = frozenset()
+    until_confirmed: bool = False
+    tell_anyway: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class WaitedCall:
+    """Placed at ``start`` (monotonic clock), when ``before`` was the newest event in the store; it has taken
+    in all up to ``seen``. ``session`` is what 8x8 answered, ``lost`` the error where no answer came."""
+
+    request: CallRequest
+    pending: PendingCall
+    before: int
+    seen: int
+    session: Session | None = None
+    lost: OutcomeUnknown | None = None
+    start: float = 0.0
+    words: str = "no report yet"
+
+    @property
+    def destination(self) -> str:
+        return destination(self.request)
+
+    def is_over(self, timeout: timedelta) -> bool:
+        late = time.monotonic() - self.start > timeout.total_seconds()
+        return late or self.pending.is_settled(time.time())
+
+    def result(self, options: WaitOptions, *, without_reports: float) -> Result:
+        """As far as it is known now. ``without_reports`` are the seconds that nobody received reports."""
+        pending, session, summary = self.pending, self.pending.session, self.pending.session.summary
+        gap = (
+            f"for {without_reports:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"
+        )
+        if pending.session_id is None and self.lost is not None:
+            if without_reports:
+                self.lost.hint = f"Its summary may be lost: {gap}. {self.lost.hint}"
+            return failed_result(self.request, self.lost)
+        words, hint, ending = pending.words(), "", ending_of(pending)
+        if ending is Ending.OUT_OF_TIME:
+            words += f"; {gap}" if without_reports else ""
+            hint = f"It may go on: voicecli sessions {session.id} shows what a listener receives of it."
+        data = {
+            **call_data(self.request, self.session),
+            "sessionId": pending.session_id,
+            **({} if summary.session_status is None else {"sessionStatus": summary.session_status}),
+            "outcome": session.outcome,
+            **({} if summary.bridge is None else {"bridge": summary.bridge}),
+            "words": words,
+            **({"secondsWithoutReports": round(without_reports, 3)} if without_reports else {}),
+            **({"digits": session.digits} if options.digits else {}),
+            **({"confirmed": session.confirmed} if options.confirming else {}),
+        }
+        asks_for_code = options.digits and not options.confirming
+        identifier = session.digits if asks_for_code else pending.session_id
+        return Result(ending, f"{self.destination}: {words}", data, identifier or "", hint)

@@ -1,0 +1,170 @@
+"""The two streams that a command writes to: answers on one, talk on the other."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO
+
+from voicecli import interrupts
+from voicecli.errors import OutputFailed
+
+if TYPE_CHECKING:
+    from voicecli.output.background import BackgroundWriter
+
+MAX_BEHIND = 1_000_000  # bytes that may wait for a reader before who can wait with more should do so
+MAX_TALK = 4_000_000  # bytes of it and of rows that may wait: talk beyond it is lost
+GOODBYE = 2.0  # seconds that a reader has after an interrupt
+LOOK_EVERY = 0.02  # seconds between two looks whether he has read
+
+
+class Streams:
+    """``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): an answer
+    can't be written then, and talk is not wanted."""
+
+    def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
+        self.out = out
+        self.err = err
+        self._out_writer: BackgroundWriter | None = None
+        self._err_writer: BackgroundWriter | None = None
+
+    def check_open(self, happened: str = "") -> TextIO:
+        """Standard output. Raises OutputFailed where it is closed."""
+        if self.out is None:
+            raise _unwritable("it is closed", happened)
+        return self.out
+
+    def give_up(self) -> None:
+        """Write nothing more to stdout, not even what is still waiting to be written."""
+        if self.out is not None:
+            _give_up_on(self.out)
+
+    @contextmanager
+    def in_background(self, is_interrupted: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Inside, a reader who has stopped holds nobody up: for event loops. What waits for him then is
+        written at the end, when he reads on; after an interrupt (KeyboardInterrupt, or as ``is_interrupted``
+        says) he has GOODBYE for that. Raises what ``check_read`` raises, but not in place of
+        another error."""
+        self._out_writer = self._writer(self.out)
+        self._err_writer = self._writer(self.err)
+        try:
+            yield
+        except BaseException as error:
+            self._wait_for_readers(isinstance(error, KeyboardInterrupt) or is_interrupted())
+            raise
+        self._wait_for_readers(is_interrupted())
+        self.check_read()
+
+    def check_read(self) -> None:
+        """Raises OutputFailed where something was written in the background, and nobody has read it."""
+        writer = self._out_writer
+        if writer is None:
+            return
+        if writer.size:
+            raise _unwritable("nobody reads it", writer.unwritten())
+        if writer.error is not None and (writer.unwritten() or not isinstance(writer.error, BrokenPipeError)):
+            raise _unwritable(writer.error.strerror, writer.unwritten()) from writer.error
+
+    def _wait_for_readers(self, is_interrupted: bool) -> None:
+        end = time.monotonic() + GOODBYE if is_interrupted else math.inf
+        writers = [writer for writer in (self._out_writer, self._err_writer) if writer is not None]
+        with suppress(KeyboardInterrupt):
+            while any(writer.size for writer in writers) and time.monotonic() < end:
+                interrupts.sleep(LOOK_EVERY)
+        if self._err_writer is not None and not self._err_writer.size:
+            self._err_writer = None
+
+    def _writer(self, stream: TextIO | None) -> "BackgroundWriter | None":
+        """None where writing there waits for nobody. Both streams may be the same pipe or terminal: then what
+        is written stays in order."""
+        from voicecli.output.background import BackgroundWriter, may_block
+
+        other = self._out_writer
+        try:
+            if stream is None or not may_block(stream.fileno()):
+                return None
+            stream.flush()
+            if other is not None and os.path.sameopenfile(other.descriptor, stream.fileno()):
+                return other
+            return BackgroundWriter(stream.fileno())
+        except (OSError, ValueError):  # it is no file of the system, or the reader has gone
+            return None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits for a reader that more should not be added to it."""
+        return self._out_writer is not None and self._out_writer.size > MAX_BEHIND
+
+    def is_read(self) -> bool:
+        """Whether there still is somebody to read standard output. Raises OutputFailed where it is closed."""
+        import select
+
+        out = self.check_open()
+        try:
+            poll = select.poll()
+            poll.register(out.fileno(), 0)
+            return not poll.poll(0)  # that the other end has gone is told unasked
+        except (OSError, ValueError, AttributeError):  # no file of the system, or a system without poll
+            return True
+
+    @property
+    def is_talk_waiting(self) -> bool:
+        """Whether nobody reads the talk at present."""
+        return self._err_writer is not None and self._err_writer.size > 0
+
+    def put(self, written: str | bytes, happened: str = "") -> None:
+        """Write some of the answer. Raises OutputFailed, which repeats what ``happened``."""
+        out = self.check_open(happened)
+        if (writer := self._out_writer) is not None:
+            data = written if isinstance(written, bytes) else _encoded(written, out)
+            writer.put(data, happened)
+            if writer.error is not None:
+                _give_up_on(out)
+                raise _unwritable(writer.error.strerror, happened) from writer.error
+            return
+        try:
+            with interrupts.waiting():
+                if isinstance(written, bytes):  # a file, which is passed on as it is
+                    out.buffer.write(written)
+                else:
+                    out.write(written)
+                out.flush()
+        except OSError as error:
+            _give_up_on(out)
+            raise _unwritable(error.strerror, happened) from error
+
+    def talk(self, text: str) -> None:
+        """Write some of the talk; where it can't be written, it is lost."""
+        if self.err is None:
+            return
+        if (writer := self._err_writer) is not None:
+            if writer.size < MAX_TALK:
+                writer.put(_encoded(text, self.err))
+            return
+        try:
+            with interrupts.waiting(noted=False):  # it may be the very message on what has happened
+                self.err.write(text)
+                self.err.flush()
+        except OSError:
+            _give_up_on(self.err)
+
+
+def _unwritable(reason: str | None, happened: str = "") -> OutputFailed:
+    what = f"; it would have said: {happened}" if happened else ""
+    hint = "That did happen: do not run the command again for it." if happened else ""
+    return OutputFailed(f"Standard output can't be written ({reason}){what}.", hint=hint)
+
+
+def _encoded(text: str, stream: TextIO) -> bytes:
+    return text.encode(stream.encoding or "utf-8", stream.errors or "backslashreplace")
+
+
+def _give_up_on(stream: TextIO) -> None:
+    """Point a stream that can't be written at nothing, so that Python's own last flush does not fail too."""
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+    except (OSError, ValueError):
+        pass
