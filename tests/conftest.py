@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import in_process
 import pytest
+import ready_stores
 import writer_thread
 from forked import Forked
 
@@ -140,6 +141,7 @@ class BackwardsDir(pytest.Dir):
 
 
 def pytest_configure() -> None:
+    ready_stores.install()
     if WORKER:
         sys.dont_write_bytecode = False
 

@@ -261,12 +261,15 @@ def _load() -> None:
     import importlib
     import pkgutil
 
+    import ready_stores
+
     import voicecli
     from voicecli.cli import app
 
     for module in pkgutil.walk_packages(voicecli.__path__, "voicecli."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    ready_stores.install()
     for command in ("", *app.COMMANDS):
         app._command(command)
 

@@ -83,7 +83,7 @@ LISTENER = """
 import asyncio, dataclasses, pathlib, sys, voicecli
 account, port, url, token = voicecli.Account(*sys.argv[1:4]), int(sys.argv[4]), *sys.argv[5:]
 client, home, over = voicecli.Client(**dataclasses.asdict(account)), pathlib.Path("kept"), asyncio.Event()
-webhooks = voicecli.Registration(client, home, tell=print)
+webhooks = voicecli.Registration(client, home, notify=print)
 async def answer(received, headers):
     thanks = {"action": "say", "params": {"text": f"Thank you for the {received.event.digits}."}}
     return voicecli.Answered(voicecli.Reply([thanks, {"action": "hangup"}]))
@@ -92,7 +92,7 @@ async def stop(body):
     return 200, {"why": body["why"]}
 async def main():
     plan = voicecli.ListenerPlan(home, port, token=token, public_url=url, register=("VCA", "VSS"), replier=answer)
-    async with voicecli.ListenerService(plan, shown=print, tell=print, routes={"/stop": stop}, registration=webhooks):
+    async with voicecli.ListenerService(plan, on_event=print, notify=print, routes={"/stop": stop}, registration=webhooks):
         await over.wait()
 asyncio.run(main())
 """  # noqa: E501 - a script of 15 lines

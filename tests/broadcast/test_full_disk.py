@@ -14,9 +14,9 @@ from conftest import Finished, RunningSandbox, wait_until
 
 pytestmark = pytest.mark.process
 
-ROWS = 1_000
+ROWS = 400
 MOMENT = 100  # requests: two lines for each fit into the pipe, which nobody reads meanwhile
-LOG = 700_000  # bytes of the journal's log that are enough to plan so many rows, but not to call them
+LOG = 300_000  # bytes of the journal's log that are enough to plan so many rows, but not to call them
 CONCURRENCY = 32
 Fill = Callable[["subprocess.Popen[str]"], Callable[[], None]]
 
@@ -111,6 +111,7 @@ def limited(longest: int) -> Fill:
     return limit
 
 
+@pytest.mark.soak
 def test_a_log_that_can_t_grow_loses_nothing(machine: Machine) -> None:
     check(machine, sent_until_full(machine, limited(LOG)))
 

@@ -17,7 +17,7 @@ def test_an_answer_counts_where_one_was_asked_for() -> None:
 
 
 def test_what_a_journal_of_an_older_version_does_not_say_is_off() -> None:
-    options = BroadcastOptions.from_options({})
+    options = BroadcastOptions.from_mapping({})
     assert [name for name, value in options._asdict().items() if value is True] == []
 
 

@@ -55,17 +55,14 @@ def test_a_placeholder_that_is_no_column_is_refused_with_the_nearest() -> None:
     assert "secret" not in caught.value.message + caught.value.hint
 
 
-@pytest.mark.parametrize("examples", [30, pytest.param(300, marks=pytest.mark.soak)])
-def test_braces_mean_what_they_mean_to_python(examples: int) -> None:
-    @settings(max_examples=examples, deadline=None)
-    @given(st.text(st.sampled_from("{}ab %"), max_size=12))
-    def holds(text: str) -> None:
-        try:
-            said = Template(text).bind(("a", "b"))(("1", "2"))
-        except InvalidInput:
-            return
-        parts = [(literal, name) for literal, name, _, _ in Formatter().parse(text)]
-        values = {"a": "1", "b": "2"}
-        assert said == "".join(literal + (values[name.strip()] if name else "") for literal, name in parts)
-
-    holds()
+@pytest.mark.soak
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("{}ab %"), max_size=12))
+def test_braces_mean_what_they_mean_to_python(text: str) -> None:
+    try:
+        said = Template(text).bind(("a", "b"))(("1", "2"))
+    except InvalidInput:
+        return
+    parts = [(literal, name) for literal, name, _, _ in Formatter().parse(text)]
+    values = {"a": "1", "b": "2"}
+    assert said == "".join(literal + (values[name.strip()] if name else "") for literal, name in parts)

@@ -10,8 +10,13 @@ from placed_calls import ACCOUNT, ASK, CALL, PARTIES, SAY, other, placed
 from receiver_world import receiving, vca
 
 from voicecli.calling.placed_calls_replier import PlacedCallsReplier
-from voicecli.listener.repliers import Application, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Replier
+from voicecli.listener.vca_repliers import (
+    ApplicationReplier,
+    CallflowReplier,
+    PreviousReceiverReplier,
+    constant_reply,
+)
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
@@ -95,7 +100,7 @@ async def test_a_vca_gets_the_same_reply_from_the_next_listener(tmp_path: Path) 
 
 
 async def test_a_callflow_of_ones_own_is_given_once_and_then_continued(tmp_path: Path) -> None:
-    replier = PlacedCallsReplier(tmp_path, OwnCallflow(tmp_path, Reply((ASK, SAY, HANGUP), "mine")))
+    replier = PlacedCallsReplier(tmp_path, CallflowReplier(tmp_path, Reply((ASK, SAY, HANGUP), "mine")))
     async with receiving(tmp_path, replier=replier) as world:
         first = await world.event(vca("s-9", event_id="e-1"))
         second = await world.event(vca("s-9", event_id="e-2"))
@@ -110,7 +115,9 @@ async def test_a_call_that_comes_in_is_bridged_as_others_say(tmp_path: Path) -> 
     back = {"source": PARTIES["destination"], "destination": PARTIES["source"]}
     came_in = vca("s-7", callStatus="CALL_RECEIVED", callDirection="INBOUND", eventData=None, **back)
     bridge = make_call(str(back["destination"]), "+33199005678")
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(Reply((bridge,))))) as world:
+    async with receiving(
+        tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(Reply((bridge,))))
+    ) as world:
         assert await world.event(came_in) == (200, {"callflow": [bridge]})
 
 
@@ -137,7 +144,7 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
     home, wanted = tmp_path / "own", Reply(callflow, "mine")
     async with AsyncExitStack() as stack:
         theirs = await stack.enter_async_context(
-            receiving(tmp_path / "theirs", token=None, replier=always(wanted))
+            receiving(tmp_path / "theirs", token=None, replier=constant_reply(wanted))
         )
         url = theirs.service.url
         home.mkdir()
@@ -146,10 +153,12 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
             webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), url, True, True)
             remember_webhook(store, ACCOUNT, webhook)
         repliers: dict[str, Replier] = {
-            "fixed": always(wanted),
-            "file": OwnCallflow(home, wanted),
-            "application": Application(url, timeout=5.0, with_token=False, instead=always(HANG_UP)),
-            "former receiver": FormerReceiver(home, ACCOUNT, timeout=5.0),
+            "fixed": constant_reply(wanted),
+            "file": CallflowReplier(home, wanted),
+            "application": ApplicationReplier(
+                url, timeout=5.0, with_token=False, instead=constant_reply(HANG_UP)
+            ),
+            "former receiver": PreviousReceiverReplier(home, ACCOUNT, timeout=5.0),
         }
         replier = PlacedCallsReplier(home, repliers[who])
         world = await stack.enter_async_context(receiving(home, replier=replier))
@@ -164,7 +173,9 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
 
 async def test_a_reply_that_dials_goes_out_where_nobody_can_tell_who_unsubscribed(tmp_path: Path) -> None:
     """As a call goes out then."""
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(Reply((BRIDGE,))))) as world:
+    async with receiving(
+        tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(Reply((BRIDGE,))))
+    ) as world:
         with Store(tmp_path) as store, store.transaction() as transaction:
             transaction("DROP TABLE unsubscribed")
         assert (await world.event(vca("s-9")))[1] == {"callflow": [BRIDGE]}
@@ -181,13 +192,13 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
     """It gets no token of ours, and is not asked for what it has sent here itself."""
     own, theirs = tmp_path / "own", tmp_path / "theirs"
     fixed = Reply((SAY,)) if before == {"callflow": [SAY]} else Reply(())
-    async with receiving(theirs, token=None, replier=always(fixed)) as former:
+    async with receiving(theirs, token=None, replier=constant_reply(fixed)) as former:
         if before is not None:
             webhook = ReplacedWebhook("VCA", ("https://example.com/vca",), former.service.url, True, True)
             own.mkdir()
             with Store(own) as store:
                 remember_webhook(store, ACCOUNT, webhook)
-        replier = PlacedCallsReplier(own, FormerReceiver(own, ACCOUNT, timeout=5.0))
+        replier = PlacedCallsReplier(own, PreviousReceiverReplier(own, ACCOUNT, timeout=5.0))
         async with receiving(own, replier=replier) as world:
             assert (await world.event(vca("s-9")))[1]["callflow"] == reply
             again = await world.post(
@@ -201,6 +212,6 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
 async def test_a_call_beside_a_damaged_key_is_hung_up_with_the_reason(tmp_path: Path) -> None:
     placed(tmp_path, session="s-1")
     (tmp_path / "seal.key").write_bytes(bytes(32))
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(HANG_UP))) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(HANG_UP))) as world:
         assert (await world.event(vca("s-1")))[1]["callflow"] == [HANGUP]
     assert "can't be read with the key" in world.shown[0].remarks[0]

@@ -13,8 +13,13 @@ from receiver_world import World, receiving, vca, vss
 
 from voicecli.calling.placed_calls_replier import PlacedCallsReplier
 from voicecli.listener import server
-from voicecli.listener.repliers import CallHistory, FormerReceiver, OwnCallflow, always
 from voicecli.listener.routes import Answered, Replier
+from voicecli.listener.vca_repliers import (
+    CallflowReplier,
+    CallHistory,
+    PreviousReceiverReplier,
+    constant_reply,
+)
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.replies import HANG_UP, Reply
@@ -60,7 +65,7 @@ async def test_a_call_of_this_process_goes_on_by_what_is_at_hand(
     reply: list[str],
 ) -> None:
     placed(tmp_path, session="s-1")
-    replier = PlacedCallsReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
+    replier = PlacedCallsReplier(tmp_path, constant_reply(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         take_away(tmp_path, tables)
         assert await reply_to(world, vca("s-1", **of_the_call, **pressed)) == reply
@@ -74,7 +79,7 @@ async def test_a_call_of_this_process_that_could_not_be_kept_is_known_by_its_cli
     tmp_path: Path, named: dict[str, object], reply: list[str]
 ) -> None:
     """By its numbers alone it may be somebody else's, which are not kept here, either."""
-    replier = PlacedCallsReplier(tmp_path, always(HANG_UP), requests={"r-1": OUR_CALL})
+    replier = PlacedCallsReplier(tmp_path, constant_reply(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         assert await reply_to(world, vca("s-1", **named, **SILENCE)) == reply
 
@@ -85,7 +90,7 @@ async def test_a_call_of_another_process_is_not_shortened(
     tmp_path: Path, what: str, pressed: dict[str, object], reply: list[str]
 ) -> None:
     placed(tmp_path, session="s-1")
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, always(HANG_UP))) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(HANG_UP))) as world:
         if what == "key":
             (tmp_path / "seal.key").write_bytes(bytes(32))
         else:
@@ -101,7 +106,7 @@ async def test_an_application_is_asked_where_nobody_can_tell_whose_call_it_is(tm
 
 
 def own_callflow(home: Path) -> Replier:
-    return PlacedCallsReplier(home, OwnCallflow(home, Reply(TWO_QUESTIONS[1:])))
+    return PlacedCallsReplier(home, CallflowReplier(home, Reply(TWO_QUESTIONS[1:])))
 
 
 def of_this_process(home: Path) -> Replier:
@@ -136,7 +141,7 @@ async def test_what_was_answered_counts_though_it_is_not_kept(
 async def test_where_vcas_went_before_is_not_known(
     tmp_path: Path, pressed: dict[str, object], reply: list[str]
 ) -> None:
-    async with receiving(tmp_path, replier=FormerReceiver(tmp_path, ACCOUNT, timeout=5.0)) as world:
+    async with receiving(tmp_path, replier=PreviousReceiverReplier(tmp_path, ACCOUNT, timeout=5.0)) as world:
         take_away(tmp_path, ["replaced_webhooks"])
         assert await reply_to(world, vca("s-9", "e-1", **pressed)) == reply
         take_away(tmp_path, ["replaced_webhooks"], back=True)
@@ -213,7 +218,7 @@ def test_what_came_before_is_in_the_order_in_which_it_came(
 
 
 async def test_what_is_never_kept_is_told_at_the_end(tmp_path: Path) -> None:
-    async with receiving(tmp_path, replier=always(HANG_UP)) as world:
+    async with receiving(tmp_path, replier=constant_reply(HANG_UP)) as world:
         take_away(tmp_path, ["events"])
         await reply_to(world, vca("s-1"))
     assert "1 VCA event that was answered could not be kept." in world.told
@@ -225,7 +230,7 @@ async def test_what_is_too_much_to_wait_for_the_disk_is_told_and_counted(
     monkeypatch.setattr(server, "KEEP_AGAIN_AFTER", 0.01)
     monkeypatch.setattr(server, "MAX_LATE", 1)
     too_many = "More than 1 answered VCA events wait: the rest is not kept."
-    async with receiving(tmp_path, replier=always(HANG_UP)) as world:
+    async with receiving(tmp_path, replier=constant_reply(HANG_UP)) as world:
         take_away(tmp_path, ["events"])
         for number in range(4):
             await reply_to(world, vca("s-1", f"e-{number}"))

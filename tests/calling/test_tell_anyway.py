@@ -24,7 +24,7 @@ from running_listener import (
     told,
 )
 
-from voicecli.listener import reports
+from voicecli.listener import shared_listener
 from voicecli.sandbox import Sandbox
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 from voicecli.store.sqlite import Store
@@ -161,7 +161,7 @@ def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
     sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This process can't take its place, since 8x8 would not get through."""
-    monkeypatch.setattr(reports, "TAKE_OVER", 0.2)
+    monkeypatch.setattr(shared_listener, "TAKE_OVER", 0.2)
     slow = ("--request-timeout", "1", "--timeout", "1s")
     with listening(tmp_path / "home", *registering(), env=sandbox.environment) as listener:
         assert listener.url

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
+from voicecli.cli.listen.watch import Watch
 
 from voicecli.cli.context import Context
-from voicecli.cli.listen.watch import Watch
 
 SERVICE = {
     "url": "http://127.0.0.1:5678",

@@ -52,7 +52,7 @@ def test_what_was_replaced_is_put_back_however_the_base_url_is_written(run: Prog
         assert run("webhooks", "set", "vss", "https://example.com/", "--no-auth", env=environment).code == 0
         url = sandbox.sandbox.url + "/"
         with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:
-            killed = Registration(client, Path(os.environ["VOICECLI_HOME"]), tell=print)
+            killed = Registration(client, Path(os.environ["VOICECLI_HOME"]), notify=print)
             killed.take(["VSS"], "http://127.0.0.1:9", token="a-token-of-tests")
             killed.close()
         other = sandbox.sandbox.url.replace("http://127.0.0.1", "HTTP://LocalHost") + "//"

@@ -92,6 +92,6 @@ async def receiving(home: Path, **plan: Any) -> AsyncIterator[World]:
     Store(home).close()
     async with aiohttp.ClientSession() as http:
         world.http = http
-        world.service = ListenerService(settings, shown=world._show, tell=world._tell, routes=routes)
+        world.service = ListenerService(settings, on_event=world._show, notify=world._tell, routes=routes)
         async with world.service:
             yield world

@@ -72,9 +72,9 @@ class World:
                 check_every=every,
                 **{"public_url": self.receiver, **plan},
             ),
-            shown=lambda received: self.shown.append(received.event.type),
-            tell=lambda text, record: self.told.append((text, record)),
-            registration=Registration(self.client, home, tell=lambda text: None),
+            on_event=lambda received: self.shown.append(received.event.type),
+            notify=lambda text, record: self.told.append((text, record)),
+            registration=Registration(self.client, home, notify=lambda text: None),
             clock_jumps=clock,
         )
 

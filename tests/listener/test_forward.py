@@ -13,7 +13,7 @@ from conftest import DEADLINE
 from receiver_world import TOKEN, World, receiving, vca, vss
 
 from voicecli.listener import forward
-from voicecli.listener.repliers import Application, always
+from voicecli.listener.vca_repliers import ApplicationReplier, constant_reply
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP
@@ -67,7 +67,7 @@ def asking(
     home: Path, url: str, *, timeout: float = 5.0, with_token: bool = True
 ) -> AbstractAsyncContextManager[World]:
     """A receiver that asks the application for replies, and hangs up without one."""
-    replier = Application(url, timeout=timeout, with_token=with_token, instead=always(HANG_UP))
+    replier = ApplicationReplier(url, timeout=timeout, with_token=with_token, instead=constant_reply(HANG_UP))
     return receiving(home, forward_to=url, forward_timeout=timeout, forward_token=with_token, replier=replier)
 
 
@@ -186,11 +186,11 @@ async def test_what_is_kept_already_but_was_not_shown_here_is_passed_on(
     tmp_path: Path, event: dict[str, object]
 ) -> None:
     """By a run before, or by a writing process that was killed before it said so."""
-    async with receiving(tmp_path, replier=always(HANG_UP)) as world:
+    async with receiving(tmp_path, replier=constant_reply(HANG_UP)) as world:
         await world.event(event)
     async with (
         application() as app,
-        receiving(tmp_path, forward_to=app.url, replier=always(HANG_UP)) as world,
+        receiving(tmp_path, forward_to=app.url, replier=constant_reply(HANG_UP)) as world,
     ):
         for _ in range(2):
             await world.event(event)
@@ -225,8 +225,8 @@ async def test_what_could_not_be_shown_is_shown_when_the_event_comes_again(tmp_p
         def fail(_: object) -> None:
             raise ZeroDivisionError
 
-        world.service._listener._shown = fail
+        world.service._listener._on_event = fail
         assert await world.event(vca()) == (200, {"callflow": [SAY]})
-        world.service._listener._shown = world.shown.append
+        world.service._listener._on_event = world.shown.append
         assert await world.event(vca()) == (200, {"callflow": [SAY]})
     assert [received.again for received in world.shown] == [False]

@@ -369,9 +369,9 @@ async def test_what_a_fault_of_ours_keeps_from_the_screen_is_told_and_news_when_
         def fail(_: object) -> None:
             raise ZeroDivisionError("a fault")
 
-        world.service._listener._shown = fail
+        world.service._listener._on_event = fail
         assert (await world.event(vss()))[0] == 200  # it is kept
-        world.service._listener._shown = world.shown.append
+        world.service._listener._on_event = world.shown.append
         assert (await world.event(vss()))[0] == 200
     assert any("ZeroDivisionError" in text for text in world.told)
     assert [received.again for received in world.shown] == [False]

@@ -34,7 +34,7 @@ class World:
         self.told: list[str] = []
 
     def registration(self, home: Path | None = None) -> Registration:
-        return Registration(self.client, home or self.home, tell=self.told.append)
+        return Registration(self.client, home or self.home, notify=self.told.append)
 
     @contextmanager
     def refused(self, registration: Registration) -> Iterator[None]:
@@ -161,7 +161,7 @@ def test_after_the_folder_was_removed_others_are_locked_out_and_a_kill_loses_not
     first, second = world.registration(), world.registration()
     first.take(["VSS"], OURS, token="a-token")
     shutil.rmtree(world.home)
-    second.see_that_nobody_has_them()
+    second.require_unregistered()
     assert first.check() == []
     with pytest.raises(InUse):
         second.put_back()

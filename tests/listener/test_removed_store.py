@@ -12,8 +12,8 @@ from receiver_world import receiving, vca, vss
 
 from voicecli.calling.placed_calls_replier import PlacedCallsReplier
 from voicecli.listener import service
-from voicecli.listener.presence import running
-from voicecli.listener.repliers import always
+from voicecli.listener.instances import running_instances
+from voicecli.listener.vca_repliers import constant_reply
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.replies import HANG_UP
 
@@ -64,11 +64,11 @@ async def test_others_find_the_listener_again(
     monkeypatch.setattr(service, "CLOCK_EVERY", 0.01)
     home = tmp_path / "home"
     async with receiving(home) as world:
-        [found] = running(home)
+        [found] = running_instances(home)
         remove(home)
-        await asyncio.to_thread(wait_until, lambda: running(home) == [found])
+        await asyncio.to_thread(wait_until, lambda: running_instances(home) == [found])
         assert found.url == world.service.url
-    assert running(home) == []
+    assert running_instances(home) == []
 
 
 async def test_a_folder_that_can_t_be_made_again_is_told(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_a_folder_that_can_t_be_made_again_is_told(tmp_path: Path) -> None
 async def test_calls_from_before_and_after_are_answered(tmp_path: Path) -> None:
     home = tmp_path / "home"
     placed(home, session="s-1")
-    async with receiving(home, replier=PlacedCallsReplier(home, always(HANG_UP))) as world:
+    async with receiving(home, replier=PlacedCallsReplier(home, constant_reply(HANG_UP))) as world:
         remove_file(home)
         placed(home, session="s-2", name="r-2")
         for session in ("s-1", "s-2"):

@@ -23,7 +23,9 @@ from voicecli.store import sqlite as store
 async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
     """What it tells, as it goes on."""
     notes: asyncio.Queue[str] = asyncio.Queue()
-    task = asyncio.create_task(retention.repeat(partial(forget, home, timedelta(days=1)), notes.put_nowait))
+    task = asyncio.create_task(
+        retention.repeat_hourly(partial(forget, home, timedelta(days=1)), notes.put_nowait)
+    )
     try:
         async with asyncio.timeout(DEADLINE):
             yield notes
@@ -63,7 +65,7 @@ async def test_a_callflow_goes_with_the_summary_though_nobody_waits_for_the_call
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, while_it_runs: bool
 ) -> None:
     """A listener deletes it some seconds after the summary has come, or at its own end."""
-    monkeypatch.setattr(service, "FORGET_EVERY", 0.01 if while_it_runs else DEADLINE)
+    monkeypatch.setattr(service, "DELETE_CALLFLOWS_EVERY", 0.01 if while_it_runs else DEADLINE)
     for name in ("1", "2"):
         placed(tmp_path, session=f"s-{name}", name=f"r-{name}")
 

@@ -37,7 +37,7 @@ class At8x8:
     def move(self, receiver: str, **_: object) -> None:
         self.done.append(f"move {receiver}")
 
-    def hurried(self) -> AbstractContextManager[None]:
+    def without_waits(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def put_back(self) -> list[str]:
@@ -61,7 +61,7 @@ def served(
         check_every=every,
     )
     return ListenerService(
-        plan, shown=lambda _: None, tell=tell, registration=cast("Registration", registration)
+        plan, on_event=lambda _: None, notify=tell, registration=cast("Registration", registration)
     )
 
 

@@ -26,10 +26,10 @@ from registered_world import (
 from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
-from voicecli.listener import health, server, service as service_module, watching
+from voicecli.listener import health, server, service as service_module, webhook_watch
 from voicecli.sandbox.delivery import Target
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.supervision import Limits
+from voicecli.tunnel.supervision import SupervisionLimits
 from voicecli.voice_api.webhook_events import webhook_url
 
 RUNS = 6  # of each way to lose one
@@ -101,7 +101,7 @@ async def lose_the_agent(tmp_path: Path, fault: str, seed: int) -> None:
             tmp_path / "home",
             public_url=None,
             tunnel=lambda port: Tunnel(port, agent_path=agent),
-            tunnel_limits=Limits(without_session=0.3, probe_every=0.1, probe_again_after=0.05),
+            tunnel_limits=SupervisionLimits(without_session=0.3, probe_every=0.1, probe_again_after=0.05),
         )
         async with asyncio.timeout(DEADLINE), world.service:
             old = world.targets["VSS"].url
@@ -149,7 +149,7 @@ async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
             public_url=None,
             force=True,
             tunnel=lambda port: Tunnel(port, agent_path=agent),
-            tunnel_limits=Limits(probe_every=0.02, probe_again_after=0.01),
+            tunnel_limits=SupervisionLimits(probe_every=0.02, probe_again_after=0.01),
         )
         async with asyncio.timeout(DEADLINE), world.service:
             await world.until(lambda: asked > 10)
@@ -228,7 +228,7 @@ async def test_a_token_that_was_changed_is_known_by_the_events_that_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, register: bool
 ) -> None:
     """8x8's list does not tell; but strangers, who do not know the subaccount, are no proof of it."""
-    monkeypatch.setattr(watching, "LOOK_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(webhook_watch, "LOOK_AGAIN_AFTER", 0.0)
     monkeypatch.setattr(server, "EXAMINE_EVERY", 0.0)
     with RunningSandbox(CountingSandbox, time_scale=1000) as running:
         world = World(running, tmp_path / "home", register=register, every=3600)
@@ -257,7 +257,7 @@ async def test_a_listing_that_fails_is_told_once_when_it_lasts_and_never_for_a_l
         async with world.service:
             world.sandbox.away = True
             looks = world.looks
-            await world.until(lambda: world.looks >= looks + 2 * watching.LASTING)
+            await world.until(lambda: world.looks >= looks + 2 * webhook_watch.LASTING)
             world.sandbox.away = False
             await world.until(lambda: "8x8 lists its webhooks again." in dict(world.told))
             failures = [text for text, _ in world.told if "can't be found out" in text]

@@ -14,7 +14,7 @@ from receiver_world import receiving, vca, vss
 import voicecli
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
-from voicecli.listener.repliers import OwnCallflow
+from voicecli.listener.vca_repliers import CallflowReplier
 from voicecli.store import sqlite
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
@@ -65,7 +65,7 @@ async def test_a_listener_goes_on_beside_a_newer_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
-    async with receiving(home, replier=OwnCallflow(home, HANG_UP)) as world:
+    async with receiving(home, replier=CallflowReplier(home, HANG_UP)) as world:
         assert (await world.event(vss("s-1")))[0] == 200
         upgrade(home, monkeypatch)
         assert (await world.event(vss("s-2")))[0] == 200

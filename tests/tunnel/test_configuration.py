@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from voicecli.errors import ConfigurationError
-from voicecli.tunnel.configuration import Plan, Tunnel, read
+from voicecli.tunnel.configuration import AgentConfiguration, Tunnel, read
 
 TOKEN = "2TokenOfNobody_5uRp1s1ngLyLong"
 PORT = 5678
@@ -16,7 +16,7 @@ PORT = 5678
 class Given(NamedTuple):
     """What the agent gets, and what is said of it."""
 
-    plan: Plan
+    plan: AgentConfiguration
     notes: list[str]
 
     @property

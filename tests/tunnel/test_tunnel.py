@@ -34,8 +34,8 @@ from voicecli.tunnel import (
 )
 from voicecli.tunnel.advice import advice
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok import Change, Ngrok
-from voicecli.tunnel.supervision import LIMITS, Limits, Probe, Supervisor
+from voicecli.tunnel.ngrok import Ngrok, TunnelChange
+from voicecli.tunnel.supervision import LIMITS, Probe, SupervisionLimits, Supervisor
 
 REAL_TOKEN = os.environ.get("NGROK_AUTHTOKEN")  # before the fixture that clears the environment
 REAL_PATH = os.environ["PATH"]
@@ -76,10 +76,10 @@ class Subject:
     """A tunnel under test, and all that it tells."""
 
     ngrok: Ngrok
-    changes: "asyncio.Queue[Change]"
+    changes: "asyncio.Queue[TunnelChange]"
     notes: list[str] = field(default_factory=list)
 
-    async def change(self) -> Change:
+    async def change(self) -> TunnelChange:
         return await asyncio.wait_for(self.changes.get(), DEADLINE)
 
     async def refusal(self) -> VoicecliError:
@@ -139,14 +139,14 @@ async def subject(folder: Path) -> AsyncIterator[Subjects]:
         faults: dict[str, Any] | None = None,
         *,
         deadline: float = DEADLINE,
-        limits: Limits = LIMITS,
+        limits: SupervisionLimits = LIMITS,
         probe: Probe | None = None,
         **options: Any,
     ) -> Subject:
         options.setdefault("agent_path", folder / "ngrok")
         if faults is not None or not (folder / "ngrok").exists():
             write_agent(folder, **(faults or {}))
-        changes: asyncio.Queue[Change] = asyncio.Queue()
+        changes: asyncio.Queue[TunnelChange] = asyncio.Queue()
         notes: list[str] = []
         ngrok = Ngrok(
             Tunnel(**{"port": PORT, **options}),
@@ -518,7 +518,7 @@ async def test_a_listener_that_fails_to_hear_of_a_change_does_not_end_the_tunnel
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
 
-    def fail(change: Change) -> None:
+    def fail(change: TunnelChange) -> None:
         raise ValueError("a fault of the listener's")
 
     program = write_agent(folder, dies_once_after=0.05)
@@ -692,9 +692,9 @@ async def test_a_dead_agent_is_told_and_replaced(subject: Subjects, folder: Path
     one = subject(port=listener)
     old = await one.ngrok.start()
     os.kill(pids(folder)[0], signal.SIGKILL)
-    assert await one.change() == Change(False, old, "The ngrok agent has ended.", 0.01)
+    assert await one.change() == TunnelChange(False, old, "The ngrok agent has ended.", 0.01)
     up = await one.change()
-    assert up == Change(True, one.ngrok.url, "", None)
+    assert up == TunnelChange(True, one.ngrok.url, "", None)
     assert up.url != old
     assert (await post(f"{up.url}/x"))["path"] == "/x"
     assert len(pids(folder)) == len(asked(folder)) == 2
@@ -744,8 +744,8 @@ async def test_an_agent_that_loses_its_way_to_ngrok_and_finds_it_again_is_told(
     one = subject({"loses_session_after": 0.2, "regains_session_after": 0.1})
     url = await one.ngrok.start()
     reason = "The ngrok agent has lost its connection to ngrok: read EOF from remote peer."
-    assert await one.change() == Change(False, url, reason, None)
-    assert await one.change() == Change(True, url, "", None)
+    assert await one.change() == TunnelChange(False, url, reason, None)
+    assert await one.change() == TunnelChange(True, url, "", None)
     assert one.ngrok.url == url
     assert len(pids(folder)) == 1
 
@@ -754,7 +754,7 @@ async def test_an_agent_that_loses_its_way_to_ngrok_and_finds_it_again_is_told(
 async def test_an_agent_that_never_gets_its_session_back_is_started_anew(
     subject: Subjects, folder: Path, listener: int
 ) -> None:
-    one = subject(port=listener, limits=Limits(without_session=0.3))
+    one = subject(port=listener, limits=SupervisionLimits(without_session=0.3))
     old = await one.ngrok.start()
     os.kill(pids(folder)[0], LOSE_SESSION)
     reasons = []
@@ -778,7 +778,7 @@ async def leads_here(url: str) -> str | None:
 async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_anew(
     subject: Subjects, folder: Path, listener: int
 ) -> None:
-    limits = Limits(probe_every=0.05, probe_again_after=0.02)
+    limits = SupervisionLimits(probe_every=0.05, probe_again_after=0.02)
     one = subject(port=listener, limits=limits, probe=leads_here)
     old = await one.ngrok.start()
     os.kill(pids(folder)[0], GO_OFFLINE)
@@ -791,7 +791,7 @@ async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_
 async def test_a_machine_that_has_slept_has_its_url_probed_at_once(
     subject: Subjects, folder: Path, listener: int
 ) -> None:
-    limits = Limits(probe_every=3600, probe_again_after=0.02)
+    limits = SupervisionLimits(probe_every=3600, probe_again_after=0.02)
     one = subject(port=listener, limits=limits, probe=leads_here)
     url = await one.ngrok.start()
     os.kill(pids(folder)[0], GO_OFFLINE)
@@ -809,7 +809,7 @@ async def test_agents_that_do_not_work_are_started_further_and_further_apart(
     async def fail(_url: str) -> str | None:
         return "there was no answer"
 
-    one = subject(limits=Limits(probe_every=0.01, probe_again_after=0.01), probe=fail)
+    one = subject(limits=SupervisionLimits(probe_every=0.01, probe_again_after=0.01), probe=fail)
     await one.ngrok.start()
     pauses: list[float | None] = []
     while len(pauses) < 4:
@@ -824,14 +824,14 @@ async def test_a_supervisor_takes_one_failure_for_a_chance(listener: int) -> Non
     async def probe(_url: str) -> str | None:
         return next(answers)
 
-    supervisor = Supervisor("u", probe, Limits(probe_every=0, probe_again_after=0), probe_now=True)
+    supervisor = Supervisor("u", probe, SupervisionLimits(probe_every=0, probe_again_after=0), probe_now=True)
     reason = await asyncio.wait_for(supervisor.until_unfit(), DEADLINE)
     assert reason == "u does not lead here any more (y): the ngrok agent is started anew."
     assert [*answers] == []
 
 
 async def test_a_session_that_comes_back_in_time_is_waited_for() -> None:
-    supervisor = Supervisor("u", None, Limits(without_session=0.2), probe_now=False)
+    supervisor = Supervisor("u", None, SupervisionLimits(without_session=0.2), probe_now=False)
     waiting = asyncio.create_task(supervisor.until_unfit())
     supervisor.session(is_there=False)
     await asyncio.sleep(0)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.broadcast.policy import Policy
 from voicecli.calling.script import Script
@@ -54,10 +54,15 @@ class BroadcastOptions(NamedTuple):
     request_timeout: float = wire.REQUEST_TIMEOUT
 
     @classmethod
-    def from_options(cls, kept: Mapping[str, object]) -> "BroadcastOptions":
-        """As the journal has it; what an older version did not know has its default."""
-        known = {name: value for name, value in kept.items() if name in cls._fields}
-        return cls(**{**known, "retry": tuple(known.get("retry", ()))})  # type: ignore[arg-type]
+    def from_mapping(cls, options: Mapping[str, object]) -> "BroadcastOptions":
+        """By name, as the journal has them, or as they were given: lengths of time may be timedelta. What is
+        missing or None has its default, and what is no option of a broadcast is left out."""
+        known: dict[str, Any] = {
+            name: value.total_seconds() if isinstance(value, timedelta) else value
+            for name, value in options.items()
+            if name in cls._fields and value is not None
+        }
+        return cls(**{**known, "retry": tuple(known.get("retry", ()))})
 
     def script(self, content: "Content") -> Script:
         return Script(
@@ -142,7 +147,7 @@ class ReceiverOptions:
     force: bool = False
 
     @classmethod
-    def from_options(cls, kept: Mapping[str, object]) -> "ReceiverOptions":
+    def from_mapping(cls, kept: Mapping[str, object]) -> "ReceiverOptions":
         """As the journal has it."""
         known = {name: value for name, value in kept.items() if name in _KEPT_OF_ACCESS}
         if known.get("ngrok_config") is not None:

@@ -1,18 +1,22 @@
 """What 8x8 reports of a broadcast's calls, found among all events of the store."""
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from itertools import islice
 from typing import NamedTuple
 
+from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.policy import Policy
 from voicecli.clock import now
+from voicecli.errors import InUse
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts, event_queries as stored_events, unsubscribed
-from voicecli.store.broadcasts import ROWS_PER_COMMIT, BroadcastRow, BroadcastState, RowState
+from voicecli.store.broadcasts import ROWS_PER_COMMIT, Broadcast, BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
 from voicecli.store.read_positions import last_event_number
+from voicecli.store.sqlite import Store
 from voicecli.voice_api.codes import is_unsubscribed
 
 
@@ -111,9 +115,12 @@ def reached_before(journal: Journal, row: BroadcastRow, policy: Policy) -> Repor
     return None
 
 
-def settle(journal: Journal, policy: Policy) -> None:
-    """Take in all that was reported while nobody worked on the broadcast; who is to be called again for that
-    is, unless it is done. Raises StoreFailed."""
+def record_reports(journal: Journal, policy: Policy | None = None) -> None:
+    """Write into the journal all that was reported while nobody worked on the broadcast, and that rows which
+    another process left ``sending`` are unknown; unless it is done, rows are called again by its ``policy``,
+    that of its options by default. Raises StoreFailed."""
+    policy = policy or BroadcastOptions.from_mapping(journal.broadcast.options).policy()
+    journal.mark_interrupted_rows()
     newest = last_event_number(journal.store)
     found = reports(journal, journal.seen, newest, policy)
     while some := list(islice(found, ROWS_PER_COMMIT)):
@@ -128,6 +135,12 @@ def settle(journal: Journal, policy: Policy) -> None:
     if journal.state is not BroadcastState.DONE:
         accepted = policy.confirming if policy.digits else None
         journal.plan_retries(policy.retry, policy.attempts, unless_pressed=accepted)
+
+
+def record_reports_if_idle(store: Store, broadcast: Broadcast) -> None:
+    """The same, unless a process works on the broadcast, which does so itself. Raises StoreFailed."""
+    with suppress(InUse), closing(Journal.open(store, broadcast)) as journal:
+        record_reports(journal)
 
 
 def _session(journal: Journal, session_id: str, policy: Policy) -> Session:

@@ -48,8 +48,7 @@ def reopen_broadcast(
                 hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
             )
         journal.set_state(BroadcastState.OPEN)  # from here on it can be stopped
-        journal.mark_interrupted_rows()
-        options = BroadcastOptions.from_options({**broadcast.options, **(changes or {})})
+        options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
         try:
             people = read_list(broadcast)
             _refuse_another_list(store, broadcast, people)
@@ -59,7 +58,7 @@ def reopen_broadcast(
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
                 journal.set_state(broadcast.state)
             raise
-        outcomes.settle(journal, options.policy())
+        outcomes.record_reports(journal)
         if (changes or {}).get("max_calls") is None:
             options = options._replace(max_calls=_calls_left(journal))
         for state in retry:
@@ -80,6 +79,6 @@ def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> N
 def _calls_left(journal: Journal) -> int | None:
     """An interruption does not lift --max-calls; but once as many were made, to resume is to call the
     others."""
-    most = BroadcastOptions.from_options(journal.broadcast.options).max_calls
+    most = BroadcastOptions.from_mapping(journal.broadcast.options).max_calls
     left = 0 if most is None else most - journal.attempts
     return left if left > 0 else None

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from voicecli import interrupts
 from voicecli.broadcast import outcomes
-from voicecli.broadcast.options import BroadcastOptions
 from voicecli.clock import microseconds
 from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
@@ -19,11 +18,6 @@ from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 
 REST = 20  # times as long as it works: events that come in have precedence
-
-
-def settle(journal: Journal) -> None:
-    """Take in what was reported meanwhile. Raises StoreFailed."""
-    outcomes.settle(journal, BroadcastOptions.from_options(journal.broadcast.options).policy())
 
 
 def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
@@ -45,7 +39,7 @@ def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
                 if not dry_run:
                     journals.delete(store, broadcast)
             elif not dry_run:
-                settle(journal)
+                outcomes.record_reports(journal)
     return deleted
 
 

@@ -23,7 +23,7 @@ from voicecli.store.journal import Journal
 from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:
-    from voicecli.listener.reports import Reports
+    from voicecli.listener.shared_listener import SharedListener
 
 PACE = "pace"  # the file that all broadcasts of this machine share
 
@@ -74,7 +74,7 @@ async def run_broadcast(
     broadcast: OpenBroadcast,
     client: AsyncClient,
     *,
-    receiving: "Reports | None" = None,
+    receiving: "SharedListener | None" = None,
     vca_elsewhere: bool = False,
     on_row: Callable[[BroadcastRow], None] = lambda row: None,
     on_progress: Callable[[Counts], None] = lambda counts: None,
@@ -91,7 +91,7 @@ async def run_broadcast(
     """
     journal, options = broadcast.journal, broadcast.options
     vca_elsewhere = vca_elsewhere or options.vca_elsewhere
-    reports: Reports | None = None
+    reports: SharedListener | None = None
 
     def why_wait() -> str:
         if reports is None or not broadcast.plan.asks or vca_elsewhere or not reports.receiver.is_nobody:

@@ -24,9 +24,9 @@ from voicecli.voice_api.client import Client
 from voicecli.voice_api.retries import RETRIES
 
 if TYPE_CHECKING:
-    from voicecli.listener.reports import Reports
+    from voicecli.listener.open_questions import EndRequests
     from voicecli.listener.service import ListenerPlan
-    from voicecli.listener.staying import EndRequests
+    from voicecli.listener.shared_listener import SharedListener
     from voicecli.store.guards import Once
 
 DEFAULT_TIMEOUT = timedelta(minutes=5)
@@ -106,7 +106,7 @@ class Caller:
         if self.vca_elsewhere and confirming:
             raise InvalidInput("With vca_elsewhere no key that confirms could arrive here.")
         from voicecli.calling.waited_call import WaitOptions
-        from voicecli.listener.staying import EndRequests
+        from voicecli.listener.open_questions import EndRequests
 
         ends = EndRequests()
         with ExitStack() as stack:
@@ -133,14 +133,14 @@ class Caller:
         asks: bool,
         ends: "EndRequests",
         tell_anyway: bool,
-    ) -> "Reports":
+    ) -> "SharedListener":
         from voicecli.calling.call_reports import reports_of_calls
         from voicecli.listener.registration import Registration
 
         plan = (self.plan or self._own_plan)()
         warn = self.notices.warn
         client = stack.enter_context(self._client(REGISTRATION_TIMEOUT, retries=1, tell=warn))
-        registration = Registration(client, self.home, tell=warn)
+        registration = Registration(client, self.home, notify=warn)
         return reports_of_calls(
             plan,
             registration,

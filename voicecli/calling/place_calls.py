@@ -21,14 +21,14 @@ from voicecli.voice_api.operations.calls import Session
 
 if TYPE_CHECKING:
     from voicecli.calling.waited_call import WaitOptions
-    from voicecli.listener.reports import Reports
-    from voicecli.listener.staying import EndRequests
+    from voicecli.listener.open_questions import EndRequests
+    from voicecli.listener.shared_listener import SharedListener
     from voicecli.store.sqlite import Store
 
 OnEvent = Callable[[CallEvent], None]
 Runner = Callable[[Coroutine[object, object, CallResults], "EndRequests"], CallResults]
 """Runs asynchronous work to its end; signals that come meanwhile are added to the EndRequests."""
-Receive = Callable[[Mapping[str, CallRequest]], "Reports"]
+Receive = Callable[[Mapping[str, CallRequest]], "SharedListener"]
 """Makes what receives 8x8's reports of calls, and answers their questions by these callflows, which stand
 under their clientRequestIds. Raises what keeps it from that."""
 
@@ -100,7 +100,7 @@ def place_and_wait(
 async def _wait(
     placer: Placer,
     store: "Store",
-    reports: "Reports",
+    reports: "SharedListener",
     requests: Sequence[CallRequest],
     answered: dict[str, CallRequest],
     options: "WaitOptions",

@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.json_values import text
-from voicecli.listener.repliers import MAX_CALLS, CallHistory, SparingUnsubscribed
-from voicecli.listener.routes import Answered, Replier, entered
+from voicecli.listener.routes import Answered, Replier, as_context
+from voicecli.listener.vca_repliers import MAX_CALLS, CallHistory, UnsubscribedFilter
 from voicecli.sessions.attempt import Attempt
 from voicecli.store.attempts import (
     attempt_of_session,
@@ -55,7 +55,7 @@ class PlacedCallsReplier(AsyncExitStack):
     def __init__(self, home: Path, other: Replier, *, requests: Mapping[str, CallRequest] = {}) -> None:
         super().__init__()
         self._home = home
-        self._other = SparingUnsubscribed(home, other)
+        self._other = UnsubscribedFilter(home, other)
         self._requests = requests
         self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
         self._history = CallHistory()
@@ -63,7 +63,7 @@ class PlacedCallsReplier(AsyncExitStack):
         self._removed: Store | None = None  # what it was before, with the calls that were placed until then
 
     async def __aenter__(self) -> Self:
-        await self.enter_async_context(entered(self._other))
+        await self.enter_async_context(as_context(self._other))
         self._store = self.enter_context(Store(self._home, fitted_before=True))
         return self
 

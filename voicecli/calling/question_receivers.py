@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voicecli.errors import ConfigurationError
-from voicecli.listener.receiving import ReceiverKind, look_up_receiver
+from voicecli.listener.event_receivers import ReceiverKind, look_up_receiver
 from voicecli.voice_api.client import Client
 
 

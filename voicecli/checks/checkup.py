@@ -28,7 +28,7 @@ async def checkup(
     """Whether a call by ``client``, from the caller ID ``source`` and with this ``voice`` profile, would work
     where what 8x8 reports of it is received as ``plan`` says (or why there is no plan), with the store in the
     folder ``home``. ``notify`` is told of pauses. Raises no VoicecliError: those are in the findings."""
-    registration = Registration(client, home, tell=notify)
+    registration = Registration(client, home, notify=notify)
     webhooks: Mapping[str, Webhook] | VoicecliError
     try:
         webhooks = await in_daemon_thread(registration.set_now)

@@ -6,9 +6,9 @@ from functools import partial
 from voicecli.checks.finding import Finding, failed, ok, skipped, warning
 from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
 from voicecli.listener import ports
-from voicecli.listener.receiving import Receiver, find_receivers
+from voicecli.listener.event_receivers import EventReceiver, find_receivers
+from voicecli.listener.local_listeners import find_listener, unresponsive_error
 from voicecli.listener.registration import Registration, is_there, objection
-from voicecli.listener.running import find_listener, silence
 from voicecli.listener.service import ListenerPlan, ListenerService
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
@@ -40,8 +40,8 @@ async def check_public_access(
             return
         webhooks, listener = search.webhooks, search.found
         if listener is not None:  # only looked for: its end does not have to wait for us
-            listener.guest.close()
-        for silent in map(silence, search.silent):
+            listener.tenant.close()
+        for silent in map(unresponsive_error, search.silent):
             yield warning("listener", silent.message, silent.hint)
         async for finding in iterate_in_thread(
             _webhooks(registration, plan, webhooks, here=listener is not None)
@@ -74,7 +74,7 @@ def _webhooks(
     left = set() if here else _left_behind(registration, plan)
     if not here:
         try:
-            registration.see_that_nobody_has_them()
+            registration.require_unregistered()
         except VoicecliError as error:
             yield failed(f"{NEEDED} webhook", error)
             return
@@ -99,7 +99,7 @@ def _webhooks(
             yield _taken(check, webhook, receiver, what, url=url)
 
 
-def _taken(check: str, webhook: Webhook | None, receiver: Receiver, what: str, *, url: str) -> Finding:
+def _taken(check: str, webhook: Webhook | None, receiver: EventReceiver, what: str, *, url: str) -> Finding:
     """A webhook that a call has to take for as long as it waits."""
     if webhook is None:
         return ok(check, f"{receiver.type} is not set: a call with {what} sets it meanwhile.")
@@ -154,7 +154,7 @@ def _ngrok(plan: ListenerPlan, notify: Callable[[str], None]) -> Finding:
 
 async def _public_url(plan: ListenerPlan) -> Finding:
     """Listen for a moment, without telling 8x8."""
-    service = ListenerService(plan, shown=lambda _: None, tell=lambda _text, _record: None)
+    service = ListenerService(plan, on_event=lambda _: None, notify=lambda _text, _record: None)
     try:
         async with service:
             trouble = service.unreachable

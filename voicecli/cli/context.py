@@ -122,9 +122,9 @@ class Context:
         except (OSError, ValueError):
             return
         if found and OLDER_LISTENER not in self.hinted:
-            from voicecli.listener.presence import older_runs
+            from voicecli.listener.instances import runs_older_version
 
-            if older_runs(home):
+            if runs_older_version(home):
                 self.hinted.add(OLDER_LISTENER)
                 self.output.warning(OLDER_LISTENER)
 

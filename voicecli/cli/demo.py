@@ -12,7 +12,7 @@ import typer
 from voicecli.account import DEFAULT_VOICE
 from voicecli.cli import context as contexts, interrupts
 from voicecli.cli.context import Context
-from voicecli.cli.listen.watch import Watch
+from voicecli.cli.listen.display import EventDisplay
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.output.event_rows import outcome_style
@@ -81,15 +81,15 @@ class _Demo:
 
     def __init__(self, context: Context) -> None:
         self._output = context.output
-        self._watch = Watch(context)
+        self._watch = EventDisplay(context)
         self._placed: dict[str, Scene] = {}  # by session id
         self._refused: list[Scene] = []
         self._summaries: dict[str, Event] = {}  # by session id
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        from voicecli.listener.repliers import always
         from voicecli.listener.service import ListenerPlan, ListenerService
+        from voicecli.listener.vca_repliers import constant_reply
         from voicecli.sandbox import Sandbox
         from voicecli.voice_api.callflow import HANGUP
         from voicecli.voice_api.replies import Reply
@@ -97,9 +97,9 @@ class _Demo:
         local, token = Sandbox(time_scale=TIME_SCALE), secrets.token_urlsafe()
         thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
         with tempfile.TemporaryDirectory() as home:
-            replier = always(Reply((thanks, HANGUP)))
+            replier = constant_reply(Reply((thanks, HANGUP)))
             plan = ListenerPlan(home=Path(home), port=0, token=token, replier=replier)
-            service = ListenerService(plan, shown=self._receive, tell=self._watch.tell)
+            service = ListenerService(plan, on_event=self._receive, notify=self._watch.tell)
             try:
                 url = await local.start()
                 self._watch.tell(

@@ -9,7 +9,7 @@ from voicecli import interrupts
 from voicecli.errors import OutputFailed
 
 if TYPE_CHECKING:
-    from voicecli.listener.staying import EndRequests
+    from voicecli.listener.open_questions import EndRequests
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ from voicecli.errors import VoicecliError
 if TYPE_CHECKING:
     from voicecli.account import Account, AccountId
     from voicecli.calling.call_events import Notices
+    from voicecli.listener.open_questions import EndRequests
     from voicecli.listener.public_access import PublicAccess
     from voicecli.listener.registration import Registration
-    from voicecli.listener.reports import Reports
     from voicecli.listener.service import ListenerPlan
-    from voicecli.listener.staying import EndRequests
+    from voicecli.listener.shared_listener import SharedListener
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
     from voicecli.voice_api.client import Client
@@ -64,7 +64,7 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     client = context.client(
         settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
     )
-    return Registration(client, home(settings), tell=tell)
+    return Registration(client, home(settings), notify=tell)
 
 
 def listening_plan(
@@ -113,7 +113,7 @@ def notices(context: Context) -> "Notices":
 
 def reports(
     context: Context, settings: "Settings", plan: "ListenerPlan", *, asks: bool, ends: "EndRequests"
-) -> "Reports":
+) -> "SharedListener":
     """``calling.receiving.reports_of_calls`` with these settings."""
     from voicecli.calling.call_reports import reports_of_calls
 

@@ -24,7 +24,7 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-class Receiver:
+class WebhookClient:
     """An HTTP receiver that gets webhooks as they came, the Authorization header only ``with_token``; use
     it in an ``async with``. ``timeout`` is in seconds."""
 
@@ -76,12 +76,12 @@ class Receiver:
 
 
 class Forwarder:
-    """``start`` it, ``pass_on`` events, ``stop`` it. ``tell`` gets what went wrong."""
+    """``start`` it, ``pass_on`` events, ``stop`` it. ``notify`` gets what went wrong."""
 
-    def __init__(self, url: str, *, timeout: float, with_token: bool, tell: Callable[[str], None]) -> None:
-        self._receiver = Receiver(url, timeout=timeout, with_token=with_token)
+    def __init__(self, url: str, *, timeout: float, with_token: bool, notify: Callable[[str], None]) -> None:
+        self._receiver = WebhookClient(url, timeout=timeout, with_token=with_token)
         self._timeout = timeout
-        self._tell = tell
+        self._notify = notify
         self._queues: dict[str, deque[tuple[str, bytes, Mapping[str, str]]]] = {}  # by session, in order
         self._waiting = self._bytes = self._lost = 0
         self._lost_at = 0.0  # by the monotonic clock
@@ -131,7 +131,7 @@ class Forwarder:
                     self._lose(f"the application {answer}")
                 elif self._lost and (not self._waiting or time.monotonic() - self._lost_at > CALM):
                     lost = counted(self._lost, "event was", "events were")
-                    self._tell(f"The application takes events again; {lost} not passed on.")
+                    self._notify(f"The application takes events again; {lost} not passed on.")
                     self._lost = 0
         finally:
             del self._queues[session]
@@ -140,4 +140,4 @@ class Forwarder:
         self._lost_at = time.monotonic()
         self._lost += 1
         if self._lost == 1:
-            self._tell(f"Events are not passed on: {why}.")
+            self._notify(f"Events are not passed on: {why}.")

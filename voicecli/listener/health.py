@@ -13,7 +13,7 @@ from voicecli.plurals import counted
 from voicecli.voice_api.webhook_events import webhook_url
 
 if TYPE_CHECKING:
-    from voicecli.listener.presence import RunningListener
+    from voicecli.listener.instances import RunningInstance
 
 TIMEOUT = 10.0  # seconds
 MAX_ANSWER = 10_000  # bytes
@@ -169,7 +169,7 @@ def is_listener(webhook: str) -> bool:
     return listener is not None and ask(listener, timeout=5.0).instance is not None
 
 
-def ask_listener(listener: "RunningListener", *, look: bool, timeout: float) -> ListenerState:
+def ask_listener(listener: "RunningInstance", *, look: bool, timeout: float) -> ListenerState:
     """What a listener of this machine says of itself; with ``look`` it looks at the webhooks first. Of one of
     another version only its instance is known. Blocks for at most about ``timeout`` seconds."""
     import httpx

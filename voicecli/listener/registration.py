@@ -109,15 +109,15 @@ class Registration:
     """The webhooks of one subaccount as far as they are ours. Blocks on the network: use it in a thread, and
     in one at a time.
 
-    ``tell`` gets what a person should know. From ``take`` to ``put_back`` or ``close`` no other process of
+    ``notify`` gets what a person should know. From ``take`` to ``put_back`` or ``close`` no other process of
     this machine can take webhooks of the same subaccount.
     """
 
-    def __init__(self, client: Client, home: Path, *, tell: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, home: Path, *, notify: Callable[[str], None]) -> None:
         self._client = client
         self._home = home
         self._account = client.account.identity
-        self._tell = tell
+        self._notify = notify
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
         self._left: dict[str, str] = {}  # the URLs of those that led here already, by type
@@ -139,13 +139,13 @@ class Registration:
         token: str | None,
         new_token: bool = False,
         force: bool = False,
-        wanted: Sequence[str] = (),
-        spare: Sequence[str] = (),
+        optional: Sequence[str] = (),
+        if_unset: Sequence[str] = (),
     ) -> list[str]:
-        """Point ``kinds`` at ``receiver``, after putting back what an earlier run may have left; the types of
-        those that now are ours. One that leads there already, with an Authorization header, is left alone,
-        unless the token is new, and so is not in that header. Of those that are ``wanted``, the ones by which
-        nothing is lost are taken, too, and of those that are ``spare`` the ones that nobody has.
+        """Point the webhooks of these types at ``receiver``, after putting back what an earlier run may have
+        left; the types of those that now are ours. One that leads there already, with an Authorization
+        header, is left alone unless the token is new. The ``optional`` ones are taken where nothing is lost
+        by that, those in ``if_unset`` where none is set.
 
         Raises ConfigurationError where that would lose something (unless ``force``): a webhook whose
         Authorization header can't be put back, or another listener's. Raises InUse, StoreFailed, and what
@@ -154,8 +154,10 @@ class Registration:
         self._lock_out_others()
         self._put_all_back()
         found = self.set_now()
-        harmless = [one for one in wanted if force or one not in found or not objection(found[one], receiver)]
-        free = [kind for kind in spare if kind not in found]
+        harmless = [
+            one for one in optional if force or one not in found or not objection(found[one], receiver)
+        ]
+        free = [kind for kind in if_unset if kind not in found]
         kinds = list(dict.fromkeys((*kinds, *harmless, *free)))
         may_stay = not (force or new_token)
         there = [kind for kind in kinds if may_stay and is_there(found.get(kind), receiver)]
@@ -170,7 +172,7 @@ class Registration:
             self._remember(taken)
             self._set(taken, url, token=token, is_set=kind in found)
         for kind in there:
-            self._tell(
+            self._notify(
                 f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
                 "If its events are refused, it is set again."
             )
@@ -179,7 +181,7 @@ class Registration:
         urls = {kind: own for kind, own in self._wanted().items() if kind in kinds}
         for check in ignored(self._client, urls, needs_token=token is not None):
             self._troubles[check.type] = check
-            self._tell(f"{check.words} {IGNORED}")
+            self._notify(f"{check.words} {IGNORED}")
         return kinds
 
     def observe(self, receiver: str, *, token: str | None) -> None:
@@ -276,7 +278,7 @@ class Registration:
                 with suppress(VoicecliError):
                     words = "is set again" if self._put_all_back(only=kind) else ""
             if words:
-                self._tell(f"The {kind} webhook to {found.url} {words}.")
+                self._notify(f"The {kind} webhook to {found.url} {words}.")
             raise
 
     def delete(self, kind: str) -> Deletion:
@@ -439,13 +441,13 @@ class Registration:
             return f"It can't be set again now, and is tried again later. {failure.message}"
         return IGNORED
 
-    def see_that_nobody_has_them(self) -> None:
+    def require_unregistered(self) -> None:
         """Raises InUse where another process of this machine has taken webhooks of the subaccount."""
         self._lock_out_others()
         self.close()
 
     @contextmanager
-    def hurried(self) -> Iterator[None]:
+    def without_waits(self) -> Iterator[None]:
         """Meanwhile a thread that waits until it may ask 8x8 again gives up."""
         self._client.stop()
         try:
@@ -529,7 +531,7 @@ class Registration:
                 elif url != webhook.url:
                     where = f"points to {url} by now" if url else "is not set any more"
                     before = f" Before voicecli listen it pointed to {webhook.url}." if webhook.url else ""
-                    self._tell(f"The {kind} webhook {where}: it is left as it is.{before}")
+                    self._notify(f"The {kind} webhook {where}: it is left as it is.{before}")
             except VoicecliError as error:
                 failures.append(error)
                 continue
@@ -544,19 +546,19 @@ class Registration:
         with suppress(VoicecliError), Store(self._home, fitted_before=True) as store:
             for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
                 where = "was not set" if url is None else f"pointed to {url}"
-                self._tell(f"The {kind} webhook {where} at an earlier time, which is not restored.")
+                self._notify(f"The {kind} webhook {where} at an earlier time, which is not restored.")
 
     def _put_back(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
         if webhook.url is None:
             if self.delete(webhook.type) is Deletion.DISABLED:
-                self._tell(
+                self._notify(
                     f"The {webhook.type} webhook was not set before, and 8x8's API can't delete it: "
                     "it is disabled."
                 )
             return
         self._set(webhook, webhook.url, token=None, is_set=is_set, enabled=webhook.enabled, needs_store=False)
         if webhook.had_authorization:
-            self._tell(
+            self._notify(
                 f"The {webhook.type} webhook is restored to {webhook.url} without its Authorization header, "
                 "which 8x8 does not reveal: set it again, with voicecli webhooks set."
             )

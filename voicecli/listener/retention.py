@@ -12,11 +12,11 @@ from voicecli.store.sqlite import Store
 
 EVERY = 3600.0  # seconds
 
-Forget = Callable[[threading.Event], str]
+DeleteOld = Callable[[threading.Event], str]
 """Deletes what is old, gives what it did in words, and ends early when the event is set."""
 
 
-def forget_ended_flows(home: Path) -> None:
+def delete_ended_callflows(home: Path) -> None:
     """Delete the sealed callflows of calls whose summaries have come. Who waits for a call does so himself;
     for others, the listener that got the summary does. Raises StoreFailed and ConfigurationError."""
     with Store(home, fitted_before=True) as store:
@@ -24,17 +24,17 @@ def forget_ended_flows(home: Path) -> None:
             update_outcomes(store)
 
 
-async def repeat(forget: Forget, tell: Callable[[str], None]) -> None:
-    """Forget now and every hour, until cancelled. What is deleted, and why it can't be, is told."""
+async def repeat_hourly(delete_old: DeleteOld, notify: Callable[[str], None]) -> None:
+    """Do it now and every hour, until cancelled. What is deleted, and why it can't be, is told."""
     over = threading.Event()
     try:
         while True:
             try:
-                words = await asyncio.to_thread(forget, over)
+                words = await asyncio.to_thread(delete_old, over)
             except VoicecliError as error:
                 words = f"What is old can't be deleted. {error.message} Trying again in an hour."
             if words:
-                tell(words)
+                notify(words)
             await asyncio.sleep(EVERY)
     finally:
         over.set()  # a thread can't be cancelled

@@ -28,7 +28,7 @@ nothing, since without an answer 8x8 ends the call as ERROR; and by itself it sh
 async context manager as well is entered before the first VCA and left after the last."""
 
 
-def entered(replier: Replier) -> AbstractAsyncContextManager[object]:
+def as_context(replier: Replier) -> AbstractAsyncContextManager[object]:
     """For an ``async with`` around the time in which it answers."""
     return replier if isinstance(replier, AbstractAsyncContextManager) else nullcontext()
 

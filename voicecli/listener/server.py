@@ -70,8 +70,8 @@ async def _no_details(_look: bool) -> Mapping[str, object]:
     return {}
 
 
-class Listener:
-    """The receiver. ``shown`` gets each event once it is on disk; ``trouble`` gets what a person must know.
+class WebhookServer:
+    """The receiver. ``on_event`` gets each event once it is on disk; ``warn`` gets what a person must know.
 
     Without ``token`` everybody may report events who gets here, but no web page that is open on this machine:
     then whatever a browser sends for a page is refused, and a Host that is neither this machine nor one of
@@ -89,8 +89,8 @@ class Listener:
         recorder: Recorder,
         *,
         token: str | None,
-        shown: Callable[[Received], None],
-        trouble: Callable[[str], None],
+        on_event: Callable[[Received], None],
+        warn: Callable[[str], None],
         replier: Replier,
         forwarder: Forwarder | None = None,
         routes: Mapping[str, Route] = {},
@@ -113,8 +113,8 @@ class Listener:
         self._credentials = _credentials(token)
         self._names = {*names, *_names_of_this_machine()}
         self._advised: set[str] = set()  # reasons for a refusal that were explained
-        self._shown = shown
-        self._trouble = trouble
+        self._on_event = on_event
+        self._warn = warn
         self._replier = replier
         self._forwarder = forwarder
         self._routes = routes
@@ -172,7 +172,7 @@ class Listener:
         late = [*self._late]
         if lost := self._dropped + len(late):
             what = counted(lost, "VCA event that was", "VCA events that were")
-            self._trouble(f"{what} answered could not be kept.")
+            self._warn(f"{what} answered could not be kept.")
         if late:
             for task in late:
                 task.cancel()
@@ -196,12 +196,12 @@ class Listener:
             response.force_close()
             return response
         except StoreFailed as error:
-            self._tell(error)
+            self._report_error(error)
             return self._refuse(503, "not kept")
         except ConnectionError:  # the sender has gone
             return self._refuse(400, "broke off")
         except Exception as error:  # noqa: BLE001 - a fault of ours: the event may come again, and be kept then
-            self._tell(error)
+            self._report_error(error)
             return self._refuse(503, "a fault of voicecli's")
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -286,7 +286,7 @@ class Listener:
             return ""
         if reason not in self._advised:
             self._advised.add(reason)
-            self._trouble(advice)
+            self._warn(advice)
         return reason
 
     def _refuse(self, status: int, reason: str, headers: Mapping[str, str] = {}) -> web.Response:
@@ -296,13 +296,13 @@ class Listener:
     def _count(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
-    def _tell(self, error: Exception) -> None:
+    def _report_error(self, error: Exception) -> None:
         """Say what went wrong; that events can't be kept is said once."""
         if not isinstance(error, StoreFailed):
-            self._trouble(f"Internal error of voicecli ({type(error).__name__}: {error}).")
+            self._warn(f"Internal error of voicecli ({type(error).__name__}: {error}).")
         elif not self._failing:
             self._failing = True
-            self._trouble(
+            self._warn(
                 f"{error.message} Events are answered 503, so that 8x8 can send them again; VCA events get "
                 "their replies, so that calls go on, and are kept as soon as that can be done."
             )
@@ -322,7 +322,7 @@ class Listener:
             try:
                 await self._keep(arrival, reply.words())
             except Exception as error:  # noqa: BLE001 - the reply is known
-                self._tell(error)
+                self._report_error(error)
         else:
             replying = self._replies[arrival.key] = asyncio.create_task(self._reply(arrival))
             reply = await asyncio.shield(replying)
@@ -340,7 +340,7 @@ class Listener:
             try:
                 answered = await self._replier(received, arrival.headers)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the call
-                self._tell(error)
+                self._report_error(error)
                 answered = Answered(reply_without_callflow(arrival.event), "an internal error of voicecli")
         except BaseException:
             self._replies.pop(arrival.key, None)
@@ -364,12 +364,10 @@ class Listener:
                 recorded = await keeping
                 break
             except StoreFailed as error:
-                self._tell(error)
+                self._report_error(error)
                 if len(self._late) > MAX_LATE:
                     if not self._dropped:
-                        self._trouble(
-                            f"More than {MAX_LATE:,} answered VCA events wait: the rest is not kept."
-                        )
+                        self._warn(f"More than {MAX_LATE:,} answered VCA events wait: the rest is not kept.")
                     self._dropped += 1
                     return
             await asyncio.sleep(KEEP_AGAIN_AFTER)
@@ -384,7 +382,7 @@ class Listener:
         try:
             again = self._show(arrival, recorded, reply.words(), remarks)
         except Exception as error:  # noqa: BLE001 - the reply is known
-            self._tell(error)
+            self._report_error(error)
         if not passed_on and not again:
             self._pass_on(arrival)
 
@@ -402,7 +400,7 @@ class Listener:
     ) -> bool:
         if self._failing:
             self._failing = False
-            self._trouble("Events are kept again.")
+            self._warn("Events are kept again.")
         number, times = recorded
         # What came before, but to another run, or without an answer, is news here.
         again = times > 1 and (number in self._known or 0 < self._first <= number <= self._forgotten)
@@ -426,10 +424,10 @@ class Listener:
         unshown, self._unshown = self._unshown, []
         for received in unshown:
             try:
-                self._shown(received)
+                self._on_event(received)
             except Exception as error:  # noqa: BLE001 - it is kept, and answered
                 self._known.pop(received.id, None)  # it is news when it comes again
-                self._tell(error)
+                self._report_error(error)
 
     # -- other requests ------------------------------------------------------------------------------
 

@@ -18,27 +18,27 @@ from voicecli.clock import ClockJumps
 from voicecli.errors import InUse, Unreachable, VoicecliError
 from voicecli.listener import health, ports, retention
 from voicecli.listener.forward import Forwarder
-from voicecli.listener.presence import Presence
+from voicecli.listener.instances import InstanceRecord
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
-from voicecli.listener.repliers import always
-from voicecli.listener.retention import Forget
-from voicecli.listener.routes import Replier, Route, entered
-from voicecli.listener.server import Listener
-from voicecli.listener.watching import CHECK_EVERY, Tell, Warned, WebhookWatch
+from voicecli.listener.retention import DeleteOld
+from voicecli.listener.routes import Replier, Route, as_context
+from voicecli.listener.server import WebhookServer
+from voicecli.listener.vca_repliers import constant_reply
 from voicecli.listener.webhook_check import WebhookCheck
+from voicecli.listener.webhook_watch import CHECK_EVERY, Notify, WarningText, WebhookWatch
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok import Change, Ngrok
-from voicecli.tunnel.supervision import LIMITS, Limits
+from voicecli.tunnel.ngrok import Ngrok, TunnelChange
+from voicecli.tunnel.supervision import LIMITS, SupervisionLimits
 from voicecli.voice_api.replies import HANG_UP
 from voicecli.voice_api.webhook_events import Received
 
 T = TypeVar("T")
 
 PROBES = 2  # of a public URL that fail in a row: then that is told
-FORGET_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
+DELETE_CALLFLOWS_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
 
@@ -48,11 +48,11 @@ class ListenerPlan:
     """What to listen for, and how. ``port`` 0 lets the system choose; ``forward_timeout`` is in seconds.
 
     ``public_url`` leads here already, ``tunnel`` is to be opened; without both, only this machine gets
-    in. ``register`` has the types of webhooks to point here; with these, ``wanted`` ones where
-    nothing is lost by that, and ``spare`` ones that nobody has. With ``token_is_new`` nobody has been told
+    in. ``register`` has the types of webhooks to point here; with these, ``optional`` ones where
+    nothing is lost by that, and ``if_unset`` ones that nobody has. With ``token_is_new`` nobody has been told
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
     is passed on there, as all other events are; their Authorization header only with ``forward_token``.
-    ``forget``, every hour, deletes what is old; without it nothing is. ``check_every`` is in seconds,
+    ``delete_old``, every hour, deletes what is old; without it nothing is. ``check_every`` is in seconds,
     between two looks at the webhooks; ``tunnel_limits`` says when the tunnel's agent is started anew. Without
     a token, ``names`` are the hosts that requests may be for, beside this machine and the public URL.
     """
@@ -62,19 +62,19 @@ class ListenerPlan:
     host: str = "127.0.0.1"
     token: str | None = field(default=None, repr=False)
     token_is_new: bool = False
-    replier: Replier = field(default_factory=lambda: always(HANG_UP))
+    replier: Replier = field(default_factory=lambda: constant_reply(HANG_UP))
     forward_to: str | None = None
     forward_timeout: float = 5.0
     forward_token: bool = False
     public_url: str | None = None
     tunnel: Callable[[int], Tunnel] | None = None
     register: tuple[str, ...] = ()
-    wanted: tuple[str, ...] = ()
-    spare: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    if_unset: tuple[str, ...] = ()
     force: bool = False
-    forget: Forget | None = None
+    delete_old: DeleteOld | None = None
     check_every: float = CHECK_EVERY
-    tunnel_limits: Limits = LIMITS
+    tunnel_limits: SupervisionLimits = LIMITS
     names: tuple[str, ...] = ()
 
 
@@ -83,18 +83,18 @@ def _ignore(*_: object) -> None:
 
 
 class ListenerService:
-    """Use it in an ``async with``: inside, it listens. ``shown`` gets each event once it is on disk, ``tell``
-    what a person should know, and ``routes``, by path, answer requests of others that have the token. Raises
-    ConfigurationError, Unreachable, or what the registration raises; then all is as before. At the end it
-    raises what kept webhooks from being put back.
+    """Use it in an ``async with``: inside, it listens. ``on_event`` gets each event once it is on disk,
+    ``notify`` what a person should know, and ``routes``, by path, answer requests that carry the token.
+    Raises ConfigurationError, Unreachable, or what the registration raises; then all is as before. At the
+    end it raises what kept webhooks from being put back.
     """
 
     def __init__(
         self,
         plan: ListenerPlan,
         *,
-        shown: Callable[[Received], None] = _ignore,
-        tell: Tell = _ignore,
+        on_event: Callable[[Received], None] = _ignore,
+        notify: Notify = _ignore,
         routes: Mapping[str, Route] = {},
         registration: Registration | None = None,
         clock_jumps: ClockJumps | None = None,
@@ -107,12 +107,12 @@ class ListenerService:
         """Why the tunnel is down."""
         self.unreachable: str | None = None
         """Why 8x8 could not reach this machine at the public URL; None where it would."""
-        self.presence: Presence | None = None
+        self.presence: InstanceRecord | None = None
         """By which others of this machine find it, once it is up."""
         self._plan = plan
-        self._shown = shown
+        self._on_event = on_event
         self._summary_came = False
-        self._tell = tell
+        self._notify = notify
         self._registration = registration
         self._at_8x8 = asyncio.Lock()  # one thing at a time
         self._watch: WebhookWatch | None = None
@@ -123,13 +123,13 @@ class ListenerService:
                 plan.forward_to,
                 timeout=plan.forward_timeout,
                 with_token=plan.forward_token,
-                tell=self._warn,
+                notify=self._warn,
             )
-        self._listener = Listener(
+        self._listener = WebhookServer(
             self._recorder,
             token=plan.token,
-            shown=self._show,
-            trouble=self._warn,
+            on_event=self._take_event,
+            warn=self._warn,
             replier=plan.replier,
             forwarder=self._forwarder,
             routes=routes,
@@ -182,13 +182,15 @@ class ListenerService:
         Store(plan.home).close()  # so that one that can't be used is told now
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
-        undo.push_async_callback(self._forget_ended_flows)
-        if plan.forget is not None:
-            undo.push_async_callback(end_task, asyncio.create_task(retention.repeat(plan.forget, self._note)))
+        undo.push_async_callback(self._delete_ended_callflows)
+        if plan.delete_old is not None:
+            undo.push_async_callback(
+                end_task, asyncio.create_task(retention.repeat_hourly(plan.delete_old, self._note))
+            )
         if self._forwarder is not None:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
-        await undo.enter_async_context(entered(plan.replier))
+        await undo.enter_async_context(as_context(plan.replier))
         undo.push_async_callback(self._close_tunnel)  # after the answers to what came through it
         undo.push_async_callback(self._listener.stop)
         try:
@@ -205,12 +207,12 @@ class ListenerService:
             if plan.tunnel is None or self.unreachable is not None:
                 undo.push_async_callback(end_task, self._in_background(self._watch_public_url()))
         undo.push_async_callback(end_task, self._in_background(self._watch_clock(self._jumps)))
-        undo.push_async_callback(end_task, self._in_background(self._keep_forgetting()))
+        undo.push_async_callback(end_task, self._in_background(self._delete_callflows_regularly()))
         if self._registration is not None:
             await self._register(self._registration, undo)
         listener = self._listener
         local = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        self.presence = Presence(plan.home, listener.instance, url=local, key=listener.key)
+        self.presence = InstanceRecord(plan.home, listener.instance, url=local, key=listener.key)
         undo.callback(self.presence.close)
         ready = {
             "record": "ready",
@@ -219,28 +221,28 @@ class ListenerService:
             "inspector": self.inspector,
             "registered": list(plan.register),
         }
-        self._tell(f"Ready: listening at {self.url}", ready)
+        self._notify(f"Ready: listening at {self.url}", ready)
 
-    def _show(self, received: Received) -> None:
+    def _take_event(self, received: Received) -> None:
         self._summary_came |= received.event.type == "VSS"
-        self._shown(received)
+        self._on_event(received)
 
-    async def _keep_forgetting(self) -> None:
+    async def _delete_callflows_regularly(self) -> None:
         while True:
-            await asyncio.sleep(FORGET_EVERY)
-            await self._forget_ended_flows()
+            await asyncio.sleep(DELETE_CALLFLOWS_EVERY)
+            await self._delete_ended_callflows()
 
-    async def _forget_ended_flows(self) -> None:
+    async def _delete_ended_callflows(self) -> None:
         if self._summary_came:
             self._summary_came = False
             with suppress(VoicecliError):  # the next one does, or the next command
-                await in_daemon_thread(partial(retention.forget_ended_flows, self._plan.home))
+                await in_daemon_thread(partial(retention.delete_ended_callflows, self._plan.home))
 
     def _note(self, text: str) -> None:
-        self._tell(text, None)
+        self._notify(text, None)
 
     def _warn(self, text: str) -> None:
-        self._tell(Warned(text), None)
+        self._notify(WarningText(text), None)
 
     async def _details(self, look: bool) -> Mapping[str, object]:
         """For who has the token; with ``look`` after a look at the webhooks."""
@@ -292,7 +294,7 @@ class ListenerService:
         self.public_url = await self._ngrok.start()
         self._listener.add_name(self.public_url)
         self.tunnel_is_up = True
-        self._tell(f"The tunnel is up: {self.public_url}", self._tunnel_record())
+        self._notify(f"The tunnel is up: {self.public_url}", self._tunnel_record())
         if self.inspector is not None:
             self._note(f"Requests can be inspected and replayed at {self.inspector}")
 
@@ -300,7 +302,7 @@ class ListenerService:
         if self._ngrok is not None:
             await self._ngrok.stop()
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: TunnelChange) -> None:
         """The tunnel went down, or is up again."""
         self.tunnel_is_up, self.tunnel_trouble = change.up, change.reason.rstrip(".")
         if change.up:
@@ -310,10 +312,12 @@ class ListenerService:
                     self._listener.add_name(change.url)
                 if self._watch is not None:
                     self._watch.look_soon()
-            self._tell(f"The tunnel is up again: {change.url}", self._tunnel_record())
+            self._notify(f"The tunnel is up again: {change.url}", self._tunnel_record())
         else:
             again = "" if change.retry_in is None else f"; trying again in {change.retry_in:.0f} s"
-            self._tell(Warned(f"The tunnel is down: {self.tunnel_trouble}{again}"), self._tunnel_record())
+            self._notify(
+                WarningText(f"The tunnel is down: {self.tunnel_trouble}{again}"), self._tunnel_record()
+            )
 
     def _tunnel_record(self) -> Mapping[str, object]:
         up, reason = self.tunnel_is_up, self.tunnel_trouble or None
@@ -391,7 +395,7 @@ class ListenerService:
             return
         undo.push_async_callback(self._give_back, registration)
         take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
-        take = partial(take, new_token=plan.token_is_new, wanted=plan.wanted, spare=plan.spare)
+        take = partial(take, new_token=plan.token_is_new, optional=plan.optional, if_unset=plan.if_unset)
         taken = await self.in_turn(take)
         if taken:
             self._note(f"Registered with 8x8 for {', '.join(taken)}.")
@@ -405,7 +409,7 @@ class ListenerService:
             token=self._plan.token,
             moves=bool(self._plan.register),
             in_turn=self.in_turn,
-            tell=self._tell,
+            notify=self._notify,
             every=self._plan.check_every,
         )
         undo.push_async_callback(end_task, self._in_background(watch.run()))
@@ -456,7 +460,7 @@ class ListenerService:
             try:
                 return await asyncio.shield(job)
             except asyncio.CancelledError:
-                with nullcontext() if self._registration is None else self._registration.hurried():
+                with nullcontext() if self._registration is None else self._registration.without_waits():
                     await asyncio.wait({job})
                 if not job.cancelled():
                     job.exception()  # of an interrupted attempt nobody need know

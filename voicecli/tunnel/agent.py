@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
 from voicecli.threads import call_on_loop, in_daemon_thread, set_outcome
 from voicecli.tunnel.advice import CODE, PROBLEMS, advice
-from voicecli.tunnel.configuration import Plan
+from voicecli.tunnel.configuration import AgentConfiguration
 
 if TYPE_CHECKING:
     from pyngrok.log import NgrokLog
@@ -44,7 +44,7 @@ class Agent:
     def __init__(
         self,
         program: Path,
-        plan: Plan,
+        plan: AgentConfiguration,
         folder: Path,
         deadline: float,
         session_changed: Callable[[str], None],
@@ -91,7 +91,7 @@ class Agent:
         if self._ended is not None:
             await asyncio.wait({self._ended})
         self._forget_old_troubles()
-        return in_words(self._explain(None, "has ended"))
+        return describe_failure(self._explain(None, "has ended"))
 
     async def close(self) -> None:
         """Disconnect, kill, and leave nothing."""
@@ -205,7 +205,7 @@ class Agent:
                 self._last_trouble = self._loop.time()
             if "reconnect" in said and log.lvl in ("WARNING", "ERROR"):
                 self._has_session = False
-                lost = in_words(self._explain(None, "has lost its connection to ngrok"))
+                lost = describe_failure(self._explain(None, "has lost its connection to ngrok"))
                 call_on_loop(self._loop, self._session_changed, lost)
             elif "session established" in said or "session started" in said:
                 self._has_session = True
@@ -259,6 +259,6 @@ class Agent:
         return text if len(text) <= 200 else f"{text[:200]} …"
 
 
-def in_words(error: VoicecliError) -> str:
+def describe_failure(error: VoicecliError) -> str:
     """Why a tunnel is down: with advice, where waiting won't mend it."""
     return f"{error.message} {error.hint}" if isinstance(error, ConfigurationError) else error.message

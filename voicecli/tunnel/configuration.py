@@ -10,7 +10,7 @@ from pathlib import Path
 from voicecli.errors import ConfigurationError, quote
 from voicecli.tunnel.advice import DOMAINS
 
-Thing = Mapping[object, object]  # what YAML has in it
+YamlMapping = Mapping[object, object]  # what YAML has in it
 _DOMAIN = re.compile(r"(?:(https?)://)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)/?", re.IGNORECASE)
 _HERE = re.compile(r"(?:https?://)?(?:(?:localhost|127\.0\.0\.1|\[::1\]):)?(\d{1,5})/?")
 _GUARDS = {"auth", "basic_auth", "oauth", "oidc", "policy", "traffic_policy"}  # 8x8 could not pass them
@@ -37,18 +37,18 @@ class Tunnel:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AgentConfiguration:
     """What to give the agent, now that the user's configuration is read."""
 
     version: str  # of the configuration: "2" or "3", each with an API of its own
     file: str  # the user's, for messages
-    content: Thing = field(repr=False)
+    content: YamlMapping = field(repr=False)
     endpoint: Mapping[str, object]
     web_addr: object
     secrets: tuple[str, ...] = field(repr=False)
 
 
-def read(tunnel: Tunnel, on_note: Callable[[str], None]) -> Plan:
+def read(tunnel: Tunnel, on_note: Callable[[str], None]) -> AgentConfiguration:
     """Read the user's configuration. Raises ConfigurationError."""
     from pyngrok import installer
 
@@ -80,7 +80,7 @@ def read(tunnel: Tunnel, on_note: Callable[[str], None]) -> Plan:
     if guards := _GUARDS & endpoint.keys():
         on_note(f"Of {path}, {' and '.join(sorted(guards))} is left out: 8x8's webhooks could not pass.")
     top = {name: value for name, value in given.items() if name not in apart}
-    return Plan(
+    return AgentConfiguration(
         version,
         file=str(path),
         content={**top, "agent": agent} if version == "3" else agent,
@@ -114,7 +114,7 @@ def _load(path: Path, *, needed: bool) -> dict[object, object]:
     return given if isinstance(given, dict) else {}
 
 
-def _endpoints(given: Thing) -> list[Thing]:
+def _endpoints(given: YamlMapping) -> list[YamlMapping]:
     """The endpoints of version 3, and the tunnels of version 2, which a file of version 3 may hold too."""
     listed, named = given.get("endpoints"), given.get("tunnels")
     several = [*listed] if isinstance(listed, list) else []
@@ -122,11 +122,11 @@ def _endpoints(given: Thing) -> list[Thing]:
     return [one for one in several if isinstance(one, dict)]
 
 
-def _address(endpoint: Thing) -> str:
+def _address(endpoint: YamlMapping) -> str:
     return str(endpoint.get("url") or endpoint.get("domain") or endpoint.get("hostname") or "")
 
 
-def _leads_to(endpoint: Thing, port: int) -> bool:
+def _leads_to(endpoint: YamlMapping, port: int) -> bool:
     """Whether it is an endpoint for HTTP that leads to this port of this machine."""
     upstream, address = endpoint.get("upstream"), _address(endpoint)
     target = upstream.get("url") if isinstance(upstream, dict) else endpoint.get("addr")

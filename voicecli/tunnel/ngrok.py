@@ -11,16 +11,16 @@ from voicecli import settings
 from voicecli.errors import ConfigurationError, Interrupted, VoicecliError
 from voicecli.threads import set_outcome
 from voicecli.tunnel import configuration, program
-from voicecli.tunnel.agent import Agent, in_words
+from voicecli.tunnel.agent import Agent, describe_failure
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.supervision import LIMITS, Limits, Probe, Supervisor
+from voicecli.tunnel.supervision import LIMITS, Probe, SupervisionLimits, Supervisor
 
 FIRST_PAUSE = 1.0  # seconds before the first attempt to reconnect; each further one waits twice as long
 LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TunnelChange:
     """The tunnel went down, is still down, or is up again.
 
     ``url`` is where it is up, or was; without a static domain it may be another one after a reconnect.
@@ -48,10 +48,10 @@ class Ngrok:
         tunnel: Tunnel,
         *,
         deadline: float = 20.0,
-        on_change: Callable[[Change], None],
+        on_change: Callable[[TunnelChange], None],
         on_note: Callable[[str], None] = lambda note: None,
         probe: Probe | None = None,
-        limits: Limits = LIMITS,
+        limits: SupervisionLimits = LIMITS,
     ) -> None:
         self.url: str | None = None
         """Where 8x8 reaches the listener; None while it does not."""
@@ -119,7 +119,7 @@ class Ngrok:
                             url, self._probe, self._limits, probe_now=run > 0
                         )
                         if opened.done():
-                            self._tell(Change(True, url, "", None))
+                            self._notify(TunnelChange(True, url, "", None))
                         set_outcome(opened, url)
                         reason = await _first(agent.ended(), supervisor.until_unfit())
                         if (supervisor.trouble_since or loop.time()) - since > LONGEST_PAUSE:
@@ -127,11 +127,11 @@ class Ngrok:
                     except VoicecliError as error:
                         if not opened.done():
                             raise
-                        reason = in_words(error)
+                        reason = describe_failure(error)
                     finally:
                         self.url = self.inspector = self._supervisor = None
                         await agent.close()
-                    self._tell(Change(False, self._last_url, reason, pause))
+                    self._notify(TunnelChange(False, self._last_url, reason, pause))
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         except OSError as error:
@@ -148,14 +148,14 @@ class Ngrok:
             self._lost, self.url = lost, None if lost else self._last_url
             if self._supervisor is not None:
                 self._supervisor.session(is_there=not lost)
-            self._tell(Change(not lost, self._last_url, lost, None))
+            self._notify(TunnelChange(not lost, self._last_url, lost, None))
 
-    def _tell(self, change: Change) -> None:
-        def tell() -> None:
+    def _notify(self, change: TunnelChange) -> None:
+        def call_back() -> None:
             if not self._stopped:
                 self._on_change(change)
 
-        asyncio.get_running_loop().call_soon(tell)  # not directly: an error in there must not end the tunnel
+        asyncio.get_running_loop().call_soon(call_back)  # so that an error in there does not end the tunnel
 
 
 async def _first(*waits: Coroutine[object, object, str]) -> str:

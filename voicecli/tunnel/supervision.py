@@ -14,7 +14,7 @@ where that can't be found out from this machine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SupervisionLimits:
     """How long an agent is trusted; in seconds. ``probes`` in a row have to fail, ``probe_again_after`` each
     other. A probe takes one of the requests that ngrok counts: 20,000 a month in its free plan."""
 
@@ -24,14 +24,14 @@ class Limits:
     probes: int = 3
 
 
-LIMITS = Limits()
+LIMITS = SupervisionLimits()
 
 
 class Supervisor:
     """Watches one run of the agent. ``trouble_since`` is when what is wrong now began, by the clock of the
     event loop."""
 
-    def __init__(self, url: str, probe: Probe | None, limits: Limits, *, probe_now: bool) -> None:
+    def __init__(self, url: str, probe: Probe | None, limits: SupervisionLimits, *, probe_now: bool) -> None:
         self.trouble_since: float | None = None
         self._url = url
         self._probe = probe

@@ -14,7 +14,6 @@ from voicecli.broadcast.lists import encodings
 from voicecli.broadcast.lists.recipients import Recipients, column, read
 from voicecli.errors import InvalidInput
 
-EXAMPLES = pytest.mark.parametrize("examples", [20, pytest.param(200, marks=pytest.mark.soak)])
 ENCODINGS = (
     "utf-8",
     "utf-8-sig",
@@ -253,38 +252,37 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\
 awkward = st.text(st.sampled_from("\"',;|\t a#={é"), max_size=6)
 
 
-@EXAMPLES
-def test_what_a_program_wrote_is_read_as_it_was(examples: int) -> None:
-    @settings(max_examples=examples, deadline=None)
-    @given(
-        rows=st.lists(st.tuples(texts | awkward, texts | awkward, texts | awkward), min_size=1, max_size=8),
-        breaks=st.sampled_from(["", "\r", "\n", "\r\n"]),
-        delimiter=st.sampled_from(",;\t|"),
-        end=st.sampled_from(["\n", "\r\n", "\r"]),
-        encoding=st.sampled_from(ENCODINGS),
-    )
-    def holds(rows: list[tuple[str, str, str]], breaks: str, delimiter: str, end: str, encoding: str) -> None:
-        written = io.StringIO(newline="")
-        quoting = csv.QUOTE_ALL if breaks else csv.QUOTE_MINIMAL
-        writer = csv.writer(written, delimiter=delimiter, lineterminator=end, quoting=quoting)
-        writer.writerow(("phone", "name", "time"))
-        expected = []
-        for row in [(a, f"b{breaks}{b}", c) for a, b, c in rows]:
-            line = 1 + len(re.findall("\r\n?|\n", written.getvalue()))
-            expected.append((line, [value.strip() for value in row], ""))
-            writer.writerow(row)
-        try:
-            content = written.getvalue().encode(encoding)
-            assume(encoding != "cp1252" or content.isascii() or not is_utf8(content))
-        except UnicodeEncodeError:
-            assume(False)
-        people = read(content)
-        assert people.columns == ("phone", "name", "time")
-        assert [tuple(person) for person in people] == expected
-        assert [tuple(people.at(line)) for line, _, _ in expected] == expected
-        assert list(people) == [people.at(person.line) for person in people]
-
-    holds()
+@pytest.mark.soak
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.tuples(texts | awkward, texts | awkward, texts | awkward), min_size=1, max_size=8),
+    breaks=st.sampled_from(["", "\r", "\n", "\r\n"]),
+    delimiter=st.sampled_from(",;\t|"),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    encoding=st.sampled_from(ENCODINGS),
+)
+def test_what_a_program_wrote_is_read_as_it_was(
+    rows: list[tuple[str, str, str]], breaks: str, delimiter: str, end: str, encoding: str
+) -> None:
+    written = io.StringIO(newline="")
+    quoting = csv.QUOTE_ALL if breaks else csv.QUOTE_MINIMAL
+    writer = csv.writer(written, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerow(("phone", "name", "time"))
+    expected = []
+    for row in [(a, f"b{breaks}{b}", c) for a, b, c in rows]:
+        line = 1 + len(re.findall("\r\n?|\n", written.getvalue()))
+        expected.append((line, [value.strip() for value in row], ""))
+        writer.writerow(row)
+    try:
+        content = written.getvalue().encode(encoding)
+        assume(encoding != "cp1252" or content.isascii() or not is_utf8(content))
+    except UnicodeEncodeError:
+        assume(False)
+    people = read(content)
+    assert people.columns == ("phone", "name", "time")
+    assert [tuple(person) for person in people] == expected
+    assert [tuple(people.at(line)) for line, _, _ in expected] == expected
+    assert list(people) == [people.at(person.line) for person in people]
 
 
 def is_utf8(content: bytes) -> bool:
@@ -300,27 +298,26 @@ def as_text(value: object) -> str:
     return "" if value is None else json.dumps(value)
 
 
-@EXAMPLES
-def test_json_lines_are_read_as_they_were_written(examples: int) -> None:
-    @settings(max_examples=examples, deadline=None)
-    @given(
-        people=st.lists(
-            st.dictionaries(texts, texts | st.integers() | st.booleans() | st.none(), min_size=1, max_size=4),
-            min_size=1,
-            max_size=8,
-        ),
-        ascii_only=st.booleans(),
-        encoding=st.sampled_from(ENCODINGS[:-1]),
-    )
-    def holds(people: list[dict[str, object]], ascii_only: bool, encoding: str) -> None:
-        content = "\n".join(json.dumps(person, ensure_ascii=ascii_only) for person in people).encode(encoding)
-        found = read(content)
-        assert found.columns == tuple(dict.fromkeys(name for person in people for name in person))
-        for person, record in zip(people, found, strict=True):
-            assert record.values == [as_text(person.get(name)) for name in found.columns]
-            assert found.at(record.line) == record
-
-    holds()
+@pytest.mark.soak
+@settings(max_examples=200, deadline=None)
+@given(
+    people=st.lists(
+        st.dictionaries(texts, texts | st.integers() | st.booleans() | st.none(), min_size=1, max_size=4),
+        min_size=1,
+        max_size=8,
+    ),
+    ascii_only=st.booleans(),
+    encoding=st.sampled_from(ENCODINGS[:-1]),
+)
+def test_json_lines_are_read_as_they_were_written(
+    people: list[dict[str, object]], ascii_only: bool, encoding: str
+) -> None:
+    content = "\n".join(json.dumps(person, ensure_ascii=ascii_only) for person in people).encode(encoding)
+    found = read(content)
+    assert found.columns == tuple(dict.fromkeys(name for person in people for name in person))
+    for person, record in zip(people, found, strict=True):
+        assert record.values == [as_text(person.get(name)) for name in found.columns]
+        assert found.at(record.line) == record
 
 
 def test_a_record_is_found_whichever_was_read_before_it() -> None:
@@ -329,27 +326,22 @@ def test_a_record_is_found_whichever_was_read_before_it() -> None:
     assert [people.at(record.line) for record in asked] == asked
 
 
-@EXAMPLES
-def test_anything_is_read_or_refused(examples: int) -> None:
-    @settings(max_examples=examples, deadline=None)
-    @given(
-        content=st.binary(max_size=60)
-        | st.text(max_size=60).map(lambda text: text.encode("utf-8", "ignore"))
-        | st.lists(
-            st.sampled_from(
-                ["a", "+3319900", "1234", '"', '"', ",", ";", "\n", "\r", "\t", " ", "#", "{", "}"]
-            ),
-            max_size=40,
-        ).map(lambda parts: "".join(parts).encode())
-    )
-    def holds(content: bytes) -> None:
-        try:
-            people = read(content)
-            records = list(people)
-        except InvalidInput:
-            return
-        assert len(people) == len(records) > 0
-        assert [people.at(record.line) for record in records] == records
-        assert all(len(record.values) == len(people.columns) for record in records)
-
-    holds()
+@pytest.mark.soak
+@settings(max_examples=200, deadline=None)
+@given(
+    content=st.binary(max_size=60)
+    | st.text(max_size=60).map(lambda text: text.encode("utf-8", "ignore"))
+    | st.lists(
+        st.sampled_from(["a", "+3319900", "1234", '"', '"', ",", ";", "\n", "\r", "\t", " ", "#", "{", "}"]),
+        max_size=40,
+    ).map(lambda parts: "".join(parts).encode())
+)
+def test_anything_is_read_or_refused(content: bytes) -> None:
+    try:
+        people = read(content)
+        records = list(people)
+    except InvalidInput:
+        return
+    assert len(people) == len(records) > 0
+    assert [people.at(record.line) for record in records] == records
+    assert all(len(record.values) == len(people.columns) for record in records)

@@ -61,7 +61,7 @@ def results(
     In the file, cells that a spreadsheet would run as formulas get an apostrophe in front. A broadcast that
     takes such a file as its list ignores these apostrophes.
     """
-    from voicecli.broadcast import status as standing
+    from voicecli.broadcast import outcomes
     from voicecli.broadcast.lists.recipients import MAX_LIST
     from voicecli.broadcast.results import as_csv, read_results
     from voicecli.output import files
@@ -72,7 +72,7 @@ def results(
     target = None if file in (None, "-") else files.target(file or "")
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
-        standing.settle_if_idle(store, broadcast)
+        outcomes.record_reports_if_idle(store, broadcast)
         found = read_results(store, broadcast, people, partial(context.read_bytes, limit=MAX_LIST))
         if found.list_missing:
             context.output.warning(

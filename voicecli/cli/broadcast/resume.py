@@ -56,8 +56,7 @@ def resume(
     context = contexts.of(ctx)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
-    seconds = None if timeout is None else timeout.total_seconds()
-    changes = {**asdict(pace), "timeout": seconds}
+    changes = {**asdict(pace), "timeout": timeout}
     settings = context.settings(access.flags())
     settings.require(*CONNECTION)
     with (
@@ -73,7 +72,7 @@ def resume(
         ) as broadcast,
     ):
         if receiver == ReceiverOptions():
-            receiver = ReceiverOptions.from_options(broadcast.journal.broadcast.options)
+            receiver = ReceiverOptions.from_mapping(broadcast.journal.broadcast.options)
             kept = {"port": receiver.port, "public_url": receiver.access.domain}
             settings = context.settings(kept)
         return run(context, settings, broadcast, receiver)

@@ -10,12 +10,12 @@ from voicecli.cli.broadcast.view import View
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.errors import OutputFailed, VoicecliError
-from voicecli.listener.staying import EndRequests
+from voicecli.listener.open_questions import EndRequests
 from voicecli.settings import Settings
 from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:
-    from voicecli.listener.reports import Reports
+    from voicecli.listener.shared_listener import SharedListener
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
             await view.caught_up()
         code = show_end(ended)
 
-    def receiving() -> "Reports | None":
+    def receiving() -> "SharedListener | None":
         if not options.waits:
             return None
         access, force = receiver.access, receiver.force

@@ -1,5 +1,6 @@
 """``voicecli broadcast send``: call everybody on a list, once."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,6 @@ EXAMPLES = """Examples:
   voicecli broadcast send --help
   voicecli broadcast resume b3f9a1c2d4
   voicecli broadcast results b3f9a1c2d4 -o results.csv"""
-_USUAL = BroadcastOptions()
 
 
 def send(
@@ -99,32 +99,15 @@ def send(
     if dry_run and only_id:
         raise InvalidInput("--dry-run has no broadcast's id that -q could print.")
     _refuse_without_effect(outcomes, retries, access)
-    options = BroadcastOptions(
-        to_column=audience.to_column,
-        region=recipients.region,
-        repeat=spoken.repeat,
-        voice=spoken.voice,
-        speed=spoken.speed,
-        spell_digits=spoken.spell_digits,
-        confirm=outcomes.confirm,
-        digits=outcomes.digits,
-        hash_ends=outcomes.hash_ends,
-        valid_for=None if valid_for is None else valid_for.total_seconds(),
-        rate=pace.rate,
-        concurrency=pace.concurrency or _USUAL.concurrency,
-        max_calls=pace.max_calls,
-        quiet=hours.quiet,
-        weekdays=hours.weekdays,
-        do_not_call=audience.do_not_call,
-        call_unsubscribed=recipients.call_unsubscribed,
-        any_number=recipients.any_number,
-        vca_elsewhere=outcomes.vca_elsewhere,
-        retry=retries.outcomes(),
-        attempts=retries.attempts or (2 if retries.retry else 1),
-        every=retries.every.total_seconds() if retries.every else _USUAL.every,
-        wait=outcomes.wait,
-        timeout=outcomes.timeout.total_seconds() if outcomes.timeout else _USUAL.timeout,
-        request_timeout=request_timeout,
+    records = (audience, recipients, spoken, outcomes, pace, hours, retries)
+    options = BroadcastOptions.from_mapping(
+        {
+            **{name: value for record in records for name, value in asdict(record).items()},
+            "retry": retries.outcomes(),
+            "attempts": retries.attempts or (2 if retries.retry else None),
+            "valid_for": valid_for,
+            "request_timeout": request_timeout,
+        }
     )
     send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)

@@ -17,7 +17,7 @@ def show(
     broadcast_id: Id,
 ) -> None:
     """Show the state and the figures of a broadcast."""
-    from voicecli.broadcast import status
+    from voicecli.broadcast import outcomes, status
     from voicecli.broadcast.options import BroadcastOptions
     from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines
     from voicecli.output.broadcast import summary
@@ -27,9 +27,9 @@ def show(
     context = contexts.of(ctx)
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
-        status.settle_if_idle(store, broadcast)
+        outcomes.record_reports_if_idle(store, broadcast)
         state, counts = status.state(store, broadcast), status.counts(store, broadcast)
-        waits = BroadcastOptions.from_options(broadcast.options).waits
+        waits = BroadcastOptions.from_mapping(broadcast.options).waits
         left = list(commands(broadcast, counts, waits=waits, running=state == "running"))
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"

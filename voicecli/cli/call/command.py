@@ -23,7 +23,7 @@ from voicecli.voice_api.operations.calls import send_callflow
 
 if TYPE_CHECKING:
     from voicecli.calling.results import CallResults
-    from voicecli.listener.staying import EndRequests
+    from voicecli.listener.open_questions import EndRequests
     from voicecli.store.guards import Once
 
 EXAMPLES = """Examples:

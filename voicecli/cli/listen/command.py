@@ -14,14 +14,14 @@ import typer
 from voicecli import urls
 from voicecli.cli import context as contexts, interrupts, receivers, wiring
 from voicecli.cli.context import Context
+from voicecli.cli.listen.display import EventDisplay
 from voicecli.cli.listen.options import (
+    DisplayOptions,
     ListenAccessOptions,
     RegistrationOptions,
     ReplyOptions,
     View,
-    WatchOptions,
 )
-from voicecli.cli.listen.watch import Watch
 from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.values import duration, webhook_types
@@ -53,7 +53,7 @@ def listen(
         View, typer.Option(help="Show a row for each event or for each call.", **filters.SHOWN)
     ] = View.EVENTS,
     shown: FilterOptions,
-    watched: WatchOptions,
+    watched: DisplayOptions,
     keep: Annotated[
         timedelta | None,
         typer.Option(
@@ -77,24 +77,24 @@ def listen(
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     chosen = shown.chosen()
+    from voicecli.listener.open_questions import EndRequests, QuestionWait
     from voicecli.listener.service import ListenerService
-    from voicecli.listener.staying import EndRequests, Stay
 
     plan = _plan(context, settings, access, registration, replies, keep)
     ends = EndRequests()
-    watch = Watch(
+    watch = EventDisplay(
         context,
         view=view,
         filters=chosen,
         count=watched.count,
         length=None if watched.length is None else watched.length.total_seconds(),
         masked=watched.mask_numbers,
-        stay=partial(Stay, plan.home, wiring.account_id(settings), requests=ends),
+        stay=partial(QuestionWait, plan.home, wiring.account_id(settings), requests=ends),
     )
     service = ListenerService(
         plan,
-        shown=watch.show,
-        tell=watch.tell,
+        on_event=watch.show,
+        notify=watch.tell,
         routes={"/api/make-call": _call_placer(settings, watch)},
         registration=_registration(context, settings, watch, required=registration.register),
     )
@@ -135,7 +135,7 @@ def _plan(
         forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
-        forget=None if keep is None else partial(retention.forget, plan.home, keep),
+        delete_old=None if keep is None else partial(retention.forget, plan.home, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
     return replace(plan, replier=_replier(context, settings, plan, replies.reply))
@@ -158,7 +158,7 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
 def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.calling.placed_calls_replier import PlacedCallsReplier
-    from voicecli.listener import repliers
+    from voicecli.listener import vca_repliers
     from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, from_json
 
     other: Replier
@@ -166,23 +166,25 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
         case "continue":
             # Without settings for an account nothing was registered.
             account_id = wiring.account_id(settings)
-            other = repliers.FormerReceiver(plan.home, account_id, timeout=plan.forward_timeout)
+            other = vca_repliers.PreviousReceiverReplier(plan.home, account_id, timeout=plan.forward_timeout)
         case "hangup" | "none":
-            other = repliers.always(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
+            other = vca_repliers.constant_reply(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
         case path:
             try:
-                other = repliers.OwnCallflow(plan.home, from_json(json.loads(context.read_text(path))))
+                other = vca_repliers.CallflowReplier(
+                    plan.home, from_json(json.loads(context.read_text(path)))
+                )
             except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
     if plan.forward_to is not None:
-        other = repliers.Application(
+        other = vca_repliers.ApplicationReplier(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
     return PlacedCallsReplier(plan.home, other)
 
 
 def _registration(
-    context: Context, settings: Settings, watch: Watch, *, required: bool
+    context: Context, settings: Settings, watch: EventDisplay, *, required: bool
 ) -> "Registration | None":
     """None where settings for it are missing and nobody asked for it: then an earlier run had none either."""
     try:
@@ -193,7 +195,7 @@ def _registration(
         return None
 
 
-def _call_placer(settings: Settings, watch: Watch) -> "MakeCallRoute":
+def _call_placer(settings: Settings, watch: EventDisplay) -> "MakeCallRoute":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
     from voicecli.calling.ledger import Ledger
     from voicecli.calling.make_call import MakeCallRoute

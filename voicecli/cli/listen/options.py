@@ -106,7 +106,7 @@ class ReplyOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchOptions:
+class DisplayOptions:
     """How much is shown, how, and for how long."""
 
     PANEL: ClassVar[str] = "Display"

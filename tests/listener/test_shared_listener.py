@@ -1,10 +1,11 @@
-"""Reports while somebody waits: what goes wrong at the end does not hide what became of the calls."""
+"""A shared listener: what goes wrong at its end does not hide what became of the calls."""
 
 import asyncio
 import signal
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -12,17 +13,17 @@ from conftest import DEADLINE, NUMBER, wait_until
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
-from voicecli.listener import reports as reports_module
-from voicecli.listener.presence import Guest
+from voicecli.listener import shared_listener as reports_module
+from voicecli.listener.instances import Tenant
+from voicecli.listener.open_questions import EndRequests, QuestionWait
 from voicecli.listener.registration import Registration, WebhookNews
-from voicecli.listener.reports import Reports
 from voicecli.listener.service import ListenerPlan
-from voicecli.listener.staying import EndRequests, Stay
+from voicecli.listener.shared_listener import SharedListener
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
-from voicecli.tunnel.ngrok import Change
+from voicecli.tunnel.ngrok import TunnelChange
 from voicecli.voice_api.messages import Capture, voice_message
 from voicecli.voice_api.operations.webhooks import Webhook
 
@@ -41,9 +42,9 @@ class At8x8:
         return {}
 
     def take(
-        self, kinds: tuple[str, ...], *_: object, spare: tuple[str, ...] = (), **__: object
+        self, kinds: tuple[str, ...], *_: object, if_unset: tuple[str, ...] = (), **__: object
     ) -> list[str]:
-        self.taken += [*kinds, *spare]
+        self.taken += [*kinds, *if_unset]
         return self.taken
 
     def leads_here(self, kind: str) -> bool:
@@ -55,7 +56,7 @@ class At8x8:
     def checks(self) -> list[WebhookCheck]:
         return []
 
-    def hurried(self) -> AbstractContextManager[None]:
+    def without_waits(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def put_back(self) -> list[str]:
@@ -87,22 +88,22 @@ def reports(
     home: Path,
     at_8x8: At8x8,
     told: list[str],
-    stay: Stay | None = None,
+    stay: QuestionWait | None = None,
     *,
     warned: list[str] | None = None,
     every: float = 60,
-) -> Reports:
+) -> SharedListener:
     plan = ListenerPlan(
         home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True, check_every=every
     )
-    return Reports(
+    return SharedListener(
         plan,
         cast("Registration", at_8x8),
         ("VSS",),
-        tell=told.append,
+        notify=told.append,
         warn=(told if warned is None else warned).append,
-        failed=lambda error: told.append(f"{error.message} {error.hint}"),
-        stay=stay,
+        on_failure=lambda error: told.append(f"{error.message} {error.hint}"),
+        question_wait=stay,
     )
 
 
@@ -135,7 +136,7 @@ async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> N
     with Store(tmp_path) as store:
         question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
         Attempts(store, account).begin(question, asks="1", flow=question.callflow)
-    stay = Stay(tmp_path, account, lambda words, _: told.append(words), requests=EndRequests())
+    stay = QuestionWait(tmp_path, account, lambda words, _: told.append(words), requests=EndRequests())
     assert stay.is_needed()
     async with asyncio.timeout(DEADLINE), reports(tmp_path, ElsewhereForVca(), told, stay):
         pass
@@ -145,7 +146,7 @@ async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> N
 async def test_who_is_to_end_at_once_does_not_look_for_open_questions_for_ever(tmp_path: Path) -> None:
     """Signals that come while it looks into the store, and not while it waits, cancel nothing."""
 
-    class Watched(Stay):
+    class Watched(QuestionWait):
         looks = 0
 
         def _reason(self) -> object:
@@ -214,7 +215,7 @@ async def test_ended_as_it_takes_over_from_a_listener_it_ends_though_nothing_can
     lock = Lock.take(tmp_path / "guests-0", shared=True)
     assert lock is not None
     taking_over = reports(tmp_path, at_8x8, told)
-    taking_over._guest = Guest(tmp_path / "listener-0", lock)
+    taking_over._tenant = Tenant(tmp_path / "listener-0", lock)
     taking_over._looking = asyncio.create_task(taking_over._look())
     await asyncio.to_thread(at_8x8.taking.wait, DEADLINE)
     ending = asyncio.create_task(taking_over.__aexit__(None, None, None))
@@ -268,11 +269,19 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
             await until_warned("The VSS webhook is not set any more.")
             service._doubt()
             await until_warned("a request with a wrong token")
-            service._listener._tell(StoreFailed("Events can't be kept: the disk is full."))
+            service._listener._report_error(StoreFailed("Events can't be kept: the disk is full."))
             await until_warned("Events can't be kept")
-            service._changed(Change(False, None, "its agent ended", 1.0))
+            service._changed(TunnelChange(False, None, "its agent ended", 1.0))
             await until_warned("The tunnel is down: its agent ended; trying again in 1 s")
-            service._changed(Change(True, "http://127.0.0.1:10", "", None))
+            service._changed(TunnelChange(True, "http://127.0.0.1:10", "", None))
             await until_warned("8x8 can't be told the new address. 8x8 is away from http://127.0.0.1:10.")
     assert "The tunnel is up again: http://127.0.0.1:10" in told
     assert not [text for text in warned if text.startswith(("Warning", "The tunnel is up", "Registered"))]
+
+
+def test_a_listener_that_has_ended_is_relied_upon_no_more(tmp_path: Path) -> None:
+    relying = reports(tmp_path, At8x8(), [])
+    assert not relying._has_listener()
+    for is_there in (True, False):
+        relying._guest = cast("Guest", SimpleNamespace(is_there=lambda is_there=is_there: is_there))
+        assert relying._has_listener() == is_there

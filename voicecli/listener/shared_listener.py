@@ -13,13 +13,19 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
-from voicecli.listener.presence import Guest, running
-from voicecli.listener.receiving import Receiver, find_receivers, here, nobody
+from voicecli.listener.event_receivers import EventReceiver, find_receivers, local_receiver, no_receiver
+from voicecli.listener.instances import Tenant, running_instances
+from voicecli.listener.local_listeners import (
+    FoundListener,
+    ListenerSearch,
+    find_listener,
+    unresponsive_error,
+    why_not_received,
+)
+from voicecli.listener.open_questions import QuestionWait
 from voicecli.listener.registration import IGNORED, Registration
-from voicecli.listener.running import ReliedUpon, Search, find_listener, silence, why_nothing_comes
 from voicecli.listener.service import ListenerPlan, ListenerService, end_task, to_its_end
-from voicecli.listener.staying import Stay
-from voicecli.listener.watching import Warned
+from voicecli.listener.webhook_watch import WarningText
 from voicecli.platforms.locks import Lock
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.operations.webhooks import Webhook
@@ -30,7 +36,7 @@ TRY_EVERY = 0.3  # seconds between two attempts to become the listener, or to en
 TAKE_OVER = 10.0  # seconds for this process to become the listener, where the one relied upon has ended
 PATIENCE = 60.0  # seconds for another process of this machine to start or end its listener
 VCA = "VCA"
-SPARE = ("VCS", VCA)
+TAKEN_IF_UNSET = ("VCS", VCA)
 """Types of events that are taken where nobody has them: when a call was connected, by which it is known what
 a VCA without digits is about; and digits that another process may wait for."""
 
@@ -42,41 +48,41 @@ class Gap(NamedTuple):
     ended: float
 
 
-class Reports:
-    """Use it in an ``async with``: inside, events of the ``needed`` types arrive in the store, and others
+class SharedListener:
+    """Use it in an ``async with``: inside, events of the ``required`` types arrive in the store, and others
     where nobody else gets them.
 
-    ``plan`` is for when this process has to be the listener; then it takes those of the ``wanted`` types by
+    ``plan`` is for when this process has to be the listener; then it takes those of the ``optional`` types by
     which nothing is lost, too. ``receiver`` says inside who gets VCAs, and so what people press. Raises what
     ``ListenerService`` raises, and ConfigurationError where a listener of this machine gets only some of the
     types, all of that before anything is inside. When a listener that was relied upon ends, this process
-    becomes one. At the end it raises nothing, since what became of the calls counts for more: ``failed`` gets
-    what went wrong, and ``warn`` what may keep reports from arriving. ``stay`` says how long this process
-    stays a listener at least.
+    becomes one. At the end it raises nothing, since what became of the calls counts for more: ``on_failure``
+    gets what went wrong. ``warn`` gets what may keep events from arriving. ``question_wait`` says how
+    long this process remains a listener at least.
     """
 
     def __init__(
         self,
         plan: ListenerPlan,
         registration: Registration,
-        needed: Sequence[str],
+        required: Sequence[str],
         *,
-        wanted: Sequence[str] = (),
-        tell: Callable[[str], None],
+        optional: Sequence[str] = (),
+        notify: Callable[[str], None],
         warn: Callable[[str], None],
-        failed: Callable[[VoicecliError], None],
-        stay: Stay | None = None,
+        on_failure: Callable[[VoicecliError], None],
+        question_wait: QuestionWait | None = None,
     ) -> None:
         self._plan = plan
         self._registration = registration
-        self._needed = tuple(needed)
-        self._wanted = tuple(wanted)
-        self._receiver = nobody(VCA, "Nobody receives the keys that people press.")
-        self._tell = tell
+        self._required = tuple(required)
+        self._optional = tuple(optional)
+        self._receiver = no_receiver(VCA, "Nobody receives the keys that people press.")
+        self._notify = notify
         self._warn = warn
-        self._failed = failed
-        self._stay = stay
-        self._guest: Guest | None = None
+        self._on_failure = on_failure
+        self._question_wait = question_wait
+        self._tenant: Tenant | None = None
         self._instance = ""  # of the listener that is relied upon
         self._service: ListenerService | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -85,18 +91,18 @@ class Reports:
         self._alone_since: float | None = None  # monotonic: the listener that was relied upon has ended
 
     @property
-    def receiver(self) -> Receiver:
+    def receiver(self) -> EventReceiver:
         """Who gets VCAs now. What others get was looked up at the beginning, or as this process took over."""
-        if self._guest is not None and not self._guest.is_there() and self._receiver.is_here:
-            return nobody(VCA, "The voicecli listen that received what people press has ended.")
+        if self._tenant is not None and not self._tenant.is_there() and self._receiver.is_here:
+            return no_receiver(VCA, "The voicecli listen that received what people press has ended.")
         if self._service is not None and self._receiver.is_here:
             if not self._registration.leads_here(VCA):
-                return nobody(VCA, "Somebody else has taken the VCA webhook.")
+                return no_receiver(VCA, "Somebody else has taken the VCA webhook.")
             if self._service.tunnel_is_up is False:
-                return nobody(VCA, "The tunnel is down.", advice="")
+                return no_receiver(VCA, "The tunnel is down.", advice="")
         return self._receiver
 
-    async def look_again(self) -> Receiver:
+    async def look_again(self) -> EventReceiver:
         """Who gets VCAs by what 8x8 says now, or, where it can't be asked, by what was known before. Where
         the listener that was relied upon has ended, this process first has TAKE_OVER to become one, once."""
         end = time.monotonic() + TAKE_OVER
@@ -121,14 +127,14 @@ class Reports:
         return sum((gap.ended - gap.began for gap in gaps if gap.ended > since), 0.0)
 
     def _has_listener(self) -> bool:
-        return self._service is not None or (self._guest is not None and self._guest.is_there())
+        return self._service is not None or (self._tenant is not None and self._tenant.is_there())
 
     async def __aenter__(self) -> Self:
         try:
             await self._begin()
         except OutcomeUnknown as error:  # of a webhook: as an error of its own kind it is said of calls
             raise Unreachable(error.message, hint=error.hint) from error
-        if self._guest is not None:
+        if self._tenant is not None:
             self._looking = asyncio.create_task(self._look())
         return self
 
@@ -137,16 +143,16 @@ class Reports:
     ) -> None:
         gate = None
         try:
-            with nullcontext() if self._stay is None else self._stay.interruptible():
+            with nullcontext() if self._question_wait is None else self._question_wait.interruptible():
                 if isinstance(error, asyncio.CancelledError):
                     await self._answered()
                 else:
                     gate = await self._nobody_needs_it()
         except asyncio.CancelledError:
-            self._tell("Interrupted: others have to receive for themselves.")
+            self._notify("Interrupted: others have to receive for themselves.")
             _keep_result(error)
         except VoicecliError as trouble:
-            self._failed(trouble)
+            self._on_failure(trouble)
         finally:
             try:
                 await to_its_end(self._end())
@@ -166,7 +172,7 @@ class Reports:
         """One process at a time becomes the listener: those that start together are to find the first. Nobody
         is kept from it while another looks for one, which takes long where a listener or 8x8 is slow."""
         while True:
-            before, trouble = running(self._plan.home), None
+            before, trouble = running_instances(self._plan.home), None
             try:
                 search = await self._search()
             except ConfigurationError as error:
@@ -177,7 +183,7 @@ class Reports:
                     return
             gate, is_first = await self._gate()
             try:
-                if not is_first or running(self._plan.home) != before:
+                if not is_first or running_instances(self._plan.home) != before:
                     continue  # somebody has become a listener, or ended as one
                 if trouble is not None:
                     raise trouble
@@ -186,38 +192,38 @@ class Reports:
             finally:
                 gate.close()
 
-    async def _search(self) -> Search:
+    async def _search(self) -> ListenerSearch:
         registration = self._registration
-        search = partial(find_listener, self._plan.home, registration.set_now, self._needed)
+        search = partial(find_listener, self._plan.home, registration.set_now, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
-    async def _rely_upon(self, found: ReliedUpon, webhooks: Mapping[str, Webhook]) -> None:
-        self._guest, self._instance = found.guest, found.instance
-        self._tell("A voicecli listen runs on this machine: it receives what 8x8 reports.")
+    async def _rely_upon(self, found: FoundListener, webhooks: Mapping[str, Webhook]) -> None:
+        self._tenant, self._instance = found.tenant, found.instance
+        self._notify("A voicecli listen runs on this machine: it receives what 8x8 reports.")
         if found.doubt is not None:
             self._warn(found.doubt)
-        self._receiver = here(VCA) if VCA in self._needed else await self._found(webhooks)
+        self._receiver = local_receiver(VCA) if VCA in self._required else await self._found(webhooks)
 
-    async def _listen(self, search: Search) -> None:
+    async def _listen(self, search: ListenerSearch) -> None:
         """Become the listener."""
-        others = here(VCA) if VCA in self._needed else await self._found(search.webhooks)
-        plan = replace(self._plan, register=self._needed, wanted=self._wanted, spare=SPARE)
-        service = ListenerService(plan, tell=self._told, registration=self._registration)
+        others = local_receiver(VCA) if VCA in self._required else await self._found(search.webhooks)
+        plan = replace(self._plan, register=self._required, optional=self._optional, if_unset=TAKEN_IF_UNSET)
+        service = ListenerService(plan, notify=self._told, registration=self._registration)
         try:
             await service.__aenter__()
         except ConfigurationError as error:
             for silent in search.silent:  # it may have what is in the way
-                raise silence(silent, error.message) from error
+                raise unresponsive_error(silent, error.message) from error
             raise
         for check in self._registration.checks():
-            if check.type in self._needed and not check.is_ok:
+            if check.type in self._required and not check.is_ok:
                 await to_its_end(service.__aexit__(None, None, None))
                 advice = "Set it in 8x8 Connect, or ask 8x8 why it is ignored."
                 raise ConfigurationError(f"{check.words} {IGNORED}", hint=advice)
         self._service = service
-        self._receiver = here(VCA) if self._registration.leads_here(VCA) else others
+        self._receiver = local_receiver(VCA) if self._registration.leads_here(VCA) else others
 
-    async def _found(self, webhooks: Mapping[str, Webhook]) -> Receiver:
+    async def _found(self, webhooks: Mapping[str, Webhook]) -> EventReceiver:
         """Who gets VCAs, by the webhooks that are set."""
         [receiver] = await in_daemon_thread(partial(find_receivers, self._plan.home, webhooks.values(), VCA))
         return receiver
@@ -236,27 +242,29 @@ class Reports:
 
     def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
         """What the listener in this process tells."""
-        if isinstance(text, Warned):
+        if isinstance(text, WarningText):
             self._warn(text.removeprefix("Warning: "))
         else:
-            self._tell(text)
+            self._notify(text)
 
     async def _look(self) -> None:
         """See that there is a listener until the end."""
         asked, told, seen = time.monotonic(), "", time.monotonic()
-        while self._guest is not None:
+        while self._tenant is not None:
             await asyncio.sleep(LOOK_EVERY)
-            if self._guest.is_there():
+            if self._tenant.is_there():
                 seen = time.monotonic()
                 if time.monotonic() - asked > ASK_EVERY:
                     told, asked = await self._ask(told), time.monotonic()
                 continue
-            self._guest.close()
-            self._guest, self._alone_since = None, seen
-            self._receiver = nobody(VCA, "The voicecli listen that received what people press has ended.")
-            self._tell("The voicecli listen that received what 8x8 reports has ended.")
+            self._tenant.close()
+            self._tenant, self._alone_since = None, seen
+            self._receiver = no_receiver(
+                VCA, "The voicecli listen that received what people press has ended."
+            )
+            self._notify("The voicecli listen that received what 8x8 reports has ended.")
             told = ""
-            while self._guest is None and self._service is None:
+            while self._tenant is None and self._service is None:
                 try:
                     await self._begin()
                 except VoicecliError as error:  # the one that ends may not have ended yet
@@ -264,18 +272,18 @@ class Reports:
                         raise  # what it had begun can't be undone
                     if error.message != told:
                         told = error.message
-                        self._tell(f"What 8x8 reports can't be received now: {error.message}")
+                        self._notify(f"What 8x8 reports can't be received now: {error.message}")
                     await asyncio.sleep(TRY_EVERY)
             gap = Gap(self._alone_since, time.monotonic())
             self._gaps.append(gap)
             self._alone_since, seen = None, gap.ended
             seconds = gap.ended - gap.began
-            self._tell(f"For {seconds:.1f} s nobody received what 8x8 reports: some of it may be lost.")
+            self._notify(f"For {seconds:.1f} s nobody received what 8x8 reports: some of it may be lost.")
 
     async def _ask(self, told: str) -> str:
         """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
         it says now."""
-        ask = partial(why_nothing_comes, self._plan.home, self._instance, self._needed)
+        ask = partial(why_not_received, self._plan.home, self._instance, self._required)
         trouble = await in_daemon_thread(ask) or ""
         if trouble not in ("", told):
             self._warn(f"What 8x8 reports does not arrive now. {trouble}")
@@ -283,8 +291,8 @@ class Reports:
 
     async def _answered(self) -> None:
         """Be there until nobody can answer a question any more, if this process is a listener."""
-        if self._service is not None and self._stay is not None and self._gets_answers:
-            await self._stay.until_answered()
+        if self._service is not None and self._question_wait is not None and self._gets_answers:
+            await self._question_wait.until_answered()
 
     async def _nobody_needs_it(self) -> Lock | None:
         """Be there until nobody can answer a question any more, and for others that rely on this listener;
@@ -294,14 +302,18 @@ class Reports:
             await self._answered()
             gate, _ = await self._gate()
             if self._service.presence.alone():
-                if self._stay is None or not self._gets_answers or not self._stay.is_needed():
+                if (
+                    self._question_wait is None
+                    or not self._gets_answers
+                    or not self._question_wait.is_needed()
+                ):
                     return gate
                 self._service.presence.reopen()  # who relied on it has left one
                 gate.close()
                 continue
             gate.close()
             if not told:
-                self._tell(
+                self._notify(
                     "Other commands on this machine wait for these reports: receiving goes on for them."
                 )
                 told = True
@@ -313,16 +325,16 @@ class Reports:
             await end_task(self._looking)
             error = None if self._looking.cancelled() else self._looking.exception()
             if isinstance(error, VoicecliError):
-                self._failed(error)
+                self._on_failure(error)
             elif error is not None:
-                self._failed(VoicecliError(f"Nobody received what 8x8 reports ({type(error).__name__})."))
-        if self._guest is not None:
-            self._guest.close()
+                self._on_failure(VoicecliError(f"Nobody received what 8x8 reports ({type(error).__name__})."))
+        if self._tenant is not None:
+            self._tenant.close()
         if self._service is not None:
             try:
                 await self._service.__aexit__(None, None, None)
             except VoicecliError as trouble:
-                self._failed(trouble)
+                self._on_failure(trouble)
 
 
 def _keep_result(error: BaseException | None) -> bool:

@@ -12,10 +12,10 @@ from conftest import DEADLINE, RunningSandbox
 from raw_server import answering, http, server
 from receiver_world import receiving
 
-from voicecli.listener.receiving import ReceiverKind, find_receivers, look_up_receiver
+from voicecli.listener.event_receivers import ReceiverKind, find_receivers, look_up_receiver
 from voicecli.listener.registration import Registration
-from voicecli.listener.reports import Reports
 from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.shared_listener import SharedListener
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
@@ -100,7 +100,7 @@ class World:
         self.told: list[str] = []
 
     def registration(self) -> Registration:
-        return Registration(self.client, self.home, tell=self.told.append)
+        return Registration(self.client, self.home, notify=self.told.append)
 
     def plan(self, *register: str) -> ListenerPlan:
         with socket.socket() as probe:
@@ -114,25 +114,25 @@ class World:
             register=register,
         )
 
-    def reports(self, *needed: str, wanted: tuple[str, ...] = ()) -> Reports:
+    def reports(self, *required: str, optional: tuple[str, ...] = ()) -> SharedListener:
         def failed(error: Exception) -> None:
             self.told.append(str(error))
 
-        return Reports(
+        return SharedListener(
             self.plan(),
             self.registration(),
-            needed,
-            wanted=wanted,
-            tell=self.told.append,
+            required,
+            optional=optional,
+            notify=self.told.append,
             warn=self.told.append,
-            failed=failed,
+            on_failure=failed,
         )
 
     def listen(self) -> ListenerService:
         return ListenerService(
             self.plan("VCA", "VSS"),
-            shown=lambda _: None,
-            tell=lambda _text, _record: None,
+            on_event=lambda _: None,
+            notify=lambda _text, _record: None,
             registration=self.registration(),
         )
 
@@ -164,12 +164,12 @@ async def test_types_that_are_wanted_are_taken_unless_something_is_lost(world: W
     send = partial(asyncio.to_thread, world.client.send)
     async with asyncio.timeout(DEADLINE):
         await send(set_webhook("VCA", "https://example.com/vca"))
-        async with world.reports("VSS", wanted=("VCA",)) as reports:
+        async with world.reports("VSS", optional=("VCA",)) as reports:
             assert reports.receiver.is_here
         async with world.reports("VSS") as reports:
             assert reports.receiver.kind is APPLICATION
         await send(set_webhook("VCA", "https://example.com/vca", authorization="theirs"))
-        async with world.reports("VSS", wanted=("VCA",)) as reports:
+        async with world.reports("VSS", optional=("VCA",)) as reports:
             assert (reports.receiver.kind, reports.receiver.url) == (APPLICATION, "https://example.com/vca")
 
 

@@ -12,8 +12,8 @@ from conftest import DEADLINE
 
 from voicecli.account import AccountId
 from voicecli.clock import now
-from voicecli.listener import staying
-from voicecli.listener.staying import TERMINATION, UNREADABLE, EndRequests, Stay
+from voicecli.listener import open_questions
+from voicecli.listener.open_questions import TERMINATION, UNREADABLE, EndRequests, QuestionWait
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts, attempts_with_open_questions
 from voicecli.store.event_recording import KeptEvent, record_events
@@ -27,7 +27,7 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staying, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(open_questions, "LOOK_EVERY", 0.01)
 
 
 def message(*, asks: bool) -> CallRequest:
@@ -53,7 +53,7 @@ class World:
         self.seconds = 0.0
         self.told: list[str] = []
         self.requests = EndRequests(clock=lambda: self.seconds)
-        self.stay = Stay(home, account, self._tell, requests=self.requests)
+        self.stay = QuestionWait(home, account, self._tell, requests=self.requests)
         self._news = asyncio.Event()
 
     def _tell(self, text: str, record: Mapping[str, object] | None) -> None:
@@ -180,7 +180,7 @@ async def test_where_the_store_can_t_tell_it_stays_for_a_while_and_says_why(
     database = sqlite3.connect(world.home / "voicecli.sqlite3")
     database.execute("ALTER TABLE calls RENAME TO gone")
     moment = now()
-    monkeypatch.setattr(staying, "now", lambda: moment)
+    monkeypatch.setattr(open_questions, "now", lambda: moment)
     async with asyncio.timeout(DEADLINE):
         task = world.stays()
         await world.until_told(1)

@@ -16,16 +16,16 @@ from voicecli.json_values import json_object, text
 from voicecli.platforms.locks import PATIENCE, Lock, is_held
 
 _NAME = "listener-{}"
-_GUESTS = "guests-{}"
+_TENANTS = "guests-{}"
 _STARTING = 5.0  # seconds
 
 
-def runs_here(home: Path, instance: str) -> bool:
+def is_running(home: Path, instance: str) -> bool:
     """Whether that listener runs on this machine, with this store."""
     return re.fullmatch("[0-9a-f]{1,64}", instance) is not None and is_held(home / _NAME.format(instance))
 
 
-class RunningListener(NamedTuple):
+class RunningInstance(NamedTuple):
     """A listener that runs here. Without ``url`` or ``key`` it is of an older version, or just starts."""
 
     instance: str
@@ -33,31 +33,31 @@ class RunningListener(NamedTuple):
     key: str | None
 
 
-def running(home: Path) -> list[RunningListener]:
+def running_instances(home: Path) -> list[RunningInstance]:
     """The listeners that run on this machine with this store."""
     found = []
     for path in sorted(home.glob(_NAME.format("*"))):
         instance = path.name.removeprefix(_NAME.format(""))
-        if runs_here(home, instance):
+        if is_running(home, instance):
             document = {}
             with suppress(OSError):
                 document = json_object(path.read_bytes()) or {}
-            found.append(RunningListener(instance, text(document.get("url")), text(document.get("key"))))
+            found.append(RunningInstance(instance, text(document.get("url")), text(document.get("key"))))
     return found
 
 
-def older_runs(home: Path) -> bool:
+def runs_older_version(home: Path) -> bool:
     """Whether a listener of an older version runs here, which can't open the store any more that a newer one
     has brought up to date. There is nothing in its file; nor in that of one that just starts."""
     since = time.time() - _STARTING
-    for one in running(home):
+    for one in running_instances(home):
         with suppress(FileNotFoundError):  # it has ended
             if one.key is None and (home / _NAME.format(one.instance)).stat().st_mtime < since:
                 return True
     return False
 
 
-class Presence:
+class InstanceRecord:
     """A listener's own: from now until ``close`` others of this machine can find it by its ``instance``, and
     ask it at ``url`` with the key. Raises StoreFailed and InUse."""
 
@@ -73,12 +73,12 @@ class Presence:
         self._alive = alive
         self._is_closed = False
         self._write()
-        self._guests = home / _GUESTS.format(instance)
+        self._tenants = home / _TENANTS.format(instance)
         self._closing: Lock | None = None
-        for pattern in (_NAME, _GUESTS):  # what those that ended in a hurry have left
+        for pattern in (_NAME, _TENANTS):  # what those that ended in a hurry have left
             for path in home.glob(pattern.format("*")):
                 with suppress(StoreFailed):
-                    if path != self._guests and (left := Lock.take(path)) is not None:
+                    if path != self._tenants and (left := Lock.take(path)) is not None:
                         left.close(remove=True)
 
     def _write(self) -> None:
@@ -98,7 +98,7 @@ class Presence:
     def alone(self) -> bool:
         """Whether nobody relies on it any more; from then on nobody can begin to."""
         if self._closing is None:
-            self._closing = Lock.take(self._guests)
+            self._closing = Lock.take(self._tenants)
         return self._closing is not None
 
     def reopen(self) -> None:
@@ -114,7 +114,7 @@ class Presence:
             self._closing.close(remove=True)
 
 
-class Guest:
+class Tenant:
     """Who relies on another process's listener, until ``close``."""
 
     def __init__(self, listener: Path, lock: Lock) -> None:
@@ -124,9 +124,9 @@ class Guest:
     @classmethod
     def of(cls, home: Path, instance: str) -> Self | None:
         """Rely on that listener; None where it is not of this store, or ends just now."""
-        if not runs_here(home, instance):
+        if not is_running(home, instance):
             return None
-        lock = Lock.take(home / _GUESTS.format(instance), shared=True)
+        lock = Lock.take(home / _TENANTS.format(instance), shared=True)
         return None if lock is None else cls(home / _NAME.format(instance), lock)
 
     def is_there(self) -> bool:

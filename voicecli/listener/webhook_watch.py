@@ -13,14 +13,14 @@ LOOK_AGAIN_AFTER = 15.0  # seconds at least, where somebody else's request is th
 LASTING = 3  # looks in a row that failed: then that is told
 
 
-class Warned(str):
-    """A text for ``Tell`` that is a warning: it is told also where nobody wants talk. It may say so itself,
+class WarningText(str):
+    """A text for ``Notify`` that is a warning: it is told also where nobody wants talk. It may say so itself,
     by "Warning: " at its beginning."""
 
     __slots__ = ()
 
 
-Tell = Callable[[str, Mapping[str, object] | None], None]
+Notify = Callable[[str, Mapping[str, object] | None], None]
 """Gets what people should know, and the record of it that programs get, where they get one."""
 InTurn = Callable[[Callable[[], object]], Awaitable[object]]
 """Does blocking work with the registration, one thing at a time."""
@@ -40,7 +40,7 @@ class WebhookWatch:
         token: str | None,
         moves: bool,
         in_turn: InTurn,
-        tell: Tell,
+        notify: Notify,
         every: float = CHECK_EVERY,
     ) -> None:
         self._registration = registration
@@ -50,7 +50,7 @@ class WebhookWatch:
         self._token = token
         self._moves = moves
         self._in_turn = in_turn
-        self._tell = tell
+        self._notify = notify
         self._every = every
         self._soon = asyncio.Event()
         self._looked = 0.0  # the loop's time
@@ -96,12 +96,12 @@ class WebhookWatch:
             await self._in_turn(lambda: news.extend(self._registration.move(receiver, token=self._token)))
             self._known = receiver
             if any(check.state is not WebhookState.MOVED for check in self._registration.checks()):
-                self._tell(f"8x8 reports to {receiver} from now on.", None)
+                self._notify(f"8x8 reports to {receiver} from now on.", None)
             self._tell_news(news)
         except VoicecliError as error:
             self._known = None  # wherever they point now
             again = f"Trying again in {self._every:.0f} s."
-            self._tell(Warned(f"8x8 can't be told the new address. {error.message} {again}"), None)
+            self._notify(WarningText(f"8x8 can't be told the new address. {error.message} {again}"), None)
 
     async def _check(self) -> None:
         try:
@@ -112,14 +112,14 @@ class WebhookWatch:
             self._failures += 1
             if self._failures == LASTING:
                 what = "Warning: whether 8x8's webhooks lead here can't be found out."
-                self._tell(Warned(f"{what} {error.message}"), None)
+                self._notify(WarningText(f"{what} {error.message}"), None)
             return
         if self._failures >= LASTING:
-            self._tell("8x8 lists its webhooks again.", None)
+            self._notify("8x8 lists its webhooks again.", None)
         self._failures = 0
         self._tell_news(news)
 
     def _tell_news(self, news: Iterable[WebhookNews]) -> None:
         for one in news:
             warning = "" if one.check.is_ok else "Warning: "
-            self._tell(Warned(warning + one.text), one.record())
+            self._notify(WarningText(warning + one.text), one.record())

@@ -9,7 +9,7 @@ from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
 from voicecli.listener import health
 from voicecli.listener.health import ListenerState
-from voicecli.listener.presence import Guest, RunningListener, running
+from voicecli.listener.instances import RunningInstance, Tenant, running_instances
 from voicecli.listener.webhook_check import WebhookCheck, check_webhook
 from voicecli.threads import run_in_parallel
 from voicecli.voice_api.operations.webhooks import Webhook
@@ -19,31 +19,31 @@ ANSWER_TIMEOUT = 3.0  # seconds for a listener of this machine to say something 
 LOOK_TIMEOUT = 25.0  # the same where it asks 8x8 first, and perhaps sets webhooks again
 
 
-class ReliedUpon(NamedTuple):
+class FoundListener(NamedTuple):
     """The listener that what 8x8 reports comes to; ``doubt`` is what may keep it from that all the same."""
 
-    guest: Guest
+    tenant: Tenant
     instance: str
     doubt: str | None
 
 
-class Search(NamedTuple):
+class ListenerSearch(NamedTuple):
     """The webhooks that are set at 8x8, by type, and the listener that they lead to, if one runs here;
     ``silent`` are the listeners that run here and do not answer."""
 
     webhooks: Mapping[str, Webhook]
-    found: ReliedUpon | None
+    found: FoundListener | None
     silent: Sequence[ListenerState] = ()
 
 
-def running_listeners(home: Path, *, look: bool = False) -> list[ListenerState]:
+def local_listener_states(home: Path, *, look: bool = False) -> list[ListenerState]:
     """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
     the webhooks first, and set again what was lost. All are asked at once; one that has been stopped holds
     nobody up for longer than ANSWER_TIMEOUT."""
-    return run_in_parallel(partial(_state, look=look), running(home))
+    return run_in_parallel(partial(_state, look=look), running_instances(home))
 
 
-def _state(listener: RunningListener, *, look: bool) -> ListenerState:
+def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
     state = health.ask_listener(listener, look=False, timeout=ANSWER_TIMEOUT)
     if state.is_silent or not look:
         return state
@@ -51,13 +51,13 @@ def _state(listener: RunningListener, *, look: bool) -> ListenerState:
     return state if looked.is_silent else looked
 
 
-def wants_token(home: Path, instance: str) -> bool:
+def requires_token(home: Path, instance: str) -> bool:
     """Whether a listener that runs here says that it refuses events without a token."""
     state = _ask(home, instance)
     return state is not None and state.needs_token
 
 
-def why_nothing_comes(home: Path, instance: str, types: Sequence[str]) -> str | None:
+def why_not_received(home: Path, instance: str, types: Sequence[str]) -> str | None:
     """Why a listener that runs here gets no events of one of these types, by what it says of itself; None
     where all is well, or where it does not say."""
     state = _ask(home, instance)
@@ -67,42 +67,42 @@ def why_nothing_comes(home: Path, instance: str, types: Sequence[str]) -> str | 
 
 def _ask(home: Path, instance: str) -> ListenerState | None:
     """What this listener says of itself; None where it does not run here, or does not answer."""
-    listener = next((one for one in running(home) if one.instance == instance), None)
+    listener = next((one for one in running_instances(home) if one.instance == instance), None)
     return None if listener is None else health.ask_listener(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
 def find_listener(
     home: Path,
     list_webhooks: Callable[[], Mapping[str, Webhook]],
-    needed: Sequence[str],
+    required: Sequence[str],
     *,
     account: AccountId,
     port: int,
-) -> Search:
-    """Rely on the listener with this store that 8x8 reports the ``needed`` types to, if there is one.
+) -> ListenerSearch:
+    """Rely on the listener with this store that 8x8 reports the ``required`` types to, if there is one.
     ``port`` is where a listener of one's own would listen.
 
     Raises ConfigurationError where one runs that does not get all of them, or does not answer, and is in the
     way of another; and what ``list_webhooks`` raises.
     """
-    everyone = running_listeners(home, look=True)
+    everyone = local_listener_states(home, look=True)
     states = [one for one in everyone if not one.is_silent]
     silent = [one for one in everyone if one.is_silent]
     webhooks = list_webhooks()
     if not states:
         _refuse_silent(silent, port)
-        return Search(webhooks, None, silent)
+        return ListenerSearch(webhooks, None, silent)
     ask = cache(health.ask)
-    destinations = [_Destination.of(kind, webhooks.get(kind), states, account, ask) for kind in needed]
+    destinations = [_Destination.of(kind, webhooks.get(kind), states, account, ask) for kind in required]
     if all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
-        guest = Guest.of(home, listener.instance)
-        found = None if guest is None else ReliedUpon(guest, listener.instance, listener.doubt())
-        return Search(webhooks, found, silent)
+        tenant = Tenant.of(home, listener.instance)
+        found = None if tenant is None else FoundListener(tenant, listener.instance, listener.doubt())
+        return ListenerSearch(webhooks, found, silent)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):
         _refuse_silent(silent, port)
-        return Search(webhooks, None, silent)
+        return ListenerSearch(webhooks, None, silent)
     bad = next(one for one in destinations if one.listener is None or one.trouble is not None)
     raise bad.error(bad.listener or next(iter(in_the_way), states[0]))
 
@@ -110,10 +110,10 @@ def find_listener(
 def _refuse_silent(silent: Sequence[ListenerState], port: int) -> None:
     for one in silent:
         if one.has_port(port):
-            raise silence(one)
+            raise unresponsive_error(one)
 
 
-def silence(listener: ListenerState, beside: str = "") -> ConfigurationError:
+def unresponsive_error(listener: ListenerState, beside: str = "") -> ConfigurationError:
     """What to tell of one that does not answer, ``beside`` what it keeps from being done."""
     hint = "Has it been stopped (Ctrl-Z)? Let it go on (fg), or end it."
     return ConfigurationError(f"{listener.unreachable} {beside}".rstrip(), hint=hint)

@@ -18,16 +18,16 @@ from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
+    from voicecli.listener.open_questions import QuestionWait
     from voicecli.listener.service import ListenerService
-    from voicecli.listener.staying import Stay
-    from voicecli.listener.watching import Tell
+    from voicecli.listener.webhook_watch import Notify
     from voicecli.voice_api.webhook_events import Received
 
 PICTURE_EVERY = 0.25  # seconds
 RATE_OVER = 20  # pictures; the rate shown is over the last five seconds
 
 
-class Watch:
+class EventDisplay:
     """``run`` a service and show what it receives, until ``count`` rows are shown, ``length`` seconds are
     over, or it is interrupted; and until no question is open, where ``stay`` says so."""
 
@@ -40,7 +40,7 @@ class Watch:
         count: int | None = None,
         length: float | None = None,
         masked: bool = False,
-        stay: "Callable[[Tell], Stay] | None" = None,
+        stay: "Callable[[Notify], QuestionWait] | None" = None,
     ) -> None:
         self.calls = OpenCalls()
         self.ready = False

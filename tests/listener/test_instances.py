@@ -10,44 +10,44 @@ import pytest
 from conftest import Program
 
 from voicecli.errors import InUse
-from voicecli.listener import presence as presences
-from voicecli.listener.presence import Guest, Presence, RunningListener, running
+from voicecli.listener import instances as presences
+from voicecli.listener.instances import InstanceRecord, RunningInstance, Tenant, running_instances
 from voicecli.platforms.locks import Lock
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 
 
 def test_a_listener_is_found_while_it_is_there(tmp_path: Path) -> None:
-    presence = Presence(tmp_path, ONE)
-    guest = Guest.of(tmp_path, ONE)
+    presence = InstanceRecord(tmp_path, ONE)
+    guest = Tenant.of(tmp_path, ONE)
     assert guest is not None
     assert guest.is_there()
     presence.close()
     assert not guest.is_there()
     guest.close()
-    assert Guest.of(tmp_path, ONE) is None
+    assert Tenant.of(tmp_path, ONE) is None
 
 
 def test_no_other_is_found(tmp_path: Path) -> None:
-    presence = Presence(tmp_path, ONE)
-    assert Guest.of(tmp_path, TWO) is None
-    assert Guest.of(tmp_path, "../" + ONE) is None
-    assert Guest.of(tmp_path, "") is None
-    assert Guest.of(tmp_path / "another", ONE) is None
+    presence = InstanceRecord(tmp_path, ONE)
+    assert Tenant.of(tmp_path, TWO) is None
+    assert Tenant.of(tmp_path, "../" + ONE) is None
+    assert Tenant.of(tmp_path, "") is None
+    assert Tenant.of(tmp_path / "another", ONE) is None
     presence.close()
 
 
 def test_it_is_alone_when_its_guests_have_gone_and_then_takes_none(tmp_path: Path) -> None:
-    presence = Presence(tmp_path, ONE)
-    guests = [Guest.of(tmp_path, ONE), Guest.of(tmp_path, ONE)]
+    presence = InstanceRecord(tmp_path, ONE)
+    guests = [Tenant.of(tmp_path, ONE), Tenant.of(tmp_path, ONE)]
     for guest in guests:
         assert not presence.alone()
         assert guest is not None
         guest.close()
     assert presence.alone()
-    assert Guest.of(tmp_path, ONE) is None
+    assert Tenant.of(tmp_path, ONE) is None
     presence.reopen()
-    guest = Guest.of(tmp_path, ONE)
+    guest = Tenant.of(tmp_path, ONE)
     assert guest is not None
     guest.close()
     assert presence.alone()
@@ -57,13 +57,15 @@ def test_it_is_alone_when_its_guests_have_gone_and_then_takes_none(tmp_path: Pat
 
 def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from voicecli.listener.presence import Guest, Presence\n"
-        f"p = Presence(Path(sys.argv[1]), {ONE!r}); g = Guest.of(Path(sys.argv[1]), {ONE!r}); os._exit(9)"
+        "import os, sys; from pathlib import Path\n"
+        "from voicecli.listener.instances import InstanceRecord, Tenant\n"
+        f"p = InstanceRecord(Path(sys.argv[1]), {ONE!r})\n"
+        f"g = Tenant.of(Path(sys.argv[1]), {ONE!r}); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{ONE}", f"guests-{ONE}"}
-    assert Guest.of(tmp_path, ONE) is None
-    presence = Presence(tmp_path, TWO)
+    assert Tenant.of(tmp_path, ONE) is None
+    presence = InstanceRecord(tmp_path, TWO)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{TWO}"}
     presence.close()
 
@@ -71,21 +73,21 @@ def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) ->
 def test_one_whose_folder_was_removed_is_found_again(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    presence = Presence(home, ONE, url="http://127.0.0.1:9", key="a-key")
-    guest = Guest.of(home, ONE)
+    presence = InstanceRecord(home, ONE, url="http://127.0.0.1:9", key="a-key")
+    guest = Tenant.of(home, ONE)
     shutil.rmtree(home)
     assert guest is not None
-    assert (guest.is_there(), running(home)) == (False, [])
+    assert (guest.is_there(), running_instances(home)) == (False, [])
     guest.close()
     for _ in range(2):
         presence.renew()
-        assert running(home) == [RunningListener(ONE, "http://127.0.0.1:9", "a-key")]
-    guest = Guest.of(home, ONE)
+        assert running_instances(home) == [RunningInstance(ONE, "http://127.0.0.1:9", "a-key")]
+    guest = Tenant.of(home, ONE)
     assert guest is not None
     guest.close()
     presence.close()
     presence.renew()
-    assert running(home) == []
+    assert running_instances(home) == []
 
 
 def test_an_older_listener_that_a_newer_command_has_left_behind_is_told_of(
@@ -99,7 +101,7 @@ def test_an_older_listener_that_a_newer_command_has_left_behind_is_told_of(
     os.utime(home / f"listener-{ONE}", (0, 0))
     assert run("events").err.count("is of an older version, which can't open it any more") == 1
     older.close()
-    presence = Presence(home, TWO, url="http://127.0.0.1:9", key="a-key")
+    presence = InstanceRecord(home, TWO, url="http://127.0.0.1:9", key="a-key")
     os.utime(home / f"listener-{TWO}", (0, 0))
     assert "older version" not in run("events").err
     presence.close()
@@ -112,6 +114,6 @@ def test_a_stopped_process_that_looks_at_its_file_does_not_hang_a_listener(
     stopped = Lock.take(tmp_path / f"listener-{ONE}")
     assert stopped is not None
     with pytest.raises(InUse, match="clearing up"):
-        Presence(tmp_path, ONE)
+        InstanceRecord(tmp_path, ONE)
     stopped.close()
-    Presence(tmp_path, ONE).close()
+    InstanceRecord(tmp_path, ONE).close()

@@ -16,7 +16,7 @@ from voicecli.store.attempts import attempts_with_open_questions
 from voicecli.store.sqlite import Store
 
 if TYPE_CHECKING:
-    from voicecli.listener.watching import Tell
+    from voicecli.listener.webhook_watch import Notify
 
 LOOK_EVERY = 0.3  # seconds between two looks at whether questions are open
 UNREADABLE = 80.0  # seconds that it stays where the store can't tell whether any are
@@ -62,20 +62,20 @@ class _Reason(NamedTuple):
     until: int
 
 
-class Stay:
-    """What keeps a listener from ending. ``tell`` gets why it stays, and a record of that for programs."""
+class QuestionWait:
+    """What keeps a listener from ending. ``notify`` gets why it stays, and a record of that for programs."""
 
     def __init__(
         self,
         home: Path,
         account: AccountId | None,
-        tell: "Tell",
+        notify: "Notify",
         *,
         requests: EndRequests,
     ) -> None:
         self._home = home
         self._account = account
-        self._tell = tell
+        self._notify = notify
         self._requests = requests
         self._unreadable_until: int | None = None  # microseconds since 1970, once the store could not be read
 
@@ -113,7 +113,7 @@ class Stay:
         while (reason := self._reason()) is not None and self._may_stay():
             if not told:
                 record = {"record": "staying", "questions": reason.questions, "until": iso(reason.until)}
-                self._tell(self._sentence(reason), record)
+                self._notify(self._sentence(reason), record)
                 told = True
             try:
                 await asyncio.sleep(LOOK_EVERY)

@@ -9,8 +9,8 @@ from pathlib import Path
 from voicecli import interrupts
 from voicecli.errors import VoicecliError
 from voicecli.listener import health
-from voicecli.listener.presence import runs_here
-from voicecli.listener.running import wants_token
+from voicecli.listener.instances import is_running
+from voicecli.listener.local_listeners import requires_token
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks
 
@@ -30,7 +30,7 @@ class ReceiverKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class EventReceiver:
     """Who gets the events of one ``type``, in words, and what can be done about that."""
 
     type: str
@@ -50,15 +50,15 @@ class Receiver:
         return self.kind in (ReceiverKind.NOBODY, ReceiverKind.DEAD_LISTENER, ReceiverKind.OTHER_LISTENER)
 
 
-def here(type: str) -> Receiver:  # noqa: A002 - as 8x8 calls it
-    return Receiver(type, ReceiverKind.HERE, f"A voicecli listen that runs here gets {type} events.")
+def local_receiver(type: str) -> EventReceiver:  # noqa: A002 - as 8x8 calls it
+    return EventReceiver(type, ReceiverKind.HERE, f"A voicecli listen that runs here gets {type} events.")
 
 
-def nobody(type: str, words: str, advice: str = START_ONE) -> Receiver:  # noqa: A002
-    return Receiver(type, ReceiverKind.NOBODY, words, advice)
+def no_receiver(type: str, words: str, advice: str = START_ONE) -> EventReceiver:  # noqa: A002
+    return EventReceiver(type, ReceiverKind.NOBODY, words, advice)
 
 
-def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list[Receiver]:
+def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list[EventReceiver]:
     """Who gets events of these types, by the webhooks that are set. It asks those whose path is a listener's
     whether they are there: blocks for HEALTH_TIMEOUT at most for each."""
     set_now = {webhook.type: webhook for webhook in webhooks}
@@ -67,42 +67,42 @@ def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list
     def ask(listener: str) -> health.Health:
         return interrupts.in_thread(partial(health.ask, listener, timeout=HEALTH_TIMEOUT))
 
-    def receiver(type_: str) -> Receiver:
+    def receiver(type_: str) -> EventReceiver:
         webhook = set_now.get(type_)
         if webhook is None:
-            return nobody(type_, f"The {type_} webhook is not set: nobody gets its events.")
+            return no_receiver(type_, f"The {type_} webhook is not set: nobody gets its events.")
         if not webhook.enabled:
-            return nobody(type_, f"The {type_} webhook is disabled: nobody gets its events.")
+            return no_receiver(type_, f"The {type_} webhook is disabled: nobody gets its events.")
         url = webhook.url
         listener = health.behind(url)
         if listener is None:
             words = f"The {type_} webhook points to an application at {url}."
-            return Receiver(type_, ReceiverKind.APPLICATION, words, url=url)
+            return EventReceiver(type_, ReceiverKind.APPLICATION, words, url=url)
         found = ask(listener)
         if found.instance is None and found.answers:
             words = f"The {type_} webhook points to an application at {url}."
-            return Receiver(type_, ReceiverKind.APPLICATION, words, url=url)
+            return EventReceiver(type_, ReceiverKind.APPLICATION, words, url=url)
         if found.instance is None:
             words = f"The {type_} webhook points to {url}, where no listener answers: {found.trouble}."
             advice = f"{START_ONE} (--force, if that says that something would be lost)."
-            return Receiver(type_, ReceiverKind.DEAD_LISTENER, words, advice, url)
-        if runs_here(home, found.instance):
-            if not webhook.has_authorization and wants_token(home, found.instance):
-                return nobody(
+            return EventReceiver(type_, ReceiverKind.DEAD_LISTENER, words, advice, url)
+        if is_running(home, found.instance):
+            if not webhook.has_authorization and requires_token(home, found.instance):
+                return no_receiver(
                     type_,
                     f"The {type_} webhook has no token: its events are refused by the voicecli listen that "
                     "runs here.",
                     f"Set it again: voicecli webhooks set {type_.lower()} {url}",
                 )
-            return here(type_)
+            return local_receiver(type_)
         words = f"The {type_} webhook points to a voicecli listen of another store or machine, at {url}."
         advice = "Place the call there, or take its events away from it: voicecli listen --register --force"
-        return Receiver(type_, ReceiverKind.OTHER_LISTENER, words, advice, url)
+        return EventReceiver(type_, ReceiverKind.OTHER_LISTENER, words, advice, url)
 
     return [receiver(type_) for type_ in types]
 
 
-def look_up_receiver(client: Client, home: Path, type: str = "VCA") -> Receiver:  # noqa: A002
+def look_up_receiver(client: Client, home: Path, type: str = "VCA") -> EventReceiver:  # noqa: A002
     """Who gets events of this type: one request to 8x8, and perhaps one to a listener. Raises nothing: that
     the webhooks can't be listed is an answer."""
     try:
@@ -110,5 +110,5 @@ def look_up_receiver(client: Client, home: Path, type: str = "VCA") -> Receiver:
         [receiver] = find_receivers(home, webhooks, type)
     except VoicecliError as error:
         words = f"Who gets {type} events can't be found out. {error.message}"
-        return Receiver(type, ReceiverKind.UNKNOWN, words, error.hint)
+        return EventReceiver(type, ReceiverKind.UNKNOWN, words, error.hint)
     return receiver

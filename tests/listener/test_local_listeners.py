@@ -17,13 +17,18 @@ from registered_world import TOKEN, TYPES, CountingSandbox, World, disable, lose
 from running_listener import free_port
 
 from voicecli.errors import ConfigurationError
-from voicecli.listener import reports as reports_module, running as running_module
-from voicecli.listener.presence import Presence, RunningListener, running
-from voicecli.listener.receiving import look_up_receiver
+from voicecli.listener import local_listeners as running_module, shared_listener as reports_module
+from voicecli.listener.event_receivers import look_up_receiver
+from voicecli.listener.instances import InstanceRecord, RunningInstance, running_instances
+from voicecli.listener.local_listeners import (
+    ListenerSearch,
+    find_listener,
+    local_listener_states,
+    why_not_received,
+)
 from voicecli.listener.registration import Registration
-from voicecli.listener.reports import Reports
-from voicecli.listener.running import Search, find_listener, running_listeners, why_nothing_comes
 from voicecli.listener.service import ListenerPlan
+from voicecli.listener.shared_listener import SharedListener
 from voicecli.platforms.locks import Lock
 from voicecli.sandbox.delivery import Target
 from voicecli.voice_api.webhook_events import webhook_url
@@ -45,12 +50,12 @@ async def listening(home: Path, *, register: bool = True, every: float = 3600) -
 
 
 def registration(world: World, home: Path) -> Registration:
-    return Registration(world.client, home, tell=lambda _: None)
+    return Registration(world.client, home, notify=lambda _: None)
 
 
-async def search(world: World, home: Path, *needed: str, port: int = 1) -> Search:
+async def search(world: World, home: Path, *required: str, port: int = 1) -> ListenerSearch:
     mine = registration(world, home)
-    find = partial(find_listener, home, mine.set_now, needed, account=mine.account, port=port)
+    find = partial(find_listener, home, mine.set_now, required, account=mine.account, port=port)
     return await asyncio.to_thread(find)
 
 
@@ -67,7 +72,7 @@ async def health(world: World, authorization: str | None) -> Mapping[str, object
 
 async def test_health_says_more_to_who_has_the_token_or_the_key(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
-        [here] = running(tmp_path)
+        [here] = running_instances(tmp_path)
         told = [await health(world, who) for who in (None, "Bearer wrong", TOKEN, f"Bearer {here.key}")]
         assert told[0] == told[1] == {"status": "ok", "service": "voicecli", "instance": here.instance}
         assert told[2] == told[3]
@@ -83,8 +88,8 @@ async def test_it_is_found_with_all_that_is_needed(tmp_path: Path) -> None:
         assert (await search(world, tmp_path / "another", "VSS")).found is None
         found = (await search(world, tmp_path, "VSS", "VCA")).found
         assert found is not None
-        assert (found.guest.is_there(), found.doubt) == (True, None)
-        found.guest.close()
+        assert (found.tenant.is_there(), found.doubt) == (True, None)
+        found.tenant.close()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ async def test_what_it_has_lost_it_sets_again_before_it_is_relied_upon(tmp_path:
         lose(world.targets, "VSS")
         found = (await search(world, tmp_path, "VSS")).found
         assert found is not None
-        found.guest.close()
+        found.tenant.close()
         assert world.targets["VSS"] == Target("VSS", webhook_url(world.receiver, "VSS"), True, TOKEN)
 
 
@@ -185,7 +190,7 @@ async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
         async with world.service:
             is_open = False
             await world.until(lambda: told("8x8 can't reach this machine any more at"))
-            [state] = await asyncio.to_thread(running_listeners, tmp_path)
+            [state] = await asyncio.to_thread(local_listener_states, tmp_path)
             assert "does not lead to it: something else answers there (HTTP 502)." in str(
                 state.trouble("VSS")
             )
@@ -216,10 +221,10 @@ async def test_refused_requests_raise_a_doubt_until_an_event_comes(tmp_path: Pat
         assert found is not None
         assert found.doubt is not None
         assert "has refused 1 request with a wrong token" in found.doubt
-        found.guest.close()
+        found.tenant.close()
         await world.report()
         await world.until(lambda: "VSS" in world.shown)
-        [state] = await asyncio.to_thread(running_listeners, tmp_path)
+        [state] = await asyncio.to_thread(local_listener_states, tmp_path)
         assert (state.refused, state.last_event is not None) == (0, True)
 
 
@@ -231,13 +236,13 @@ async def test_who_waits_is_warned_once_of_what_is_lost_meanwhile(
     warned: list[str] = []
     async with listening(tmp_path, every=0.02) as world:
         plan = ListenerPlan(tmp_path, free_port(), token="another-token")
-        reports = Reports(
+        reports = SharedListener(
             plan,
             registration(world, tmp_path),
             ("VSS",),
-            tell=lambda _: None,
+            notify=lambda _: None,
             warn=warned.append,
-            failed=lambda error: warned.append(error.message),
+            on_failure=lambda error: warned.append(error.message),
         )
         async with asyncio.timeout(DEADLINE), reports:
             move(world.targets, "VSS")
@@ -250,11 +255,11 @@ async def test_who_waits_is_warned_once_of_what_is_lost_meanwhile(
 
 async def test_an_older_listener_that_says_nothing_of_itself_is_relied_upon_as_before(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
-        [here] = running(tmp_path)
+        [here] = running_instances(tmp_path)
         (tmp_path / f"listener-{here.instance}").write_bytes(b"")
         found = (await search(world, tmp_path, "VSS")).found
         assert found is not None
-        found.guest.close()
+        found.tenant.close()
 
 
 @contextmanager
@@ -265,21 +270,21 @@ def stopped(home: Path, count: int = 1) -> Iterator[list[socket.socket]]:
         for number in range(count):
             sockets.append(stack.enter_context(socket.create_server(("127.0.0.1", 0))))
             url = f"http://127.0.0.1:{sockets[-1].getsockname()[1]}"
-            presence = Presence(home, f"{number + 1:016x}", url=url, key="k")
+            presence = InstanceRecord(home, f"{number + 1:016x}", url=url, key="k")
             stack.callback(presence.close)
         yield sockets
 
 
-def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) -> Reports:
-    return Reports(
+def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) -> SharedListener:
+    return SharedListener(
         ListenerPlan(
             home, port or free_port(), token="another-token", public_url="http://127.0.0.1:9", force=True
         ),
         registration(world, home),
         ("VSS",),
-        tell=lambda _: None,
+        notify=lambda _: None,
         warn=warned.append,
-        failed=lambda error: warned.append(error.message),
+        on_failure=lambda error: warned.append(error.message),
     )
 
 
@@ -290,7 +295,7 @@ async def test_for_how_long_nobody_received_reports_is_known_and_told(tmp_path: 
         async with asyncio.timeout(DEADLINE):
             await world.service.__aenter__()
             reports = reports_of(world, tmp_path, warned=[])
-            reports._tell = told.append
+            reports._notify = told.append
             async with reports:
                 placed = time.monotonic()
                 assert reports.missed(placed) == 0
@@ -313,7 +318,7 @@ async def test_those_that_have_been_stopped_are_asked_at_once_and_hide_no_other(
             found = await search(world, tmp_path, "VSS")
             assert asyncio.get_running_loop().time() - start < 5
             assert found.found is not None
-            found.found.guest.close()
+            found.found.tenant.close()
             assert len(found.silent) == 8
 
 
@@ -331,7 +336,7 @@ async def test_one_that_has_been_stopped_is_told_as_that(
                     pass
             assert caught.value.message == words.format(port)
             assert "Ctrl-Z" in caught.value.hint
-            why = await asyncio.to_thread(why_nothing_comes, tmp_path, f"{1:016x}", ("VSS",))
+            why = await asyncio.to_thread(why_not_received, tmp_path, f"{1:016x}", ("VSS",))
             assert why == words.format(port)
             lock_of_it = registration(world, tmp_path)
             lock_of_it._lock_out_others()
@@ -367,8 +372,8 @@ async def test_nobody_is_kept_from_listening_while_another_looks_for_a_listener(
 
 
 def test_what_is_no_listeners_file_is_none(tmp_path: Path) -> None:
-    presence = Presence(tmp_path, "0123456789abcdef", url="http://127.0.0.1:1", key="k")
+    presence = InstanceRecord(tmp_path, "0123456789abcdef", url="http://127.0.0.1:1", key="k")
     (tmp_path / "listener-x").write_text("{}")
-    assert running(tmp_path) == [RunningListener("0123456789abcdef", "http://127.0.0.1:1", "k")]
+    assert running_instances(tmp_path) == [RunningInstance("0123456789abcdef", "http://127.0.0.1:1", "k")]
     presence.close()
-    assert running(tmp_path) == []
+    assert running_instances(tmp_path) == []

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from voicecli.errors import VoicecliError
-from voicecli.listener.forward import Receiver
-from voicecli.listener.routes import Answered, Replier, entered
+from voicecli.listener.forward import WebhookClient
+from voicecli.listener.routes import Answered, Replier, as_context
 from voicecli.store import unsubscribed
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
@@ -31,7 +31,7 @@ MAX_CALLS = 1_000  # whose VCAs are remembered
 _PLACED: Action = {"action": "makeCall"}  # stands for how the call came about
 
 
-def always(reply: Reply) -> Replier:
+def constant_reply(reply: Reply) -> Replier:
     """The same reply for every VCA."""
 
     async def answer(_received: Received, _headers: Mapping[str, str]) -> Answered:
@@ -70,7 +70,7 @@ class CallHistory:
         return ordered
 
 
-class OwnCallflow:
+class CallflowReplier:
     """Answers the first VCA of each call with a callflow of the user's own, up to its first question, and
     those that follow with what is left of it."""
 
@@ -93,17 +93,17 @@ class OwnCallflow:
         return Answered(HANG_UP if flow is None else Reply(flow.callflow, self._action_id))
 
 
-class Application(AsyncExitStack):
+class ApplicationReplier(AsyncExitStack):
     """The user's application; where it gives no valid reply, ``instead`` answers."""
 
     def __init__(self, url: str, *, timeout: float, with_token: bool, instead: Replier) -> None:
         super().__init__()
-        self._receiver = Receiver(url, timeout=timeout, with_token=with_token)
+        self._receiver = WebhookClient(url, timeout=timeout, with_token=with_token)
         self._instead = instead
 
     async def __aenter__(self) -> Self:
         await self.enter_async_context(self._receiver)
-        await self.enter_async_context(entered(self._instead))
+        await self.enter_async_context(as_context(self._instead))
         return self
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
@@ -114,7 +114,7 @@ class Application(AsyncExitStack):
         return answered._replace(remark=f"the application {remark}", passed_on=True)
 
 
-class FormerReceiver:
+class PreviousReceiverReplier:
     """The receiver that 8x8 reported VCAs to before they came here: its calls go on as if nothing had
     changed. Where there is none, or it gives no valid reply, the call is hung up. It is not
     shortened where nobody can tell whether there is one, since the store can't be read."""
@@ -135,7 +135,7 @@ class FormerReceiver:
         url = None if PASSED_ON in headers else self._url
         if url is None:
             return Answered(HANG_UP)
-        async with Receiver(url, timeout=self._timeout, with_token=False) as receiver:
+        async with WebhookClient(url, timeout=self._timeout, with_token=False) as receiver:
             reply, remark = await _asked(receiver, received, {**headers, PASSED_ON: "1"})
         if reply is None:
             return Answered(HANG_UP, f"not placed from here; the receiver before us {remark}")
@@ -150,7 +150,7 @@ class FormerReceiver:
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
 
-class SparingUnsubscribed(AsyncExitStack):
+class UnsubscribedFilter(AsyncExitStack):
     """Answers as another replier does, but calls nobody who has unsubscribed: such a reply loses its
     makeCall, and hangs up where nothing else is in it. Where the store can't be read it stays as it is, as a
     call that is placed does: a live call waits for it. The remark says so, without the number."""
@@ -161,7 +161,7 @@ class SparingUnsubscribed(AsyncExitStack):
         self._replier = replier
 
     async def __aenter__(self) -> Self:
-        await self.enter_async_context(entered(self._replier))
+        await self.enter_async_context(as_context(self._replier))
         return self
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
@@ -190,7 +190,7 @@ def _with_remark(answered: Answered, remark: str) -> Answered:
 
 
 async def _asked(
-    receiver: Receiver, received: Received, headers: Mapping[str, str]
+    receiver: WebhookClient, received: Received, headers: Mapping[str, str]
 ) -> tuple[Reply | None, str]:
     """A receiver's reply; without a valid one, why, as the end of a sentence about it."""
     answer = await receiver.post("VCA", received.body, headers)
