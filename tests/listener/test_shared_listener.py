@@ -283,5 +283,5 @@ def test_a_listener_that_has_ended_is_relied_upon_no_more(tmp_path: Path) -> Non
     relying = reports(tmp_path, At8x8(), [])
     assert not relying._has_listener()
     for is_there in (True, False):
-        relying._guest = cast("Guest", SimpleNamespace(is_there=lambda is_there=is_there: is_there))
+        relying._tenant = cast("Tenant", SimpleNamespace(is_there=lambda is_there=is_there: is_there))
         assert relying._has_listener() == is_there
