@@ -47,7 +47,7 @@ class World:
             fingerprint=b"",
             shard=(1, 1),
             options={},
-            said=b"",
+            content=b"",
         )
 
     def plan(self, destinations: Sequence[str]) -> None:

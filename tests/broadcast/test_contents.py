@@ -31,7 +31,7 @@ def begun(store: Store) -> Broadcast:
         fingerprint=b"",
         shard=(1, 1),
         options={},
-        said=TEXT,
+        content=TEXT,
     )
     journal.close()
     return journal.broadcast

@@ -21,7 +21,7 @@ from voicecli.calling.placing import Guard, Placer
 from voicecli.calling.results import Ending, Result
 from voicecli.calling.waited_call import WaitOptions
 from voicecli.calling.waiting import OutcomeWaiter
-from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed
+from voicecli.errors import ConfigurationError, PlacedBefore, StoreBusy, StoreFailed
 from voicecli.store import following, read_positions, sqlite
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
@@ -271,3 +271,17 @@ async def test_where_the_store_stays_held_all_are_told_or_it_is_said_that_nothin
         else:
             assert isinstance(result.error, ConfigurationError)
             assert result.error.message.endswith("Nothing was sent.")
+
+
+async def test_an_alert_that_another_process_has_taken_over_before_its_first_call_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def taken_over(*_: object) -> None:
+        raise PlacedBefore("Another voicecli has taken this over.")
+
+    found: list[Result] = []
+    with waiting(tmp_path, lambda _: None, threading.Event()) as waiter:
+        monkeypatch.setattr(waiter, "_place_or_tell", taken_over)
+        with pytest.raises(PlacedBefore):
+            await collect(waiter.results(requests(2)), found)
+    assert found == []

@@ -31,7 +31,7 @@ def begin(home: Path, *, parts: int = 1) -> str:
             fingerprint=bytes([parts]),
             shard=(parts, parts),
             options={},
-            said=b"Hello",
+            content=b"Hello",
         )
         journal.plan(ROWS, again=False)
         journal.close()

@@ -5,6 +5,7 @@ import signal
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -277,3 +278,11 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
             await until_warned("8x8 can't be told the new address. 8x8 is away from http://127.0.0.1:10.")
     assert "The tunnel is up again: http://127.0.0.1:10" in told
     assert not [text for text in warned if text.startswith(("Warning", "The tunnel is up", "Registered"))]
+
+
+def test_a_listener_that_has_ended_is_relied_upon_no_more(tmp_path: Path) -> None:
+    relying = reports(tmp_path, At8x8(), [])
+    assert not relying._has_listener()
+    for is_there in (True, False):
+        relying._tenant = cast("Tenant", SimpleNamespace(is_there=lambda is_there=is_there: is_there))
+        assert relying._has_listener() == is_there

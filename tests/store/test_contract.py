@@ -84,7 +84,9 @@ def take_row(store: Store) -> object:
         assert row is not None
         leaving = Attempts(store, ACCOUNT).row(message("b-1-1"), broadcast=ours.broadcast.number, line=1)
         return list(
-            ours.write([(row, row._replace(state=RowState.SENDING, attempts=1))], seen=1, leaving=[leaving])
+            ours.write(
+                [(row, row._replace(state=RowState.SENDING, attempts=1))], seen=1, new_attempts=[leaving]
+            )
         )
 
 
@@ -118,7 +120,7 @@ def model(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
         states = enumerate((RowState.PLANNED, RowState.PLANNED, RowState.SKIPPED), 1)
         rows = [BroadcastRow(line, f"+3319900{line:04}", state) for line, state in states]
         ours = create_journal(
-            store, account=ACCOUNT, file="", fingerprint=b"f", shard=(1, 1), options={}, said=b"Hello"
+            store, account=ACCOUNT, file="", fingerprint=b"f", shard=(1, 1), options={}, content=b"Hello"
         )
         ours.plan(rows, again=False)
         ours.close()
@@ -442,7 +444,7 @@ def test_one_process_at_a_time_works_on_a_broadcast_until_it_is_killed(
 def test_of_those_that_plan_the_same_list_at_once_one_may_call(engine: Engine, home: Path) -> None:
     def plan(store: Store) -> str:
         ours = create_journal(
-            store, account=ACCOUNT, file="", fingerprint=b"new", shard=(1, 1), options={}, said=b"Hello"
+            store, account=ACCOUNT, file="", fingerprint=b"new", shard=(1, 1), options={}, content=b"Hello"
         )
         try:
             ours.plan([BroadcastRow(1, NUMBER, RowState.PLANNED)], again=False)
@@ -467,7 +469,7 @@ def test_a_row_that_another_has_changed_is_not_claimed(engine: Engine, home: Pat
         before = contents(store)
         leaving = [Attempts(store, ACCOUNT).row(message(f"b-{line}-1"), line=line) for line in (1, 2)]
         with pytest.raises(InUse, match="Another process has changed rows"):
-            ours.write(changes, seen=2, leaving=leaving)
+            ours.write(changes, seen=2, new_attempts=leaving)
         assert contents(store) == before
 
 

@@ -58,11 +58,11 @@ def test_an_event_is_found_by_its_number_with_its_bytes(tmp_path: Path) -> None:
     body = b'{"eventType":"CALL_ACTION", "payload":{"sessionId":"s", "eventData":"7" }}'
     keep(tmp_path, body, reply="say, hangup")
     with Store(tmp_path) as store:
-        kept = stored_events.event(store, 1)
+        kept = stored_events.find_event(store, 1)
         assert kept is not None
         assert (kept.body, kept.event.words, kept.reply) == (body, "digit 7", "say, hangup")
-        assert stored_events.event(store, 2) is None
-        assert stored_events.event(store, -1) is None
+        assert stored_events.find_event(store, 2) is None
+        assert stored_events.find_event(store, -1) is None
 
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:

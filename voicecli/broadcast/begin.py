@@ -69,7 +69,7 @@ class Prepared:
             shard=self.send_options.shard,
             file=file,
             options={**self.options._asdict(), **(receiver or ReceiverOptions()).kept()},
-            said=content.packed(),
+            content=content.packed(),
         )
         with ExitStack() as stack:
             opened = OpenBroadcast(journal, self.plan, self.options, self.eligibility, is_new=True)

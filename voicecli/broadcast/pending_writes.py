@@ -71,7 +71,7 @@ class PendingWrites:
         answers = [
             (one.attempt_id, state, session) for one, state, session in self._answers if one.attempt_id
         ]
-        ids = self._journal.write(self._rows.values(), seen=seen, leaving=attempts, answers=answers)
+        ids = self._journal.write(self._rows.values(), seen=seen, new_attempts=attempts, answers=answers)
         self._answers = [answer for answer in self._answers if not answer[0].attempt_id]
         for flight, attempt_id in zip(self._attempts, ids, strict=True):
             flight.attempt_id = attempt_id

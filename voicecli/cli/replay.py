@@ -117,7 +117,7 @@ def _numbered(store: Store, numbers: Iterable[int]) -> list[Received]:
     """The events with these numbers. Raises InvalidInput where one is missing: then none is sent."""
     found = []
     for number in numbers:
-        kept = stored_events.event(store, number)
+        kept = stored_events.find_event(store, number)
         if kept is None:
             raise InvalidInput(
                 f"There is no event {number}: nothing was sent.", hint="voicecli events shows the numbers."

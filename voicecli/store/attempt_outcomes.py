@@ -12,7 +12,7 @@ from voicecli.errors import StoreFailed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store.attempts import OUTCOME_READER, attempts_where, delete_expired_flows
-from voicecli.store.event_queries import event as stored_event, summaries_of
+from voicecli.store.event_queries import find_event, summaries_of
 from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.store.sqlite import Store
 
@@ -56,7 +56,7 @@ def _update_some(store: Store, seen: int, newest: int) -> None:
     with store.transaction() as transaction:
         if not advance(store, transaction, OUTCOME_READER, seen, upto):
             return
-        transaction.each(
+        transaction.execute_many(
             _END,
             [
                 (AttemptState.ACCEPTED, session.id, session.outcome, VSS, session.summary.seconds, attempt.id)
@@ -72,9 +72,9 @@ def _ended(store: Store, sessions: Iterable[str]) -> Iterator[tuple[Attempt, Ses
     sessions = list(sessions)
     among = f"WHERE session IN ({', '.join('?' * len(sessions))})"
     attempts = {attempt.session_id: attempt for attempt in attempts_where(store, among, sessions)}
-    for session_id, told in groupby(summaries_of(store, sessions), lambda kept: kept.event.session_id):
+    for session_id, summaries in groupby(summaries_of(store, sessions), lambda kept: kept.event.session_id):
         attempt = attempts.get(session_id)  # None where an index is damaged
-        if attempt is not None and (session := Session.of(attempt, told)).outcome is not None:
+        if attempt is not None and (session := Session.of(attempt, summaries)).outcome is not None:
             yield attempt, session
 
 
@@ -86,7 +86,7 @@ def _lost(store: Store, summaries: Iterable[tuple[int, int]]) -> Iterator[tuple[
     taken: dict[int, str] = {}  # by attempt
     which = "WHERE client_request_id = ? AND session IS NULL AND placed <= ? ORDER BY placed DESC"
     for number, received in summaries:
-        kept = stored_event(store, number)
+        kept = find_event(store, number)
         event = None if kept is None else kept.event
         if event is None or event.outcome is None or not event.client_request_id:
             continue

@@ -6,10 +6,9 @@ until the call is over.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from voicecli.clock import now
+from voicecli.clock import microseconds, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
@@ -76,7 +75,7 @@ class Attempts:
         """What ``insert`` takes."""
         flow = details.get("flow")
         placed = now()
-        until = request.valid_until and _microseconds(request.valid_until)
+        until = None if request.valid_until is None else microseconds(request.valid_until)
         sealed = None
         if flow is not None:
             from voicecli.store import sealing
@@ -103,13 +102,13 @@ class Attempts:
         )
 
     def fingerprints(self, request: CallRequest) -> list[bytes]:
-        """Of the call; and what it was while accounts were told by the URL as written. Without the key, which
-        is in a file of its own, they reveal nothing of the text."""
+        """The call's, and those that it had while accounts were kept with the URL as written. They are keyed
+        hashes, which tell nothing of the text."""
         service, subaccount = self._account
         query = "SELECT written FROM former_base_urls WHERE base_url = ? AND subaccount = ?"
         former = [written for (written,) in self._store.rows(query, self._account)]
-        said = spoken_text(request.callflow)
-        contents = [json.dumps([one, subaccount, said]) for one in (service, *former)]
+        spoken = spoken_text(request.callflow)
+        contents = [json.dumps([one, subaccount, spoken]) for one in (service, *former)]
         return [fingerprint(self._store, content.encode()) for content in contents]
 
 
@@ -133,7 +132,9 @@ def record_answers(store: Store, transaction: Transaction, answers: Iterable[Ans
                 transaction("UPDATE calls SET state = ? WHERE id = ? AND session IS NULL", (state, number))
     if not accepted:
         return None
-    transaction.each("UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted)
+    transaction.execute_many(
+        "UPDATE calls SET state = ?, session = coalesce(?, session) WHERE id = ?", accepted
+    )
     among = ", ".join("?" * len(accepted))
     first = store.read_number(
         f"SELECT coalesce(min(id), 0) FROM events WHERE session IN ({among}) AND type = 'VSS'",  # noqa: S608
@@ -152,10 +153,6 @@ _INSERT = (
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
     " answer_until, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)
 
 
 def _answer_until(placed: int, flow: "Sequence[Action]") -> int | None:
@@ -235,8 +232,8 @@ def attempts_with_open_questions(
         "WHERE answer_until > ? AND outcome IS NULL AND NOT EXISTS"
         " (SELECT 1 FROM events WHERE events.session = calls.session AND events.type = 'VSS')"
     )
-    of = "" if account is None else " AND base_url = ? AND subaccount = ?"
-    return list(attempts_where(store, which + of, (now, *(account or ()))))
+    of_account = "" if account is None else " AND base_url = ? AND subaccount = ?"
+    return list(attempts_where(store, which + of_account, (now, *(account or ()))))
 
 
 def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":

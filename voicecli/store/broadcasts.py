@@ -19,7 +19,7 @@ _PAD = "broadcast-{}.pad"
 
 
 class BroadcastState(StrEnum):
-    """Of a broadcast. Whether it is being worked on is told by its lock."""
+    """Of a broadcast. Its lock says whether a process works on it."""
 
     PLANNING = "planning"  # not all rows are in the journal yet, and nobody was called
     OPEN = "open"
@@ -165,8 +165,8 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     store.overwrite_deleted()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
     delete = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"  # noqa: S608
-    of = (broadcast.number, broadcast.number, ROWS_PER_COMMIT)
-    for _ in store.delete_in_steps(delete, of, ROWS_PER_COMMIT):
+    values = (broadcast.number, broadcast.number, ROWS_PER_COMMIT)
+    for _ in store.delete_in_steps(delete, values, ROWS_PER_COMMIT):
         pass
     pad_file(store, broadcast).unlink(missing_ok=True)
     with store.transaction() as transaction:

@@ -34,7 +34,7 @@ def sessions_of_broadcast(
         number = page[-1][0]
 
 
-def event(store: Store, number: int) -> Received | None:
+def find_event(store: Store, number: int) -> Received | None:
     """The event with this number."""
     if not 0 < number <= LAST[0]:  # SQLite would refuse what is longer than its numbers
         return None

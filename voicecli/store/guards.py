@@ -6,7 +6,6 @@ call of which nobody knows how it ended.
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 
 from voicecli.clock import in_words, iso, now
@@ -18,7 +17,7 @@ from voicecli.store import runs
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import AttemptDetails, Attempts, attempts_where, delete_expired_flows, insert
 from voicecli.store.event_queries import events_of_session
-from voicecli.store.runs import RunLease
+from voicecli.store.runs import StoredRun
 from voicecli.store.sqlite import Store, Transaction
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.codes import Outcome
@@ -27,15 +26,6 @@ if TYPE_CHECKING:
     from voicecli.account import AccountId
 
 _MICROSECOND = timedelta(microseconds=1)
-
-
-class EarlierState(StrEnum):
-    """How an earlier call stands that keeps the same one from being placed."""
-
-    RUNNING = "running"
-    CONFIRMED = "confirmed"
-    COMPLETED = "completed"  # it asked nothing, or for a code that was typed
-    UNKNOWN = "unknown"
 
 
 class Once(NamedTuple):
@@ -48,17 +38,6 @@ class Once(NamedTuple):
     @property
     def microseconds(self) -> int:
         return self.within // _MICROSECOND
-
-
-class EarlierCall(NamedTuple):
-    """What keeps a call from being placed. ``at`` is when it was confirmed or completed, when the run began,
-    else when the call was placed; ``until`` is when the guard ends, None while a run holds it."""
-
-    earlier: EarlierState
-    at: int
-    until: int | None
-    attempt: Attempt | None
-    run: RunLease | None = None
 
 
 class Guards:
@@ -104,7 +83,7 @@ class Guards:
                     self._refuse_held(transaction, request, fingerprints, once)
             number = runs.begin(transaction, process)
             if joint:
-                transaction.each(
+                transaction.execute_many(
                     "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
                     [
                         (number, *self._account, request.client_request_id, next(iter(fingerprints), None))
@@ -121,12 +100,12 @@ class Guards:
         """Within a transaction. Raises PlacedBefore where the call is held. A run that no longer
         holds it loses the guards of all its calls: it can't go on, should it still live."""
         same, parameters = _same(request, fingerprints)
-        of = (*self._account, *parameters)
+        values = (*self._account, *parameters)
         query = (
             "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
-        joint = list(self._store.read(RunLease, query, of))
+        joint = list(self._store.read(StoredRun, query, values))
         for run in joint:
             which = "WHERE run = ? ORDER BY placed DESC"
             self._refuse_where_held(attempts_where(self._store, which, (run.id,)), run, once, joint=True)
@@ -138,18 +117,18 @@ class Guards:
             " AND (+placed > ? OR run IN (SELECT id FROM runs WHERE lease_until > ?)) ORDER BY placed DESC"
         )
         times = (now() - once.microseconds, now())
-        for attempt in list(attempts_where(self._store, which, (*of, *times))):
+        for attempt in list(attempts_where(self._store, which, (*values, *times))):
             own = None if attempt.run is None else runs.find(self._store, attempt.run)
             self._refuse_where_held([attempt], own, once, joint=False)
 
     def _refuse_where_held(
-        self, attempts: Iterable[Attempt], run: RunLease | None, once: Once, *, joint: bool
+        self, attempts: Iterable[Attempt], run: StoredRun | None, once: Once, *, joint: bool
     ) -> None:
         """Raises PlacedBefore where a run, or the attempts of it (newest first) that stand for each other,
         hold a guard."""
         calls = [_PlacedCall.of(one, self._store) for one in attempts]
-        if (holder := _earlier_call(calls, run, once, joint=joint)) is not None:
-            raise _placed_before(holder)
+        if (refusal := _refusal(calls, run, once, joint=joint)) is not None:
+            raise refusal
 
     def _fingerprints(self, request: CallRequest, once: Once) -> list[bytes]:
         return [] if once.named else self._attempts.fingerprints(request)
@@ -176,65 +155,68 @@ class _PlacedCall(NamedTuple):
         return cls(attempt, None, is_open=settled is None or settled * 1e6 > now())
 
 
-def _earlier_call(
-    calls: Sequence[_PlacedCall], run: RunLease | None, once: Once, *, joint: bool
-) -> EarlierCall | None:
-    """What holds the guard of calls (newest first) that stand for each other, if anything does."""
-    until = calls[0].attempt.placed + once.microseconds if calls else 0
-    is_guarded = until > now()
-    for attempt, taken_at, _ in calls:
-        if taken_at is not None and is_guarded:
-            earlier = EarlierState.CONFIRMED if attempt.asks else EarlierState.COMPLETED
-            return EarlierCall(earlier, taken_at, until, attempt)
+def _refusal(
+    calls: Sequence[_PlacedCall], run: StoredRun | None, once: Once, *, joint: bool
+) -> PlacedBefore | None:
+    """Why the same call can't be placed because of these (newest first), which stand for each other, and of
+    the run that placed them; None where it can."""
+    last = calls[0].attempt if calls else None
+    until = 0 if last is None else last.placed + once.microseconds
     still_open = [call.attempt for call in calls if call.is_open]
+    again = f"It can be placed again at {in_words(until)}."
+    for attempt, taken_at, _ in calls if until > now() else ():
+        if taken_at is not None:
+            at, session = in_words(taken_at), _session(attempt)
+            earlier, words = "completed", f"was placed{session}, and completed at {at}"
+            if attempt.asks:
+                earlier, words = "confirmed", f"was confirmed at {at}{session}"
+            return _placed_before(earlier, words, again, attempt, taken_at, until=until)
     if run is not None and run.is_alive and (joint or still_open):
-        last = calls[0].attempt if calls else None
-        return EarlierCall(EarlierState.RUNNING, run.began, None, last, run)
-    if is_guarded and still_open:
-        return EarlierCall(EarlierState.UNKNOWN, still_open[0].placed, until, still_open[0])
+        words = (
+            f"is being placed by process {run.process}, which began at {in_words(run.began)} and was last "
+            f"seen alive at {in_words(run.seen)}"
+        )
+        so_far = "has placed no call yet"
+        if last is not None:
+            so_far = f"has placed a call{_session(last)}" if last.session_id else "may have placed a call"
+        ending = (
+            f"It {so_far}. If it was killed, its lease ends at {in_words(run.lease_until)}; from then on its "
+            "calls count by how they ended."
+        )
+        return _placed_before("running", words, ending, last, run.began, run=run)
+    if until > now() and still_open:
+        attempt = still_open[0]
+        is_accepted = attempt.state is AttemptState.ACCEPTED
+        placed = f"{'was' if is_accepted else 'may have been'} placed at {in_words(attempt.placed)}"
+        words = f"{placed}{_session(attempt) if is_accepted else ''}; nobody knows how it ended"
+        return _placed_before("unknown", words, again, attempt, attempt.placed, until=until)
     return None
+
+
+def _session(attempt: Attempt) -> str:
+    return f" as session {attempt.session_id}" if attempt.session_id else ""
 
 
 def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
     """What finds the same call, in SQL, and its parameters."""
-    said = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
-    return f"({said}client_request_id = ?)", (*fingerprints, request.client_request_id)
+    same_content = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
+    return f"({same_content}client_request_id = ?)", (*fingerprints, request.client_request_id)
 
 
-def _placed_before(holder: EarlierCall) -> PlacedBefore:
-    earlier, at, until, attempt, run = holder
-    session_id = None if attempt is None else attempt.session_id
-    session = f" as session {session_id}" if session_id else ""
-    again = "" if until is None else f" It can be placed again at {in_words(until)}."
-    match earlier:
-        case EarlierState.RUNNING if run is not None:
-            words = (
-                f"is being placed by process {run.process}, which began at {in_words(at)} and was last seen "
-                f"alive at {in_words(run.seen)}"
-            )
-            match attempt:
-                case None:
-                    so_far = "has placed no call yet"
-                case Attempt(session_id=None):
-                    so_far = "may have placed a call"
-                case _:
-                    so_far = f"has placed a call{session}"
-            again = (
-                f" It {so_far}. If it was killed, its lease ends at {in_words(run.lease_until)}; from then "
-                "on its calls count by how they ended."
-            )
-        case EarlierState.CONFIRMED:
-            words = f"was confirmed at {in_words(at)}{session}"
-        case EarlierState.COMPLETED:
-            words = f"was placed{session}, and completed at {in_words(at)}"
-        case EarlierState.UNKNOWN if attempt is not None and attempt.state is AttemptState.ACCEPTED:
-            words = f"was placed at {in_words(at)}{session}; nobody knows how it ended"
-        case EarlierState.UNKNOWN:
-            words = f"may have been placed at {in_words(at)}; nobody knows how it ended"
+def _placed_before(
+    earlier: str,
+    words: str,
+    again: str,
+    attempt: Attempt | None,
+    at: int,
+    *,
+    until: int | None = None,
+    run: StoredRun | None = None,
+) -> PlacedBefore:
     return PlacedBefore(
-        f"The same call {words}: nothing was sent.{again}",
+        f"The same call {words}: nothing was sent. {again}",
         hint="--within says how long a call counts as the same; without --once it is placed again.",
-        session_id=session_id,
+        session_id=None if attempt is None else attempt.session_id,
         details={
             "earlier": earlier,
             "at": iso(at),

@@ -47,26 +47,19 @@ def create_journal(
     fingerprint: bytes,
     shard: tuple[int, int],
     options: Mapping[str, object],
-    said: bytes,
+    content: bytes,
 ) -> "Journal":
-    """A new broadcast, locked, whose rows are still to be planned. ``said`` is what people hear. Until
-    ``plan`` is through it is nobody's: ``sweep`` deletes it once this process has ended."""
+    """A new broadcast, locked, whose rows are still to be planned; ``content`` is what people hear. Until
+    ``plan`` is done, ``delete_unplanned`` deletes it once this process has ended."""
     broadcast_id = "b" + secrets.token_hex(5)
     lock = take_lock(store, broadcast_id)
     try:
-        sealed = sealing.seal(store.path.parent, said, broadcast_id.encode())
+        sealed = sealing.seal(store.path.parent, content, broadcast_id.encode())
         with store.transaction() as transaction:
-            of = (broadcast_id, now(), *account, file, fingerprint, *shard)
-            transaction(
-                f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})",  # noqa: S608
-                (
-                    *of,
-                    json.dumps(options),
-                    sealed,
-                    BroadcastState.PLANNING,
-                    last_event_number(store),
-                ),
-            )
+            identity = (broadcast_id, now(), *account, file, fingerprint, *shard)
+            rest = (json.dumps(options), sealed, BroadcastState.PLANNING, last_event_number(store))
+            insert = f"INSERT INTO broadcasts ({COLUMNS}, seen) VALUES (?{', ?' * 11})"  # noqa: S608
+            transaction(insert, (*identity, *rest))
         return Journal(store, find(store, broadcast_id, planning=True), lock)
     except BaseException:  # a disk that is full, say: nothing is left behind
         lock.close(remove=True)
@@ -127,43 +120,36 @@ class Journal:
             self.store.execute_many(_PUT, [(self.broadcast.number, *row) for row in step])
         with self.store.transaction() as transaction:
             if not again:
-                of = self.broadcast
-                refuse_repetition(
-                    self.store,
-                    fingerprint=of.fingerprint,
-                    account=of.account,
-                    shard=(of.part, of.parts),
-                )
-            transaction(
-                "UPDATE broadcasts SET state = ? WHERE number = ?",
-                (BroadcastState.OPEN, self.broadcast.number),
-            )
+                new = self.broadcast
+                shard = (new.part, new.parts)
+                refuse_repetition(self.store, fingerprint=new.fingerprint, account=new.account, shard=shard)
+            update = "UPDATE broadcasts SET state = ? WHERE number = ?"
+            transaction(update, (BroadcastState.OPEN, self.broadcast.number))
 
     def write(
         self,
         changes: Iterable[tuple[BroadcastRow, BroadcastRow]],
         *,
         seen: int | None = None,
-        leaving: Sequence[tuple[object, ...]] = (),
+        new_attempts: Sequence[tuple[object, ...]] = (),
         answers: Iterable[stored_attempts.Answer] = (),
     ) -> Sequence[int]:
-        """Put rows in the place of what they were, and note which event is the newest that was taken in, all
-        in one commit: it is on the disk then. In it are also the attempts that are ``leaving`` (rows of
-        store.attempts), whose numbers it gives, and the ``answers`` to earlier ones. Raises InUse, and writes
-        nothing, where a row is not what it was: should the lock have failed, that keeps a second process from
-        calling the same people."""
+        """Change rows (as they were, as they are to be), and note the newest event that was taken in, with
+        ``new_attempts`` (rows of store.attempts), whose numbers are given, and ``answers`` to earlier ones:
+        all in one commit. Raises InUse, and writes nothing, where a row is not what it was: should the lock
+        have failed, no second process calls the same people."""
         self.store.require_in_place()
         number = self.broadcast.number
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
         with self.store.transaction() as transaction:
-            if replaced and transaction.each(_REPLACE, replaced) != len(replaced):
+            if replaced and transaction.execute_many(_REPLACE, replaced) != len(replaced):
                 raise InUse(
                     f"Another process has changed rows of broadcast {self.broadcast.id}.",
                     hint="Let only one process work on it, with VOICECLI_HOME on a local disk.",
                 )
-            if leaving:
-                numbers = stored_attempts.insert(transaction, leaving)
+            if new_attempts:
+                numbers = stored_attempts.insert(transaction, new_attempts)
             if seen is not None:
                 transaction("UPDATE broadcasts SET seen = ? WHERE number = ?", (seen, number))
             first = stored_attempts.record_answers(self.store, transaction, answers)
@@ -181,8 +167,8 @@ class Journal:
         return read_rows(self.store, self.broadcast, *states)
 
     def mark_interrupted_rows(self) -> None:
-        """What another process left in the middle: nobody knows whether that was called, so it is not planned
-        again. Only for who has the journal, since then that process has ended."""
+        """Rows that another process left while it was ``sending``: nobody knows whether those were called.
+        That process has ended, since this one has the journal."""
         self._set_rows(RowState.UNKNOWN, "state = ?", RowState.SENDING, reason="it was interrupted")
 
     def plan_rows_again(self, state: RowState) -> None:
@@ -199,8 +185,8 @@ class Journal:
         if unless_pressed is not None:
             accepted = f" AND digits IN ({', '.join('?' * len(unless_pressed))})" if unless_pressed else ""
             which += f" AND NOT (digits IS NOT NULL{accepted})"
-        of = (RowState.ACCEPTED, attempts, *outcomes, *(unless_pressed or ()))
-        self._set_rows(RowState.RETRY, which, *of)
+        values = (RowState.ACCEPTED, attempts, *outcomes, *(unless_pressed or ()))
+        self._set_rows(RowState.RETRY, which, *values)
 
     def _set_rows(self, state: RowState, which: str, *parameters: object, reason: str | None = None) -> None:
         with self.store.transaction() as transaction:

@@ -12,7 +12,7 @@ RENEWAL_TAKES = LOCK_PATIENCE  # seconds at most
 ENDED = 0  # lease_until of a run that has ended: it can't be renewed
 
 
-class RunLease(NamedTuple):
+class StoredRun(NamedTuple):
     """``process`` is its number on its machine; moments are in microseconds since 1970, UTC."""
 
     id: int
@@ -63,10 +63,10 @@ def end_run(store: Store, run: int) -> None:
         end(transaction, run)
 
 
-def find(store: Store, run: int) -> RunLease | None:
+def find(store: Store, run: int) -> StoredRun | None:
     """Raises StoreFailed."""
     query = "SELECT id, process, began, lease_until FROM runs WHERE id = ?"
-    return next(store.read(RunLease, query, (run,)), None)
+    return next(store.read(StoredRun, query, (run,)), None)
 
 
 def delete(store: Store, before: int) -> None:

@@ -167,19 +167,13 @@ class Store:
     def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """What a SELECT finds, as it is found. Raises StoreFailed, also for a value that is not of its
         column's kind."""
-        try:
+        with self._raising_its_own(f"The store {self.path} can't be read", _DAMAGED_HINT):
             cursor = self._db.execute(query, parameters)
             check = columns.Check([name for name, *_ in cursor.description or ()])
             for row in cursor:
                 if (wrong := check.wrong(row)) is not None:
                     raise self.damaged(f"{wrong} has no value of its kind")
                 yield row
-        except VoicecliError:
-            raise
-        except Exception as error:
-            raise self._failed(
-                f"The store {self.path} can't be read: {_reason(error)}.", error, hint=_DAMAGED_HINT
-            ) from error
 
     def read(self, make: Callable[..., T], query: str, parameters: Sequence[object] = ()) -> Iterator[T]:
         """What ``make`` makes of each row's columns. Raises StoreFailed, also where it can't be made."""
@@ -224,7 +218,7 @@ class Store:
         nobody else writes meanwhile, so what is read inside stays true until then. Raises StoreFailed, with
         the words and the advice that are given; an error that is raised inside undoes everything, too."""
         failure = failure or f"The store {self.path} can't be written"
-        writing = partial(self._writing, failure, advice)
+        writing = partial(self._raising_its_own, failure, advice)
         with self._all_or_nothing(writing):
             yield Transaction(self._db, writing)
         self.require_in_place()
@@ -241,20 +235,19 @@ class Store:
     def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """The same statement for many rows, all in one commit. Raises StoreFailed."""
         with self.transaction() as transaction:
-            transaction.each(statement, rows)
+            transaction.execute_many(statement, rows)
 
     @contextmanager
-    def _writing(self, failure: str, advice: str) -> Iterator[None]:
-        """For SQLite's own work and no other."""
+    def _raising_its_own(self, failure: str, hint: str) -> Iterator[None]:
+        """StoreFailed or StoreBusy in place of whatever SQLite raises inside."""
         try:
             yield
+        except VoicecliError:
+            raise
         except Exception as error:
-            raise self._failed(f"{failure}: {_reason(error)}.", error, hint=advice) from error
-
-    def _failed(self, words: str, error: Exception, *, hint: str) -> StoreFailed:
-        """What is raised in place of something that SQLite raised."""
-        self.require_in_place()
-        return (StoreBusy if _is_busy(error) else StoreFailed)(words, hint=hint)
+            self.require_in_place()
+            kind = StoreBusy if _is_busy(error) else StoreFailed
+            raise kind(f"{failure}: {_reason(error)}.", hint=hint) from error
 
     def overwrite_deleted(self) -> None:
         """From now on, what is deleted is overwritten. Raises StoreFailed."""
@@ -332,7 +325,7 @@ class Transaction:
             cursor = self._db.execute(statement, parameters)
             return StatementResult(cursor.fetchall(), cursor.rowcount, cursor.lastrowid or 0)
 
-    def each(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
+    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
         """The same statement for many rows; how many it changed."""
         with self._writing():
             return self._db.executemany(statement, rows).rowcount
@@ -340,7 +333,7 @@ class Transaction:
     def insert(self, statement: str, rows: Sequence[Sequence[object]]) -> range | None:
         """Put in many rows by one INSERT; their numbers, which are one after the other since nobody else
         writes. None where some were not put in, since the statement ignores those that are there."""
-        if self.each(statement, rows) != len(rows):
+        if self.execute_many(statement, rows) != len(rows):
             return None
         with self._writing():
             [last] = self._db.execute("SELECT last_insert_rowid()").fetchone()

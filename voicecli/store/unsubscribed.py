@@ -1,7 +1,7 @@
 """Who does not want to be called again: the numbers whose session ended as unsubscribed, until a person says
 otherwise.
 
-They are kept apart from the events that told so, since those are deleted when they are old.
+They are kept apart from the events that said so, since those are deleted when they are old.
 """
 
 import re
@@ -83,7 +83,7 @@ def _is_updated(store: Store) -> bool:
         for event, received, session, people in summaries:
             key = _WAITING.format(event)
             if event > seen or transaction(_DELETE, (key,)).changed:  # else another process has done it
-                transaction.each(_INSERT, [(one, received, session) for one in people or {key}])
+                transaction.execute_many(_INSERT, [(one, received, session) for one in people or {key}])
     return True
 
 
@@ -107,13 +107,13 @@ def _people(store: Store, summary: "Event") -> set[str]:
 
     8x8 does not say who of two that were bridged unsubscribed: then neither is to be called.
     """
-    told = [leg.source if leg.inbound else leg.destination for leg in summary.legs] or [summary.destination]
+    called = [leg.source if leg.inbound else leg.destination for leg in summary.legs] or [summary.destination]
     noted = store.rows(
         "SELECT destination FROM calls WHERE session = ? AND session != ''"
         " OR client_request_id = ? AND client_request_id != '' AND session IS NULL",
         (summary.session_id, summary.client_request_id),
     )
-    everybody = (*told, *(destination for (destination,) in noted))
+    everybody = (*called, *(destination for (destination,) in noted))
     return {number for text in everybody if (number := _e164(text))}
 
 
