@@ -18,6 +18,7 @@ from voicecli.calling.results import CallResults, Result, accepted_result
 from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.store.location import store_folder
+from voicecli.urls import DEFAULT_PORT
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from voicecli.voice_api.operations.calls import Session
 
 DEFAULT_TIMEOUT = timedelta(minutes=5)
-REGISTRATION_TIMEOUT = 10.0  # seconds for one request about webhooks
-PORT = 5678
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Caller:
     once: "Once | None" = None
     call_unsubscribed: bool = False
     access: PublicAccess = field(default_factory=PublicAccess)
-    port: int = PORT
+    port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)
     ngrok_token: str | None = field(default=None, repr=False)
     force: bool = False
@@ -145,7 +144,7 @@ class Caller:
 
         plan = (self.plan or self._own_plan)()
         warn = self.notices.warn
-        client = stack.enter_context(self._client(REGISTRATION_TIMEOUT, retries=1, tell=warn))
+        client = stack.enter_context(self._client(wire.ACCOUNT_REQUEST_TIMEOUT, retries=1, tell=warn))
         registration = Registration(client, self.home, notify=warn)
         return reports_of_calls(
             plan,
