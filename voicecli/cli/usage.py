@@ -14,16 +14,16 @@ NEAR = 0.75  # how alike two names must be for one to be suggested in place of t
 
 
 def usage_error(
-    error: typer.TyperException, arguments: Sequence[str], commands: Collection[str]
+    error: typer.TyperException, arguments: Sequence[str], commands: Collection[str], folder: Path
 ) -> InvalidInput:
-    """The parser's error as one of ours. ``commands`` are all that there are."""
+    """The parser's error as one of ours. ``commands`` are all there are, ``folder`` is the current one."""
     context = getattr(error, "ctx", None)
     command = "voicecli" if context is None else str(context.command_path)
     if context is None and arguments and arguments[0] in commands:
         command += f" {arguments[0]}"
     message, hint = _explained(error, command, [name for name in arguments[1:] if name in commands])
     *_, name = command.split()
-    if command.startswith("voicecli broadcast ") and name != "send" and Path(name).exists():
+    if command.startswith("voicecli broadcast ") and name != "send" and (folder / name).exists():
         hint = f"To send the list of that name: voicecli broadcast send {name}."
     return InvalidInput(message, hint=f"{hint} See {command} --help.".lstrip())
 

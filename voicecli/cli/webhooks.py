@@ -78,7 +78,7 @@ def set_(
             "Without a token, anybody could send events there.",
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
         )
-    from voicecli.listener.registration import IGNORED, ignored
+    from voicecli.listener.webhook_changes import IGNORED, ignored
 
     with wiring.subaccount_client(context, settings) as client, _registration(context, settings) as changes:
         try:
@@ -105,7 +105,7 @@ def delete(
     """
     context = contexts.of(ctx)
     [kind] = webhook_types(type_)
-    from voicecli.listener.registration import Deletion
+    from voicecli.listener.webhook_changes import Deletion
 
     with _registration(context, context.settings({})) as changes:
         deletion = changes.delete(kind)
