@@ -81,7 +81,7 @@ def set_(
         except Refused as refusal:
             registration = wiring.registration(context, settings, tell=context.output.warning)
             registration.replace(kind, url, token=token, refusal=refusal)
-        from voicecli.listener.registration import IGNORED, ignored
+        from voicecli.listener.webhook_changes import IGNORED, ignored
 
         if ignored(client, {kind: [url]}, needs_token=token is not None):
             hint = "voicecli webhooks list shows its state. Set it in 8x8 Connect, or ask 8x8."
@@ -104,7 +104,7 @@ def delete(
     context = contexts.of(ctx)
     [kind] = webhook_types(type_)
     settings = context.settings({})
-    from voicecli.listener.registration import Deletion
+    from voicecli.listener.webhook_changes import Deletion
 
     deletion = wiring.registration(context, settings, tell=context.output.warning).delete(kind)
     if deletion is Deletion.NOT_SET:
