@@ -78,7 +78,7 @@ def test_who_presses_twice_within_a_second_presses_once() -> None:
         interrupts.check()
     interrupts.note(INT)
     assert not interrupts.is_noted()
-    interrupts._signals.last -= interrupts.IMPATIENCE
+    interrupts._signals.last -= interrupts.REPEAT_INTERVAL
     interrupts.note(INT)
     assert interrupts.is_noted()
 
