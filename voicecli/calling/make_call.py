@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from voicecli import phone
 from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Unsubscribed, VoicecliError
-from voicecli.json_values import text, whole
+from voicecli.json_values import text, whole_number
 from voicecli.listener.routes import Answer, failure
 from voicecli.voice_api import callflow
 from voicecli.voice_api.messages import MAX_REPEAT, voice_message
@@ -49,7 +49,7 @@ class MakeCallRoute:
             raise InvalidInput(
                 "customerPhone and message must be texts, and messageId a text where it is given."
             )
-        repetition = whole(body.get("repetition", DEFAULT_REPETITION))
+        repetition = whole_number(body.get("repetition", DEFAULT_REPETITION))
         if repetition is None:
             raise InvalidInput(f"repetition must be a whole number from 1 to {MAX_REPEAT}.")
         return voice_message(

@@ -83,7 +83,7 @@ def export(
     context = contexts.of(ctx)
     if (as_json or quiet) and file is None:
         raise InvalidInput("--json and --quiet need a file for the CSV.", hint="Name one with -o.")
-    target = None if file is None else files.target(file)
+    target = None if file is None else files.target(file, context.folder)
     with wiring.subaccount_client(context) as client:
         job_id = _start(client, since, until, limit)
         context.output.note(f"8x8 makes the export as job {job_id}")

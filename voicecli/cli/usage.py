@@ -15,13 +15,13 @@ _DASH = "A message that begins with a dash goes after --."
 
 
 def usage_error(
-    error: typer.TyperException, arguments: Sequence[str], commands: Iterable[str]
+    error: typer.TyperException, arguments: Sequence[str], commands: Iterable[str], folder: Path
 ) -> InvalidInput:
-    """The parser's error as one of ours. ``commands`` are all that there are."""
+    """The parser's error as one of ours. ``commands`` are all there are, ``folder`` is the current one."""
     command = _command(error, arguments, commands)
     message, hints = _explained(error, command, arguments, commands)
     *_, name = command.split()
-    if command.startswith("voicecli broadcast ") and name != "send" and Path(name).exists():
+    if command.startswith("voicecli broadcast ") and name != "send" and (folder / name).exists():
         hints = [f"To send the list of that name: voicecli broadcast send {name}."]
     return InvalidInput(message, hint=" ".join([*filter(None, hints), f"See {command} --help."]))
 

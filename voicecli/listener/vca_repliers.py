@@ -20,7 +20,7 @@ from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.continuation import continue_call
-from voicecli.voice_api.replies import HANG_UP, Reply, read, reply_without_callflow
+from voicecli.voice_api.replies import HANG_UP, Reply, parse_reply, reply_without_callflow
 from voicecli.voice_api.webhook_events import Received
 
 if TYPE_CHECKING:
@@ -196,5 +196,5 @@ async def _asked(
     answer = await receiver.post("VCA", received.body, headers)
     if isinstance(answer, str):
         return None, answer
-    reply = read(answer)
+    reply = parse_reply(answer)
     return (reply, "") if isinstance(reply, Reply) else (None, f"answered no valid callflow: {reply}")

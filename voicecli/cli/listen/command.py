@@ -157,7 +157,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.calling.placed_calls_replier import PlacedCallsReplier
     from voicecli.listener import vca_repliers
-    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, from_json
+    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, reply_from_json
 
     other: Replier
     match wanted:
@@ -170,7 +170,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
         case path:
             try:
                 other = vca_repliers.CallflowReplier(
-                    plan.home, from_json(json.loads(context.read_text(path)))
+                    plan.home, reply_from_json(json.loads(context.read_text(path)))
                 )
             except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
