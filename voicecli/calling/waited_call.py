@@ -14,8 +14,8 @@ from voicecli.voice_api.operations.calls import Session
 @dataclass(frozen=True, slots=True)
 class WaitOptions:
     """``timeout`` is for each call. ``digits``: whether pressed digits are part of the result;
-    ``confirming``: the keys that confirm; ``until_confirmed``: call one after the other until somebody confirms;
-    ``tell_anyway``: if no key could arrive, call without the question."""
+    ``confirming``: the keys that confirm; ``until_confirmed``: call one after the other until somebody
+    confirms; ``tell_anyway``: if no key could arrive, call without the question."""
 
     timeout: timedelta
     digits: bool = False
