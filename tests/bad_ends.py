@@ -3,8 +3,19 @@
 import socket
 import struct
 import threading
+from pathlib import Path
 
+import certifi
+import pytest
 from raw_server import Speak, http
+
+
+@pytest.fixture
+def few_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """To load all of certifi's takes 30 ms for each client; no server here has a certificate."""
+    first, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")
+    (tmp_path / "certificates.pem").write_text(first + end)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificates.pem"))
 
 
 def drip_headers(connection: socket.socket) -> None:

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,20 +27,25 @@ processor_seconds = 0.0
 
 
 class Forked(subprocess.Popen[Any]):
-    """``python -m voicecli`` with these arguments: a Popen in all else. Started anew if not ``forked``."""
+    """``python -m voicecli`` with these arguments: a Popen in all else. Started anew if not ``forked``.
+
+    With ``-c`` first it is Python that runs this script.
+    """
 
     def __init__(self, arguments: Sequence[str], *, forked: bool = True, **options: Any) -> None:
         self._forked = forked
         self._ended: socket.socket | None = None
         global started
         started += 1
-        super().__init__([sys.executable, "-m", "voicecli", *arguments], **options)
+        self._arguments = [*arguments]
+        program = [] if self._arguments[:1] == ["-c"] else ["-m", "voicecli"]
+        super().__init__([sys.executable, *program, *arguments], **options)
 
     def _execute_child(self, args: list[str], *rest: Any) -> None:
         cwd, env = rest[4], rest[5]
         p2cread, _, _, c2pwrite, _, errwrite = rest[9:15]
         env = dict(os.environ if env is None else env)
-        what = {"arguments": args[3:], "cwd": str(cwd or Path.cwd()), "env": env}
+        what = {"arguments": self._arguments, "cwd": str(cwd or Path.cwd()), "env": env}
         request = marshal.dumps(what)
         if not self._forked or not _starts_alike(env) or len(request) > LONGEST:
             super()._execute_child(args, *rest)  # type: ignore[misc]
@@ -111,7 +117,7 @@ CLIENT = """#!{python} -IS
 import _signal, _socket, marshal, os, sys
 asking = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 asking.connect({address!r})
-what = dict(arguments=sys.argv[1:], cwd=os.getcwd(), env=dict(os.environ))
+what = dict(arguments=sys.argv[1:], cwd=os.getcwd(), env=dict(os.environ), in_thread=True)
 streams = b"".join(fd.to_bytes(4, sys.byteorder) for fd in (0, 1, 2))
 asking.sendmsg([marshal.dumps(what)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 pid = int.from_bytes(asking.recv(4), "big")
@@ -218,8 +224,17 @@ def serve(requests: socket.socket) -> bool:
             os.close(fd)
 
 
-def _become(streams: list[int], arguments: list[str], cwd: str, env: dict[str, str]) -> None:
-    """Make this process what ``python -m voicecli`` is when it begins."""
+def _become(
+    streams: list[int], arguments: list[str], cwd: str, env: dict[str, str], *, in_thread: bool = False
+) -> None:
+    """Make this process what ``python -m voicecli`` is when it begins; a listener's writer is a thread of it
+    if ``in_thread``."""
+    if in_thread:
+        import writer_thread
+
+        from voicecli.listener import recorder
+
+        recorder.start_writer = writer_thread.start
     for fd, stream in enumerate(streams):
         os.dup2(stream, fd)
     os.closerange(3, 1024)
@@ -238,6 +253,13 @@ def _opened(fd: int, mode: str, like: TextIO) -> TextIO:
     return cast("TextIO", os.fdopen(fd, mode, buffering, encoding=like.encoding, errors=like.errors))
 
 
+def _run_script() -> None:
+    """What ``python -c`` does."""
+    script = sys.argv.pop(2)
+    del sys.argv[0]
+    exec(script, {"__name__": "__main__"})
+
+
 def _end_with(main: Callable[[], None]) -> None:
     """Run the program and end as the interpreter does, but without clearing up: to take the modules down
     would copy all memory that is shared with the server."""
@@ -246,6 +268,9 @@ def _end_with(main: Callable[[], None]) -> None:
         code = 0
     except SystemExit as ended:
         code = int(ended.code or 0)
+    except Exception:  # noqa: BLE001 - as the interpreter does
+        traceback.print_exc()
+        code = 1
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
@@ -282,4 +307,4 @@ if __name__ == "__main__":
     _load()
     gc.freeze()
     if serve(socket.socket(fileno=int(sys.argv[1]))):
-        _end_with(main)
+        _end_with(_run_script if sys.argv[1:2] == ["-c"] else main)

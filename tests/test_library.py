@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+import forked
 import pytest
 from conftest import DEADLINE, RunningSandbox
 from running_listener import TOKEN, free_port
@@ -151,10 +152,7 @@ def test_a_script_sends_a_broadcast_and_resumes_it(own_sandbox: RunningSandbox, 
 def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path, code: int = 0) -> str:
     """What a script of 15 lines prints."""
     assert len(script.strip().splitlines()) <= 15
-    command = [sys.executable, "-c", script, *arguments]
     variables = {**os.environ, **env}
-    done = subprocess.run(
-        command, env=variables, cwd=folder, capture_output=True, text=True, timeout=DEADLINE, check=False
-    )
+    done = forked.run(["-c", script, *arguments], DEADLINE, env=variables, cwd=folder, text=True)
     assert done.returncode == code, done.stderr
-    return done.stderr if code else done.stdout
+    return str(done.stderr if code else done.stdout)

@@ -195,16 +195,11 @@ def test_ci_runs_the_two_commands_that_install() -> None:
     assert 'readme_command "pytest"' in script
 
 
+@pytest.mark.process
 def test_the_library_example_works(sandbox: RunningSandbox, tmp_path: Path) -> None:
     [example] = [text for language, text in BLOCKS if language == "python"]
-    done = subprocess.run(
-        [sys.executable, "-c", example],
-        env={**os.environ, **sandbox.environment},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = {**os.environ, **sandbox.environment}
+    done = forked.run(["-c", example], DEADLINE, env=variables, cwd=tmp_path, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in {session.session_id for session in [*sandbox.sandbox.sessions]}
 

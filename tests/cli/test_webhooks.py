@@ -13,7 +13,7 @@ from strict_webhooks import IgnoringSandbox, StrictSandbox
 
 from voicecli.cli import app
 from voicecli.cli.context import Context
-from voicecli.listener import registration as registration_module
+from voicecli.listener import webhook_changes
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.voice_api.client import Client
@@ -84,7 +84,7 @@ def test_what_8x8_accepts_and_ignores_is_no_success_and_what_it_lists_late_is_on
     monkeypatch: pytest.MonkeyPatch, kind: type[Sandbox], codes: tuple[int, int], words: str
 ) -> None:
     """8x8 has a while to list it."""
-    monkeypatch.setattr(registration_module, "LIST_AGAIN_AFTER", (0.0,) * 4)
+    monkeypatch.setattr(webhook_changes, "LIST_AGAIN_AFTER", (0.0,) * 4)
     set_ = ["webhooks", "set", "vss", "https://example.com/", "--no-auth"]
     call = ["call", "+33199001234", "Hello", "--wait", *public_access()]
     for command, code in zip((set_, call), codes, strict=True):

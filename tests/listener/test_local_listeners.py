@@ -55,7 +55,7 @@ def registration(world: World, home: Path) -> Registration:
 
 async def search(world: World, home: Path, *required: str, port: int = 1) -> ListenerSearch:
     mine = registration(world, home)
-    find = partial(find_listener, home, mine.set_now, required, account=mine.account, port=port)
+    find = partial(find_listener, home, mine.current_webhooks, required, account=mine.account, port=port)
     return await asyncio.to_thread(find)
 
 

@@ -12,7 +12,7 @@ from strict_webhooks import IgnoringSandbox, StrictSandbox
 
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, Unreachable, VoicecliError
-from voicecli.listener import registration as registrations
+from voicecli.listener import webhook_changes, webhook_troubles
 from voicecli.listener.registration import Registration
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.store import webhooks as stored_webhooks
@@ -242,7 +242,7 @@ def test_one_that_carries_another_token_is_set_again_once_an_hour(
 ) -> None:
     """What was sent before it was set again may still come, and does not count."""
     now = 1000.0
-    monkeypatch.setattr(registrations, "monotonic", lambda: now)
+    monkeypatch.setattr(webhook_troubles, "monotonic", lambda: now)
     if led_here:
         world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="another"))
     registration = world.registration()
@@ -253,12 +253,12 @@ def test_one_that_carries_another_token_is_set_again_once_an_hour(
 
     assert told(1) == [f"{OTHER_TOKEN} It is set again."]
     assert (told(1), told(3)) == ([], [])  # late
-    now += registrations.LATE
+    now += webhook_troubles.LATE
     left = f"{OTHER_TOKEN} It was set again, and is left alone now. To set it once more: {SET_IT}"
     assert (told(3), told(4), told(5)) == ([], [left], [])
     assert registration.leads_here("VSS")  # for all that is known
     assert (told(0), told(1)) == (["The VSS webhook leads here again."], [left])
-    now += registrations.SET_TOKEN_EVERY
+    now += webhook_troubles.SET_TOKEN_EVERY
     assert told(2) == [f"{OTHER_TOKEN} It is set again."]
     registration.put_back()
     registration.close()
@@ -330,7 +330,7 @@ def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
 def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ever_more_rarely(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", (0.0,) * 4)
+    monkeypatch.setattr(webhook_changes, "LIST_AGAIN_AFTER", (0.0,) * 4)
     registration = world.registration()
     registration.take(["VSS"], OURS, token="a-token")
     take_away(world, "VSS")
@@ -344,7 +344,7 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ev
 
     monkeypatch.setattr(world.client, "send", ignore)
     [text] = texts(registration)
-    assert text.endswith(registrations.IGNORED)
+    assert text.endswith(webhook_changes.IGNORED)
     tried = []
     for check in range(1, 46):
         before = len(sets)
@@ -362,7 +362,7 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ev
 def test_what_8x8_accepts_and_ignores_is_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
 ) -> None:
-    monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", (0.0,) * 4)
+    monkeypatch.setattr(webhook_changes, "LIST_AGAIN_AFTER", (0.0,) * 4)
     with _world(tmp_path / "home", IgnoringSandbox) as world:
         if before is not None:
             with monkeypatch.context() as usual:
@@ -383,7 +383,7 @@ def test_what_8x8_accepts_and_ignores_is_told_at_once(
 def test_a_list_that_is_late_or_refused_says_nothing_against_it(
     world: World, monkeypatch: pytest.MonkeyPatch, listing: str
 ) -> None:
-    monkeypatch.setattr(registrations, "LIST_AGAIN_AFTER", (0.0,) * 4)
+    monkeypatch.setattr(webhook_changes, "LIST_AGAIN_AFTER", (0.0,) * 4)
     registration, send, after = world.registration(), world.client.send, []
 
     def answer(operation: Operation[Any], **options: Any) -> Any:
@@ -551,7 +551,7 @@ def test_one_that_can_not_be_put_back_does_not_stop_the_others(
     registration.take(["VCA", "VSS"], OURS, token="a-token")
     send = world.client.send
 
-    def refuse_one(operation: Any) -> Any:
+    def refuse_one(operation: Any, **_: object) -> Any:
         if operation.name == delete_webhook("VCA").name and "VCA" in operation.path:
             raise Refused("Not now.", status_code=500)
         return send(operation)

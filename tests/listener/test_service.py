@@ -12,8 +12,9 @@ from conftest import DEADLINE
 
 from voicecli.account import AccountId
 from voicecli.errors import Unreachable
-from voicecli.listener.registration import Registration, WebhookNews
+from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.webhook_troubles import WebhookNews
 
 
 class At8x8:

@@ -16,10 +16,11 @@ from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
 from voicecli.listener import shared_listener as reports_module
 from voicecli.listener.instances import Tenant
 from voicecli.listener.open_questions import EndRequests, QuestionWait
-from voicecli.listener.registration import Registration, WebhookNews
+from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerPlan
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
+from voicecli.listener.webhook_troubles import WebhookNews
 from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
@@ -38,7 +39,7 @@ class At8x8:
     def account(self) -> AccountId:
         return AccountId("http://127.0.0.1:9", "nobody")
 
-    def set_now(self) -> dict[str, Webhook]:
+    def current_webhooks(self) -> dict[str, Webhook]:
         return {}
 
     def take(
@@ -283,5 +284,5 @@ def test_a_listener_that_has_ended_is_relied_upon_no_more(tmp_path: Path) -> Non
     relying = reports(tmp_path, At8x8(), [])
     assert not relying._has_listener()
     for is_there in (True, False):
-        relying._guest = cast("Guest", SimpleNamespace(is_there=lambda is_there=is_there: is_there))
+        relying._tenant = cast("Tenant", SimpleNamespace(is_there=lambda is_there=is_there: is_there))
         assert relying._has_listener() == is_there

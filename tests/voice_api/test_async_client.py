@@ -6,13 +6,11 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import certifi
 import pytest
-from bad_ends import NO_ANSWERS, NOT_PASSED_ON, WRONG_SETTINGS
+from bad_ends import NO_ANSWERS, NOT_PASSED_ON, WRONG_SETTINGS, few_certificates
 from conftest import DEADLINE, NUMBER, RunningSandbox, wait_until
 from raw_server import Speak, answering, document, http, read_request, server
 
@@ -30,16 +28,9 @@ from voicecli.voice_api import async_client as client_module, wire
 from voicecli.voice_api.operations.calls import send_callflow
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks
 
+pytestmark = pytest.mark.usefixtures(few_certificates.__name__)
 KEY = "some-key-of-20-chars"
 CREATED = document({"sessionId": "s", "sessionStatus": "CREATED", "statusCode": 1})
-
-
-@pytest.fixture(autouse=True)
-def few_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """To load all of certifi's takes 30 ms for each client; no server here has a certificate."""
-    first, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")
-    (tmp_path / "certificates.pem").write_text(first + end)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificates.pem"))
 
 
 def by_client(url: str, operation: wire.Operation[Any], **options: Any) -> Any:
@@ -368,7 +359,7 @@ async def test_a_call_is_placed_by_its_request(sandbox: RunningSandbox) -> None:
 
 async def test_a_request_counts_as_having_left_until_it_is_known_to_wait_for_a_connection() -> None:
     """Should aiohttp fail before it asks for one, or ask in another way."""
-    attempt = client_module._Attempt(1.0)
+    attempt = client_module._RequestState(1.0)
     assert attempt.left
     attempt.connecting()
     assert not attempt.left

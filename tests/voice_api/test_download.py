@@ -4,11 +4,13 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from bad_ends import few_certificates
 from raw_server import http, server
 
 from voicecli import Client, Refused, Unreachable, VoicecliError
 from voicecli.voice_api import download
 
+pytestmark = pytest.mark.usefixtures(few_certificates.__name__)
 KEY = "k" * 20
 FILE = b"a,b\n1,2\n"
 

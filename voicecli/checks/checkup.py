@@ -31,7 +31,7 @@ async def checkup(
     registration = Registration(client, home, notify=notify)
     webhooks: Mapping[str, Webhook] | VoicecliError
     try:
-        webhooks = await in_daemon_thread(registration.set_now)
+        webhooks = await in_daemon_thread(registration.current_webhooks)
     except VoicecliError as error:
         webhooks = error
     async for finding in iterate_in_thread(check_account(client, webhooks, source=source, voice=voice)):

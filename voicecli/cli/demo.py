@@ -4,9 +4,8 @@ import asyncio
 import secrets
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -17,7 +16,7 @@ from voicecli.cli.listen.display import EventDisplay
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, Record
 from voicecli.output.event_rows import outcome_style
-from voicecli.voice_api.callflow import CallRequest, call_request, destinations, make_call
+from voicecli.voice_api.callflow import CallRequest, call_request, make_call
 from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.webhooks import set_webhook
 from voicecli.voice_api.webhook_events import webhook_url
@@ -32,16 +31,12 @@ TIME_SCALE = 6.0
 PATIENCE = 12.0  # seconds; what is not over by then is told as missing
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """One call of the demo: what it is for, and the request."""
+class Scene(NamedTuple):
+    """One call of the demo: what it is for, who is called, and the request."""
 
     title: str
+    number: str
     request: CallRequest
-
-    @property
-    def number(self) -> str:
-        return destinations(self.request.callflow)[0]
 
 
 def demo(ctx: typer.Context) -> None:
@@ -56,9 +51,6 @@ def demo(ctx: typer.Context) -> None:
 def _scenes() -> list[Scene]:
     from voicecli.sandbox import SOURCE
 
-    def message(number: str, text: str, *, spell: bool = False) -> CallRequest:
-        return voice_message(number, text, source=SOURCE, spell_digits=spell)
-
     ask = {
         "action": "sayAndCapture",
         "params": {
@@ -68,15 +60,20 @@ def _scenes() -> list[Scene]:
             "maxDigits": 1,
         },
     }
-    return [
-        Scene("reminder", message("+33199001234", "Your appointment is tomorrow at ten.")),
-        Scene("one-time code", message("+33199005678", "Your code is 482913.", spell=True)),
-        Scene("alert, press 1", call_request([make_call(SOURCE, "+33199007103"), ask])),
-        Scene("nobody there", message("+33199000480", "Your parcel is here.")),
-        Scene("busy line", message("+33199000486", "Your parcel is here.")),
-        Scene("8x8 too full", message("+33199002010", "Your parcel is here.")),
-        Scene("wrong caller ID", message("+33199001014", "This caller ID is not whitelisted.")),
+    scenes = [
+        Scene(title, number, voice_message(number, text, source=SOURCE))
+        for title, number, text in (
+            ("reminder", "+33199001234", "Your appointment is tomorrow at ten."),
+            ("one-time code", "+33199005678", "Your code is 4 8 2 9 1 3."),
+            ("nobody there", "+33199000480", "Your parcel is here."),
+            ("busy line", "+33199000486", "Your parcel is here."),
+            ("8x8 too full", "+33199002010", "Your parcel is here."),
+            ("wrong caller ID", "+33199001014", "This caller ID is not whitelisted."),
+        )
     ]
+    question = call_request([make_call(SOURCE, "+33199007103"), ask])
+    scenes.insert(2, Scene("alert, press 1", "+33199007103", question))
+    return scenes
 
 
 class _Demo:
@@ -130,25 +127,19 @@ class _Demo:
                     self._news.clear()
 
     async def _place(self, client: "Client", scene: Scene) -> None:
+        session_id = None
         try:
-            session = await asyncio.to_thread(client.call, scene.request)
+            session_id = (await asyncio.to_thread(client.call, scene.request)).session_id
         except Refused as error:
-            self._tell(scene, f"refused ({error.status_code})", None)
+            words = f"refused ({error.http_status})"
             self._refused.append(scene)
         else:
-            self._placed[session.session_id] = scene
-            self._tell(scene, f"accepted as session {session.session_id[:8]}", session.session_id)
+            words = f"accepted as session {session_id[:8]}"
+            self._placed[session_id] = scene
+        known = {"call": scene.title, "destination": scene.number, "sessionId": session_id, "words": words}
+        said = f"voicecli call {scene.number}: {scene.title}, {words}"
+        self._watch.tell(said, {"record": "placed", **known})
         await asyncio.sleep(0.3)  # so that a person can follow
-
-    def _tell(self, scene: Scene, what: str, session_id: str | None) -> None:
-        record = {
-            "record": "placed",
-            "call": scene.title,
-            "destination": scene.number,
-            "sessionId": session_id,
-            "words": what,
-        }
-        self._watch.tell(f"voicecli call {scene.number}: {scene.title}, {what}", record)
 
     def _receive(self, received: "Received") -> None:
         self._watch.show(received)
@@ -158,22 +149,20 @@ class _Demo:
 
     def _summarise(self) -> None:
         columns = (Column("what", 15), Column("number", 12), Column("outcome", 0))
-        endings = [(scene, self._summaries.get(session_id)) for session_id, scene in self._placed.items()]
-        refused = "refused: no call was placed"
+        ended = [(scene, self._summaries.get(session_id)) for session_id, scene in self._placed.items()]
+        results = [
+            (scene, "no summary arrived", None) if event is None else (scene, event.words, event.outcome)
+            for scene, event in ended
+        ]
+        results += [(scene, "refused: no call was placed", None) for scene in self._refused]
         self._output.note("")
-        self._output.note(f"{len(endings) + len(self._refused)} calls and their outcomes:")
-        for scene, words, outcome in [
-            *(
-                (scene, "no summary arrived", None) if event is None else (scene, event.words, event.outcome)
-                for scene, event in endings
-            ),
-            *((scene, refused, None) for scene in self._refused),
-        ]:
+        self._output.note(f"{len(results)} calls and their outcomes:")
+        for scene, words, outcome in results:
             record = {"call": scene.title, "destination": scene.number, "outcome": outcome, "words": words}
             style = "red" if outcome is None else outcome_style(outcome)
             cells = (scene.title, scene.number, words)
             self._output.row(Record(columns, cells, {"record": "outcome", **record}, style))
-        if any(event is None for _, event in endings):
+        if any(event is None for _, event in ended):
             raise VoicecliError(
                 "Some calls of the demo did not end in time.", hint="Is this machine very busy?"
             )

@@ -5,104 +5,33 @@ refuses to set a webhook because one is set, that one is deleted first.
 """
 
 import hashlib
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from enum import Enum, auto
 from pathlib import Path
-from time import monotonic
-from typing import NamedTuple
 
 from voicecli.account import AccountId
-from voicecli.errors import ConfigurationError, InUse, RateLimited, Refused, VoicecliError
+from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
 from voicecli.listener import health
+from voicecli.listener.webhook_changes import (
+    IGNORED,
+    Deletion,
+    current_webhooks,
+    delete_or_disable,
+    delete_to_set_anew,
+    ignored,
+    is_in_the_way,
+    list_changed,
+    may_be_in_the_way,
+)
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_webhook
-from voicecli.output.json_fields import with_former_names
+from voicecli.listener.webhook_troubles import WebhookNews, WebhookTroubles
 from voicecli.platforms.locks import Lock
 from voicecli.store import webhooks as stored_webhooks
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import DELETED, ReplacedWebhook
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.operations.webhooks import Webhook, delete_webhook, list_webhooks, set_webhook
-from voicecli.voice_api.webhook_events import UNDELETABLE_WEBHOOKS, webhook_url
-
-ACCESS_DENIED = (401, 403)  # HTTP: then nothing else is allowed either
-CONFLICT = 409  # HTTP
-LIST_AGAIN_AFTER = (1.0, 2.0, 3.0, 4.0)
-"""Seconds between looks at the list, in which what was set just now may not be yet: as long in all as any
-other request to 8x8 is waited for."""
-LATE = 120.0  # seconds in which events may still come that 8x8 sent before a webhook was set again
-SET_TOKEN_EVERY = 3600.0  # seconds, where a webhook carries another token: not to fight whoever sets it
-TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
-IGNORED = "8x8 accepted the change, but does not list it."
-ALREADY_SET = re.compile("already|exist|duplicate|delete", re.IGNORECASE)
-"""In 8x8's own words, which are not documented."""
-
-
-class Deletion(Enum):
-    """What became of a webhook that was to be deleted."""
-
-    DELETED = auto()
-    NOT_SET = auto()
-    DISABLED = auto()  # since 8x8 can't delete one of this type
-
-
-class WebhookNews(NamedTuple):
-    """What is new about a webhook: how it was found, and whether it is set again."""
-
-    check: WebhookCheck
-    set_again: bool
-    text: str
-
-    def record(self) -> Mapping[str, object]:
-        """For programs."""
-        news = {
-            "record": "webhook",
-            "type": self.check.type,
-            "state": self.check.state,
-            "url": self.check.url,
-            "setAgain": self.set_again,
-            "words": self.text,
-        }
-        return with_former_names("talk", news)
-
-
-def ignored(
-    client: Client, wanted: Mapping[str, Collection[str]], *, needs_token: bool
-) -> list[WebhookCheck]:
-    """Which of the webhooks that were just set, by type with the URLs that are right, 8x8 accepted and yet
-    does not list so, though it had LIST_AGAIN_AFTER for it. One request, and more looks only where something
-    is wrong; none where 8x8 can't be asked: then nobody knows."""
-
-    def look() -> list[WebhookCheck]:
-        now = {webhook.type: webhook for webhook in client.send(list_webhooks(), retries=0)}
-        found = [check_webhook(kind, now.get(kind), wanted[kind], needs_token=needs_token) for kind in wanted]
-        return [check for check in found if not check.is_ok]
-
-    try:
-        found = look() if wanted else []
-        for pause in LIST_AGAIN_AFTER if found else ():
-            client.pause(pause)
-            if not (found := look()):
-                break
-        return found
-    except VoicecliError:
-        return []
-
-
-class _InVain(NamedTuple):
-    """Setting a webhook again changed nothing."""
-
-    check: WebhookCheck  # how it stayed
-    every: int  # checks until it is tried again
-    left: int  # of these
-
-
-class _TokenSet(NamedTuple):
-    """A webhook was set again, since it carried another token."""
-
-    at: float  # by the monotonic clock
-    refused: int  # events that were refused until then
+from voicecli.voice_api.operations.webhooks import Webhook, set_webhook
+from voicecli.voice_api.webhook_events import webhook_url
 
 
 class Registration:
@@ -123,13 +52,11 @@ class Registration:
         self._left: dict[str, str] = {}  # the URLs of those that led here already, by type
         self._observed: str | None = None  # the receiver, where none is taken
         self._token: str | None = None  # that a webhook has to carry
-        self._troubles: dict[str, WebhookCheck] = {}  # what was told of those that are not right, by type
-        self._in_vain: dict[str, _InVain] = {}  # by type
-        self._token_set: dict[str, _TokenSet] = {}  # by type
+        self._troubles = WebhookTroubles()
 
-    def set_now(self) -> dict[str, Webhook]:
+    def current_webhooks(self) -> dict[str, Webhook]:
         """The webhooks at 8x8, by type. Raises what the client raises."""
-        return {webhook.type: webhook for webhook in self._client.send(list_webhooks())}
+        return current_webhooks(self._client)
 
     def take(
         self,
@@ -153,7 +80,7 @@ class Registration:
         """
         self._lock_out_others()
         self._put_all_back()
-        found = self.set_now()
+        found = self.current_webhooks()
         harmless = [
             one for one in optional if force or one not in found or not objection(found[one], receiver)
         ]
@@ -180,7 +107,7 @@ class Registration:
         self._token = token
         urls = {kind: own for kind, own in self._wanted().items() if kind in kinds}
         for check in ignored(self._client, urls, needs_token=token is not None):
-            self._troubles[check.type] = check
+            self._troubles.told[check.type] = check
             self._notify(f"{check.words} {IGNORED}")
         return kinds
 
@@ -198,14 +125,14 @@ class Registration:
     def leads_here(self, kind: str) -> bool:
         """Whether events of this type come to where it was pointed last, as far as that is known. That it
         carries another token is not, once somebody may have set it right: 8x8 does not tell."""
-        trouble = self._troubles.get(kind)
+        trouble = self._troubles.told.get(kind)
         is_clear = trouble is None or trouble.state is WebhookState.OTHER_TOKEN
         return is_clear and kind in self._wanted()
 
     def checks(self) -> list[WebhookCheck]:
         """How the webhooks that are to lead here were found last."""
         return [
-            self._troubles.get(kind) or WebhookCheck(kind, WebhookState.OK, urls[-1])
+            self._troubles.told.get(kind) or WebhookCheck(kind, WebhookState.OK, urls[-1])
             for kind, urls in self._wanted().items()
         ]
 
@@ -216,7 +143,7 @@ class Registration:
         self._token = token
         now: Mapping[str, Webhook] = {}
         with suppress(VoicecliError):  # then nobody knows, and all are set
-            now = self._list()
+            now = current_webhooks(self._client, retries=0)
         elsewhere: list[WebhookCheck] = []
         for kind, taken in list(self._taken.items()):
             url = webhook_url(receiver, kind)
@@ -233,7 +160,8 @@ class Registration:
             points_to = now[kind].url if kind in now else before
             if points_to != self._left[kind]:
                 elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, points_to))
-        return [news for check in elsewhere if (news := self._news(check, check, {})) is not None]
+        news = [self._troubles.news(check, check, {}, self._remedy) for check in elsewhere]
+        return [one for one in news if one is not None]
 
     def put_back(self) -> list[str]:
         """Put back what runs that ended have left, and what this one has taken; the types of these. Then
@@ -257,10 +185,10 @@ class Registration:
         Raises ``refusal`` where that is not the reason, or where an Authorization header could be lost for
         nothing; StoreFailed, and what the client raises.
         """
-        found = self.set_now().get(kind) if _may_be_in_the_way(refusal) else None
+        found = self.current_webhooks().get(kind) if may_be_in_the_way(refusal) else None
         if found is None:
             raise refusal
-        if found.has_authorization and not _is_in_the_way(refusal):
+        if found.has_authorization and not is_in_the_way(refusal):
             refusal.hint = (
                 f"It points to {found.url} now, with an Authorization header that could not be restored. "
                 f"If that one has to go first: voicecli webhooks delete {kind.lower()}"
@@ -270,7 +198,7 @@ class Registration:
         before = stored.get(kind) or _replaced(kind, found, own_urls=())
         self._remember(_with_deletion(before))
         try:
-            self._make_room(kind)
+            delete_to_set_anew(self._client, kind)
             self._client.send(set_webhook(kind, url, authorization=token))
         except BaseException as error:
             words = "may be deleted now: voicecli webhooks restore sets it again"
@@ -283,28 +211,12 @@ class Registration:
 
     def delete(self, kind: str) -> Deletion:
         """Stop reporting one type; one that 8x8 can't delete is disabled. Raises what the client raises."""
-        try:
-            self._client.send(delete_webhook(kind))
-            return Deletion.DELETED
-        except Refused as refusal:
-            if kind not in UNDELETABLE_WEBHOOKS or _is_about_the_account(refusal):
-                if refusal.is_missing:
-                    return Deletion.NOT_SET
-                raise
-        left = self.set_now().get(kind)
-        if left is None:
-            return Deletion.NOT_SET
-        if left.enabled:
-            try:
-                self._client.send(set_webhook(kind, left.url, enabled=False))
-            except Refused as error:
-                raise _unchangeable(left, error) from error
-        return Deletion.DISABLED
+        return delete_or_disable(self._client, kind)
 
     def forget(self, kind: str) -> None:
         """What was there before is not to be put back any more. Raises StoreFailed."""
         self._taken.pop(kind, None)
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             stored_webhooks.forget_webhook(store, self._account, kind)
 
     def check(self, *, other_token: Mapping[str, int] = {}) -> list[WebhookNews]:
@@ -314,36 +226,24 @@ class Registration:
         for their token since the last one with ours, by type: the list does not tell. Raises what the client
         raises where nothing could be found out."""
         self._renew()
-        now = self._list()
+        now = current_webhooks(self._client, retries=0)
         if self._observed is not None:
             for kind, webhook in now.items():
                 if webhook.url == webhook_url(self._observed, kind):
                     self._left[kind] = webhook.url
         found = {
-            kind: self._judge_token(self._compare(kind, now), other_token.get(kind, 0))
+            kind: self._troubles.judge_token(self._compare(kind, now), other_token.get(kind, 0))
             for kind in self._wanted()
         }
         failures = {} if self._observed is not None else self._set_again(found)
-        for kind in failures:
-            if failures[kind] is None and found[kind].state is WebhookState.OTHER_TOKEN:
-                self._token_set[kind] = _TokenSet(monotonic(), other_token[kind])
-        after, accepted = found, [kind for kind, failure in failures.items() if failure is None]
-        for pause in (0.0, *LIST_AGAIN_AFTER) if accepted else ():  # see whether 8x8 does as it says
-            self._client.pause(pause)
-            try:
-                now = self._list()
-            except VoicecliError:  # then nobody knows
-                break
-            after = found | {kind: self._compare(kind, now) for kind in accepted}
-            if all(after[kind].is_ok for kind in accepted):
-                break
-        return [
-            news for kind in found if (news := self._news(found[kind], after[kind], failures)) is not None
-        ]
-
-    def _list(self) -> dict[str, Webhook]:
-        """As ``set_now``, in one attempt: who looks often need not try again at once."""
-        return {webhook.type: webhook for webhook in self._client.send(list_webhooks(), retries=0)}
+        accepted = [kind for kind, failure in failures.items() if failure is None]
+        for kind in accepted:
+            if found[kind].state is WebhookState.OTHER_TOKEN:
+                self._troubles.token_was_set(kind, other_token[kind])
+        newest = {kind: self._wanted()[kind][-1:] for kind in accepted}
+        after = found | list_changed(self._client, newest, needs_token=self._token is not None)
+        news = [self._troubles.news(found[kind], after[kind], failures, self._remedy) for kind in found]
+        return [one for one in news if one is not None]
 
     def _wanted(self) -> dict[str, list[str]]:
         """Where the webhooks should point that are to lead here, by type; the newest URL comes last."""
@@ -355,23 +255,13 @@ class Registration:
         newest = self._wanted()[kind][-1:]
         return check_webhook(kind, now.get(kind), newest, needs_token=self._token is not None)
 
-    def _judge_token(self, check: WebhookCheck, refused: int) -> WebhookCheck:
-        """With the events that were ``refused`` for their token; those do not count that 8x8 may have sent
-        before the webhook was set again for this."""
-        if (before := self._token_set.get(check.type)) is not None:
-            is_late = monotonic() - before.at < LATE
-            before = before._replace(refused=refused if is_late else min(before.refused, refused))
-            self._token_set[check.type] = before
-        has_other = refused > (0 if before is None else before.refused)
-        return check._replace(state=WebhookState.OTHER_TOKEN) if check.is_ok and has_other else check
-
     def _set_again(self, found: Mapping[str, WebhookCheck]) -> dict[str, VoicecliError | None]:
         """Set those again that nobody has moved; by type why that failed, or None where 8x8 accepted it."""
         failures: dict[str, VoicecliError | None] = {}
         for kind, check in found.items():
             *former, url = self._wanted()[kind]
             moved = check.state is WebhookState.MOVED and check.url not in former
-            if check.is_ok or moved or self._waits(check):
+            if check.is_ok or moved or self._troubles.waits(check):
                 continue
             is_set = check.url is not None
             try:
@@ -388,43 +278,6 @@ class Registration:
             except VoicecliError as error:
                 failures[kind] = error
         return failures
-
-    def _waits(self, check: WebhookCheck) -> bool:
-        """Whether setting it again was in vain, and the next attempt is not due yet."""
-        if check.state is WebhookState.OTHER_TOKEN:
-            before = self._token_set.get(check.type)
-            return before is not None and monotonic() - before.at < SET_TOKEN_EVERY
-        vain = self._in_vain.get(check.type)
-        if vain is None or vain.check != check or vain.left <= 1:
-            return False
-        self._in_vain[check.type] = vain._replace(left=vain.left - 1)
-        return True
-
-    def _news(
-        self, found: WebhookCheck, after: WebhookCheck, failures: Mapping[str, VoicecliError | None]
-    ) -> WebhookNews | None:
-        """What to tell of a webhook that was ``found`` so, and is so ``after`` setting it again, unless that
-        was told before."""
-        kind = found.type
-        told = self._troubles.pop(kind, None)
-        accepted = kind in failures and failures[kind] is None
-        vain = self._in_vain.get(kind)
-        if after.is_ok:
-            self._in_vain.pop(kind, None)
-        # Where it is found so still, 8x8 could not be asked again.
-        if accepted and (after.is_ok or (after is found and vain is None)):
-            return WebhookNews(found, True, f"{found.words} It is set again.")
-        if after.is_ok:
-            return (
-                None if told is None else WebhookNews(after, False, f"The {kind} webhook leads here again.")
-            )
-        self._troubles[kind] = after
-        if accepted:
-            every = 2 if vain is None or vain.check != after else min(2 * vain.every, TRY_AT_LEAST_EVERY)
-            self._in_vain[kind] = _InVain(after, every, every)
-        if told == after:
-            return None
-        return WebhookNews(after, False, f"{after.words} {self._remedy(after, failures)}")
 
     def _remedy(self, check: WebhookCheck, failures: Mapping[str, VoicecliError | None]) -> str:
         kind = check.type
@@ -477,27 +330,17 @@ class Registration:
             self._client.send(operation)
             return
         except Refused as refusal:
-            if not is_set or not _may_be_in_the_way(refusal):
+            if not is_set or not may_be_in_the_way(refusal):
                 raise
         with nullcontext() if needs_store else suppress(VoicecliError):
             self._remember(_with_deletion(replaced))
-        self._make_room(replaced.type)
+        delete_to_set_anew(self._client, replaced.type)
         self._client.send(operation)
         if needs_store:
             self._remember(replaced)
 
-    def _make_room(self, kind: str) -> None:
-        """Delete a webhook that is to be set anew."""
-        try:
-            self._client.send(delete_webhook(kind))
-        except Refused as error:
-            if kind in UNDELETABLE_WEBHOOKS and (left := self.set_now().get(kind)) is not None:
-                raise _unchangeable(left, error) from error
-            if not error.is_missing:  # else it is gone already
-                raise
-
     def _remember(self, webhook: ReplacedWebhook) -> None:
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             stored_webhooks.remember_webhook(store, self._account, webhook)
         self._taken[webhook.type] = webhook
 
@@ -505,7 +348,7 @@ class Registration:
         """What is in the store; and what is ours, whatever became of the store."""
         stored: dict[str, ReplacedWebhook] = {}
         try:
-            with Store(self._home, fitted_before=True) as store:
+            with Store(self._home, accept_newer=True) as store:
                 found = stored_webhooks.replaced_webhooks(store, self._account)
                 stored = {webhook.type: webhook for webhook in found}
         except VoicecliError:
@@ -520,7 +363,7 @@ class Registration:
         if replaced:
             self._tell_of_dropped()
         failures: list[VoicecliError] = []
-        now = self.set_now() if replaced else {}
+        now = self.current_webhooks() if replaced else {}
         for webhook in replaced:
             kind = webhook.type
             url = now[kind].url if kind in now else None
@@ -543,7 +386,7 @@ class Registration:
 
     def _tell_of_dropped(self) -> None:
         """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
-        with suppress(VoicecliError), Store(self._home, fitted_before=True) as store:
+        with suppress(VoicecliError), Store(self._home, accept_newer=True) as store:
             for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
                 where = "was not set" if url is None else f"pointed to {url}"
                 self._notify(f"The {kind} webhook {where} at an earlier time, which is not restored.")
@@ -603,36 +446,12 @@ def _with_deletion(webhook: ReplacedWebhook) -> ReplacedWebhook:
     return webhook._replace(own_urls=(*webhook.own_urls, DELETED))
 
 
-def _is_about_the_account(refusal: Refused) -> bool:
-    """Whether 8x8 would refuse anything else as well."""
-    return isinstance(refusal, RateLimited) or refusal.http_status in ACCESS_DENIED
-
-
-def _may_be_in_the_way(refusal: Refused) -> bool:
-    """Whether 8x8 may have refused to set a webhook because one is set."""
-    return not (_is_about_the_account(refusal) or refusal.is_missing)
-
-
-def _is_in_the_way(refusal: Refused) -> bool:
-    """Whether 8x8 says so."""
-    return refusal.http_status == CONFLICT or ALREADY_SET.search(refusal.message) is not None
-
-
-def _unchangeable(webhook: Webhook, refusal: Refused) -> Refused:
-    return Refused(
-        f"The {webhook.type} webhook still points to {webhook.url}: 8x8 refuses to change it, and its API "
-        "has no request that deletes it.",
-        hint="Ask 8x8's support to change it.",
-        status_code=refusal.status_code,
-        http_status=refusal.http_status,
-    )
-
-
 def is_there(webhook: Webhook | None, receiver: str) -> bool:
     """Whether a webhook leads to the receiver as it should, with a header that could not be put back."""
-    if webhook is None or webhook.url != webhook_url(receiver, webhook.type):
+    if webhook is None:
         return False
-    return webhook.enabled and webhook.has_authorization
+    own = webhook_url(receiver, webhook.type)
+    return check_webhook(webhook.type, webhook, (own,), needs_token=True).is_ok
 
 
 def objection(webhook: Webhook, receiver: str) -> ConfigurationError | None:

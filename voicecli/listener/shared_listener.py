@@ -23,8 +23,9 @@ from voicecli.listener.local_listeners import (
     why_not_received,
 )
 from voicecli.listener.open_questions import QuestionWait
-from voicecli.listener.registration import IGNORED, Registration
+from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerPlan, ListenerService, end_task, to_its_end
+from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
 from voicecli.platforms.locks import Lock
 from voicecli.threads import in_daemon_thread
@@ -110,7 +111,7 @@ class SharedListener:
             self._in_vain = time.monotonic() > end
             await asyncio.sleep(LOOK_EVERY)
         self._in_vain = not self._has_listener()
-        known, ask = self.receiver, self._registration.set_now
+        known, ask = self.receiver, self._registration.current_webhooks
         try:
             webhooks = await (in_daemon_thread(ask) if self._service is None else self._service.in_turn(ask))
         except VoicecliError:
@@ -194,7 +195,7 @@ class SharedListener:
 
     async def _search(self) -> ListenerSearch:
         registration = self._registration
-        search = partial(find_listener, self._plan.home, registration.set_now, self._required)
+        search = partial(find_listener, self._plan.home, registration.current_webhooks, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
     async def _rely_upon(self, found: FoundListener, webhooks: Mapping[str, Webhook]) -> None:

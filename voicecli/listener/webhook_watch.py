@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 
 from voicecli.errors import VoicecliError
-from voicecli.listener.registration import Registration, WebhookNews
+from voicecli.listener.registration import Registration
 from voicecli.listener.webhook_check import WebhookState
+from voicecli.listener.webhook_troubles import WebhookNews
 
 CHECK_EVERY = 60.0  # seconds between two looks
 LOOK_AGAIN_AFTER = 15.0  # seconds at least, where somebody else's request is the reason to look

@@ -74,18 +74,11 @@ def call_status(
 ) -> Json:
     """VCS: progress of one leg. ``event_data`` is for DTMF_RECEIVED: 8x8 shows no sample of it, and says
     that a VCS has the structure of a VCA. ``direction`` is the leg's unless given."""
-    payload = {
-        "eventId": event_id,
-        "callId": leg.call_id,
-        **session,
-        "callStatus": status,
-        **leg.parties(),
-        **({} if direction is None else {"callDirection": direction}),
-        "callDuration": leg.duration(now),
-        **({} if event_data is None else {"eventData": event_data}),
-        "sipCode": leg.sip_code,
-        "timestamp": _milliseconds(now),
-    }
+    payload = _progress(leg, status, now, event_id, session) | {"sipCode": leg.sip_code}
+    if direction is not None:
+        payload["callDirection"] = direction
+    if event_data is not None:
+        payload["eventData"] = event_data
     return _envelope("CALL_STATUS", "Status update of a call", payload)
 
 
@@ -100,22 +93,22 @@ def call_action(
 ) -> Json:
     """VCA: an action is done, or a call came in (CALL_RECEIVED), and 8x8 asks what comes next. ``session``
     has the clientActionId, too; ``digits`` are the fields that hold them: eventData, as a rule."""
-    payload = {
+    refs = {"sourceRefId": "SANDBOX-SOURCE", "destinationRefId": "SANDBOX-DESTINATION"}
+    payload = _progress(leg, status, now, event_id, session) | refs | digits | {"sipCode": 200}
+    return _envelope("CALL_ACTION", "Action request of a call", payload)
+
+
+def _progress(leg: PlayedLeg, status: str, now: datetime, event_id: str, session: Json) -> Json:
+    """What a VCS and a VCA have in common."""
+    return {
         "eventId": event_id,
         "callId": leg.call_id,
-        "sessionId": session["sessionId"],
-        "subAccountId": session["subAccountId"],
+        **session,
         "callStatus": status,
         **leg.parties(),
-        "sourceRefId": "SANDBOX-SOURCE",
-        "destinationRefId": "SANDBOX-DESTINATION",
         "callDuration": leg.duration(now),
-        **digits,
-        "sipCode": 200,
         "timestamp": _milliseconds(now),
-        "clientActionId": session["clientActionId"],
     }
-    return _envelope("CALL_ACTION", "Action request of a call", payload)
 
 
 def session_summary(
@@ -146,7 +139,7 @@ def session_summary(
     if error is not None:
         payload["errorDetails"] = error
     payload["details"] = {
-        f"{leg_prefix}{'AB'[index]}": _leg(leg, source_ref) for index, leg in enumerate(legs)
+        f"{leg_prefix}{letter}": _leg(leg, source_ref) for letter, leg in zip("AB", legs, strict=False)
     }
     return _envelope("SESSION_SUMMARY", "Summary of a completed call session", payload)
 

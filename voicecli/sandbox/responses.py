@@ -33,33 +33,26 @@ def ok(content: Mapping[str, object]) -> web.Response:
 
 def refusal(status: int, message: str, code: int | None = None) -> web.Response:
     """A refusal in the shape of the callflow operation, which 401 and 404 have everywhere."""
-    refusal = {
+    content = {
         "sessionStatus": "NOT_CREATED",
         "callFlowRequestId": str(uuid.uuid4()),
         "statusCode": status if code is None else code,
         "statusMessage": message,
     }
-    return web.json_response(refusal, status=status)
+    return web.json_response(content, status=status)
 
 
 def invalid(message: str) -> web.Response:
-    refusal = {
-        "errorId": str(uuid.uuid4()),
-        "statusCode": "1001",
-        "statusMessage": message,
-        "timestamp": timestamp(datetime.now(UTC)),
-    }
-    return web.json_response(refusal, status=422)
+    return _error(422, {"statusCode": "1001", "statusMessage": message})
 
 
 def invalid_job() -> web.Response:
-    refusal = {
-        "code": 4018,
-        "message": "Invalid jobId",
-        "errorId": str(uuid.uuid4()),
-        "timestamp": timestamp(datetime.now(UTC)),
-    }
-    return web.json_response(refusal, status=404)
+    return _error(404, {"code": 4018, "message": "Invalid jobId"})
+
+
+def _error(status: int, content: Mapping[str, object]) -> web.Response:
+    more = {"errorId": str(uuid.uuid4()), "timestamp": timestamp(datetime.now(UTC))}
+    return web.json_response({**content, **more}, status=status)
 
 
 def rate_limited(seconds: int) -> web.Response:

@@ -136,4 +136,4 @@ def _people(count: int) -> str:
 
 
 def _words(seconds: float) -> str:
-    return durations.in_words(math.ceil(seconds))
+    return durations.describe_duration(math.ceil(seconds))
