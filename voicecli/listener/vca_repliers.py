@@ -82,7 +82,7 @@ class CallflowReplier:
 
     async def __call__(self, received: Received, _headers: Mapping[str, str]) -> Answered:
         def kept() -> list[Received]:
-            with Store(self._home, fitted_before=True) as store:
+            with Store(self._home, accept_newer=True) as store:
                 return events_of_session(store, received.event.session_id)
 
         of_session = self._history.before(received, kept)
@@ -145,7 +145,7 @@ class PreviousReceiverReplier:
         """Where they went; None where nobody got them. Raises ConfigurationError and StoreFailed."""
         if self._account is None:
             return None
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             replaced = replaced_webhooks(store, self._account)
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
@@ -181,7 +181,7 @@ class UnsubscribedFilter(AsyncExitStack):
         return _with_remark(answered._replace(reply=reply), "nobody is dialled: the number has unsubscribed")
 
     def _unsubscribed(self, people: Sequence[str]) -> str | None:
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             return unsubscribed.first_unsubscribed(store, people)
 
 

@@ -97,6 +97,9 @@ class Summary(NamedTuple):
         return int(self.outcome in codes.NOT_REACHED)
 
 
+_NO_SUMMARY = Summary()
+
+
 class Capture(NamedTuple):
     """One entry: what was pressed at one moment. Ordered by time, and where that is the same by content."""
 
@@ -161,7 +164,7 @@ class Session:
         self.first: int | None = None
         self.last: int | None = None
         self.summarised: int | None = None
-        self.summary = Summary()
+        self.summary = _NO_SUMMARY
         self.connected_at: int | None = None
         """When the person who was called answered, as a VCS told it: microseconds since 1970."""
         self.disconnected = False
