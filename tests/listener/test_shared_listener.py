@@ -270,7 +270,7 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
             await until_warned("The VSS webhook is not set any more.")
             service._doubt()
             await until_warned("a request with a wrong token")
-            service._listener._report_error(StoreFailed("Events can't be kept: the disk is full."))
+            service._listener.events.report_error(StoreFailed("Events can't be kept: the disk is full."))
             await until_warned("Events can't be kept")
             service._changed(TunnelChange(False, None, "its agent ended", 1.0))
             await until_warned("The tunnel is down: its agent ended; trying again in 1 s")

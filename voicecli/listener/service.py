@@ -17,10 +17,12 @@ from voicecli import settings
 from voicecli.clock import ClockJumps
 from voicecli.errors import InUse, Unreachable, VoicecliError
 from voicecli.listener import health, ports, retention
+from voicecli.listener.event_intake import EventIntake
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.instances import InstanceRecord
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
+from voicecli.listener.request_guard import RequestGuard
 from voicecli.listener.retention import DeleteOld
 from voicecli.listener.routes import Replier, Route, as_context
 from voicecli.listener.server import WebhookServer
@@ -126,23 +128,20 @@ class ListenerService:
                 notify=self._warn,
             )
         self._listener = WebhookServer(
-            self._recorder,
-            token=plan.token,
-            on_event=self._take_event,
-            warn=self._warn,
-            replier=plan.replier,
-            forwarder=self._forwarder,
+            EventIntake(
+                self._recorder, plan.replier, self._forwarder, on_event=self._take_event, warn=self._warn
+            ),
+            RequestGuard(plan.token, plan.names, self._warn),
             routes=routes,
             subaccount=None if registration is None else registration.account.subaccount,
-            names=plan.names,
             details=self._details,
-            doubt=self._doubt,
-            came_through=self._came_through,
+            on_unauthorised=self._doubt,
+            on_forwarded=self._came_through,
         )
         self._told_of_refused = False
         self._led_here = False  # a probe of the public URL, at least once
         if plan.public_url is not None:
-            self._listener.add_name(plan.public_url)
+            self._listener.guard.add_name(plan.public_url)
         self._ngrok: Ngrok | None = None
         self._jumps = ClockJumps() if clock_jumps is None else clock_jumps
         self._undo = AsyncExitStack()
@@ -259,7 +258,7 @@ class ListenerService:
             self._plan.token is not None,
             self._why_unreachable(),
             self._listener.unauthorised,
-            self._listener.last_event,
+            self._listener.events.last_event,
         )
         return state.document()
 
@@ -292,7 +291,7 @@ class ListenerService:
             limits=self._plan.tunnel_limits,
         )
         self.public_url = await self._ngrok.start()
-        self._listener.add_name(self.public_url)
+        self._listener.guard.add_name(self.public_url)
         self.tunnel_is_up = True
         self._notify(f"The tunnel is up: {self.public_url}", self._tunnel_record())
         if self.inspector is not None:
@@ -309,7 +308,7 @@ class ListenerService:
             if change.url != self.public_url:
                 self.public_url = change.url
                 if change.url is not None:
-                    self._listener.add_name(change.url)
+                    self._listener.guard.add_name(change.url)
                 if self._watch is not None:
                     self._watch.look_soon()
             self._notify(f"The tunnel is up again: {change.url}", self._tunnel_record())
