@@ -37,4 +37,4 @@ def test_what_is_none_is_refused(text: str) -> None:
     ],
 )
 def test_a_length_of_time_is_told_as_exactly_as_people_want_it(seconds: float, words: str) -> None:
-    assert durations.in_words(seconds) == words
+    assert durations.describe_duration(seconds) == words

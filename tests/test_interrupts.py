@@ -78,7 +78,7 @@ def test_who_presses_twice_within_a_second_presses_once() -> None:
         interrupts.check()
     interrupts.note(INT)
     assert not interrupts.is_noted()
-    interrupts._signals.last -= interrupts.IMPATIENCE
+    interrupts._signals.last -= interrupts.REPEAT_INTERVAL
     interrupts.note(INT)
     assert interrupts.is_noted()
 
@@ -132,7 +132,7 @@ def test_a_file_that_is_half_written_when_a_signal_comes_is_none(tmp_path: Path)
         yield b" and half"
 
     with pytest.raises(KeyboardInterrupt):
-        files.replace(files.target(str(tmp_path / "x.csv")), pieces())
+        files.replace(files.target("x.csv", tmp_path), pieces())
     assert list(tmp_path.iterdir()) == []
 
 

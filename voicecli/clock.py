@@ -11,7 +11,7 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def in_words(microseconds: int) -> str:
+def local_time(microseconds: int) -> str:
     """A moment since 1970 for people, where they are: the time of day, and the day unless it is today."""
     from datetime import UTC, datetime
 

@@ -21,7 +21,7 @@ def parse(text: str) -> timedelta:
     return length
 
 
-def in_words(seconds: float) -> str:
+def describe_duration(seconds: float) -> str:
     """As exactly as people want it: 20 s, 1 min 20 s, 12 min, 2 h 5 min, 3 d 4 h."""
     seconds = max(0, round(seconds))
     minutes, hours = round(seconds / 60), round(seconds / 3600)

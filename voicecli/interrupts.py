@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-IMPATIENCE = 1.0  # seconds
+REPEAT_INTERVAL = 1.0  # seconds
 
 
 class _Signals:
@@ -29,7 +29,7 @@ class _Signals:
     def __init__(self) -> None:
         self.thread = get_ident()  # the main one: it imports this first
         self.noted: int | None = None
-        self.last = -IMPATIENCE  # monotonic seconds, when one was noted or took effect
+        self.last = -REPEAT_INTERVAL  # monotonic seconds, when one was noted or took effect
         self.is_waiting = False
         self.receiver: Callable[[int], None] | None = None
         self.is_over = False  # one has ended an event loop: what is left to do is to tell what happened
@@ -50,7 +50,7 @@ def note(number: int) -> None:
         _signals.receiver(number)
         return
     now = time.monotonic()
-    if _signals.noted is None and now - _signals.last < IMPATIENCE:
+    if _signals.noted is None and now - _signals.last < REPEAT_INTERVAL:
         return
     _signals.noted, _signals.last = number, now
     if _signals.is_waiting:
@@ -62,7 +62,7 @@ def is_noted() -> bool:
     return _signals.noted is not None
 
 
-def taken() -> int | None:
+def take_noted() -> int | None:
     """The signal that has come and not taken effect yet: from now on that is the caller's affair."""
     number, _signals.noted = _signals.noted, None
     return number
@@ -83,7 +83,7 @@ class received_by:  # noqa: N801 - it reads as contextlib's do
     def __enter__(self) -> None:
         if _is_main_thread():
             _signals.receiver = self._receive
-            if (number := taken()) is not None:
+            if (number := take_noted()) is not None:
                 self._receive(number)
 
     def __exit__(
@@ -97,7 +97,7 @@ class received_by:  # noqa: N801 - it reads as contextlib's do
             _signals.receiver = None
 
 
-def put_off(number: int) -> None:
+def postpone(number: int) -> None:
     """A signal that has taken effect is to do so at the next occasion instead."""
     _signals.noted = number
 
@@ -107,7 +107,7 @@ def check() -> None:
     if _signals.noted is not None and _is_main_thread():
         _signals.is_waiting = False  # the handler may have been called in the midst of ``waiting``
         _signals.last = time.monotonic()
-        raise KeyboardInterrupt(taken())
+        raise KeyboardInterrupt(take_noted())
 
 
 class waiting:  # noqa: N801 - it reads as contextlib's do

@@ -38,6 +38,6 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def whole(value: object) -> int | None:
+def whole_number(value: object) -> int | None:
     """A whole number; True and False are none, though Python counts them as such."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -45,7 +45,7 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
 
     if region is not None:
         check_region(region)
-    shown, cleaned = text.strip(), _plain(text)
+    shown, cleaned = text.strip(), _normalized(text)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise InvalidInput(
             # Words with blanks are a message in the wrong place, and may be a secret.
@@ -56,7 +56,7 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
         with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
         raise InvalidInput(
             f"{quote(shown)} has no + and country code.",
-            hint=(f"If it has a country code: {with_plus}. " if _exists(with_plus) else "")
+            hint=(f"If it has a country code: {with_plus}. " if _is_valid(with_plus) else "")
             + "For a national number, name its country, such as --region FR.",
         )
     try:
@@ -156,15 +156,15 @@ def _zones(code: str) -> tuple[Mapping[str, tuple[str, ...]], int]:
 
 def looks_like_number(text: str) -> bool:
     """Whether a text has nothing in it but what people write numbers with, and enough digits for one."""
-    cleaned = _plain(text)
+    cleaned = _normalized(text)
     return _LIKE_A_NUMBER.fullmatch(cleaned) is not None and sum(map(str.isdigit, cleaned)) >= MIN_DIGITS
 
 
 def is_international(text: str) -> bool:
-    return _plain(text).startswith("+")
+    return _normalized(text).startswith("+")
 
 
-def _plain(text: str) -> str:
+def _normalized(text: str) -> str:
     """As a plain keyboard would write it."""
     shown = "".join(c for c in text.strip().translate(_DASHES) if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFKC", shown)
@@ -185,7 +185,7 @@ def _masked(sign: str, digits: str) -> str:
     return f"{sign}{digits[:code]}••••{digits[-4:]}"
 
 
-def _exists(e164: str) -> bool:
+def _is_valid(e164: str) -> bool:
     import phonenumbers
 
     try:
@@ -244,37 +244,40 @@ def _country_of_code(code: str) -> _Country:
     start = rf"\+{code}" + (rf"(?!(?:{prefix})(?<!\+{code}))" if prefix else "")
     return _Country(
         code,
-        re.compile(start + _in_region(regions, _is_valid), re.ASCII),
+        re.compile(start + _pattern_by_region(regions, _valid_pattern), re.ASCII),
         re.compile(
-            start + _in_region(regions, lambda region: _tells_place(region, mobiles_too=mobiles_too)),
+            start
+            + _pattern_by_region(
+                regions, lambda region: _geographical_pattern(region, mobiles_too=mobiles_too)
+            ),
             re.ASCII,
         ),
     )
 
 
-def _in_region(regions: list["PhoneMetadata"], pattern_of: Callable[["PhoneMetadata"], str]) -> str:
+def _pattern_by_region(regions: list["PhoneMetadata"], pattern_of: Callable[["PhoneMetadata"], str]) -> str:
     """The pattern of the region that a number belongs to: the first whose leading digits it has or, for a
     region without such, in which it is valid. The only region of a code needs no leading digits."""
     region, *others = regions
     mine = pattern_of(region)
     if not others:
         return mine
-    sign = region.leading_digits or rf"{_is_valid(region)}\Z"
-    return f"(?:(?={sign}){mine}|(?!{sign}){_in_region(others, pattern_of)})"
+    sign = region.leading_digits or rf"{_valid_pattern(region)}\Z"
+    return f"(?:(?={sign}){mine}|(?!{sign}){_pattern_by_region(others, pattern_of)})"
 
 
-def _is_valid(region: "PhoneMetadata") -> str:
-    kinds = [*_placeless(region), *_ordinary(region)]
-    return rf"(?={_matches([region.general_desc])}\Z){_matches(kinds)}"
+def _valid_pattern(region: "PhoneMetadata") -> str:
+    kinds = [*_non_geographical(region), *_fixed_and_mobile(region)]
+    return rf"(?={_one_of([region.general_desc])}\Z){_one_of(kinds)}"
 
 
-def _tells_place(region: "PhoneMetadata", *, mobiles_too: bool) -> str:
-    places = _ordinary(region) if mobiles_too else [region.fixed_line]
-    placeless = _matches(_placeless(region))
-    return rf"(?={_matches([region.general_desc])}\Z)(?!{placeless}\Z){_matches(places)}"
+def _geographical_pattern(region: "PhoneMetadata", *, mobiles_too: bool) -> str:
+    places = _fixed_and_mobile(region) if mobiles_too else [region.fixed_line]
+    placeless = _one_of(_non_geographical(region))
+    return rf"(?={_one_of([region.general_desc])}\Z)(?!{placeless}\Z){_one_of(places)}"
 
 
-def _placeless(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
+def _non_geographical(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
     return [
         region.premium_rate,
         region.toll_free,
@@ -287,11 +290,11 @@ def _placeless(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
     ]
 
 
-def _ordinary(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
+def _fixed_and_mobile(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
     return [region.fixed_line, None if region.same_mobile_and_fixed_line_pattern else region.mobile]
 
 
-def _matches(kinds: Iterable["PhoneNumberDesc | None"]) -> str:
+def _one_of(kinds: Iterable["PhoneNumberDesc | None"]) -> str:
     """One pattern for numbers of any of these kinds; where there are none, it matches nothing."""
     patterns = []
     for kind in kinds:

@@ -231,6 +231,8 @@ def load(
             f"{', '.join(foreign)}."
         )
     known = [one.name for one in SETTINGS if (dotenv.get(one.variable) or "").strip() == values.get(one.name)]
+    if "home" in values and not values["home"].startswith("~"):
+        values["home"] = str((folder or Path()) / values["home"])
     return Settings(values, origins, warnings, known)
 
 

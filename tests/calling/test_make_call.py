@@ -1,7 +1,5 @@
 """``POST /api/make-call`` as the example project's users know it, against the sandbox."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +8,25 @@ from conftest import NUMBER, RunningSandbox
 from past import event, keep
 
 from voicecli.account import Account
-from voicecli.calling.ledger import Ledger
+from voicecli.calling.caller import Caller
 from voicecli.calling.make_call import MakeCallRoute
-from voicecli.calling.placing import Guard, Placer
 from voicecli.errors import ConfigurationError
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.client import Client
 
 
-def placer(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> MakeCallRoute:
-    @contextmanager
-    def placer(guard: Guard) -> Iterator[Placer]:
-        account = Account(API_KEY, SUBACCOUNT, base_url or sandbox.sandbox.url)
-        with Client(
-            api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=account.base_url, retries=0
-        ) as client:
-            yield Placer(client, account, home, guard, ledger=Ledger(), warn=lambda _: None)
-
-    return MakeCallRoute(placer, source=lambda: SOURCE, voice_profile="en-GB-Emma")
+def route(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> MakeCallRoute:
+    account = Account(API_KEY, SUBACCOUNT, base_url or sandbox.sandbox.url)
+    caller = Caller(account, home, retries=0)
+    return MakeCallRoute(lambda: caller, source=lambda: SOURCE, voice_profile="en-GB-Emma")
 
 
 async def test_a_call_is_placed_and_8x8s_answer_is_given_back(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     body = {"messageId": "make-call-1", "customerPhone": NUMBER, "message": "Your code is 1234"}
-    status, answer = await placer(sandbox, tmp_path)(body)
+    status, answer = await route(sandbox, tmp_path)(body)
     assert (status, answer["success"]) == (200, True)
     assert answer["data"]["statusCode"] == 1
     [request] = sandbox.requested("make-call-1")
@@ -56,7 +46,7 @@ async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox, 
         "repetition": 10,
         "more": 1,
     }
-    assert (await placer(sandbox, tmp_path)(body))[0] == 200
+    assert (await route(sandbox, tmp_path)(body))[0] == 200
     [request] = sandbox.requested("make-call-2")
     assert [a["params"]["repetition"] for a in request["callflow"] if a["action"] == "say"] == [3, 3, 3, 1]
 
@@ -81,7 +71,7 @@ async def test_repetitions_are_split_as_8x8_takes_them(sandbox: RunningSandbox, 
 async def test_failures_have_a_fitting_status(
     sandbox: RunningSandbox, tmp_path: Path, body: dict[str, Any], status: int, error: str
 ) -> None:
-    got, answer = await placer(sandbox, tmp_path)(body)
+    got, answer = await route(sandbox, tmp_path)(body)
     assert (got, answer["success"]) == (status, False)
     assert error in answer["error"]
     assert "hint" in answer["details"]
@@ -91,9 +81,9 @@ async def test_an_api_that_is_away_is_502_and_missing_settings_are_503(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     body = {"customerPhone": NUMBER, "message": "hi"}
-    assert (await placer(sandbox, tmp_path, base_url="http://127.0.0.1:9")(body))[0] == 502
+    assert (await route(sandbox, tmp_path, base_url="http://127.0.0.1:9")(body))[0] == 502
 
-    def missing(_: Guard) -> AbstractContextManager[Placer]:
+    def missing() -> Caller:
         raise ConfigurationError("A setting is missing.")
 
     lacking = MakeCallRoute(missing, source=lambda: SOURCE, voice_profile="en-GB-Emma")
@@ -104,7 +94,7 @@ async def test_who_unsubscribed_is_called_only_where_that_is_asked_for(
     own_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED"))
-    place, body = placer(own_sandbox, tmp_path), {"customerPhone": NUMBER, "message": "hi"}
+    place, body = route(own_sandbox, tmp_path), {"customerPhone": NUMBER, "message": "hi"}
     status, answer = await place(body)
     assert (status, answer["error"]) == (409, f"{NUMBER} has unsubscribed: nothing was sent.")
     assert not own_sandbox.sandbox.sessions

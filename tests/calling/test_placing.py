@@ -13,7 +13,7 @@ from raw_server import Speak, document, http, server
 
 from voicecli.account import Account
 from voicecli.calling.ledger import Ledger
-from voicecli.calling.placing import Guard, Placer
+from voicecli.calling.placing import Placer
 from voicecli.errors import ConfigurationError, OutcomeUnknown, RateLimited, Unsubscribed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import attempts_where
@@ -23,7 +23,6 @@ from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import voice_message
 
 SOURCE, OTHER, BUSY = "+33199000000", "+33199004321", "+33199000486"
-NO_GUARD = Guard()
 TOO_MANY = http("429 Too Many Requests", b"", "Retry-After: 0")
 CREATED = document({"sessionId": "s-1", "sessionStatus": "CREATED", "statusCode": 1})
 
@@ -33,12 +32,10 @@ def request(**options: str) -> CallRequest:
 
 
 @contextmanager
-def placer(
-    url: str, home: Path, guard: Guard = NO_GUARD, **options: int
-) -> Iterator[tuple[Placer, list[str]]]:
+def placer(url: str, home: Path, *, retries: int = 2, **options: bool) -> Iterator[tuple[Placer, list[str]]]:
     account, warnings = Account("k" * 20, "sub", url), list[str]()
-    with Client(api_key="k" * 20, subaccount_id="sub", base_url=url, **options) as client:
-        yield Placer(client, account, home, guard, ledger=Ledger(), warn=warnings.append), warnings
+    with Client(api_key="k" * 20, subaccount_id="sub", base_url=url, retries=retries) as client:
+        yield Placer(client, account, home, ledger=Ledger(), warn=warnings.append, **options), warnings
 
 
 def attempts(home: Path) -> list[Attempt]:
@@ -70,7 +67,7 @@ def test_only_a_call_that_needs_the_store_is_refused_without_one(
     (tmp_path / "file").touch()
     home = tmp_path / "file" / "home"
     with server(lambda connection: connection.sendall(CREATED)) as (url, requests):
-        with placer(url, home, Guard(needs_store=needs_store)) as (caller, warnings):
+        with placer(url, home, needs_store=needs_store) as (caller, warnings):
             if needs_store:
                 with pytest.raises(ConfigurationError):
                     caller.place(request())
@@ -156,7 +153,7 @@ def test_nobody_who_unsubscribed_is_called_however_it_is_written(
         with placer(url, tmp_path) as (caller, _), pytest.raises(Unsubscribed, match=f"\\{NUMBER} has"):
             caller.place(call_request(flow))
         assert requests == []
-        with placer(url, tmp_path, Guard(call_unsubscribed=True)) as (caller, _):
+        with placer(url, tmp_path, call_unsubscribed=True) as (caller, _):
             caller.place(call_request(flow))
         assert len(requests) == 1
 

@@ -17,7 +17,7 @@ from raw_server import Speak, document, server
 
 from voicecli.account import Account
 from voicecli.calling.ledger import Ledger
-from voicecli.calling.placing import Guard, Placer
+from voicecli.calling.placing import Placer
 from voicecli.calling.results import Ending, Result
 from voicecli.calling.waited_call import WaitOptions
 from voicecli.calling.waiting import OutcomeWaiter
@@ -78,8 +78,8 @@ def waiting(
 
     with server(speak) as (url, _), Client(api_key=KEY, subaccount_id="sub", base_url=url) as client:
         account = Account(KEY, "sub", url)
-        guard = Guard(needs_store=True)
-        placer = Placer(client, account, home, guard, ledger=Ledger(), warn=lambda _: None, keys="1")
+        ledger = Ledger()
+        placer = Placer(client, account, home, ledger=ledger, warn=lambda _: None, needs_store=True, keys="1")
         with Store(home) as store:
             options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
             watched = Watched(

@@ -95,10 +95,10 @@ def test_a_file_for_the_user_goes_through_no_link_of_somebody_else_s(of_folder: 
         path = link / "file"
     else:
         link.symlink_to(precious / "file")
-    replace(target(str(path)), iter([b"by my own link"]))
+    replace(target(str(path), tmp_path), iter([b"by my own link"]))
     os.chown(link, SOMEBODY, SOMEBODY, follow_symlinks=False)
     with pytest.raises(InvalidInput, match="link"):
-        target(str(path))
+        target(str(path), tmp_path)
     assert (precious / "file").read_bytes() == b"by my own link"
 
 

@@ -59,12 +59,12 @@ def views(placed: Attempt | None, received: Sequence[Received]) -> Mapping[str, 
     if placed is not None:
         pending = PendingCall(placed)
         for one in received:
-            pending.see(one)
-        said |= {"call": pending.session.outcome, "call's digits": pending.session.digits}
+            pending.take_in(one)
+        said |= {"call": pending.outcome, "call's digits": pending.digits}
         said |= {
             "ending": ending_of(pending),
-            "words": pending.words(),
-            "settled": settled_at(pending.session),
+            "words": pending.describe_ending(),
+            "settled": settled_at(pending),
         }
     return said
 

@@ -292,7 +292,7 @@ def test_a_store_of_a_newer_voicecli_is_refused_and_left_alone(engine: Engine, h
     engine.make_newer(home)
     with pytest.raises(ConfigurationError, match="newer voicecli"):
         engine.open(home)
-    with Store(home, fitted_before=True) as store:  # a listener that runs since before
+    with Store(home, accept_newer=True) as store:  # a listener that runs since before
         assert record_events(store, [event(3)]) == [Recorded(3, 1)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from past import OTHER, SESSION, event, keep
 
 from voicecli.account import AccountId
-from voicecli.clock import in_words, now
+from voicecli.clock import local_time, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import attempt_outcomes, pruning, runs
@@ -137,8 +137,8 @@ def test_what_ended_without_being_taken_can_be_placed_again(world: World, number
     if not words:
         assert told == ""
         return
-    assert words.format(placed=in_words(placed)) in told
-    assert f"It can be placed again at {in_words(placed + 30 * MINUTE)}." in told
+    assert words.format(placed=local_time(placed)) in told
+    assert f"It can be placed again at {local_time(placed + 30 * MINUTE)}." in told
     world.pass_time(31)
     assert world.held(message(message_id="m-1")) == "", "its time is over"
 
@@ -172,7 +172,7 @@ def test_without_a_name_the_same_words_to_the_same_number_are_the_same(world: Wo
 def test_when_it_was_confirmed_is_when_the_key_was_pressed(world: World) -> None:
     pressed = event("VCA", "ACTION_COMPLETED", digits="1", timestamp="2026-11-28T10:00:00Z")
     world.place(message(message_id="m-1"), SESSION, pressed, ended("COMPLETED"))
-    moment = in_words(webhook_events.parse_time("2026-11-28T10:00:00Z") or 0)
+    moment = local_time(webhook_events.parse_time("2026-11-28T10:00:00Z") or 0)
     assert f"was confirmed at {moment}" in world.held(message(message_id="m-1"))
 
 
@@ -217,9 +217,9 @@ def test_of_a_run_that_may_have_been_killed_is_said_what_is_known(
     began, until = next(world.store.rows("SELECT began, lease_until FROM runs"))
     world.change("UPDATE runs SET began = ?", began - MINUTE)
     assert world.held(*alert(NUMBER, NUMBER_2)) == (
-        f"The same call is being placed by process {PROCESS}, which began at {in_words(began - MINUTE)} and "
-        f"was last seen alive at {in_words(until - 30_000_000)}: nothing was sent. {words} If it was killed, "
-        f"its lease ends at {in_words(until)}; from then on its calls count by how they ended."
+        f"The same call is being placed by process {PROCESS}, which began at {local_time(began - MINUTE)} "
+        f"and was last seen alive at {local_time(until - 30_000_000)}: nothing was sent. {words} If it was "
+        f"killed, its lease ends at {local_time(until)}; from then on its calls count by how they ended."
     )
 
 

@@ -81,7 +81,7 @@ async def test_a_listener_goes_on_beside_a_newer_command(
         assert world.kept("session") == [("s-1",), ("s-2",), ("s-3",), ("s-4",)]
     with pytest.raises(ConfigurationError, match="newer voicecli"):
         Store(home)
-    with Store(home, fitted_before=True) as kept:
+    with Store(home, accept_newer=True) as kept:
         assert replaced_webhooks(kept, AccountId("https://voice.8x8.com", "some_sub")) == []
 
 

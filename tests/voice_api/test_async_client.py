@@ -359,7 +359,7 @@ async def test_a_call_is_placed_by_its_request(sandbox: RunningSandbox) -> None:
 
 async def test_a_request_counts_as_having_left_until_it_is_known_to_wait_for_a_connection() -> None:
     """Should aiohttp fail before it asks for one, or ask in another way."""
-    attempt = client_module._Attempt(1.0)
+    attempt = client_module._RequestState(1.0)
     assert attempt.left
     attempt.connecting()
     assert not attempt.left

@@ -103,7 +103,7 @@ class RequestSender:
             flight.session = await self._place(flight.sent)
         except asyncio.CancelledError:
             operation = send_callflow(flight.request)
-            flight.error = operation.lost("It was ended before 8x8 had answered")
+            flight.error = operation.unknown_outcome("It was ended before 8x8 had answered")
         except Exception as error:  # noqa: BLE001 - whatever it is, the row must not be called again
             flight.error = error
 

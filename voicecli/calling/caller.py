@@ -13,7 +13,7 @@ from voicecli.calling import questions
 from voicecli.calling.call_events import CallEvent, Notices, ignore
 from voicecli.calling.ledger import Ledger
 from voicecli.calling.place_calls import Runner, place, place_and_wait
-from voicecli.calling.placing import Guard, Placer
+from voicecli.calling.placing import Placer
 from voicecli.calling.results import CallResults, Result, accepted_result
 from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from voicecli.listener.service import ListenerPlan
     from voicecli.listener.shared_listener import SharedListener
     from voicecli.store.guards import Once
+    from voicecli.voice_api.operations.calls import Session
 
 DEFAULT_TIMEOUT = timedelta(minutes=5)
 REGISTRATION_TIMEOUT = 10.0  # seconds for one request about webhooks
@@ -67,6 +68,11 @@ class Caller:
     retries: int = RETRIES
     vca_elsewhere: bool = False
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
+
+    def call(self, request: CallRequest) -> "Session":
+        """Place one call; what 8x8 answered. Raises what ``place`` raises."""
+        with self._placer([request], waits=False) as placer:
+            return placer.place(request)
 
     def place(
         self, requests: Sequence[CallRequest], on_result: Callable[[Result], None] = ignore
@@ -180,9 +186,11 @@ class Caller:
                     client,
                     self.account,
                     self.home,
-                    Guard(self.once, self.call_unsubscribed, needs_store=waits),
                     ledger=ledger,
                     warn=self.notices.warn,
+                    once=self.once,
+                    call_unsubscribed=self.call_unsubscribed,
+                    needs_store=waits,
                     keys=",".join(sorted(confirming)),
                     vca_elsewhere=self._answered_elsewhere(
                         client, requests, waits=waits, digits=bool(confirming) or digits

@@ -2,29 +2,31 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from voicecli import phone
-from voicecli.calling.placing import Guard, Placer
 from voicecli.errors import ConfigurationError, InvalidInput, OutcomeUnknown, Unsubscribed, VoicecliError
-from voicecli.json_values import text, whole
+from voicecli.json_values import text, whole_number
 from voicecli.listener.routes import Answer, failure
 from voicecli.voice_api import callflow
 from voicecli.voice_api.messages import MAX_REPEAT, voice_message
 
+if TYPE_CHECKING:
+    from voicecli.calling.caller import Caller
+
 DEFAULT_REPETITION = 2  # the example project's
 _STATUSES = ((InvalidInput, 422), (Unsubscribed, 409), (ConfigurationError, 503), (OutcomeUnknown, 504))
 
-MakePlacer = Callable[[Guard], AbstractContextManager[Placer]]
-"""Gives a Placer for one call. Raises ConfigurationError where settings are missing, so that a listener can
-run without them."""
-
 
 class MakeCallRoute:
-    """Places calls, each by a Placer of its own."""
+    """Places calls by what ``caller`` gives, which raises ConfigurationError where settings are missing, so
+    that a listener can run without them."""
 
-    def __init__(self, placer: MakePlacer, *, source: Callable[[], str], voice_profile: str) -> None:
-        self._placer = placer
+    def __init__(
+        self, caller: "Callable[[], Caller]", *, source: Callable[[], str], voice_profile: str
+    ) -> None:
+        self._caller = caller
         self._source = source
         self._voice_profile = voice_profile
 
@@ -37,8 +39,8 @@ class MakeCallRoute:
 
     def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
         request = self._request(body)
-        with self._placer(Guard(call_unsubscribed=_flag(body, "callUnsubscribed"))) as placer:
-            return placer.place(request).answer
+        caller = replace(self._caller(), call_unsubscribed=_flag(body, "callUnsubscribed"))
+        return caller.call(request).answer
 
     def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:
         number, message = text(body.get("customerPhone")), text(body.get("message"))
@@ -47,7 +49,7 @@ class MakeCallRoute:
             raise InvalidInput(
                 "customerPhone and message must be texts, and messageId a text where it is given."
             )
-        repetition = whole(body.get("repetition", DEFAULT_REPETITION))
+        repetition = whole_number(body.get("repetition", DEFAULT_REPETITION))
         if repetition is None:
             raise InvalidInput(f"repetition must be a whole number from 1 to {MAX_REPEAT}.")
         return voice_message(

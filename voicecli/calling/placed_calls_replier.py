@@ -64,7 +64,7 @@ class PlacedCallsReplier(AsyncExitStack):
 
     async def __aenter__(self) -> Self:
         await self.enter_async_context(as_context(self._other))
-        self._store = self.enter_context(Store(self._home, fitted_before=True))
+        self._store = self.enter_context(Store(self._home, accept_newer=True))
         return self
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
@@ -99,7 +99,7 @@ class PlacedCallsReplier(AsyncExitStack):
             raise RuntimeError("the replier was not entered")
         if not self._store.is_there():
             with suppress(ConfigurationError):
-                now = self.enter_context(Store(self._home, fitted_before=True))
+                now = self.enter_context(Store(self._home, accept_newer=True))
                 self._store, self._removed = now, self._store
         return self._store
 

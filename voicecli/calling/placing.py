@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -41,16 +40,6 @@ TookPlace = Callable[[], bool] | None
 """Whether 8x8 is known to have carried a request out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """What keeps a call from being placed: that it was placed before, that somebody has unsubscribed and,
-    where ``needs_store``, that it can't be kept."""
-
-    once: "Once | None" = None
-    call_unsubscribed: bool = False
-    needs_store: bool = False
-
-
 def attempt_of(request: CallRequest, asks: str | None = None) -> Attempt:
     """A request that is about to leave; what it is in the store is not known."""
     source, whom = next(iter(sources(request.callflow)), ""), next(iter(destinations(request.callflow)), "")
@@ -67,18 +56,22 @@ def _is_of_another(store: Store, session_id: str, number: int | None) -> bool:
 class Placer:
     """Places calls with one client. Each is in the store before its request leaves, and its session before
     anybody is told of it. Of a callflow that asks something, what leaves is its beginning up to the question;
-    the whole is kept for who answers. ``keys`` are those that confirm, with commas between them; with
-    ``vca_elsewhere`` somebody else answers, by what he knows. ``warn`` is told what could not be kept."""
+    the whole is kept for who answers. With ``once`` no call is placed again, people who have unsubscribed are
+    called only with ``call_unsubscribed``, and with ``needs_store`` no call that can't be kept. ``keys`` are
+    those that confirm, with commas between them; with ``vca_elsewhere`` an application answers questions.
+    ``warn`` is told what could not be kept."""
 
     def __init__(
         self,
         client: Client,
         account: Account,
         home: Path,
-        guard: Guard,
         *,
         ledger: Ledger,
         warn: Callable[[str], None],
+        once: "Once | None" = None,
+        call_unsubscribed: bool = False,
+        needs_store: bool = False,
         keys: str = "",
         vca_elsewhere: bool = False,
     ) -> None:
@@ -89,7 +82,9 @@ class Placer:
         self._client = client
         self._account = account
         self.home = home
-        self._guard = guard
+        self._once = once
+        self._call_unsubscribed = call_unsubscribed
+        self._store_is_needed = needs_store
         self._warn = warn
         self._numbers: dict[str, int] = {}  # in the store, by clientRequestId
         self._run: RunLease | None = None
@@ -99,7 +94,7 @@ class Placer:
         they have not confirmed, and it goes on where the store can't be used."""
         without_question = copy(self)
         without_question._tells = True  # noqa: SLF001 - one of ours
-        without_question._guard = replace(self._guard, needs_store=False)  # noqa: SLF001
+        without_question._store_is_needed = False  # noqa: SLF001
         return without_question
 
     def place(self, request: CallRequest) -> Session:
@@ -215,7 +210,7 @@ class Placer:
                 if len(requests) == 1:
                     self._refuse_unsubscribed(store, requests[0])
                 guards = Guards(store, self._account.identity)
-                number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._guard.once)
+                number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._once)
                 self._run = RunLease(self.home, number, joint=joint)
         except ConfigurationError:
             if self._needs_store:
@@ -235,7 +230,7 @@ class Placer:
     def _begin(self, request: CallRequest, stack: ExitStack) -> tuple[Store, int] | None:
         """Record that it is about to leave, unless somebody whom it calls has unsubscribed: the store, and
         its number there. None where the store can't be used, and need not be."""
-        once, run = self._guard.once, self._run
+        once, run = self._once, self._run
         whom = " or ".join(destinations(request.callflow)) or "somebody"
         trouble = (
             f"it is not known whether {whom} has unsubscribed, and voicecli sessions will not know this call"
@@ -269,10 +264,10 @@ class Placer:
     @property
     def _needs_store(self) -> bool:
         claimed = self._run is not None and self._run.joint
-        return self._guard.needs_store or (self._guard.once is not None and not claimed)
+        return self._store_is_needed or (self._once is not None and not claimed)
 
     def _refuse_unsubscribed(self, store: Store, request: CallRequest) -> None:
-        if not self._guard.call_unsubscribed:
+        if not self._call_unsubscribed:
             number = unsubscribed.first_unsubscribed(store, destinations(request.callflow))
             if number is not None:
                 raise Unsubscribed(number)

@@ -118,15 +118,14 @@ def failed_result(request: CallRequest, error: VoicecliError) -> Result:
 
 def ending_of(call: "PendingCall") -> Ending:
     """How a call ended that was waited for: an answer that counts does so whatever came after it."""
-    session = call.session
-    if session.confirmed:
+    if call.confirmed:
         return Ending.DONE
-    if session.outcome is None:
+    if call.outcome is None:
         return Ending.OUT_OF_TIME
-    if is_unsubscribed(session.outcome):
+    if is_unsubscribed(call.outcome):
         return Ending.UNSUBSCRIBED
-    found = _ENDINGS.get(session.outcome, Ending.ERROR)
-    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.attempt.asks is not None else found
+    found = _ENDINGS.get(call.outcome, Ending.ERROR)
+    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.asks is not None else found
 
 
 def nobody_confirmed(results: Sequence[Result]) -> bool:

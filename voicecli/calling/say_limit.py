@@ -12,7 +12,7 @@ from pathlib import Path
 
 from voicecli.account import AccountId
 from voicecli.errors import Refused, VoicecliError
-from voicecli.json_values import text, whole
+from voicecli.json_values import text, whole_number
 from voicecli.platforms import private_files
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.callflow_rules import MAX_TEXT, Action
@@ -56,7 +56,7 @@ def in_one_say(request: CallRequest) -> CallRequest | None:
     said = text(first.get("text"))
     if len(says) < 2 or not same or said is None or [one.get("action") for one in rest] != ["hangup"]:
         return None
-    times = sum(whole(_params(one).get("repetition")) or 1 for one in says)
+    times = sum(whole_number(_params(one).get("repetition")) or 1 for one in says)
     pause = ". " if said[-1:].isalnum() else " "
     whole_text = pause.join([said] * times)
     if len(whole_text) > MAX_TEXT:

@@ -48,29 +48,29 @@ class WaitedCall:
 
     def result(self, options: WaitOptions, *, without_reports: float) -> Result:
         """As far as it is known now. ``without_reports`` are the seconds that nobody received reports."""
-        pending, session, summary = self.pending, self.pending.session, self.pending.session.summary
+        pending, summary = self.pending, self.pending.summary
         gap = (
             f"for {without_reports:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"
         )
-        if pending.session_id is None and self.lost is not None:
+        if not pending.id and self.lost is not None:
             if without_reports:
                 self.lost.hint = f"Its summary may be lost: {gap}. {self.lost.hint}"
             return failed_result(self.request, self.lost)
-        words, hint, ending = pending.words(), "", ending_of(pending)
+        words, hint, ending = pending.describe_ending(), "", ending_of(pending)
         if ending is Ending.OUT_OF_TIME:
             words += f"; {gap}" if without_reports else ""
-            hint = f"It may go on: voicecli sessions {session.id} shows what a listener receives of it."
+            hint = f"It may go on: voicecli sessions {pending.id} shows what a listener receives of it."
         data = {
             **call_data(self.request, self.session),
-            "sessionId": pending.session_id,
+            "sessionId": pending.id or None,
             **({} if summary.session_status is None else {"sessionStatus": summary.session_status}),
-            "outcome": session.outcome,
+            "outcome": pending.outcome,
             **({} if summary.bridge is None else {"bridge": summary.bridge}),
             "words": words,
             **({"secondsWithoutReports": round(without_reports, 3)} if without_reports else {}),
-            **({"digits": session.digits} if options.digits else {}),
-            **({"confirmed": session.confirmed} if options.confirming else {}),
+            **({"digits": pending.digits} if options.digits else {}),
+            **({"confirmed": pending.confirmed} if options.confirming else {}),
         }
         asks_for_code = options.digits and not options.confirming
-        identifier = session.digits if asks_for_code else pending.session_id
+        identifier = pending.digits if asks_for_code else pending.id
         return Result(ending, f"{self.destination}: {words}", data, identifier or "", hint)

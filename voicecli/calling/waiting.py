@@ -157,7 +157,7 @@ class OutcomeWaiter:
             self._placer.lost(request, error)
             self._on_event(AnswerLost(error))
         else:
-            pending.placed_as(call.session.session_id)
+            pending.id = call.session.session_id
             self._on_event(Accepted(request, call.session))
         call.start = time.monotonic()
         return call
@@ -256,7 +256,7 @@ class OutcomeWaiter:
                         call.seen = received.id
             self._store.require_in_place()
         except StoreFailed as error:
-            ids = [(call.pending.session_id, call.request.client_request_id) for call in calls]
+            ids = [(call.pending.id, call.request.client_request_id) for call in calls]
             names = ", ".join(one or own for one, own in ids)
             raise StoreFailed(
                 f"The outcome of {names} can't be read. {error.message}",
@@ -271,11 +271,11 @@ class OutcomeWaiter:
         event, pending = received.event, call.pending
         if pending.names(event) and self._is_new(call, event.session_id):
             reported = stored_events.events_of_session(self._store, event.session_id)
-            pending.placed_as(event.session_id)
+            pending.id = event.session_id
             self._placer.record_answer(call.request, event.session_id)
             for earlier in reported:
-                pending.see(earlier)
-        words = pending.see(received)
+                pending.take_in(earlier)
+        words = pending.take_in(received)
         if words is not None and event.type != "VSS":
             call.words = words
             self._on_event(Reported(call.destination, words))
@@ -294,4 +294,4 @@ class OutcomeWaiter:
 
 
 def _confirmed(calls: Sequence[WaitedCall]) -> list[WaitedCall]:
-    return [call for call in calls if call.pending.session.confirmed]
+    return [call for call in calls if call.pending.confirmed]

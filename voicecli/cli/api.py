@@ -109,14 +109,14 @@ def _place(
 ) -> Json:
     """Place a call as ``voicecli call`` does; what is sent is the operation."""
     from voicecli.calling.ledger import Ledger
-    from voicecli.calling.placing import Guard, Placer
+    from voicecli.calling.placing import Placer
 
     context.ledger = Ledger()
     placer = Placer(
         client,
         wiring.account(settings),
         wiring.home(settings),
-        Guard(call_unsubscribed=call_unsubscribed),
+        call_unsubscribed=call_unsubscribed,
         ledger=context.ledger,
         warn=context.output.warning,
     )

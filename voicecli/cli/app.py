@@ -68,7 +68,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
             context.format = "json"
         from voicecli.cli.usage import usage_error
 
-        return _fail(context, usage_error(error, arguments, COMMANDS), arguments=arguments)
+        return _fail(context, usage_error(error, arguments, COMMANDS, context.folder), arguments=arguments)
     except SystemExit as ended:
         if not is_help or ended.code != 1:
             raise

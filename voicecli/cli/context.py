@@ -45,6 +45,8 @@ class Context:
     stdout: TextIO | None = field(default_factory=lambda: sys.stdout)
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
     environment: Mapping[str, str] = field(default_factory=_variables, repr=False)
+    folder: Path = field(default_factory=Path)
+    """The current folder: where the .env is, and what the paths of a command line are relative to."""
     format: str = "people"
     debug: bool = False
     hinted: set[str] = field(default_factory=set)  # advice that was given
@@ -103,7 +105,7 @@ class Context:
         from voicecli import settings
         from voicecli.store.location import store_folder
 
-        loaded = settings.load(flags, environment=self.environment)
+        loaded = settings.load(flags, environment=self.environment, folder=self.folder)
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:
@@ -190,7 +192,8 @@ class Context:
                 if path == "-":
                     content = b"" if self.stdin is None else self.stdin.buffer.read(limit + 1)
                 else:
-                    with open(path, "rb") as file:  # noqa: PTH123 - Path would take "" for "."
+                    place = self.folder / path if path else ""  # Path would take "" for "."
+                    with open(place, "rb") as file:  # noqa: PTH123
                         content = file.read(limit + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "that is no file name"

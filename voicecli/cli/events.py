@@ -10,7 +10,7 @@ from voicecli import interrupts
 from voicecli.cli import context as contexts, wiring
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
-from voicecli.cli.options.filters import FilterOptions, Filters
+from voicecli.cli.options.filters import FilterOptions
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
@@ -39,7 +39,7 @@ def events(
     ] = False,
     since: common.Since = None,
     *,
-    options: FilterOptions,
+    chosen: FilterOptions,
     limit: common.Limit = None,
     mask_numbers: filters.MaskNumbers = False,
     quiet: common.QuietFlag = False,  # noqa: ARG001
@@ -49,8 +49,7 @@ def events(
     voicecli replay takes the number of an event.
     """
     context = contexts.of(ctx)
-    chosen = options.chosen()
-    if options.session == "":
+    if chosen.session == "":
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
     start = microseconds(since)
     most = LAST if follow and limit is None and since is None else values.most(limit, since)
@@ -74,14 +73,14 @@ def events(
 
 
 def _kept(
-    store: Store, chosen: Filters, start: int, most: int | None, newest: int
+    store: Store, chosen: FilterOptions, start: int, most: int | None, newest: int
 ) -> tuple[Iterable[Received], bool]:
     """The chosen events up to the one with the number ``newest``, and whether there are more than ``most``.
     With ``most`` they are the last ones."""
 
     def is_wanted(kept: Received) -> bool:
         interrupts.check()
-        return kept.received >= start and kept.id <= newest and chosen.event(kept)
+        return kept.received >= start and kept.id <= newest and chosen.shows_event(kept)
 
     of_session = stored_events.events_of_sessions(store, chosen.session) if chosen.session else None
     if most is None:
@@ -93,13 +92,13 @@ def _kept(
     return reversed(found[:most]), len(found) > most
 
 
-def _coming(output: Output, store: Store, chosen: Filters, number: int) -> Iterator[Received]:
+def _coming(output: Output, store: Store, chosen: FilterOptions, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
     follower = Follower(store, every=POLL)
     while output.streams.is_read():
         for kept in stored_events.events_after(store, number):
             number = kept.id
-            if chosen.event(kept):
+            if chosen.shows_event(kept):
                 yield kept
         if not store.is_there():
             raise StoreFailed(f"The store {store.path} was removed.", hint="Start voicecli events again.")

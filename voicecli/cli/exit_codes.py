@@ -1,6 +1,6 @@
 """The exit codes, and which error ends in which. Scripts rely on them: a code never changes its meaning."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -79,23 +79,11 @@ def fail(context: "Context", error: VoicecliError, cause: BaseException | None =
     return exit_code(error)
 
 
-_ENDINGS: Mapping[str, ExitCode] = {  # by Ending, whose module most commands need not load
-    "accepted": ExitCode.DONE,
-    "done": ExitCode.DONE,
-    "no answer": ExitCode.NO_ANSWER,
-    "busy": ExitCode.BUSY,
-    "canceled": ExitCode.CANCELED,
-    "failed": ExitCode.FAILED,
-    "error": ExitCode.ERROR,
-    "unsubscribed": ExitCode.UNSUBSCRIBED,
-    "not confirmed": ExitCode.NOT_CONFIRMED,
-    "out of time": ExitCode.OUT_OF_TIME,
-}
-
-
 def result_code(result: "Result") -> ExitCode:
-    """The exit code for one call."""
-    return _ENDINGS[result.ending] if result.error is None else exit_code(result.error)
+    """The exit code for one call: that of its error, or of the name of its ending."""
+    if result.error is not None:
+        return exit_code(result.error)
+    return ExitCode.__members__.get(result.ending.name, ExitCode.DONE)
 
 
 def several_code(results: "Sequence[Result]") -> ExitCode:

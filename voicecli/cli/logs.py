@@ -83,7 +83,7 @@ def export(
     context = contexts.of(ctx)
     if (as_json or quiet) and file is None:
         raise InvalidInput("--json and --quiet need a file for the CSV.", hint="Name one with -o.")
-    target = None if file is None else files.target(file)
+    target = None if file is None else files.target(file, context.folder)
     with wiring.subaccount_client(context) as client:
         job_id = _start(client, since, until, limit)
         context.output.note(f"8x8 makes the export as job {job_id}")
@@ -186,20 +186,11 @@ def _write(
     context.output.progress("")
     if not export.links:
         context.output.note("There were no calls in that time.")
-    if target is None:
-        return
-    context.output.result(
-        f"{target.path} has {counted(csv_parts.rows, 'row')}",
-        {
-            "jobId": job_id,
-            "status": export.status,
-            "file": target.path,
-            "rows": csv_parts.rows,
-            "parts": csv_parts.parts,
-        },
-        identifier=job_id,
-        happened=True,
-    )
+    if target is not None:
+        counts = {"rows": csv_parts.rows, "parts": csv_parts.parts}
+        data = {"jobId": job_id, "status": export.status, "file": target.path, **counts}
+        words = f"{target.path} has {counted(csv_parts.rows, 'row')}"
+        context.output.result(words, data, identifier=job_id, happened=True)
 
 
 def _downloads(context: Context, client: "Client", links: Sequence[str]) -> Iterator[Iterator[bytes]]:

@@ -56,7 +56,7 @@ def recordings(
 def _row(recording: Json) -> Record:
     names = ("recordingId", "startRecordingTime", "status", "externalFileUrl")
     identifier, started, status, file = (answers.field(recording, name) for name in names)
-    seconds = json_values.whole(recording.get("duration"))
+    seconds = json_values.whole_number(recording.get("duration"))
     length = "" if seconds is None else f"{seconds} s"
     texts = (identifier, started, identifier[:8], codes.RECORDINGS.get(status, status), length, file)
     return Record(_COLUMNS, texts, recording)

@@ -1,7 +1,6 @@
 """``voicecli replay``: stored events, sent again byte for byte."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -26,18 +25,12 @@ EXAMPLES = """Examples:
 _COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Column("answer", 0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """An event, and where it goes."""
-
-    kept: Received
-    url: str
-
-    def row(self, words: str, data: Mapping[str, object], style: str = "") -> Record:
-        number, event = str(self.kept.id), self.kept.event
-        values = {"id": self.kept.id, "type": event.type, "sessionId": event.session_id, "url": self.url}
-        texts = (number.rjust(7), event.type, event.session_id[:8], words)
-        return Record(_COLUMNS, texts, with_former_names("answer", {**values, **data}), style, name=number)
+def _row(kept: Received, url: str, words: str, data: Mapping[str, object], style: str = "") -> Record:
+    """An event, and what became of sending it."""
+    number, event = str(kept.id), kept.event
+    values = {"id": kept.id, "type": event.type, "sessionId": event.session_id, "url": url, **data}
+    texts = (number.rjust(7), event.type, event.session_id[:8], words)
+    return Record(_COLUMNS, texts, with_former_names("answer", values), style, name=number)
 
 
 def replay(
@@ -88,28 +81,27 @@ def replay(
             if session is None
             else stored_sessions.session(store, session).events
         )
-    sendings = [_Sending(kept, receiver_url(url, kept.event.type)) for kept in events]
-    if dry_run:
-        for one in sendings:
-            body = one.kept.body
-            words = f"{len(body):,} bytes would go to {one.url}"
-            context.output.row(one.row(words, {"body": body.decode(errors="replace")}))
-        return ExitCode.DONE
-    token = receivers.token_for(context, settings, url, send_token=sending.send_token)
+    if not dry_run:
+        token = receivers.token_for(context, settings, url, send_token=sending.send_token)
     failed = 0
-    for one in sendings:
+    for kept in events:
+        target, body = receiver_url(url, kept.event.type), kept.body
+        if dry_run:
+            words = f"{len(body):,} bytes would go to {target}"
+            context.output.row(_row(kept, target, words, {"body": body.decode(errors="replace")}))
+            continue
         try:
             delivered = send_event.send_event(
-                one.url, one.kept.body, token, seconds=sending.request_timeout, trace=context.trace
+                target, body, token, seconds=sending.request_timeout, trace=context.trace
             )
         except VoicecliError as error:
-            if len(sendings) == 1:
+            if len(events) == 1:
                 raise
             failed += 1
-            context.output.row(one.row(error.message, {"error": error.data()}, "red"))
+            context.output.row(_row(kept, target, error.message, {"error": error.data()}, "red"))
         else:
-            data, words = send_event.describe(delivered, one.kept.event.type)
-            context.output.row(one.row(words, {"tokenSent": token is not None, **data}))
+            data, words = send_event.describe(delivered, kept.event.type)
+            context.output.row(_row(kept, target, words, {"tokenSent": token is not None, **data}))
     return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 
 

@@ -50,7 +50,6 @@ def sessions(
     """
     context = contexts.of(ctx)
     status = None if status is None else one_of(status, STATUSES, "status")
-    number = None if to is None else values.number("--to", to)
     if id_ is not None and (since, status, to, limit) != (None,) * 4:
         raise InvalidInput("With ID, the options that choose calls have no effect.", hint="Leave them out.")
     with wiring.store(context) as store:
@@ -59,7 +58,7 @@ def sessions(
             context.output.figure(timeline(row), row.whole(), identifier=row.identifier)
             return
         found = stored_sessions.sessions(store, since=microseconds(since))
-        wanted = (record for record in found if _is_wanted(record.session, status, number))
+        wanted = (record for record in found if _is_wanted(record.session, status, to))
         most = values.most(limit, since)
         shown = context.output.table(SessionRow(record, mask_numbers) for record in islice(wanted, most))
         if shown == most and next(wanted, None) is not None:
@@ -71,6 +70,6 @@ def sessions(
             )
 
 
-def _is_wanted(session: Session, status: str | None, number: str | None) -> bool:
-    is_of_number = number is None or filters.is_number(session.destination, number)
+def _is_wanted(session: Session, status: str | None, to: str | None) -> bool:
+    is_of_number = to is None or filters.is_number(session.destination, to)
     return is_of_number and status in (None, session.status)

@@ -3,7 +3,7 @@
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import typer
@@ -11,73 +11,53 @@ import typer
 from voicecli.errors import InvalidInput
 
 NEAR = 0.75  # how alike two names must be for one to be suggested in place of the other
-_DASH = "A message that begins with a dash goes after --."
 
 
 def usage_error(
-    error: typer.TyperException, arguments: Sequence[str], commands: Iterable[str]
+    error: typer.TyperException, arguments: Sequence[str], commands: Collection[str], folder: Path
 ) -> InvalidInput:
-    """The parser's error as one of ours. ``commands`` are all that there are."""
-    command = _command(error, arguments, commands)
-    message, hints = _explained(error, command, arguments, commands)
+    """The parser's error as one of ours. ``commands`` are all there are, ``folder`` is the current one."""
+    context = getattr(error, "ctx", None)
+    command = "voicecli" if context is None else str(context.command_path)
+    if context is None and arguments and arguments[0] in commands:
+        command += f" {arguments[0]}"
+    message, hint = _explained(error, command, [name for name in arguments[1:] if name in commands])
     *_, name = command.split()
-    if command.startswith("voicecli broadcast ") and name != "send" and Path(name).exists():
-        hints = [f"To send the list of that name: voicecli broadcast send {name}."]
-    return InvalidInput(message, hint=" ".join([*filter(None, hints), f"See {command} --help."]))
+    if command.startswith("voicecli broadcast ") and name != "send" and (folder / name).exists():
+        hint = f"To send the list of that name: voicecli broadcast send {name}."
+    return InvalidInput(message, hint=f"{hint} See {command} --help.".lstrip())
 
 
-def _command(error: typer.TyperException, arguments: Sequence[str], commands: Iterable[str]) -> str:
-    """The command whose help explains it, as the parser says, else as far as it is known."""
-    if (context := getattr(error, "ctx", None)) is not None:
-        return str(context.command_path)
-    return f"voicecli {arguments[0]}" if arguments and arguments[0] in commands else "voicecli"
-
-
-def _explained(
-    error: typer.TyperException, command: str, arguments: Sequence[str], commands: Iterable[str]
-) -> tuple[str, list[str]]:
-    """A sentence and hints. What stands in the wrong place may be the message of a call: then it is not
-    shown."""
+def _explained(error: typer.TyperException, command: str, later: Sequence[str]) -> tuple[str, str]:
+    """A sentence and a hint; ``later`` are commands that stand behind the first argument. What stands in the
+    wrong place may be the message of a call: then it is not shown."""
     message = error.format_message().rstrip(".")
-    if (option := getattr(error, "option_name", None)) is not None and message.startswith("No such option"):
-        return _no_such_option(error, str(option), command, arguments, commands)
+    if message.startswith("No such option"):
+        option = str(getattr(error, "option_name", ""))
+        hint = _suggestion(option, getattr(error, "possibilities", None) or ())
+        if command == "voicecli" and later:
+            hint = f"Options go after the command: voicecli {later[0]} … {option}."
+        elif command.endswith(" call"):
+            hint = f"{hint} A message that begins with a dash goes after --.".lstrip()
+        return "There is no such option." if " " in option else f"No such option: {option}.", hint
     if message.startswith("Got unexpected extra"):
         hint = "A number or message with blanks goes in quotes." if command.endswith(" call") else ""
-        return f"There are more arguments than {command} takes.", [hint]
-    if (found := re.match("No such command '(.*?)'", message, re.DOTALL)) is not None:
-        name = found[1]
+        return f"There are more arguments than {command} takes.", hint
+    hint = ""
+    if found := re.match("No such command '(.*?)'", message, re.DOTALL):
+        message = found[0]
+        hint = _suggestion(found[1], getattr(getattr(error, "cmd", None), "commands", ()))
         if command.endswith(" numbers"):
-            meant = "To check a number: voicecli numbers check NUMBER."
-        else:
-            meant = _meant(name, getattr(getattr(error, "cmd", None), "commands", ()))
-        if not meant and command == "voicecli":
-            meant = 'To place a call: voicecli call NUMBER "message".'
-        return f"No such command {_unless_private(name)}.", [meant]
+            hint = "To check a number: voicecli numbers check NUMBER."
+        elif not hint and command == "voicecli":
+            hint = 'To place a call: voicecli call NUMBER "message".'
     parts = message.split("'")
-    return "'".join("…" if at % 2 and " " in part else part for at, part in enumerate(parts)) + ".", []
+    return "'".join("…" if at % 2 and " " in part else part for at, part in enumerate(parts)) + ".", hint
 
 
-def _no_such_option(
-    error: typer.TyperException,
-    option: str,
-    command: str,
-    arguments: Sequence[str],
-    commands: Iterable[str],
-) -> tuple[str, list[str]]:
-    message = "There is no such option." if " " in option else f"No such option: {option}."
-    if command == "voicecli" and (later := [name for name in arguments[1:] if name in commands]):
-        return message, [f"Options go after the command: voicecli {later[0]} … {option}."]
-    meant = _meant(option, getattr(error, "possibilities", None) or ())
-    return message, [meant, _DASH if command.endswith(" call") else ""]
-
-
-def _meant(name: str, names: Iterable[str]) -> str:
+def _suggestion(name: str, names: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, [*names], n=1, cutoff=NEAR)
     return f"Did you mean {nearest[0]}?" if nearest else ""
-
-
-def _unless_private(name: str) -> str:
-    return "'…'" if " " in name else f"'{name}'"
 
 
 def with_unreadable_arguments(error: InvalidInput, arguments: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """``voicecli webhooks``: where 8x8 reports each type of event to."""
 
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from voicecli.settings import Settings
 from voicecli.urls import check_web_url
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
 from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
+
+if TYPE_CHECKING:
+    from voicecli.listener.registration import Registration
 
 EXAMPLES = """Examples:
   voicecli webhooks list
@@ -75,21 +78,20 @@ def set_(
             "Without a token, anybody could send events there.",
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own, or give --no-auth.",
         )
-    with wiring.subaccount_client(context, settings) as client:
+    from voicecli.listener.webhook_changes import IGNORED, ignored
+
+    with wiring.subaccount_client(context, settings) as client, _registration(context, settings) as changes:
         try:
             client.send(set_webhook(kind, url, authorization=token))
         except Refused as refusal:
-            registration = wiring.registration(context, settings, tell=context.output.warning)
-            registration.replace(kind, url, token=token, refusal=refusal)
-        from voicecli.listener.webhook_changes import IGNORED, ignored
-
+            changes.replace(kind, url, token=token, refusal=refusal)
         if ignored(client, {kind: [url]}, needs_token=token is not None):
             hint = "voicecli webhooks list shows its state. Set it in 8x8 Connect, or ask 8x8."
             raise Refused(f"The {kind} webhook is not set. {IGNORED}", hint=hint, status_code=200)
-    how = "without a token" if token is None else "with the token"
-    data = {"type": kind, "url": url, "hasAuthorization": token is not None}
-    context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)
-    _forget(context, settings, kind)
+        how = "without a token" if token is None else "with the token"
+        data = {"type": kind, "url": url, "hasAuthorization": token is not None}
+        context.output.result(f"{kind} events go to {url}, {how}", data, happened=True)
+        _forget(context, changes, kind)
 
 
 @webhooks.command("delete")
@@ -103,36 +105,37 @@ def delete(
     """
     context = contexts.of(ctx)
     [kind] = webhook_types(type_)
-    settings = context.settings({})
     from voicecli.listener.webhook_changes import Deletion
 
-    deletion = wiring.registration(context, settings, tell=context.output.warning).delete(kind)
-    if deletion is Deletion.NOT_SET:
-        context.output.result(f"{kind} was not set", {"type": kind, "deleted": False, "disabled": False})
-        return
-    words = f"{kind} events are no longer reported"
-    if deletion is Deletion.DISABLED:
-        words += ": the webhook is disabled, since 8x8's API can't delete one of this type"
-    data = {"type": kind, "deleted": deletion is Deletion.DELETED, "disabled": deletion is Deletion.DISABLED}
-    context.output.result(words, data, happened=True)
-    _forget(context, settings, kind)
+    with _registration(context, context.settings({})) as changes:
+        deletion = changes.delete(kind)
+        deleted, disabled = deletion is Deletion.DELETED, deletion is Deletion.DISABLED
+        data = {"type": kind, "deleted": deleted, "disabled": disabled}
+        if not deleted and not disabled:
+            context.output.result(f"{kind} was not set", data)
+            return
+        why = ": the webhook is disabled, since 8x8's API can't delete one of this type" if disabled else ""
+        context.output.result(f"{kind} events are no longer reported{why}", data, happened=True)
+        _forget(context, changes, kind)
 
 
 @webhooks.command("restore")
 def restore(ctx: typer.Context) -> None:
     """Restore the webhooks that a killed listener had replaced."""
     context = contexts.of(ctx)
-    settings = context.settings({})
-    registration = wiring.registration(context, settings, tell=context.output.note)
-    with closing(registration):
-        done = registration.put_back()
+    with closing(wiring.registration(context, context.settings({}), tell=context.output.note)) as changes:
+        done = changes.put_back()
     words = f"Restored: {', '.join(done)}" if done else "There is nothing to restore"
     context.output.result(words, {"restored": done}, happened=bool(done))
 
 
-def _forget(context: Context, settings: Settings, kind: str) -> None:
+def _registration(context: Context, settings: Settings) -> "closing[Registration]":
+    return closing(wiring.registration(context, settings, tell=context.output.warning))
+
+
+def _forget(context: Context, changes: "Registration", kind: str) -> None:
     """What a listener that was killed has replaced is not to be put back over what is wanted now."""
     try:
-        wiring.registration(context, settings, tell=context.output.warning).forget(kind)
+        changes.forget(kind)
     except VoicecliError as error:
         context.output.warning(f"A listener may still restore the former webhook. {error.message}")

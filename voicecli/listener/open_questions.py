@@ -87,7 +87,7 @@ class QuestionWait:
         """None where no question is open. Where the store can't be read, nobody knows: calls of this process
         are answered all the same, and others' may be by then; so it stays for UNREADABLE seconds in all."""
         try:
-            with Store(self._home, fitted_before=True) as store:
+            with Store(self._home, accept_newer=True) as store:
                 calls = attempts_with_open_questions(store, now(), account=self._account)
         except VoicecliError as error:
             if self._unreadable_until is None:

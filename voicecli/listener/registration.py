@@ -216,7 +216,7 @@ class Registration:
     def forget(self, kind: str) -> None:
         """What was there before is not to be put back any more. Raises StoreFailed."""
         self._taken.pop(kind, None)
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             stored_webhooks.forget_webhook(store, self._account, kind)
 
     def check(self, *, other_token: Mapping[str, int] = {}) -> list[WebhookNews]:
@@ -340,7 +340,7 @@ class Registration:
             self._remember(replaced)
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             stored_webhooks.remember_webhook(store, self._account, webhook)
         self._taken[webhook.type] = webhook
 
@@ -348,7 +348,7 @@ class Registration:
         """What is in the store; and what is ours, whatever became of the store."""
         stored: dict[str, ReplacedWebhook] = {}
         try:
-            with Store(self._home, fitted_before=True) as store:
+            with Store(self._home, accept_newer=True) as store:
                 found = stored_webhooks.replaced_webhooks(store, self._account)
                 stored = {webhook.type: webhook for webhook in found}
         except VoicecliError:
@@ -386,7 +386,7 @@ class Registration:
 
     def _tell_of_dropped(self) -> None:
         """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
-        with suppress(VoicecliError), Store(self._home, fitted_before=True) as store:
+        with suppress(VoicecliError), Store(self._home, accept_newer=True) as store:
             for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
                 where = "was not set" if url is None else f"pointed to {url}"
                 self._notify(f"The {kind} webhook {where} at an earlier time, which is not restored.")

@@ -19,7 +19,7 @@ DeleteOld = Callable[[threading.Event], str]
 def delete_ended_callflows(home: Path) -> None:
     """Delete the sealed callflows of calls whose summaries have come. Who waits for a call does so himself;
     for others, the listener that got the summary does. Raises StoreFailed and ConfigurationError."""
-    with Store(home, fitted_before=True) as store:
+    with Store(home, accept_newer=True) as store:
         if has_sealed_flows(store):
             update_outcomes(store)
 

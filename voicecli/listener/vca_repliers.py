@@ -20,7 +20,7 @@ from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.continuation import continue_call
-from voicecli.voice_api.replies import HANG_UP, Reply, read, reply_without_callflow
+from voicecli.voice_api.replies import HANG_UP, Reply, parse_reply, reply_without_callflow
 from voicecli.voice_api.webhook_events import Received
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class CallflowReplier:
 
     async def __call__(self, received: Received, _headers: Mapping[str, str]) -> Answered:
         def kept() -> list[Received]:
-            with Store(self._home, fitted_before=True) as store:
+            with Store(self._home, accept_newer=True) as store:
                 return events_of_session(store, received.event.session_id)
 
         of_session = self._history.before(received, kept)
@@ -145,7 +145,7 @@ class PreviousReceiverReplier:
         """Where they went; None where nobody got them. Raises ConfigurationError and StoreFailed."""
         if self._account is None:
             return None
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             replaced = replaced_webhooks(store, self._account)
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
@@ -181,7 +181,7 @@ class UnsubscribedFilter(AsyncExitStack):
         return _with_remark(answered._replace(reply=reply), "nobody is dialled: the number has unsubscribed")
 
     def _unsubscribed(self, people: Sequence[str]) -> str | None:
-        with Store(self._home, fitted_before=True) as store:
+        with Store(self._home, accept_newer=True) as store:
             return unsubscribed.first_unsubscribed(store, people)
 
 
@@ -196,5 +196,5 @@ async def _asked(
     answer = await receiver.post("VCA", received.body, headers)
     if isinstance(answer, str):
         return None, answer
-    reply = read(answer)
+    reply = parse_reply(answer)
     return (reply, "") if isinstance(reply, Reply) else (None, f"answered no valid callflow: {reply}")

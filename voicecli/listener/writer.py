@@ -32,7 +32,7 @@ def serve(home: Path, reading: int, writing: int) -> None:
     """Serve a listener, which has seen that the store fits, until the file descriptor that is read ends."""
     over = threading.Event()
     tidying = threading.Thread(target=_tidy, args=(home, over), daemon=True)
-    store = Store(home, fitted_before=True)
+    store = Store(home, accept_newer=True)
     try:
         tidying.start()
         left = b""
@@ -61,7 +61,7 @@ def _tidy(home: Path, over: threading.Event) -> None:
     """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a new
     one soon after it was removed."""
     while not over.is_set():
-        with suppress(ConfigurationError), Store(home, fitted_before=True) as store:
+        with suppress(ConfigurationError), Store(home, accept_newer=True) as store:
             while store.is_there() and not over.wait(TIDY_EVERY):
                 store.checkpoint()
             continue
@@ -77,7 +77,7 @@ def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int,
         except StoreFailed:
             if store.is_there():
                 raise
-            now = Store(store.path.parent, fitted_before=True)
+            now = Store(store.path.parent, accept_newer=True)
             store.close()
             store = now
             return store, [(*recorded,) for recorded in record_events(store, events)]

@@ -91,7 +91,7 @@ def _done(counts: Counts) -> str:
 
 
 def _time_left(counts: Counts) -> str:
-    return "" if counts.seconds_left is None else f"{durations.in_words(counts.seconds_left)} left"
+    return "" if counts.seconds_left is None else f"{durations.describe_duration(counts.seconds_left)} left"
 
 
 def _rate(counts: Counts) -> str:

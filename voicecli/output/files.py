@@ -18,12 +18,12 @@ class Target:
     file: Path
 
 
-def target(path: str) -> Target:
-    """Raises InvalidInput for what can't become a file."""
+def target(path: str, folder: Path) -> Target:
+    """What a path leads to from a folder. Raises InvalidInput for what can't become a file."""
     try:
-        if (link := private_files.foreign_link(Path(path))) is not None:
+        if (link := private_files.foreign_link(folder / path)) is not None:
             raise InvalidInput(f"-o leads through {link}, a link that somebody else has put there.")
-        file = Path(path).resolve()
+        file = (folder / path).resolve()
         if not path or (file.exists() and not file.is_file()):
             raise InvalidInput("-o must name a file.", hint="Without -o, the CSV goes to standard output.")
         if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):

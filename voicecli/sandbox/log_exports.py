@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from voicecli.json_values import whole
+from voicecli.json_values import whole_number
 from voicecli.sandbox.account import SUBACCOUNT
 from voicecli.sandbox.payloads import Json, fresh_id, timestamp
 from voicecli.sandbox.responses import invalid, invalid_job, json_body, refusal
@@ -56,7 +56,7 @@ class LogExports:
         now = datetime.now(UTC)
         since = _moment(body.get("from"), now - timedelta(days=7))
         until = _moment(body.get("to"), now + timedelta(days=1))
-        limit = 0 if body.get("limit") is None else whole(body["limit"])
+        limit = 0 if body.get("limit") is None else whole_number(body["limit"])
         if since is None or until is None or since >= until:
             return invalid("from and to must be dates, the first before the second")
         if limit is None or limit < 0:

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from voicecli import interrupts, urls
 from voicecli.errors import InvalidInput, Refused, Unreachable
 from voicecli.voice_api import wire
-from voicecli.voice_api.replies import Reply, read
+from voicecli.voice_api.replies import Reply, parse_reply
 from voicecli.voice_api.wire import HttpResponse
 
 
@@ -71,7 +71,7 @@ def _judge(answer: HttpResponse) -> tuple[str, str | None]:
     """What a VCA was answered, in words, and what 8x8 would find wrong with it."""
     if not answer.complete:
         return "not a valid callflow: it is longer than 1 MiB", "it is longer than 1 MiB"
-    reply = read(answer.body)
+    reply = parse_reply(answer.body)
     return (reply.words(), None) if isinstance(reply, Reply) else (f"not a valid callflow: {reply}", reply)
 
 
@@ -95,10 +95,10 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
             trust_env=secure and url.hostname not in urls.LOOPBACK,  # proxies, for one
             headers=headers,
         ) as http:
-            start, read = time.monotonic(), bytearray()
+            start, parse_reply = time.monotonic(), bytearray()
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
-                complete = wire.read_into(read, response.iter_raw())
-            received = HttpResponse(response.status_code, {}, bytes(read), complete)
+                complete = wire.read_into(parse_reply, response.iter_raw())
+            received = HttpResponse(response.status_code, {}, bytes(parse_reply), complete)
             return EventResponse(received, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from voicecli import urls
-from voicecli.json_values import text, whole
+from voicecli.json_values import text, whole_number
 from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT
 from voicecli.sandbox.chaos import Chaos
 from voicecli.sandbox.delivery import Target, WebhookDelivery
@@ -315,7 +315,7 @@ class Sandbox:
             return invalid("Invalid JSON request body")
         if body.get("protocol") not in ("S3", "SFTP"):
             return invalid("protocol should be one of: S3, SFTP")
-        port = whole(body.get("port"))
+        port = whole_number(body.get("port"))
         if port is None or not 0 < port < 65536:
             return invalid("port must be from 1 to 65535")
         texts = {name: body.get(name) for name in ("host", "username", "password", "path")}

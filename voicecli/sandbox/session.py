@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from voicecli.json_values import json_object, text, whole
+from voicecli.json_values import json_object, text, whole_number
 from voicecli.sandbox import payloads
 from voicecli.sandbox.account import SUBACCOUNT, VOICES
 from voicecli.sandbox.chaos import Chaos
@@ -401,5 +401,5 @@ def _speech(params: Mapping[str, object], name: str) -> float:
 
 def _whole(value: object, default: int) -> int:
     """A whole number within reason, so that it can be reckoned with."""
-    number = whole(value)
+    number = whole_number(value)
     return default if number is None else min(number, 10**9)

@@ -97,6 +97,9 @@ class Summary(NamedTuple):
         return int(self.outcome in codes.NOT_REACHED)
 
 
+_NO_SUMMARY = Summary()
+
+
 class Capture(NamedTuple):
     """One entry: what was pressed at one moment. Ordered by time, and where that is the same by content."""
 
@@ -161,7 +164,7 @@ class Session:
         self.first: int | None = None
         self.last: int | None = None
         self.summarised: int | None = None
-        self.summary = Summary()
+        self.summary = _NO_SUMMARY
         self.connected_at: int | None = None
         """When the person who was called answered, as a VCS told it: microseconds since 1970."""
         self.disconnected = False
@@ -213,6 +216,11 @@ class Session:
         """Whether somebody is known to have answered."""
         return self.connected_at is not None or self.summary.answered
 
+    @property
+    def asks(self) -> str | None:
+        """As in ``Attempt``; None also for a call that was not placed from here."""
+        return None if self.attempt is None else self.attempt.asks
+
     # -- what was pressed ----------------------------------------------------------------------------
 
     @property
@@ -231,7 +239,7 @@ class Session:
     @property
     def confirmed(self) -> bool:
         """Whether the call asks for something, and that was pressed."""
-        if self.attempt is None or self.attempt.asks is None:
+        if self.asks is None:
             return False
         return self._counting.confirming is not None if self._keys else self.digits is not None
 
@@ -356,8 +364,7 @@ class Session:
     @property
     def _keys(self) -> Sequence[str]:
         """Those that confirm."""
-        asks = None if self.attempt is None else self.attempt.asks
-        return asks.split(",") if asks else ()
+        return self.asks.split(",") if self.asks else ()
 
     def _entry(self, digits: str) -> str:
         """What was entered: a # that only ended it is no part of it."""

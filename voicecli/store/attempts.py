@@ -239,15 +239,15 @@ def attempts_with_open_questions(
 def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
     """The whole callflow of a call that asks something, as long as it is not over; else None. Raises
     ConfigurationError, too, where it can't be unsealed."""
-    query = "SELECT sealed, placed, base_url, subaccount, client_request_id FROM calls WHERE id = ?"
+    query = (
+        "SELECT sealed, placed, base_url, subaccount, client_request_id FROM calls"
+        " WHERE id = ? AND sealed IS NOT NULL"
+    )
     for sealed, *identity in store.rows(query, (attempt.id,)):
-        if sealed is not None:
-            from voicecli.store import sealing
+        from voicecli.store import sealing
 
-            flow: Sequence[Action] = json.loads(
-                sealing.unseal(store.path.parent, sealed, _identity(*identity))
-            )
-            return flow
+        flow: Sequence[Action] = json.loads(sealing.unseal(store.path.parent, sealed, _identity(*identity)))
+        return flow
     return None
 
 

@@ -45,16 +45,13 @@ class Follower:
                 with self._store.short_patience():
                     result = await act()
             except retry as error:
-                if not self._is_patient(error):
+                if not is_store_busy(error):
+                    raise
+                if self._held_since is None:
+                    self._held_since = time.monotonic()
+                if time.monotonic() - self._held_since >= PATIENCE:
                     raise
             else:
                 self._held_since = None
                 return result
             await self.changed()
-
-    def _is_patient(self, error: VoicecliError) -> bool:
-        if not is_store_busy(error):
-            return False
-        if self._held_since is None:
-            self._held_since = time.monotonic()
-        return time.monotonic() - self._held_since < PATIENCE

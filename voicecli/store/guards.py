@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 
-from voicecli.clock import in_words, iso, now
+from voicecli.clock import iso, local_time, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
@@ -163,31 +163,31 @@ def _refusal(
     last = calls[0].attempt if calls else None
     until = 0 if last is None else last.placed + once.microseconds
     still_open = [call.attempt for call in calls if call.is_open]
-    again = f"It can be placed again at {in_words(until)}."
+    again = f"It can be placed again at {local_time(until)}."
     for attempt, taken_at, _ in calls if until > now() else ():
         if taken_at is not None:
-            at, session = in_words(taken_at), _session(attempt)
+            at, session = local_time(taken_at), _session(attempt)
             earlier, words = "completed", f"was placed{session}, and completed at {at}"
             if attempt.asks:
                 earlier, words = "confirmed", f"was confirmed at {at}{session}"
             return _placed_before(earlier, words, again, attempt, taken_at, until=until)
     if run is not None and run.is_alive and (joint or still_open):
         words = (
-            f"is being placed by process {run.process}, which began at {in_words(run.began)} and was last "
-            f"seen alive at {in_words(run.seen)}"
+            f"is being placed by process {run.process}, which began at {local_time(run.began)} and was last "
+            f"seen alive at {local_time(run.seen)}"
         )
         so_far = "has placed no call yet"
         if last is not None:
             so_far = f"has placed a call{_session(last)}" if last.session_id else "may have placed a call"
         ending = (
-            f"It {so_far}. If it was killed, its lease ends at {in_words(run.lease_until)}; from then on its "
-            "calls count by how they ended."
+            f"It {so_far}. If it was killed, its lease ends at {local_time(run.lease_until)}; from then on "
+            "its calls count by how they ended."
         )
         return _placed_before("running", words, ending, last, run.began, run=run)
     if until > now() and still_open:
         attempt = still_open[0]
         is_accepted = attempt.state is AttemptState.ACCEPTED
-        placed = f"{'was' if is_accepted else 'may have been'} placed at {in_words(attempt.placed)}"
+        placed = f"{'was' if is_accepted else 'may have been'} placed at {local_time(attempt.placed)}"
         words = f"{placed}{_session(attempt) if is_accepted else ''}; nobody knows how it ended"
         return _placed_before("unknown", words, again, attempt, attempt.placed, until=until)
     return None

@@ -37,18 +37,17 @@ class StatementResult(NamedTuple):
 
 
 class Store:
-    """The open file; use it in a ``with``. Raises ConfigurationError for one that can't be used.
+    """The open file; use it in a ``with``. Raises ConfigurationError for one that can't be used, and for one
+    that a newer voicecli has made or migrated, unless ``accept_newer``: a listener that was running before
+    goes on, since migrations only add.
 
-    SQLite raises more than its own errors for a damaged file (UnicodeDecodeError, MemoryError, …). What it
-    raises becomes StoreFailed here, whatever it is, and nothing else is caught with it.
-
-    A file that a newer voicecli has made or brought up to date is refused, unless it ``fitted_before``: to a
-    listener that runs since then, what newer ones add makes no difference.
+    For a damaged file SQLite raises more than its own errors (UnicodeDecodeError, MemoryError, …): whatever
+    it raises becomes StoreFailed here, and nothing else is caught with it.
     """
 
-    def __init__(self, home: Path, *, fitted_before: bool = False) -> None:
+    def __init__(self, home: Path, *, accept_newer: bool = False) -> None:
         self.path = home / "voicecli.sqlite3"
-        self._fitted_before = fitted_before
+        self._accept_newer = accept_newer
         try:
             private_files.make_folder(home)
             self._connect()
@@ -114,7 +113,7 @@ class Store:
                             self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
             self._wait_for_others(LOCK_PATIENCE)
-        if self._version() > len(MIGRATIONS) and not self._fitted_before:
+        if self._version() > len(MIGRATIONS) and not self._accept_newer:
             self._db.close()
             raise ConfigurationError(
                 f"The store {self.path} was made by a newer voicecli.",

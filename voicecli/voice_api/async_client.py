@@ -104,25 +104,27 @@ class AsyncClient:
         self, http: aiohttp.ClientSession, request: HttpRequest, operation: Operation[T]
     ) -> HttpResponse:
         """Send once; the answer. Whatever goes wrong: what matters is whether the request had left."""
-        attempt = _Attempt(self._request_timeout)
-        token = _ATTEMPT.set(attempt)
+        state = _RequestState(self._request_timeout)
+        token = _REQUEST_STATE.set(state)
         try:
-            async with attempt.deadline:
-                return await self._carry(http, request, attempt)
+            async with state.deadline:
+                return await self._carry(http, request, state)
         except TimeoutError as error:
-            if not attempt.left:
+            if not state.left:
                 raise transport.unreachable(self._account, transport.reason(error)) from error
-            late = "8x8's answer took longer than" if attempt.answered else "8x8 did not answer within"
-            raise operation.lost(f"{late} {self._request_timeout:g} s") from error
+            late = "8x8's answer took longer than" if state.answered else "8x8 did not answer within"
+            raise operation.unknown_outcome(f"{late} {self._request_timeout:g} s") from error
         except Exception as error:  # noqa: BLE001 - what matters is not what it is
-            if not attempt.left:
+            if not state.left:
                 raise transport.unreachable(self._account, _reason(error)) from _showable_cause(error)
-            raise operation.lost("The connection broke before 8x8 had answered") from _showable_cause(error)
+            raise operation.unknown_outcome(
+                "The connection broke before 8x8 had answered"
+            ) from _showable_cause(error)
         finally:
-            _ATTEMPT.reset(token)
+            _REQUEST_STATE.reset(token)
 
     async def _carry(
-        self, http: aiohttp.ClientSession, request: HttpRequest, attempt: "_Attempt"
+        self, http: aiohttp.ClientSession, request: HttpRequest, state: "_RequestState"
     ) -> HttpResponse:
         async with http.request(
             request.method,
@@ -132,7 +134,7 @@ class AsyncClient:
             allow_redirects=False,
             proxy=self._proxy,
         ) as response:
-            attempt.answered = True
+            state.answered = True
             body, complete = bytearray(), False
             with suppress(Exception):  # an answer that breaks off is not complete, whatever broke it
                 while len(body) <= wire.MAX_RESPONSE and not complete:
@@ -145,7 +147,7 @@ class AsyncClient:
             return HttpResponse(response.status, names, bytes(body), complete)
 
 
-class _Attempt:
+class _RequestState:
     """One request on its way. ``left`` is whether it may have begun to leave, which is so unless it is
     proven not to be."""
 
@@ -168,7 +170,7 @@ class _Attempt:
         self.deadline.reschedule(asyncio.get_running_loop().time() + self._timeout)
 
 
-_ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
+_REQUEST_STATE: ContextVar[_RequestState] = ContextVar("request_state")
 
 
 class _SecondSending(aiohttp.ClientError):
@@ -197,8 +199,8 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> Connection:
-        attempt = _ATTEMPT.get()
-        attempt.connecting()
+        state = _REQUEST_STATE.get()
+        state.connecting()
         while True:
             found = await super().connect(req, traces, timeout)
             if found.protocol not in self._used or _is_idle(found):
@@ -206,7 +208,7 @@ class _Connector(aiohttp.TCPConnector):
             found.close()
         if found.protocol is not None:
             self._used.add(found.protocol)
-        attempt.leaving()
+        state.leaving()
         return found
 
 

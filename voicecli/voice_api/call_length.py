@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from voicecli.json_values import whole
+from voicecli.json_values import whole_number
 from voicecli.voice_api.callflow_rules import Action
 
 RINGING = 60.0  # at most; 8x8 does not say how long it rings
@@ -32,8 +32,8 @@ def _longest_with_question(action: Action) -> float:
         case "makeCall":
             return RINGING + TALK
         case "sayAndCapture":
-            tries = whole(params.get("noOfTries")) or MOST_TRIES
-            timeout = whole(params.get("overallTimeout")) or LONGEST_TIMEOUT
+            tries = whole_number(params.get("noOfTries")) or MOST_TRIES
+            timeout = whole_number(params.get("overallTimeout")) or LONGEST_TIMEOUT
             prompt = _repetition(params) * _longest_spoken("promptMessage", params)
             after = _longest_spoken("successMessage", params) + _longest_spoken("failureMessage", params)
             return tries * (prompt + timeout / 1000 + after)
@@ -56,8 +56,10 @@ def shortest(action: Action) -> float:
     seconds = len(spoken) * _repetition(params) / FASTEST / max(1.0, _speed(params))
     if action.get("action") != "sayAndCapture":
         return seconds
-    limits = [limit for name in ("digitTimeout", "overallTimeout") if (limit := whole(params.get(name)))]
-    tries = whole(params.get("noOfTries")) or FEWEST_TRIES
+    limits = [
+        limit for name in ("digitTimeout", "overallTimeout") if (limit := whole_number(params.get(name)))
+    ]
+    tries = whole_number(params.get("noOfTries")) or FEWEST_TRIES
     return tries * (seconds + min(limits, default=SHORTEST_TIMEOUT) / 1000)
 
 
@@ -78,7 +80,7 @@ def params_of(action: Action) -> Mapping[str, object]:
 
 
 def _repetition(params: Mapping[str, object]) -> int:
-    return whole(params.get("repetition")) or 1
+    return whole_number(params.get("repetition")) or 1
 
 
 def _speed(params: Mapping[str, object]) -> float:

@@ -105,14 +105,14 @@ def request_from_json(
         actions = [make_call(caller_id(source or ""), to.e164), *actions]
     request = call_request(
         actions,
-        message_id=_given(body, "clientRequestId") if message_id is None else message_id,
+        message_id=_optional_text(body, "clientRequestId") if message_id is None else message_id,
         valid_for=valid_for or DEFAULT_VALIDITY,
     )
     for called in destinations(request.callflow):
         phone.parse("+" + called.removeprefix("+"), any_number=any_number)
-    if action_id := _given(body, "clientActionId"):
+    if action_id := _optional_text(body, "clientActionId"):
         request = replace(request, client_action_id=action_id)
-    if valid_for is None and (until := _given(body, "validUntil")):
+    if valid_for is None and (until := _optional_text(body, "validUntil")):
         moment = parse_valid_until(until)
         if moment is None or moment <= datetime.now(UTC):
             raise InvalidInput(
@@ -123,7 +123,7 @@ def request_from_json(
     return request
 
 
-def _given(body: Mapping[str, object], name: str) -> str | None:
+def _optional_text(body: Mapping[str, object], name: str) -> str | None:
     value = body.get(name)
     if value is None or (isinstance(value, str) and value.isprintable() and value.strip()):
         return value

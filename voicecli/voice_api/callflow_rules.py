@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from voicecli.json_values import OBJECT, whole
+from voicecli.json_values import OBJECT, whole_number
 from voicecli.phone import is_msisdn
 
 Action = Mapping[str, object]
@@ -216,7 +216,7 @@ def _capture_problems(params: Mapping[str, object], path: str) -> Iterator[Probl
 
 def _positive(value: object, most: float = math.inf) -> int:
     """The whole number where it is one from 1 to ``most``, else 0."""
-    number = whole(value) or 0
+    number = whole_number(value) or 0
     return number if 1 <= number <= most else 0
 
 

@@ -120,7 +120,9 @@ class Client(Operations):
 
         def raise_if_carried_out() -> None:
             if was_carried_out is not None and was_carried_out():
-                self.in_doubt = operation.lost("8x8 answered 429, and has reported a call of this request")
+                self.in_doubt = operation.unknown_outcome(
+                    "8x8 answered 429, and has reported a call of this request"
+                )
                 raise self.in_doubt
 
         def wait(reason: str, seconds: float) -> None:
@@ -179,7 +181,7 @@ class Client(Operations):
         def leave() -> None:
             if self._is_stopped or interrupts.is_noted():
                 raise NotSent("it was stopped")
-            self.in_doubt = operation.lost("Interrupted before 8x8 had answered")
+            self.in_doubt = operation.unknown_outcome("Interrupted before 8x8 had answered")
 
         self.in_doubt = None
         interrupts.check()
@@ -189,7 +191,7 @@ class Client(Operations):
             in_time = exchange.run(timeout)
             response = exchange.response()
             if not (in_time or response.complete):
-                raise operation.lost(f"8x8's answer took longer than {timeout:g} s")
+                raise operation.unknown_outcome(f"8x8's answer took longer than {timeout:g} s")
             return operation.read(response, api_key=self._account.api_key)
         except VoicecliError as error:
             if isinstance(error, Refused):
@@ -200,7 +202,7 @@ class Client(Operations):
                 raise NotSent(_reason(error)) from error
             is_late = not in_time or isinstance(error, httpx.TimeoutException)
             what = "8x8 did not answer within" if is_late else "The connection broke before 8x8 had answered"
-            raise operation.lost(f"{what} {timeout:g} s" if is_late else what) from error
+            raise operation.unknown_outcome(f"{what} {timeout:g} s" if is_late else what) from error
 
     def _carry(self, request: HttpRequest, watch: Watch) -> HttpResponse:
         # Asked for as it is: a compressed answer could be a bomb, and 8x8's are small.

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from voicecli.json_values import whole
+from voicecli.json_values import whole_number
 
 PORTAL = "8x8 Connect (https://connect.8x8.com)"
 SUPPORT = "your 8x8 account manager or cpaas-support@8x8.com"
@@ -91,7 +91,7 @@ def code(value: object) -> int | None:
     """A code as it came: a whole number, which some of 8x8's answers write as text."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII):
         return int(value)
-    number = whole(value)
+    number = whole_number(value)
     return number if number is not None and abs(number) < 10**9 else None
 
 

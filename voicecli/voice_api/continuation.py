@@ -83,8 +83,8 @@ class _CallProgress:
     def __init__(self, flow: Sequence[Action], accepted: int | None, started: Received | None) -> None:
         self._flow = flow
         self._accepted = accepted
-        self._at = 1  # the action that comes next; the first one calls
-        self._handed = len(split_at_question(flow)[0])  # 8x8 has got the actions before this one
+        self._next = 1  # the action that comes next; the first one calls
+        self._sent = len(split_at_question(flow)[0])  # 8x8 has got the actions before this one
         self._last: _Moment | None = None  # of a VCA
         self._connected = None if started is None else _moment(started)
         self._bridge = next(
@@ -106,31 +106,31 @@ class _CallProgress:
     def reply(self, received: Received) -> Reply | None:
         """Move on by a VCA, and say what is left."""
         now = _moment(received)
-        left = self._elapsed(now), self._at
+        left = self._elapsed(now), self._next
         self._move(received.event, now)
         self._last = now
-        question = _next_question(self._flow, self._at)
+        question = _next_question(self._flow, self._next)
         end = len(self._flow) if question is None else question + 1
-        if self._at <= self._bridge < min(end, self._handed) and self._may_have_begun(*left):
+        if self._next <= self._bridge < min(end, self._sent) and self._may_have_begun(*left):
             return EMPTY_REPLY
-        self._handed = max(self._handed, end)
-        return Reply(self._flow[self._at : end]) if self._at < end else None
+        self._sent = max(self._sent, end)
+        return Reply(self._flow[self._next : end]) if self._next < end else None
 
     def _move(self, event: Event, now: _Moment) -> None:
         since = self._elapsed(now)
-        bridged = self._bridge_began and self._at <= self._bridge < self._handed
+        bridged = self._bridge_began and self._next <= self._bridge < self._sent
         if bridged:  # it is over, or no VCA would come
-            self._at = self._bridge + 1
+            self._next = self._bridge + 1
             since = 0.0 if self._bridge_ended is None else now.seconds_since(self._bridge_ended)
-        question = _next_question(self._flow, self._at)
+        question = _next_question(self._flow, self._next)
         if event.digits is not None and question is not None:
-            self._at = question + 1
+            self._next = question + 1
         elif (awaited := self._awaited_action(question)) is not None and self._can_be_over(awaited, since):
-            before = self._flow[self._at : awaited]
+            before = self._flow[self._next : awaited]
             again = bool(before) and sum(map(longest, before)) >= since
-            self._at = awaited if again else awaited + 1
-        elif self._last is not None and not bridged and self._at < self._final():
-            self._at += 1
+            self._next = awaited if again else awaited + 1
+        elif self._last is not None and not bridged and self._next < self._final():
+            self._next += 1
 
     def _final(self) -> int:
         """Where the callflow has nothing more but its hangup, or ends."""
@@ -142,7 +142,7 @@ class _CallProgress:
         if question is not None:
             return question
         hangs_up = self._final() < len(self._flow)
-        return None if hangs_up or self._at >= len(self._flow) else len(self._flow) - 1
+        return None if hangs_up or self._next >= len(self._flow) else len(self._flow) - 1
 
     def _elapsed(self, now: _Moment) -> float:
         """Seconds in which the actions from the next one on can have been carried out; less than none where
@@ -153,7 +153,9 @@ class _CallProgress:
         return -math.inf if self._accepted is None else (now.received - self._accepted) / 1e6 - RINGING
 
     def _can_be_over(self, awaited: int, elapsed: float) -> bool:
-        needed = sum(map(shortest, self._flow[self._at : awaited])) + shortest_to_its_end(self._flow[awaited])
+        needed = sum(map(shortest, self._flow[self._next : awaited])) + shortest_to_its_end(
+            self._flow[awaited]
+        )
         return elapsed >= needed - min(TOLERANCE, needed / 10)
 
     def _may_have_begun(self, elapsed: float, at: int) -> bool:

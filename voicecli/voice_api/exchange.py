@@ -53,7 +53,7 @@ class Exchange:
             if self._outcome is None or not interrupt.args:
                 self._give_up()
                 raise
-            interrupts.put_off(*interrupt.args)
+            interrupts.postpone(*interrupt.args)
         return True
 
     def response(self) -> HttpResponse:

@@ -43,7 +43,7 @@ def reply_without_callflow(event: Event) -> Reply:
     return EMPTY_REPLY if event.digits is None else HANG_UP
 
 
-def from_json(document: object) -> Reply:
+def reply_from_json(document: object) -> Reply:
     """A reply out of somebody's own JSON, checked by 8x8's rules. Raises InvalidInput."""
     body = document if isinstance(document, dict) else {"callflow": document}
     if unknown := sorted(body.keys() - {"callflow", "clientActionId"}):
@@ -53,7 +53,7 @@ def from_json(document: object) -> Reply:
     return _reply(body)
 
 
-def read(answer: bytes) -> Reply | str:
+def parse_reply(answer: bytes) -> Reply | str:
     """The reply in an application's answer; or, for one by which the call would end as ERROR or lose what is
     pressed, what is wrong with it, as a clause."""
     document = json_object(answer)

@@ -95,7 +95,9 @@ class Operation(Generic[T]):
         succeeded = 200 <= answer.status < 300
         status = "" if document is None else session_status(document)
         if not succeeded and status == "CREATED":
-            raise self.lost(f"8x8 answered with HTTP status {answer.status} and that a call was created")
+            raise self.unknown_outcome(
+                f"8x8 answered with HTTP status {answer.status} and that a call was created"
+            )
         if answer.status == 429:
             raise RateLimited(
                 "8x8 refused the request: too many at once (429).",
@@ -113,13 +115,15 @@ class Operation(Generic[T]):
                 status_code=answer.status,
             )
         if not succeeded or document is None:
-            raise self.lost(f"8x8 answered with HTTP status {answer.status} and {_describe_body(answer)}")
+            raise self.unknown_outcome(
+                f"8x8 answered with HTTP status {answer.status} and {_describe_body(answer)}"
+            )
         try:
             return self.result(document)
         except (KeyError, TypeError, ValueError, OverflowError):
-            raise self.lost(f"8x8 answered {answer.status} without what was asked for") from None
+            raise self.unknown_outcome(f"8x8 answered {answer.status} without what was asked for") from None
 
-    def lost(self, what_happened: str) -> OutcomeUnknown | Unreachable:
+    def unknown_outcome(self, what_happened: str) -> OutcomeUnknown | Unreachable:
         """The error for a request that left and got no readable answer."""
         if not self.changes:
             return Unreachable(f"{what_happened}.", hint="Nothing was changed: try again.")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content
@@ -82,7 +81,7 @@ def read_do_not_call(context: Context, options: BroadcastOptions) -> frozenset[s
 def read_do_not_call_again(context: Context, options: BroadcastOptions) -> frozenset[str]:
     """As it is by now, if it is there: those who were on it in the beginning are not called anyway."""
     gone = options.do_not_call == "-"
-    if options.do_not_call and not gone and not Path(options.do_not_call).exists():
+    if options.do_not_call and not gone and not (context.folder / options.do_not_call).exists():
         context.output.warning(f"{options.do_not_call} is gone: the numbers that were on it are not called.")
         gone = True
     return frozenset() if gone else read_do_not_call(context, options)

@@ -69,7 +69,7 @@ def results(
 
     context = contexts.of(ctx)
     wanted = _states(status)
-    target = None if file in (None, "-") else files.target(file or "")
+    target = None if file in (None, "-") else files.target(file or "", context.folder)
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
         outcomes.record_reports_if_idle(store, broadcast)

@@ -1,7 +1,6 @@
 """``voicecli broadcast send``: call everybody on a list, once."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -124,19 +123,19 @@ def send(
     content = inputs.read_content(context, content, spoken.file, callflow_file)
     do_not_call = inputs.read_do_not_call(context, options)
     if audience.do_not_call not in (None, "-"):
-        options = options._replace(do_not_call=str(Path(audience.do_not_call).resolve()))
+        options = options._replace(do_not_call=str((context.folder / audience.do_not_call).resolve()))
     listed = inputs.read_list(context, people)
     plan = plan_broadcast(listed, options, content)
     with Store(wiring.home(settings)) as store:
         account = wiring.account(settings).identity
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
-        if prepared.validated.bad:
+        if prepared.validated.invalid:
             preview.show_problems(context, prepared.validated)
         if dry_run:
             return preview.dry_run(context, settings, prepared)
         prepared.check()
         preview.confirm(context, settings, prepared, yes=yes)
-        where = "" if people == "-" else str(Path(people).resolve())
+        where = "" if people == "-" else str((context.folder / people).resolve())
         with prepared.start(content, file=where, receiver=receiver) as broadcast:
             return run(context, settings, broadcast, receiver)
 

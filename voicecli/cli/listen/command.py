@@ -2,8 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -30,6 +28,7 @@ from voicecli.settings import Settings
 from voicecli.urls import check_web_url
 
 if TYPE_CHECKING:
+    from voicecli.calling.caller import Caller
     from voicecli.calling.make_call import MakeCallRoute
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
@@ -76,7 +75,6 @@ def listen(
     settings = context.settings({"port": access.port, "public_url": access.domain})
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
-    chosen = shown.chosen()
     from voicecli.listener.open_questions import EndRequests, QuestionWait
     from voicecli.listener.service import ListenerService
 
@@ -85,7 +83,7 @@ def listen(
     watch = EventDisplay(
         context,
         view=view,
-        filters=chosen,
+        filters=shown,
         count=watched.count,
         length=None if watched.length is None else watched.length.total_seconds(),
         masked=watched.mask_numbers,
@@ -135,7 +133,7 @@ def _plan(
         forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
-        delete_old=None if keep is None else partial(retention.forget, plan.home, keep),
+        delete_old=None if keep is None else partial(retention.prune_while_idle, plan.home, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
     return replace(plan, replier=_replier(context, settings, plan, replies.reply))
@@ -159,7 +157,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.calling.placed_calls_replier import PlacedCallsReplier
     from voicecli.listener import vca_repliers
-    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, from_json
+    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, reply_from_json
 
     other: Replier
     match wanted:
@@ -172,7 +170,7 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
         case path:
             try:
                 other = vca_repliers.CallflowReplier(
-                    plan.home, from_json(json.loads(context.read_text(path)))
+                    plan.home, reply_from_json(json.loads(context.read_text(path)))
                 )
             except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
@@ -197,25 +195,17 @@ def _registration(
 
 def _call_placer(settings: Settings, watch: EventDisplay) -> "MakeCallRoute":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
-    from voicecli.calling.ledger import Ledger
     from voicecli.calling.make_call import MakeCallRoute
-    from voicecli.calling.placing import Guard, Placer
 
-    def warn(text: str) -> None:
-        watch.tell(f"Warning: {text}")
+    def caller() -> "Caller":
+        from voicecli.calling.call_events import Notices
+        from voicecli.calling.caller import Caller
 
-    @contextmanager
-    def placer(guard: Guard) -> Iterator[Placer]:
-        from voicecli.voice_api.client import Client
-
-        account = wiring.account(settings)
-        with Client(
-            api_key=account.api_key, subaccount_id=account.subaccount_id, base_url=account.base_url
-        ) as client:
-            yield Placer(client, account, wiring.home(settings), guard, ledger=Ledger(), warn=warn)
+        notices = Notices(warn=lambda text: watch.tell(f"Warning: {text}"))
+        return Caller(wiring.account(settings), wiring.home(settings), notices=notices)
 
     return MakeCallRoute(
-        placer,
+        caller,
         source=lambda: settings.require("source")["source"],
         voice_profile=settings.require("voice_profile")["voice_profile"],
     )

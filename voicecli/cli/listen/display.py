@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.cli.context import Context
 from voicecli.cli.listen.options import View
-from voicecli.cli.options.filters import Filters
+from voicecli.cli.options.filters import FilterOptions
 from voicecli.errors import OutputFailed
 from voicecli.output.event_rows import CallRow, EventRow
 from voicecli.plurals import counted
@@ -37,7 +37,7 @@ class EventDisplay:
         context: Context,
         *,
         view: View = View.EVENTS,
-        filters: Filters | None = None,
+        filters: FilterOptions | None = None,
         count: int | None = None,
         length: float | None = None,
         masked: bool = False,
@@ -46,8 +46,8 @@ class EventDisplay:
         self.calls = OpenCalls()
         self.ready = False
         """Whether the service has been up."""
-        self._filters = filters or Filters()
-        self._all = self._filters == Filters()  # asked thousands of times a second
+        self._filters = filters or FilterOptions()
+        self._all = self._filters == FilterOptions()  # asked thousands of times a second
         self._view = view
         self._left = count
         self._length = length
@@ -92,10 +92,14 @@ class EventDisplay:
         if self._left == 0:
             return
         if self._view is View.EVENTS:
-            if self._all or self._filters.event(received):
+            if self._all or self._filters.shows_event(received):
                 self._stream.add(EventRow(received, self._masked))
                 self._count(counts=not received.again)
-        elif change is not None and change.session.outcome is not None and self._filters.call(change.session):
+        elif (
+            change is not None
+            and change.session.outcome is not None
+            and self._filters.shows_call(change.session)
+        ):
             self._stream.add(CallRow(change.session, time.time(), self._masked))
             self._count(counts=not change.corrects)
 
@@ -183,7 +187,7 @@ class EventDisplay:
         self._stream.picture(rows, footer)
 
     def _open(self) -> list[Session]:
-        return [call for call in self.calls.open.values() if self._filters.call(call)]
+        return [call for call in self.calls.open.values() if self._filters.shows_call(call)]
 
     def _counts(self) -> str:
         parts = [f"{len(self.calls.open):,} open"]

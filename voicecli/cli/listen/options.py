@@ -19,9 +19,6 @@ from voicecli.cli.options.public_access import (
 from voicecli.cli.options.values import duration, whole
 from voicecli.listener.public_access import LOCALHOST, PublicAccess
 
-_REGISTRATION = {"rich_help_panel": "Registration"}
-_REPLIES = {"rich_help_panel": "Replies"}
-
 
 class View(StrEnum):
     EVENTS = "events"

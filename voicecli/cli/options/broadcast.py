@@ -7,14 +7,10 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from voicecli.cli.options.call import RECIPIENTS
 from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
 from voicecli.errors import InvalidInput, quote
 from voicecli.voice_api.codes import Outcome
 
-_WHO = RECIPIENTS
-_PACE = {"rich_help_panel": "Pace and hours"}
-_RETRY = {"rich_help_panel": "Retries"}
 _WORTH_ANOTHER = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.CANCELED, Outcome.FAILED, Outcome.ERROR)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The broadcast's id, or its beginning.")]
 
