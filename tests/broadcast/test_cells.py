@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from voicecli.broadcast.cells import COLUMNS, option, with_cells
+from voicecli.broadcast.cells import COLUMNS, apply_cells, option
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput
 
@@ -29,7 +29,7 @@ def test_each_column_sets_its_option() -> None:
         "valid-for": "1h30m",
         "from": "+33 1 99 00 56 78",
     }
-    assert with_cells(SAYS, cells) == Script(
+    assert apply_cells(SAYS, cells) == Script(
         "+33199005678",
         "Hello",
         repeat=3,
@@ -44,18 +44,18 @@ def test_each_column_sets_its_option() -> None:
 
 def test_an_empty_cell_leaves_what_there_is_and_no_is_an_answer() -> None:
     slow = replace(SAYS, speed=0.5, spell_digits=True)
-    assert with_cells(slow, {"speed": " ", "spell-digits": ""}) == slow
-    assert with_cells(slow, {"spell-digits": "FALSE"}).spell_digits is False
+    assert apply_cells(slow, {"speed": " ", "spell-digits": ""}) == slow
+    assert apply_cells(slow, {"spell-digits": "FALSE"}).spell_digits is False
 
 
 def test_a_file_takes_the_place_of_a_text() -> None:
-    plays = with_cells(replace(SAYS, voice="en-GB-Emma", repeat=2), {"play": AUDIO})
+    plays = apply_cells(replace(SAYS, voice="en-GB-Emma", repeat=2), {"play": AUDIO})
     assert plays == replace(PLAYS, repeat=2)
 
 
 def test_a_row_that_contradicts_itself_is_refused_by_the_check() -> None:
     with pytest.raises(InvalidInput, match="together with --play"):
-        with_cells(SAYS, {"play": AUDIO, "voice": "v"}).check()
+        apply_cells(SAYS, {"play": AUDIO, "voice": "v"}).check()
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_a_cell_that_can_t_be_read_names_its_column_and_what_is_allowed(
     name: str, cell: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput) as failed:
-        with_cells(SAYS, {name: cell})
+        apply_cells(SAYS, {name: cell})
     assert failed.value.message == message
 
 
 def test_a_cell_that_is_long_is_not_shown_in_part() -> None:
     with pytest.raises(InvalidInput, match=r"not what was given \(80 characters\)"):
-        with_cells(SAYS, {"repeat": "9" * 80})
+        apply_cells(SAYS, {"repeat": "9" * 80})

@@ -39,19 +39,19 @@ def begun(store: Store) -> Broadcast:
 
 def test_only_with_the_key_and_for_its_own_broadcast_it_can_be_read(store: Store, tmp_path: Path) -> None:
     one, another = begun(store), begun(store)
-    assert contents.is_kept(store, one)
-    assert contents.read(store, one) == TEXT
+    assert contents.is_stored(store, one)
+    assert contents.unseal(store, one) == TEXT
     assert one.sealed != another.sealed
     assert all(TEXT not in path.read_bytes() for path in tmp_path.iterdir())
     with pytest.raises(ConfigurationError, match="can't be read"):
-        contents.read(store, one._replace(sealed=another.sealed))
+        contents.unseal(store, one._replace(sealed=another.sealed))
 
 
 def test_once_it_is_forgotten_nothing_of_it_is_in_the_file_or_its_log(store: Store, tmp_path: Path) -> None:
     before = begun(store)
-    contents.forget(store, before)
+    contents.delete(store, before)
     broadcast = journals.find(store, before.id, planning=True)
-    assert not contents.is_kept(store, broadcast)
+    assert not contents.is_stored(store, broadcast)
     assert all(before.sealed[-16:] not in path.read_bytes() for path in tmp_path.iterdir())
 
 
@@ -60,10 +60,10 @@ def test_one_that_an_earlier_version_began_can_be_read_by_its_pad(store: Store, 
     path = tmp_path / f"broadcast-{broadcast.id}.pad"
     path.write_bytes(pad)
     earlier = broadcast._replace(sealed=bytes(a ^ b for a, b in zip(TEXT, pad, strict=True)))
-    assert contents.is_kept(store, earlier)
-    assert contents.read(store, earlier) == TEXT
-    contents.forget(store, earlier)
+    assert contents.is_stored(store, earlier)
+    assert contents.unseal(store, earlier) == TEXT
+    contents.delete(store, earlier)
     assert not path.exists()
-    assert not contents.is_kept(store, earlier)
+    assert not contents.is_stored(store, earlier)
     with pytest.raises(ConfigurationError, match="can't be read"):
-        contents.read(store, earlier)
+        contents.unseal(store, earlier)

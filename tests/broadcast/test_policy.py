@@ -24,5 +24,14 @@ def test_what_a_journal_of_an_older_version_does_not_say_is_off() -> None:
 def test_a_number_of_no_known_range_is_called_only_where_any_may_be() -> None:
     people = recipients.read(b"phone\n+1 861 555 0123\n")
     script = Script(source="+33199000000", text="Hello")
-    strict, lenient = (validate(Plan(people, script, **options)) for options in ({}, {"any_number": True}))
-    assert (strict.bad, lenient.bad) == (1, 0)
+    eligibility = BroadcastOptions().eligibility()
+    invalid = [
+        validate(
+            Plan(people, script, any_number=any_number),
+            eligibility=eligibility,
+            shard=(1, 1),
+            skip_invalid=False,
+        ).invalid
+        for any_number in (False, True)
+    ]
+    assert invalid == [1, 0]

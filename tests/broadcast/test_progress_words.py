@@ -21,6 +21,6 @@ def test_outcomes_are_waited_for_once_all_calls_have_left(world: World) -> None:
         if row.state is RowState.ACCEPTED and row.outcome is None:
             world.report(row.line, "BUSY")
 
-    world.run(Policy(wait=True), tell=report, show=show)
+    world.run(Policy(wait=True), on_row=report, on_progress=show)
     assert {words for left, words in shown if left} == {""}
     assert shown[-1] == (0, "")

@@ -46,8 +46,8 @@ def test_thousands_that_were_settled_in_their_sleep_are_passed_by(world: World) 
     rows = plan_busy_ones(world, MANY)
     queue = Queue(world.journal, EVERY, lambda line: settled(rows[line - 1]))
     for row in rows:
-        queue.let_sleep(row, PARIS)
-    queue.wake(lambda zones: True)
+        queue.hold(row, PARIS)
+    queue.release(lambda zones: True)
     assert queue.next(EVERY) is None
     assert not queue.waiting
 
@@ -73,8 +73,8 @@ def test_one_that_wakes_too_early_since_the_clock_was_set_back_is_not_forgotten(
     [row] = plan_busy_ones(world, 1)
     queue = Queue(world.journal, EVERY, world.journal.row)
     assert queue.next(EVERY) == row
-    queue.let_sleep(row, PARIS)
-    queue.wake(lambda zones: True)
+    queue.hold(row, PARIS)
+    queue.release(lambda zones: True)
     assert queue.next(EVERY - 1) is None
     assert queue.waiting
     assert queue.next(EVERY) == row

@@ -12,7 +12,7 @@ from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.run import Ended
-from voicecli.cli.broadcast.view import View
+from voicecli.cli.broadcast.view import BroadcastView
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.clock import now
@@ -125,7 +125,7 @@ def test_a_second_attempt_that_meets_a_revoked_key_can_be_made_later(world: Worl
 def ended(world: World, engine: Engine) -> ExitCode:
     """How the program ends then. Raises what ended it."""
     context = Context(stdin=None, stdout=io.StringIO(), stderr=io.StringIO())
-    return View(context, world.journal).end(Ended(engine.counts, engine.ended_by), waits=True)
+    return BroadcastView(context, world.journal).end(Ended(engine.counts, engine.ended_by), waits=True)
 
 
 def test_a_wrong_key_before_anybody_was_called_is_the_error_of_the_whole_run(world: World) -> None:

@@ -43,7 +43,7 @@ def listener_forgets(world: World) -> str:
 
     async def forget() -> str:
         told: asyncio.Queue[str] = asyncio.Queue()
-        one_day = partial(retention.forget, world.home, timedelta(days=1))
+        one_day = partial(retention.prune_while_idle, world.home, timedelta(days=1))
         task = asyncio.create_task(listener_retention.repeat(one_day, told.put_nowait))
         try:
             async with asyncio.timeout(DEADLINE):
@@ -71,22 +71,22 @@ def test_a_listener_deletes_old_broadcasts(world: World) -> None:
 
 def test_one_that_is_worked_on_is_left_alone(world: World) -> None:
     working = Journal.open(world.store, world.journal.broadcast)
-    assert retention.forget_old(world.store, EVER) == 0
+    assert retention.delete_old_broadcasts(world.store, EVER) == 0
     working.close()
-    assert retention.forget_old(world.store, EVER, dry_run=True) == 1
-    assert retention.forget_old(world.store, EVER) == 1
+    assert retention.delete_old_broadcasts(world.store, EVER, dry_run=True) == 1
+    assert retention.delete_old_broadcasts(world.store, EVER) == 1
 
 
 def test_what_is_left_of_one_that_was_never_begun_is_deleted(world: World) -> None:
     world.journal.set_state(BroadcastState.PLANNING)  # as one leaves it that is killed meanwhile
-    retention.forget_old(world.store, 0, dry_run=True)
+    retention.delete_old_broadcasts(world.store, 0, dry_run=True)
     assert len(list(world.journal.rows())) == 1
-    retention.forget_old(world.store, 0)
+    retention.delete_old_broadcasts(world.store, 0)
     assert list(world.journal.rows()) == []
 
 
 def test_the_rows_of_a_broadcast_that_is_deleted_are_overwritten(world: World) -> None:
     list(world.store.rows("PRAGMA secure_delete = OFF"))  # some builds of SQLite begin with ON
-    retention.forget_old(world.store, EVER)
+    retention.delete_old_broadcasts(world.store, EVER)
     world.store.empty_log()
     assert number(0).encode() not in world.store.path.read_bytes()

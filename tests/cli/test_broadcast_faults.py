@@ -61,7 +61,7 @@ UNUSABLE = OSError(errno.EROFS, "Read-only file system")
         (Pace, "close", UNUSABLE),
         (Pace, "close", LINK),
         (Journal, "is_finished", StoreFailed("The store can't be read.")),
-        (contents, "forget", UNUSABLE),
+        (contents, "delete", UNUSABLE),
     ],
     ids=str,
 )

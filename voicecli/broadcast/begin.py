@@ -50,7 +50,7 @@ class Prepared:
 
     def check(self) -> None:
         """Raises InvalidInput for bad rows that are not to be skipped, and where there is nobody to call."""
-        if self.validated.bad and not self.send_options.skip_invalid:
+        if self.validated.invalid and not self.send_options.skip_invalid:
             raise _refusal(self.plan, self.validated)
         if not len(self.validated) and self.send_options.shard[1] == 1:
             raise InvalidInput("No row of this list is left to call.", hint="--dry-run says why.")
@@ -111,7 +111,7 @@ def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:
         names = ", ".join(map(quote, plan.option_columns))
         hint += f" Columns with the name of an option set that option: {names}."
     return InvalidInput(
-        f"{counted(validated.bad, 'row')} of the list can't be called: nobody was called.",
+        f"{counted(validated.invalid, 'row')} of the list can't be called: nobody was called.",
         hint=f"{hint} {validated.advice}".strip(),
         details={"rows": [{"line": line, "problem": words} for line, words in validated.problems]},
     )

@@ -20,7 +20,7 @@ def option(column: str) -> str | None:
     return name if name in COLUMNS else None
 
 
-def with_cells(script: Script, cells: Mapping[str, str]) -> Script:
+def apply_cells(script: Script, cells: Mapping[str, str]) -> Script:
     """The script with what a row says; ``cells`` by names of options. An empty cell leaves what there is; a
     file takes the place of a text and of how it is read. Raises InvalidInput for what a column can't take;
     ``Script.check`` is for what does not go together."""
@@ -30,7 +30,7 @@ def with_cells(script: Script, cells: Mapping[str, str]) -> Script:
             try:
                 given["source" if name == "from" else name.replace("-", "_")] = COLUMNS[name](text)
             except ValueError as error:
-                shown = "" if name in _SAID else f", not {quote(text)}"
+                shown = "" if name in _SECRET else f", not {quote(text)}"
                 raise InvalidInput(f"{name} must be {error}{shown}.") from None
     if "play" in given:
         given = {"text": None, "voice": None, "speed": None, "spell_digits": False, **given}
@@ -104,4 +104,4 @@ COLUMNS: Mapping[str, Callable[[str], object]] = {
     "from": _source,
 }
 """What reads a cell, by the option's name. Which keys are waited for is the same for all rows."""
-_SAID = ("thanks",)  # never shown: it may be a secret
+_SECRET = ("thanks",)  # never shown: it may be a secret

@@ -1,5 +1,5 @@
-"""What a broadcast says, sealed in its row for as long as there is somebody left to call: an interrupted one
-goes on by its id alone, so it has to outlive the process, and nobody is to read it in the store."""
+"""The content of a broadcast, sealed in the store as long as somebody is left to call: an interrupted
+broadcast is resumed by its id alone, so the content outlives the process, and nobody is to read it there."""
 
 from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.store import sealing
@@ -9,8 +9,8 @@ from voicecli.store.sqlite import Store
 _HINT = "It can't be resumed. voicecli broadcast results shows who was called."
 
 
-def read(store: Store, broadcast: Broadcast) -> bytes:
-    """What it says. Raises ConfigurationError where that can't be read any more."""
+def unseal(store: Store, broadcast: Broadcast) -> bytes:
+    """The content, packed. Raises ConfigurationError where it can't be read any more."""
     try:
         if sealing.is_sealed(broadcast.sealed):
             return sealing.unseal(store.path.parent, broadcast.sealed, broadcast.id.encode())
@@ -23,12 +23,12 @@ def read(store: Store, broadcast: Broadcast) -> bytes:
         ) from error
 
 
-def is_kept(store: Store, broadcast: Broadcast) -> bool:
+def is_stored(store: Store, broadcast: Broadcast) -> bool:
     """Whether there is something to read."""
     return sealing.is_sealed(broadcast.sealed) or pad_file(store, broadcast).exists()
 
 
-def forget(store: Store, broadcast: Broadcast) -> None:
-    """Nobody can read it any more. Raises StoreFailed."""
+def delete(store: Store, broadcast: Broadcast) -> None:
+    """Delete it: nobody can read it any more. Raises StoreFailed."""
     pad_file(store, broadcast).unlink(missing_ok=True)
     forget_content(store, broadcast)

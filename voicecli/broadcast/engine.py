@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.in_flight import InFlight, RequestSender
-from voicecli.broadcast.outcomes import Report, reached_before, report_of, reports
+from voicecli.broadcast.outcomes import Report, earlier_report, read_report, reports
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.pending_writes import PendingWrites
 from voicecli.broadcast.policy import Policy
@@ -200,7 +200,7 @@ class Engine:
             self.ended_by = Interrupted("The broadcast was stopped.")
         self._take_reports()
         self._eligibility.update(self._journal.store)
-        self._queue.wake(self._eligibility.is_open)
+        self._queue.release(self._eligibility.is_open)
         self._report_progress()
 
     def _take_reports(self) -> None:
@@ -217,7 +217,7 @@ class Engine:
         else:
             self._vca_due.pop(report.line, None)
         row = self._writes.row(report.line)
-        if row is None or (known := report.applied(row)) == row:
+        if row is None or (known := report.apply_to(row)) == row:
             return
         known = self._writes.update(row, known)
         self._lost.discard(row.line)
@@ -232,8 +232,8 @@ class Engine:
         if policy.accepts(row.digits):
             return
         again = row._replace(state=RowState.RETRY)
-        if row.attempts > 1 and (before := reached_before(self._journal, row, policy)) is not None:
-            self._writes.update(row, before.applied(again))
+        if row.attempts > 1 and (before := earlier_report(self._journal, row, policy)) is not None:
+            self._writes.update(row, before.apply_to(again))
         else:
             self._queue.retry(self._writes.update(row, again))
 
@@ -245,8 +245,8 @@ class Engine:
         session_id = stored_events.session_of_request(store, flight.request.client_request_id, since=since)
         if session_id is None:
             return False
-        report = report_of(self._journal, session_id, row.line, self._policy)
-        known = row if report is None else report.applied(row)
+        report = read_report(self._journal, session_id, row.line, self._policy)
+        known = row if report is None else report.apply_to(row)
         if known == row:
             return False
         self._plan_retry(self._writes.update(row if flight.attempt_id else flight.before, known))
@@ -295,7 +295,7 @@ class Engine:
         if self._is_skipped(row, [row.destination]):
             return True
         if (zones := self._eligibility.quiet_zones(row.destination)) is not None:
-            self._queue.let_sleep(row, zones)
+            self._queue.hold(row, zones)
             return True
         if self._vca_due.get(row.line, 0.0) > time.time():
             self._queue.put_off(row, round(self._vca_due[row.line] * 1e6))
@@ -519,7 +519,7 @@ class Engine:
             return f"8x8 asks to slow down, continuing in {math.ceil(pause)} s"
         if not self._all_rows_read or self._in_flight:
             return ""
-        if zones := self._queue.asleep:
+        if zones := self._queue.held_zones:
             first = self._eligibility.next_opening(zones)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
             return f"Quiet hours for all who are left{until}"

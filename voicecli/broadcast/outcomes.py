@@ -22,10 +22,9 @@ from voicecli.voice_api.codes import is_unsubscribed
 
 class Report(NamedTuple):
     """What is known of a call to the row at ``line``. ``attempt`` is 0 where its summary does not name it:
-    then the session is that of the row. ``seconds`` is how long it was talked on, ``bridge`` what became of a
-    second leg. ``reached`` is whether
-    nobody is to be called again after it, and ``settled_at`` until when more may be told of it (seconds since
-    1970): a summary may overtake the VCA that says what was pressed."""
+    then the session is that of the row. ``seconds`` is the length of the call, ``bridge`` the outcome of a
+    second leg. ``is_final`` is whether no other attempt is made after it. Until ``settled_at`` (seconds since
+    1970) a VCA may come that says what was pressed: the summary may overtake it."""
 
     line: int
     attempt: int
@@ -34,17 +33,17 @@ class Report(NamedTuple):
     outcome: str
     digits: str | None
     seconds: float | None
-    reached: bool
+    is_final: bool
     settled_at: float
     bridge: str | None = None
 
-    def applied(self, row: BroadcastRow) -> BroadcastRow:
+    def apply_to(self, row: BroadcastRow) -> BroadcastRow:
         """The row, knowing this; as it was where it is about another call, or tells nothing new of one that
         is to be called again."""
         if row.state is RowState.SKIPPED or self.destination.lstrip("+") not in ("", row.destination[1:]):
             return row
         if self.session != row.session and (not self.attempt or self.attempt != row.attempts):
-            late = row.state is RowState.RETRY and self.reached  # by an earlier attempt, as it turns out
+            late = row.state is RowState.RETRY and self.is_final  # by an earlier attempt, as it turns out
             if not late:
                 return row
         known = row._replace(
@@ -68,12 +67,12 @@ def reports(journal: Journal, after: int, last: int, policy: Policy) -> Iterator
     for session_id, line in stored_events.sessions_of_broadcast(
         store, after, last, kinds=kinds, broadcast=broadcast.number, naming=broadcast.id
     ):
-        report = report_of(journal, session_id, line, policy)
+        report = read_report(journal, session_id, line, policy)
         if report is not None:
             yield report
 
 
-def report_of(journal: Journal, session_id: str, line: int | None, policy: Policy) -> Report | None:
+def read_report(journal: Journal, session_id: str, line: int | None, policy: Policy) -> Report | None:
     """What is known of this session, which is that of a call to the row at ``line``, or whose summary names
     one; None as long as no summary has come. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
@@ -97,20 +96,20 @@ def report_of(journal: Journal, session_id: str, line: int | None, policy: Polic
         outcome=outcome,
         digits=session.digits if policy.digits else None,
         seconds=summary.seconds,
-        reached=session.confirmed or outcome not in policy.retry,
+        is_final=session.confirmed or outcome not in policy.retry,
         settled_at=settled_at(session) or 0.0,
         bridge=summary.bridge,
     )
 
 
-def reached_before(journal: Journal, row: BroadcastRow, policy: Policy) -> Report | None:
+def earlier_report(journal: Journal, row: BroadcastRow, policy: Policy) -> Report | None:
     """What is known by now of an earlier attempt, where that is enough not to call once more. Raises
     StoreFailed."""
     for attempt in range(1, row.attempts):
         request_id = journal.broadcast.request_id(row._replace(attempts=attempt))
         for session_id in stored_attempts.sessions_of_request(journal.store, request_id):
-            report = report_of(journal, session_id, row.line, policy)
-            if report is not None and report.reached:
+            report = read_report(journal, session_id, row.line, policy)
+            if report is not None and report.is_final:
                 return report
     return None
 
@@ -127,7 +126,7 @@ def record_reports(journal: Journal, policy: Policy | None = None) -> None:
         changed: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: as it was, and as it is
         for report in some:
             row = changed[report.line][1] if report.line in changed else journal.row(report.line)
-            if row is not None and (known := report.applied(row)) != row:
+            if row is not None and (known := report.apply_to(row)) != row:
                 before, _ = changed.get(report.line, (row, row))
                 changed[report.line] = before, known._replace(changed=now())
         journal.write(changed.values())

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from voicecli import interrupts, phone
-from voicecli.broadcast.cells import option, with_cells
+from voicecli.broadcast.cells import apply_cells, option
 from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import Form, Template
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
@@ -128,7 +128,7 @@ class Plan:
 
     def _made(self, cells: tuple[str, ...]) -> Script:
         """The script with these options, found to be possible."""
-        script = with_cells(self._script, dict(zip(self._options, cells, strict=True)))
+        script = apply_cells(self._script, dict(zip(self._options, cells, strict=True)))
         script.check()
         return script
 

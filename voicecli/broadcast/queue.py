@@ -1,4 +1,4 @@
-"""Who is to be called next: in the order of the list, but for those who have to wait."""
+"""The rows that are to be called, in the order of the list, but for those that have to wait."""
 
 import heapq
 from array import array
@@ -13,25 +13,24 @@ _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 
 
 class Queue:
-    """The rows of a journal that are to be called. One that was given out is not given out again unless it is
-    handed back. ``every`` is the time from one attempt to the next, in microseconds; ``current`` gives the
-    row of a line as it is by now."""
+    """The rows of a journal that are to be called; each is given once, unless it is put back. ``every`` is
+    the time between two attempts, in microseconds; ``current`` gives the row of a line as it is now."""
 
     def __init__(self, journal: Journal, every: int, current: Callable[[int], BroadcastRow | None]) -> None:
         self._every = every
         self._current = current
         self._in_order = journal.rows(*_TO_CALL)
-        self._back: deque[BroadcastRow] = deque()
-        self._again: deque[int] = deque()  # lines, as all below
+        self._put_back: deque[BroadcastRow] = deque()
+        self._released: deque[int] = deque()  # lines, as all below
         self._due: list[tuple[int, int]] = []  # when (microseconds since 1970), and the line
-        self._asleep: dict[Zones, array[int]] = {}
+        self._held: dict[Zones, array[int]] = {}
 
     def next(self, now: int) -> BroadcastRow | None:
-        """Somebody who is to be called, at this moment (microseconds since 1970); None for nobody, as yet."""
-        if self._back:
-            return self._back.popleft()
-        while self._again or (self._due and self._due[0][0] <= now):
-            line = self._again.popleft() if self._again else heapq.heappop(self._due)[1]
+        """The row to be called next, at this moment (microseconds since 1970); None while there is none."""
+        if self._put_back:
+            return self._put_back.popleft()
+        while self._released or (self._due and self._due[0][0] <= now):
+            line = self._released.popleft() if self._released else heapq.heappop(self._due)[1]
             if (row := self._if_due(line, now)) is not None:
                 return row
         for read in self._in_order:
@@ -53,32 +52,32 @@ class Queue:
         return row
 
     def put_back(self, row: BroadcastRow) -> None:
-        """It was not called after all: it is next."""
-        self._back.append(row)
+        """It was not called after all: it is the next one."""
+        self._put_back.append(row)
 
     def put_off(self, row: BroadcastRow, until: int) -> None:
-        """It is to be called from that moment on (microseconds since 1970)."""
+        """Not before that moment (microseconds since 1970)."""
         heapq.heappush(self._due, (until, row.line))
 
     def retry(self, row: BroadcastRow) -> None:
-        """It is to be called again, when it is time for another attempt."""
+        """When it is time for another attempt."""
         self.put_off(row, row.changed + self._every)
 
-    def let_sleep(self, row: BroadcastRow, zones: Zones) -> None:
-        """It is to be called when that is allowed in its time zones."""
-        self._asleep.setdefault(zones, array("Q")).append(row.line)
+    def hold(self, row: BroadcastRow, zones: Zones) -> None:
+        """Until the quiet hours in its time zones are over."""
+        self._held.setdefault(zones, array("Q")).append(row.line)
 
-    def wake(self, is_allowed: Callable[[Zones], bool]) -> None:
-        """Those whose time has come are next."""
-        for zones in [zones for zones in self._asleep if is_allowed(zones)]:
-            self._again.extend(self._asleep.pop(zones))
+    def release(self, is_open: Callable[[Zones], bool]) -> None:
+        """Give those next whose quiet hours are over."""
+        for zones in [zones for zones in self._held if is_open(zones)]:
+            self._released.extend(self._held.pop(zones))
 
     @property
-    def asleep(self) -> list[Zones]:
-        """The time zones of those who are not to be called now."""
-        return list(self._asleep)
+    def held_zones(self) -> list[Zones]:
+        """The time zones of the rows that are held."""
+        return list(self._held)
 
     @property
     def waiting(self) -> bool:
-        """Whether there are some whose time has not come."""
-        return bool(self._back or self._again or self._due or self._asleep)
+        """Whether there are rows that wait for something."""
+        return bool(self._put_back or self._released or self._due or self._held)

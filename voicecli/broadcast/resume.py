@@ -42,7 +42,7 @@ def reopen_broadcast(
     journal = Journal.open(store, broadcast)
     with ExitStack() as stack:
         stack.callback(journal.close)
-        if not contents.is_kept(store, broadcast) and journal.is_finished:
+        if not contents.is_stored(store, broadcast) and journal.is_finished:
             raise InvalidInput(
                 f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                 hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
@@ -52,7 +52,7 @@ def reopen_broadcast(
         try:
             people = read_list(broadcast)
             _refuse_another_list(store, broadcast, people)
-            plan = plan_broadcast(people, options, Content.unpacked(contents.read(store, broadcast)))
+            plan = plan_broadcast(people, options, Content.unpacked(contents.unseal(store, broadcast)))
             eligibility = options.eligibility(read_do_not_call(options))
         except VoicecliError:
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile

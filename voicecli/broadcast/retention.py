@@ -20,7 +20,7 @@ from voicecli.store.sqlite import Store
 REST = 20  # times as long as it works: events that come in have precedence
 
 
-def forget_old(store: Store, before: int, *, dry_run: bool = False) -> int:
+def delete_old_broadcasts(store: Store, before: int, *, dry_run: bool = False) -> int:
     """Delete the broadcasts that were begun before that moment (microseconds since 1970) and that nobody
     works on, and what is left of those that were never begun; the others take in what was reported, since
     reports are about to be deleted, too. How many were deleted, or would be. Raises StoreFailed."""
@@ -55,21 +55,21 @@ class Deleted(NamedTuple):
         return f"{broadcasts}{counted(self.events, 'event')} and {counted(self.calls, 'call')}"
 
 
-def older(store: Store, before: int) -> Deleted:
+def count_old(store: Store, before: int) -> Deleted:
     """What ``prune`` deletes that is older than that moment (microseconds since 1970)."""
-    return Deleted(*stored.count_older(store, before), forget_old(store, before, dry_run=True))
+    return Deleted(*stored.count_older(store, before), delete_old_broadcasts(store, before, dry_run=True))
 
 
 def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.sleep) -> Iterator[Deleted]:
     """Delete broadcasts, events and calls that are older, and give after each small step how much it is so
     far. ``rest`` gets the seconds that a step took. Raises StoreFailed."""
-    deleted = Deleted(broadcasts=forget_old(store, before))
+    deleted = Deleted(broadcasts=delete_old_broadcasts(store, before))
     for events, calls in stored.prune(store, before, rest=rest):
         deleted = deleted._replace(events=deleted.events + events, calls=deleted.calls + calls)
         yield deleted
 
 
-def forget(home: Path, keep: timedelta, over: threading.Event) -> str:
+def prune_while_idle(home: Path, keep: timedelta, over: threading.Event) -> str:
     """Delete what is older than that, by a connection of our own, until ``over`` is set. Gives what was done,
     in words. Raises StoreFailed."""
     before = datetime.now(UTC).astimezone() - keep

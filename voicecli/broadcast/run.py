@@ -101,7 +101,7 @@ async def run_broadcast(
     async def end(engine: Engine, *, interrupted: bool) -> Ended:
         with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
             if journal.is_finished and not (options.waits and engine.counts.without_outcome):
-                contents.forget(journal.store, journal.broadcast)
+                contents.delete(journal.store, journal.broadcast)
         how = Ended(engine.counts, engine.ended_by, interrupted)
         await on_end(how)
         return how

@@ -21,18 +21,18 @@ class Problem(NamedTuple):
     """A row that can't be called, and why."""
 
     line: int
-    words: str
+    problem: str
 
 
 @dataclass(slots=True)
 class ValidatedList:
-    """What was found out about a list before anybody is called. Counts are of this shard, but ``everybody``
+    """What was found out about a list before anybody is called. Counts are of this shard, but ``total``
     is of the whole list."""
 
     problems: list[Problem] = field(default_factory=list)  # the first ones, of the whole list
-    bad: int = 0  # rows with a problem
+    invalid: int = 0  # rows with a problem
     advice: str = ""  # what to do about the first of them whose error says so
-    everybody: int = 0  # who could be called
+    total: int = 0  # people who could be called
     seconds: float = 0.0  # of speech, roughly; files that are played are not among it
     skipped: dict[int, tuple[str, str]] = field(default_factory=dict)  # by line: whom, and why not
     _lines: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -43,7 +43,7 @@ class ValidatedList:
         return len(self._lines)
 
     @property
-    def spared(self) -> int:
+    def skipped_numbers(self) -> int:
         """How many are not to be called although they could be."""
         return sum(number != "" for number, _ in self.skipped.values())
 
@@ -78,35 +78,35 @@ def validate(
     found = ValidatedList()
     seen: set[int] = set()
 
-    def bad(record: Record, words: str) -> None:
-        found.bad += 1
+    def refuse(record: Record, problem: str) -> None:
+        found.invalid += 1
         if len(found.problems) < MAX_PROBLEMS:
-            found.problems.append(Problem(record.line, words))
+            found.problems.append(Problem(record.line, problem))
         if skip_invalid and record.line % parts == part - 1:
-            found.skipped[record.line] = ("", f"invalid: {words}")
+            found.skipped[record.line] = ("", f"invalid: {problem}")
 
     for record in plan.recipients:
         interrupts.check()
         if record.problem:
-            bad(record, record.problem)
+            refuse(record, record.problem)
             continue
         try:
             destination = plan.number(record)
             seconds = plan.check(record)
         except InvalidInput as error:
-            bad(record, error.message)
+            refuse(record, error.message)
             found.advice = found.advice or _advice(error)
             continue
         number = int(destination[1:])
         if number in seen:
             where = found.line_of(number) if len(found.problems) < MAX_SEARCHED else 0
-            bad(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
+            refuse(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
             continue
         seen.add(number)
         if never := eligibility.never_open(destination):
-            bad(record, never)
+            refuse(record, never)
             continue
-        found.everybody += 1
+        found.total += 1
         if parts > 1 and not is_in_shard(destination, shard):
             continue
         if reason := eligibility.reason_to_skip([destination]):

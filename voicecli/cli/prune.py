@@ -37,7 +37,7 @@ def prune(
     before = microseconds(datetime.now(UTC) - older_than)
     with wiring.store(context) as store:
         if dry_run:
-            deleted = retention.older(store, before)
+            deleted = retention.count_old(store, before)
         else:
             for deleted in retention.prune(store, before):
                 interrupts.check()

@@ -25,8 +25,8 @@ def show_problems(context: Context, validated: ValidatedList) -> None:
     context.output.note(f"{'line':<8}  problem")
     for line, words in validated.problems[:SHOWN]:
         context.output.note(f"{line:<8}  {words}")
-    if validated.bad > SHOWN:
-        context.output.note(f"… and {validated.bad - SHOWN:,} more; --dry-run --json has them")
+    if validated.invalid > SHOWN:
+        context.output.note(f"… and {validated.invalid - SHOWN:,} more; --dry-run --json has them")
 
 
 def confirm(context: Context, settings: Settings, prepared: Prepared, *, yes: bool) -> None:
@@ -60,14 +60,14 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     """Show what would happen. 2 where nobody would be called, because rows are bad."""
     plan, validated, options = prepared.plan, prepared.validated, prepared.options
     shard = prepared.send_options.shard
-    fine = prepared.send_options.skip_invalid or not validated.bad
+    fine = prepared.send_options.skip_invalid or not validated.invalid
     quiet = estimate.quiet_people(validated, prepared.eligibility)
     data: dict[str, object] = {
         "calls": len(validated),
-        "total": validated.everybody,
+        "total": validated.total,
         "shard": None if shard[1] == 1 else f"{shard[0]}/{shard[1]}",
-        "skipped": validated.spared,
-        "invalid": validated.bad,
+        "skipped": validated.skipped_numbers,
+        "invalid": validated.invalid,
         "problems": [{"line": line, "problem": words} for line, words in validated.problems],
         "secondsOfSpeech": round(validated.seconds),
         "rate": options.calls_per_second(),
@@ -103,11 +103,11 @@ def _lines(settings: Settings, prepared: Prepared, quiet: estimate.QuietPeople) 
     rate = options.calls_per_second()
     if shard[1] > 1:
         total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."
-        yield f"This is shard {shard[0]} of {shard[1]}, of {_people(validated.everybody)} in all.{total}", ""
-    if validated.bad:
-        yield f"{counted(validated.bad, 'row')} can't be called.", ""
-    if validated.spared:
-        spared = f"{_people(validated.spared)} on the do-not-call list, or unsubscribed"
+        yield f"This is shard {shard[0]} of {shard[1]}, of {_people(validated.total)} in all.{total}", ""
+    if validated.invalid:
+        yield f"{counted(validated.invalid, 'row')} can't be called.", ""
+    if validated.skipped_numbers:
+        spared = f"{_people(validated.skipped_numbers)} on the do-not-call list, or unsubscribed"
         yield f"{spared}: not called.", ""
     if plan.option_columns:
         yield f"Columns that set options: {', '.join(plan.option_columns)}.", ""

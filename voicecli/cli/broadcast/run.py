@@ -6,7 +6,7 @@ from voicecli.broadcast import status
 from voicecli.broadcast.options import ReceiverOptions
 from voicecli.broadcast.run import Ended, OpenBroadcast, run_broadcast
 from voicecli.cli import interrupts, wiring
-from voicecli.cli.broadcast.view import View
+from voicecli.cli.broadcast.view import BroadcastView
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.exit_codes import ExitCode, fail
 from voicecli.errors import OutputFailed, VoicecliError
@@ -41,7 +41,7 @@ def run(
         request_timeout=options.request_timeout,
         connections=options.concurrency,
     )
-    view = View(context, broadcast.journal)
+    view = BroadcastView(context, broadcast.journal)
     requests = EndRequests()
     code: ExitCode | None = None  # once the end is shown
 
@@ -56,7 +56,7 @@ def run(
     async def on_end(ended: Ended) -> None:
         nonlocal code
         if not ended.interrupted:
-            await view.caught_up()
+            await view.report_missed_rows()
         code = show_end(ended)
 
     def receiving() -> "SharedListener | None":
@@ -73,8 +73,8 @@ def run(
             client,
             receiving=receiving(),
             vca_elsewhere=vca_elsewhere,
-            on_row=view.tell,
-            on_progress=view.show,
+            on_row=view.on_row,
+            on_progress=view.on_progress,
             on_end=on_end,
         )
 
@@ -93,5 +93,5 @@ def run(
             context.output.streams.check_read()
         return code
     except OutputFailed as error:
-        error.hint = f"{error.hint} {view.how_to_go_on}".strip()
+        error.hint = f"{error.hint} {view.resume_hint}".strip()
         raise

@@ -129,7 +129,7 @@ def send(
     with Store(wiring.home(settings)) as store:
         account = wiring.account(settings).identity
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
-        if prepared.validated.bad:
+        if prepared.validated.invalid:
             preview.show_problems(context, prepared.validated)
         if dry_run:
             return preview.dry_run(context, settings, prepared)

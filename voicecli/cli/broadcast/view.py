@@ -1,4 +1,4 @@
-"""What is seen of a broadcast while it runs, and what is said at its end."""
+"""Shows a broadcast while it runs, and how it ended."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,12 @@ from voicecli.voice_api.codes import Outcome
 if TYPE_CHECKING:
     from voicecli.broadcast.run import Ended
 
-LOOK_EVERY = 0.1  # seconds between two looks whether a reader who had stopped reads on
+CHECK_EVERY = 0.1  # seconds between two looks whether a reader who had paused reads on
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 
 
-class View:
-    """Of one broadcast: ``begin``, then ``show`` and ``tell`` as it goes on, and ``end``."""
+class BroadcastView:
+    """Of one broadcast: ``begin``, then ``on_progress`` and ``on_row`` as it goes on, and ``end``."""
 
     def __init__(self, context: Context, journal: Journal) -> None:
         self._output = context.output
@@ -38,44 +38,44 @@ class View:
         self._id = journal.broadcast.id
         self._last = time.monotonic()
         self._shown = ""
-        self._unread: dict[int, None] = {}  # lines whose rows have changed while nobody read
+        self._missed: dict[int, None] = {}  # lines of rows that changed while nobody read
 
     def begin(self) -> None:
         self._record("broadcast", with_former_names("broadcast", {"broadcastId": self._id}))
         self._output.note(f"Broadcast {self._id}")
 
-    def tell(self, row: BroadcastRow) -> None:
-        """Programs get a line for whatever happens to a row."""
+    def on_row(self, row: BroadcastRow) -> None:
+        """Programs get a record for each change of a row."""
         if not self._programs:
             return
-        if self._unread or self._output.streams.is_behind:
-            self._unread[row.line] = None
+        if self._missed or self._output.streams.is_behind:
+            self._missed[row.line] = None
         else:
             self._record("row", row_data(row))
 
     def _catch_up(self) -> None:
-        """A reader who had stopped reads on: rows that have changed meanwhile are told as they are now."""
-        while self._unread and not self._output.streams.is_behind:
-            line = next(iter(self._unread))
+        """Once a reader who had paused reads on: report the rows that changed meanwhile as they are now."""
+        while self._missed and not self._output.streams.is_behind:
+            line = next(iter(self._missed))
             if (row := self._journal.row(line)) is not None:
                 self._record("row", row_data(row))
-            del self._unread[line]
+            del self._missed[line]
 
-    async def caught_up(self) -> None:
-        """Until all rows are told that have changed. Raises OutputFailed where they can't be."""
+    async def report_missed_rows(self) -> None:
+        """Wait until all rows that have changed are reported. Raises OutputFailed where they can't be."""
         import asyncio
 
-        while self._unread:
+        while self._missed:
             try:
                 self._catch_up()
             except StoreBusy:
                 pass
             except StoreFailed as error:
-                rows = f"{len(self._unread):,} rows"
+                rows = f"{len(self._missed):,} rows"
                 raise OutputFailed(f"The results of {rows} can't be shown. {error.message}") from error
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(CHECK_EVERY)
 
-    def show(self, counts: Counts) -> None:
+    def on_progress(self, counts: Counts) -> None:
         with suppress(StoreFailed):  # who calls people has to do with that
             self._catch_up()
         if self._output.progress(view(counts, self._output.progress_width)):
@@ -103,7 +103,7 @@ class View:
         }
         lines = [*summary(counts), *in_lines(todo)]
         self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
-        how = self.how_to_go_on
+        how = self.resume_hint
         if untouched:
             how = "Nobody was called: the same command can be run again."
         if interrupted or isinstance(error, Interrupted):
@@ -127,7 +127,7 @@ class View:
         return code
 
     @property
-    def how_to_go_on(self) -> str:
+    def resume_hint(self) -> str:
         return f"To go on: voicecli broadcast resume {self._id}"
 
     def _code(self, counts: Counts, *, waits: bool) -> ExitCode:
