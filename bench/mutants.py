@@ -94,8 +94,8 @@ class Tests:
         """The tests that run a place, the quickest first.
 
         What is run when a module is loaded is run for every test. There, those tests count that run a line
-        that mentions what the statement gives a value to (or something made of that); those that run a
-        function of the same file come first.
+        that mentions what the statement gives a value to (or something made of that); those of the module's
+        own file of tests, and then those that run a function of the same module, come first.
         """
         name, statement = place.mutant.file, place.statement
         nearby = self._running(name, self._heads[name])
@@ -109,9 +109,12 @@ class Tests:
         guards = set[int]()
         if isinstance(statement.node, ast.ClassDef):
             guards = {number for number, test in enumerate(self._tests) if test.name in GUARDS}
+        own = f"test_{Path(name).name}"  # the file of tests that has the name of the module
 
-        def order(number: int) -> tuple[bool, bool, Test]:
-            return number not in guards, number not in nearby, self._tests[number]
+        def order(number: int) -> tuple[bool, bool, bool, Test]:
+            test = self._tests[number]
+            is_own = not statement.in_function and Path(test.file).name == own
+            return number not in guards, not is_own, number not in nearby, test
 
         return [self._tests[number] for number in sorted(found | guards, key=order)]
 

@@ -17,6 +17,8 @@ from unittest.mock import patch
 from voicecli.cli import app
 from voicecli.cli.context import Context
 
+OURS = ("EIGHT_X_EIGHT_", "OUTBOUND_", "VOICE", "WEBHOOK_", "PORT")
+
 
 def run(
     arguments: Sequence[str], timeout: float, *, stdin: bytes = b"", env: Mapping[str, str]
@@ -57,9 +59,22 @@ def _read(terminal: int) -> bytes:
 
 
 def _run(arguments: Sequence[str], context: Context, timeout: float) -> int:
-    # Libraries read the process's own variables: proxies, PATH, HOME.
-    with _at_most(timeout), patch.dict(os.environ, context.environment, clear=True):
+    with _at_most(timeout), _variables_of_libraries(context.environment):
         return app.run(arguments, context)
+
+
+@contextmanager
+def _variables_of_libraries(environment: Mapping[str, str]) -> Iterator[None]:
+    """Libraries read those of the process: proxies, PATH, HOME."""
+    if _others(environment) == _others(os.environ):
+        yield
+    else:
+        with patch.dict(os.environ, environment, clear=True):
+            yield
+
+
+def _others(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in environment.items() if not name.startswith(OURS)}
 
 
 @contextmanager

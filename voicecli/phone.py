@@ -56,7 +56,7 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
         with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
         raise InvalidInput(
             f"{quote(shown)} has no + and country code.",
-            hint=(f"If it has a country code: {with_plus}. " if _valid_pattern(with_plus) else "")
+            hint=(f"If it has a country code: {with_plus}. " if _is_valid(with_plus) else "")
             + "For a national number, name its country, such as --region FR.",
         )
     try:
@@ -185,7 +185,7 @@ def _masked(sign: str, digits: str) -> str:
     return f"{sign}{digits[:code]}••••{digits[-4:]}"
 
 
-def _valid_pattern(e164: str) -> bool:
+def _is_valid(e164: str) -> bool:
     import phonenumbers
 
     try:

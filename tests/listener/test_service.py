@@ -82,7 +82,7 @@ async def test_ended_as_the_tunnel_comes_back_it_ends(tmp_path: Path, ticks: int
     at_8x8 = At8x8()
     async with asyncio.timeout(DEADLINE):
         async with served(tmp_path, at_8x8) as service:
-            service.public_url = "http://127.0.0.1:10"
+            service.reachability.public_url = "http://127.0.0.1:10"
             assert service._watch is not None
             service._watch.look_soon()
             for _ in range(ticks):

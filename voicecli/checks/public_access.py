@@ -157,11 +157,11 @@ async def _public_url(plan: ListenerPlan) -> Finding:
     service = ListenerService(plan, on_event=lambda _: None, notify=lambda _text, _record: None)
     try:
         async with service:
-            trouble = service.unreachable
+            trouble = service.reachability.unreachable
     except VoicecliError as error:
         return failed("public URL", error)
     if trouble is None:
-        return ok("public URL", f"{service.public_url} leads here.")
-    words = f"8x8 could not reach this machine at {service.public_url}: {trouble}."
+        return ok("public URL", f"{service.reachability.public_url} leads here.")
+    words = f"8x8 could not reach this machine at {service.reachability.public_url}: {trouble}."
     hint = "Check the tunnel or proxy."
     return failed("public URL", Unreachable(words, hint=hint))

@@ -15,12 +15,15 @@ from typing import Self, TypeVar
 
 from voicecli import settings
 from voicecli.clock import ClockJumps
-from voicecli.errors import InUse, Unreachable, VoicecliError
+from voicecli.errors import InUse, VoicecliError
 from voicecli.listener import health, ports, retention
+from voicecli.listener.event_intake import EventIntake
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.instances import InstanceRecord
+from voicecli.listener.reachability import Reachability
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
+from voicecli.listener.request_guard import RequestGuard
 from voicecli.listener.retention import DeleteOld
 from voicecli.listener.routes import Replier, Route, as_context
 from voicecli.listener.server import WebhookServer
@@ -30,14 +33,12 @@ from voicecli.listener.webhook_watch import CHECK_EVERY, Notify, WarningText, We
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok import Ngrok, TunnelChange
 from voicecli.tunnel.supervision import LIMITS, SupervisionLimits
 from voicecli.voice_api.replies import HANG_UP
 from voicecli.voice_api.webhook_events import Received
 
 T = TypeVar("T")
 
-PROBES = 2  # of a public URL that fail in a row: then that is told
 DELETE_CALLFLOWS_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
@@ -100,13 +101,6 @@ class ListenerService:
         clock_jumps: ClockJumps | None = None,
     ) -> None:
         self.url = ""
-        self.public_url: str | None = plan.public_url
-        self.tunnel_is_up: bool | None = None if plan.tunnel is None else False
-        """None without a tunnel of ours."""
-        self.tunnel_trouble = ""
-        """Why the tunnel is down."""
-        self.unreachable: str | None = None
-        """Why 8x8 could not reach this machine at the public URL; None where it would."""
         self.presence: InstanceRecord | None = None
         """By which others of this machine find it, once it is up."""
         self._plan = plan
@@ -126,24 +120,26 @@ class ListenerService:
                 notify=self._warn,
             )
         self._listener = WebhookServer(
-            self._recorder,
-            token=plan.token,
-            on_event=self._take_event,
-            warn=self._warn,
-            replier=plan.replier,
-            forwarder=self._forwarder,
+            EventIntake(
+                self._recorder, plan.replier, self._forwarder, on_event=self._take_event, warn=self._warn
+            ),
+            RequestGuard(plan.token, plan.names, self._warn),
             routes=routes,
             subaccount=None if registration is None else registration.account.subaccount,
-            names=plan.names,
             details=self._details,
-            doubt=self._doubt,
-            came_through=self._came_through,
+            on_unauthorised=self._doubt,
+            on_forwarded=lambda: self.reachability.reached(),
         )
         self._told_of_refused = False
-        self._led_here = False  # a probe of the public URL, at least once
-        if plan.public_url is not None:
-            self._listener.add_name(plan.public_url)
-        self._ngrok: Ngrok | None = None
+        self.reachability = Reachability(
+            plan.public_url,
+            self._listener.instance,
+            has_tunnel=plan.tunnel is not None,
+            limits=plan.tunnel_limits,
+            notify=notify,
+            on_url=self._listener.guard.add_name,
+            on_moved=self._look_soon,
+        )
         self._jumps = ClockJumps() if clock_jumps is None else clock_jumps
         self._undo = AsyncExitStack()
 
@@ -156,11 +152,6 @@ class ListenerService:
     def webhooks(self) -> list[WebhookCheck]:
         """How the webhooks that are to lead here were found last."""
         return [] if self._registration is None else self._registration.checks()
-
-    @property
-    def inspector(self) -> str | None:
-        """Where the agent shows and replays requests."""
-        return None if self._ngrok is None else self._ngrok.inspector
 
     async def __aenter__(self) -> Self:
         try:
@@ -191,7 +182,7 @@ class ListenerService:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
         await undo.enter_async_context(as_context(plan.replier))
-        undo.push_async_callback(self._close_tunnel)  # after the answers to what came through it
+        undo.push_async_callback(self.reachability.close_tunnel)  # after the answers to what came through it
         undo.push_async_callback(self._listener.stop)
         try:
             port = await self._listener.start(plan.host, plan.port)
@@ -199,13 +190,15 @@ class ListenerService:
             raise ports.unusable(plan.port, error) from error
         host = f"[{plan.host}]" if ":" in plan.host else plan.host
         self.url = f"http://{host}:{port}"
+        reachability = self.reachability
         if plan.tunnel is not None:
-            await self._open_tunnel(plan.tunnel(port))
-        if self.public_url is not None:
-            await self._probe(self.public_url)
+            await reachability.open_tunnel(plan.tunnel(port))
+        if reachability.public_url is not None:
+            await reachability.probe(is_required=bool(plan.register) and not plan.force)
             # A tunnel that leads here is watched where it is kept open.
-            if plan.tunnel is None or self.unreachable is not None:
-                undo.push_async_callback(end_task, self._in_background(self._watch_public_url()))
+            if plan.tunnel is None or reachability.unreachable is not None:
+                watching = self._in_background(reachability.watch(every=plan.check_every))
+                undo.push_async_callback(end_task, watching)
         undo.push_async_callback(end_task, self._in_background(self._watch_clock(self._jumps)))
         undo.push_async_callback(end_task, self._in_background(self._delete_callflows_regularly()))
         if self._registration is not None:
@@ -217,8 +210,8 @@ class ListenerService:
         ready = {
             "record": "ready",
             "url": self.url,
-            "publicUrl": self.public_url,
-            "inspector": self.inspector,
+            "publicUrl": reachability.public_url,
+            "inspector": reachability.inspector,
             "registered": list(plan.register),
         }
         self._notify(f"Ready: listening at {self.url}", ready)
@@ -252,23 +245,16 @@ class ListenerService:
         state = health.ListenerState(
             self._listener.instance,
             self.url,
-            self.public_url,
+            self.reachability.public_url,
             None if registration is None else registration.account,
             self._plan.register,
             tuple(self.webhooks),
             self._plan.token is not None,
-            self._why_unreachable(),
+            self.reachability.why_unreachable(),
             self._listener.unauthorised,
-            self._listener.last_event,
+            self._listener.events.last_event,
         )
         return state.document()
-
-    def _why_unreachable(self) -> str | None:
-        if self.tunnel_is_up is False:
-            return f"Its tunnel is down: {self.tunnel_trouble or 'it is not open yet'}."
-        if self.unreachable is not None:
-            return f"{self.public_url} does not lead to it: {self.unreachable}."
-        return None
 
     def _doubt(self) -> None:
         """A request without the token: the webhooks at 8x8 may have lost theirs."""
@@ -281,105 +267,8 @@ class ListenerService:
                 "not arrive: set the webhooks again."
             )
 
-    # -- public access -------------------------------------------------------------------------------
-
-    async def _open_tunnel(self, tunnel: Tunnel) -> None:
-        self._ngrok = Ngrok(
-            tunnel,
-            on_change=self._changed,
-            on_note=self._note,
-            probe=self._no_longer_leads_here,
-            limits=self._plan.tunnel_limits,
-        )
-        self.public_url = await self._ngrok.start()
-        self._listener.add_name(self.public_url)
-        self.tunnel_is_up = True
-        self._notify(f"The tunnel is up: {self.public_url}", self._tunnel_record())
-        if self.inspector is not None:
-            self._note(f"Requests can be inspected and replayed at {self.inspector}")
-
-    async def _close_tunnel(self) -> None:
-        if self._ngrok is not None:
-            await self._ngrok.stop()
-
-    def _changed(self, change: TunnelChange) -> None:
-        """The tunnel went down, or is up again."""
-        self.tunnel_is_up, self.tunnel_trouble = change.up, change.reason.rstrip(".")
-        if change.up:
-            if change.url != self.public_url:
-                self.public_url = change.url
-                if change.url is not None:
-                    self._listener.add_name(change.url)
-                if self._watch is not None:
-                    self._watch.look_soon()
-            self._notify(f"The tunnel is up again: {change.url}", self._tunnel_record())
-        else:
-            again = "" if change.retry_in is None else f"; trying again in {change.retry_in:.0f} s"
-            self._notify(
-                WarningText(f"The tunnel is down: {self.tunnel_trouble}{again}"), self._tunnel_record()
-            )
-
-    def _tunnel_record(self) -> Mapping[str, object]:
-        up, reason = self.tunnel_is_up, self.tunnel_trouble or None
-        return {"record": "tunnel", "up": up, "publicUrl": self.public_url, "reason": reason}
-
-    async def _leads_elsewhere(self, public_url: str) -> str | None:
-        """Why the public address does not lead here; None where it does."""
-        return (await self._ask(public_url)).not_here(self._listener.instance)
-
-    async def _ask(self, public_url: str) -> health.Health:
-        found = await in_daemon_thread(partial(health.ask, public_url))
-        if found.not_here(self._listener.instance) is None:
-            self._led_here = True
-            self._came_through()
-        return found
-
-    def _came_through(self) -> None:
-        """A probe, or a request from outside, got here."""
-        if self.unreachable is not None:
-            self.unreachable = None
-            self._note(f"{self.public_url} leads here now.")
-
-    async def _no_longer_leads_here(self, public_url: str) -> str | None:
-        """The tunnel's probe: None also where no probe ever succeeded. Then this machine may not get through,
-        though 8x8 does: with an ngrok policy that admits only 8x8's addresses, say."""
-        reason = await self._leads_elsewhere(public_url)
-        return reason if self._led_here else None
-
-    async def _probe(self, public_url: str) -> None:
-        """See whether the public address leads here, as 8x8 will see it."""
-        found = await self._ask(public_url)
-        self.unreachable = reason = found.not_here(self._listener.instance)
-        if reason is None:
-            self._note(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
-        elif self._plan.force or not self._plan.register:
-            self._warn(f"Warning: 8x8 can't reach this machine at {public_url}: {reason}.")
-        else:
-            raise Unreachable(
-                f"8x8 could not reach this machine at {public_url}: {reason}.",
-                hint="Nothing was registered. With --force it is registered all the same.",
-            )
-
-    async def _watch_public_url(self) -> None:
-        """Tell when a public URL does not lead here any more, or does again. A tunnel is probed until it
-        leads here, less and less often: ngrok counts requests."""
-        failed, pause = PROBES if self.unreachable is not None else 0, self._plan.check_every
-        while self._plan.tunnel is None or self.unreachable is not None:
-            await asyncio.sleep(pause)
-            if self._plan.tunnel is not None:
-                pause = max(pause, min(2 * pause, self._plan.tunnel_limits.probe_every))
-            if self.public_url is None:
-                continue
-            reason = await self._leads_elsewhere(self.public_url)
-            failed = 0 if reason is None else failed + 1
-            if reason is not None and failed == PROBES:
-                self.unreachable = reason
-                self._warn(f"Warning: 8x8 can't reach this machine any more at {self.public_url}: {reason}.")
-
-    # -- 8x8 -----------------------------------------------------------------------------------------
-
     async def _register(self, registration: Registration, undo: AsyncExitStack) -> None:
-        plan, receiver = self._plan, self.public_url
+        plan, receiver = self._plan, self.reachability.public_url
         undo.callback(registration.close)
         if not plan.register or receiver is None:
             # An earlier run may have ended before it could put things back.
@@ -404,7 +293,7 @@ class ListenerService:
     def _keep_watch(self, registration: Registration, undo: AsyncExitStack) -> WebhookWatch:
         watch = self._watch = WebhookWatch(
             registration,
-            receiver=lambda: self.public_url,
+            receiver=lambda: self.reachability.public_url,
             other_token=lambda: self._listener.other_token,
             token=self._plan.token,
             moves=bool(self._plan.register),
@@ -416,6 +305,10 @@ class ListenerService:
         undo.callback(setattr, self, "_watch", None)  # who asks for a look now gets none
         return watch
 
+    def _look_soon(self) -> None:
+        if self._watch is not None:
+            self._watch.look_soon()
+
     async def _watch_clock(self, jumps: ClockJumps) -> None:
         """A machine that slept may have missed much. By the way, see that others find this listener."""
         while True:
@@ -424,10 +317,8 @@ class ListenerService:
                 with suppress(VoicecliError):  # the folder can't be made now
                     self.presence.renew()
             if abs(jumps.seconds()) > CLOCK_JUMP:
-                if self._ngrok is not None:
-                    self._ngrok.look()
-                if self._watch is not None:
-                    self._watch.look_soon()
+                self.reachability.probe_soon()
+                self._look_soon()
 
     def _in_background(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
         """Nobody waits for it: what goes wrong in it is told."""
