@@ -21,7 +21,7 @@ from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
-    from voicecli.broadcast.run import Ended
+    from voicecli.broadcast.run import BroadcastEnd
 
 CHECK_EVERY = 0.1  # seconds between two looks whether a reader who had paused reads on
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
@@ -85,7 +85,7 @@ class BroadcastView:
             self._last, self._shown = time.monotonic(), words
             self._output.note(words)
 
-    def end(self, ended: "Ended", *, waits: bool) -> ExitCode:
+    def end(self, ended: "BroadcastEnd", *, waits: bool) -> ExitCode:
         """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
         counts, error, interrupted = ended
         self._output.progress("")
