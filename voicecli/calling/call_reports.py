@@ -1,4 +1,4 @@
-"""Receives what 8x8 reports of calls that are waited for, and answers their questions."""
+"""Receives 8x8's reports of calls that are waited for, and replies to their VCAs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,9 +23,8 @@ def reports_of_calls(
     answered: Mapping[str, CallRequest] = {},
     tell_anyway: bool = False,
 ) -> SharedListener:
-    """Outcomes come by VSS and, where the calls ask something, keys by VCA; with ``tell_anyway`` those only
-    where they can be had. ``ends`` has the signals to end it, and ``answered`` the calls of this process
-    whose VCAs it answers, by clientRequestId."""
+    """Needs VSS and, if the calls ask something, VCA (optional with ``tell_anyway``). ``ends`` has the
+    signals to end, ``answered`` the requests of this process whose VCAs it replies to, by clientRequestId."""
     vca = ("VCA",) if asks else ()
     required, optional = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
     former = PreviousReceiverReplier(plan.home, registration.account, timeout=plan.forward_timeout)

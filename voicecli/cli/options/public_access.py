@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from voicecli.listener.public_access import PublicAccess
+from voicecli.urls import DEFAULT_PORT
 
 PANEL = {"rich_help_panel": "Public access"}
 Port = Annotated[
     str | None,
-    typer.Option(metavar="PORT", help="The port to listen on. Default: PORT, else 5678.", **PANEL),
+    typer.Option(metavar="PORT", help=f"The port to listen on. Default: PORT, else {DEFAULT_PORT}.", **PANEL),
 ]
 Domain = Annotated[
     str | None,
