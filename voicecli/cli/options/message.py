@@ -13,7 +13,7 @@ from voicecli.voice_api.messages import MAX_REPEAT
 
 @dataclass(frozen=True, slots=True)
 class MessageOptions:
-    """What is said and how, or the file that is played; None where it was not given."""
+    """What is said and how, or what is done instead; None where it was not given."""
 
     repeat: Annotated[
         int | None,
@@ -45,4 +45,10 @@ class MessageOptions:
     file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the message from this file.")] = None
     play: Annotated[
         str | None, typer.Option(metavar="URL", help="Play this mp3 or wav file (5 MB at most) instead.")
+    ] = None
+    callflow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Send a callflow of your own: a JSON file, or - for standard input."
+        ),
     ] = None
