@@ -43,10 +43,6 @@ def prune(
             for deleted in retention.prune(store, before):
                 interrupts.check()
                 context.output.progress(f"Deleted {deleted}")
-    data = {
-        "before": iso(before),
-        **deleted._asdict(),
-        "deleted": not dry_run,
-    }
+    data = {"before": iso(before), **deleted._asdict(), "deleted": not dry_run}
     words = f"{'Would delete' if dry_run else 'Deleted'} {deleted} from before {local_time(before)}"
     context.output.result(words, data, happened=not dry_run)

@@ -53,7 +53,7 @@ def sandbox(
         typer.Option(
             help="When a VCA is sent: after a sayAndCapture and when the actions have run out "
             "(capture); also "
-            "after every action (say); also when the call is answered (connect). Default: capture.",
+            "after every action (say); also when the call is answered (connect). Default: capture."
         ),
     ] = None,
     reply: Annotated[

@@ -67,7 +67,7 @@ def sessions(
         if not shown:
             context.output.note(
                 "No such call is stored. Stored are calls that are placed here or reported to "
-                "voicecli listen.",
+                "voicecli listen."
             )
 
 

@@ -23,8 +23,7 @@ DEFAULT = timedelta(hours=24)
 def stats(
     ctx: typer.Context,
     since: Annotated[
-        datetime | None,
-        typer.Option(metavar="TIME", parser=moment, help=f"{common.SINCE} Default: 24h."),
+        datetime | None, typer.Option(metavar="TIME", parser=moment, help=f"{common.SINCE} Default: 24h.")
     ] = None,
 ) -> None:
     """Show statistics of recent calls: outcomes, answer rate, durations, sound quality, errors.

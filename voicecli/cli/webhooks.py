@@ -95,10 +95,7 @@ def set_(
 
 
 @webhooks.command("delete")
-def delete(
-    ctx: typer.Context,
-    type_: Type,
-) -> None:
+def delete(ctx: typer.Context, type_: Type) -> None:
     """Delete the webhook for one type of event.
 
     8x8's API does not document deleting vnu: if it refuses, the webhook is disabled instead.

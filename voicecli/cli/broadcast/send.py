@@ -10,12 +10,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import (
-    AudienceOptions,
-    HoursOptions,
-    PaceOptions,
-    RetryOptions,
-)
+from voicecli.cli.options.broadcast import AudienceOptions, HoursOptions, PaceOptions, RetryOptions
 from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
