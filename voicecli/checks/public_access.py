@@ -8,8 +8,9 @@ from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
 from voicecli.listener import ports
 from voicecli.listener.event_receivers import EventReceiver, find_receivers
 from voicecli.listener.local_listeners import find_listener, unresponsive_error
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration, is_there, objection
-from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.service import ListenerService
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread, iterate_in_thread
