@@ -14,7 +14,7 @@ from voicecli.voice_api import callflow_rules
 from voicecli.voice_api.messages import MAX_REPEAT
 
 
-def option(column: str) -> str | None:
+def option_of_column(column: str) -> str | None:
     """The option that a column's name means, whatever its case; None for a column that is no option."""
     name = re.sub("[_ ]", "-", column.strip().lower())
     return name if name in COLUMNS else None

@@ -48,7 +48,7 @@ class Template:
         return lambda values: form % pick(values)
 
 
-class Form:
+class CallflowTemplate:
     """A JSON document whose texts are templates; ``names`` are those of all their placeholders. Raises
     InvalidInput."""
 

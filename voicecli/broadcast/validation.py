@@ -92,7 +92,7 @@ def validate(
             continue
         try:
             destination = plan.number(record)
-            seconds = plan.check(record)
+            seconds = plan.validate(record)
         except InvalidInput as error:
             refuse(record, error.message)
             found.advice = found.advice or _advice(error)
