@@ -50,7 +50,7 @@ def doctor(
 
     def show(finding: Finding) -> None:
         findings.append(finding)
-        cells = (finding.check, finding.state, f"{finding.words} {finding.advice}".strip())
+        cells = (finding.check, finding.state, f"{finding.words} {finding.hint}".strip())
         context.output.partial_row(TableRow(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
     access = PublicAccess(domain, public_url, ngrok_config)
