@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import context as contexts, wiring
-from voicecli.cli.context import Context
+from voicecli.cli import wiring
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
 from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
@@ -80,7 +80,7 @@ def export(
 
     Exit code 4 means that 8x8 could not make the export, 8 that it took longer than --timeout.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if (as_json or quiet) and file is None:
         raise InvalidInput("--json and --quiet need a file for the CSV.", hint="Name one with -o.")
     target = None if file is None else files.target(file, context.folder)
@@ -88,8 +88,8 @@ def export(
         job_id = _start(client, since, until, limit)
         context.output.note(f"8x8 makes the export as job {job_id}")
         try:
-            finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
-            _write(context, client, job_id, finished, target, raw=raw)
+            finished = _wait_for_export(context, client, job_id, timeout or DEFAULT_TIMEOUT)
+            _write_csv(context, client, job_id, finished, target, raw=raw)
         except KeyboardInterrupt:
             context.output.streams.give_up()
             raise Interrupted(
@@ -106,7 +106,7 @@ def cancel(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The job that logs export named.")],
 ) -> None:
     """Stop an export that 8x8 is still making."""
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if not _JOB.fullmatch(job):
         raise InvalidInput("The id of an export has letters, digits, - and _ only.")
     with wiring.subaccount_client(context) as client:
@@ -129,7 +129,7 @@ def _start(client: "Client", since: datetime | None, until: datetime | None, lim
     return client.send(start_log_export(since=since, until=until, limit=limit or 0))
 
 
-def _finished(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
+def _wait_for_export(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
     """Ask until the export is done. Raises Refused where it failed, OutOfTime, and what a question raises."""
     start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
     while True:
@@ -164,7 +164,7 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
 # -- the file ----------------------------------------------------------------------------------------
 
 
-def _write(
+def _write_csv(
     context: Context,
     client: "Client",
     job_id: str,

@@ -7,10 +7,11 @@ import typer
 
 from voicecli import interrupts
 from voicecli.broadcast import retention
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
-from voicecli.output.event_rows import moment
+from voicecli.output.event_rows import local_time
 
 EXAMPLES = """Examples:
   voicecli prune --older-than 30d --dry-run
@@ -33,7 +34,7 @@ def prune(
     sent again. Deleted data is overwritten on the disk. voicecli listen can keep running meanwhile; its
     --keep 30d does the same every hour.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     before = microseconds(datetime.now(UTC) - older_than)
     with wiring.store(context) as store:
         if dry_run:
@@ -47,5 +48,5 @@ def prune(
         **deleted._asdict(),
         "deleted": not dry_run,
     }
-    words = f"{'Would delete' if dry_run else 'Deleted'} {deleted} from before {moment(before)}"
+    words = f"{'Would delete' if dry_run else 'Deleted'} {deleted} from before {local_time(before)}"
     context.output.result(words, data, happened=not dry_run)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, interrupts
-from voicecli.cli.context import Context
+from voicecli.cli import interrupts
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.values import real, whole
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.sandbox import PORT
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 
@@ -106,7 +106,7 @@ def sandbox(
     Listens on this machine only, prints the environment variables that point voicecli at it, and runs until
     Ctrl-C. The last digits of the called number decide how a call goes; see --numbers.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if numbers and print_env:
         raise InvalidInput(
             "--numbers and --print-env can't be given together.", hint="Leave one of them out."
@@ -151,13 +151,13 @@ def _print_numbers(context: Context) -> None:
     columns = (Column("digits", 6), Column("what", 0))
     for row in NUMBERS:
         data = {"digits": row.digits, "what": row.what}
-        context.output.row(Record(columns, (row.digits, row.what), data))
+        context.output.row(TableRow(columns, (row.digits, row.what), data))
 
 
 def _print_environment(context: Context, url: str) -> None:
     from voicecli.sandbox import environment
 
-    context.output.hide_nothing()
+    context.output.disable_masking()
     variables = environment(url)
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
     context.output.result(exports, {"url": url, "environment": variables}, identifier=url)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.values import moment
 from voicecli.clock import iso, microseconds
@@ -30,12 +31,12 @@ def stats(
 
     Counts the calls whose summary (VSS event) arrived in that time.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     start = microseconds(since or datetime.now(UTC) - DEFAULT)
     with wiring.store(context) as store:
         found = stored_sessions.statistics(store, start)
     data = with_former_names("stats", {"since": iso(start), **found.data()})
     if found.ended or found.open or found.in_doubt:
-        context.output.figure(bars(found, context.output.width), data)
+        context.output.report(bars(found, context.output.width), data)
     else:
         context.output.result("No calls in that time. To look further back: --since 7d", data)

@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import typer
 
-from voicecli.cli import context as contexts, receivers
+from voicecli.cli import webhook_token
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common, values
-from voicecli.cli.options.receivers import SendingOptions
+from voicecli.cli.options.sending import SendingOptions
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.output.json_fields import with_former_names
@@ -77,7 +78,7 @@ class EventOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeUp:
+class SampleEvent:
     """An event as 8x8 would send it. ``identifier`` is its session, or the number that a VNU is about."""
 
     type: str
@@ -113,9 +114,9 @@ def trigger(
     """
     if dry_run and quiet:
         raise InvalidInput("--dry-run has no id that --quiet could print.")
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     settings = context.settings({})
-    made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
+    made = make_event(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
     url = None if to is None else receiver_url(check_web_url(to, "--to"), made.type)
     if dry_run:
         context.output.result(context.output.json_for_people(made.event), made.event)
@@ -123,7 +124,7 @@ def trigger(
     if url is None:
         example = f"voicecli trigger {made.type.lower()} --to http://127.0.0.1:5678"
         raise InvalidInput("The URL to send to is missing.", hint=f"For example: {example}")
-    token = receivers.token_for(context, settings, url, send_token=sending.send_token)
+    token = webhook_token.token_to_send(context, settings, url, send_token=sending.send_token)
     body = json.dumps(made.event).encode()
     delivered = send_event.send_event(url, body, token, seconds=sending.request_timeout, trace=context.trace)
     answer, words = send_event.describe(delivered, made.type)
@@ -136,13 +137,13 @@ def trigger(
 # -- from what was asked for to an event -------------------------------------------------------------
 
 
-def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = None) -> MadeUp:
+def make_event(asked: EventOptions, *, now: datetime, subaccount_id: str | None = None) -> SampleEvent:
     """The event that was asked for. Raises InvalidInput for what 8x8 does not know, and for what would
     have no effect."""
     from voicecli.sandbox import SOURCE, SUBACCOUNT, payloads
 
     kind, status = _kind_and_status(asked)
-    _refuse_what_would_be_without_effect(asked, kind, status)
+    _refuse_options_without_effect(asked, kind, status)
     session_id = str(uuid4()) if asked.session is None else asked.session
     if not session_id.isprintable() or not session_id.strip() or len(session_id) > MAX_SESSION_ID:
         raise InvalidInput(f"--session must be 1 to {MAX_SESSION_ID} printable characters.")
@@ -160,7 +161,7 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
         session={"sessionId": session_id, "subAccountId": subaccount_id or SUBACCOUNT},
         now=now,
     )
-    return MadeUp(kind, status, number if kind == "VNU" else session_id, event)
+    return SampleEvent(kind, status, number if kind == "VNU" else session_id, event)
 
 
 def _kind_and_status(asked: EventOptions) -> tuple[str, str]:
@@ -172,7 +173,7 @@ def _kind_and_status(asked: EventOptions) -> tuple[str, str]:
     return kind, Outcome.ERROR if kind == "VSS" and asked.error is not None else DEFAULT_STATUS[kind]
 
 
-def _refuse_what_would_be_without_effect(asked: EventOptions, kind: str, status: str) -> None:
+def _refuse_options_without_effect(asked: EventOptions, kind: str, status: str) -> None:
     has_legs = kind in ("VCA", "VCS", "VSS") and status != Outcome.UNSUBSCRIBED_CONTACT
     for name, value, has_effect, where in (
         ("--status", asked.status, kind != "VNU", "all but a vnu"),

@@ -11,7 +11,8 @@ from typing import NamedTuple, Self
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
-from voicecli.voice_api.webhook_events import Event, Leg, Received
+from voicecli.voice_api.legs import Leg
+from voicecli.voice_api.webhook_events import Event, Received
 
 OPEN, UNKNOWN = "OPEN", "UNKNOWN"
 """What a session's status is while it has no outcome: its summary has not come; or nobody knows whether it

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 
 
 def allow(
@@ -21,7 +22,7 @@ def allow(
     from voicecli import phone
     from voicecli.store import unsubscribed
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     destinations = [phone.e164(number, any_number=True) for number in numbers]  # all, before one is allowed
     with wiring.store(context) as store:
         for destination in destinations:

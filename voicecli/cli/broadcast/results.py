@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
 from voicecli.cli.options.values import one_of
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.plurals import counted
 from voicecli.voice_api import codes
 
@@ -67,7 +68,7 @@ def results(
     from voicecli.output import files
     from voicecli.store import broadcasts
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     wanted = _states(status)
     target = None if file in (None, "-") else files.target(file or "", context.folder)
     with wiring.store(context) as store:
@@ -104,7 +105,7 @@ def results(
     )
 
 
-def _row(row: "BroadcastRow", values: Mapping[str, str]) -> Record:
+def _row(row: "BroadcastRow", values: Mapping[str, str]) -> TableRow:
     """A row of the table. On a narrow terminal the session is short, and some columns are left out."""
     from voicecli.broadcast.status import row_data
 
@@ -114,7 +115,7 @@ def _row(row: "BroadcastRow", values: Mapping[str, str]) -> Record:
         *(line, line, row.destination, row.state, row.outcome or "", row.digits or "", str(row.attempts)),
         *((session or last) + bridge, (session[:8] or last) + bridge),
     )
-    return Record(_COLUMNS, texts, {**row_data(row), "input": values})
+    return TableRow(_COLUMNS, texts, {**row_data(row), "input": values})
 
 
 def _states(text: str | None) -> set[str]:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
-from voicecli.cli.context import CONNECTION
+from voicecli.cli import wiring
+from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id, PaceOptions
@@ -53,7 +53,7 @@ def resume(
     from voicecli.store.broadcasts import RowState
     from voicecli.store.sqlite import Store
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
     states = [(RowState.UNKNOWN, retry_unknown), (RowState.REFUSED, retry_refused)]
     changes = {**asdict(pace), "timeout": timeout}

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-from voicecli.cli import context as contexts, wiring
-from voicecli.cli.context import CONNECTION
+from voicecli.cli import wiring
+from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import (
@@ -110,7 +110,7 @@ def send(
     )
     send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     settings = context.settings({"source": source, "voice_profile": spoken.voice, **access.flags()})
     values = settings.require(*CONNECTION, "source", "voice_profile")
     options = options._replace(source=values["source"])

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.calling import questions
-from voicecli.cli import context as contexts, interrupts, wiring
+from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
+from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
@@ -76,7 +77,7 @@ def call(
     voicecli listen does. "Completed" means that a person or a mailbox answered; only a pressed key
     (--confirm) proves that it was a person.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options, recipients)
     script = asked.script()
     arguments.refuse_what_has_no_effect(asked, alert, access, output)

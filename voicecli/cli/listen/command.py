@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import urls
-from voicecli.cli import context as contexts, interrupts, receivers, wiring
-from voicecli.cli.context import Context
+from voicecli.cli import interrupts, webhook_token, wiring
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.listen.display import EventDisplay
 from voicecli.cli.listen.options import (
     DisplayOptions,
@@ -71,7 +71,7 @@ def listen(
     With --forward-to, an event's Authorization header is forwarded only to this machine and, over https, to
     the host of WEBHOOK_BASE_URL.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     settings = context.settings({"port": access.port, "public_url": access.domain})
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
@@ -150,7 +150,7 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
         if plan.token is not None:
             context.output.note(text)
 
-    return receivers.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
+    return webhook_token.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
 
 
 def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":

@@ -8,14 +8,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from voicecli.cli.options import filters
-from voicecli.cli.options.public_access import (
-    Domain,
-    Force,
-    InstallNgrok,
-    NgrokConfig,
-    Port,
-    PublicUrl,
-)
+from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
 from voicecli.cli.options.values import duration, whole
 from voicecli.listener.public_access import LOCALHOST, PublicAccess
 
@@ -56,7 +49,7 @@ class RegistrationOptions:
     register: Annotated[
         bool,
         typer.Option(
-            help="Point the subaccount's webhooks at this listener, and restore the former ones at the end.",
+            help="Point the subaccount's webhooks at this listener, and restore the former ones at the end."
         ),
     ] = False
     events: Annotated[str, typer.Option(metavar="TYPES", help="The types of events to register for.")] = (
@@ -89,17 +82,12 @@ class ReplyOptions:
     forward_timeout: Annotated[
         timedelta | None,
         typer.Option(
-            metavar="TIME",
-            parser=duration,
-            help="How long to wait for your application. Default: 5s.",
+            metavar="TIME", parser=duration, help="How long to wait for your application. Default: 5s."
         ),
     ] = None
-    send_token: Annotated[
-        bool,
-        typer.Option(
-            help="Forward the Authorization header to any https URL.",
-        ),
-    ] = False
+    send_token: Annotated[bool, typer.Option(help="Forward the Authorization header to any https URL.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +97,7 @@ class DisplayOptions:
     PANEL: ClassVar[str] = "Display"
 
     count: Annotated[
-        int | None,
-        typer.Option(metavar="N", parser=whole(1), help="End after N rows, without duplicates."),
+        int | None, typer.Option(metavar="N", parser=whole(1), help="End after N rows, without duplicates.")
     ] = None
     length: Annotated[
         timedelta | None,

@@ -22,13 +22,9 @@ class AudienceOptions:
     PANEL: ClassVar[str] = "Recipients"
 
     to_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The column with the phone numbers. Default: phone."),
+        str | None, typer.Option(metavar="NAME", help="The column with the phone numbers. Default: phone.")
     ] = None
-    skip_invalid: Annotated[
-        bool,
-        typer.Option(help="Leave out invalid rows, and call the others."),
-    ] = False
+    skip_invalid: Annotated[bool, typer.Option(help="Leave out invalid rows, and call the others.")] = False
     do_not_call: Annotated[
         str | None, typer.Option(metavar="FILE", help="A list of numbers not to call.")
     ] = None
@@ -59,24 +55,19 @@ class PaceOptions:
     rate: Annotated[
         str | None,
         typer.Option(
-            metavar="N/s",
-            help="Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h).",
+            metavar="N/s", help="Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h)."
         ),
     ] = None
     concurrency: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
-            parser=whole(1, 1000),
-            help="How many requests may be open at once. Default: 32.",
+            metavar="N", parser=whole(1, 1000), help="How many requests may be open at once. Default: 32."
         ),
     ] = None
     max_calls: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
-            parser=whole(1, MAX_ROWS),
-            help="Stop after N calls; resume calls the others.",
+            metavar="N", parser=whole(1, MAX_ROWS), help="Stop after N calls; resume calls the others."
         ),
     ] = None
 
@@ -96,8 +87,7 @@ class HoursOptions:
         ),
     ] = None
     weekdays: Annotated[
-        bool,
-        typer.Option(help="Call only from Monday to Friday, in their own time zone."),
+        bool, typer.Option(help="Call only from Monday to Friday, in their own time zone.")
     ] = False
 
 
@@ -114,9 +104,7 @@ class RetryOptions:
     attempts: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
-            parser=whole(2, 20),
-            help="With --retry: how many calls in all. Default: 2.",
+            metavar="N", parser=whole(2, 20), help="With --retry: how many calls in all. Default: 2."
         ),
     ] = None
     every: Annotated[

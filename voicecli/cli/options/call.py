@@ -9,7 +9,6 @@ import typer
 from voicecli.cli.options.values import duration
 
 THE_CALL = {"rich_help_panel": "Call"}
-RECIPIENTS = {"rich_help_panel": "Recipients"}
 ValidFor = Annotated[
     timedelta | None,
     typer.Option(
@@ -38,7 +37,7 @@ class CallOptions:
         typer.Option(
             help="Do not place the same call twice: not while an earlier one is under way, and not after "
             "one that was confirmed (without --confirm: completed). Calls are the same with the same "
-            "--message-id; without an id, with the same text to the same number.",
+            "--message-id; without an id, with the same text to the same number."
         ),
     ] = False
     within: Annotated[
@@ -68,17 +67,13 @@ class RecipientOptions:
 
     PANEL: ClassVar[str] = "Recipients"
 
-    call_unsubscribed: Annotated[
-        bool,
-        typer.Option(help="Call even people who have unsubscribed."),
-    ] = False
+    call_unsubscribed: Annotated[bool, typer.Option(help="Call even people who have unsubscribed.")] = False
     any_number: Annotated[
         bool,
         typer.Option(
-            help="Call numbers even if their range is unknown here, as long as their length is right.",
+            help="Call numbers even if their range is unknown here, as long as their length is right."
         ),
     ] = False
     region: Annotated[
-        str | None,
-        typer.Option(metavar="CC", help="The country of national numbers, such as FR."),
+        str | None, typer.Option(metavar="CC", help="The country of national numbers, such as FR.")
     ] = None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from voicecli.cli import context
+from voicecli.cli.context import context_of
 from voicecli.cli.options.records import declare, option, with_records
 from voicecli.cli.options.values import MAX_ROWS, NEWEST, moment, whole
 from voicecli.errors import InvalidInput
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def _choose(format: str, ctx: typer.Context, wanted: bool) -> bool:  # noqa: A002
     if wanted:
-        chosen = context.of(ctx)
+        chosen = context_of(ctx)
         if chosen.format != "people":
             raise InvalidInput("--json and --quiet can't be given together.", hint="Leave one of them out.")
         chosen.format = format
@@ -35,7 +35,7 @@ def _quiet(ctx: typer.Context, wanted: bool) -> bool:
 
 
 def _debug(ctx: typer.Context, wanted: bool) -> bool:
-    context.of(ctx).debug |= wanted
+    context_of(ctx).debug |= wanted
     return wanted
 
 

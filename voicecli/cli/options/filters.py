@@ -33,9 +33,7 @@ class FilterOptions:
     only: Annotated[
         Sequence[str] | None,
         typer.Option(
-            metavar="TYPES",
-            parser=webhook_types,
-            help="Show only these types of events, such as vca,vss.",
+            metavar="TYPES", parser=webhook_types, help="Show only these types of events, such as vca,vss."
         ),
     ] = None
     session: Annotated[

@@ -24,8 +24,7 @@ class OutcomeOptions:
     PANEL: ClassVar[str] = "Outcome"
 
     wait: Annotated[
-        bool,
-        typer.Option(help="Wait for the outcome; exit code 0 only if every call was completed."),
+        bool, typer.Option(help="Wait for the outcome; exit code 0 only if every call was completed.")
     ] = False
     timeout: Timeout = None
     confirm: Annotated[
@@ -50,7 +49,7 @@ class OutcomeOptions:
         bool,
         typer.Option(
             help="With --callflow: your own application gets the VCA webhook, and replies with what follows "
-            "a question.",
+            "a question."
         ),
     ] = False
 
@@ -66,14 +65,11 @@ class AlertOptions:
     PANEL: ClassVar[str] = "Outcome"
 
     until_confirmed: Annotated[
-        bool,
-        typer.Option(
-            help="With --confirm: call one number after the other, until somebody confirms.",
-        ),
+        bool, typer.Option(help="With --confirm: call one number after the other, until somebody confirms.")
     ] = False
     tell_anyway: Annotated[
         bool,
         typer.Option(
-            help="With --confirm: call even if no key could arrive, without the question; exit code 16.",
+            help="With --confirm: call even if no key could arrive, without the question; exit code 16."
         ),
     ] = False
