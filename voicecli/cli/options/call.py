@@ -8,7 +8,6 @@ from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import duration
 
 THE_CALL = "Call"
-RECIPIENTS = "Recipients"
 ValidFor = Annotated[
     timedelta | None,
     option(
