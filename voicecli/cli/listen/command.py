@@ -30,9 +30,9 @@ from voicecli.urls import check_web_url
 if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
     from voicecli.calling.make_call import MakeCallRoute
+    from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
-    from voicecli.listener.service import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
