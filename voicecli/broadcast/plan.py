@@ -162,8 +162,8 @@ def _column_of(columns: Mapping[int, str], name: str) -> int | None:
 
 
 def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
-    """The numbers of a list such as a do-not-call list. Raises InvalidInput for a number that can't be read: it would
-    be called."""
+    """The numbers of a list such as a do-not-call list. Raises InvalidInput for a number that can't be read:
+    it would be called."""
     phone_column = find_phone_column(recipients.columns)
     numbers = set()
     for record in recipients:
