@@ -16,7 +16,7 @@ from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, TableRow
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import ListenerPlan
+    from voicecli.listener.plan import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli doctor
@@ -50,7 +50,7 @@ def doctor(
 
     def show(finding: Finding) -> None:
         findings.append(finding)
-        cells = (finding.check, finding.state, f"{finding.words} {finding.advice}".strip())
+        cells = (finding.check, finding.state, f"{finding.words} {finding.hint}".strip())
         context.output.partial_row(TableRow(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
     access = PublicAccess(domain, public_url, ngrok_config)

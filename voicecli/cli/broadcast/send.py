@@ -10,13 +10,9 @@ from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import (
-    AudienceOptions,
-    HoursOptions,
-    PaceOptions,
-    RetryOptions,
-)
+from voicecli.cli.options.broadcast import AudienceOptions, HoursOptions, PaceOptions, RetryOptions
 from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
@@ -57,12 +53,12 @@ def send(
     outcomes: OutcomeOptions,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        flag(
+            "Check the list, and show what would be sent and how long it takes, without sending it.",
             "--dry-run",
-            help="Check the list, and show what would be sent and how long it takes, without sending it.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before calling.")] = False,
+    yes: Annotated[bool, flag("Do not ask before calling.", "--yes", "-y")] = False,
     pace: PaceOptions,
     hours: HoursOptions,
     retries: RetryOptions,

@@ -15,6 +15,7 @@ from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
@@ -49,9 +50,7 @@ def call(
             show_default=False,
         ),
     ] = None,
-    message: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The message; all arguments are numbers then.")
-    ] = None,
+    message: Annotated[str | None, option("TEXT", "The message; all arguments are numbers then.")] = None,
     spoken: MessageOptions,
     outcome: OutcomeOptions,
     alert: AlertOptions,
