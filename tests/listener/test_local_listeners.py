@@ -26,8 +26,8 @@ from voicecli.listener.local_listeners import (
     local_listener_states,
     why_not_received,
 )
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.platforms.locks import Lock
 from voicecli.sandbox.delivery import Target

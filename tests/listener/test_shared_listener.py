@@ -16,8 +16,8 @@ from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
 from voicecli.listener import shared_listener as reports_module
 from voicecli.listener.instances import Tenant
 from voicecli.listener.open_questions import EndRequests, QuestionWait
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.listener.webhook_troubles import WebhookNews
@@ -261,7 +261,7 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
         async with reports(tmp_path, Moved(), told, warned=warned, every=0.01) as ours:
             service = ours._service
             assert service is not None
-            assert service._watch is not None
+            assert service.webhook_watch is not None
             await until_warned("8x8 can't reach this machine at http://127.0.0.1:9")
             service.reachability.unreachable = None  # as if it had led here
             watch = asyncio.create_task(service.reachability.watch(every=0.01))

@@ -32,3 +32,9 @@ async def test_a_probe_that_gets_here_ends_the_doubt(tmp_path: Path) -> None:
         await service.reachability.ask(service.url)
         assert service.reachability.unreachable is None
     assert [words for words in world.told if words.endswith("leads here now.")]
+
+
+async def test_what_was_answered_waits_no_more(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        await world.event(vca())
+        assert world.service._recorder._size == 0

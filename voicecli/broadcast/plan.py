@@ -1,4 +1,4 @@
-"""What each person on a list is to hear, and whether all of it can be said."""
+"""The request for each row of a list: whom it calls, and what they hear."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from voicecli import interrupts, phone
 from voicecli.broadcast.cells import COLUMNS, apply_cells, option_of_column
+from voicecli.broadcast.lists.phone_column import find_phone_column
 from voicecli.broadcast.lists.recipients import Recipients, Record, column
 from voicecli.broadcast.template import CallflowTemplate, Template
 from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
@@ -13,7 +14,6 @@ from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
 
-PHONE = "phone"  # the column that has the numbers, unless another one is named
 CALLFLOW_OPTIONS = ("valid-for", "from")  # options that are left for a column to decide
 MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
 
@@ -47,9 +47,14 @@ class Plan:
         self.has_continuation = script.captures or _has_continuation(callflow)
         """Whether something follows the first question."""
         names = [*(template.names if template else ()), *(own_callflow.names if own_callflow else ())]
-        self._number_column = _index_of_number(columns, to_column)
+        try:
+            self._phone_column = find_phone_column(columns, to_column)
+        except InvalidInput as error:
+            if to_column is None:
+                error.hint += " Say which one has the numbers, with --to-column."
+            raise
         self._placeholder_columns = [column(columns, name) for name in names]
-        used = {self._number_column, *self._placeholder_columns}
+        used = {self._phone_column, *self._placeholder_columns}
         others = {index: name for index, name in enumerate(columns) if index not in used}
         self._region_column = _column_of(others, "region")
         options = {option: index for index, name in others.items() if (option := option_of_column(name))}
@@ -82,7 +87,7 @@ class Plan:
         """The number that is called, in E.164. Raises InvalidInput."""
         region = self._region_column is not None and record.values[self._region_column]
         return phone.e164(
-            record.values[self._number_column], region or self._region, any_number=self._any_number
+            record.values[self._phone_column], region or self._region, any_number=self._any_number
         )
 
     def validate(self, record: Record) -> float:
@@ -156,29 +161,17 @@ def _column_of(columns: Mapping[int, str], name: str) -> int | None:
     return next((index for index, column in columns.items() if column.strip().lower() == name), None)
 
 
-def _index_of_number(columns: Sequence[str], wanted: str | None) -> int:
-    """Raises InvalidInput."""
-    if wanted is None and len(columns) == 1:
-        return 0
-    try:
-        return column(columns, wanted or PHONE)
-    except InvalidInput as error:
-        if wanted is None:
-            error.hint += " Say which one has the numbers, with --to-column."
-        raise
-
-
 def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
-    """The numbers of a list that has nothing to say, such as one of those who are not to be called. Raises
-    InvalidInput for one that can't be read: whoever it is would be called."""
-    to = 0 if len(recipients.columns) == 1 else column(recipients.columns, PHONE)
+    """The numbers of a list such as a do-not-call list. Raises InvalidInput for a number that can't be read:
+    it would be called."""
+    phone_column = find_phone_column(recipients.columns)
     numbers = set()
     for record in recipients:
         interrupts.check()
         try:
             if record.problem:
                 raise InvalidInput(record.problem)
-            numbers.add(phone.e164(record.values[to], region, any_number=True))
+            numbers.add(phone.e164(record.values[phone_column], region, any_number=True))
         except InvalidInput as error:
             raise InvalidInput(
                 f"Line {record.line} can't be read: {error.message}",

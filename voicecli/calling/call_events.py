@@ -29,12 +29,6 @@ class Reported(NamedTuple):
     words: str
 
 
-class NotWaitedFor(NamedTuple):
-    """A call goes on without being waited for: an earlier one was confirmed."""
-
-    destination: str
-
-
 class NobodyCanConfirm(NamedTuple):
     """No key could arrive (``why`` is a sentence): this call is placed without its question."""
 
@@ -71,7 +65,6 @@ CallEvent = (
     Accepted
     | AnswerLost
     | Reported
-    | NotWaitedFor
     | NobodyCanConfirm
     | AllAreTold
     | NobodyConfirmed

@@ -26,7 +26,7 @@ from voicecli.voice_api.retries import RETRIES
 
 if TYPE_CHECKING:
     from voicecli.listener.open_questions import EndRequests
-    from voicecli.listener.service import ListenerPlan
+    from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.shared_listener import SharedListener
     from voicecli.store.guards import Once
     from voicecli.voice_api.operations.calls import Session

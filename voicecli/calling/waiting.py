@@ -12,7 +12,6 @@ from voicecli.calling.call_events import (
     AnswerLost,
     CallEvent,
     NobodyCanConfirm,
-    NotWaitedFor,
     Progress,
     Reported,
 )
@@ -230,7 +229,7 @@ class OutcomeWaiter:
             waiting = [call for call in waiting if call not in over]
             if confirmed:
                 for call in waiting:
-                    self._on_event(NotWaitedFor(call.destination))
+                    self._on_event(Reported(call.destination, "goes on, and is not waited for"))
                 waiting = []
             self._on_event(self._progress(waiting))
             if not waiting:

@@ -8,8 +8,9 @@ from voicecli.checks.webhooks import NEEDED, check_webhooks
 from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
 from voicecli.listener import ports
 from voicecli.listener.local_listeners import find_listener, unresponsive_error
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.service import ListenerService
 from voicecli.threads import in_daemon_thread, iterate_in_thread
 from voicecli.tunnel import configuration, program
 from voicecli.tunnel.advice import DOWNLOAD

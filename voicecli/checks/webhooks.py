@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from voicecli.checks.finding import Finding, failed, ok, warning
 from voicecli.errors import VoicecliError
 from voicecli.listener.event_receivers import EventReceiver, find_receivers
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration, is_there, objection
-from voicecli.listener.service import ListenerPlan
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.tunnel.configuration import Tunnel

@@ -16,7 +16,7 @@ from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, TableRow
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import ListenerPlan
+    from voicecli.listener.plan import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli doctor

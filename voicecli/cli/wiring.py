@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from voicecli.account import Account, AccountId
     from voicecli.calling.call_events import Notices
     from voicecli.listener.open_questions import EndRequests
+    from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.public_access import PublicAccess
     from voicecli.listener.registration import Registration
-    from voicecli.listener.service import ListenerPlan
     from voicecli.listener.shared_listener import SharedListener
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store

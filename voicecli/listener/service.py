@@ -5,36 +5,31 @@ flight, public access, the application, the disk.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from voicecli import settings
 from voicecli.clock import ClockJumps
-from voicecli.errors import InUse, VoicecliError
+from voicecli.errors import VoicecliError
 from voicecli.listener import health, ports, retention
 from voicecli.listener.event_intake import EventIntake
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.instances import InstanceRecord
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.reachability import Reachability
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
 from voicecli.listener.request_guard import RequestGuard
-from voicecli.listener.retention import DeleteOld
-from voicecli.listener.routes import Replier, Route, as_context
+from voicecli.listener.routes import Route, as_context
 from voicecli.listener.server import WebhookServer
-from voicecli.listener.vca_repliers import constant_reply
+from voicecli.listener.tasks import end_task, in_background, to_its_end
 from voicecli.listener.webhook_check import WebhookCheck
-from voicecli.listener.webhook_watch import CHECK_EVERY, Notify, WarningText, WebhookWatch
+from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
-from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.supervision import LIMITS, SupervisionLimits
-from voicecli.voice_api.replies import HANG_UP
 from voicecli.voice_api.webhook_events import Received
 
 T = TypeVar("T")
@@ -42,41 +37,6 @@ T = TypeVar("T")
 DELETE_CALLFLOWS_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerPlan:
-    """What to listen for, and how. ``port`` 0 lets the system choose; ``forward_timeout`` is in seconds.
-
-    ``public_url`` leads here already, ``tunnel`` is to be opened; without both, only this machine gets
-    in. ``register`` has the types of webhooks to point here; with these, ``optional`` ones where
-    nothing is lost by that, and ``if_unset`` ones that nobody has. With ``token_is_new`` nobody has been told
-    the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
-    is passed on there, as all other events are; their Authorization header only with ``forward_token``.
-    ``delete_old``, every hour, deletes what is old; without it nothing is. ``check_every`` is in seconds,
-    between two looks at the webhooks; ``tunnel_limits`` says when the tunnel's agent is started anew. Without
-    a token, ``names`` are the hosts that requests may be for, beside this machine and the public URL.
-    """
-
-    home: Path
-    port: int
-    host: str = "127.0.0.1"
-    token: str | None = field(default=None, repr=False)
-    token_is_new: bool = False
-    replier: Replier = field(default_factory=lambda: constant_reply(HANG_UP))
-    forward_to: str | None = None
-    forward_timeout: float = 5.0
-    forward_token: bool = False
-    public_url: str | None = None
-    tunnel: Callable[[int], Tunnel] | None = None
-    register: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    if_unset: tuple[str, ...] = ()
-    force: bool = False
-    delete_old: DeleteOld | None = None
-    check_every: float = CHECK_EVERY
-    tunnel_limits: SupervisionLimits = LIMITS
-    names: tuple[str, ...] = ()
 
 
 def _ignore(*_: object) -> None:
@@ -108,8 +68,8 @@ class ListenerService:
         self._summary_came = False
         self._notify = notify
         self._registration = registration
-        self._at_8x8 = asyncio.Lock()  # one thing at a time
-        self._watch: WebhookWatch | None = None
+        self.webhook_watch: WebhookWatch | None = None
+        """Where there is a registration."""
         self._recorder = Recorder(plan.home)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
@@ -140,6 +100,14 @@ class ListenerService:
             on_url=self._listener.guard.add_name,
             on_moved=self._look_soon,
         )
+        if registration is not None:
+            self.webhook_watch = WebhookWatch(
+                registration,
+                plan,
+                receiver=lambda: self.reachability.public_url,
+                other_token=lambda: self._listener.other_token,
+                notify=notify,
+            )
         self._jumps = ClockJumps() if clock_jumps is None else clock_jumps
         self._undo = AsyncExitStack()
 
@@ -197,12 +165,12 @@ class ListenerService:
             await reachability.probe(is_required=bool(plan.register) and not plan.force)
             # A tunnel that leads here is watched where it is kept open.
             if plan.tunnel is None or reachability.unreachable is not None:
-                watching = self._in_background(reachability.watch(every=plan.check_every))
+                watching = in_background(reachability.watch(every=plan.check_every), self._warn)
                 undo.push_async_callback(end_task, watching)
-        undo.push_async_callback(end_task, self._in_background(self._watch_clock(self._jumps)))
-        undo.push_async_callback(end_task, self._in_background(self._delete_callflows_regularly()))
-        if self._registration is not None:
-            await self._register(self._registration, undo)
+        undo.push_async_callback(end_task, in_background(self._watch_clock(self._jumps), self._warn))
+        undo.push_async_callback(end_task, in_background(self._delete_callflows_regularly(), self._warn))
+        if self.webhook_watch is not None:
+            await self.webhook_watch.start(undo)
         listener = self._listener
         local = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         self.presence = InstanceRecord(plan.home, listener.instance, url=local, key=listener.key)
@@ -239,8 +207,8 @@ class ListenerService:
 
     async def _details(self, look: bool) -> Mapping[str, object]:
         """For who has the token; with ``look`` after a look at the webhooks."""
-        if look and self._watch is not None:
-            await self._watch.look()
+        if look and self.webhook_watch is not None:
+            await self.webhook_watch.look()
         registration = self._registration
         state = health.ListenerState(
             self._listener.instance,
@@ -258,8 +226,8 @@ class ListenerService:
 
     def _doubt(self) -> None:
         """A request without the token: the webhooks at 8x8 may have lost theirs."""
-        if self._watch is not None:
-            self._watch.doubt()
+        if self.webhook_watch is not None:
+            self.webhook_watch.doubt()
         if not self._told_of_refused:
             self._told_of_refused = True
             self._warn(
@@ -267,47 +235,9 @@ class ListenerService:
                 "not arrive: set the webhooks again."
             )
 
-    async def _register(self, registration: Registration, undo: AsyncExitStack) -> None:
-        plan, receiver = self._plan, self.reachability.public_url
-        undo.callback(registration.close)
-        if not plan.register or receiver is None:
-            # An earlier run may have ended before it could put things back.
-            try:
-                await self._give_back(registration)
-            except InUse:
-                pass  # the one that has them is alive
-            except VoicecliError as error:
-                self._warn(f"{error.message} {error.hint}")
-            if receiver is not None:
-                registration.observe(receiver, token=plan.token)
-                self._keep_watch(registration, undo).look_soon()
-            return
-        undo.push_async_callback(self._give_back, registration)
-        take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
-        take = partial(take, new_token=plan.token_is_new, optional=plan.optional, if_unset=plan.if_unset)
-        taken = await self.in_turn(take)
-        if taken:
-            self._note(f"Registered with 8x8 for {', '.join(taken)}.")
-        self._keep_watch(registration, undo)
-
-    def _keep_watch(self, registration: Registration, undo: AsyncExitStack) -> WebhookWatch:
-        watch = self._watch = WebhookWatch(
-            registration,
-            receiver=lambda: self.reachability.public_url,
-            other_token=lambda: self._listener.other_token,
-            token=self._plan.token,
-            moves=bool(self._plan.register),
-            in_turn=self.in_turn,
-            notify=self._notify,
-            every=self._plan.check_every,
-        )
-        undo.push_async_callback(end_task, self._in_background(watch.run()))
-        undo.callback(setattr, self, "_watch", None)  # who asks for a look now gets none
-        return watch
-
     def _look_soon(self) -> None:
-        if self._watch is not None:
-            self._watch.look_soon()
+        if self.webhook_watch is not None:
+            self.webhook_watch.look_soon()
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:
         """A machine that slept may have missed much. By the way, see that others find this listener."""
@@ -319,60 +249,3 @@ class ListenerService:
             if abs(jumps.seconds()) > CLOCK_JUMP:
                 self.reachability.probe_soon()
                 self._look_soon()
-
-    def _in_background(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
-        """Nobody waits for it: what goes wrong in it is told."""
-
-        def ended(task: "asyncio.Task[None]") -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                self._warn(f"Internal error of voicecli ({type(error).__name__}: {error}).")
-
-        task = asyncio.create_task(work)
-        task.add_done_callback(ended)
-        return task
-
-    async def _give_back(self, registration: Registration) -> None:
-        try:
-            done = await self.in_turn(registration.put_back)
-        except InUse:
-            raise
-        except VoicecliError as error:
-            error.message = f"The webhooks at 8x8 could not be restored: {error.message}"
-            error.hint = "Run voicecli webhooks restore."
-            raise
-        if done:
-            self._note(f"Restored the webhooks at 8x8: {', '.join(done)}.")
-
-    async def in_turn(self, work: Callable[[], T]) -> T:
-        """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be
-        known before that can be put back."""
-        async with self._at_8x8:
-            job = asyncio.ensure_future(asyncio.to_thread(work))
-            try:
-                return await asyncio.shield(job)
-            except asyncio.CancelledError:
-                with nullcontext() if self._registration is None else self._registration.without_waits():
-                    await asyncio.wait({job})
-                if not job.cancelled():
-                    job.exception()  # of an interrupted attempt nobody need know
-                raise
-
-
-async def to_its_end(cleaning: Coroutine[object, object, None]) -> None:
-    """Clean up even while being cancelled, and be cancelled then; unless something went wrong, which counts
-    for more."""
-    task = asyncio.ensure_future(cleaning)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error from None
-        raise
-
-
-async def end_task(task: "asyncio.Task[None]") -> None:
-    """Cancel it until it ends: what it awaits may lose a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=1)
