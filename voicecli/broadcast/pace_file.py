@@ -20,12 +20,12 @@ _MARK = b"replaced"  # behind what a file holds that has been replaced by a copy
 
 
 class PaceFile:
-    """The file, to be read and written in a ``with``, which gives None where somebody else has it. Raises
-    StoreFailed and ConfigurationError.
+    """The file, locked in a ``with``, which gives None where another process has the lock. Raises StoreFailed
+    and ConfigurationError.
 
-    It is never synced, since it need not outlive the machine's run, and it is written at one stroke, so that
-    whoever is killed leaves it whole. Where the lock stays with a process that was stopped, a copy takes its
-    place, and the old file gets a mark for those who have it open.
+    It is never synced, since it need not outlive a restart of the machine, and one call writes all of it, so
+    that a process that is killed leaves it whole. Where the lock stays with a stopped process, a copy takes
+    its place, and the old file gets a mark for the processes that have it open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,11 +61,11 @@ class PaceFile:
             raise self._failed(error) from error
 
     def read(self, now: float) -> PaceState:
-        """What it holds since the ``with`` began."""
+        """What it held when the ``with`` began."""
         return unpack(self._data, now)
 
     def glance(self, now: float) -> PaceState:
-        """What it holds, also while somebody else has it."""
+        """What it holds, also while another process has the lock."""
         try:
             data = os.pread(self._file, WHOLE.size, 0)
         except OSError as error:
@@ -76,7 +76,7 @@ class PaceFile:
         os.pwrite(self._file, pack(state._replace(written=now)), 0)
 
     def was_left_behind(self) -> bool:
-        """Whether the others have meanwhile gone on with a copy."""
+        """Whether the others use a copy by now."""
         return time.monotonic() - self._since > STOPPED_AFTER / 2 and not self._is_current()
 
     def close(self) -> None:
@@ -90,14 +90,14 @@ class PaceFile:
         self._file = self._open()
 
     def _is_current(self) -> bool:
-        """Whether it is the file that others find."""
+        """Whether it is the file at that path."""
         try:
             return os.path.samestat(os.fstat(self._file), self._path.stat())
         except FileNotFoundError:
             return False
 
     def _lock(self) -> bool:
-        """Without waiting for longer than a process takes that runs."""
+        """Wait no longer for the lock than a running process has it."""
         for pause in (*TRIES, 0.0):
             if try_lock(self._file):
                 self._busy = (0.0, 0.0)
@@ -106,11 +106,11 @@ class PaceFile:
         now, (since, last) = time.monotonic(), self._busy
         self._busy = (since if now - last < 10 * STOPPED_AFTER else now, now)
         if now - self._busy[0] > STOPPED_AFTER:
-            self._go_on_with_a_copy()
+            self._replace_by_copy()
         return False
 
-    def _go_on_with_a_copy(self) -> None:
-        """Unless another process does so now, or has done so."""
+    def _replace_by_copy(self) -> None:
+        """Put a copy in its place, unless another process does so or has done so."""
         lock = Lock.take(self._path.with_name(f"{self._path.name}.lock"))
         if lock is None:
             return

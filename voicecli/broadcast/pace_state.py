@@ -13,12 +13,12 @@ LONGEST = 3600.0  # seconds; nothing in the file may be further ahead
 ONE_CUT = 1.0  # seconds in which several 429s are one: they answer requests that left together
 CUT = 0.7  # of what was too many
 GROWTH = 1.07  # times faster every second
-CAREFUL = 10.0  # seconds after a 429; whoever hears of none for longer was too slow
+CAREFUL = 10.0  # seconds after a 429, in which it grows by GROWTH only
 RECOVERY = 1.25  # times faster every second, from then on
 LONGEST_GROWTH = 10.0  # seconds of it at once, where answers are rare
-FIRST = 30.0  # calls per second that are taken to have been too many, where hardly any were measured
+FIRST = 30.0  # calls per second that count as too many, where hardly any were measured
 LEAST = 1 / 60  # calls per second
-AT_WORK = 2.0  # seconds after a call that its broadcast is taken to go on
+AT_WORK = 2.0  # seconds after a call for which its broadcast counts as running
 FORGOTTEN = 60.0  # seconds without any call, after which a learned limit is no longer true
 WINDOW = 2.0  # seconds; answers are counted over one to two of these
 
@@ -77,7 +77,7 @@ class PaceState(NamedTuple):
         return state._replace(limit=limit, fastest=fastest, grown=max(now, state.grown))
 
     def refused(self, pause: float, now: float, rate: float) -> "PaceState":
-        """After a 429 to somebody with this limit: paused, and slower; once for those that come together."""
+        """After a 429 to a broadcast with this rate: paused, and slower; several at once count once."""
         state = self._replace(paused=max(self.paused, now + pause))
         if now >= self.paused and now >= self.cut + ONE_CUT:
             fastest = self.fastest if self.limit else max(FIRST, self.measured(now), rate)

@@ -14,15 +14,15 @@ CATCH_UP = 0.05  # seconds that a caller who slept too long may make up for: sle
 DEFAULT_PAUSE = 1.0  # seconds, where a 429 names no time
 NOTE_EVERY = 0.02  # seconds between two writings of the answers
 ASK_EVERY = 0.005  # seconds between two readings, where nothing holds calls up
-BUSY = 0.002  # seconds until it is worth asking again for a file that somebody else has
+BUSY = 0.002  # seconds until it is worth asking again for a file that another process has
 
 
 class Pace:
     """How fast the calls of this process may leave, together with those of all others that have the file.
 
     ``rate`` is its own limit in calls per second, None for none; the clock must be the same for all
-    processes. What goes wrong with the file is StoreFailed, or ConfigurationError where somebody else has put
-    a link in its place. Not for several threads.
+    processes. Errors of the file are StoreFailed, or ConfigurationError where there is a link in its
+    place. Not for several threads.
     """
 
     def __init__(
@@ -66,20 +66,20 @@ class Pace:
             return None
 
     def too_many(self, retry_after: float | None) -> None:
-        """8x8 said 429: everybody waits for so many seconds, and goes slower then."""
+        """8x8 answered 429: all wait for so many seconds, and are slower after that."""
         self._free_until = -LONGEST
         pause = DEFAULT_PAUSE if retry_after is None else min(max(0.0, retry_after), LONGEST)
         self._refused_until = max(self._clock() + pause, self._refused_until or -LONGEST)
         self._note()
 
     def answered(self) -> None:
-        """8x8 took a call: after a while of these everybody may go faster."""
+        """8x8 accepted a call: after many of these all may be faster."""
         self._answers += 1
         if self._clock() >= self._noted + NOTE_EVERY:
             self._note()
 
     def _note(self) -> None:
-        """Write down what 8x8 has answered; where somebody else has the file, with what comes next."""
+        """Write what 8x8 has answered; where another process has the file, with the next answers."""
         with self._file as file:
             now = self._noted = self._clock()
             if file is not None:
@@ -114,6 +114,5 @@ class Pace:
 
 
 def _after(slot: float, now: float, paused: float) -> float:
-    """The slot that a call takes: the one that is due, or now where it was idle, when nothing is made up
-    for."""
+    """The slot that a call takes: the one that is due, or now after a rest, which is not made up for."""
     return now if slot <= max(now - CATCH_UP, paused) else slot

@@ -1,4 +1,4 @@
-"""What each person on a list is to hear, and whether all of it can be said."""
+"""The request for each row of a list: whom it calls, and what they hear."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -162,8 +162,8 @@ def _column_of(columns: Mapping[int, str], name: str) -> int | None:
 
 
 def numbers_of(recipients: Recipients, *, region: str | None) -> frozenset[str]:
-    """The numbers of a list that has nothing to say, such as one of those who are not to be called. Raises
-    InvalidInput for one that can't be read: whoever it is would be called."""
+    """The numbers of a list such as a do-not-call list. Raises InvalidInput for a number that can't be read:
+    it would be called."""
     phone_column = find_phone_column(recipients.columns)
     numbers = set()
     for record in recipients:

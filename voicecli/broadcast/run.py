@@ -1,4 +1,4 @@
-"""Carries out a broadcast that is in the journal: calls those who are left, and follows what 8x8 reports."""
+"""Runs a broadcast that is in the journal: calls the rows that are left, and follows the reports of 8x8."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,8 +30,8 @@ PACE = "pace"  # the file that all broadcasts of this machine share
 
 @dataclass(frozen=True, slots=True)
 class OpenBroadcast:
-    """A broadcast that nobody else works on while this is open: use it in a ``with``. One that ``is_new`` is
-    deleted at the end if nobody was called, so that it can begin anew."""
+    """A broadcast that no other process runs while this is open: use it in a ``with``. One that ``is_new`` is
+    deleted at the end if nobody was called, so that its list can be sent again."""
 
     journal: Journal
     plan: Plan
@@ -59,7 +59,7 @@ class OpenBroadcast:
 
 
 class BroadcastEnd(NamedTuple):
-    """How a run of a broadcast ended. ``error`` says why there may be rows left that were not called."""
+    """How a run of a broadcast ended. ``error`` is why it ended while rows were left, if it did."""
 
     counts: Counts
     error: VoicecliError | None = None

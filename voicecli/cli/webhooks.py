@@ -7,6 +7,7 @@ import typer
 
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, TableRow
@@ -59,9 +60,7 @@ def set_(
     ctx: typer.Context,
     type_: Type,
     url: Annotated[str, typer.Argument(metavar="URL", help="The URL to report to.")],
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Set no token: anybody could send events there.")
-    ] = False,
+    no_auth: Annotated[bool, flag("Set no token: anybody could send events there.", "--no-auth")] = False,
 ) -> None:
     """Set the URL for one type of event.
 
@@ -95,10 +94,7 @@ def set_(
 
 
 @webhooks.command("delete")
-def delete(
-    ctx: typer.Context,
-    type_: Type,
-) -> None:
+def delete(ctx: typer.Context, type_: Type) -> None:
     """Delete the webhook for one type of event.
 
     8x8's API does not document deleting vnu: if it refuses, the webhook is disabled instead.

@@ -1,4 +1,4 @@
-"""What there is to say of a list before anybody is called."""
+"""Shows a validated list, and asks for consent, before the first call."""
 
 import math
 from collections.abc import Iterator

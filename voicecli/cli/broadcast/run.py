@@ -1,4 +1,4 @@
-"""Carries out a broadcast, and shows it."""
+"""Runs a broadcast for a command, and shows it."""
 
 from typing import TYPE_CHECKING
 
