@@ -1,4 +1,4 @@
-"""``voicecli webhooks``: where 8x8 reports each type of event to."""
+"""``voicecli webhooks``: the URLs that 8x8 reports events to."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -130,7 +130,7 @@ def _registration(context: Context, settings: Settings) -> "closing[Registration
 
 
 def _forget(context: Context, changes: "Registration", kind: str) -> None:
-    """What a listener that was killed has replaced is not to be put back over what is wanted now."""
+    """Let no listener restore an older webhook over the one that was set now."""
     try:
         changes.forget(kind)
     except VoicecliError as error:
