@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,27 +52,45 @@ def keep(
     home: Path, document: object, *, ago: float = 0, reply: str | None = None, remark: str | None = None
 ) -> int:
     """Keep an event that came so many seconds ago; its number. Bytes are kept as they are."""
+    return keep_all(home, [(document, ago, reply)], remark=remark)[0]
+
+
+def keep_all(
+    home: Path, events: Sequence[tuple[object, float, str | None]], *, remark: str | None = None
+) -> list[int]:
+    """Keep events with the seconds since they came and the reply to each; their numbers."""
+    with Store(home) as store:
+        recorded = record_events(store, [_kept(*event) for event in events])
+        replies = [
+            (reply, remark, one.id)
+            for one, (_, _, reply) in zip(recorded, events, strict=True)
+            if reply is not None
+        ]
+        if replies:
+            record_replies(store, replies)
+    return [one.id for one in recorded]
+
+
+def _kept(document: object, ago: float, reply: str | None) -> KeptEvent:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     read = webhook_events.parse(body)
     assert read is not None
     received = time.time_ns() // 1000 - int(ago * 1e6)
-    kept = KeptEvent(received, read.type, read.session_id, read.identity(lambda: body), reply, body)
-    with Store(home) as store:
-        number = record_events(store, [kept])[0].id
-        if reply is not None:
-            record_replies(store, [(reply, remark, number)])
-        return number
+    return KeptEvent(received, read.type, read.session_id, read.identity(lambda: body), reply, body)
 
 
 def keep_a_call(
     home: Path, session: str = SESSION, *, ago: float = 0, status: str = "COMPLETED", **fields: Any
 ) -> None:
     """The events of one call, that began so many seconds ago and took four."""
-    keep(home, event("VCS", "CALL_INITIATED", session, **fields), ago=ago)
-    keep(home, event("VCS", "CALL_CONNECTED", session, **fields), ago=ago - 1)
     digits = event("VCA", "ACTION_COMPLETED", session, digits={"dtmf": "1"}, **fields)
-    keep(home, digits, ago=ago - 2, reply="hangup")
-    keep(home, event("VSS", status, session, **fields), ago=ago - 4)
+    events = [
+        (event("VCS", "CALL_INITIATED", session, **fields), ago, None),
+        (event("VCS", "CALL_CONNECTED", session, **fields), ago - 1, None),
+        (digits, ago - 2, "hangup"),
+        (event("VSS", status, session, **fields), ago - 4, None),
+    ]
+    keep_all(home, events)
 
 
 def place(

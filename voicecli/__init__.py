@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Unsubscribed as Unsubscribed,
         VoicecliError as VoicecliError,
     )
+    from voicecli.listener.plan import ListenerPlan as ListenerPlan
     from voicecli.listener.public_access import (
         PublicAccess as PublicAccess,
         listening_plan as listening_plan,
@@ -52,10 +53,7 @@ if TYPE_CHECKING:
         Replier as Replier,
         Route as Route,
     )
-    from voicecli.listener.service import (
-        ListenerPlan as ListenerPlan,
-        ListenerService as ListenerService,
-    )
+    from voicecli.listener.service import ListenerService as ListenerService
     from voicecli.phone import PhoneNumber as PhoneNumber
     from voicecli.store.guards import Once as Once
     from voicecli.store.sqlite import Store as Store

@@ -89,7 +89,7 @@ SETTINGS = (
         what="where the listener listens on this machine",
         where="any free port",
         flag="--port",
-        default="5678",
+        default=f"{urls.DEFAULT_PORT}",
     ),
     Setting(
         "home",

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from voicecli.errors import InvalidInput
 
 _HOST_HEADER = re.compile(r"(?:\[([^\]]+)\]|([^\[\]:]+))(?::[0-9]*)?", re.ASCII)
+DEFAULT_PORT = 5678  # of a listener
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from voicecli.broadcast.cells import COLUMNS, apply_cells, option
+from voicecli.broadcast.cells import COLUMNS, apply_cells, option_of_column
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput
 
@@ -15,8 +15,8 @@ SAYS, PLAYS = Script(SOURCE, "Hello"), Script(SOURCE, play=AUDIO)
 
 def test_a_column_is_an_option_however_it_is_written() -> None:
     for name in ("valid-for", "valid_for", "Valid For", " VALID-FOR "):
-        assert option(name) == "valid-for"
-    assert [option(name) for name in ("name", "source", "")] == [None, None, None]
+        assert option_of_column(name) == "valid-for"
+    assert [option_of_column(name) for name in ("name", "source", "")] == [None, None, None]
 
 
 def test_each_column_sets_its_option() -> None:

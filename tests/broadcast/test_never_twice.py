@@ -20,10 +20,9 @@ from voicecli.broadcast.policy import Policy
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.hours import Hours
 from voicecli.sessions.counts import Counts
-from voicecli.store import broadcasts as journals
+from voicecli.store import broadcasts as journals, paging
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
-from voicecli.store.paging import PAGE
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 
@@ -39,8 +38,11 @@ AGAIN = Policy(retry=frozenset({"NO_ANSWER"}), attempts=3, every=2.0)
 # -- reports that come while a row waits for its turn ------------------------------------------------
 
 
-def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(world: World) -> None:
-    rows = PAGE + 100
+def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE", 40)
+    rows = 50
     world.plan([number(index) for index in range(rows)])
     last = world.row(rows)
     world.journal.write([(last, last._replace(state=RowState.UNKNOWN, attempts=1))])

@@ -16,7 +16,8 @@ import pytest
 from conftest import wait_until
 from hypothesis import given, settings, strategies as st
 
-from voicecli.broadcast import pacing
+from voicecli.broadcast import pace_state, pacing
+from voicecli.broadcast.pace_file import PaceFile
 from voicecli.broadcast.pacing import Pace
 from voicecli.errors import StoreFailed
 
@@ -129,7 +130,7 @@ def test_a_slow_broadcast_does_not_hold_up_a_fast_one(pace: Callable[..., Pace],
 def test_a_limit_is_forgotten_when_nobody_calls(pace: Callable[..., Pace], clock: Clock) -> None:
     one = pace()
     one.too_many(5)
-    clock.now += 5 + pacing.FORGOTTEN
+    clock.now += 5 + pace_state.FORGOTTEN
     assert one.limit is not None
     clock.now += 1
     assert one.limit is None
@@ -265,7 +266,7 @@ def test_without_answers_a_limit_stays(pace: Callable[..., Pace], clock: Clock) 
     answer(one, clock, rate=100, seconds=5)
     one.too_many(1)
     limit = one.limit
-    clock.now += pacing.FORGOTTEN
+    clock.now += pace_state.FORGOTTEN
     assert one.limit == limit
 
 
@@ -282,7 +283,7 @@ def test_refusals_without_end_do_not_stop_it_for_good(pace: Callable[..., Pace],
     for _ in range(200):
         one.too_many(1)
         clock.now += 2
-    assert one.limit == pytest.approx(pacing.LEAST)
+    assert one.limit == pytest.approx(pace_state.LEAST)
     assert one.take() is None
     assert one.take() == pytest.approx(60)
 
@@ -451,14 +452,14 @@ def test_who_was_stopped_takes_no_slot_that_others_do_not_see(
     pace: Callable[..., Pace], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped, other = pace(5), pace(5)
-    write = pacing._File.write
+    write = PaceFile.write
 
-    def stop(file: pacing._File, *arguments: Any) -> None:
+    def stop(file: PaceFile, *arguments: Any) -> None:
         monkeypatch.undo()
         wait_until(lambda: other.take() is None)
         write(file, *arguments)
 
-    monkeypatch.setattr(pacing._File, "write", stop)
+    monkeypatch.setattr(PaceFile, "write", stop)
     assert stopped.take() == pacing.BUSY
     assert other.take() == pytest.approx(0.2)
     wait_until(lambda: stopped.take() != pacing.BUSY)

@@ -11,7 +11,7 @@ from raw_server import answering, http, server
 from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
-from voicecli.broadcast.run import Ended
+from voicecli.broadcast.run import BroadcastEnd
 from voicecli.cli.broadcast.view import BroadcastView
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
@@ -125,7 +125,7 @@ def test_a_second_attempt_that_meets_a_revoked_key_can_be_made_later(world: Worl
 def ended(world: World, engine: Engine) -> ExitCode:
     """How the program ends then. Raises what ended it."""
     context = Context(stdin=None, stdout=io.StringIO(), stderr=io.StringIO())
-    return BroadcastView(context, world.journal).end(Ended(engine.counts, engine.ended_by), waits=True)
+    return BroadcastView(context, world.journal).end(BroadcastEnd(engine.counts, engine.ended_by), waits=True)
 
 
 def test_a_wrong_key_before_anybody_was_called_is_the_error_of_the_whole_run(world: World) -> None:

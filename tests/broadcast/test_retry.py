@@ -23,7 +23,7 @@ def listened(tmp_path: Path, **options: bool) -> Iterator[Machine]:
     """A machine with a listener that a sandbox reports to."""
     with RunningSandbox(time_scale=1000, seed=1, count=True, **options) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
-        with listening(machine.home, *registering(), env=sandbox.environment) as listener:
+        with listening(machine.home, *registering(), env=sandbox.environment, in_thread=True) as listener:
             assert listener.url
             yield machine
 
@@ -60,6 +60,7 @@ def test_confirmed_ones_are_never_called_again(tmp_path: Path) -> None:
         assert calls(machine) == {**dict.fromkeys(confirming, 1), others[0]: 3}
 
 
+@pytest.mark.soak
 def test_who_did_not_answer_while_nobody_was_at_it_is_called_again(tmp_path: Path) -> None:
     with listened(tmp_path) as machine:
         people = [prefix + NO_ANSWER for prefix in PREFIXES]
@@ -80,14 +81,14 @@ def is_reported(machine: Machine) -> bool:
     return {row[0] for row in machine.query("SELECT session FROM events WHERE type = 'VSS'")} == sessions
 
 
-@pytest.mark.parametrize("ordinary", [5, pytest.param(60, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("prefixes", "ordinary"), [(1, 20), pytest.param(5, 60, marks=pytest.mark.soak)])
 def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_says(
-    tmp_path: Path, ordinary: int
+    tmp_path: Path, prefixes: int, ordinary: int
 ) -> None:
     endings = ("0480", "0486", "0487", "0404", "0503", "0601", "0603", "2001", "5041", "5051", "7105")
     with listened(tmp_path, chaos=True) as machine:
         digits = (*endings, *map(str, range(1_100, 1_100 + ordinary)))
-        machine.write_list([prefix + four for prefix in PREFIXES for four in digits])
+        machine.write_list([prefix + four for prefix in PREFIXES[:prefixes] for four in digits])
         # Longer than any answer takes on a busy machine: one that is lost is found by its id only, and that
         # the sandbox leaves out where it knows of no lost answer.
         done = machine.run(*machine.sending("--wait", "--timeout", "10s", "--request-timeout", "3"))

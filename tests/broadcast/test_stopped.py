@@ -32,8 +32,8 @@ ROUND = 20  # stops until the second one is interrupted
 FIRST, SECOND = "+3319900", "+3326191"  # whom they call
 STOPPING = """
 import os, random, signal, sys
-from voicecli.broadcast import pacing
-dice, left, real = random.Random(int(sys.argv.pop(1))), 10, pacing.try_lock
+from voicecli.broadcast import pace_file
+dice, left, real = random.Random(int(sys.argv.pop(1))), 10, pace_file.try_lock
 
 def try_lock(file, **options):
     global left
@@ -45,7 +45,7 @@ def try_lock(file, **options):
             os.kill(os.getpid(), signal.SIGSTOP)
     return taken
 
-pacing.try_lock = try_lock
+pace_file.try_lock = try_lock
 from voicecli.__main__ import main
 main()
 """

@@ -12,7 +12,7 @@ from placed_calls import ACCOUNT, ASK, CALL, FLOW, PARTIES, SAY, other, placed
 from receiver_world import World, receiving, vca, vss
 
 from voicecli.calling.placed_calls_replier import PlacedCallsReplier
-from voicecli.listener import server
+from voicecli.listener import event_intake
 from voicecli.listener.routes import Answered, Replier
 from voicecli.listener.vca_repliers import (
     CallflowReplier,
@@ -153,7 +153,7 @@ async def test_where_vcas_went_before_is_not_known(
 async def test_a_vca_that_can_not_be_kept_is_answered_and_kept_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "KEEP_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(event_intake, "KEEP_AGAIN_AFTER", 0.01)
     placed(tmp_path, session="s-1")
     async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
         take_away(tmp_path, ["events"])
@@ -176,7 +176,7 @@ async def test_a_vca_that_can_not_be_kept_is_answered_and_kept_later(
 async def test_a_vca_does_not_wait_for_a_disk_that_stands_still(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "VCA_PATIENCE", 0.05)
+    monkeypatch.setattr(event_intake, "VCA_PATIENCE", 0.05)
     placed(tmp_path, session="s-1")
     async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
         process = world.service._recorder._process
@@ -227,8 +227,8 @@ async def test_what_is_never_kept_is_told_at_the_end(tmp_path: Path) -> None:
 async def test_what_is_too_much_to_wait_for_the_disk_is_told_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "KEEP_AGAIN_AFTER", 0.01)
-    monkeypatch.setattr(server, "MAX_LATE", 1)
+    monkeypatch.setattr(event_intake, "KEEP_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(event_intake, "MAX_LATE", 1)
     too_many = "More than 1 answered VCA events wait: the rest is not kept."
     async with receiving(tmp_path, replier=constant_reply(HANG_UP)) as world:
         take_away(tmp_path, ["events"])

@@ -64,28 +64,28 @@ class Loop(NamedTuple):
 
 
 def loops(seed: int, count: int, length: int = IN_A_LOOP) -> list[Loop]:
-    dice = random.Random(seed)
-    return [_loop(dice, length) for _ in range(count)]
+    rng = random.Random(seed)
+    return [_loop(rng, length) for _ in range(count)]
 
 
-def _loop(dice: random.Random, length: int) -> Loop:
-    first = dice.choice((NO_ANSWER, BUSY, PRESSES_2))  # in each of its alerts, so that all are the same one
+def _loop(rng: random.Random, length: int) -> Loop:
+    first = rng.choice((NO_ANSWER, BUSY, PRESSES_2))  # in each of its alerts, so that all are the same one
     cases = []
-    for ending in dice.choices(list(Ending), k=length):
+    for ending in rng.choices(list(Ending), k=length):
         others = [number for number in (BUSY, PRESSES_2, REFUSED) if number != first]
         match ending:
             case Ending.CONFIRMED:
-                rest = [*dice.sample(others, dice.randint(0, 1)), PRESSES_1]
+                rest = [*rng.sample(others, rng.randint(0, 1)), PRESSES_1]
             case Ending.NOBODY:
-                rest = others[: dice.randint(0, 2)]
+                rest = others[: rng.randint(0, 2)]
             case Ending.OUT_OF_TIME:
-                rest = [dice.choice((LATE_1, LATE_2))]
+                rest = [rng.choice((LATE_1, LATE_2))]
             case Ending.SUMMARY_LOST:
                 rest = [LATE_2]
             case _:
-                rest = dice.sample([*others, PRESSES_1, LOST, SILENT], 2)
-        cases.append(Case(ending, [first, *rest], dice.uniform(0.0, LONGEST)))
-    return Loop(cases, joined=dice.random() < 0.5)
+                rest = rng.sample([*others, PRESSES_1, LOST, SILENT], 2)
+        cases.append(Case(ending, [first, *rest], rng.uniform(0.0, LONGEST)))
+    return Loop(cases, joined=rng.random() < 0.5)
 
 
 class ForgetfulSandbox(Sandbox):

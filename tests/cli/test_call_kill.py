@@ -25,12 +25,12 @@ def kill_at(
 @pytest.mark.process
 @pytest.mark.parametrize(("runs", "seed"), [(3, 1), pytest.param(share_of(300), 2, marks=pytest.mark.soak)])
 def test_a_killed_call_never_leaves_a_lie(sandbox: RunningSandbox, runs: int, seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     killed = 0
     for attempt in range(runs):
         message_id = f"kill-{seed}-{attempt}"
-        number = dice.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
-        code, out, err = kill_at(sandbox, dice.uniform(0, LONGEST), number, message_id)
+        number = rng.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
+        code, out, err = kill_at(sandbox, rng.uniform(0, LONGEST), number, message_id)
         killed += code != 0
         requests = sandbox.requested(message_id)
         assert len(requests) <= 1, "a call was placed twice"

@@ -7,7 +7,7 @@ import pytest
 from raw_server import answering, document, server
 
 from voicecli import settings
-from voicecli.cli import app, receivers
+from voicecli.cli import app, webhook_token
 from voicecli.cli.context import Context
 
 TOKEN = "token-of-these-tests"
@@ -49,6 +49,6 @@ def test_the_token_goes_to_a_host_of_the_dotenv_only_where_that_has_it(
     monkeypatch.setenv("WEBHOOK_AUTH_TOKEN", TOKEN)
     loaded, told = settings.load(), list[str]()
     url = "https://hooks.example/x"
-    assert receivers.may_send_token(loaded, url, send_token=False, tell=told.append) is own
+    assert webhook_token.may_send_token(loaded, url, send_token=False, tell=told.append) is own
     assert [*map(bool, told)] == ([] if own else [True])
-    assert receivers.may_send_token(loaded, url, send_token=True, tell=told.append)
+    assert webhook_token.may_send_token(loaded, url, send_token=True, tell=told.append)

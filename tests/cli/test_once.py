@@ -97,7 +97,7 @@ def test_many_of_an_alert_at_the_same_instant_are_one(own_sandbox: RunningSandbo
 def test_an_interrupt_takes_the_claim_back_unless_the_request_has_left(
     call: Program, own_sandbox: RunningSandbox, runs: int
 ) -> None:
-    dice = random.Random(15)
+    rng = random.Random(15)
     for number in range(runs):
         name = f"interrupted-{number}"
         command = (NUMBER, "Hello", "--once", "--message-id", name)
@@ -108,7 +108,7 @@ def test_an_interrupt_takes_the_claim_back_unless_the_request_has_left(
             stderr=subprocess.DEVNULL,
             env={**os.environ, **own_sandbox.environment},
         ) as process:
-            time.sleep(dice.uniform(0, 0.3))  # the moment is the test's input, not a wait for something
+            time.sleep(rng.uniform(0, 0.3))  # the moment is the test's input, not a wait for something
             process.send_signal(signal.SIGINT)
         again = call(*command, env=own_sandbox.environment)
         assert again.code in (0, 9)

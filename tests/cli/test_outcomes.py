@@ -1,4 +1,4 @@
-"""Every outcome number in the worst weather, waited for and confirmed, with and without a running listen:
+"""Every outcome number in chaos, waited for and confirmed, with and without a running listen:
 the exit code and the printed outcome are right."""
 
 import os
@@ -61,9 +61,9 @@ def every_number() -> Iterator[str]:
         yield from EXAMPLES.get(row.digits, (row.digits,))
 
 
-def place(run: Run, home: Path, sandbox: RunningSandbox, way_in: Sequence[str], *, joined: bool) -> Finished:
+def place(run: Run, home: Path, sandbox: RunningSandbox, access: Sequence[str], *, joined: bool) -> Finished:
     """In this process, or beside others in one of its own."""
-    arguments = ["call", *run.arguments(), *PATIENCE, *way_in]
+    arguments = ["call", *run.arguments(), *PATIENCE, *access]
     env = {**sandbox.environment, "VOICECLI_HOME": str(home)}
     if not joined:
         return voicecli(*arguments, env=env)
@@ -84,11 +84,11 @@ def check(
     reading that the seed chooses, where none is given."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(RunningSandbox(chaos=True, seed=seed, time_scale=500, reading=reading))
-        way_in = registering()
+        access = registering()
         if joined:
-            listener = stack.enter_context(listening(home, *way_in, env=sandbox.environment))
+            listener = stack.enter_context(listening(home, *access, env=sandbox.environment))
             assert listener.url
-        placing = partial(place, home=home, sandbox=sandbox, way_in=way_in[:4], joined=joined)
+        placing = partial(place, home=home, sandbox=sandbox, access=access[:4], joined=joined)
         if joined:
             results = [*stack.enter_context(ThreadPoolExecutor(4)).map(placing, runs)]
         else:

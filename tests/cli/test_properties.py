@@ -11,7 +11,7 @@ from soak import FULL
 
 from voicecli.cli.app import run
 from voicecli.cli.context import Context
-from voicecli.output import visible
+from voicecli.output.printable import printable
 
 pytestmark = pytest.mark.usefixtures("account")
 MANY = 150 if FULL else 25
@@ -69,7 +69,7 @@ def assert_honest(code: int, out: str, err: str) -> None:
     assert code == 2, (code, err)
     assert out == ""
     assert re.fullmatch(r"Error: [^\n]+\n(Hint: [^\n]+\n)?", err), err
-    assert visible(err, lines=True) == err
+    assert printable(err, lines=True) == err
 
 
 @many

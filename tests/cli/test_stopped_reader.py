@@ -18,7 +18,7 @@ from forked import Forked
 from lists import people, write
 from running_listener import public_access, webhooks
 
-from voicecli.cli.broadcast.view import View
+from voicecli.cli.broadcast.view import BroadcastView
 from voicecli.cli.context import Context
 from voicecli.output import streams
 
@@ -145,13 +145,13 @@ def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
     world.request_timeout = DEADLINE
     with os.fdopen(unread.writing, "w") as stream, os.fdopen(unread.reading) as reader:
         context = Context(stdout=stream, stderr=None, format="json")
-        view, told = View(context, world.journal), list[str]()
+        view, told = BroadcastView(context, world.journal), list[str]()
         reading = threading.Thread(target=lambda: told.extend(reader))
         with context.output.streams.in_background():
-            world.run(on_row=view.tell, on_progress=view.show)
+            world.run(on_row=view.on_row, on_progress=view.on_progress)
             assert context.output.streams.is_behind
             reading.start()
-            asyncio.run(view.caught_up())
+            asyncio.run(view.report_missed_rows())
         stream.close()
         reading.join()
     rows = [json.loads(line) for line in told if line != "\n"]

@@ -13,8 +13,8 @@ import pytest
 from conftest import Finished, Program
 
 from voicecli import settings, urls
-from voicecli.cli import receivers
-from voicecli.cli.trigger import EventOptions, make_up
+from voicecli.cli import webhook_token
+from voicecli.cli.trigger import EventOptions, make_event
 from voicecli.errors import InvalidInput
 from voicecli.voice_api import codes, webhook_events
 from voicecli.voice_api.callflow import HANGUP
@@ -122,7 +122,7 @@ def trigger(run: Program, receiver: Receiver) -> Program:
 
 def made(kind: str, **asked: Any) -> webhook_events.Event:
     """The event, as voicecli reads what is sent."""
-    event = make_up(EventOptions(kind, **asked), now=NOW).event
+    event = make_event(EventOptions(kind, **asked), now=NOW).event
     parsed = webhook_events.parse(json.dumps(event).encode())
     assert parsed is not None
     return parsed
@@ -186,7 +186,7 @@ def names(value: object, path: str = "") -> dict[str, type]:
 )
 def test_an_event_has_the_fields_of_8x8s_own_sample(sample: str, kind: str, asked: dict[str, Any]) -> None:
     theirs = names(json.loads((SAMPLES / f"{sample}.json").read_bytes()))
-    ours = names(json.loads(json.dumps(make_up(EventOptions(kind, **asked), now=NOW).event)))
+    ours = names(json.loads(json.dumps(make_event(EventOptions(kind, **asked), now=NOW).event)))
     ours.pop(".payload.errordetails.callflowrequestid", None)  # documented, and not in the sample
     assert ours == theirs
 
@@ -291,7 +291,7 @@ def test_session_and_numbers_are_those_that_were_asked_for() -> None:
 )
 def test_what_8x8_would_not_send_is_refused(kind: str, asked: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        make_up(EventOptions(kind, **asked), now=NOW)
+        make_event(EventOptions(kind, **asked), now=NOW)
     assert message in refused.value.message
 
 
@@ -573,13 +573,13 @@ def test_elsewhere_the_token_goes_only_encrypted_to_the_public_address(
 ) -> None:
     loaded = settings.load(environment={"WEBHOOK_BASE_URL": public_url or ""})
     told: list[str] = []
-    assert receivers.may_send_token(loaded, to, send_token=False, tell=told.append) is goes
+    assert webhook_token.may_send_token(loaded, to, send_token=False, tell=told.append) is goes
     assert [*map(bool, told)] == ([] if goes else [True])
     if urls.is_unencrypted(to):
         with pytest.raises(InvalidInput, match="unencrypted"):
-            receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
+            webhook_token.may_send_token(loaded, to, send_token=True, tell=told.append)
     else:
-        assert receivers.may_send_token(loaded, to, send_token=True, tell=told.append)
+        assert webhook_token.may_send_token(loaded, to, send_token=True, tell=told.append)
 
 
 def test_a_stranger_does_not_get_the_token(run: Program, stranger: Receiver, tmp_path: Path) -> None:

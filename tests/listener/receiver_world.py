@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 from conftest import DEADLINE
 
-from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.plan import ListenerPlan
+from voicecli.listener.service import ListenerService
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 

@@ -11,8 +11,9 @@ from running_listener import free_port
 from strict_webhooks import StrictSandbox
 
 from voicecli.clock import ClockJumps
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.service import ListenerService
 from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
 from voicecli.sandbox.delivery import Target
 from voicecli.voice_api.client import Client

@@ -12,7 +12,7 @@ import pytest
 from conftest import DEADLINE, wait_until
 from receiver_world import receiving, vss
 
-from voicecli.listener.server import WebhookServer
+from voicecli.listener.request_guard import RequestGuard
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
@@ -133,7 +133,7 @@ async def test_no_page_reports_an_event(
 ) -> None:
     """What it could do without the refusal shows that it tries."""
     if not is_refused:
-        monkeypatch.setattr(WebhookServer, "_not_local", lambda *_: "")
+        monkeypatch.setattr(RequestGuard, "refusal_without_token", lambda *_: "")
     async with receiving(tmp_path / "home", token=None) as world:
         evil = Evil(world.service.url)
         async with await asyncio.start_server(evil.serve, "127.0.0.1", 0) as server:

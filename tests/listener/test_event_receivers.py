@@ -13,8 +13,9 @@ from raw_server import answering, http, server
 from receiver_world import receiving
 
 from voicecli.listener.event_receivers import ReceiverKind, find_receivers, look_up_receiver
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.service import ListenerService
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.sandbox import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client

@@ -225,8 +225,8 @@ async def test_what_could_not_be_shown_is_shown_when_the_event_comes_again(tmp_p
         def fail(_: object) -> None:
             raise ZeroDivisionError
 
-        world.service._listener._on_event = fail
+        world.service._listener.events._on_event = fail
         assert await world.event(vca()) == (200, {"callflow": [SAY]})
-        world.service._listener._on_event = world.shown.append
+        world.service._listener.events._on_event = world.shown.append
         assert await world.event(vca()) == (200, {"callflow": [SAY]})
     assert [received.again for received in world.shown] == [False]

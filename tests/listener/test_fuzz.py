@@ -20,7 +20,7 @@ from conftest import DEADLINE, RunningSandbox, wait_until
 from running_listener import TOKEN, RunningListener, listening, started
 from test_terminal import Terminal
 
-from voicecli.output import visible
+from voicecli.output.printable import printable
 from voicecli.sandbox.payloads import sample_event
 
 AT_ONCE = 32  # connections
@@ -492,8 +492,8 @@ def test_escape_sequences_and_markup_are_shown_in_a_pipe_and_kept_as_they_came(
     assert process.returncode == 0
     assert out.count("\n") == 1
     line = out.removesuffix("\n")
-    assert visible(line) == line
-    assert visible(NASTY + "status") in line
+    assert printable(line) == line
+    assert printable(NASTY + "status") in line
     assert kept(tmp_path / "home") == [body]
 
 
@@ -509,5 +509,5 @@ def test_escape_sequences_and_markup_change_nothing_on_a_terminal(tmp_path: Path
         terminal.wait_for(r"\\u0007.*\[bold red\]")
         written = terminal.end()
     ours = re.sub(r"\x1b\[([0-9;]*m|\d*A|[CJK])|[\r\n]", "", written)
-    assert visible(ours) == ours
+    assert printable(ours) == ours
     assert kept(tmp_path / "home") == [body]

@@ -26,8 +26,8 @@ from voicecli.listener.local_listeners import (
     local_listener_states,
     why_not_received,
 )
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.platforms.locks import Lock
 from voicecli.sandbox.delivery import Target
@@ -151,9 +151,14 @@ async def test_keys_do_not_arrive_where_the_webhook_has_no_token(tmp_path: Path)
 
 async def test_a_tunnel_that_is_down_is_told(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
-        world.service.public_url = f"http://127.0.0.1:{free_port()}"
-        world.targets["VSS"] = Target("VSS", webhook_url(world.service.public_url, "VSS"), True, TOKEN)
-        world.service.tunnel_is_up, world.service.tunnel_trouble = False, "the agent has ended"
+        world.service.reachability.public_url = f"http://127.0.0.1:{free_port()}"
+        world.targets["VSS"] = Target(
+            "VSS", webhook_url(world.service.reachability.public_url, "VSS"), True, TOKEN
+        )
+        world.service.reachability.tunnel_is_up, world.service.reachability.tunnel_trouble = (
+            False,
+            "the agent has ended",
+        )
         with pytest.raises(
             ConfigurationError, match=r"VSS events\. Its tunnel is down: the agent has ended\."
         ):
@@ -162,8 +167,10 @@ async def test_a_tunnel_that_is_down_is_told(tmp_path: Path) -> None:
 
 async def test_an_address_that_does_not_lead_to_it_is_told(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
-        world.service.public_url = f"http://127.0.0.1:{free_port()}"
-        world.targets["VSS"] = Target("VSS", webhook_url(world.service.public_url, "VSS"), True, TOKEN)
+        world.service.reachability.public_url = f"http://127.0.0.1:{free_port()}"
+        world.targets["VSS"] = Target(
+            "VSS", webhook_url(world.service.reachability.public_url, "VSS"), True, TOKEN
+        )
         with pytest.raises(ConfigurationError, match="does not lead to it: it can't be reached"):
             await search(world, tmp_path, "VSS")
 
@@ -198,14 +205,17 @@ async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
             await world.until(lambda: world.looks >= looks + 4)
             is_open = True
             await world.until(lambda: told("leads here now."))
-            assert (len(told("can't reach this machine any more")), world.service.unreachable) == (1, None)
+            assert (
+                len(told("can't reach this machine any more")),
+                world.service.reachability.unreachable,
+            ) == (1, None)
         world.client.close()
 
 
 async def test_one_that_is_not_for_8x8_is_in_the_way_only_at_the_same_port(tmp_path: Path) -> None:
     async with listening(tmp_path, register=False) as world:
         world.targets.clear()
-        world.service.public_url = None
+        world.service.reachability.public_url = None
         assert (await search(world, tmp_path, "VSS")).found is None
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.public_access import PublicAccess, listening_plan
-from voicecli.listener.service import ListenerPlan
 
 SANDBOX, OWN = "http://127.0.0.1:8088", "https://calls.example.com"
 TOKEN = "token-of-these-tests"

@@ -12,8 +12,9 @@ from conftest import DEADLINE
 
 from voicecli.account import AccountId
 from voicecli.errors import Unreachable
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan, ListenerService
+from voicecli.listener.service import ListenerService
 from voicecli.listener.webhook_troubles import WebhookNews
 
 
@@ -82,9 +83,9 @@ async def test_ended_as_the_tunnel_comes_back_it_ends(tmp_path: Path, ticks: int
     at_8x8 = At8x8()
     async with asyncio.timeout(DEADLINE):
         async with served(tmp_path, at_8x8) as service:
-            service.public_url = "http://127.0.0.1:10"
-            assert service._watch is not None
-            service._watch.look_soon()
+            service.reachability.public_url = "http://127.0.0.1:10"
+            assert service.webhook_watch is not None
+            service.webhook_watch.look_soon()
             for _ in range(ticks):
                 await asyncio.sleep(0)
     assert at_8x8.done[-2:] == ["put back", "close"]

@@ -16,8 +16,8 @@ from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
 from voicecli.listener import shared_listener as reports_module
 from voicecli.listener.instances import Tenant
 from voicecli.listener.open_questions import EndRequests, QuestionWait
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.listener.webhook_troubles import WebhookNews
@@ -261,20 +261,20 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
         async with reports(tmp_path, Moved(), told, warned=warned, every=0.01) as ours:
             service = ours._service
             assert service is not None
-            assert service._watch is not None
+            assert service.webhook_watch is not None
             await until_warned("8x8 can't reach this machine at http://127.0.0.1:9")
-            service.unreachable = None  # as if it had led here
-            watch = asyncio.create_task(service._watch_public_url())
+            service.reachability.unreachable = None  # as if it had led here
+            watch = asyncio.create_task(service.reachability.watch(every=0.01))
             await until_warned("8x8 can't reach this machine any more")
             watch.cancel()
             await until_warned("The VSS webhook is not set any more.")
             service._doubt()
             await until_warned("a request with a wrong token")
-            service._listener._report_error(StoreFailed("Events can't be kept: the disk is full."))
+            service._listener.events.report_error(StoreFailed("Events can't be kept: the disk is full."))
             await until_warned("Events can't be kept")
-            service._changed(TunnelChange(False, None, "its agent ended", 1.0))
+            service.reachability.tunnel_changed(TunnelChange(False, None, "its agent ended", 1.0))
             await until_warned("The tunnel is down: its agent ended; trying again in 1 s")
-            service._changed(TunnelChange(True, "http://127.0.0.1:10", "", None))
+            service.reachability.tunnel_changed(TunnelChange(True, "http://127.0.0.1:10", "", None))
             await until_warned("8x8 can't be told the new address. 8x8 is away from http://127.0.0.1:10.")
     assert "The tunnel is up again: http://127.0.0.1:10" in told
     assert not [text for text in warned if text.startswith(("Warning", "The tunnel is up", "Registered"))]

@@ -26,9 +26,15 @@ async def test_a_vca_that_comes_again_is_answered_though_it_cant_be_counted(
 async def test_a_probe_that_gets_here_ends_the_doubt(tmp_path: Path) -> None:
     async with receiving(tmp_path) as world:
         service = world.service
-        service.unreachable = "HTTP 404"
-        await service._ask("http://127.0.0.1:9")
-        assert service.unreachable == "HTTP 404"
-        await service._ask(service.url)
-        assert service.unreachable is None
+        service.reachability.unreachable = "HTTP 404"
+        await service.reachability.ask("http://127.0.0.1:9")
+        assert service.reachability.unreachable == "HTTP 404"
+        await service.reachability.ask(service.url)
+        assert service.reachability.unreachable is None
     assert [words for words in world.told if words.endswith("leads here now.")]
+
+
+async def test_what_was_answered_waits_no_more(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as world:
+        await world.event(vca())
+        assert world.service._recorder._size == 0

@@ -178,13 +178,13 @@ async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_
     with RunningSandbox(CountingSandbox, time_scale=1000) as running:
         world = World(running, tmp_path / "home", force=True, **way)
         async with asyncio.timeout(DEADLINE), world.service:
-            assert world.service.unreachable == "refused"
+            assert world.service.reachability.unreachable == "refused"
             if is_probed:
                 admitted = True
             else:
                 await world.report()
-            await world.until(lambda: world.service.unreachable is None)
-            told = f"{world.service.public_url} leads here now."
+            await world.until(lambda: world.service.reachability.unreachable is None)
+            told = f"{world.service.reachability.public_url} leads here now."
             await world.until(lambda: told in dict(world.told))
             assert not [text for text, _ in world.told if "any more" in text]
         world.client.close()

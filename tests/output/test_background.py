@@ -111,5 +111,5 @@ def test_a_terminal_that_was_stopped_holds_nobody_up_who_paints(monkeypatch: pyt
         output = Output(stream, stream)
         termios.tcflow(theirs, termios.TCOOFF)  # Ctrl-S
         with pytest.raises(OutputFailed, match="nobody reads it"), output.streams.in_background(lambda: True):
-            output.figure([("a line", "bold"), ("another", "red")], {})
+            output.report([("a line", "bold"), ("another", "red")], {})
         termios.tcflow(theirs, termios.TCOON)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from voicecli.output.broadcast import line, summary, view
+from voicecli.output.broadcast import progress_line, progress_lines, summary_lines
 from voicecli.sessions.counts import Counts
 
 
@@ -20,7 +20,7 @@ def running() -> Counts:
 
 
 def test_at_40_columns_nothing_breaks() -> None:
-    assert view(running(), 39) == [
+    assert progress_lines(running(), 39) == [
         ("████            ▏  24 %  1,234 of 5,000", "bold"),
         ("48 a second · 1 min 20 s left", ""),
         ("32 in flight · 1,200 accepted", ""),
@@ -35,7 +35,7 @@ def test_at_40_columns_nothing_breaks() -> None:
 
 
 def test_at_80_columns_a_line_has_what_belongs_together() -> None:
-    assert view(running(), 79)[:3] == [
+    assert progress_lines(running(), 79)[:3] == [
         ("█████████▋                             ▏  24 %  1,234 of 5,000  1 min 20 s left", "bold"),
         ("48 a second · 32 in flight · 1,200 accepted · 30 refused · 4 unknown", ""),
         ("900 completed · 700 of these confirmed", "green"),
@@ -44,20 +44,20 @@ def test_at_80_columns_a_line_has_what_belongs_together() -> None:
 
 def test_at_200_columns_the_bar_is_not_endless() -> None:
     bar = "██████████████▊" + " " * 45
-    assert view(running(), 199)[0] == (f"{bar}▏  24 %  1,234 of 5,000  1 min 20 s left", "bold")
+    assert progress_lines(running(), 199)[0] == (f"{bar}▏  24 %  1,234 of 5,000  1 min 20 s left", "bold")
 
 
 @pytest.mark.parametrize("width", [1, 10, 20, 39, 60, 79, 120, 199])
 @pytest.mark.parametrize("done", [0, 1, 4_999, 5_000])
 def test_the_bar_and_the_counts_fit(width: int, done: int) -> None:
-    first, *_ = view(replace(running(), accepted=done, refused=0, unknown=0), width)
+    first, *_ = progress_lines(replace(running(), accepted=done, refused=0, unknown=0), width)
     assert len(first[0]) <= max(width, len(f"100 %  {done:,} of 5,000"))
     assert ("100 %" in first[0]) == (done == 5_000)
 
 
 def test_what_is_rare_is_shown_where_it_happens() -> None:
     counts = Counts(10, skipped=2, retrying=1, waiting="quiet hours until 08:00 (Europe/Paris)")
-    assert view(counts, 99)[1:] == [
+    assert progress_lines(counts, 99)[1:] == [
         ("0 in flight · 0 accepted · 0 refused · 0 unknown · 2 skipped · 1 retrying", ""),
         ("quiet hours until 08:00 (Europe/Paris)", "yellow"),
     ]
@@ -69,7 +69,7 @@ def test_errors_are_grouped_and_the_rare_ones_are_others() -> None:
         for _ in range(number + 1):
             counts.error(f"error {number}")
     counts.errors["others"] = 50  # as counts have them that know too many kinds
-    lines = [text for text, style in view(counts, 79) if style == "red"]
+    lines = [text for text, style in progress_lines(counts, 79) if style == "red"]
     assert lines == [
         "   8  error 7",
         "   7  error 6",
@@ -84,7 +84,7 @@ def test_outcomes_stay_in_their_places() -> None:
     counts = Counts(100, confirmed=0)
     for outcome in ("FAILED", "NO_ANSWER", "COMPLETED", "BUSY", "NO_ANSWER", "WHATEVER"):
         counts.outcome(outcome)
-    shown = [text for text, style in view(counts, 79) if style]
+    shown = [text for text, style in progress_lines(counts, 79) if style]
     assert shown[1:] == [
         "1 completed · 0 of these confirmed",
         "2 no answer · 1 busy",
@@ -96,7 +96,9 @@ def test_what_comes_from_outside_is_not_obeyed() -> None:
     counts = Counts(10, waiting="until\x1b[2J")
     counts.outcome("\x1b]0;owned\x07")
     counts.error("two\nlines")
-    shown = [text for text, _ in (*view(counts, 79), *summary(counts))] + [line(counts)]
+    shown = [text for text, _ in (*progress_lines(counts, 79), *summary_lines(counts))] + [
+        progress_line(counts)
+    ]
     assert all(text.isprintable() for text in shown)
 
 
@@ -104,22 +106,22 @@ def test_what_comes_from_outside_is_not_obeyed() -> None:
     ("rate", "words"), [(0, ""), (0.05, "3 a minute"), (4.84, "4.8 a second"), (1_234.5, "1,234 a second")]
 )
 def test_a_rate_is_told_as_people_count(rate: float, words: str) -> None:
-    told = line(Counts(10, rate=rate)).partition("; ")[2]
+    told = progress_line(Counts(10, rate=rate)).partition("; ")[2]
     assert told == words
 
 
 def test_without_a_terminal_it_is_one_line() -> None:
-    assert line(running()) == (
+    assert progress_line(running()) == (
         "1,234 of 5,000 done: 1,200 accepted, 30 refused, 4 unknown; 48 a second, 1 min 20 s left"
     )
     waiting = Counts(10, skipped=1, waiting="quiet hours until 08:00 (Europe/Paris)")
-    assert line(waiting) == (
+    assert progress_line(waiting) == (
         "1 of 10 done: 0 accepted, 0 refused, 0 unknown, 1 skipped; quiet hours until 08:00 (Europe/Paris)"
     )
 
 
 def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
-    assert summary(running()) == [
+    assert summary_lines(running()) == [
         ("1,234 of 5,000 rows done", "bold"),
         ("  1,200  accepted", "green"),
         ("     30  refused: not called", "red"),
@@ -142,5 +144,5 @@ def test_the_summary_says_what_may_have_been_called_and_what_is_left() -> None:
 
 
 def test_a_broadcast_of_nobody_is_done() -> None:
-    assert view(Counts(0), 79)[0][0].endswith("▏ 100 %  0 of 0")
-    assert summary(Counts(0)) == [("0 of 0 rows done", "bold")]
+    assert progress_lines(Counts(0), 79)[0][0].endswith("▏ 100 %  0 of 0")
+    assert summary_lines(Counts(0)) == [("0 of 0 rows done", "bold")]

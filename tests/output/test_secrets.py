@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from voicecli.errors import Refused, VoicecliError
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.output.formats import Json, Output
 from voicecli.output.secrets import has_secret_name
 
@@ -54,8 +54,8 @@ def test_a_secret_is_hidden_in_all_its_forms(kind: type[Output], secret: str) ->
     url = f"https://example.com/?q={quote(secret, errors='replace')}"
     output.result(f"{secret} {secret!r} {url}", document)
     output.result(output.json_for_people(document), document)
-    output.row(Record((Column("one", 5), Column("two", 0)), (secret, secret), document))
-    output.figure([(secret, "")], document)
+    output.row(TableRow((Column("one", 5), Column("two", 0)), (secret, secret), document))
+    output.report([(secret, "")], document)
     output.warning(secret)
     output.note(secret)
     output.error(VoicecliError(f"It says {secret}.", hint=repr(secret)))
@@ -71,8 +71,8 @@ def test_a_secret_is_hidden_before_a_terminal_cuts_or_breaks_it(
     monkeypatch.setenv("COLUMNS", width)
     secret = "correct horse battery staple"
     output, stream = outputs(Output, secret, terminal=True)
-    output.row(Record((Column("one", 5), Column("two", 0)), (secret, secret), {}))
-    output.figure([(secret, "")], {})
+    output.row(TableRow((Column("one", 5), Column("two", 0)), (secret, secret), {}))
+    output.report([(secret, "")], {})
     output.progress(f"asking with {secret}")
     output.error(VoicecliError(f"It was the password {secret} that it did not like."))
     assert not any(word in stream.getvalue() for word in ("corre", "horse", "battery", "staple"))
@@ -105,8 +105,8 @@ def test_what_has_a_secrets_name_is_hidden_at_any_depth(kind: type[Output], name
 def test_a_stream_of_json_hides_them_too() -> None:
     output, stream = outputs(Json, 'pass"wörd')
     rows = output.stream(lambda error: None)
-    rows.add(Record((Column("one", 0),), ("",), {"text": 'pass"wörd', "deep": {"Token": "hush"}}))
-    rows.add(Record((Column("one", 0),), ("",), {"words": "nothing to hide"}))
+    rows.add(TableRow((Column("one", 0),), ("",), {"text": 'pass"wörd', "deep": {"Token": "hush"}}))
+    rows.add(TableRow((Column("one", 0),), ("",), {"words": "nothing to hide"}))
     rows.close()
     first, second = map(json.loads, stream.getvalue().splitlines())
     assert first == {"text": "***", "deep": {"Token": "***"}}

@@ -11,7 +11,8 @@ import pytest
 from conftest import DEADLINE
 from sandbox_world import World, world
 
-from voicecli.sandbox import API_KEY, SOURCE, Sandbox
+from voicecli.sandbox import API_KEY, SOURCE
+from voicecli.sandbox.resources import Resources
 from voicecli.voice_api.callflow import HANGUP, make_call
 
 NUMBER = "+33199001234"
@@ -172,7 +173,7 @@ async def test_a_fault_of_the_sandbox_is_answered_500(monkeypatch: pytest.Monkey
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Sandbox, "_numbers", fail)
+    monkeypatch.setattr(Resources, "numbers", fail)
     async with world() as here:
         status, answer = await here.api("GET", "/numbers")
     assert (status, answer["statusMessage"]) == (500, "Internal server error")

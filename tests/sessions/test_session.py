@@ -7,8 +7,10 @@ import pytest
 from past import NUMBER, SESSION, SOURCE, event
 
 from voicecli.sessions.attempt import Attempt, AttemptState
-from voicecli.sessions.session import MAX_CAPTURES, Session, SessionRecord, Summary
-from voicecli.voice_api import webhook_events
+from voicecli.sessions.captures import MAX_CAPTURES
+from voicecli.sessions.session import Session, SessionRecord
+from voicecli.sessions.summary import Summary
+from voicecli.voice_api import event_fields, webhook_events
 from voicecli.voice_api.webhook_events import Received
 
 START = 1_700_000_000_000_000
@@ -184,7 +186,7 @@ def test_what_was_pressed(
 
 def test_when_it_was_confirmed_is_known_only_where_an_event_says_so() -> None:
     timed = Session.of(asking("1"), received(pressed("VCA", {"dtmf": "1"}, 5)))
-    assert timed.confirmed_at == webhook_events.parse_time(moment(5))
+    assert timed.confirmed_at == event_fields.parse_time(moment(5))
     untimed = Session.of(asking("1"), received(event("VCA", "ACTION_COMPLETED", digits="1", timestamp=None)))
     assert (untimed.confirmed, untimed.confirmed_at) == (True, None)
 
@@ -325,7 +327,7 @@ def test_it_is_known_when_the_person_answered(word: str) -> None:
     again = event("VCS", "CALL_CONNECTED", timestamp=moment(9))
     for arriving in ([connected, bridged, again], [again, bridged, connected]):
         session = Session.of(placed(), received(*arriving))
-        assert session.connected_at == webhook_events.parse_time(moment(6))
+        assert session.connected_at == event_fields.parse_time(moment(6))
         assert session.answered
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from generated_calls import attempt, sequence, shuffled
+from soak import share_of
 
 from voicecli.calling.results import ending_of
 from voicecli.output.sessions import SessionRow
@@ -93,12 +94,12 @@ def apart(seed: int) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("sequences", [150, pytest.param(20_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("sequences", [150, pytest.param(share_of(20_000), marks=pytest.mark.soak)])
 def test_all_views_agree_whatever_the_order(sequences: int) -> None:
     assert [found for seed in range(sequences) if (found := apart(seed)) is not None] == []
 
 
-@pytest.mark.parametrize("calls", [20, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("calls", [20, pytest.param(share_of(4_000), marks=pytest.mark.soak)])
 def test_the_store_says_the_same(tmp_path: Path, calls: int) -> None:
     dice = random.Random(calls)
     made = {f"s-{number}": sequence(dice, f"s-{number}") for number in range(calls)}

@@ -16,7 +16,7 @@ from voicecli.store import attempt_outcomes, pruning, runs
 from voicecli.store.attempts import Attempts
 from voicecli.store.guards import Guards, Once
 from voicecli.store.sqlite import Store
-from voicecli.voice_api import webhook_events
+from voicecli.voice_api import event_fields
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import voice_message
 
@@ -172,7 +172,7 @@ def test_without_a_name_the_same_words_to_the_same_number_are_the_same(world: Wo
 def test_when_it_was_confirmed_is_when_the_key_was_pressed(world: World) -> None:
     pressed = event("VCA", "ACTION_COMPLETED", digits="1", timestamp="2026-11-28T10:00:00Z")
     world.place(message(message_id="m-1"), SESSION, pressed, ended("COMPLETED"))
-    moment = local_time(webhook_events.parse_time("2026-11-28T10:00:00Z") or 0)
+    moment = local_time(event_fields.parse_time("2026-11-28T10:00:00Z") or 0)
     assert f"was confirmed at {moment}" in world.held(message(message_id="m-1"))
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from voicecli.voice_api import webhook_events
+from voicecli.voice_api import event_fields, webhook_events
 from voicecli.voice_api.codes import describe_quality
+from voicecli.voice_api.legs import Leg
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "8x8" / "payloads"
 
@@ -99,7 +100,7 @@ def test_what_became_of_a_bridge_is_told_beside_the_outcome() -> None:
     ],
 )
 def test_times_are_read_in_every_form(text: str, moment: int | None) -> None:
-    assert webhook_events.parse_time(text) == moment
+    assert event_fields.parse_time(text) == moment
 
 
 @pytest.mark.parametrize(
@@ -192,5 +193,5 @@ def test_of_a_text_that_is_too_long_its_first_thousand_characters_are_read() -> 
 def test_a_leg_is_told_by_what_8x8_says_of_it() -> None:
     [leg] = event("SESSION_SUMMARY", details={"callA": {"callDuration": 7}}).legs
     assert (leg.seconds, leg.connected) == (7, True)
-    assert leg == webhook_events.Leg({"callDuration": 7})
+    assert leg == Leg({"callDuration": 7})
     assert repr(leg) == "Leg(payload={'callDuration': 7})"

@@ -30,7 +30,7 @@ def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -
     )
     if options.vca_elsewhere:
         refuse_conflicts("--vca-elsewhere", {"--confirm": options.confirm, "--digits": options.digits})
-        if not plan.asks:
+        if not plan.has_question:
             raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question.")
     return plan
 

@@ -1,4 +1,4 @@
-"""Columns of a list that are named like options: what a row says goes before what is said for all."""
+"""Columns of a list that have the name of an option: a cell sets that option for its row."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,16 +14,16 @@ from voicecli.voice_api import callflow_rules
 from voicecli.voice_api.messages import MAX_REPEAT
 
 
-def option(column: str) -> str | None:
+def option_of_column(column: str) -> str | None:
     """The option that a column's name means, whatever its case; None for a column that is no option."""
     name = re.sub("[_ ]", "-", column.strip().lower())
     return name if name in COLUMNS else None
 
 
 def apply_cells(script: Script, cells: Mapping[str, str]) -> Script:
-    """The script with what a row says; ``cells`` by names of options. An empty cell leaves what there is; a
-    file takes the place of a text and of how it is read. Raises InvalidInput for what a column can't take;
-    ``Script.check`` is for what does not go together."""
+    """The script with the options of a row; ``cells`` by names of options. An empty cell leaves the option as
+    it is; a file to play replaces the text and how it is spoken. Raises InvalidInput for a value that an
+    option can't have; ``Script.check`` finds options that exclude each other."""
     given: dict[str, object] = {}
     for name, cell in cells.items():
         if text := cell.strip():
@@ -37,7 +37,7 @@ def apply_cells(script: Script, cells: Mapping[str, str]) -> Script:
     return replace(script, **given) if given else script  # type: ignore[arg-type]  # each reader knows
 
 
-# Readers of cells: what they raise says what is allowed.
+# Readers of cells: their ValueError names what is allowed.
 
 
 def _repeat(text: str) -> int:
@@ -103,5 +103,5 @@ COLUMNS: Mapping[str, Callable[[str], object]] = {
     "valid-for": _validity,
     "from": _source,
 }
-"""What reads a cell, by the option's name. Which keys are waited for is the same for all rows."""
-_SECRET = ("thanks",)  # never shown: it may be a secret
+"""What reads a cell, by the option's name. The keys to press are the same for all rows."""
+_SECRET = ("thanks",)  # never shown

@@ -79,8 +79,8 @@ class Eligibility:
         return replace(request, valid_until=until)
 
     def next_opening(self, some: Iterable[Zones]) -> datetime | None:
-        """When the first of these can be called; None where no time is known. Worked out once for each, since
-        that takes milliseconds and it is shown all night."""
+        """When the first of these can be called; None where no time is known. Computed once for each, since
+        that takes milliseconds and progress shows it all the time."""
         hours, now = self._hours, datetime.now(UTC)
         if hours is None:
             return None

@@ -1,7 +1,7 @@
-"""Works through a broadcast: one round after the other, each with one commit to the journal.
+"""Makes the calls of a broadcast in rounds, each with one commit to the journal.
 
-A round takes the answers that have come and what 8x8 has reported, decides who is called next, writes all of
-that down, and only then lets those requests leave.
+A round takes the answers that have arrived and what 8x8 has reported, selects the rows that are called next,
+writes all of that to the journal, and only then sends those requests.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ from voicecli.store.journal import Journal
 from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.callflow import destinations
 
-LOOK_EVERY = 0.2  # seconds between two looks at what 8x8 has reported, and at whether somebody said stop
+LOOK_EVERY = 0.2  # seconds between two looks at reports from 8x8, and at whether it was stopped
 GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
 MAX_RATE_LIMITED = 10  # times that one row may be answered 429
 LONGEST_DELAY = 8.0  # seconds until it is tried again
@@ -57,11 +57,11 @@ _REFUSES_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 ha
 
 
 class Engine:
-    """Calls the rows of a journal that are planned, and may be called by ``eligibility``. As long as
+    """Calls the planned rows of a journal whose numbers may be called by ``eligibility``. As long as
     ``why_wait`` gives a reason, nobody is called. ``on_row`` gets each row that has changed, once it is on
-    the disk, and ``on_progress`` how all of it stands, every now and then.
+    the disk, and ``on_progress`` the counts, several times a second.
 
-    ``run`` it once; ``ended_by`` says why there may be rows left that were not called.
+    ``run`` it once; ``ended_by`` is why it ended while rows were left, None where none need be.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class Engine:
         self._last_call = time.monotonic()
 
     async def run(self) -> None:
-        """Until nobody is left to be called, or something ends it, such as a journal that can't be written:
-        after that no request has left. Whatever it is, the requests under way get GRACE for their answers,
-        which are written down. Raises nothing but OutputFailed, or that it was cancelled."""
+        """Call until no row is left, or until an error such as a journal that can't be written: no request
+        leaves after one. In any case the requests under way get GRACE for their answers, which are written.
+        Raises only OutputFailed and CancelledError."""
         with self._journal.store.short_patience():
             try:
                 while not self._is_over():
@@ -140,7 +140,7 @@ class Engine:
         if time.monotonic() - self._last_look >= LOOK_EVERY:
             self._look()
             self._last_look = time.monotonic()
-        elif self.counts.retrying:  # what is known by now counts, before somebody is called again
+        elif self.counts.retrying:  # before anybody is called again
             self._take_reports()
         leaving: list[InFlight] = []
         try:
@@ -166,7 +166,7 @@ class Engine:
             self._answer_arrived.set()
 
     async def _wait(self) -> None:
-        """Until there is something to do."""
+        """Wait until there is something to do."""
         if self._completed:
             return
         self._answer_arrived.clear()
@@ -186,7 +186,7 @@ class Engine:
         return not self._policy.wait or self._no_outcome_due()
 
     def _no_outcome_due(self) -> bool:
-        """Of calls whose answer was lost, summaries may come, too: of those of this run."""
+        """Whether no outcome is waited for. Calls of this run whose answer was lost may have one, too."""
         late = time.monotonic() - self._last_call > self._policy.timeout
         vca_due = any(until > time.time() for until in self._vca_due.values())
         return late or not (self.counts.without_outcome or self._lost or vca_due)
@@ -194,7 +194,7 @@ class Engine:
     # -- what 8x8 has reported -----------------------------------------------------------------------
 
     def _look(self) -> None:
-        """See what 8x8 has reported, whose quiet hours are over, and whether somebody stopped it."""
+        """Look for reports from 8x8, quiet hours that are over, and whether the broadcast was stopped."""
         self._journal.store.require_in_place()
         if self._journal.state is BroadcastState.STOPPED and self.ended_by is None:
             self.ended_by = Interrupted("The broadcast was stopped.")
@@ -225,7 +225,7 @@ class Engine:
             self._plan_retry(known)
 
     def _plan_retry(self, row: BroadcastRow) -> None:
-        """Call it again, where its outcome is worth another attempt and none had an answer that counts."""
+        """Plan another attempt, where the outcome asks for one and no earlier attempt was confirmed."""
         policy = self._policy
         if row.outcome not in policy.retry or row.attempts >= policy.attempts:
             return
@@ -238,8 +238,8 @@ class Engine:
             self._queue.retry(self._writes.update(row, again))
 
     def _was_carried_out(self, flight: InFlight) -> bool:
-        """Whether a summary names this request, which was answered 429: then that came from somebody on the
-        way, and the call was placed after all. Its row knows it from now on."""
+        """Whether a summary names this request, which was answered 429: then a proxy sent that, and the call
+        was placed after all. Its row is updated."""
         row, store = flight.row, self._journal.store
         since = self._rate_limited_since[row.line] - CLOCK_TOLERANCE
         session_id = stored_events.session_of_request(store, flight.request.client_request_id, since=since)
@@ -303,8 +303,8 @@ class Engine:
         return False
 
     def _is_skipped(self, row: BroadcastRow, numbers: list[str]) -> bool:
-        """Whether one of the numbers (E.164) that its call would call is not to be called; then the row says
-        why."""
+        """Whether one of the numbers (E.164) that its call would call is not to be called; the reason is
+        written into the row."""
         reason = self._eligibility.reason_to_skip(numbers)
         if reason is None:
             return False
@@ -314,7 +314,7 @@ class Engine:
         return True
 
     def _claim(self, row: BroadcastRow) -> InFlight | None:
-        """The row becomes ``sending``. None where it is not called."""
+        """Make the row ``sending``, and its request; None where it is not called."""
         try:
             flight = self._sender.prepare(row)
         except InvalidInput as error:
@@ -426,7 +426,7 @@ class Engine:
         self._journal.release_reserve()
         try:
             await self._write_all()
-        except Exception as error:  # noqa: BLE001 - what is not on the disk has to be told
+        except Exception as error:  # noqa: BLE001 - what is not on the disk is reported
             self.ended_by = self._with_lost_answers(as_voicecli_error(error))
         try:
             self._report_rows()
@@ -496,7 +496,7 @@ class Engine:
         known.__cause__ = error
         return known
 
-    # -- what is told --------------------------------------------------------------------------------
+    # -- callbacks ------------------------------------------------------------------------------------
 
     def _report_rows(self) -> None:
         while self._writes.written:
@@ -508,7 +508,7 @@ class Engine:
         self._on_progress(self.counts)
 
     def _reason_for_waiting(self) -> str:
-        """Why nobody is called just now, in words."""
+        """Why nobody is called at the moment, in words."""
         if self._store_is_busy:
             return "Another process holds the store"
         if not self._all_rows_read and (reason := self._why_wait()):

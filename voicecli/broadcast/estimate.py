@@ -1,4 +1,4 @@
-"""What can be said of a broadcast before it begins: how long it takes, and who can't be called yet."""
+"""Estimates for a dry run: how long the calls take, and who can't be called yet."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.validation import ValidatedList
 from voicecli.store.broadcasts import RowState
 
-RESPONSE_TIME = 0.5  # seconds that 8x8 is taken to need for an answer, where no --rate says how fast it goes
+RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 
 
 class QuietPeople(NamedTuple):

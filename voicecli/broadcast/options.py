@@ -1,4 +1,4 @@
-"""The options of a broadcast, in values that the journal keeps: another process can go on with it."""
+"""The options of a broadcast, as values that the journal keeps, so that another process can resume it."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _KEPT_OF_ACCESS = ("domain", "public_url", "ngrok_config", "install_ngrok")
 
 
 class BroadcastOptions(NamedTuple):
-    """Options as they were given, all but what people hear. Times are in seconds, ``retry`` has outcomes."""
+    """All options but the content, as they were given. Times are in seconds, ``retry`` has outcomes."""
 
     to_column: str | None = None
     region: str | None = None
@@ -130,8 +130,8 @@ class BroadcastOptions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """What only holds as a broadcast is begun: ``shard`` is the part of the list, from 1, and how many there
-    are; with ``again`` a list that was sent before is sent once more."""
+    """Options that only the start of a broadcast has: ``shard`` is the part of the list, from 1, and how
+    many parts there are; with ``again`` a list that was sent before is sent again."""
 
     shard: tuple[int, int] = (1, 1)
     skip_invalid: bool = False
@@ -140,7 +140,7 @@ class SendOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverOptions:
-    """How reports of the outcomes get in, where they are waited for."""
+    """How the reports of outcomes arrive, where they are waited for."""
 
     access: PublicAccess = field(default_factory=PublicAccess)
     port: str | None = None
@@ -163,7 +163,7 @@ class ReceiverOptions:
 
 
 class Content(NamedTuple):
-    """What people hear. None of it is ever kept where it can be read."""
+    """What people hear. It is stored only sealed."""
 
     text: str | None = None
     play: str | None = None

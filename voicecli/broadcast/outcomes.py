@@ -1,4 +1,4 @@
-"""What 8x8 reports of a broadcast's calls, found among all events of the store."""
+"""Finds the outcomes of a broadcast's calls among the events of the store."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -38,8 +38,8 @@ class Report(NamedTuple):
     bridge: str | None = None
 
     def apply_to(self, row: BroadcastRow) -> BroadcastRow:
-        """The row, knowing this; as it was where it is about another call, or tells nothing new of one that
-        is to be called again."""
+        """The row with this report; unchanged where the report is of another call, or has no news of a row
+        that is to be called again."""
         if row.state is RowState.SKIPPED or self.destination.lstrip("+") not in ("", row.destination[1:]):
             return row
         if self.session != row.session and (not self.attempt or self.attempt != row.attempts):
@@ -60,8 +60,8 @@ class Report(NamedTuple):
 
 
 def reports(journal: Journal, after: int, last: int, policy: Policy) -> Iterator[Report]:
-    """What is known of the calls that the events newer than ``after``, up to ``last``, are about, where their
-    summaries have come. Who unsubscribed is kept as such. Raises StoreFailed."""
+    """The reports of calls whose summaries have come, for events newer than ``after`` up to ``last``. Who
+    unsubscribed is recorded. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
     kinds = ("VSS", "VCA", "VCS") if policy.digits else ("VSS",)
     for session_id, line in stored_events.sessions_of_broadcast(
@@ -73,8 +73,8 @@ def reports(journal: Journal, after: int, last: int, policy: Policy) -> Iterator
 
 
 def read_report(journal: Journal, session_id: str, line: int | None, policy: Policy) -> Report | None:
-    """What is known of this session, which is that of a call to the row at ``line``, or whose summary names
-    one; None as long as no summary has come. Raises StoreFailed."""
+    """The report of a session: of the call to the row at ``line``, else to the row that its summary names;
+    None as long as no summary has come. Raises StoreFailed."""
     store, broadcast = journal.store, journal.broadcast
     session = _session(journal, session_id, policy)
     summary, outcome = session.summary, session.outcome
@@ -103,8 +103,7 @@ def read_report(journal: Journal, session_id: str, line: int | None, policy: Pol
 
 
 def earlier_report(journal: Journal, row: BroadcastRow, policy: Policy) -> Report | None:
-    """What is known by now of an earlier attempt, where that is enough not to call once more. Raises
-    StoreFailed."""
+    """The report of an earlier attempt after which no other is made, if there is one. Raises StoreFailed."""
     for attempt in range(1, row.attempts):
         request_id = journal.broadcast.request_id(row._replace(attempts=attempt))
         for session_id in stored_attempts.sessions_of_request(journal.store, request_id):
@@ -143,7 +142,7 @@ def record_reports_if_idle(store: Store, broadcast: Broadcast) -> None:
 
 
 def _session(journal: Journal, session_id: str, policy: Policy) -> Session:
-    """The fold of what is in the store of it; without VCAs where the calls ask for nothing."""
+    """The session as its events in the store have it; without VCAs where the calls ask for nothing."""
     attempt = Attempt(0, 0, AttemptState.ACCEPTED, session_id, "", "", "", asks=policy.keys)
     kind = "" if policy.digits else "VSS"
     return Session.of(attempt, stored_events.events_of_session(journal.store, session_id, kind=kind))

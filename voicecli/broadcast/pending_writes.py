@@ -1,4 +1,4 @@
-"""What is known of rows and attempts and is to be written to the journal by the next commit."""
+"""Changes to rows and attempts that the next commit writes to the journal."""
 
 from collections import deque
 
@@ -12,8 +12,7 @@ from voicecli.store.journal import Journal
 
 class PendingWrites:
     """Collects changes until ``write``; ``progress`` counts them once they are on the disk, and ``written``
-    has the rows since, for whoever is told of them. ``in_flight`` has the requests that are not answered yet,
-    by line."""
+    has those rows until they are reported. ``in_flight`` has the requests without an answer, by line."""
 
     def __init__(self, journal: Journal, progress: Progress) -> None:
         self.in_flight: dict[int, InFlight] = {}

@@ -1,4 +1,4 @@
-"""How a broadcast stands, counted from its rows."""
+"""Counts the rows of a broadcast by their states and outcomes."""
 
 import time
 from collections import deque
@@ -53,7 +53,7 @@ class Progress:
             counts.error(row.reason, rows)
 
     def tick(self) -> None:
-        """Measure the rate of late, and what it says of the time that is left."""
+        """Measure the rate of the last seconds, and estimate the time that is left from it."""
         counts, moment = self.counts, time.monotonic()
         self._done.append((moment, counts.done + counts.retrying))
         while self._done[0][0] < moment - RATE_OVER and len(self._done) > 2:

@@ -42,7 +42,7 @@ class Queue:
 
     def _if_due(self, line: int, now: int) -> BroadcastRow | None:
         """The row, if it is to be called by now: a report may have settled it, it may be in here twice, and
-        somebody may have set the clock. One whose time has not come waits for it."""
+        the clock may have been set. One whose time has not come waits for it."""
         row = self._current(line)
         if row is None or row.state not in _TO_CALL:
             return None

@@ -1,4 +1,4 @@
-"""What became of each row of a broadcast, beside what its list says: as values, and as a CSV."""
+"""The results of a broadcast: each row of its journal beside its record in the list, as values and as CSV."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Keeps the journals up to date and small, when nobody works on them."""
+"""Deletes old broadcasts, events and calls."""
 
 import threading
 import time
@@ -70,8 +70,8 @@ def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.s
 
 
 def prune_while_idle(home: Path, keep: timedelta, over: threading.Event) -> str:
-    """Delete what is older than that, by a connection of our own, until ``over`` is set. Gives what was done,
-    in words. Raises StoreFailed."""
+    """Delete what is older than ``keep``, through a connection of its own, until ``over`` is set; what was
+    deleted, in words. Raises StoreFailed."""
     before = datetime.now(UTC).astimezone() - keep
     deleted = Deleted()
     with Store(home) as store:

@@ -1,4 +1,4 @@
-"""Carries out a broadcast that is in the journal: calls those who are left, and follows what 8x8 reports."""
+"""Runs a broadcast that is in the journal: calls the rows that are left, and follows the reports of 8x8."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,8 +30,8 @@ PACE = "pace"  # the file that all broadcasts of this machine share
 
 @dataclass(frozen=True, slots=True)
 class OpenBroadcast:
-    """A broadcast that nobody else works on while this is open: use it in a ``with``. One that ``is_new`` is
-    deleted at the end if nobody was called, so that it can begin anew."""
+    """A broadcast that no other process runs while this is open: use it in a ``with``. One that ``is_new`` is
+    deleted at the end if nobody was called, so that its list can be sent again."""
 
     journal: Journal
     plan: Plan
@@ -58,16 +58,16 @@ class OpenBroadcast:
             self.journal.close()
 
 
-class Ended(NamedTuple):
-    """How a run of a broadcast ended. ``error`` says why there may be rows left that were not called."""
+class BroadcastEnd(NamedTuple):
+    """How a run of a broadcast ended. ``error`` is why it ended while rows were left, if it did."""
 
     counts: Counts
     error: VoicecliError | None = None
     interrupted: bool = False
 
 
-async def _nothing(_: Ended) -> None:
-    """What happens at the end where nobody asks for more."""
+async def _do_nothing(_: BroadcastEnd) -> None:
+    pass
 
 
 async def run_broadcast(
@@ -78,38 +78,38 @@ async def run_broadcast(
     vca_elsewhere: bool = False,
     on_row: Callable[[BroadcastRow], None] = lambda row: None,
     on_progress: Callable[[Counts], None] = lambda counts: None,
-    on_end: Callable[[Ended], Awaitable[None]] = _nothing,
-) -> Ended:
+    on_end: Callable[[BroadcastEnd], Awaitable[None]] = _do_nothing,
+) -> BroadcastEnd:
     """Call those who are left, and say how that ended.
 
     ``client`` and ``receiving`` are entered here; ``receiving`` is needed where outcomes are waited for. With
     ``vca_elsewhere`` somebody else answers the questions of the calls. ``on_row`` gets each row that has
     changed, once it is on the disk, and ``on_progress`` every now and then how all of it stands. ``on_end``
     is awaited before ``receiving`` ends, which may have to stay; and, interrupted, after a cancellation, even
-    one that comes while it is awaited. Raises what
-    entering them raises, what these functions raise, and that it was cancelled.
+    one that comes while it is awaited. Raises what entering them raises, what these functions raise, and that
+    it was cancelled.
     """
     journal, options = broadcast.journal, broadcast.options
     vca_elsewhere = vca_elsewhere or options.vca_elsewhere
-    reports: SharedListener | None = None
+    listener: SharedListener | None = None
 
     def why_wait() -> str:
-        if reports is None or not broadcast.plan.asks or vca_elsewhere or not reports.receiver.is_nobody:
+        answers_here = broadcast.plan.has_question and not vca_elsewhere
+        if listener is None or not answers_here or not listener.receiver.is_nobody:
             return ""
-        return f"Nobody receives the keys that people press. {reports.receiver.words}"
+        return f"Nobody receives the keys that people press. {listener.receiver.words}"
 
-    async def end(engine: Engine, *, interrupted: bool) -> Ended:
+    async def end(engine: Engine, *, interrupted: bool) -> BroadcastEnd:
         with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
             if journal.is_finished and not (options.waits and engine.counts.without_outcome):
                 contents.delete(journal.store, journal.broadcast)
-        how = Ended(engine.counts, engine.ended_by, interrupted)
+        how = BroadcastEnd(engine.counts, engine.ended_by, interrupted)
         await on_end(how)
         return how
 
     pace = Pace(journal.store.path.parent / PACE, options.calls_per_second())
     try:
-        policy, eligibility = options.policy(), broadcast.eligibility
-        make_request = broadcast.plan.request
+        policy, eligibility, make_request = options.policy(), broadcast.eligibility, broadcast.plan.request
         sender = RequestSender(
             journal, client, policy, eligibility, make_request, vca_elsewhere=vca_elsewhere
         )
@@ -126,7 +126,7 @@ async def run_broadcast(
         async with AsyncExitStack() as stack:
             try:
                 if receiving is not None:
-                    reports = await stack.enter_async_context(receiving)
+                    listener = await stack.enter_async_context(receiving)
                 await stack.enter_async_context(client)
                 await engine.run()
                 ended = await end(engine, interrupted=False)
@@ -137,5 +137,5 @@ async def run_broadcast(
     finally:
         with suppress(VoicecliError, OSError):  # what the last answers say of the pace matters to nobody now
             pace.close()
-        if broadcast.plan.asks:
+        if broadcast.plan.has_question:
             update_outcomes_if_writable(journal.store)  # deletes sealed callflows that nobody needs any more

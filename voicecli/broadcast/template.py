@@ -1,4 +1,4 @@
-"""What each person is told: a text with the names of columns in braces."""
+"""Texts with placeholders: the names of columns in braces."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ _BRACES = re.compile(r"(\{\{|\}\})|\{([^{}]+)\}|[{}]")
 
 
 class Template:
-    """``Hello {name}``; ``{{`` and ``}}`` are braces that are said. ``names`` are those of the placeholders,
+    """``Hello {name}``; ``{{`` and ``}}`` are braces in the text. ``names`` are those of the placeholders,
     each once. Raises InvalidInput for a brace that belongs to nothing.
 
     No error has the text in it: it may be a secret.
@@ -48,7 +48,7 @@ class Template:
         return lambda values: form % pick(values)
 
 
-class Form:
+class CallflowTemplate:
     """A JSON document whose texts are templates; ``names`` are those of all their placeholders. Raises
     InvalidInput."""
 

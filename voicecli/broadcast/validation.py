@@ -1,4 +1,4 @@
-"""Validates a list before anybody is called: who is called, who is skipped, and what is wrong with a row."""
+"""Validates a list before the first call: which rows are called, which are skipped, and which are invalid."""
 
 from array import array
 from collections.abc import Iterator
@@ -26,35 +26,34 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class ValidatedList:
-    """What was found out about a list before anybody is called. Counts are of this shard, but ``total``
-    is of the whole list."""
+    """The rows of a list, validated. Counts are of this shard, but ``total`` is of the whole list."""
 
     problems: list[Problem] = field(default_factory=list)  # the first ones, of the whole list
     invalid: int = 0  # rows with a problem
-    advice: str = ""  # what to do about the first of them whose error says so
+    advice: str = ""  # a hint for the first of them that has one
     total: int = 0  # people who could be called
     seconds: float = 0.0  # of speech, roughly; files that are played are not among it
-    skipped: dict[int, tuple[str, str]] = field(default_factory=dict)  # by line: whom, and why not
+    skipped: dict[int, tuple[str, str]] = field(default_factory=dict)  # by line: number and reason
     _lines: "array[int]" = field(default_factory=lambda: array("Q"))
     _numbers: "array[int]" = field(default_factory=lambda: array("Q"))
 
     def __len__(self) -> int:
-        """How many are to be called."""
+        """How many are called."""
         return len(self._lines)
 
     @property
     def skipped_numbers(self) -> int:
-        """How many are not to be called although they could be."""
+        """How many valid numbers are not called."""
         return sum(number != "" for number, _ in self.skipped.values())
 
     def add(self, line: int, number: int, seconds: float) -> None:
-        """Somebody to be called."""
+        """A number to be called."""
         self._lines.append(line)
         self._numbers.append(number)
         self.seconds += seconds
 
     def line_of(self, number: int) -> int:
-        """Where somebody is, 0 for nowhere. It takes milliseconds in a long list."""
+        """The line of a number, 0 for none. It takes milliseconds in a long list."""
         return self._lines[self._numbers.index(number)] if number in self._numbers else 0
 
     def rows(self) -> Iterator[BroadcastRow]:
@@ -92,7 +91,7 @@ def validate(
             continue
         try:
             destination = plan.number(record)
-            seconds = plan.check(record)
+            seconds = plan.validate(record)
         except InvalidInput as error:
             refuse(record, error.message)
             found.advice = found.advice or _advice(error)
@@ -117,7 +116,7 @@ def validate(
 
 
 def _advice(error: InvalidInput) -> str:
-    """What its hint says for a list: the rest is about a single call."""
+    """The part of its hint that holds for a list: the rest is about a single call."""
     if "--any-number" in error.hint:
         return error.hint
     return (

@@ -17,50 +17,43 @@ class Accepted(NamedTuple):
 
 
 class AnswerLost(NamedTuple):
-    """No answer came to a request; its summary may tell what became of it."""
+    """No answer came to a request; its summary is waited for."""
 
     error: OutcomeUnknown
 
 
 class Reported(NamedTuple):
-    """8x8 reported something of a call, in words."""
+    """8x8 reported progress of a call."""
 
     destination: str
     words: str
 
 
-class NotWaitedFor(NamedTuple):
-    """A call goes on, but somebody has confirmed an earlier one."""
-
-    destination: str
-
-
 class NobodyCanConfirm(NamedTuple):
-    """No key could arrive now, as the sentence ``why`` says: this is told, without the question."""
+    """No key could arrive (``why`` is a sentence): this call is placed without its question."""
 
     request: CallRequest
     why: str
 
 
 class AllAreTold(NamedTuple):
-    """No key could arrive from the beginning, as the sentence ``why`` says: all are told, without the
-    question."""
+    """No key could arrive from the beginning: all calls are placed without their question."""
 
     why: str
 
 
 class NobodyConfirmed(NamedTuple):
-    """All calls of an alert are over, and it is certain that nobody has confirmed."""
+    """All calls are over, and certainly nobody has confirmed."""
 
 
 class Stopped(NamedTuple):
-    """Nothing more is waited for, since this went wrong."""
+    """An error ended the waiting."""
 
     error: VoicecliError
 
 
 class Progress(NamedTuple):
-    """How many calls are open, for how many seconds, and what was last heard of the first of them."""
+    """How many calls are open, for how many seconds, and the last report of the first of them."""
 
     open: int
     seconds: float = 0.0
@@ -72,7 +65,6 @@ CallEvent = (
     Accepted
     | AnswerLost
     | Reported
-    | NotWaitedFor
     | NobodyCanConfirm
     | AllAreTold
     | NobodyConfirmed
@@ -84,12 +76,12 @@ CallEvent = (
 
 
 def ignore(_: object) -> None:
-    """For what nobody wants to know."""
+    """Do nothing: for callbacks that are not given."""
 
 
 class Notices(NamedTuple):
-    """Who gets what people should know while calls are placed and waited for: news, warnings, errors after
-    which it goes on, and why a listener stays though all calls are over."""
+    """Callbacks for news, warnings, errors after which it goes on, and the reason why a listener stays after
+    the last call."""
 
     notify: Callable[[str], None] = ignore
     warn: Callable[[str], None] = ignore

@@ -1,4 +1,4 @@
-"""Receives what 8x8 reports of calls that are waited for, and answers their questions."""
+"""Receives 8x8's reports of calls that are waited for, and replies to their VCAs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,8 +6,8 @@ from dataclasses import replace
 from voicecli.calling.call_events import Notices
 from voicecli.calling.placed_calls_replier import PlacedCallsReplier
 from voicecli.listener.open_questions import EndRequests, QuestionWait
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.listener.vca_repliers import PreviousReceiverReplier
 from voicecli.voice_api.callflow import CallRequest
@@ -23,9 +23,8 @@ def reports_of_calls(
     answered: Mapping[str, CallRequest] = {},
     tell_anyway: bool = False,
 ) -> SharedListener:
-    """Outcomes come by VSS and, where the calls ask something, keys by VCA; with ``tell_anyway`` those only
-    where they can be had. ``ends`` has the signals to end it, and ``answered`` the calls of this process
-    whose VCAs it answers, by clientRequestId."""
+    """Needs VSS and, if the calls ask something, VCA (optional with ``tell_anyway``). ``ends`` has the
+    signals to end, ``answered`` the requests of this process whose VCAs it replies to, by clientRequestId."""
     vca = ("VCA",) if asks else ()
     required, optional = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
     former = PreviousReceiverReplier(plan.home, registration.account, timeout=plan.forward_timeout)

@@ -1,4 +1,4 @@
-"""Calls from one account, placed and waited for: what ``voicecli call`` does, without its command line."""
+"""Places calls from one account, and waits for their outcomes: what ``voicecli call`` does."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +18,7 @@ from voicecli.calling.results import CallResults, Result, accepted_result
 from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.store.location import store_folder
+from voicecli.urls import DEFAULT_PORT
 from voicecli.voice_api import wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -25,31 +26,27 @@ from voicecli.voice_api.retries import RETRIES
 
 if TYPE_CHECKING:
     from voicecli.listener.open_questions import EndRequests
-    from voicecli.listener.service import ListenerPlan
+    from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.shared_listener import SharedListener
     from voicecli.store.guards import Once
     from voicecli.voice_api.operations.calls import Session
 
 DEFAULT_TIMEOUT = timedelta(minutes=5)
-REGISTRATION_TIMEOUT = 10.0  # seconds for one request about webhooks
-PORT = 5678
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Places calls from one account, and waits for what becomes of them.
+    """Places calls from one account, and waits for their outcomes.
 
-    ``home`` is the folder of the store, by default the one that the command line uses without VOICECLI_HOME.
-    With ``once`` the same call is placed once, by whatever process; unsubscribed people are called only with
-    ``call_unsubscribed``. While it waits, 8x8's reports come to a voicecli listen that runs with this store,
-    or else to this process: 8x8 then reaches its ``port`` by ``access``, for which ``ngrok_token`` may be
-    needed, and sends ``token``, by default a new one; ``force`` takes webhooks that can't be put back as they
-    were. A ``plan`` says all of that in their place. With ``vca_elsewhere`` an application of yours answers
-    what calls ask; without, who does is looked up for callflows that end with their question, and for all
-    that are not waited for. ``notices`` gets what people should know meanwhile, ``trace`` a line for each
-    request. ``request_timeout`` is in seconds. Once ``place`` or ``wait`` has raised, also KeyboardInterrupt,
-    ``ledger`` has the calls that 8x8 had accepted, those that it may have accepted, and what had become of
-    them.
+    ``home`` is the folder of the store, by default that of the command line without VOICECLI_HOME. ``once``:
+    place the same call once, whichever process asks; ``call_unsubscribed``: call unsubscribed people, too.
+    While it waits, 8x8's reports go to a voicecli listen that runs with this store, else to this process:
+    at ``port``, reached by ``access`` (perhaps with ``ngrok_token``), authenticated by ``token`` (default: a
+    new one); ``force`` takes webhooks that can't be restored exactly. ``plan`` makes the listener's plan in
+    place of these five. ``vca_elsewhere``: your own application replies to VCAs; without it, who does is
+    looked up for callflows that end with their question, and for calls that are not waited for.
+    ``request_timeout`` is in seconds; ``trace`` gets a line for each request. When ``place`` or ``wait`` has
+    raised, also KeyboardInterrupt, ``ledger`` has the calls that were accepted or may have been, and results.
     """
 
     account: Account
@@ -57,7 +54,7 @@ class Caller:
     once: "Once | None" = None
     call_unsubscribed: bool = False
     access: PublicAccess = field(default_factory=PublicAccess)
-    port: int = PORT
+    port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)
     ngrok_token: str | None = field(default=None, repr=False)
     force: bool = False
@@ -77,8 +74,8 @@ class Caller:
     def place(
         self, requests: Sequence[CallRequest], on_result: Callable[[Result], None] = ignore
     ) -> list[Result]:
-        """Place calls, without waiting for them: a result for each. Of a single one it raises what went
-        wrong: PlacedBefore, Unsubscribed, ConfigurationError, and what a client raises."""
+        """Place calls without waiting for them: a result for each. A single one raises what went wrong:
+        PlacedBefore, Unsubscribed, ConfigurationError, and what a client raises."""
         with self._placer(requests, waits=False) as placer:
             return place(
                 placer, requests, partial(accepted_result, service=self.account.service_name), on_result
@@ -96,16 +93,16 @@ class Caller:
         on_event: Callable[[CallEvent], None] = ignore,
         run: Runner | None = None,
     ) -> CallResults:
-        """Place calls, and wait for what becomes of each, for at most ``timeout``. ``confirming`` are the
-        keys that confirm; with ``until_confirmed`` one is called after the other, until somebody presses one
-        of them, and with ``tell_anyway`` people are told without the question where no key could arrive.
-        ``digits`` is whether what is pressed counts for the result, by default wherever calls ask.
-        Blocks, in an event loop of its own (by ``run``, if given), in which ``on_event`` is called. Raises
-        InvalidInput for the two without keys that confirm, and what was wrong before the first request could
-        leave: PlacedBefore, Unsubscribed, ConfigurationError, StoreFailed, and what a listener raises. What
-        is wrong from then on, such as Refused, Unreachable or OutcomeUnknown, is in the result of its call (a
-        single one that is told without the question raises it), and perhaps in ``error``, as ``CallResults``
-        says."""
+        """Place calls, and wait for the outcome of each, for at most ``timeout``. ``confirming``: the keys
+        that confirm; ``until_confirmed``: call one after the other until somebody presses one of them;
+        ``tell_anyway``: if no key could arrive, call without the question; ``digits``: whether pressed digits
+        are part of the result, by default if a call asks for them. Blocks, in an event loop of its own (by
+        ``run``, if given), in which ``on_event`` is called.
+
+        Raises, before the first request: InvalidInput, PlacedBefore, Unsubscribed, ConfigurationError,
+        StoreFailed, and what a listener raises. Later errors, such as Refused, Unreachable or OutcomeUnknown,
+        are in the result of their call, and perhaps in ``CallResults.error``; a single call that is placed
+        without its question raises them."""
         if (until_confirmed or tell_anyway) and not confirming:
             name = "until_confirmed" if until_confirmed else "tell_anyway"
             raise InvalidInput(f"{name} needs confirming, the keys that confirm.")
@@ -145,7 +142,7 @@ class Caller:
 
         plan = (self.plan or self._own_plan)()
         warn = self.notices.warn
-        client = stack.enter_context(self._client(REGISTRATION_TIMEOUT, retries=1, tell=warn))
+        client = stack.enter_context(self._client(wire.ACCOUNT_REQUEST_TIMEOUT, retries=1, tell=warn))
         registration = Registration(client, self.home, notify=warn)
         return reports_of_calls(
             plan,
@@ -205,8 +202,8 @@ class Caller:
     def _answered_elsewhere(
         self, client: Client, requests: Sequence[CallRequest], *, waits: bool, digits: bool | None
     ) -> bool:
-        """Whether an application answers what calls ask. Of those that are waited for this process does,
-        where digits count; by default, where it knows what follows a question."""
+        """Whether an application replies to VCAs. For calls that are waited for this process does if digits
+        are part of the result; by default, if it knows what follows a question."""
         continues = any(map(questions.after_question, requests))
         answers = waits and (continues if digits is None else digits)
         if self.vca_elsewhere or answers or not any(map(questions.has_question, requests)):

@@ -9,7 +9,7 @@ from voicecli.voice_api.callflow import CallRequest
 
 
 class Unreported(NamedTuple):
-    """A call that 8x8 accepted, and that nobody has been told of."""
+    """A call that 8x8 accepted and whose result was not shown."""
 
     destination: str
     session_id: str
@@ -17,8 +17,8 @@ class Unreported(NamedTuple):
 
 @dataclass(slots=True)
 class Ledger:
-    """The calls that an interrupt reports: accepted ones that nobody has been told of and those whose answer
-    was lost, both by clientRequestId, and the results of those that were waited for."""
+    """Calls that were accepted and not shown, and those whose answer was lost, by clientRequestId; and the
+    results of those that were waited for."""
 
     accepted: dict[str, Unreported] = field(default_factory=dict)
     lost: dict[str, OutcomeUnknown] = field(default_factory=dict)
@@ -26,16 +26,16 @@ class Ledger:
 
     @property
     def nothing_placed(self) -> bool:
-        """Whether no call was placed, certainly."""
+        """Whether it is certain that no call was placed."""
         return not (self.accepted or self.lost or any(result.placed for result in self.ended))
 
     def add(self, other: "Ledger") -> None:
-        """Hold what another one holds, too."""
+        """Take over what another ledger has."""
         self.accepted.update(other.accepted)
         self.lost.update(other.lost)
         self.ended += other.ended
 
     def mark_reported(self, request: CallRequest) -> None:
-        """It has been told what became of this one."""
+        """The result of this request was shown."""
         self.accepted.pop(request.client_request_id, None)
         self.lost.pop(request.client_request_id, None)

@@ -1,4 +1,4 @@
-"""Some calls from beginning to end: placed, waited for, and told all the same where nobody could confirm."""
+"""Places calls, with or without waiting for their outcomes."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
@@ -29,8 +29,7 @@ OnEvent = Callable[[CallEvent], None]
 Runner = Callable[[Coroutine[object, object, CallResults], "EndRequests"], CallResults]
 """Runs asynchronous work to its end; signals that come meanwhile are added to the EndRequests."""
 Receive = Callable[[Mapping[str, CallRequest]], "SharedListener"]
-"""Makes what receives 8x8's reports of calls, and answers their questions by these callflows, which stand
-under their clientRequestIds. Raises what keeps it from that."""
+"""Makes the receiver of 8x8's reports, which answers VCAs by these requests (by clientRequestId)."""
 
 
 def place(
@@ -39,8 +38,8 @@ def place(
     result: Callable[[CallRequest, Session], Result],
     on_result: Callable[[Result], None],
 ) -> list[Result]:
-    """Place calls without waiting for them. One that is alone raises what went wrong; of several, each has
-    its result, which is made by ``result`` where 8x8 accepted it."""
+    """Place calls without waiting for them. A single one raises what went wrong; of several, each has its
+    result, made by ``result`` if 8x8 accepted it."""
     results = []
     for request in requests:
         try:
@@ -65,8 +64,8 @@ def place_and_wait(
     on_event: OnEvent,
     run: Runner | None = None,
 ) -> CallResults:
-    """Place calls, and wait for what becomes of each; they are one run, which others see. ``ends`` are the
-    signals that asked the program to end. Raises what ``Caller.wait`` raises; and OutputFailed."""
+    """Place calls as one run, and wait for the outcome of each. ``ends`` are the signals that asked the
+    program to end. Raises what ``Caller.wait`` raises, and OutputFailed."""
     joint = options.until_confirmed or len(requests) == 1
     answered = {request.client_request_id: request for request in requests}
     try:
@@ -106,9 +105,8 @@ async def _wait(
     options: "WaitOptions",
     on_event: OnEvent,
 ) -> CallResults:
-    """Within a run. All that became of the calls is told before the listener ends: it may have to stay.
-    Raises ConfigurationError, before anything is placed, where nobody could confirm and there is something
-    else to do about that."""
+    """All results are reported before the listener ends, which may have to stay for late answers. Raises
+    ConfigurationError before the first request if ``tell_anyway`` is set and no key could arrive."""
     from voicecli.calling.waiting import OutcomeWaiter
 
     def note(event: CallEvent) -> None:

@@ -1,4 +1,4 @@
-"""Answers the VCA webhooks of calls that were placed from this store, by what is left of their callflows."""
+"""Replies to the VCAs of calls that were placed from this store with the rest of their callflows."""
 
 import time
 from collections import OrderedDict
@@ -33,23 +33,21 @@ LOOK_EVERY = 0.05  # seconds
 
 
 class _Call(NamedTuple):
-    """A call of ours that asks something: its whole callflow, and when 8x8 took its request, if known."""
+    """The whole callflow of a call with a question, and when it was placed (microseconds), if known."""
 
     flow: Sequence[Action]
     accepted: int | None
 
 
 class PlacedCallsReplier(AsyncExitStack):
-    """A ``Replier``. ``requests`` are those of this process by clientRequestId, as they stand when a VCA
-    comes: their callflows are at hand, also where they could not be kept. Those of other processes are in the
-    store for as long as a call asks something. ``other`` answers VCAs of calls that were not placed from this
-    store, and what follows a callflow that ends in its question, which is for whoever wrote it to say; it
-    calls nobody who has unsubscribed, while calls from here were looked at when they were placed.
+    """A ``Replier``. ``requests`` (by clientRequestId) are those of this process, of any time; callflows of
+    other processes are in the store while their calls may ask something. ``other`` replies to the VCAs of
+    calls from elsewhere, and after callflows that end in their question; it calls nobody who has
+    unsubscribed (calls from here were checked when they were placed).
 
-    Where the store or its key can't be read, calls go on by what is at hand: the callflows of ``requests``,
-    those that were read before, and the VCAs that were answered here. Of other calls, one that is known to be
-    from here gets ``reply_without_callflow``. So does one of which nobody can tell whose it is, if ``other``
-    would hang it up without having been told to.
+    If the store or its key can't be read, it uses ``requests``, the callflows that it has read, and the VCAs
+    that it has answered. Another call gets ``reply_without_callflow`` if it is known to be from here, or if
+    that is unknown and ``other`` would hang up by default.
     """
 
     def __init__(self, home: Path, other: Replier, *, requests: Mapping[str, CallRequest] = {}) -> None:
@@ -94,7 +92,7 @@ class PlacedCallsReplier(AsyncExitStack):
         return Answered(reply)
 
     def _store_that_is_there(self) -> Store:
-        """Another one than before, where that was removed or replaced and another can be had."""
+        """The store; opened anew if its file was removed or replaced and that succeeds."""
         if self._store is None:
             raise RuntimeError("the replier was not entered")
         if not self._store.is_there():
@@ -110,7 +108,7 @@ class PlacedCallsReplier(AsyncExitStack):
         return None if flow is None else _Call(flow, attempt.placed)
 
     def _at_hand(self, event: Event, *, by_numbers: bool = True) -> _Call | None:
-        """The call of this process that a VCA can be about, by its clientActionId, else by its numbers."""
+        """The call of this process that a VCA is about, by clientActionId, else by the numbers."""
         action_id = text(event.payload.get("clientActionId"))
         named = [one for one in self._requests.values() if action_id and one.client_action_id == action_id]
         between = [
@@ -127,7 +125,7 @@ class PlacedCallsReplier(AsyncExitStack):
     async def _answer_of_other(
         self, received: Received, headers: Mapping[str, str], error: VoicecliError
     ) -> Answered:
-        """The call may be ours for all that is known."""
+        """For a call that may have been placed from here."""
         answered = await self._other(received, headers)
         reply = reply_without_callflow(received.event) if answered.reply is HANG_UP else answered.reply
         return answered._replace(reply=reply, remark=answered.remark or error.message)
@@ -145,13 +143,13 @@ def _numbers(numbers: Iterable[str]) -> list[str]:
 
 
 def _is_answered_elsewhere(attempt: Attempt) -> bool:
-    """Whether it asks something of which somebody else knows what follows."""
+    """Whether its question is for an application (``vca_elsewhere``)."""
     return attempt.asks is None and attempt.answer_until is not None
 
 
 async def _attempt_of(store: Store, event: Event) -> Attempt | None:
-    """The call that a VCA is about: the one of this session; else the only one without a session that has its
-    clientActionId; else one between the same numbers whose answer is still to come, and comes soon or not.
+    """The attempt that a VCA is about: by its session; else the only one without a session that has its
+    clientActionId; else the only one between the same numbers whose answer has not come within PATIENCE.
     Raises StoreFailed."""
     end, follower = time.monotonic() + PATIENCE, Follower(store, every=LOOK_EVERY)
     while True:

@@ -1,4 +1,4 @@
-"""Places calls: nobody is called who should not be, and each request is in the store before it leaves."""
+"""Places calls, each recorded in the store before its request leaves; checks who must not be called."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -37,29 +37,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TookPlace = Callable[[], bool] | None
-"""Whether 8x8 is known to have carried a request out."""
+"""Whether a report shows that 8x8 carried a request out."""
 
 
 def attempt_of(request: CallRequest, asks: str | None = None) -> Attempt:
-    """A request that is about to leave; what it is in the store is not known."""
+    """The attempt for a request that is not in the store."""
     source, whom = next(iter(sources(request.callflow)), ""), next(iter(destinations(request.callflow)), "")
     return Attempt(0, now(), AttemptState.SENDING, None, request.client_request_id, source, whom, asks=asks)
 
 
 def _is_of_another(store: Store, session_id: str, number: int | None) -> bool:
-    """Whether a session is known to be that of another attempt than the one with this number. Raises
-    StoreFailed."""
+    """Whether the store has a session for another attempt than this one. Raises StoreFailed."""
     attempt = attempt_of_session(store, session_id)
     return attempt is not None and attempt.id != number
 
 
 class Placer:
-    """Places calls with one client. Each is in the store before its request leaves, and its session before
-    anybody is told of it. Of a callflow that asks something, what leaves is its beginning up to the question;
-    the whole is kept for who answers. With ``once`` no call is placed again, people who have unsubscribed are
-    called only with ``call_unsubscribed``, and with ``needs_store`` no call that can't be kept. ``keys`` are
-    those that confirm, with commas between them; with ``vca_elsewhere`` an application answers questions.
-    ``warn`` is told what could not be kept."""
+    """Places calls with one client. A request is in the store before it leaves, its session before the result
+    is given. Of a callflow with a question only the part up to it is sent; the whole is stored for the reply
+    to its VCA. ``once``: place no call twice; ``call_unsubscribed``: call unsubscribed people, too;
+    ``needs_store``: place no call that can't be recorded, rather than ``warn``; ``keys``: those that confirm,
+    such as 1,2; ``vca_elsewhere``: an application replies to VCAs."""
 
     def __init__(
         self,
@@ -90,15 +88,15 @@ class Placer:
         self._run: RunLease | None = None
 
     def without_question(self) -> "Placer":
-        """The same, of the same run, for those who are told without the question, since no key can arrive:
-        they have not confirmed, and it goes on where the store can't be used."""
+        """For the same run, a placer of calls without their question: they count as not confirmed, and need
+        no store."""
         without_question = copy(self)
         without_question._tells = True  # noqa: SLF001 - one of ours
         without_question._store_is_needed = False  # noqa: SLF001
         return without_question
 
     def place(self, request: CallRequest) -> Session:
-        """Place it; 8x8 has accepted it. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
+        """Place a call; 8x8's answer. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
         client raises."""
         limit = SayLimit(self.home, self._account.identity)
         fitting = limit.fitting(questions.up_to_question(request))
@@ -116,8 +114,7 @@ class Placer:
         return self._place(request, place, lambda session: session.session_id)
 
     def send(self, request: CallRequest, operation: Operation[T], session_id: Callable[[T], str | None]) -> T:
-        """The same for an operation that carries the whole request in another way; ``session_id`` finds the
-        session in its result."""
+        """Place a call by another operation; ``session_id`` finds the session in its result."""
 
         def send(was_carried_out: TookPlace) -> T:
             return self._client.send(operation, was_carried_out=was_carried_out)
@@ -155,8 +152,8 @@ class Placer:
                         self._attempts(store).record_answer(number, state if is_sent else None, session)
 
     def _is_reported(self, store: Store, number: int, request: CallRequest, *, since: int) -> bool:
-        """Whether a summary that came since then (microseconds since 1970) names this request, and is of no
-        call whose answer came."""
+        """Whether a summary since then (microseconds since 1970) names this request, and is not of a call
+        that has an answer."""
         from voicecli.sessions.pending import PendingCall
         from voicecli.store import event_queries
 
@@ -170,36 +167,35 @@ class Placer:
             return False
 
     def asks(self, request: CallRequest) -> str | None:
-        """As in ``Attempt``: None also where nobody here gets the answer. Somebody who is only
-        told counts as asked, and not confirmed."""
+        """As ``Attempt.asks``: None also if an application replies. A call without its question counts as
+        asked and not confirmed."""
         if self._tells:
             return self._keys
         return self._keys if questions.has_question(request) and not self._vca_elsewhere else None
 
     def record_answer(self, request: CallRequest, session_id: str) -> None:
-        """The session of a call whose answer was lost has become known."""
+        """Record the session of a call whose answer was lost."""
         number = self._numbers[request.client_request_id]
         with self._warn_of("voicecli sessions will not know its session"), Store(self.home) as store:
             self._attempts(store).record_answer(number, AttemptState.ACCEPTED, session_id)
 
     def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
-        """Whether a session is known to be that of another call than the one that this request placed."""
+        """Whether the store has a session for another call than this one."""
         return _is_of_another(store, session_id, self._numbers.get(request.client_request_id))
 
     def lost(self, request: CallRequest, error: OutcomeUnknown) -> None:
-        """Somebody else tells of the answer that was lost."""
+        """Move a lost answer from the client to the ledger: the caller waits for its summary."""
         self.ledger.lost[request.client_request_id] = error
         self._client.in_doubt = None
 
     def stop(self) -> None:
-        """Let no request leave from now on."""
+        """Send no request any more."""
         self._client.stop()
 
     def begin_run(self, requests: Sequence[CallRequest], *, joint: bool) -> None:
-        """From now on until ``end_run``, these are placed by one run that others see: one command is one run.
-        Nothing where it has begun. Where it is ``joint``, the calls are one alert, which any of them may
-        settle, and all are claimed beforehand. Raises PlacedBefore; of a single call, Unsubscribed; and
-        ConfigurationError where the store can't be used, and has to be."""
+        """Place these calls as one run, visible to other processes, until ``end_run``; does nothing if one
+        has begun. ``joint``: the calls are one alert, claimed together and done when one is confirmed. Raises
+        PlacedBefore; for a single call Unsubscribed; ConfigurationError if a needed store can't be used."""
         from voicecli.calling.run_lease import RunLease
         from voicecli.store.guards import Guards
 
@@ -217,7 +213,7 @@ class Placer:
                 raise
 
     def end_run(self) -> None:
-        """Nothing more is placed, or waited for, by this run."""
+        """End the run, if one has begun."""
         run, self._run = self._run, None
         if run is not None:
             run.end()
@@ -228,8 +224,8 @@ class Placer:
         return Attempts(store, self._account.identity)
 
     def _begin(self, request: CallRequest, stack: ExitStack) -> tuple[Store, int] | None:
-        """Record that it is about to leave, unless somebody whom it calls has unsubscribed: the store, and
-        its number there. None where the store can't be used, and need not be."""
+        """Record a request before it leaves: the store, and its number there; None if the store can't be used
+        and is not needed. Raises Unsubscribed."""
         once, run = self._once, self._run
         whom = " or ".join(destinations(request.callflow)) or "somebody"
         trouble = (
@@ -281,7 +277,7 @@ class Placer:
 
     @contextmanager
     def _warn_of(self, trouble: str) -> Iterator[None]:
-        """The call was placed, whatever becomes of the note about it."""
+        """Warn if the store fails: the call was placed all the same."""
         try:
             yield
         except VoicecliError as error:

@@ -1,4 +1,4 @@
-"""Who answers the questions of a callflow of the user's own, looked up before it is sent."""
+"""Looks up who replies to the VCAs of a user's own callflow, before it is sent."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +17,9 @@ def application_answers(
     notify: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> bool:
-    """Whether an application of the user's gets the VCAs of a callflow; ``continues`` is whether that says
-    what follows its question. Raises ConfigurationError where nobody could answer as it should be; but who
-    ``waits`` for the call can become the listener."""
+    """Whether the user's application gets the VCAs of a callflow. ``continues``: the callflow has actions
+    after its question; ``waits``: this process can become the listener. Raises ConfigurationError if nobody
+    could reply correctly."""
     receiver = look_up_receiver(client, home)
     if receiver.kind is ReceiverKind.APPLICATION:
         if continues:

@@ -1,5 +1,4 @@
-"""Questions (sayAndCapture): what of a callflow that asks one is sent, and what follows is the reply to its
-VCA webhook."""
+"""Splits a callflow at its question (sayAndCapture): what follows is the reply to its VCA webhook."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,18 +15,18 @@ _TEXT = {
 
 
 def has_question(request: CallRequest) -> bool:
-    """Whether there is a question in it."""
+    """Whether the callflow has a question."""
     return any(action.get("action") == "sayAndCapture" for action in request.callflow)
 
 
 def up_to_question(request: CallRequest) -> CallRequest:
-    """What leaves: the callflow up to its first question. What comes after it is the reply to its VCA."""
+    """The request with its callflow up to its first question: what is sent."""
     rest = len(after_question(request))
     return replace(request, callflow=request.callflow[:-rest]) if rest else request
 
 
 def after_question(request: CallRequest) -> Sequence[Action]:
-    """What comes after its first question."""
+    """The actions after the first question: the reply to its VCA."""
     if not has_question(request):
         return ()
     from voicecli.voice_api.continuation import split_at_question
@@ -36,15 +35,15 @@ def after_question(request: CallRequest) -> Sequence[Action]:
 
 
 def ending_in_hangup(request: CallRequest) -> CallRequest:
-    """As it is answered where 8x8 has got all of it: a reply holds what follows a question, and may come
-    before the same that 8x8 still has, which a hangup keeps from being carried out once more."""
+    """With a hangup at the end of what follows a question: 8x8 has got all of the callflow, and would carry
+    out its rest once more after the same in a reply."""
     rest = after_question(request)
     left_open = bool(rest) and rest[-1].get("action") != "hangup"
     return replace(request, callflow=(*request.callflow, HANGUP)) if left_open else request
 
 
 def without_questions(request: CallRequest) -> CallRequest:
-    """The same told by ``say`` and hangup, where nobody could answer."""
+    """The request with each question as a ``say``, and a hangup at the end."""
     actions: list[Action] = []
     for action in request.callflow:
         params = action.get("params")

@@ -1,4 +1,4 @@
-"""What became of each call that was asked for: in words, for programs, and how it ended."""
+"""The result of each call: a line for people, data for programs, and how it ended."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -40,8 +40,8 @@ _ENDINGS: Mapping[str, Ending] = {
 
 
 class Result(NamedTuple):
-    """What became of one call: ``words`` are a line for people, ``data`` the same for programs. ``error`` is
-    what kept it from being placed, certainly or perhaps; then ``ending`` is NOT_ACCEPTED."""
+    """``words`` are a line for people, ``data`` the same for programs. ``error`` is why the call was not
+    placed, or may not have been; then ``ending`` is NOT_ACCEPTED."""
 
     ending: Ending
     words: str
@@ -56,9 +56,9 @@ class Result(NamedTuple):
 
 
 class CallResults(NamedTuple):
-    """What became of calls. ``error`` is what ended the waiting, after Stopped has told of it; of a single
-    call, unless it was an alert (until_confirmed), also what kept it from being placed, certainly or perhaps.
-    With ``only_told`` nobody was asked, since no key could arrive."""
+    """``error`` ended the waiting, and was reported by Stopped; for a single call without ``until_confirmed``
+    it is also why it was not placed, or may not have been. ``only_told``: all were called without the
+    question, since no key could arrive."""
 
     results: Sequence[Result]
     error: VoicecliError | None = None
@@ -66,18 +66,17 @@ class CallResults(NamedTuple):
 
     @property
     def confirmed(self) -> bool:
-        """Whether somebody pressed a key that confirms; of calls that ask nothing, whether one was
-        completed."""
+        """Whether a call was confirmed; for calls without a question, completed."""
         return any(result.ending is Ending.DONE for result in self.results)
 
 
 def destination(request: CallRequest) -> str:
-    """Whom it calls, in words."""
+    """The number that it calls, for people."""
     return next(iter(destinations(request.callflow)), "a scenario")
 
 
 def call_data(request: CallRequest, session: Session | None) -> dict[str, object]:
-    """What is known of a call that was sent, for programs; its session is None where the answer was lost."""
+    """The data of a call that was sent; ``session`` is None if the answer was lost."""
     return {
         "sessionId": None if session is None else session.session_id,
         "sessionStatus": None if session is None else session.session_status,
@@ -108,7 +107,7 @@ def told_result(request: CallRequest, session: Session) -> Result:
 
 
 def failed_result(request: CallRequest, error: VoicecliError) -> Result:
-    """A call among others that was not placed, or perhaps not."""
+    """A call that was not placed, or may not have been."""
     where = destination(request)
     ids = {"destination": where, "clientRequestId": request.client_request_id}
     data = {**ids, "error": error.data()}
@@ -117,7 +116,7 @@ def failed_result(request: CallRequest, error: VoicecliError) -> Result:
 
 
 def ending_of(call: "PendingCall") -> Ending:
-    """How a call ended that was waited for: an answer that counts does so whatever came after it."""
+    """How a call ended that was waited for. A confirmation counts whatever came after it."""
     if call.confirmed:
         return Ending.DONE
     if call.outcome is None:
@@ -129,7 +128,7 @@ def ending_of(call: "PendingCall") -> Ending:
 
 
 def nobody_confirmed(results: Sequence[Result]) -> bool:
-    """Whether somebody was called with an alert, and it is certain that nobody confirmed it."""
+    """Whether somebody was called, and certainly nobody confirmed."""
     is_open = (Ending.DONE, Ending.OUT_OF_TIME)
     if any(result.ending in is_open or isinstance(result.error, OutcomeUnknown) for result in results):
         return False

@@ -1,4 +1,4 @@
-"""The run of a command that places calls and waits for them: its lease is renewed while the process lives."""
+"""Renews the lease of a run in the store while its process lives."""
 
 import threading
 from contextlib import suppress
@@ -10,8 +10,8 @@ from voicecli.store.sqlite import Store
 
 
 class RunLease:
-    """A run that has begun in the store, under this number there; ``end`` it. ``joint`` is whether its calls
-    are one alert, which any of them may settle, and are claimed by it."""
+    """For the run with this number in the store, until ``end``. ``joint``: its calls are one alert, which it
+    has claimed."""
 
     def __init__(self, home: Path, number: int, *, joint: bool) -> None:
         self.number = number
@@ -22,8 +22,8 @@ class RunLease:
         self._renewing.start()
 
     def end(self) -> None:
-        """The run holds no guard any more; only its calls do, by how they ended. Where that can't be written,
-        once its lease is over."""
+        """End the run: from then on only its calls hold guards, by how they ended. If that can't be written,
+        once the lease has expired."""
         if not self._over.is_set():
             self._over.set()
             self._renewing.join(runs.RENEWAL_TAKES)

@@ -1,4 +1,4 @@
-"""One call that is waited for: what is known of it, and its result."""
+"""One call that is waited for, and its result."""
 
 import time
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from voicecli.voice_api.operations.calls import Session
 
 @dataclass(frozen=True, slots=True)
 class WaitOptions:
-    """How calls are waited for, each for at most ``timeout``. ``digits`` is whether they ask for some that
-    count, ``confirming`` has those that confirm. ``until_confirmed``: one call after the other, until
-    somebody confirms. ``tell_anyway``: where no key could arrive, people are told without the question."""
+    """``timeout`` is for each call. ``digits``: whether pressed digits are part of the result;
+    ``confirming``: the keys that confirm; ``until_confirmed``: call one after the other until somebody
+    confirms; ``tell_anyway``: if no key could arrive, call without the question."""
 
     timeout: timedelta
     digits: bool = False
@@ -26,8 +26,8 @@ class WaitOptions:
 
 @dataclass(slots=True, eq=False)
 class WaitedCall:
-    """Placed at ``start`` (monotonic clock), when ``before`` was the newest event in the store; it has taken
-    in all up to ``seen``. ``session`` is what 8x8 answered, ``lost`` the error where no answer came."""
+    """Placed at ``start`` (monotonic clock). ``before`` is the number of the last event in the store at that
+    time, ``seen`` of the last one that was read. ``session`` is 8x8's answer, ``lost`` the error without."""
 
     request: CallRequest
     pending: PendingCall
@@ -47,7 +47,7 @@ class WaitedCall:
         return late or self.pending.is_settled(time.time())
 
     def result(self, options: WaitOptions, *, without_reports: float) -> Result:
-        """As far as it is known now. ``without_reports`` are the seconds that nobody received reports."""
+        """By what is known now. ``without_reports``: the seconds in which nobody received reports."""
         pending, summary = self.pending, self.pending.summary
         gap = (
             f"for {without_reports:.1f} s nobody received what 8x8 reports, since a voicecli listen had ended"

@@ -1,4 +1,4 @@
-"""Waits for what becomes of calls: all of several, or one after the other until somebody confirms."""
+"""Places calls and waits for their outcomes: all at once, or one by one until somebody confirms."""
 
 import asyncio
 import time
@@ -12,7 +12,6 @@ from voicecli.calling.call_events import (
     AnswerLost,
     CallEvent,
     NobodyCanConfirm,
-    NotWaitedFor,
     Progress,
     Reported,
 )
@@ -39,9 +38,9 @@ STOP_PATIENCE = 1.0  # seconds for a request that waits to leave, after an inter
 
 
 class OutcomeWaiter:
-    """Places calls and waits for their outcomes, while 8x8's reports get into the store. ``trouble`` looks
-    before each call that is to be told anyway why no key could arrive; None where it could. ``missed`` says
-    for how many seconds nobody received reports since a moment (monotonic clock)."""
+    """Reads 8x8's reports from the store. With ``tell_anyway``, ``trouble`` is asked before each call why no
+    key could arrive (None if one could). ``missed`` gives the seconds since a moment (monotonic clock) in
+    which nobody received reports."""
 
     def __init__(
         self,
@@ -64,9 +63,8 @@ class OutcomeWaiter:
         self._follower = Follower(store)
 
     async def results(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
-        """What became of each call, as soon as it is known. Each result is in the ledger before it is given,
-        so that an interrupt can tell of it. Raises StoreFailed where the store can't be read; with
-        ``tell_anyway`` after those who were not called yet are told."""
+        """The result of each call as soon as it is known; it is in the ledger first, for an interrupt. Raises
+        StoreFailed if the store can't be read; with ``tell_anyway`` the remaining people are called first."""
         alert = self._options.until_confirmed
         found = self._until_confirmed(requests) if alert else self._together(requests)
         try:
@@ -86,7 +84,7 @@ class OutcomeWaiter:
             raise
 
     async def _together(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
-        """All are placed, and then there is a result for each."""
+        """Place all calls, then wait for all of them."""
         calls = []
         for request in requests:
             try:
@@ -102,8 +100,8 @@ class OutcomeWaiter:
             yield result
 
     async def _until_confirmed(self, requests: Sequence[CallRequest]) -> AsyncGenerator[Result, None]:
-        """One call after the other, until somebody confirms; who was called before can still do so. It ends
-        as well where another process has taken it over: PlacedBefore, where nobody was called."""
+        """Place one call after the other until somebody confirms, also one who was called earlier. Ends as
+        well if another process has taken the run over; raises PlacedBefore if nobody was called by then."""
         earlier: list[WaitedCall] = []
         is_first = True  # nobody was called, or may have been
         for request in requests:
@@ -135,9 +133,8 @@ class OutcomeWaiter:
     # -- one call ------------------------------------------------------------------------------------
 
     async def _place(self, request: CallRequest, earlier: Sequence[WaitedCall] = ()) -> WaitedCall:
-        """Place a call, unless one of the ``earlier`` ones is confirmed before it leaves; an answer that was
-        lost is not the end. Where another process holds the store, it is tried again. Raises what kept it
-        from being placed."""
+        """Place a call, unless an ``earlier`` one is confirmed before it leaves. A lost answer is waited for,
+        too. Tries again while another process locks the store. Raises why it was not placed."""
         place = partial(self._place_once, request, earlier)
         return await self._follower.when_free(place, retry=ConfigurationError)  # raised only before sending
 
@@ -165,8 +162,8 @@ class OutcomeWaiter:
     async def _place_or_tell(
         self, request: CallRequest, earlier: Sequence[WaitedCall] = ()
     ) -> WaitedCall | Result:
-        """Place a call; or, where it is an alert that nobody could confirm, say what became of telling it.
-        Raises what kept it from being placed."""
+        """Place a call; without its question, and with its result, if ``tell_anyway`` is set and no key could
+        arrive. Raises why it was not placed."""
         if not self._options.tell_anyway:
             return await self._place(request, earlier)
         why = await self._trouble()
@@ -180,7 +177,7 @@ class OutcomeWaiter:
         return await self._tell(request, why, earlier)
 
     async def _tell(self, request: CallRequest, why: str, earlier: Sequence[WaitedCall] = ()) -> Result:
-        """Place a call without its question. Raises what kept it from being placed, certainly or perhaps."""
+        """Place a call without its question. Raises why it was not placed, or may not have been."""
         spoken = questions.without_questions(request)
         self._on_event(NobodyCanConfirm(spoken, why))
         try:
@@ -192,8 +189,8 @@ class OutcomeWaiter:
         return told_result(spoken, session)
 
     async def _send(self, placer: Placer, request: CallRequest, earlier: Sequence[WaitedCall]) -> Session:
-        """Let a request leave, unless one of the ``earlier`` calls is confirmed before it does. Whatever
-        goes wrong meanwhile, it comes to its end first, so that it is known what became of it."""
+        """Send a request, unless an ``earlier`` call is confirmed before it leaves. An error meanwhile is
+        raised once the request has ended, so that its result is known."""
         self._called.add(request.client_request_id)
         sending = in_daemon_thread(partial(placer.place, request))
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may be too late
@@ -217,8 +214,7 @@ class OutcomeWaiter:
     async def _outcomes(
         self, calls: Sequence[WaitedCall], earlier: Sequence[WaitedCall] = ()
     ) -> AsyncGenerator[Result, None]:
-        """What became of calls, each as soon as it is known. If one of the ``earlier`` ones is confirmed
-        meanwhile, that is all there is to know."""
+        """The result of each call as soon as it is known, until an ``earlier`` one is confirmed."""
         waiting = list(calls)
         while True:
             look = partial(self._look_once, (*waiting, *earlier))
@@ -233,7 +229,7 @@ class OutcomeWaiter:
             waiting = [call for call in waiting if call not in over]
             if confirmed:
                 for call in waiting:
-                    self._on_event(NotWaitedFor(call.destination))
+                    self._on_event(Reported(call.destination, "goes on, and is not waited for"))
                 waiting = []
             self._on_event(self._progress(waiting))
             if not waiting:
@@ -244,8 +240,8 @@ class OutcomeWaiter:
         self._look(calls)
 
     def _look(self, calls: Sequence[WaitedCall]) -> None:
-        """Take in what is new in the store for these calls. A store that fails leaves open what became of
-        them; it must not look as if they had failed."""
+        """Read new events of these calls from the store. If that fails, the error names the calls, whose
+        outcome is unknown then, not a failure."""
         if not calls:
             return
         try:
@@ -281,8 +277,8 @@ class OutcomeWaiter:
             self._on_event(Reported(call.destination, words))
 
     def _is_new(self, call: WaitedCall, session_id: str) -> bool:
-        """Whether a session can be that of a call whose answer was lost: one that was known before is that of
-        an earlier call of this name, and one that 8x8 has told is that of another."""
+        """Whether a session can belong to a call whose answer was lost: it was not known before the call, and
+        8x8 has not given it for another one."""
         before = stored_events.was_session_known(self._store, session_id, call.before)
         return not before and not self._placer.is_of_another(self._store, call.request, session_id)
 

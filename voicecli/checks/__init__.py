@@ -1,2 +1,2 @@
-"""Would a call with ``--wait`` work, and if not, what is in the way? Each check yields what it found and what
-to do about it; nothing is placed, and nothing at 8x8 changed."""
+"""What ``doctor`` checks: whether a call with ``--wait`` would work, and if not, why. Each check yields what
+it found; none places a call or changes anything at 8x8."""

@@ -96,9 +96,9 @@ def _clock(offset: timedelta | None) -> Finding:
     seconds = abs(offset.total_seconds())
     side = "behind" if offset > timedelta(0) else "ahead of"
     words = f"This machine's clock is {seconds:.0f} s {side} 8x8's."
-    advice = "Correct it: calls are valid until a time by this clock."
+    hint = "Correct it: calls are valid until a time by this clock."
     if offset >= callflow.DEFAULT_VALIDITY:
-        return failed("clock", ConfigurationError(words, hint=advice))
+        return failed("clock", ConfigurationError(words, hint=hint))
     if seconds > FINE_OFFSET.total_seconds():
-        return warning("clock", words, advice)
+        return warning("clock", words, hint)
     return ok("clock", "This machine's clock agrees with 8x8's.")

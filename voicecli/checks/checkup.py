@@ -9,8 +9,8 @@ from voicecli.checks.finding import Finding, failed
 from voicecli.checks.public_access import check_public_access
 from voicecli.checks.store import check_store
 from voicecli.errors import VoicecliError
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan
 from voicecli.threads import in_daemon_thread, iterate_in_thread
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook

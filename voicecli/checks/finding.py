@@ -22,21 +22,21 @@ class Finding:
     check: str
     state: FindingState
     words: str
-    advice: str = ""
+    hint: str = ""
     error: VoicecliError | None = None
 
     def data(self) -> Mapping[str, object]:
         """The JSON form."""
-        found = {"check": self.check, "state": self.state, "words": self.words, "hint": self.advice}
+        found = {"check": self.check, "state": self.state, "words": self.words, "hint": self.hint}
         return with_former_names("check", found)
 
 
-def ok(check: str, words: str, advice: str = "") -> Finding:
-    return Finding(check, FindingState.OK, words, advice)
+def ok(check: str, words: str, hint: str = "") -> Finding:
+    return Finding(check, FindingState.OK, words, hint)
 
 
-def warning(check: str, words: str, advice: str) -> Finding:
-    return Finding(check, FindingState.WARNING, words, advice)
+def warning(check: str, words: str, hint: str) -> Finding:
+    return Finding(check, FindingState.WARNING, words, hint)
 
 
 def failed(check: str, error: VoicecliError) -> Finding:

@@ -7,8 +7,9 @@ from urllib.parse import unquote
 import typer
 
 from voicecli import json_values
-from voicecli.cli import context as contexts, wiring
-from voicecli.cli.context import Context
+from voicecli.cli import wiring
+from voicecli.cli.context import Context, context_of
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.json_values import Json
@@ -37,13 +38,12 @@ def api(
         typer.Argument(metavar="PATH", help="Such as /webhooks; or the whole path, which begins with /api/."),
     ],
     data: Annotated[
-        str | None,
-        typer.Option(metavar="JSON", help="The body: a JSON object, @FILE, or - for standard input."),
+        str | None, option("JSON", "The body: a JSON object, @FILE, or - for standard input.")
     ] = None,
     call_unsubscribed: Annotated[
-        bool, typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.")
+        bool, flag("Call even people who have unsubscribed.", "--call-unsubscribed")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request without sending it.")] = False,
+    dry_run: Annotated[bool, flag("Show the request without sending it.", "--dry-run")] = False,
 ) -> None:
     """Send any request to the Voice API, and print its JSON answer.
 
@@ -52,7 +52,7 @@ def api(
 
     Exit code 6 means that no answer came, and that the request may have been carried out.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     verb = one_of(method, METHODS, "method")
     if not _PATH.fullmatch(path) or "#" in path or {".", ".."} & set(re.split("[/?]", path)):
         raise InvalidInput(
@@ -65,8 +65,8 @@ def api(
     secrets = [*secret_values(body)]
     for secret in secrets:
         context.output.hide(secret)
-    operation = _operation(verb, path, body, private=(*secrets, *_said(body or {})))
-    request = _call(verb, path, body or {})
+    operation = _operation(verb, path, body, private=(*secrets, *_spoken_texts(body or {})))
+    request = _call_request(verb, path, body or {})
     if call_unsubscribed and request is None:
         raise InvalidInput("--call-unsubscribed has an effect only on a POST to /callflows.")
     if request is not None and callflow_rules.has_hangup_after_question(request.callflow):
@@ -85,7 +85,7 @@ def api(
     context.output.result(context.output.json_for_people(answer), answer, happened=operation.changes)
 
 
-def _call(method: str, path: str, body: Json) -> CallRequest | None:
+def _call_request(method: str, path: str, body: Json) -> CallRequest | None:
     """The call that a request places, as far as it can be read; None where it places none."""
     place = unquote(path.partition("?")[0]).rstrip("/")
     if method != "POST" or not place.endswith("/callflows"):
@@ -135,7 +135,7 @@ def _body(context: Context, data: str) -> Json:
     return document
 
 
-def _said(body: Json) -> tuple[str, ...]:
+def _spoken_texts(body: Json) -> tuple[str, ...]:
     """What a callflow says: no error may quote it."""
     actions = body.get("callflow")
     if not isinstance(actions, list):

@@ -31,7 +31,7 @@ CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
 
-def _variables() -> Mapping[str, str]:
+def _process_environment() -> Mapping[str, str]:
     from voicecli import settings
 
     return settings.process_environment()
@@ -44,7 +44,7 @@ class Context:
     stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
     stdout: TextIO | None = field(default_factory=lambda: sys.stdout)
     stderr: TextIO | None = field(default_factory=lambda: sys.stderr)
-    environment: Mapping[str, str] = field(default_factory=_variables, repr=False)
+    environment: Mapping[str, str] = field(default_factory=_process_environment, repr=False)
     folder: Path = field(default_factory=Path)
     """The current folder: where the .env is, and what the paths of a command line are relative to."""
     format: str = "people"
@@ -186,7 +186,7 @@ class Context:
 
     def read_bytes(self, path: str, *, limit: int) -> bytes:
         """A file, or standard input for ``-``: at most ``limit`` bytes. Raises InvalidInput."""
-        where = _place(path)
+        where = _describe_source(path)
         try:
             with interrupts.waiting():
                 if path == "-":
@@ -208,16 +208,16 @@ class Context:
             return self.read_bytes(path, limit=limit).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidInput(
-                f"{_place(path)} is not UTF-8 text (byte {error.start + 1} is not).",
+                f"{_describe_source(path)} is not UTF-8 text (byte {error.start + 1} is not).",
                 hint="Convert it to UTF-8 first, for example with iconv.",
             ) from error
 
 
-def _place(path: str) -> str:
+def _describe_source(path: str) -> str:
     return "Standard input" if path == "-" else f"The file {path}"
 
 
-def of(ctx: typer.Context) -> Context:
+def context_of(ctx: typer.Context) -> Context:
     """The context that ``app.run`` handed to the command."""
     context = ctx.obj
     if not isinstance(context, Context):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from voicecli.account import DEFAULT_VOICE
-from voicecli.cli import context as contexts, interrupts
-from voicecli.cli.context import Context
+from voicecli.cli import interrupts
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.listen.display import EventDisplay
 from voicecli.errors import Refused, VoicecliError
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.output.event_rows import outcome_style
 from voicecli.voice_api.callflow import CallRequest, call_request, make_call
 from voicecli.voice_api.messages import voice_message
@@ -45,7 +45,7 @@ def demo(ctx: typer.Context) -> None:
     Starts a local 8x8, places calls with different outcomes, and shows the webhook events as they arrive.
     Takes less than ten seconds.
     """
-    interrupts.run(_Demo(contexts.of(ctx)).run())
+    interrupts.run(_Demo(context_of(ctx)).run())
 
 
 def _scenes() -> list[Scene]:
@@ -88,7 +88,8 @@ class _Demo:
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        from voicecli.listener.service import ListenerPlan, ListenerService
+        from voicecli.listener.plan import ListenerPlan
+        from voicecli.listener.service import ListenerService
         from voicecli.listener.vca_repliers import constant_reply
         from voicecli.sandbox import Sandbox
         from voicecli.voice_api.callflow import HANGUP
@@ -161,7 +162,7 @@ class _Demo:
             record = {"call": scene.title, "destination": scene.number, "outcome": outcome, "words": words}
             style = "red" if outcome is None else outcome_style(outcome)
             cells = (scene.title, scene.number, words)
-            self._output.row(Record(columns, cells, {"record": "outcome", **record}, style))
+            self._output.row(TableRow(columns, cells, {"record": "outcome", **record}, style))
         if any(event is None for _, event in ended):
             raise VoicecliError(
                 "Some calls of the demo did not end in time.", hint="Is this machine very busy?"

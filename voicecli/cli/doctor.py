@@ -7,16 +7,16 @@ import typer
 
 from voicecli import settings
 from voicecli.checks.finding import Finding, FindingState, failed, ok, warning
-from voicecli.cli import context as contexts, interrupts, wiring
-from voicecli.cli.context import CONNECTION, Context
+from voicecli.cli import interrupts, wiring
+from voicecli.cli.context import CONNECTION, Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code
 from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, PublicUrl
 from voicecli.errors import VoicecliError
 from voicecli.listener.public_access import PublicAccess
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import ListenerPlan
+    from voicecli.listener.plan import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli doctor
@@ -45,13 +45,13 @@ def doctor(
     Places no call and changes nothing at 8x8. To check whether 8x8 can reach this machine, it opens the
     tunnel for a moment. Exit code 0 means that a call with --wait would work.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     findings: list[Finding] = []
 
     def show(finding: Finding) -> None:
         findings.append(finding)
-        cells = (finding.check, finding.state, f"{finding.words} {finding.advice}".strip())
-        context.output.piece(Record(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
+        cells = (finding.check, finding.state, f"{finding.words} {finding.hint}".strip())
+        context.output.partial_row(TableRow(_COLUMNS, cells, finding.data(), _STYLES[finding.state]))
 
     access = PublicAccess(domain, public_url, ngrok_config)
     with context.output.streams.in_background():

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
@@ -32,10 +34,7 @@ POLL = 0.25  # seconds between two looks at the store
 def events(
     ctx: typer.Context,
     follow: Annotated[
-        bool,
-        typer.Option(
-            "-f", "--follow", help=f"Show the last {LAST}, then new ones as they arrive, until Ctrl-C."
-        ),
+        bool, flag(f"Show the last {LAST}, then new ones as they arrive, until Ctrl-C.", "-f", "--follow")
     ] = False,
     since: common.Since = None,
     *,
@@ -48,15 +47,15 @@ def events(
 
     voicecli replay takes the number of an event.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if chosen.session == "":
         raise InvalidInput("The session's id is empty.", hint="voicecli sessions lists them.")
     start = microseconds(since)
     most = LAST if follow and limit is None and since is None else values.most(limit, since)
     with wiring.store(context) as store:
         newest = last_event_number(store)
-        kept, are_more = _kept(store, chosen, start, most, newest)
-        coming = _coming(context.output, store, chosen, newest) if follow else ()
+        kept, are_more = _stored_events(store, chosen, start, most, newest)
+        coming = _new_events(context.output, store, chosen, newest) if follow else ()
         try:
             shown = context.output.table(
                 EventRow(one, mask_numbers, dated=True) for one in chain(kept, coming)
@@ -72,7 +71,7 @@ def events(
             context.output.note("No such event is stored. Stored are events that voicecli listen receives.")
 
 
-def _kept(
+def _stored_events(
     store: Store, chosen: FilterOptions, start: int, most: int | None, newest: int
 ) -> tuple[Iterable[Received], bool]:
     """The chosen events up to the one with the number ``newest``, and whether there are more than ``most``.
@@ -92,7 +91,7 @@ def _kept(
     return reversed(found[:most]), len(found) > most
 
 
-def _coming(output: Output, store: Store, chosen: FilterOptions, number: int) -> Iterator[Received]:
+def _new_events(output: Output, store: Store, chosen: FilterOptions, number: int) -> Iterator[Received]:
     """The chosen events after the one with this number, as they come, for as long as anybody reads them."""
     follower = Follower(store, every=POLL)
     while output.streams.is_read():

@@ -20,8 +20,7 @@ def refuse_hangup(interrupt: KeyboardInterrupt) -> None:
     """For what ends well by Ctrl-C: raises OutputFailed where it ends because its terminal has gone."""
     if interrupt.args == (HANGUP,):
         raise OutputFailed(
-            "The terminal was closed (SIGHUP).",
-            hint="To run without a terminal, start it with nohup.",
+            "The terminal was closed (SIGHUP).", hint="To run without a terminal, start it with nohup."
         ) from None
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import interrupts
-from voicecli.cli import context as contexts, wiring
-from voicecli.cli.context import Context
+from voicecli.cli import wiring
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
 from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
 from voicecli.output import files
@@ -49,23 +50,20 @@ _MOMENT = {"metavar": "TIME", "parser": moment}
 def export(
     ctx: typer.Context,
     since: Annotated[
-        datetime | None, typer.Option("--from", help="The first moment to export. Default: 7d.", **_MOMENT)
+        datetime | None, option("TIME", "The first moment to export. Default: 7d.", "--from", parser=moment)
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--to", help="The last moment to export. Default: now.", **_MOMENT)
+        datetime | None, option("TIME", "The last moment to export. Default: now.", "--to", parser=moment)
     ] = None,
     limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", parser=whole(1, MAX_ROWS), help="Export at most N rows. Default: all."),
+        int | None, option("N", "Export at most N rows. Default: all.", parser=whole(1, MAX_ROWS))
     ] = None,
     file: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write to this file, not to standard output."),
+        str | None, option("FILE", "Write to this file, not to standard output.", "-o", "--output")
     ] = None,
     raw: common.Raw = False,
     timeout: Annotated[
-        timedelta | None,
-        typer.Option(metavar="TIME", parser=duration, help="How long to wait for the export. Default: 10m."),
+        timedelta | None, option("TIME", "How long to wait for the export. Default: 10m.", parser=duration)
     ] = None,
     as_json: common.JsonFlag = False,
     quiet: common.QuietFlag = False,
@@ -80,7 +78,7 @@ def export(
 
     Exit code 4 means that 8x8 could not make the export, 8 that it took longer than --timeout.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if (as_json or quiet) and file is None:
         raise InvalidInput("--json and --quiet need a file for the CSV.", hint="Name one with -o.")
     target = None if file is None else files.target(file, context.folder)
@@ -88,8 +86,8 @@ def export(
         job_id = _start(client, since, until, limit)
         context.output.note(f"8x8 makes the export as job {job_id}")
         try:
-            finished = _finished(context, client, job_id, timeout or DEFAULT_TIMEOUT)
-            _write(context, client, job_id, finished, target, raw=raw)
+            finished = _wait_for_export(context, client, job_id, timeout or DEFAULT_TIMEOUT)
+            _write_csv(context, client, job_id, finished, target, raw=raw)
         except KeyboardInterrupt:
             context.output.streams.give_up()
             raise Interrupted(
@@ -106,7 +104,7 @@ def cancel(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The job that logs export named.")],
 ) -> None:
     """Stop an export that 8x8 is still making."""
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if not _JOB.fullmatch(job):
         raise InvalidInput("The id of an export has letters, digits, - and _ only.")
     with wiring.subaccount_client(context) as client:
@@ -129,7 +127,7 @@ def _start(client: "Client", since: datetime | None, until: datetime | None, lim
     return client.send(start_log_export(since=since, until=until, limit=limit or 0))
 
 
-def _finished(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
+def _wait_for_export(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
     """Ask until the export is done. Raises Refused where it failed, OutOfTime, and what a question raises."""
     start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
     while True:
@@ -164,7 +162,7 @@ def _finished(context: Context, client: "Client", job_id: str, timeout: timedelt
 # -- the file ----------------------------------------------------------------------------------------
 
 
-def _write(
+def _write_csv(
     context: Context,
     client: "Client",
     job_id: str,

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import answers, context as contexts, wiring
+from voicecli.cli import answers, wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common, values
 from voicecli.errors import Refused
 from voicecli.json_values import Json
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.voice_api.operations.numbers import check_number, list_numbers
 
 EXAMPLES = """Examples:
@@ -30,7 +31,7 @@ def list_(
 ) -> None:
     if ctx.invoked_subcommand is not None:
         return
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     with wiring.subaccount_client(context) as client:
         found = client.send(list_numbers())
     if not found:
@@ -46,11 +47,11 @@ def list_(
     context.output.table(_row(columns, number) for number in found)
 
 
-def _row(columns: tuple[Column, ...], number: Json) -> Record:
+def _row(columns: tuple[Column, ...], number: Json) -> TableRow:
     health, style = _health(number)
     names = ("countryCode", "numberType", "operationalStatus")
     cells = (answers.msisdn(number), *(answers.field(number, name) for name in names), health)
-    return Record(columns, cells, number, style)
+    return TableRow(columns, cells, number, style)
 
 
 def _health(number: Json) -> tuple[str, str]:
@@ -66,14 +67,13 @@ def _health(number: Json) -> tuple[str, str]:
 
 @numbers.command("check")
 def check(
-    ctx: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")],
+    ctx: typer.Context, number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")]
 ) -> None:
     """Check whether a number belongs to the subaccount.
 
     Exit code 0 means that it does, 4 that it does not.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     wanted = values.number("NUMBER", number)
     with wiring.subaccount_client(context) as client:
         found = answers.ask(client, check_number(wanted))

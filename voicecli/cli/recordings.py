@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from voicecli import json_values
-from voicecli.cli import answers, context as contexts, wiring
+from voicecli.cli import answers, wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common
 from voicecli.errors import InvalidInput, Refused
 from voicecli.json_values import Json
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.voice_api import codes
 from voicecli.voice_api.operations.recordings import list_recordings
 
@@ -34,7 +35,7 @@ def recordings(
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
     """List the recordings of a call, with the places of their files."""
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if not _SESSION.fullmatch(session):
         raise InvalidInput(
             "SESSION must be a session id, such as 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11.",
@@ -53,10 +54,10 @@ def recordings(
     context.output.table(map(_row, found))
 
 
-def _row(recording: Json) -> Record:
+def _row(recording: Json) -> TableRow:
     names = ("recordingId", "startRecordingTime", "status", "externalFileUrl")
     identifier, started, status, file = (answers.field(recording, name) for name in names)
     seconds = json_values.whole_number(recording.get("duration"))
     length = "" if seconds is None else f"{seconds} s"
     texts = (identifier, started, identifier[:8], codes.RECORDINGS.get(status, status), length, file)
-    return Record(_COLUMNS, texts, recording)
+    return TableRow(_COLUMNS, texts, recording)

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, receivers, wiring
+from voicecli.cli import webhook_token, wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.cli.options.receivers import SendingOptions
+from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.sending import SendingOptions
 from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.output.json_fields import with_former_names
 from voicecli.sandbox import send_event
 from voicecli.store import event_queries as stored_events, session_queries as stored_sessions
@@ -25,12 +27,12 @@ EXAMPLES = """Examples:
 _COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Column("answer", 0))
 
 
-def _row(kept: Received, url: str, words: str, data: Mapping[str, object], style: str = "") -> Record:
+def _row(kept: Received, url: str, words: str, data: Mapping[str, object], style: str = "") -> TableRow:
     """An event, and what became of sending it."""
     number, event = str(kept.id), kept.event
     values = {"id": kept.id, "type": event.type, "sessionId": event.session_id, "url": url, **data}
     texts = (number.rjust(7), event.type, event.session_id[:8], words)
-    return Record(_COLUMNS, texts, with_former_names("answer", values), style, name=number)
+    return TableRow(_COLUMNS, texts, with_former_names("answer", values), style, name=number)
 
 
 def replay(
@@ -38,24 +40,17 @@ def replay(
     numbers: Annotated[
         list[int] | None,
         typer.Argument(
-            metavar="EVENT...",
-            parser=whole(1),
-            help="The numbers of events, as voicecli events shows them.",
+            metavar="EVENT...", parser=whole(1), help="The numbers of events, as voicecli events shows them."
         ),
     ] = None,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,
+    to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,
     session: Annotated[
         str | None,
-        typer.Option(
-            metavar="ID",
-            help="Send all events of this session, oldest first; the beginning of its id is enough.",
-        ),
+        option("ID", "Send all events of this session, oldest first; the beginning of its id is enough."),
     ] = None,
     *,
     sending: SendingOptions,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent, without sending it.")
-    ] = False,
+    dry_run: Annotated[bool, flag("Show what would be sent, without sending it.", "--dry-run")] = False,
 ) -> int:
     """Send stored events again, byte for byte, to a receiver that you want to test.
 
@@ -73,7 +68,7 @@ def replay(
     if to is None:
         raise InvalidInput("The URL to send to is missing.", hint="For example: --to http://127.0.0.1:5678")
     url = check_web_url(to, "--to")
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     settings = context.settings({})
     with Store(wiring.home(settings)) as store:
         events = (
@@ -82,7 +77,7 @@ def replay(
             else stored_sessions.session(store, session).events
         )
     if not dry_run:
-        token = receivers.token_for(context, settings, url, send_token=sending.send_token)
+        token = webhook_token.token_to_send(context, settings, url, send_token=sending.send_token)
     failed = 0
     for kept in events:
         target, body = receiver_url(url, kept.event.type), kept.body

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, interrupts
-from voicecli.cli.context import Context
+from voicecli.cli import interrupts
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import real, whole
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.sandbox import PORT
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 
@@ -35,25 +36,18 @@ class SettingWebhooks(StrEnum):
 def sandbox(
     ctx: typer.Context,
     port: Annotated[
-        int,
-        typer.Option(
-            metavar="PORT", parser=whole(0, 65535), help="The port to listen on; 0 for any free one."
-        ),
+        int, option("PORT", "The port to listen on; 0 for any free one.", parser=whole(0, 65535))
     ] = PORT,
     time_scale: Annotated[
         float,
-        typer.Option(
-            metavar="FACTOR",
-            parser=real(0.01, 10_000),
-            help="How fast time passes; 60 makes a minute a second.",
-        ),
+        option("FACTOR", "How fast time passes; 60 makes a minute a second.", parser=real(0.01, 10_000)),
     ] = 1.0,
     vca: Annotated[
         VcaMoments | None,
         typer.Option(
             help="When a VCA is sent: after a sayAndCapture and when the actions have run out "
             "(capture); also "
-            "after every action (say); also when the call is answered (connect). Default: capture.",
+            "after every action (say); also when the call is answered (connect). Default: capture."
         ),
     ] = None,
     reply: Annotated[
@@ -64,10 +58,10 @@ def sandbox(
         ),
     ] = None,
     no_request_ids: Annotated[
-        bool, typer.Option("--no-request-ids", help="Leave clientRequestId out of summaries.")
+        bool, flag("Leave clientRequestId out of summaries.", "--no-request-ids")
     ] = False,
     one_say: Annotated[
-        bool, typer.Option("--one-say", help="Refuse callflows with more than one say or playFile (-1010).")
+        bool, flag("Refuse callflows with more than one say or playFile (-1010).", "--one-say")
     ] = False,
     webhooks: Annotated[
         SettingWebhooks,
@@ -75,30 +69,21 @@ def sandbox(
     ] = SettingWebhooks.REPLACE,
     chaos: Annotated[
         bool,
-        typer.Option(
-            "--chaos",
-            help="Deliver webhooks twice, late, out of order and in all spellings; --vca and --reply are "
+        flag(
+            "Deliver webhooks twice, late, out of order and in all spellings; --vca and --reply are "
             "random then, too, unless given.",
+            "--chaos",
         ),
     ] = False,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="The seed of all that is random, to repeat a run.")
-    ] = None,
+    seed: Annotated[int | None, option("N", "The seed of all that is random, to repeat a run.")] = None,
     rate: Annotated[
         float | None,
-        typer.Option(
-            metavar="N", parser=real(0.001, 1_000_000), help="Answer 429 to more than N requests a second."
-        ),
+        option("N", "Answer 429 to more than N requests a second.", parser=real(0.001, 1_000_000)),
     ] = None,
     print_env: Annotated[
-        bool,
-        typer.Option(
-            "--print-env", help="Print the environment variables to use it, for eval, without starting it."
-        ),
+        bool, flag("Print the environment variables to use it, for eval, without starting it.", "--print-env")
     ] = False,
-    numbers: Annotated[
-        bool, typer.Option("--numbers", help="Print what the last digits of a number mean.")
-    ] = False,
+    numbers: Annotated[bool, flag("Print what the last digits of a number mean.", "--numbers")] = False,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
     """Run a local 8x8, with the Voice API and webhooks, to try things without an account.
@@ -106,7 +91,7 @@ def sandbox(
     Listens on this machine only, prints the environment variables that point voicecli at it, and runs until
     Ctrl-C. The last digits of the called number decide how a call goes; see --numbers.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     if numbers and print_env:
         raise InvalidInput(
             "--numbers and --print-env can't be given together.", hint="Leave one of them out."
@@ -151,13 +136,13 @@ def _print_numbers(context: Context) -> None:
     columns = (Column("digits", 6), Column("what", 0))
     for row in NUMBERS:
         data = {"digits": row.digits, "what": row.what}
-        context.output.row(Record(columns, (row.digits, row.what), data))
+        context.output.row(TableRow(columns, (row.digits, row.what), data))
 
 
 def _print_environment(context: Context, url: str) -> None:
     from voicecli.sandbox import environment
 
-    context.output.hide_nothing()
+    context.output.disable_masking()
     variables = environment(url)
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
     context.output.result(exports, {"url": url, "environment": variables}, identifier=url)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common, filters, values
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import one_of
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput
@@ -31,12 +33,12 @@ def sessions(
     since: common.Since = None,
     status: Annotated[
         str | None,
-        typer.Option(
-            metavar="STATUS",
-            help="Show only calls with this outcome, such as BUSY; or OPEN: no summary yet; or "
+        option(
+            "STATUS",
+            "Show only calls with this outcome, such as BUSY; or OPEN: no summary yet; or "
             "UNKNOWN: it is not "
             "known whether the call was placed.",
-            **filters.SHOWN,
+            panel=filters.SHOWN,
         ),
     ] = None,
     to: filters.To = None,
@@ -48,14 +50,14 @@ def sessions(
 
     With ID, show one call in full: each event, the digits that were pressed, the replies, and the legs.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     status = None if status is None else one_of(status, STATUSES, "status")
     if id_ is not None and (since, status, to, limit) != (None,) * 4:
         raise InvalidInput("With ID, the options that choose calls have no effect.", hint="Leave them out.")
     with wiring.store(context) as store:
         if id_ is not None:
             row = SessionRow(stored_sessions.session(store, id_), mask_numbers)
-            context.output.figure(timeline(row), row.whole(), identifier=row.identifier)
+            context.output.report(timeline(row), row.whole(), identifier=row.identifier)
             return
         found = stored_sessions.sessions(store, since=microseconds(since))
         wanted = (record for record in found if _is_wanted(record.session, status, to))
@@ -66,7 +68,7 @@ def sessions(
         if not shown:
             context.output.note(
                 "No such call is stored. Stored are calls that are placed here or reported to "
-                "voicecli listen.",
+                "voicecli listen."
             )
 
 

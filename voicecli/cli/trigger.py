@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import typer
 
-from voicecli.cli import context as contexts, receivers
+from voicecli.cli import webhook_token
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common, values
-from voicecli.cli.options.receivers import SendingOptions
+from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.sending import SendingOptions
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.output.json_fields import with_former_names
@@ -47,37 +49,23 @@ class EventOptions:
 
     type: Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
     status: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STATUS", help="The status to report, such as BUSY. An unknown one prints the list."
-        ),
+        str | None, option("STATUS", "The status to report, such as BUSY. An unknown one prints the list.")
     ] = None
     digits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIGITS", help='The digits that were pressed; "" for none. Default in a vca: 1.'
-        ),
+        str | None, option("DIGITS", 'The digits that were pressed; "" for none. Default in a vca: 1.')
     ] = None
     error: Annotated[
-        int | None,
-        typer.Option(
-            metavar="CODE", help="The errorCode of a vss with status ERROR, such as -2010. Default: -2001."
-        ),
+        int | None, option("CODE", "The errorCode of a vss with status ERROR, such as -2010. Default: -2001.")
     ] = None
-    session: Annotated[
-        str | None, typer.Option(metavar="ID", help="The session's id (sessionId). Default: a new UUID.")
-    ] = None
-    source: Annotated[str | None, typer.Option("--from", metavar="NUMBER", help="The number that calls.")] = (
-        None
-    )
+    session: Annotated[str | None, option("ID", "The session's id (sessionId). Default: a new UUID.")] = None
+    source: Annotated[str | None, option("NUMBER", "The number that calls.", "--from")] = None
     number: Annotated[
-        str | None,
-        typer.Option(metavar="NUMBER", help="The number that is called; in a vnu, the number that changed."),
+        str | None, option("NUMBER", "The number that is called; in a vnu, the number that changed.")
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
-class MadeUp:
+class SampleEvent:
     """An event as 8x8 would send it. ``identifier`` is its session, or the number that a VNU is about."""
 
     type: str
@@ -94,11 +82,11 @@ class MadeUp:
 
 def trigger(
     ctx: typer.Context,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,
+    to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,
     *,
     asked: EventOptions,
     sending: SendingOptions,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event without sending it.")] = False,
+    dry_run: Annotated[bool, flag("Show the event without sending it.", "--dry-run")] = False,
     quiet: common.QuietFlag = False,
 ) -> None:
     """Send a made-up webhook event, as 8x8 would, to a receiver that you want to test.
@@ -113,9 +101,9 @@ def trigger(
     """
     if dry_run and quiet:
         raise InvalidInput("--dry-run has no id that --quiet could print.")
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     settings = context.settings({})
-    made = make_up(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
+    made = make_event(asked, subaccount_id=settings.get("subaccount_id"), now=datetime.now(UTC))
     url = None if to is None else receiver_url(check_web_url(to, "--to"), made.type)
     if dry_run:
         context.output.result(context.output.json_for_people(made.event), made.event)
@@ -123,7 +111,7 @@ def trigger(
     if url is None:
         example = f"voicecli trigger {made.type.lower()} --to http://127.0.0.1:5678"
         raise InvalidInput("The URL to send to is missing.", hint=f"For example: {example}")
-    token = receivers.token_for(context, settings, url, send_token=sending.send_token)
+    token = webhook_token.token_to_send(context, settings, url, send_token=sending.send_token)
     body = json.dumps(made.event).encode()
     delivered = send_event.send_event(url, body, token, seconds=sending.request_timeout, trace=context.trace)
     answer, words = send_event.describe(delivered, made.type)
@@ -136,13 +124,13 @@ def trigger(
 # -- from what was asked for to an event -------------------------------------------------------------
 
 
-def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = None) -> MadeUp:
+def make_event(asked: EventOptions, *, now: datetime, subaccount_id: str | None = None) -> SampleEvent:
     """The event that was asked for. Raises InvalidInput for what 8x8 does not know, and for what would
     have no effect."""
     from voicecli.sandbox import SOURCE, SUBACCOUNT, payloads
 
     kind, status = _kind_and_status(asked)
-    _refuse_what_would_be_without_effect(asked, kind, status)
+    _refuse_options_without_effect(asked, kind, status)
     session_id = str(uuid4()) if asked.session is None else asked.session
     if not session_id.isprintable() or not session_id.strip() or len(session_id) > MAX_SESSION_ID:
         raise InvalidInput(f"--session must be 1 to {MAX_SESSION_ID} printable characters.")
@@ -160,7 +148,7 @@ def make_up(asked: EventOptions, *, now: datetime, subaccount_id: str | None = N
         session={"sessionId": session_id, "subAccountId": subaccount_id or SUBACCOUNT},
         now=now,
     )
-    return MadeUp(kind, status, number if kind == "VNU" else session_id, event)
+    return SampleEvent(kind, status, number if kind == "VNU" else session_id, event)
 
 
 def _kind_and_status(asked: EventOptions) -> tuple[str, str]:
@@ -172,7 +160,7 @@ def _kind_and_status(asked: EventOptions) -> tuple[str, str]:
     return kind, Outcome.ERROR if kind == "VSS" and asked.error is not None else DEFAULT_STATUS[kind]
 
 
-def _refuse_what_would_be_without_effect(asked: EventOptions, kind: str, status: str) -> None:
+def _refuse_options_without_effect(asked: EventOptions, kind: str, status: str) -> None:
     has_legs = kind in ("VCA", "VCS", "VSS") and status != Outcome.UNSUBSCRIBED_CONTACT
     for name, value, has_effect, where in (
         ("--status", asked.status, kind != "VNU", "all but a vnu"),

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import answers, context as contexts, wiring
+from voicecli.cli import answers, wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import one_of
 from voicecli.json_values import Json
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.voice_api.operations.voices import list_speech_profiles
 
 EXAMPLES = """Examples:
@@ -20,29 +22,24 @@ GENDERS = ("F", "M")
 def voices(
     ctx: typer.Context,
     locale: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LOCALE", help="List only voices of this locale: en-GB, or en for all English ones."
-        ),
+        str | None, option("LOCALE", "List only voices of this locale: en-GB, or en for all English ones.")
     ] = None,
-    gender: Annotated[
-        str | None, typer.Option(metavar="F|M", help="List only female or male voices.")
-    ] = None,
+    gender: Annotated[str | None, option("F|M", "List only female or male voices.")] = None,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
     """List the voices for messages.
 
     The first column is the value for --voice and VOICE_PROFILE.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     wanted_gender = "" if gender is None else one_of(gender, GENDERS, "gender")
-    wanted_locale = "" if locale is None else _plain(locale)
+    wanted_locale = "" if locale is None else _normalised(locale)
     with wiring.subaccount_client(context) as client:
         profiles = client.send(list_speech_profiles())
     found = [
         profile
         for profile in profiles
-        if _speaks(_plain(answers.field(profile, "localeCode")), wanted_locale)
+        if _matches_locale(_normalised(answers.field(profile, "localeCode")), wanted_locale)
         and answers.field(profile, "gender").upper().startswith(wanted_gender)
     ]
     if not found:
@@ -58,7 +55,7 @@ def voices(
     )
     names = ("speechProfileCode", "localeCode", "gender", "localeDescription")
     context.output.table(
-        Record(columns, [answers.field(profile, name) for name in names], profile) for profile in found
+        TableRow(columns, [answers.field(profile, name) for name in names], profile) for profile in found
     )
 
 
@@ -66,9 +63,9 @@ def _code(profile: Json) -> str:
     return answers.field(profile, "speechProfileCode")
 
 
-def _plain(locale: str) -> str:
+def _normalised(locale: str) -> str:
     return locale.strip().replace("_", "-").lower()
 
 
-def _speaks(locale: str, wanted: str) -> bool:
+def _matches_locale(locale: str, wanted: str) -> bool:
     return not wanted or locale == wanted or locale.startswith(f"{wanted}-")

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
-from voicecli.cli.context import Context
+from voicecli.cli import wiring
+from voicecli.cli.context import Context, context_of
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.settings import Settings
 from voicecli.urls import check_web_url
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
@@ -33,16 +34,16 @@ Type = Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or
 @webhooks.command("list")
 def list_(ctx: typer.Context) -> None:
     """List the subaccount's webhooks."""
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     with wiring.subaccount_client(context) as client:
         found = {webhook.type: webhook for webhook in client.send(list_webhooks())}
     kinds = (*WEBHOOK_TYPES, *sorted(found.keys() - {*WEBHOOK_TYPES}))
     context.output.table(_row(kind, found.get(kind)) for kind in kinds)
 
 
-def _row(kind: str, webhook: Webhook | None) -> Record:
+def _row(kind: str, webhook: Webhook | None) -> TableRow:
     if webhook is None:
-        return Record(_COLUMNS, (kind, "not set", "", ""), {"type": kind, "url": None})
+        return TableRow(_COLUMNS, (kind, "not set", "", ""), {"type": kind, "url": None})
     data = {
         "type": kind,
         "url": webhook.url,
@@ -51,7 +52,7 @@ def _row(kind: str, webhook: Webhook | None) -> Record:
     }
     state = "enabled" if webhook.enabled else "disabled"
     auth = "token" if webhook.has_authorization else "none"
-    return Record(_COLUMNS, (kind, state, auth, webhook.url), data)
+    return TableRow(_COLUMNS, (kind, state, auth, webhook.url), data)
 
 
 @webhooks.command("set")
@@ -59,16 +60,14 @@ def set_(
     ctx: typer.Context,
     type_: Type,
     url: Annotated[str, typer.Argument(metavar="URL", help="The URL to report to.")],
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Set no token: anybody could send events there.")
-    ] = False,
+    no_auth: Annotated[bool, flag("Set no token: anybody could send events there.", "--no-auth")] = False,
 ) -> None:
     """Set the URL for one type of event.
 
     8x8 sends WEBHOOK_AUTH_TOKEN there as the Authorization header. Each type has one URL: this replaces the
     former one. If 8x8 refuses that, the former one is deleted first.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     [kind] = webhook_types(type_)
     url = check_web_url(url, "URL")
     settings = context.settings({})
@@ -95,15 +94,12 @@ def set_(
 
 
 @webhooks.command("delete")
-def delete(
-    ctx: typer.Context,
-    type_: Type,
-) -> None:
+def delete(ctx: typer.Context, type_: Type) -> None:
     """Delete the webhook for one type of event.
 
     8x8's API does not document deleting vnu: if it refuses, the webhook is disabled instead.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     [kind] = webhook_types(type_)
     from voicecli.listener.webhook_changes import Deletion
 
@@ -122,7 +118,7 @@ def delete(
 @webhooks.command("restore")
 def restore(ctx: typer.Context) -> None:
     """Restore the webhooks that a killed listener had replaced."""
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     with closing(wiring.registration(context, context.settings({}), tell=context.output.note)) as changes:
         done = changes.put_back()
     words = f"Restored: {', '.join(done)}" if done else "There is nothing to restore"

@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING
 
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.errors import VoicecliError
+from voicecli.voice_api.wire import ACCOUNT_REQUEST_TIMEOUT
 
 if TYPE_CHECKING:
     from voicecli.account import Account, AccountId
     from voicecli.calling.call_events import Notices
     from voicecli.listener.open_questions import EndRequests
+    from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.public_access import PublicAccess
     from voicecli.listener.registration import Registration
-    from voicecli.listener.service import ListenerPlan
     from voicecli.listener.shared_listener import SharedListener
     from voicecli.settings import Settings
     from voicecli.store.sqlite import Store
     from voicecli.voice_api.client import Client
-
-REGISTRATION_TIMEOUT = 10.0  # seconds for one request
 
 
 def account(settings: "Settings") -> "Account":
@@ -47,7 +46,7 @@ def home(settings: "Settings") -> Path:
 def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
     """For the commands that look after a subaccount, and not place calls."""
     settings = context.settings({}) if settings is None else settings
-    return context.client(settings, request_timeout=REGISTRATION_TIMEOUT, retries=1)
+    return context.client(settings, request_timeout=ACCOUNT_REQUEST_TIMEOUT, retries=1)
 
 
 def store(context: Context) -> "Store":
@@ -62,7 +61,7 @@ def registration(context: Context, settings: "Settings", *, tell: Callable[[str]
     from voicecli.listener.registration import Registration
 
     client = context.client(
-        settings, request_timeout=REGISTRATION_TIMEOUT, retries=1, tell=tell, is_main=False
+        settings, request_timeout=ACCOUNT_REQUEST_TIMEOUT, retries=1, tell=tell, is_main=False
     )
     return Registration(client, home(settings), notify=tell)
 

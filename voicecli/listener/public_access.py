@@ -9,7 +9,7 @@ from voicecli import urls
 from voicecli.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
-    from voicecli.listener.service import ListenerPlan
+    from voicecli.listener.plan import ListenerPlan
     from voicecli.tunnel.configuration import Tunnel
 
 LOCALHOST = "127.0.0.1"
@@ -58,7 +58,7 @@ def listening_plan(
     service at ``base_url`` will be pointed at it; without a ``token`` it makes one then. ``domain`` is its
     static domain where ``access`` names none, for the tunnel and as a name of this listener. Raises
     InvalidInput, and ConfigurationError where a token is missing."""
-    from voicecli.listener.service import ListenerPlan
+    from voicecli.listener.plan import ListenerPlan
 
     public_url, domain = access.public_url, domain or access.domain
     access.check(register=register)

@@ -5,77 +5,38 @@ flight, public access, the application, the disk.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from voicecli import settings
 from voicecli.clock import ClockJumps
-from voicecli.errors import InUse, Unreachable, VoicecliError
+from voicecli.errors import VoicecliError
 from voicecli.listener import health, ports, retention
+from voicecli.listener.event_intake import EventIntake
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.instances import InstanceRecord
+from voicecli.listener.plan import ListenerPlan
+from voicecli.listener.reachability import Reachability
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.registration import Registration
-from voicecli.listener.retention import DeleteOld
-from voicecli.listener.routes import Replier, Route, as_context
+from voicecli.listener.request_guard import RequestGuard
+from voicecli.listener.routes import Route, as_context
 from voicecli.listener.server import WebhookServer
-from voicecli.listener.vca_repliers import constant_reply
+from voicecli.listener.tasks import end_task, in_background, to_its_end
 from voicecli.listener.webhook_check import WebhookCheck
-from voicecli.listener.webhook_watch import CHECK_EVERY, Notify, WarningText, WebhookWatch
+from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
 from voicecli.store.sqlite import Store
 from voicecli.threads import in_daemon_thread
-from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok import Ngrok, TunnelChange
-from voicecli.tunnel.supervision import LIMITS, SupervisionLimits
-from voicecli.voice_api.replies import HANG_UP
 from voicecli.voice_api.webhook_events import Received
 
 T = TypeVar("T")
 
-PROBES = 2  # of a public URL that fail in a row: then that is told
 DELETE_CALLFLOWS_EVERY = 5.0  # seconds in which summaries have come: then callflows of calls that are over go
 CLOCK_EVERY = 1.0  # seconds between two looks at the clock
 CLOCK_JUMP = 10.0  # seconds: the machine has slept, or somebody has set its clock by much
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerPlan:
-    """What to listen for, and how. ``port`` 0 lets the system choose; ``forward_timeout`` is in seconds.
-
-    ``public_url`` leads here already, ``tunnel`` is to be opened; without both, only this machine gets
-    in. ``register`` has the types of webhooks to point here; with these, ``optional`` ones where
-    nothing is lost by that, and ``if_unset`` ones that nobody has. With ``token_is_new`` nobody has been told
-    the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
-    is passed on there, as all other events are; their Authorization header only with ``forward_token``.
-    ``delete_old``, every hour, deletes what is old; without it nothing is. ``check_every`` is in seconds,
-    between two looks at the webhooks; ``tunnel_limits`` says when the tunnel's agent is started anew. Without
-    a token, ``names`` are the hosts that requests may be for, beside this machine and the public URL.
-    """
-
-    home: Path
-    port: int
-    host: str = "127.0.0.1"
-    token: str | None = field(default=None, repr=False)
-    token_is_new: bool = False
-    replier: Replier = field(default_factory=lambda: constant_reply(HANG_UP))
-    forward_to: str | None = None
-    forward_timeout: float = 5.0
-    forward_token: bool = False
-    public_url: str | None = None
-    tunnel: Callable[[int], Tunnel] | None = None
-    register: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    if_unset: tuple[str, ...] = ()
-    force: bool = False
-    delete_old: DeleteOld | None = None
-    check_every: float = CHECK_EVERY
-    tunnel_limits: SupervisionLimits = LIMITS
-    names: tuple[str, ...] = ()
 
 
 def _ignore(*_: object) -> None:
@@ -100,13 +61,6 @@ class ListenerService:
         clock_jumps: ClockJumps | None = None,
     ) -> None:
         self.url = ""
-        self.public_url: str | None = plan.public_url
-        self.tunnel_is_up: bool | None = None if plan.tunnel is None else False
-        """None without a tunnel of ours."""
-        self.tunnel_trouble = ""
-        """Why the tunnel is down."""
-        self.unreachable: str | None = None
-        """Why 8x8 could not reach this machine at the public URL; None where it would."""
         self.presence: InstanceRecord | None = None
         """By which others of this machine find it, once it is up."""
         self._plan = plan
@@ -114,8 +68,8 @@ class ListenerService:
         self._summary_came = False
         self._notify = notify
         self._registration = registration
-        self._at_8x8 = asyncio.Lock()  # one thing at a time
-        self._watch: WebhookWatch | None = None
+        self.webhook_watch: WebhookWatch | None = None
+        """Where there is a registration."""
         self._recorder = Recorder(plan.home)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
@@ -126,24 +80,34 @@ class ListenerService:
                 notify=self._warn,
             )
         self._listener = WebhookServer(
-            self._recorder,
-            token=plan.token,
-            on_event=self._take_event,
-            warn=self._warn,
-            replier=plan.replier,
-            forwarder=self._forwarder,
+            EventIntake(
+                self._recorder, plan.replier, self._forwarder, on_event=self._take_event, warn=self._warn
+            ),
+            RequestGuard(plan.token, plan.names, self._warn),
             routes=routes,
             subaccount=None if registration is None else registration.account.subaccount,
-            names=plan.names,
             details=self._details,
-            doubt=self._doubt,
-            came_through=self._came_through,
+            on_unauthorised=self._doubt,
+            on_forwarded=lambda: self.reachability.reached(),
         )
         self._told_of_refused = False
-        self._led_here = False  # a probe of the public URL, at least once
-        if plan.public_url is not None:
-            self._listener.add_name(plan.public_url)
-        self._ngrok: Ngrok | None = None
+        self.reachability = Reachability(
+            plan.public_url,
+            self._listener.instance,
+            has_tunnel=plan.tunnel is not None,
+            limits=plan.tunnel_limits,
+            notify=notify,
+            on_url=self._listener.guard.add_name,
+            on_moved=self._look_soon,
+        )
+        if registration is not None:
+            self.webhook_watch = WebhookWatch(
+                registration,
+                plan,
+                receiver=lambda: self.reachability.public_url,
+                other_token=lambda: self._listener.other_token,
+                notify=notify,
+            )
         self._jumps = ClockJumps() if clock_jumps is None else clock_jumps
         self._undo = AsyncExitStack()
 
@@ -156,11 +120,6 @@ class ListenerService:
     def webhooks(self) -> list[WebhookCheck]:
         """How the webhooks that are to lead here were found last."""
         return [] if self._registration is None else self._registration.checks()
-
-    @property
-    def inspector(self) -> str | None:
-        """Where the agent shows and replays requests."""
-        return None if self._ngrok is None else self._ngrok.inspector
 
     async def __aenter__(self) -> Self:
         try:
@@ -191,7 +150,7 @@ class ListenerService:
             undo.push_async_callback(self._forwarder.stop)
             await self._forwarder.start()
         await undo.enter_async_context(as_context(plan.replier))
-        undo.push_async_callback(self._close_tunnel)  # after the answers to what came through it
+        undo.push_async_callback(self.reachability.close_tunnel)  # after the answers to what came through it
         undo.push_async_callback(self._listener.stop)
         try:
             port = await self._listener.start(plan.host, plan.port)
@@ -199,17 +158,19 @@ class ListenerService:
             raise ports.unusable(plan.port, error) from error
         host = f"[{plan.host}]" if ":" in plan.host else plan.host
         self.url = f"http://{host}:{port}"
+        reachability = self.reachability
         if plan.tunnel is not None:
-            await self._open_tunnel(plan.tunnel(port))
-        if self.public_url is not None:
-            await self._probe(self.public_url)
+            await reachability.open_tunnel(plan.tunnel(port))
+        if reachability.public_url is not None:
+            await reachability.probe(is_required=bool(plan.register) and not plan.force)
             # A tunnel that leads here is watched where it is kept open.
-            if plan.tunnel is None or self.unreachable is not None:
-                undo.push_async_callback(end_task, self._in_background(self._watch_public_url()))
-        undo.push_async_callback(end_task, self._in_background(self._watch_clock(self._jumps)))
-        undo.push_async_callback(end_task, self._in_background(self._delete_callflows_regularly()))
-        if self._registration is not None:
-            await self._register(self._registration, undo)
+            if plan.tunnel is None or reachability.unreachable is not None:
+                watching = in_background(reachability.watch(every=plan.check_every), self._warn)
+                undo.push_async_callback(end_task, watching)
+        undo.push_async_callback(end_task, in_background(self._watch_clock(self._jumps), self._warn))
+        undo.push_async_callback(end_task, in_background(self._delete_callflows_regularly(), self._warn))
+        if self.webhook_watch is not None:
+            await self.webhook_watch.start(undo)
         listener = self._listener
         local = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         self.presence = InstanceRecord(plan.home, listener.instance, url=local, key=listener.key)
@@ -217,8 +178,8 @@ class ListenerService:
         ready = {
             "record": "ready",
             "url": self.url,
-            "publicUrl": self.public_url,
-            "inspector": self.inspector,
+            "publicUrl": reachability.public_url,
+            "inspector": reachability.inspector,
             "registered": list(plan.register),
         }
         self._notify(f"Ready: listening at {self.url}", ready)
@@ -246,34 +207,27 @@ class ListenerService:
 
     async def _details(self, look: bool) -> Mapping[str, object]:
         """For who has the token; with ``look`` after a look at the webhooks."""
-        if look and self._watch is not None:
-            await self._watch.look()
+        if look and self.webhook_watch is not None:
+            await self.webhook_watch.look()
         registration = self._registration
         state = health.ListenerState(
             self._listener.instance,
             self.url,
-            self.public_url,
+            self.reachability.public_url,
             None if registration is None else registration.account,
             self._plan.register,
             tuple(self.webhooks),
             self._plan.token is not None,
-            self._why_unreachable(),
+            self.reachability.why_unreachable(),
             self._listener.unauthorised,
-            self._listener.last_event,
+            self._listener.events.last_event,
         )
         return state.document()
 
-    def _why_unreachable(self) -> str | None:
-        if self.tunnel_is_up is False:
-            return f"Its tunnel is down: {self.tunnel_trouble or 'it is not open yet'}."
-        if self.unreachable is not None:
-            return f"{self.public_url} does not lead to it: {self.unreachable}."
-        return None
-
     def _doubt(self) -> None:
         """A request without the token: the webhooks at 8x8 may have lost theirs."""
-        if self._watch is not None:
-            self._watch.doubt()
+        if self.webhook_watch is not None:
+            self.webhook_watch.doubt()
         if not self._told_of_refused:
             self._told_of_refused = True
             self._warn(
@@ -281,140 +235,9 @@ class ListenerService:
                 "not arrive: set the webhooks again."
             )
 
-    # -- public access -------------------------------------------------------------------------------
-
-    async def _open_tunnel(self, tunnel: Tunnel) -> None:
-        self._ngrok = Ngrok(
-            tunnel,
-            on_change=self._changed,
-            on_note=self._note,
-            probe=self._no_longer_leads_here,
-            limits=self._plan.tunnel_limits,
-        )
-        self.public_url = await self._ngrok.start()
-        self._listener.add_name(self.public_url)
-        self.tunnel_is_up = True
-        self._notify(f"The tunnel is up: {self.public_url}", self._tunnel_record())
-        if self.inspector is not None:
-            self._note(f"Requests can be inspected and replayed at {self.inspector}")
-
-    async def _close_tunnel(self) -> None:
-        if self._ngrok is not None:
-            await self._ngrok.stop()
-
-    def _changed(self, change: TunnelChange) -> None:
-        """The tunnel went down, or is up again."""
-        self.tunnel_is_up, self.tunnel_trouble = change.up, change.reason.rstrip(".")
-        if change.up:
-            if change.url != self.public_url:
-                self.public_url = change.url
-                if change.url is not None:
-                    self._listener.add_name(change.url)
-                if self._watch is not None:
-                    self._watch.look_soon()
-            self._notify(f"The tunnel is up again: {change.url}", self._tunnel_record())
-        else:
-            again = "" if change.retry_in is None else f"; trying again in {change.retry_in:.0f} s"
-            self._notify(
-                WarningText(f"The tunnel is down: {self.tunnel_trouble}{again}"), self._tunnel_record()
-            )
-
-    def _tunnel_record(self) -> Mapping[str, object]:
-        up, reason = self.tunnel_is_up, self.tunnel_trouble or None
-        return {"record": "tunnel", "up": up, "publicUrl": self.public_url, "reason": reason}
-
-    async def _leads_elsewhere(self, public_url: str) -> str | None:
-        """Why the public address does not lead here; None where it does."""
-        return (await self._ask(public_url)).not_here(self._listener.instance)
-
-    async def _ask(self, public_url: str) -> health.Health:
-        found = await in_daemon_thread(partial(health.ask, public_url))
-        if found.not_here(self._listener.instance) is None:
-            self._led_here = True
-            self._came_through()
-        return found
-
-    def _came_through(self) -> None:
-        """A probe, or a request from outside, got here."""
-        if self.unreachable is not None:
-            self.unreachable = None
-            self._note(f"{self.public_url} leads here now.")
-
-    async def _no_longer_leads_here(self, public_url: str) -> str | None:
-        """The tunnel's probe: None also where no probe ever succeeded. Then this machine may not get through,
-        though 8x8 does: with an ngrok policy that admits only 8x8's addresses, say."""
-        reason = await self._leads_elsewhere(public_url)
-        return reason if self._led_here else None
-
-    async def _probe(self, public_url: str) -> None:
-        """See whether the public address leads here, as 8x8 will see it."""
-        found = await self._ask(public_url)
-        self.unreachable = reason = found.not_here(self._listener.instance)
-        if reason is None:
-            self._note(f"{public_url} leads here, in {found.seconds * 1000:.0f} ms")
-        elif self._plan.force or not self._plan.register:
-            self._warn(f"Warning: 8x8 can't reach this machine at {public_url}: {reason}.")
-        else:
-            raise Unreachable(
-                f"8x8 could not reach this machine at {public_url}: {reason}.",
-                hint="Nothing was registered. With --force it is registered all the same.",
-            )
-
-    async def _watch_public_url(self) -> None:
-        """Tell when a public URL does not lead here any more, or does again. A tunnel is probed until it
-        leads here, less and less often: ngrok counts requests."""
-        failed, pause = PROBES if self.unreachable is not None else 0, self._plan.check_every
-        while self._plan.tunnel is None or self.unreachable is not None:
-            await asyncio.sleep(pause)
-            if self._plan.tunnel is not None:
-                pause = max(pause, min(2 * pause, self._plan.tunnel_limits.probe_every))
-            if self.public_url is None:
-                continue
-            reason = await self._leads_elsewhere(self.public_url)
-            failed = 0 if reason is None else failed + 1
-            if reason is not None and failed == PROBES:
-                self.unreachable = reason
-                self._warn(f"Warning: 8x8 can't reach this machine any more at {self.public_url}: {reason}.")
-
-    # -- 8x8 -----------------------------------------------------------------------------------------
-
-    async def _register(self, registration: Registration, undo: AsyncExitStack) -> None:
-        plan, receiver = self._plan, self.public_url
-        undo.callback(registration.close)
-        if not plan.register or receiver is None:
-            # An earlier run may have ended before it could put things back.
-            try:
-                await self._give_back(registration)
-            except InUse:
-                pass  # the one that has them is alive
-            except VoicecliError as error:
-                self._warn(f"{error.message} {error.hint}")
-            if receiver is not None:
-                registration.observe(receiver, token=plan.token)
-                self._keep_watch(registration, undo).look_soon()
-            return
-        undo.push_async_callback(self._give_back, registration)
-        take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
-        take = partial(take, new_token=plan.token_is_new, optional=plan.optional, if_unset=plan.if_unset)
-        taken = await self.in_turn(take)
-        if taken:
-            self._note(f"Registered with 8x8 for {', '.join(taken)}.")
-        self._keep_watch(registration, undo)
-
-    def _keep_watch(self, registration: Registration, undo: AsyncExitStack) -> WebhookWatch:
-        watch = self._watch = WebhookWatch(
-            registration,
-            receiver=lambda: self.public_url,
-            other_token=lambda: self._listener.other_token,
-            token=self._plan.token,
-            moves=bool(self._plan.register),
-            in_turn=self.in_turn,
-            notify=self._notify,
-            every=self._plan.check_every,
-        )
-        undo.push_async_callback(end_task, self._in_background(watch.run()))
-        undo.callback(setattr, self, "_watch", None)  # who asks for a look now gets none
-        return watch
+    def _look_soon(self) -> None:
+        if self.webhook_watch is not None:
+            self.webhook_watch.look_soon()
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:
         """A machine that slept may have missed much. By the way, see that others find this listener."""
@@ -424,64 +247,5 @@ class ListenerService:
                 with suppress(VoicecliError):  # the folder can't be made now
                     self.presence.renew()
             if abs(jumps.seconds()) > CLOCK_JUMP:
-                if self._ngrok is not None:
-                    self._ngrok.look()
-                if self._watch is not None:
-                    self._watch.look_soon()
-
-    def _in_background(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
-        """Nobody waits for it: what goes wrong in it is told."""
-
-        def ended(task: "asyncio.Task[None]") -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                self._warn(f"Internal error of voicecli ({type(error).__name__}: {error}).")
-
-        task = asyncio.create_task(work)
-        task.add_done_callback(ended)
-        return task
-
-    async def _give_back(self, registration: Registration) -> None:
-        try:
-            done = await self.in_turn(registration.put_back)
-        except InUse:
-            raise
-        except VoicecliError as error:
-            error.message = f"The webhooks at 8x8 could not be restored: {error.message}"
-            error.hint = "Run voicecli webhooks restore."
-            raise
-        if done:
-            self._note(f"Restored the webhooks at 8x8: {', '.join(done)}.")
-
-    async def in_turn(self, work: Callable[[], T]) -> T:
-        """Do this in a thread, to its end: a thread can't be stopped, and what it changes at 8x8 must be
-        known before that can be put back."""
-        async with self._at_8x8:
-            job = asyncio.ensure_future(asyncio.to_thread(work))
-            try:
-                return await asyncio.shield(job)
-            except asyncio.CancelledError:
-                with nullcontext() if self._registration is None else self._registration.without_waits():
-                    await asyncio.wait({job})
-                if not job.cancelled():
-                    job.exception()  # of an interrupted attempt nobody need know
-                raise
-
-
-async def to_its_end(cleaning: Coroutine[object, object, None]) -> None:
-    """Clean up even while being cancelled, and be cancelled then; unless something went wrong, which counts
-    for more."""
-    task = asyncio.ensure_future(cleaning)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error from None
-        raise
-
-
-async def end_task(task: "asyncio.Task[None]") -> None:
-    """Cancel it until it ends: what it awaits may lose a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=1)
+                self.reachability.probe_soon()
+                self._look_soon()

@@ -23,8 +23,10 @@ from voicecli.listener.local_listeners import (
     why_not_received,
 )
 from voicecli.listener.open_questions import QuestionWait
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
-from voicecli.listener.service import ListenerPlan, ListenerService, end_task, to_its_end
+from voicecli.listener.service import ListenerService
+from voicecli.listener.tasks import end_task, to_its_end
 from voicecli.listener.webhook_changes import IGNORED
 from voicecli.listener.webhook_watch import WarningText
 from voicecli.platforms.locks import Lock
@@ -99,7 +101,7 @@ class SharedListener:
         if self._service is not None and self._receiver.is_here:
             if not self._registration.leads_here(VCA):
                 return no_receiver(VCA, "Somebody else has taken the VCA webhook.")
-            if self._service.tunnel_is_up is False:
+            if self._service.reachability.tunnel_is_up is False:
                 return no_receiver(VCA, "The tunnel is down.", advice="")
         return self._receiver
 
@@ -113,7 +115,8 @@ class SharedListener:
         self._in_vain = not self._has_listener()
         known, ask = self.receiver, self._registration.current_webhooks
         try:
-            webhooks = await (in_daemon_thread(ask) if self._service is None else self._service.in_turn(ask))
+            watch = None if self._service is None else self._service.webhook_watch
+            webhooks = await (in_daemon_thread(ask) if watch is None else watch.in_turn(ask))
         except VoicecliError:
             return known
         return await self._found(webhooks)

@@ -1,15 +1,20 @@
 """Keeps 8x8 reporting to a listener: looks at the webhooks every so often, and tells 8x8 a new address."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import TypeVar
 
-from voicecli.errors import VoicecliError
+from voicecli.errors import InUse, VoicecliError
+from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
+from voicecli.listener.tasks import end_task, in_background
 from voicecli.listener.webhook_check import WebhookState
 from voicecli.listener.webhook_troubles import WebhookNews
 
-CHECK_EVERY = 60.0  # seconds between two looks
+T = TypeVar("T")
+
 LOOK_AGAIN_AFTER = 15.0  # seconds at least, where somebody else's request is the reason to look
 LASTING = 3  # looks in a row that failed: then that is told
 
@@ -23,46 +28,94 @@ class WarningText(str):
 
 Notify = Callable[[str, Mapping[str, object] | None], None]
 """Gets what people should know, and the record of it that programs get, where they get one."""
-InTurn = Callable[[Callable[[], object]], Awaitable[object]]
-"""Does blocking work with the registration, one thing at a time."""
 
 
 class WebhookWatch:
-    """``run`` it as a task. ``receiver`` says the listener's public address, ``token`` what webhooks have to
-    carry, ``other_token`` what ``Registration.check`` gets of refused events, ``moves`` whether webhooks
-    follow the address; ``every`` is in seconds."""
+    """Has 8x8 report to a listener, looks every so often whether its webhooks still lead there, and puts back
+    at the end what was set before. ``receiver`` says the listener's public URL, ``other_token`` what
+    ``Registration.check`` gets of refused events."""
 
     def __init__(
         self,
         registration: Registration,
+        plan: ListenerPlan,
         *,
         receiver: Callable[[], str | None],
         other_token: Callable[[], Mapping[str, int]],
-        token: str | None,
-        moves: bool,
-        in_turn: InTurn,
         notify: Notify,
-        every: float = CHECK_EVERY,
     ) -> None:
         self._registration = registration
+        self._plan = plan
         self._receiver = receiver
-        self._known = receiver()
+        self._known: str | None = None
         self._other_token = other_token
-        self._token = token
-        self._moves = moves
-        self._in_turn = in_turn
         self._notify = notify
-        self._every = every
+        self._is_watching = False
         self._soon = asyncio.Event()
         self._looked = 0.0  # the loop's time
         self._looking = asyncio.Lock()
+        self._at_8x8 = asyncio.Lock()  # one thing at a time
         self._failures = 0  # in a row
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
+    async def start(self, undo: AsyncExitStack) -> None:
+        """Register for what the plan says, or else put back what an earlier run left. ``undo`` gets what ends
+        it. Raises what the registration raises."""
+        registration, plan, receiver = self._registration, self._plan, self._receiver()
+        undo.callback(registration.close)
+        if plan.register and receiver is not None:
+            undo.push_async_callback(self._put_back)
+            take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
+            take = partial(take, new_token=plan.token_is_new, optional=plan.optional, if_unset=plan.if_unset)
+            if taken := await self.in_turn(take):
+                self._notify(f"Registered with 8x8 for {', '.join(taken)}.", None)
+        else:
+            try:
+                await self._put_back()
+            except InUse:
+                pass  # the one that has them is alive
+            except VoicecliError as error:
+                self._warn(f"{error.message} {error.hint}")
+            if receiver is None:
+                return
+            registration.observe(receiver, token=plan.token)
+            self.look_soon()
+        self._known, self._is_watching = receiver, True
+        undo.push_async_callback(end_task, in_background(self._run(), self._warn))
+        undo.callback(setattr, self, "_is_watching", False)
+
+    async def _put_back(self) -> None:
+        try:
+            done = await self.in_turn(self._registration.put_back)
+        except InUse:
+            raise
+        except VoicecliError as error:
+            error.message = f"The webhooks at 8x8 could not be restored: {error.message}"
+            error.hint = "Run voicecli webhooks restore."
+            raise
+        if done:
+            self._notify(f"Restored the webhooks at 8x8: {', '.join(done)}.", None)
+
+    async def in_turn(self, work: Callable[[], T]) -> T:
+        """Do blocking work with the registration, one thing at a time, in a thread and to its end: a thread
+        can't be stopped, and what it changes at 8x8 must be known before that can be put back."""
+        async with self._at_8x8:
+            job = asyncio.ensure_future(asyncio.to_thread(work))
+            try:
+                return await asyncio.shield(job)
+            except asyncio.CancelledError:
+                with self._registration.without_waits():
+                    await asyncio.wait({job})
+                if not job.cancelled():
+                    job.exception()  # of an interrupted attempt nobody need know
+                raise
+
+    def _warn(self, text: str) -> None:
+        self._notify(WarningText(text), None)
+
+    async def _run(self) -> None:
         while True:
             with suppress(TimeoutError):  # not by wait_for, which can lose a cancellation
-                async with asyncio.timeout(self._every):
+                async with asyncio.timeout(self._plan.check_every):
                     await self._soon.wait()
             self._soon.clear()
             await self.look()
@@ -77,7 +130,9 @@ class WebhookWatch:
             self._soon.set()
 
     async def look(self) -> None:
-        """See that the webhooks lead here, and tell what is new."""
+        """See that the webhooks lead here, and tell what is new; nothing before and after it watches."""
+        if not self._is_watching:
+            return
         async with self._looking:
             receiver = self._receiver()
             if receiver is not None and receiver != self._known:
@@ -87,33 +142,32 @@ class WebhookWatch:
             self._looked = asyncio.get_running_loop().time()
 
     async def _follow(self, receiver: str) -> None:
-        if not self._moves:
-            self._registration.observe(receiver, token=self._token)
+        if not self._plan.register:
+            self._registration.observe(receiver, token=self._plan.token)
             self._known = receiver
             await self._check()
             return
         try:
-            news: list[WebhookNews] = []
-            await self._in_turn(lambda: news.extend(self._registration.move(receiver, token=self._token)))
+            move = partial(self._registration.move, receiver, token=self._plan.token)
+            news = await self.in_turn(move)
             self._known = receiver
             if any(check.state is not WebhookState.MOVED for check in self._registration.checks()):
                 self._notify(f"8x8 reports to {receiver} from now on.", None)
             self._tell_news(news)
         except VoicecliError as error:
             self._known = None  # wherever they point now
-            again = f"Trying again in {self._every:.0f} s."
-            self._notify(WarningText(f"8x8 can't be told the new address. {error.message} {again}"), None)
+            again = f"Trying again in {self._plan.check_every:.0f} s."
+            self._warn(f"8x8 can't be told the new address. {error.message} {again}")
 
     async def _check(self) -> None:
         try:
-            news: list[WebhookNews] = []
             refused = dict(self._other_token())
-            await self._in_turn(lambda: news.extend(self._registration.check(other_token=refused)))
+            news = await self.in_turn(partial(self._registration.check, other_token=refused))
         except VoicecliError as error:  # no proof of anything
             self._failures += 1
             if self._failures == LASTING:
                 what = "Warning: whether 8x8's webhooks lead here can't be found out."
-                self._notify(WarningText(f"{what} {error.message}"), None)
+                self._warn(f"{what} {error.message}")
             return
         if self._failures >= LASTING:
             self._notify("8x8 lists its webhooks again.", None)

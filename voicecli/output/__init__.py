@@ -1,7 +1,6 @@
 """The one place that prints. A command hands its result over; the format decides what is shown."""
 
 from voicecli.output.formats import FORMATS, Output
-from voicecli.output.rows import Column, Record
-from voicecli.output.safe import visible
+from voicecli.output.rows import Column, TableRow
 
-__all__ = ["FORMATS", "Column", "Output", "Record", "visible"]
+__all__ = ["FORMATS", "Column", "Output", "TableRow"]

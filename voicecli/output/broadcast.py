@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from voicecli import durations
 from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.event_rows import outcome_style
+from voicecli.output.printable import printable
 from voicecli.output.rows import Line
-from voicecli.output.safe import visible
 from voicecli.sessions.counts import OTHERS, Counts
 from voicecli.voice_api import codes
 from voicecli.voice_api.codes import Outcome
@@ -20,7 +20,7 @@ Entry = tuple[int, str, str]
 """A count, what of, and a style (rich's)."""
 
 
-def view(counts: Counts, width: int) -> list[Line]:
+def progress_lines(counts: Counts, width: int) -> list[Line]:
     """How it stands while it runs, laid out for lines of ``width`` columns. One that is longer is for the
     painter to cut."""
     figures, left = f"{_percent(counts):>3} %  {_done(counts)}", _time_left(counts)
@@ -39,14 +39,14 @@ def view(counts: Counts, width: int) -> list[Line]:
     return lines
 
 
-def line(counts: Counts) -> str:
+def progress_line(counts: Counts) -> str:
     """How it stands, in one line, for where there is no terminal."""
     pace = ", ".join(filter(None, (_rate(counts), _time_left(counts))))
     done = f"{_done(counts)} done: {', '.join(_counts(counts))}"
     return "; ".join(filter(None, (done, pace, _waiting(counts))))
 
 
-def summary(counts: Counts) -> list[Line]:
+def summary_lines(counts: Counts) -> list[Line]:
     """How it ended, or how far it came."""
     by_state = (
         (counts.accepted, "accepted", "green"),
@@ -114,27 +114,27 @@ def _counts(counts: Counts) -> list[str]:
 
 
 def _waiting(counts: Counts) -> str:
-    return visible(counts.waiting)
+    return printable(counts.waiting)
 
 
 def _outcomes(counts: Counts) -> list[Entry]:
     """In an order that stays as it is while they come."""
     kinds = [
-        (count, visible(codes.describe_outcome(outcome)), outcome_style(outcome))
+        (count, printable(codes.describe_outcome(outcome)), outcome_style(outcome))
         for outcome, count in counts.outcomes.items()
     ]
     confirmed = [] if counts.confirmed is None else [(counts.confirmed, "of these confirmed", "green")]
-    entries = [*_few(kinds, MAX_KINDS), *confirmed]
+    entries = [*_largest(kinds, MAX_KINDS), *confirmed]
     return sorted(entries, key=lambda entry: _SEVERITY.index(entry[2]))
 
 
 def _errors(counts: Counts, most: int) -> list[Entry]:
     """The most frequent ones first, and the others last."""
     kinds = sorted(counts.errors.items(), key=lambda kind: (kind[0] == OTHERS, -kind[1]))
-    return _few([(count, visible(words), "red") for words, count in kinds], most)
+    return _largest([(count, printable(words), "red") for words, count in kinds], most)
 
 
-def _few(entries: list[Entry], most: int) -> list[Entry]:
+def _largest(entries: list[Entry], most: int) -> list[Entry]:
     """The first ones; the others together."""
     if len(entries) <= most:
         return entries

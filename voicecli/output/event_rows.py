@@ -36,7 +36,7 @@ def session_cell(session_id: str) -> Cell:
 
 def party_cells(source: str, destination: str) -> tuple[Cell, Cell]:
     """Who calls whom; where there is little room, only who is called."""
-    return Cell(_PARTIES, way(source, destination)), Cell(_TO, destination)
+    return Cell(_PARTIES, describe_parties(source, destination)), Cell(_TO, destination)
 
 
 def session_style(session_id: str) -> str:
@@ -64,7 +64,7 @@ class EventRow:
 
     def cells(self) -> Sequence[Cell]:
         kept, event = self.kept, self.kept.event
-        shown = (event.source, event.destination, words(kept))
+        shown = (event.source, event.destination, describe_event(kept))
         source, destination, last = map(phone.mask_numbers, shown) if self.masked else shown
         kind = "dim" if kept.again else "bold"
         style = "dim" if kept.again else outcome_style(event.outcome)
@@ -72,7 +72,7 @@ class EventRow:
         if not self.dated:
             clock = _clock(kept.received // 1_000_000)
             return Cell(_TIME, clock, "dim"), Cell(_EVENT, event.type, kind), *common
-        time = moment(kept.received)
+        time = local_time(kept.received)
         number, day = Cell(_NUMBER, f"{kept.id:>7}"), Cell(_DAY, time, "dim")
         return number, day, Cell(_DAY_OF_YEAR, time[5:], "dim"), Cell(_TYPE, event.type, kind), *common
 
@@ -149,12 +149,12 @@ class CallRow:
         return self.call.news if self.call.outcome is None else self.call.words
 
 
-def way(source: str, destination: str) -> str:
+def describe_parties(source: str, destination: str) -> str:
     """Who calls whom; nothing where that is not known."""
     return f"{source} → {destination}" if source or destination else ""
 
 
-def words(kept: Received, described: str = "") -> str:
+def describe_event(kept: Received, described: str = "") -> str:
     """What happened, as ``described`` where the call is known, and what it was answered."""
     if kept.again:
         return f"duplicate, ×{kept.times}"
@@ -163,7 +163,7 @@ def words(kept: Received, described: str = "") -> str:
     return f"{text} ({'; '.join(kept.remarks)})" if kept.remarks else text
 
 
-def moment(microseconds: int) -> str:
+def local_time(microseconds: int) -> str:
     """The day and the time of day where the person is, of microseconds since 1970."""
     return _local(microseconds // 1_000_000, "%Y-%m-%d %H:%M:%S")
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from voicecli.errors import OutputFailed, VoicecliError
-from voicecli.output import documents
+from voicecli.output import json_text
+from voicecli.output.printable import printable
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
-from voicecli.output.safe import visible
 from voicecli.output.screen import terminal_size
 from voicecli.output.secrets import Secrets
 from voicecli.output.streams import Streams
@@ -41,20 +41,20 @@ class Output:
         self._environment = environment
         self._secrets = Secrets()
         self._painters: dict[TextIO, Painter] = {}
-        self._has_enough = False  # the reader, who has gone
+        self._reader_left = False  # the reader, who has gone
         self._progress: Sequence[str] = ()  # its lines on the screen
 
     def hide(self, secret: str) -> None:
         """From now on show *** for this text, wherever it comes from and however it is written."""
         self._secrets.add(secret)
 
-    def hide_nothing(self) -> None:
+    def disable_masking(self) -> None:
         """For what is nobody's secret, and must be right to the letter: the sandbox's variables."""
-        self._secrets.show_all()
+        self._secrets.disable()
 
     def json_for_people(self, document: object) -> str:
         """JSON for the text of a ``result``, without its secrets."""
-        return documents.for_people(self._secrets.masked_document(document))
+        return json_text.indented(self._secrets.masked_document(document))
 
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
@@ -64,7 +64,7 @@ class Output:
         ``happened`` is for what can't be undone. Then an OutputFailed repeats the text, so that it does
         not get lost where standard output can't be written.
         """
-        self._put(f"{visible(text, lines=True)}\n", text if happened else "")
+        self._put(f"{printable(text, lines=True)}\n", text if happened else "")
 
     def row(self, row: Row) -> None:
         """One row of a list that grows as things happen.
@@ -76,7 +76,7 @@ class Output:
         else:
             self._row(painter.painted(row, self.width))
 
-    def piece(self, row: Row) -> None:
+    def partial_row(self, row: Row) -> None:
         """A row of an answer that grows; programs get all of it at the end, as the ``result``. Raises what
         ``row`` raises."""
         self.row(row)
@@ -90,7 +90,7 @@ class Output:
                 self._heading(row)
             self.row(row)
             shown += 1
-            if self._has_enough:
+            if self._reader_left:
                 break
         return shown
 
@@ -98,7 +98,7 @@ class Output:
         if (painter := self._painter(self.streams.out)) is not None:
             self._row(painter.heading(row, self.width))
 
-    def figure(
+    def report(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
         """An answer of several lines that people look at: a timeline, bars. A program gets ``data``.
@@ -110,7 +110,7 @@ class Output:
             if not isinstance(line, tuple):
                 self.row(line)
             elif painter is None:
-                self._row(visible(line[0]))
+                self._row(printable(line[0]))
             else:
                 self._row("\n".join(painter.lines(*line, width)))
 
@@ -134,11 +134,11 @@ class Output:
 
     def note(self, text: str) -> None:
         """Talk: progress, warnings, what is being waited for."""
-        self._talk(visible(text))
+        self._talk(printable(text))
 
     def warning(self, text: str) -> None:
         """Talk that even those want to hear who want no talk."""
-        self._talk(visible(f"Warning: {text}"))
+        self._talk(printable(f"Warning: {text}"))
 
     def content(self, pieces: Iterable[bytes]) -> None:
         """A file is the answer: as it came, but on a terminal shown and not obeyed. Raises what ``row``
@@ -147,10 +147,10 @@ class Output:
         on_terminal = self.streams.out is not None and self.streams.out.isatty()
         for piece in pieces:
             if on_terminal:
-                self._write(visible(decode(piece).replace("\r\n", "\n"), lines=True))
+                self._write(printable(decode(piece).replace("\r\n", "\n"), lines=True))
             else:
                 self._write(piece)
-            if self._has_enough:
+            if self._reader_left:
                 return
 
     def progress(self, lines: str | Sequence[Line]) -> bool:
@@ -177,13 +177,13 @@ class Output:
     def error(self, error: VoicecliError) -> None:
         for word, style, text in (("Error:", "1;31", error.message), ("Hint:", "1", error.hint)):
             if text:
-                line = self._wrapped(f"{word} {visible(self._masked(text))}")  # a secret may have blanks
+                line = self._wrapped(f"{word} {printable(self._masked(text))}")  # a secret may have blanks
                 self._talk(self._coloured(word, style) + line.removeprefix(word))
 
     def traceback(self, error: BaseException) -> None:
         import traceback
 
-        self._talk(visible("".join(traceback.format_exception(error)).rstrip(), lines=True))
+        self._talk(printable("".join(traceback.format_exception(error)).rstrip(), lines=True))
 
     def _painter(self, stream: TextIO | None) -> Painter | None:
         """Who paints there; None for what is no terminal."""
@@ -209,10 +209,10 @@ class Output:
         except OutputFailed as failed:
             if not isinstance(failed.__cause__, BrokenPipeError):
                 raise
-            self._has_enough = True
+            self._reader_left = True
 
     def _put(self, written: str | bytes, happened: str = "") -> None:
-        if self._has_enough:
+        if self._reader_left:
             return
         self._erase()
         self.streams.put(written if isinstance(written, bytes) else self._masked(written), happened)
@@ -272,15 +272,15 @@ class Quiet(_ForPrograms):
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
         if identifier:
-            self._put(f"{visible(identifier)}\n", text if happened else "")
+            self._put(f"{printable(identifier)}\n", text if happened else "")
 
     def row(self, row: Row) -> None:
-        self._row(visible(row.identifier))
+        self._row(printable(row.identifier))
 
-    def figure(
+    def report(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
-        self._row(visible(identifier))
+        self._row(printable(identifier))
 
 
 class Json(_ForPrograms):
@@ -295,24 +295,24 @@ class Json(_ForPrograms):
     def result(
         self, text: str, data: Mapping[str, object], *, identifier: str = "", happened: bool = False
     ) -> None:
-        self._put(f"{documents.for_programs(data)}\n", text if happened else "")
+        self._put(f"{json_text.one_line(data)}\n", text if happened else "")
 
     def row(self, row: Row) -> None:
-        self._row(documents.for_programs(row.data()))
+        self._row(json_text.one_line(row.data()))
 
-    def piece(self, row: Row) -> None:
+    def partial_row(self, row: Row) -> None:
         """Nothing yet."""
 
-    def figure(
+    def report(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
-        self._row(documents.for_programs(data))
+        self._row(json_text.one_line(data))
 
     def warning(self, text: str) -> None:
-        self._talk(documents.for_programs({"warning": {"message": text}}))
+        self._talk(json_text.one_line({"warning": {"message": text}}))
 
     def error(self, error: VoicecliError) -> None:
-        self._talk(documents.for_programs({"error": error.data()}))
+        self._talk(json_text.one_line({"error": error.data()}))
 
     def _masked(self, text: str) -> str:
         return self._secrets.masked_lines(text)

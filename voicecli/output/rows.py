@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from voicecli.output.safe import visible
+from voicecli.output.printable import printable
 
 NARROW = 100  # columns
 
@@ -46,7 +46,7 @@ class Row(Protocol):
     def data(self) -> Mapping[str, object]: ...
 
 
-class Record(NamedTuple):
+class TableRow(NamedTuple):
     """A row of plain cells; ``style`` is for the last one. ``values`` is what a program gets, and ``name``
     what is printed where only an identifier is wanted, else the first cell."""
 
@@ -75,7 +75,7 @@ def _shown(row: Row, *, narrow: bool) -> list[Cell]:
 def plain_row(row: Row) -> str:
     """One line, whatever is in the cells."""
     cells = _shown(row, narrow=False)
-    return "  ".join([visible(cell.text).ljust(cell.column.width) for cell in cells]).rstrip()
+    return "  ".join([printable(cell.text).ljust(cell.column.width) for cell in cells]).rstrip()
 
 
 class Painter:
@@ -106,24 +106,24 @@ class Painter:
         *first, last = cells
         painted, start = "", 0
         for column, text, style in first:
-            text = self._visible(text)
+            text = self._printable(text)
             fits = text if cell_len(text) <= column.width else set_cell_size(text, column.width - 1) + "…"
             painted += self._paint(style)(fits) + " " * (column.width + 2 - cell_len(fits))
             start += column.width + 2
-        text, room = self._visible(last.text), max(1, width - start)
+        text, room = self._printable(last.text), max(1, width - start)
         lines = [text] if cell_len(text) <= room else self._wrapped(text, room)
         brush = self._paint(last.style)
         return painted + ("\n" + " " * start).join(brush(line) for line in lines)
 
     def lines(self, text: str, style: str, width: int) -> list[str]:
         """Text on as many lines as it takes, broken between words."""
-        return [self._paint(style)(line) for line in self._wrapped(self._visible(text), width)]
+        return [self._paint(style)(line) for line in self._wrapped(self._printable(text), width)]
 
     def line(self, text: str, style: str, width: int) -> str:
         """One line that ends where the terminal does."""
         from rich.cells import cell_len, set_cell_size
 
-        text = self._visible(text)
+        text = self._printable(text)
         return self._paint(style)(text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…")
 
     def _wrapped(self, text: str, width: int) -> list[str]:
@@ -131,8 +131,8 @@ class Painter:
 
         return [line.plain.rstrip() for line in Text(text).wrap(self._console, width)]
 
-    def _visible(self, text: str) -> str:
-        return visible(self._mask(text))
+    def _printable(self, text: str) -> str:
+        return printable(self._mask(text))
 
     def _brush(self, style: str) -> Callable[[str], str]:
         """What the console puts around a text of this style: colours, or nothing where none are wanted."""

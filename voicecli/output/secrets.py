@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-from voicecli.output.documents import for_programs
-from voicecli.output.safe import visible
+from voicecli.output.json_text import one_line
+from voicecli.output.printable import printable
 
 MIN_SECRET = 4  # characters: to mask less would garble words and hide nothing
 HIDDEN = "***"
@@ -25,18 +25,18 @@ _NAMES = (
 )
 _MASKED_HEADER = "Bearer ***"  # hidden already, and shows which kind it is
 # Each way in which a text is written inside of another: JSON, Python, URLs, and our own escapes.
-_WRITINGS: tuple[Callable[[str], str], ...] = (
+_ENCODINGS: tuple[Callable[[str], str], ...] = (
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
-    lambda text: visible(text),
-    lambda text: visible(text, lines=True),
+    lambda text: printable(text),
+    lambda text: printable(text, lines=True),
     lambda text: repr(text)[1:-1],
     lambda text: ascii(text)[1:-1],
     lambda text: quote(text, safe="", errors="replace"),
     lambda text: quote(text, errors="replace"),
     lambda text: quote_plus(text, errors="replace"),
 )
-_DEPTH = 2  # a text in JSON that is itself shown as JSON, say
+_MAX_DEPTH = 2  # a text in JSON that is itself shown as JSON, say
 
 
 def has_secret_name(name: str) -> bool:
@@ -49,18 +49,18 @@ def secret_values(document: object) -> Iterator[str]:
     """The texts and numbers in fields whose name says that they are secret, at any depth."""
     if isinstance(document, Mapping):
         for name, value in document.items():
-            yield from _leaves(value) if has_secret_name(str(name)) else secret_values(value)
+            yield from _texts_and_numbers(value) if has_secret_name(str(name)) else secret_values(value)
     elif isinstance(document, list | tuple):
         for value in document:
             yield from secret_values(value)
 
 
-def _leaves(value: object) -> Iterator[str]:
+def _texts_and_numbers(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):
         for part in value:
-            yield from _leaves(part)
+            yield from _texts_and_numbers(part)
     elif isinstance(value, str) or _is_number(value):
         yield str(value)
 
@@ -84,7 +84,7 @@ class Secrets:
         self._values.add(secret)
         self._forms = tuple(sorted({*self._forms, *_forms(secret)}, key=len, reverse=True))
 
-    def show_all(self) -> None:
+    def disable(self) -> None:
         """For what is nobody's secret, and must be right to the letter: the sandbox's variables."""
         self._values.clear()
         self._forms, self._off = (), True
@@ -117,28 +117,28 @@ class Secrets:
     def masked_lines(self, text: str) -> str:
         """JSON documents, one a line, masked so that they stay JSON; what is no JSON is masked as text. Quick
         where there is nothing to hide."""
-        if self._off or not self._may_tell(text):
+        if self._off or not self._may_contain_secret(text):
             return text
         try:
-            return "".join(map(self._masked_line, text.splitlines(keepends=True)))
+            return "".join(map(self._mask_line, text.splitlines(keepends=True)))
         except (ValueError, RecursionError):
             return self.masked(text)
 
-    def _may_tell(self, text: str) -> bool:
+    def _may_contain_secret(self, text: str) -> bool:
         if any(form in text for form in self._forms):
             return True
         folded = text.lower().replace("_", "").replace("-", "").replace(" ", "")
         return any(name in folded for name in _NAMES)
 
-    def _masked_line(self, line: str) -> str:
+    def _mask_line(self, line: str) -> str:
         """Raises ValueError for what is no JSON."""
         document = json.loads(line)
         masked = self._document(document)
-        return line if masked == document else for_programs(masked) + line[len(line.rstrip("\r\n")) :]
+        return line if masked == document else one_line(masked) + line[len(line.rstrip("\r\n")) :]
 
 
 def _forms(secret: str) -> set[str]:
     forms = {secret}
-    for _ in range(_DEPTH):
-        forms |= {written(form) for written in _WRITINGS for form in forms}
+    for _ in range(_MAX_DEPTH):
+        forms |= {written(form) for written in _ENCODINGS for form in forms}
     return forms

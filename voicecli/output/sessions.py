@@ -7,14 +7,14 @@ from voicecli import phone
 from voicecli.clock import iso
 from voicecli.output.event_rows import (
     EventRow,
+    describe_event,
+    describe_parties,
+    local_time,
     masked_data,
-    moment,
     outcome_style,
     party_cells,
     session_cell,
     session_style,
-    way,
-    words,
 )
 from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Cell, Column, Line, Row
@@ -44,7 +44,7 @@ class SessionRow:
         session = self.session
         source, destination, words = map(self.shown, (session.source, session.destination, session.words))
         return (
-            Cell(_START, moment(session.start), "dim"),
+            Cell(_START, local_time(session.start), "dim"),
             session_cell(self.identifier)._replace(style=session_style(session.id)),
             *party_cells(source, destination),
             Cell(_OUTCOME, words, self.style),
@@ -91,7 +91,7 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class _TimelineRow:
     """One line of a timeline; ``after`` is in microseconds since the start."""
 
     after: int
@@ -117,20 +117,23 @@ def timeline(row: SessionRow) -> Iterator[Line | Row]:
     session, shown = row.session, row.shown
     yield f"Session {session.id}" if session.id else "A call whose session is not known", "bold"
     yield shown(session.words), row.style
-    yield f"{way(shown(session.source), shown(session.destination))}  {moment(session.start)}".strip(), ""
+    parties = describe_parties(shown(session.source), shown(session.destination))
+    yield f"{parties}  {local_time(session.start)}".strip(), ""
     if session.client_request_id:
         yield f"clientRequestId {session.client_request_id}", "dim"
     yield "", ""
     if session.answer:
-        yield _Moment(0, "placed", session.answer, "")
+        yield _TimelineRow(0, "placed", session.answer, "")
     for kept in row.record.events:
-        yield _moment(kept, session.start, shown(words(kept, session.describe(kept.event))))
+        yield _timeline_row(kept, session.start, shown(describe_event(kept, session.describe(kept.event))))
     if row.record.legs:
         yield "", ""
     for letter, leg in zip("ABCDEFGH", row.record.legs, strict=False):
-        yield f"Leg {letter}: {way(shown(leg.source), shown(leg.destination))}: {leg.words}", ""
+        yield f"Leg {letter}: {describe_parties(shown(leg.source), shown(leg.destination))}: {leg.words}", ""
 
 
-def _moment(kept: Received, start: int, said: str) -> _Moment:
+def _timeline_row(kept: Received, start: int, said: str) -> _TimelineRow:
     again = f" (came {kept.times} times)" if kept.times > 1 else ""
-    return _Moment(kept.received - start, kept.event.type, said + again, outcome_style(kept.event.outcome))
+    return _TimelineRow(
+        kept.received - start, kept.event.type, said + again, outcome_style(kept.event.outcome)
+    )

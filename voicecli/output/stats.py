@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from voicecli.output.bars import MAX_BAR, bar
 from voicecli.output.event_rows import outcome_style
+from voicecli.output.printable import printable
 from voicecli.output.rows import Line
-from voicecli.output.safe import visible
 from voicecli.plurals import counted
 from voicecli.sessions.statistics import Statistics, median
 from voicecli.voice_api import codes
@@ -21,11 +21,8 @@ Bar = tuple[str, int, str]
 
 def bars(stats: Statistics, width: int) -> Iterator[Line]:
     """The figures in lines of at most ``width`` columns."""
-    rate = "" if stats.answer_rate is None else f", {_part(stats.answer_rate)} answered"
-    more = [
-        (stats.open, "without a summary yet"),
-        (stats.in_doubt, "that may or may not have been placed"),
-    ]
+    rate = "" if stats.answer_rate is None else f", {_percent(stats.answer_rate)} answered"
+    more = [(stats.open, "without a summary yet"), (stats.in_doubt, "that may or may not have been placed")]
     yield f"{counted(stats.ended, 'call')} ended{rate}", "bold"
     for count, words in more:
         if count:
@@ -34,7 +31,7 @@ def bars(stats: Statistics, width: int) -> Iterator[Line]:
         (codes.describe_outcome(outcome), count, outcome_style(outcome))
         for outcome, count in stats.outcomes.most_common()
     ]
-    yield from _group("Outcomes", _few(outcomes), width)
+    yield from _group("Outcomes", _largest(outcomes), width)
     if Outcome.COMPLETED in stats.outcomes:
         yield codes.COMPLETED_MEANS, ""
     middle = median(stats.seconds)
@@ -46,10 +43,10 @@ def bars(stats: Statistics, width: int) -> Iterator[Line]:
     qualities = [(word, count, _QUALITY_STYLES[word]) for word, count in stats.qualities()]
     yield from _group(heading, qualities if stats.mos else [], width)
     errors = [(words, count, "red") for (_, words), count in stats.errors.most_common()]
-    yield from _group("Errors", _few(errors), width)
+    yield from _group("Errors", _largest(errors), width)
 
 
-def _few(entries: Sequence[Bar]) -> Sequence[Bar]:
+def _largest(entries: Sequence[Bar]) -> Sequence[Bar]:
     """The most frequent ones; the others together."""
     if len(entries) <= MAX_KINDS:
         return entries
@@ -64,7 +61,7 @@ def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
         return
     yield "", ""
     yield heading, "bold"
-    entries = [(visible(text), count, style) for text, count, style in entries]
+    entries = [(printable(text), count, style) for text, count, style in entries]
     counts = [count for _, count, _ in entries]
     most, total = max(counts), sum(counts)
     label = min(MAX_LABEL, max(10, width - 35), max(len(text) for text, _, _ in entries))
@@ -74,10 +71,10 @@ def _group(heading: str, entries: Sequence[Bar], width: int) -> Iterator[Line]:
         shown = text if len(text) <= label else text[: label - 1] + "…"
         drawn = bar(count / most * room)
         yield (
-            f"  {shown.ljust(label)}  {count:>{digits},}  {_part(count / total):>7}  {drawn}".rstrip(),
+            f"  {shown.ljust(label)}  {count:>{digits},}  {_percent(count / total):>7}  {drawn}".rstrip(),
             style,
         )
 
 
-def _part(part: float) -> str:
+def _percent(part: float) -> str:
     return f"{part * 100:.1f} %"

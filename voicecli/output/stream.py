@@ -11,14 +11,14 @@ from itertools import groupby
 from typing import NamedTuple
 
 from voicecli.errors import OutputFailed
-from voicecli.output.documents import for_streams
 from voicecli.output.json_fields import with_former_names
+from voicecli.output.json_text import compact
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
 
 INTERVAL = 0.05  # seconds between two writes
 REDRAW = 0.2  # seconds between two pictures of the footer
 MAX_WAITING = 16_000_000  # characters that wait for whoever does not read
-MAX_SPARED = 1_000  # lines that are no rows, kept when rows are left out
+MAX_KEPT_NOTES = 1_000  # lines that are no rows, kept when rows are left out
 GOODBYE = 2.0  # seconds that the last rows may take
 
 
@@ -49,7 +49,7 @@ class Stream:
         self._failed = failed
         self._waiting: deque[_Waiting] = deque()
         self._size = 0  # their characters
-        self._spared: deque[_Waiting] = deque(maxlen=MAX_SPARED)
+        self._kept_notes: deque[_Waiting] = deque(maxlen=MAX_KEPT_NOTES)
         self._lost = 0
         self._lock = threading.Lock()
         self._news = threading.Event()
@@ -84,15 +84,15 @@ class Stream:
                 if oldest.is_row:
                     self._lost += 1
                 else:
-                    self._spared.append(oldest)
+                    self._kept_notes.append(oldest)
         if not self._news.is_set():
             self._news.set()
 
-    def _taken(self) -> list[_Waiting]:
+    def _take_lines(self) -> list[_Waiting]:
         """What is to be written now."""
         with self._lock:
-            lines = [*self._spared, *self._waiting]
-            self._spared.clear()
+            lines = [*self._kept_notes, *self._waiting]
+            self._kept_notes.clear()
             self._waiting.clear()
             lost, self._lost, self._size = self._lost, 0, 0
         if lost:
@@ -107,24 +107,24 @@ class Stream:
         while not self._closing:
             self._news.wait(REDRAW)
             self._news.clear()
-            self._turn()
+            self._write_waiting()
             if not self._closing:
                 pause.wait(INTERVAL)
-        while self._turn():
+        while self._write_waiting():
             pass
 
-    def _turn(self) -> bool:
+    def _write_waiting(self) -> bool:
         """Write what waits; whether there was something."""
-        lines = self._taken()
+        lines = self._take_lines()
         for to_talk, group in groupby(lines, key=lambda line: None if line.is_row else self._talk):
             if to_talk is None:
-                self._guarded("".join(f"{line.text}\n" for line in group))
+                self._write_or_fail("".join(f"{line.text}\n" for line in group))
             else:
                 for line in group:
                     to_talk(line.text)
         return bool(lines)
 
-    def _guarded(self, text: str) -> None:
+    def _write_or_fail(self, text: str) -> None:
         if self._broken:
             return
         try:
@@ -138,11 +138,11 @@ class JsonStream(Stream):
     """JSON Lines."""
 
     def add(self, row: Row) -> None:
-        self._put(for_streams(row.data()), is_row=True)
+        self._put(compact(row.data()), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
         self._put(
-            for_streams(record or with_former_names("talk", {"record": "note", "words": text})), is_row=False
+            compact(record or with_former_names("talk", {"record": "note", "words": text})), is_row=False
         )
 
 
@@ -179,17 +179,17 @@ class LiveStream(Stream):
     def picture(self, rows: Sequence[Row], footer: Sequence[Line]) -> None:
         self._picture = (rows, footer)
 
-    def _turn(self) -> bool:
+    def _write_waiting(self) -> bool:
         self._screen = self._size_of_screen()
-        lines = self._taken()
-        below = [] if self._closing else self._pictured()
+        lines = self._take_lines()
+        below = [] if self._closing else self._picture_lines()
         if lines or below != self._below:
             erased = erasing(self._below, self._screen.columns)
-            self._guarded(erased + "".join(f"{line.text}\n" for line in lines) + "\n".join(below))
+            self._write_or_fail(erased + "".join(f"{line.text}\n" for line in lines) + "\n".join(below))
             self._below = below
         return bool(lines)
 
-    def _pictured(self) -> list[str]:
+    def _picture_lines(self) -> list[str]:
         """The picture's lines, at most as many as fit on the screen: its rows are cut, not its footer."""
         width, height = self._screen
         rows, footer = self._picture

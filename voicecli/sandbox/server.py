@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from voicecli import urls
-from voicecli.json_values import text, whole_number
-from voicecli.sandbox.account import API_KEY, SOURCE, SPEECH_PROFILES, SUBACCOUNT
+from voicecli.json_values import text
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.sandbox.chaos import Chaos
 from voicecli.sandbox.delivery import Target, WebhookDelivery
 from voicecli.sandbox.log_exports import LogExports
 from voicecli.sandbox.numbers import Behaviour, HttpFault, behaviour_of
-from voicecli.sandbox.payloads import Json, timestamp
+from voicecli.sandbox.payloads import Json
 from voicecli.sandbox.reading import READINGS, Reading
+from voicecli.sandbox.resources import Resources
 from voicecli.sandbox.responses import (
     faulty_response,
     invalid,
@@ -86,13 +87,13 @@ class Sandbox:
         self._chaos = Chaos(self._random, chaos)
         self._request_ids = request_ids
         self._one_say = one_say
-        self._delete_first = delete_first
         self._log = log
         self._delivery = WebhookDelivery(time_scale=time_scale, log=log)
         self._bucket = _TokenBucket(rate)
         self._ordinal = 0
         self._refused_before: dict[str, int] = {}  # for numbers that answer 429 a few times
-        self._push_config: Json | None = None
+        self._delete_first = delete_first
+        self._resources = Resources(self.sessions)
         self._exports = LogExports(time_scale, self._random, self.sessions)
         self._runner: web.AppRunner | None = None
 
@@ -126,16 +127,16 @@ class Sandbox:
         application.add_routes(
             [
                 web.post(f"{root}/callflows", self._send_callflow),
-                web.get(f"{root}/speech-profiles", self._speech_profiles),
+                web.get(f"{root}/speech-profiles", self._resources.speech_profiles),
                 web.get(f"{root}/webhooks", self._webhooks),
                 web.post(f"{root}/webhooks", self._set_webhook),
                 web.delete(root + "/webhooks/{type}", self._delete_webhook),
-                web.get(push, self._push_config_shown),
-                web.post(push, self._set_push_config),
-                web.delete(push, self._delete_push_config),
-                web.get(root + "/recordings/{session}", self._recordings),
-                web.get(f"{root}/numbers", self._numbers),
-                web.get(root + "/numbers/{number}", self._check_number),
+                web.get(push, self._resources.push_config),
+                web.post(push, self._resources.set_push_config),
+                web.delete(push, self._resources.delete_push_config),
+                web.get(root + "/recordings/{session}", self._resources.recordings),
+                web.get(f"{root}/numbers", self._resources.numbers),
+                web.get(root + "/numbers/{number}", self._resources.check_number),
                 web.post(exports, self._exports.start),
                 web.get(exports + "/{job}", self._exports.show),
                 web.delete(exports + "/{job}", self._exports.cancel),
@@ -266,11 +267,7 @@ class Sandbox:
         finally:
             self._log(f"session {session.session_id[:8]} {session.destination} {session.describe_end()}")
 
-    # -- everything else -----------------------------------------------------------------------------
-
-    async def _speech_profiles(self, _request: web.Request) -> web.Response:
-        names = ("speechProfileCode", "localeCode", "localeDescription", "gender")
-        return ok({"speechProfiles": [dict(zip(names, voice, strict=True)) for voice in SPEECH_PROFILES]})
+    # -- webhooks ------------------------------------------------------------------------------------
 
     async def _webhooks(self, _request: web.Request) -> web.Response:
         shown = [target.public() for target in self._delivery.targets.values()]
@@ -306,70 +303,6 @@ class Sandbox:
             {"subAccountId": SUBACCOUNT, **target.public(), "statusCode": 0, "statusMessage": "deleted"}
         )
 
-    async def _push_config_shown(self, _request: web.Request) -> web.Response:
-        return ok(self._push_config) if self._push_config is not None else _no_push_config()
-
-    async def _set_push_config(self, request: web.Request) -> web.Response:
-        body = await json_body(request)
-        if body is None:
-            return invalid("Invalid JSON request body")
-        if body.get("protocol") not in ("S3", "SFTP"):
-            return invalid("protocol should be one of: S3, SFTP")
-        port = whole_number(body.get("port"))
-        if port is None or not 0 < port < 65536:
-            return invalid("port must be from 1 to 65535")
-        texts = {name: body.get(name) for name in ("host", "username", "password", "path")}
-        if missing := [name for name, text in texts.items() if not isinstance(text, str) or not text]:
-            return invalid(f"{missing[0]} is missing")
-        del texts["password"]
-        self._push_config = {
-            "subAccountId": SUBACCOUNT,
-            "protocol": body["protocol"],
-            "port": port,
-            **texts,
-            "passwordSet": True,
-        }
-        return ok(self._push_config)
-
-    async def _delete_push_config(self, _request: web.Request) -> web.Response:
-        config, self._push_config = self._push_config, None
-        return ok({"delete": True, **config}) if config is not None else _no_push_config()
-
-    async def _recordings(self, request: web.Request) -> web.Response:
-        wanted = request.match_info["session"]
-        for session in self.sessions:
-            if session.session_id == wanted:
-                return ok({"recordings": session.recordings})
-        return refusal(404, "Session not found")
-
-    async def _numbers(self, request: web.Request) -> web.Response:
-        now = timestamp(datetime.now(UTC))
-        number = {
-            "msisdn": SOURCE,
-            "dateCreated": now,
-            "dateUpdated": now,
-            "countryCode": "FR",
-            "operationalStatus": "Active",
-            "referenceId": "SANDBOX-SOURCE",
-            "rentalPrice": 5.0,
-            "incomingRate": 0.05,
-            "billingUnit": 60,
-            "uri": f"{request.path}/{SOURCE.lstrip('+')}",
-            "numberHealthCheckEnabled": True,
-            "billingCurrency": "USD",
-            "numberType": "GEOGRAPHIC",
-            "numberHealth": {"isHealthy": True, "status": "Healthy", "lastCheckedTime": now},
-        }
-        return ok({"totalNumbers": 1, "lastUpdatedAt": now, "numbers": [number]})
-
-    async def _check_number(self, request: web.Request) -> web.Response:
-        now = timestamp(datetime.now(UTC))
-        if request.match_info["number"].lstrip("+") != SOURCE.lstrip("+"):
-            status = {"statusCode": 404, "statusMessage": "Number not found", "timestamp": now}
-            return web.json_response(status, status=404)
-        number = {"referenceId": "SANDBOX-SOURCE", "msisdn": SOURCE, "countryCode": "FR"}
-        return ok({"timestamp": now, "payload": number})
-
 
 class _TokenBucket:
     """A token bucket: ``rate`` requests a second, in bursts of as many."""
@@ -392,8 +325,9 @@ class _TokenBucket:
         return 0.0
 
 
-def _no_push_config() -> web.Response:
-    return refusal(404, "Recording push config not found")
+def _actions(body: Mapping[str, object]) -> list[Mapping[str, object]]:
+    actions = body.get("callflow")
+    return actions if isinstance(actions, list) else []
 
 
 def _is_web_address(url: str) -> bool:
@@ -402,8 +336,3 @@ def _is_web_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def _actions(body: Mapping[str, object]) -> list[Mapping[str, object]]:
-    actions = body.get("callflow")
-    return actions if isinstance(actions, list) else []

@@ -5,24 +5,20 @@ what is missing or strange is left out of the words, never an error.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from voicecli import json_values
 from voicecli.voice_api import codes
+from voicecli.voice_api.event_fields import MAX_TEXT, Json, number_field, object_field, parse_time, text_field
+from voicecli.voice_api.legs import Leg, describe_mos, legs_of
 
 WEBHOOK_TYPES = ("VCA", "VSS", "VCS", "VRU", "VNU")
 UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
 """Types that 8x8's OpenAPI file has no DELETE for; it may be refused, or may work all the same."""
-
-Json = Mapping[str, object]
-MAX_TEXT = 1_000  # characters of one field that are read; events are kept whole
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +42,15 @@ class Event:
     def __post_init__(self) -> None:
         """Works out at once what is asked for again and again: thousands can come in a second."""
         keep, payload, outcome = object.__setattr__, self.payload, None
-        legs = _legs(payload) if self.type == "VSS" else ()
-        if self.type == "VSS" and (status := _text(payload, "sessionStatus")):
+        legs = legs_of(payload) if self.type == "VSS" else ()
+        if self.type == "VSS" and (status := text_field(payload, "sessionStatus")):
             outcome = _outcome(str(codes.outcome(status)), legs)
         parties = legs[0].payload if legs else payload
-        keep(self, "session_id", _text(payload, "sessionId"))
+        keep(self, "session_id", text_field(payload, "sessionId"))
         keep(self, "legs", legs)
         keep(self, "outcome", outcome)
-        keep(self, "source", _text(parties, "source"))
-        keep(self, "destination", _text(parties, "destination"))
+        keep(self, "source", text_field(parties, "source"))
+        keep(self, "destination", text_field(parties, "destination"))
         keep(self, "words", _WORDS.get(self.type, _unknown_words)(self))
 
     @property
@@ -62,28 +58,28 @@ class Event:
         """The DTMF digits of a VCA or VCS: 8x8 has sent them in an object, bare, as null, and (pages of 2025)
         beside eventData."""
         data = self.payload.get("eventData")
-        digits = _text(data, "dtmf") if isinstance(data, dict) else _text(self.payload, "eventData")
-        return digits or _text(self.payload, "dtmf") or None
+        digits = text_field(data, "dtmf") if isinstance(data, dict) else text_field(self.payload, "eventData")
+        return digits or text_field(self.payload, "dtmf") or None
 
     @property
     def asr_captured(self) -> str | None:
         """What a speech recogniser heard, of a VCA. It is not what somebody pressed."""
-        return _text(_fields(self.payload, "eventData"), "asrCaptured") or None
+        return text_field(object_field(self.payload, "eventData"), "asrCaptured") or None
 
     @property
     def timestamp(self) -> int | None:
         """When it happened at 8x8, of a VCA or VCS: microseconds since 1970."""
-        return parse_time(_text(self.payload, "timestamp"))
+        return parse_time(text_field(self.payload, "timestamp"))
 
     @property
     def end_time(self) -> int | None:
         """When the session ended, of a VSS: microseconds since 1970."""
-        return parse_time(_text(self.payload, "endTime"))
+        return parse_time(text_field(self.payload, "endTime"))
 
     @property
     def session_status(self) -> str:
         """The sessionStatus of a VSS as it came, which with two legs is that of the second."""
-        return _text(self.payload, "sessionStatus")
+        return text_field(self.payload, "sessionStatus")
 
     @property
     def bridge(self) -> str | None:
@@ -93,12 +89,12 @@ class Event:
     @property
     def client_request_id(self) -> str:
         """The id that the call was placed with, of a VSS; nothing where it has none."""
-        return _text(self.payload, "clientRequestId")
+        return text_field(self.payload, "clientRequestId")
 
     @property
     def error_code(self) -> int | None:
         """The errorCode of a VSS, None where it has none."""
-        details = _fields(self.payload, "errorDetails")
+        details = object_field(self.payload, "errorDetails")
         return codes.code(details.get("errorCode")) if details else None
 
     @property
@@ -108,13 +104,13 @@ class Event:
             return ""
         code = self.error_code
         if code is None:
-            return _text(_fields(self.payload, "errorDetails"), "errorMsg")
+            return text_field(object_field(self.payload, "errorDetails"), "errorMsg")
         return f"{codes.describe_session_error(code).text} ({code})"
 
     @property
     def status(self) -> str:
         """8x8's word for its state: the outcome of a VSS, else callStatus or status, or nothing."""
-        return self.outcome or _text(self.payload, "callStatus") or _text(self.payload, "status")
+        return self.outcome or text_field(self.payload, "callStatus") or text_field(self.payload, "status")
 
     def identity(self, content: Callable[[], bytes]) -> bytes:
         """16 bytes that are the same when the event comes again: made of its type, its session and its
@@ -123,67 +119,6 @@ class Event:
         fit = isinstance(event_id, str) and 0 < len(event_id) <= MAX_TEXT
         of = f"{self.type} {self.session_id} {event_id if fit else ''}".encode(errors="replace")
         return blake2b(of if fit else of + content(), digest_size=16).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One call of a session, as its VSS tells it. ``seconds`` is how long it was talked on (0 where it was
-    not, or nobody knows), and ``connected`` whether it was answered."""
-
-    payload: Json
-    seconds: float = field(init=False, repr=False, compare=False)
-    connected: bool = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        seconds = _number(self.payload, "callDuration") or 0
-        object.__setattr__(self, "seconds", seconds if seconds > 0 else 0)
-        object.__setattr__(self, "connected", seconds > 0 or "connectedTimestamp" in self.payload)
-
-    @property
-    def source(self) -> str:
-        return _text(self.payload, "source")
-
-    @property
-    def destination(self) -> str:
-        return _text(self.payload, "destination")
-
-    @property
-    def inbound(self) -> bool:
-        """Whether they called us. 8x8's page has the field as direction, its samples as callDirection."""
-        return "INBOUND" in (_text(self.payload, "callDirection"), _text(self.payload, "direction"))
-
-    @property
-    def outcome(self) -> str:
-        """How it ended, in one spelling; nothing where that is not said."""
-        return str(codes.outcome(_text(self.payload, "callStatus")))
-
-    @property
-    def ringing(self) -> float | None:
-        """Seconds until it was answered or given up; None for less than one, or where nobody knows."""
-        end = "connectedTimestamp" if self.connected else "disconnectedTimestamp"
-        return _seconds_between(self.payload, "initiatedTimestamp", end)
-
-    @property
-    def mos(self) -> float | None:
-        return self._quality("mos")
-
-    @property
-    def words(self) -> str:
-        """How it went: ``completed, rang 6 s, talked 13 s, MOS 4.5 excellent``."""
-        parts = [codes.describe_outcome(_text(self.payload, "callStatus")) or "no status"]
-        if (ringing := self.ringing) is not None:
-            parts.append(f"rang {ringing:.0f} s")
-        if self.seconds > 0:
-            parts.append(f"talked {self.seconds:g} s")
-        if (mos := self.mos) is not None:
-            parts.append(_mos_words(mos))
-        for name, field_, unit in (("loss", "packetLossRate", "%"), ("jitter", "jitter", "ms")):
-            if (value := self._quality(field_)) is not None:
-                parts.append(f"{name} {value:g} {unit}")
-        return ", ".join(parts)
-
-    def _quality(self, name: str) -> float | None:
-        return _number(_fields(self.payload, "callQuality"), name)
 
 
 class Received(NamedTuple):
@@ -207,7 +142,7 @@ def parse(body: bytes, loads: Callable[[bytes], object] = json.loads) -> Event |
     payload = None if document is None else document.get("payload")
     if document is None or not isinstance(payload, dict):
         return None
-    event_type = _text(document, "eventType")
+    event_type = text_field(document, "eventType")
     kind, _ = _TYPES.get(event_type, (event_type, None))
     return Event(kind, payload)
 
@@ -221,15 +156,6 @@ def receiver_url(url: str, kind: str) -> str:
     """Where any receiver takes it: at its URL, or, where that has no path at all, where a listener would."""
     parts = urlsplit(url)
     return url if parts.path else parts._replace(path=webhook_url("", kind)).geturl()
-
-
-def parse_time(text: str) -> int | None:
-    """A time as 8x8 writes it, in microseconds since 1970; None for anything else."""
-    try:
-        read = datetime.fromisoformat(text)
-        return ((read if read.tzinfo else read.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
-    except (ValueError, OverflowError):
-        return None
 
 
 def _outcome(status: str, legs: Sequence[Leg]) -> str:
@@ -270,16 +196,12 @@ def _summary_words(event: Event) -> str:
         elif not leg.connected and (ringing := leg.ringing) is not None:
             words += f" after {ringing:.0f} s"
         if (mos := leg.mos) is not None:
-            words += f", {_mos_words(mos)}"
+            words += f", {describe_mos(mos)}"
     return words if event.bridge is None else f"{words}; bridge: {codes.describe_outcome(event.bridge)}"
 
 
-def _mos_words(mos: float) -> str:
-    return f"MOS {mos:g} {codes.describe_quality(mos)}"
-
-
 def _status_words(event: Event) -> str:
-    status = _text(event.payload, "callStatus")
+    status = text_field(event.payload, "callStatus")
     words = {
         "CALL_INITIATED": "dialling",
         "RINGING": "ringing",
@@ -295,11 +217,11 @@ def _status_words(event: Event) -> str:
 
 
 def _recording_words(event: Event) -> str:
-    return f"recording {_text(event.payload, 'status').replace('_', ' ').lower()}"
+    return f"recording {text_field(event.payload, 'status').replace('_', ' ').lower()}"
 
 
 def _numbers_words(event: Event) -> str:
-    count = _number(event.payload, "totalNumbers")
+    count = number_field(event.payload, "totalNumbers")
     return "virtual numbers changed" if count is None else f"virtual numbers changed: {count:g}"
 
 
@@ -315,45 +237,3 @@ _TYPES: dict[str, tuple[str, Callable[[Event], str]]] = {
     "VIRTUAL_NUMBER_UPDATE": ("VNU", _numbers_words),
 }
 _WORDS = dict(_TYPES.values())
-
-
-def _seconds_between(source: Json, start: str, end: str) -> float | None:
-    try:
-        ended = datetime.fromisoformat(_text(source, end))
-        seconds = (ended - datetime.fromisoformat(_text(source, start))).total_seconds()
-    except (ValueError, TypeError, OverflowError):  # no times, or one with a zone and one without
-        return None
-    return seconds if seconds >= 1 else None
-
-
-def _legs(payload: Json) -> list[Leg]:
-    """Their keys are callA or CallA, then callB."""
-    details = payload.get("details")
-    if not isinstance(details, dict):
-        return []
-    return [Leg(leg) for _, leg in sorted(details.items(), key=_leg_key) if isinstance(leg, dict)]
-
-
-def _leg_key(item: tuple[object, object]) -> str:
-    return str(item[0]).lower()
-
-
-def _fields(source: Json, name: str) -> Json:
-    """The object in a field; an empty one for anything else."""
-    value = source.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(source: Json, name: str) -> str:
-    """A field that can be shown and kept: not endless, and no halves of characters, which JSON allows."""
-    value = source.get(name)
-    if not isinstance(value, str):
-        return ""
-    text = value[:MAX_TEXT]
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def _number(source: Json, name: str) -> float | None:
-    value = source.get(name)
-    fine = isinstance(value, (int, float)) and value is not True and value is not False and abs(value) < 1e9
-    return value if fine else None  # type: ignore[return-value]

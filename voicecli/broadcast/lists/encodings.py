@@ -21,8 +21,8 @@ def as_utf8(content: bytes) -> tuple[bytes, str]:
     """The same text in UTF-8 (the very object, mark included, where it is that already), and the name of
     the encoding that it was in. Raises InvalidInput for what is no text."""
     named = next((name for mark, name in _MARKS if content.startswith(mark)), "")
-    for name in (named,) if named else _likely(content):
-        if (found := _transcoded(content, name)) is not None:
+    for name in (named,) if named else _guess_encodings(content):
+        if (found := _decode(content, name)) is not None:
             if b"\0" in found:
                 break
             return found, name.removesuffix("-le").removesuffix("-be")
@@ -32,7 +32,7 @@ def as_utf8(content: bytes) -> tuple[bytes, str]:
     )
 
 
-def _likely(content: bytes) -> tuple[str, ...]:
+def _guess_encodings(content: bytes) -> tuple[str, ...]:
     """The first two characters of a list are Latin ones, of which UTF-16 has every other byte 0."""
     zeros = tuple(byte == 0 for byte in content[:4])
     if zeros == (False, True, False, True):
@@ -42,7 +42,7 @@ def _likely(content: bytes) -> tuple[str, ...]:
     return ("utf-8", "windows-1252")  # the second is what Excel writes in the West
 
 
-def _transcoded(content: bytes, name: str) -> bytes | None:
+def _decode(content: bytes, name: str) -> bytes | None:
     """None where the content can't be in this encoding."""
     try:
         texts = codecs.iterdecode(_pieces(content), _CODECS.get(name, name))

@@ -35,8 +35,8 @@ def first_line(content: bytes, start: Place, comments: str = "") -> tuple[Place,
         if text.strip() and not (comments and text.lstrip().startswith(comments)):
             return start, text.strip()
         start = lines.place
-    raise nobody()
+    raise empty_list()
 
 
-def nobody() -> InvalidInput:
+def empty_list() -> InvalidInput:
     return InvalidInput("The list is empty.", hint="It needs a heading line, and a line for each person.")

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 from voicecli import phone
 from voicecli.broadcast.lists.encodings import as_utf8
 from voicecli.broadcast.lists.json_lines import JsonLines
-from voicecli.broadcast.lists.lines import Lines, Place, first_line, nobody
-from voicecli.broadcast.lists.separated import separated, unreadable
+from voicecli.broadcast.lists.lines import Lines, Place, empty_list, first_line
+from voicecli.broadcast.lists.separated import separated, unreadable_record
 from voicecli.errors import InvalidInput, quote
 
 MAX_LIST = 1 << 30  # bytes: it is held in memory
@@ -99,7 +99,7 @@ class Recipients:
                     yield Record(line, *read)
                 offset, line = lines.offset, lines.line
         except csv.Error:
-            raise unreadable(self._content, (offset, line)) from None
+            raise unreadable_record(self._content, (offset, line)) from None
 
 
 class _Index(NamedTuple):
@@ -116,7 +116,7 @@ class _Plain:
 
     def records(self, lines: Iterable[str]) -> Iterator[tuple[Sequence[str], str] | None]:
         for text in lines:
-            value = _bare(text)
+            value = _strip_delimiters(text)
             yield ((value,), "") if value and not value.startswith("#") else None
 
 
@@ -124,9 +124,9 @@ def read(content: bytes) -> Recipients:
     """Find out how a list is written. Raises InvalidInput for one without anybody in it, without a heading,
     and for what is no list."""
     content, encoding = as_utf8(content)
-    found = _recognised(content, encoding)
+    found = _detect_format(content, encoding)
     if next(iter(found), None) is None:
-        raise nobody()
+        raise empty_list()
     return found
 
 
@@ -148,7 +148,7 @@ def column(columns: Sequence[str], name: str) -> int:
     )
 
 
-def _recognised(content: bytes, encoding: str) -> Recipients:
+def _detect_format(content: bytes, encoding: str) -> Recipients:
     mark = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
     start, first = first_line(content, (mark, 1))
     if first.startswith("{"):
@@ -160,11 +160,11 @@ def _recognised(content: bytes, encoding: str) -> Recipients:
             "The list is a JSON array.", hint="Write one object on each line: jq -c '.[]' people.json"
         )
     _, first_number = first_line(content, start, comments="#")
-    if "\t" not in first_number and phone.looks_like_number(_bare(first_number)):
+    if "\t" not in first_number and phone.looks_like_number(_strip_delimiters(first_number)):
         return Recipients(content, encoding, _Plain(), start)
     return Recipients(content, encoding, *separated(content, start))
 
 
-def _bare(text: str) -> str:
+def _strip_delimiters(text: str) -> str:
     """A line that a spreadsheet wrote, without its quotes and delimiters."""
     return text.strip().strip("\"',;").strip()

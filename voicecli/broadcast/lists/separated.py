@@ -79,13 +79,13 @@ def _are_results(columns: Sequence[str]) -> bool:
 def separated(content: bytes, start: Place) -> tuple[Separated, Place]:
     """How the list is written whose heading begins at ``start``, and where the first record does. Raises
     InvalidInput for what is no heading."""
-    delimiter, start = _said_delimiter(content, start)
-    delimiter = delimiter or _found_delimiter(content, start)
+    delimiter, start = _declared_delimiter(content, start)
+    delimiter = delimiter or _detect_delimiter(content, start)
     lines = Lines(content, start)
     try:
         heading = next(_rows(lines, delimiter))
     except csv.Error:
-        raise unreadable(content, start) from None
+        raise unreadable_record(content, start) from None
     return Separated(delimiter, _columns([*map(str.strip, heading)])), lines.place
 
 
@@ -108,14 +108,14 @@ def _columns(heading: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _said_delimiter(content: bytes, start: Place) -> tuple[str, Place]:
+def _declared_delimiter(content: bytes, start: Place) -> tuple[str, Place]:
     """That of a line as Excel writes it above the heading (sep=;), which begins at the place returned."""
     lines = Lines(content, start)
-    said = re.fullmatch(r'"?sep=([^\w\s"]|\t)"?\s*', next(iter(lines)))
-    return (said[1], first_line(content, lines.place)[0]) if said else ("", start)
+    declared = re.fullmatch(r'"?sep=([^\w\s"]|\t)"?\s*', next(iter(lines)))
+    return (declared[1], first_line(content, lines.place)[0]) if declared else ("", start)
 
 
-def _found_delimiter(content: bytes, start: Place) -> str:
+def _detect_delimiter(content: bytes, start: Place) -> str:
     """The one that parts the heading, and the most of the first records into as many values as that."""
 
     def fitness(delimiter: str) -> tuple[float, int]:
@@ -149,7 +149,7 @@ def _without_empty_end(values: list[str]) -> list[str]:
 _QUOTED = re.compile(rb'(?<![^,;\t|\r\n\xbf]) *+"(?:[^"]|"")*+("?)')  # \xbf ends a byte order mark
 
 
-def unreadable(content: bytes, record: Place) -> InvalidInput:
+def unreadable_record(content: bytes, record: Place) -> InvalidInput:
     """What the csv module gave up on is somewhere in the record that begins there."""
     offset, line = record
     limit = csv.field_size_limit()

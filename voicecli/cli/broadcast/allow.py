@@ -4,24 +4,22 @@ from typing import Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 
 
 def allow(
     ctx: typer.Context,
     numbers: Annotated[
         list[str],
-        typer.Argument(
-            metavar="NUMBER...",
-            help="The numbers of these people, such as +33199001234.",
-        ),
+        typer.Argument(metavar="NUMBER...", help="The numbers of these people, such as +33199001234."),
     ],
 ) -> None:
     """Allow calls again to people who had unsubscribed and now agree to be called."""
     from voicecli import phone
     from voicecli.store import unsubscribed
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     destinations = [phone.e164(number, any_number=True) for number in numbers]  # all, before one is allowed
     with wiring.store(context) as store:
         for destination in destinations:

@@ -68,7 +68,7 @@ def read_list_again(context: Context, people: str | None, broadcast: Broadcast) 
 
 
 def read_do_not_call(context: Context, options: BroadcastOptions) -> frozenset[str]:
-    """Raises InvalidInput where it can't be read: whoever is on it would be called."""
+    """Its numbers. Raises InvalidInput where it can't be read: they would be called."""
     if options.do_not_call is None:
         return frozenset()
     content = context.read_bytes(options.do_not_call, limit=lists.MAX_LIST)

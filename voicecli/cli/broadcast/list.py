@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 
 if TYPE_CHECKING:
     from voicecli.store.broadcasts import Broadcast
@@ -30,14 +31,14 @@ def list_(
     """List the broadcasts of this machine, newest first."""
     from voicecli.store import broadcasts
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     with wiring.store(context) as store:
         shown = context.output.table(_row(store, broadcast) for broadcast in broadcasts.newest_first(store))
     if not shown:
         context.output.note("There is no broadcast yet. To send one: voicecli broadcast --help")
 
 
-def _row(store: "Store", broadcast: "Broadcast") -> Record:
+def _row(store: "Store", broadcast: "Broadcast") -> TableRow:
     from voicecli.broadcast import status
     from voicecli.cli.broadcast.view import broadcast_data
 
@@ -52,4 +53,4 @@ def _row(store: "Store", broadcast: "Broadcast") -> Record:
         f"{counts.accepted:,}",
         (broadcast.file or "-") + shard,
     )
-    return Record(_COLUMNS, texts, {**broadcast_data(broadcast, state), **counts.totals()})
+    return TableRow(_COLUMNS, texts, {**broadcast_data(broadcast, state), **counts.totals()})

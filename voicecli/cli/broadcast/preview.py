@@ -1,4 +1,4 @@
-"""What there is to say of a list before anybody is called."""
+"""Shows a validated list, and asks for consent, before the first call."""
 
 import math
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     if first is not None:
         what = f"hears: {' '.join(texts)}" if texts else "hears a file"
         lines.append((f"The first of them, {first.destination}, {what}", ""))
-    context.output.figure(lines, with_former_names("preview", data))
+    context.output.report(lines, with_former_names("preview", data))
     return ExitCode.DONE if fine else ExitCode.USAGE
 
 

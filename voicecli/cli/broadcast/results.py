@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import one_of
-from voicecli.output import Column, Record
+from voicecli.output import Column, TableRow
 from voicecli.plurals import counted
 from voicecli.voice_api import codes
 
@@ -37,23 +39,18 @@ def results(
     broadcast_id: Id,
     file: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "FILE",
+            "Write a CSV file that has the list's own columns, too; - for standard output.",
             "-o",
             "--output",
-            metavar="FILE",
-            help="Write a CSV file that has the list's own columns, too; - for standard output.",
         ),
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option(
-            metavar="STATES",
-            help="Only rows with these statuses or outcomes, such as refused,unknown or NO_ANSWER.",
-        ),
+        option("STATES", "Only rows with these statuses or outcomes, such as refused,unknown or NO_ANSWER."),
     ] = None,
-    people: Annotated[
-        str | None, typer.Option("--list", metavar="FILE", help="The list, if it has moved.")
-    ] = None,
+    people: Annotated[str | None, option("FILE", "The list, if it has moved.", "--list")] = None,
     raw: common.Raw = False,
 ) -> None:
     """Show the result of each row of a broadcast, or write the results as a CSV file.
@@ -67,7 +64,7 @@ def results(
     from voicecli.output import files
     from voicecli.store import broadcasts
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     wanted = _states(status)
     target = None if file in (None, "-") else files.target(file or "", context.folder)
     with wiring.store(context) as store:
@@ -104,7 +101,7 @@ def results(
     )
 
 
-def _row(row: "BroadcastRow", values: Mapping[str, str]) -> Record:
+def _row(row: "BroadcastRow", values: Mapping[str, str]) -> TableRow:
     """A row of the table. On a narrow terminal the session is short, and some columns are left out."""
     from voicecli.broadcast.status import row_data
 
@@ -114,7 +111,7 @@ def _row(row: "BroadcastRow", values: Mapping[str, str]) -> Record:
         *(line, line, row.destination, row.state, row.outcome or "", row.digits or "", str(row.attempts)),
         *((session or last) + bridge, (session[:8] or last) + bridge),
     )
-    return Record(_COLUMNS, texts, {**row_data(row), "input": values})
+    return TableRow(_COLUMNS, texts, {**row_data(row), "input": values})
 
 
 def _states(text: str | None) -> set[str]:

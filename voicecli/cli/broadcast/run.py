@@ -1,10 +1,10 @@
-"""Carries out a broadcast, and shows it."""
+"""Runs a broadcast for a command, and shows it."""
 
 from typing import TYPE_CHECKING
 
 from voicecli.broadcast import status
 from voicecli.broadcast.options import ReceiverOptions
-from voicecli.broadcast.run import Ended, OpenBroadcast, run_broadcast
+from voicecli.broadcast.run import BroadcastEnd, OpenBroadcast, run_broadcast
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.broadcast.view import BroadcastView
 from voicecli.cli.context import CONNECTION, Context
@@ -24,14 +24,14 @@ def run(
     """Call those who are left, show it, and tell how it ended."""
     plan, options = broadcast.plan, broadcast.options
     vca_elsewhere = options.vca_elsewhere
-    if plan.asks and not options.captures and not vca_elsewhere:
+    if plan.has_question and not options.captures and not vca_elsewhere:
         from voicecli.calling.question_receivers import application_answers
 
         with wiring.subaccount_client(context, settings) as asking:
             vca_elsewhere = application_answers(
                 asking,
                 wiring.home(settings),
-                continues=plan.continues,
+                continues=plan.has_continuation,
                 waits=options.waits,
                 notify=context.output.note,
                 warn=context.output.warning,
@@ -45,7 +45,7 @@ def run(
     requests = EndRequests()
     code: ExitCode | None = None  # once the end is shown
 
-    def show_end(ended: Ended) -> ExitCode:
+    def show_end(ended: BroadcastEnd) -> ExitCode:
         try:
             return view.end(ended, waits=options.waits)
         except OutputFailed:
@@ -53,7 +53,7 @@ def run(
         except VoicecliError as error:
             return fail(context, error)
 
-    async def on_end(ended: Ended) -> None:
+    async def on_end(ended: BroadcastEnd) -> None:
         nonlocal code
         if not ended.interrupted:
             await view.report_missed_rows()
@@ -64,7 +64,7 @@ def run(
             return None
         access, force = receiver.access, receiver.force
         plan_of_listener = wiring.listening_plan(context, settings, access, register=True, force=force)
-        digits = plan.asks and not vca_elsewhere
+        digits = plan.has_question and not vca_elsewhere
         return wiring.reports(context, settings, plan_of_listener, asks=digits, ends=requests)
 
     async def work() -> None:
@@ -88,7 +88,7 @@ def run(
             is_interrupted = True
         if code is None:  # the interrupt came before the work began
             journal = broadcast.journal
-            code = show_end(Ended(status.counts(journal.store, journal.broadcast), interrupted=True))
+            code = show_end(BroadcastEnd(status.counts(journal.store, journal.broadcast), interrupted=True))
         if is_interrupted:
             context.output.streams.check_read()
         return code

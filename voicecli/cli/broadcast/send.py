@@ -6,17 +6,13 @@ from typing import Annotated
 import typer
 
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-from voicecli.cli import context as contexts, wiring
-from voicecli.cli.context import CONNECTION
+from voicecli.cli import wiring
+from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import (
-    AudienceOptions,
-    HoursOptions,
-    PaceOptions,
-    RetryOptions,
-)
+from voicecli.cli.options.broadcast import AudienceOptions, HoursOptions, PaceOptions, RetryOptions
 from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
@@ -57,22 +53,20 @@ def send(
     outcomes: OutcomeOptions,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        flag(
+            "Check the list, and show what would be sent and how long it takes, without sending it.",
             "--dry-run",
-            help="Check the list, and show what would be sent and how long it takes, without sending it.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before calling.")] = False,
+    yes: Annotated[bool, flag("Do not ask before calling.", "--yes", "-y")] = False,
     pace: PaceOptions,
     hours: HoursOptions,
     retries: RetryOptions,
     spoken: MessageOptions,
     callflow_file: Annotated[
         str | None,
-        typer.Option(
-            "--callflow",
-            metavar="FILE",
-            help="Send a callflow of your own (JSON), which may have {name} in its texts.",
+        option(
+            "FILE", "Send a callflow of your own (JSON), which may have {name} in its texts.", "--callflow"
         ),
     ] = None,
     valid_for: ValidFor = None,
@@ -110,7 +104,7 @@ def send(
     )
     send_options = SendOptions(audience.part(), audience.skip_invalid, audience.again)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     settings = context.settings({"source": source, "voice_profile": spoken.voice, **access.flags()})
     values = settings.require(*CONNECTION, "source", "voice_profile")
     options = options._replace(source=values["source"])

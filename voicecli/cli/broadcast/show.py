@@ -5,26 +5,24 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options.broadcast import Id
 
 if TYPE_CHECKING:
     from voicecli.output.rows import Line
 
 
-def show(
-    ctx: typer.Context,
-    broadcast_id: Id,
-) -> None:
+def show(ctx: typer.Context, broadcast_id: Id) -> None:
     """Show the state and the figures of a broadcast."""
     from voicecli.broadcast import outcomes, status
     from voicecli.broadcast.options import BroadcastOptions
     from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines
-    from voicecli.output.broadcast import summary
-    from voicecli.output.event_rows import moment
+    from voicecli.output.broadcast import summary_lines
+    from voicecli.output.event_rows import local_time
     from voicecli.store import broadcasts, journal
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
         outcomes.record_reports_if_idle(store, broadcast)
@@ -33,9 +31,9 @@ def show(
         left = list(commands(broadcast, counts, waits=waits, running=state == "running"))
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
-        head = f"Broadcast {broadcast.id} of {where}{shard}: begun {moment(broadcast.created)}, {state}"
+        head = f"Broadcast {broadcast.id} of {where}{shard}: begun {local_time(broadcast.created)}, {state}"
         bridges = journal.count_bridges(store, broadcast)
-        lines = [(head, "bold"), *summary(counts), *_bridges(bridges), *in_lines(left)]
+        lines = [(head, "bold"), *summary_lines(counts), *_bridges(bridges), *in_lines(left)]
         data = {
             **broadcast_data(broadcast, state),
             **counts.totals(),
@@ -43,17 +41,17 @@ def show(
             "options": {_camel(name): value for name, value in broadcast.options.items()},
             "commands": [command for command, _ in left],
         }
-        context.output.figure(lines, data, identifier=broadcast.id)
+        context.output.report(lines, data, identifier=broadcast.id)
 
 
 def _bridges(bridges: Mapping[str, int]) -> "Iterator[Line]":
     """What became of second legs."""
-    from voicecli.output.safe import visible
+    from voicecli.output.printable import printable
     from voicecli.voice_api import codes
 
     counts = [f"{count:,} {codes.describe_outcome(outcome)}" for outcome, count in bridges.items()]
     if counts:
-        yield from (("", ""), (visible(f"Bridges: {', '.join(counts)}"), ""))
+        yield from (("", ""), (printable(f"Bridges: {', '.join(counts)}"), ""))
 
 
 def _camel(name: str) -> str:

@@ -2,22 +2,20 @@
 
 import typer
 
-from voicecli.cli import context as contexts, wiring
+from voicecli.cli import wiring
+from voicecli.cli.context import context_of
 from voicecli.cli.options.broadcast import Id
 from voicecli.output.json_fields import with_former_names
 
 
-def stop(
-    ctx: typer.Context,
-    broadcast_id: Id,
-) -> None:
+def stop(ctx: typer.Context, broadcast_id: Id) -> None:
     """Stop a broadcast, also one that runs in another process.
 
     Calls under way go on. voicecli broadcast resume calls the others.
     """
     from voicecli.store import broadcasts
 
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     with wiring.store(context) as store:
         broadcast = broadcasts.find(store, broadcast_id)
         running = broadcasts.is_running(store, broadcast)

@@ -10,8 +10,8 @@ from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.clock import iso
 from voicecli.errors import Interrupted, OutOfTime, OutputFailed, StoreBusy, StoreFailed
-from voicecli.output import Record
-from voicecli.output.broadcast import line, summary, view
+from voicecli.output import TableRow
+from voicecli.output.broadcast import progress_line, progress_lines, summary_lines
 from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Line
 from voicecli.plurals import counted
@@ -21,7 +21,7 @@ from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:
-    from voicecli.broadcast.run import Ended
+    from voicecli.broadcast.run import BroadcastEnd
 
 CHECK_EVERY = 0.1  # seconds between two looks whether a reader who had paused reads on
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
@@ -78,14 +78,14 @@ class BroadcastView:
     def on_progress(self, counts: Counts) -> None:
         with suppress(StoreFailed):  # who calls people has to do with that
             self._catch_up()
-        if self._output.progress(view(counts, self._output.progress_width)):
+        if self._output.progress(progress_lines(counts, self._output.progress_width)):
             return
-        words = line(counts)
+        words = progress_line(counts)
         if time.monotonic() - self._last >= LINE_EVERY and words != self._shown:
             self._last, self._shown = time.monotonic(), words
             self._output.note(words)
 
-    def end(self, ended: "Ended", *, waits: bool) -> ExitCode:
+    def end(self, ended: "BroadcastEnd", *, waits: bool) -> ExitCode:
         """Say how it ended. Raises Interrupted, and what ended it before anybody was called."""
         counts, error, interrupted = ended
         self._output.progress("")
@@ -101,8 +101,8 @@ class BroadcastView:
             **counts.totals(),
             "commands": [command for command, _ in todo],
         }
-        lines = [*summary(counts), *in_lines(todo)]
-        self._output.figure(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
+        lines = [*summary_lines(counts), *in_lines(todo)]
+        self._output.report(lines, {**data, "exitCode": 130 if interrupted else code}, identifier=self._id)
         how = self.resume_hint
         if untouched:
             how = "Nobody was called: the same command can be run again."
@@ -139,7 +139,7 @@ class BroadcastView:
 
     def _record(self, kind: str, data: dict[str, object]) -> None:
         if self._programs:
-            self._output.row(Record((), (), {"record": kind, **data}))
+            self._output.row(TableRow((), (), {"record": kind, **data}))
 
 
 def commands(

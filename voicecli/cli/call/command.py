@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli.calling import questions
-from voicecli.cli import context as contexts, interrupts, wiring
+from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
+from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
@@ -47,17 +49,15 @@ def call(
             show_default=False,
         ),
     ] = None,
-    message: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The message; all arguments are numbers then.")
-    ] = None,
+    message: Annotated[str | None, option("TEXT", "The message; all arguments are numbers then.")] = None,
     spoken: MessageOptions,
     callflow_file: Annotated[
         str | None,
-        typer.Option(
-            "--callflow",
-            metavar="FILE",
-            help="Send a callflow of your own: a JSON file, or - for standard input. It needs no TO if it "
+        option(
+            "FILE",
+            "Send a callflow of your own: a JSON file, or - for standard input. It needs no TO if it "
             "begins with a makeCall.",
+            "--callflow",
         ),
     ] = None,
     outcome: OutcomeOptions,
@@ -76,7 +76,7 @@ def call(
     voicecli listen does. "Completed" means that a person or a mailbox answered; only a pressed key
     (--confirm) proves that it was a person.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options, recipients)
     script = asked.script()
     arguments.refuse_what_has_no_effect(asked, alert, access, output)

@@ -39,8 +39,6 @@ def show_event(context: Context, event: "CallEvent") -> None:
             output.note(f"{error.message} Waiting for its summary.")
         case call_events.Reported(destination, words):
             output.note(f"{destination}: {words}")
-        case call_events.NotWaitedFor(destination):
-            output.note(f"{destination}: goes on, and is not waited for")
         case call_events.NobodyCanConfirm(request, why):
             whom = results.destination(request)
             output.warning(f"Nobody can confirm. {whom} is called without the question. {why}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicecli import urls
-from voicecli.cli import context as contexts, interrupts, receivers, wiring
-from voicecli.cli.context import Context
+from voicecli.cli import interrupts, webhook_token, wiring
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.listen.display import EventDisplay
 from voicecli.cli.listen.options import (
     DisplayOptions,
@@ -21,6 +21,7 @@ from voicecli.cli.listen.options import (
     View,
 )
 from voicecli.cli.options import filters
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
@@ -30,9 +31,9 @@ from voicecli.urls import check_web_url
 if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
     from voicecli.calling.make_call import MakeCallRoute
+    from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.registration import Registration
     from voicecli.listener.routes import Replier
-    from voicecli.listener.service import ListenerPlan
 
 EXAMPLES = """Examples:
   voicecli listen --domain your-domain.ngrok-free.app --register
@@ -49,17 +50,17 @@ def listen(
     registration: RegistrationOptions,
     replies: ReplyOptions,
     view: Annotated[
-        View, typer.Option(help="Show a row for each event or for each call.", **filters.SHOWN)
+        View, typer.Option(help="Show a row for each event or for each call.", rich_help_panel=filters.SHOWN)
     ] = View.EVENTS,
     shown: FilterOptions,
     watched: DisplayOptions,
     keep: Annotated[
         timedelta | None,
-        typer.Option(
-            metavar="TIME",
+        option(
+            "TIME",
+            "Delete events and calls older than this, such as 30d, now and every hour.",
             parser=duration,
-            help="Delete events and calls older than this, such as 30d, now and every hour.",
-            rich_help_panel="Storage",
+            panel="Storage",
         ),
     ] = None,
 ) -> None:
@@ -71,7 +72,7 @@ def listen(
     With --forward-to, an event's Authorization header is forwarded only to this machine and, over https, to
     the host of WEBHOOK_BASE_URL.
     """
-    context = contexts.of(ctx)
+    context = context_of(ctx)
     settings = context.settings({"port": access.port, "public_url": access.domain})
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
@@ -150,7 +151,7 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
         if plan.token is not None:
             context.output.note(text)
 
-    return receivers.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
+    return webhook_token.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
 
 
 def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":

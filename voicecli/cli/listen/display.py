@@ -19,6 +19,7 @@ from voicecli.voice_api import codes
 
 if TYPE_CHECKING:
     from voicecli.listener.open_questions import QuestionWait
+    from voicecli.listener.reachability import Reachability
     from voicecli.listener.service import ListenerService
     from voicecli.listener.webhook_watch import Notify
     from voicecli.voice_api.webhook_events import Received
@@ -166,14 +167,12 @@ class EventDisplay:
         self._ticks.append((now, self._events))
         start, before = self._ticks[0]
         rate = (self._events - before) / (now - start) if now > start else 0.0
-        where = [service.public_url or service.url, _access_words(service), f"{rate:.1f} events/s"]
-        if service.inspector is not None:
-            where.append(f"inspector {service.inspector}")
-        is_reached = service.tunnel_is_up is not False and service.unreachable is None
-        footer = [
-            (" · ".join(where), "bold" if is_reached else "bold red"),
-            (f"calls: {self._counts()}", ""),
-        ]
+        reachability = service.reachability
+        where = [reachability.public_url or service.url, _describe(reachability), f"{rate:.1f} events/s"]
+        if reachability.inspector is not None:
+            where.append(f"inspector {reachability.inspector}")
+        is_reached = reachability.tunnel_is_up is not False and reachability.unreachable is None
+        footer = [(" · ".join(where), "bold" if is_reached else "bold red"), (f"calls: {self._counts()}", "")]
         if wrong := [f"{one.type} {one.state}" for one in service.webhooks if not one.is_ok]:
             footer.append((f"webhooks at 8x8: {', '.join(wrong)}", "bold red"))
         if service.refused:
@@ -207,12 +206,12 @@ class EventDisplay:
         return text, record
 
 
-def _access_words(service: "ListenerService") -> str:
-    if service.tunnel_is_up is None and service.unreachable is not None:
-        return f"does not lead here ({service.unreachable})"
-    if service.tunnel_is_up is None:
-        return "only this machine" if service.public_url is None else "no tunnel of ours"
-    return "tunnel up" if service.tunnel_is_up else f"tunnel down ({service.tunnel_trouble})"
+def _describe(reachability: "Reachability") -> str:
+    if reachability.tunnel_is_up is None and reachability.unreachable is not None:
+        return f"does not lead here ({reachability.unreachable})"
+    if reachability.tunnel_is_up is None:
+        return "only this machine" if reachability.public_url is None else "no tunnel of ours"
+    return "tunnel up" if reachability.tunnel_is_up else f"tunnel down ({reachability.tunnel_trouble})"
 
 
 def _refused(service: "ListenerService") -> str:

@@ -5,19 +5,16 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
-from voicecli.cli.listen.watch import Watch
 
 from voicecli.cli.context import Context
+from voicecli.cli.listen.display import EventDisplay
 
-SERVICE = {
-    "url": "http://127.0.0.1:5678",
+REACHABILITY = {
     "public_url": "https://here.example",
     "inspector": None,
     "tunnel_is_up": None,
     "tunnel_trouble": "",
     "unreachable": None,
-    "webhooks": [],
-    "refused": {},
 }
 
 
@@ -32,7 +29,7 @@ class Screen:
 
 
 @pytest.mark.parametrize(
-    ("service", "words", "style"),
+    ("reachability", "words", "style"),
     [
         ({}, "https://here.example · no tunnel of ours · 0.0 events/s", "bold"),
         ({"public_url": None}, "http://127.0.0.1:5678 · only this machine · 0.0 events/s", "bold"),
@@ -54,9 +51,15 @@ class Screen:
     ],
 )
 async def test_the_first_line_says_how_it_is_reached(
-    service: dict[str, object], words: str, style: str
+    reachability: dict[str, object], words: str, style: str
 ) -> None:
-    watch, screen = Watch(Context(stdin=None, stdout=io.StringIO(), stderr=None)), Screen()
-    watch._stream = screen  # type: ignore[assignment]
-    watch._picture(SimpleNamespace(**{**SERVICE, **service}))  # type: ignore[arg-type]
+    service = SimpleNamespace(
+        url="http://127.0.0.1:5678",
+        webhooks=[],
+        refused={},
+        reachability=SimpleNamespace(**{**REACHABILITY, **reachability}),
+    )
+    display, screen = EventDisplay(Context(stdin=None, stdout=io.StringIO(), stderr=None)), Screen()
+    display._stream = screen  # type: ignore[assignment]
+    display._picture(service)  # type: ignore[arg-type]
     assert screen.footer == [(words, style), ("calls: 0 open", "")]

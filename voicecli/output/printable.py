@@ -12,7 +12,7 @@ _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 _MAY_HIDE = re.compile("[\u0300-\u1fff\u20d0-\u20ff\u2800\u2ce0-\U0010ffff]")
 
 
-def visible(text: str, *, lines: bool = False) -> str:
+def printable(text: str, *, lines: bool = False) -> str:
     r"""The text with whatever a terminal might obey, or nobody can see, written as an escape (``\u001b``).
 
     That is control and format characters (escape sequences, bidirectional overrides), surrogates and line

@@ -8,7 +8,7 @@ from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
 
 
-def token_for(context: Context, settings: Settings, url: str, *, send_token: bool) -> str | None:
+def token_to_send(context: Context, settings: Settings, url: str, *, send_token: bool) -> str | None:
     """The token to send there: nobody else gets it unless that is wanted."""
     if send_token:
         settings.require("webhook_token")

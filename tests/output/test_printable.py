@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from voicecli.output.rows import Column, Record, plain_row
-from voicecli.output.safe import MAX_MARKS, visible
+from voicecli.output.printable import MAX_MARKS, printable
+from voicecli.output.rows import Column, TableRow, plain_row
 
 ACUTE = "\u0301"
 
@@ -24,22 +24,22 @@ ACUTE = "\u0301"
     ],
 )
 def test_letters_of_all_scripts_are_shown_as_they_are(text: str) -> None:
-    assert visible(text) == text
+    assert printable(text) == text
 
 
 def test_marks_beyond_what_a_letter_can_have_are_escaped() -> None:
-    assert visible("e" + ACUTE * 9) == "e" + ACUTE * 5 + "\\u0301" * 4
-    assert visible("x\u20e0\u0489" + "\ufe0f" * 6) == "x\u20e0\u0489" + "\ufe0f" * 3 + "\\ufe0f" * 3
+    assert printable("e" + ACUTE * 9) == "e" + ACUTE * 5 + "\\u0301" * 4
+    assert printable("x\u20e0\u0489" + "\ufe0f" * 6) == "x\u20e0\u0489" + "\ufe0f" * 3 + "\\ufe0f" * 3
     flood = "a" + ACUTE * 100_000
-    assert visible(flood).count(ACUTE) == MAX_MARKS
-    assert json.loads(visible(json.dumps(flood, ensure_ascii=False))) == flood
+    assert printable(flood).count(ACUTE) == MAX_MARKS
+    assert json.loads(printable(json.dumps(flood, ensure_ascii=False))) == flood
 
 
 @pytest.mark.parametrize("letter", "\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u200b\u00ad\u2060\U000e0041")
 def test_letters_without_a_shape_are_escaped(letter: str) -> None:
-    assert visible(f"a{letter}b") == f"a{json.dumps(letter)[1:-1]}b"
+    assert printable(f"a{letter}b") == f"a{json.dumps(letter)[1:-1]}b"
 
 
 def test_a_row_in_a_pipe_has_none_of_them_either() -> None:
-    row = plain_row(Record((Column("one", 4), Column("two", 0)), ("a" + ACUTE * 9, "\u3164"), {}))
+    row = plain_row(TableRow((Column("one", 4), Column("two", 0)), ("a" + ACUTE * 9, "\u3164"), {}))
     assert row == "a" + ACUTE * 5 + "\\u0301" * 4 + "  \\u3164"
