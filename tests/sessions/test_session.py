@@ -7,7 +7,9 @@ import pytest
 from past import NUMBER, SESSION, SOURCE, event
 
 from voicecli.sessions.attempt import Attempt, AttemptState
-from voicecli.sessions.session import MAX_CAPTURES, Session, SessionRecord, Summary
+from voicecli.sessions.captures import MAX_CAPTURES
+from voicecli.sessions.session import Session, SessionRecord
+from voicecli.sessions.summary import Summary
 from voicecli.voice_api import event_fields, webhook_events
 from voicecli.voice_api.webhook_events import Received
 

@@ -270,8 +270,8 @@ class OutcomeWaiter:
             pending.id = event.session_id
             self._placer.record_answer(call.request, event.session_id)
             for earlier in reported:
-                pending.take_in(earlier)
-        words = pending.take_in(received)
+                pending.observe(earlier)
+        words = pending.observe(received)
         if words is not None and event.type != "VSS":
             call.words = words
             self._on_event(Reported(call.destination, words))

@@ -9,6 +9,7 @@ import typer
 from voicecli import json_values
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.json_values import Json
@@ -37,13 +38,12 @@ def api(
         typer.Argument(metavar="PATH", help="Such as /webhooks; or the whole path, which begins with /api/."),
     ],
     data: Annotated[
-        str | None,
-        typer.Option(metavar="JSON", help="The body: a JSON object, @FILE, or - for standard input."),
+        str | None, option("JSON", "The body: a JSON object, @FILE, or - for standard input.")
     ] = None,
     call_unsubscribed: Annotated[
-        bool, typer.Option("--call-unsubscribed", help="Call even people who have unsubscribed.")
+        bool, flag("Call even people who have unsubscribed.", "--call-unsubscribed")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request without sending it.")] = False,
+    dry_run: Annotated[bool, flag("Show the request without sending it.", "--dry-run")] = False,
 ) -> None:
     """Send any request to the Voice API, and print its JSON answer.
 
@@ -86,7 +86,7 @@ def api(
 
 
 def _call_request(method: str, path: str, body: Json) -> CallRequest | None:
-    """The call that a request places, as far as it can be read; None where it places none."""
+    """The call that a request places; None if it places none. Invalid parts are left out."""
     place = unquote(path.partition("?")[0]).rstrip("/")
     if method != "POST" or not place.endswith("/callflows"):
         return None
@@ -136,7 +136,7 @@ def _body(context: Context, data: str) -> Json:
 
 
 def _spoken_texts(body: Json) -> tuple[str, ...]:
-    """What a callflow says: no error may quote it."""
+    """The texts that a callflow says, which no error may quote."""
     actions = body.get("callflow")
     if not isinstance(actions, list):
         return ()

@@ -1,4 +1,4 @@
-"""``voicecli events``: what was reported, from the store; with ``-f`` also what is being reported."""
+"""``voicecli events``: stored events; with ``-f`` also new ones as they arrive."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, takewhile
@@ -11,6 +11,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
@@ -33,10 +34,7 @@ POLL = 0.25  # seconds between two looks at the store
 def events(
     ctx: typer.Context,
     follow: Annotated[
-        bool,
-        typer.Option(
-            "-f", "--follow", help=f"Show the last {LAST}, then new ones as they arrive, until Ctrl-C."
-        ),
+        bool, flag(f"Show the last {LAST}, then new ones as they arrive, until Ctrl-C.", "-f", "--follow")
     ] = False,
     since: common.Since = None,
     *,

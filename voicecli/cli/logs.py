@@ -13,6 +13,7 @@ from voicecli import interrupts
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
 from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
 from voicecli.output import files
@@ -31,7 +32,7 @@ EXAMPLES = """Examples:
 HELP = "Export 8x8's log of calls, with outcomes, durations and prices."
 DEFAULT_LENGTH = timedelta(days=7)
 DEFAULT_TIMEOUT = timedelta(minutes=10)
-SLACK = timedelta(minutes=1)  # past now, so that the clocks' difference leaves no call out
+SLACK = timedelta(minutes=1)  # past now, in case 8x8's clock is ahead
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between two questions
 MAX_MISSED = 3  # questions in a row that may stay without an answer
 _JOB = re.compile(r"[\w-]{1,200}", re.ASCII)
@@ -49,23 +50,20 @@ _MOMENT = {"metavar": "TIME", "parser": moment}
 def export(
     ctx: typer.Context,
     since: Annotated[
-        datetime | None, typer.Option("--from", help="The first moment to export. Default: 7d.", **_MOMENT)
+        datetime | None, option("TIME", "The first moment to export. Default: 7d.", "--from", parser=moment)
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--to", help="The last moment to export. Default: now.", **_MOMENT)
+        datetime | None, option("TIME", "The last moment to export. Default: now.", "--to", parser=moment)
     ] = None,
     limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", parser=whole(1, MAX_ROWS), help="Export at most N rows. Default: all."),
+        int | None, option("N", "Export at most N rows. Default: all.", parser=whole(1, MAX_ROWS))
     ] = None,
     file: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write to this file, not to standard output."),
+        str | None, option("FILE", "Write to this file, not to standard output.", "-o", "--output")
     ] = None,
     raw: common.Raw = False,
     timeout: Annotated[
-        timedelta | None,
-        typer.Option(metavar="TIME", parser=duration, help="How long to wait for the export. Default: 10m."),
+        timedelta | None, option("TIME", "How long to wait for the export. Default: 10m.", parser=duration)
     ] = None,
     as_json: common.JsonFlag = False,
     quiet: common.QuietFlag = False,
@@ -130,7 +128,7 @@ def _start(client: "Client", since: datetime | None, until: datetime | None, lim
 
 
 def _wait_for_export(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
-    """Ask until the export is done. Raises Refused where it failed, OutOfTime, and what a question raises."""
+    """Poll until the export is done. Raises Refused if it failed, OutOfTime, and what a request raises."""
     start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
     while True:
         try:

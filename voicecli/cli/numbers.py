@@ -67,8 +67,7 @@ def _health(number: Json) -> tuple[str, str]:
 
 @numbers.command("check")
 def check(
-    ctx: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")],
+    ctx: typer.Context, number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")]
 ) -> None:
     """Check whether a number belongs to the subaccount.
 

@@ -9,6 +9,7 @@ from voicecli import interrupts
 from voicecli.broadcast import retention
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
 from voicecli.output.event_rows import local_time
@@ -21,11 +22,10 @@ EXAMPLES = """Examples:
 def prune(
     ctx: typer.Context,
     older_than: Annotated[
-        timedelta,
-        typer.Option(metavar="TIME", parser=duration, help="Delete what is older than this: 24h, 30d."),
+        timedelta, option("TIME", "Delete what is older than this: 24h, 30d.", parser=duration)
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show how much would be deleted, without deleting it.")
+        bool, flag("Show how much would be deleted, without deleting it.", "--dry-run")
     ] = False,
 ) -> None:
     """Delete old events, calls and broadcasts for good.
@@ -43,10 +43,6 @@ def prune(
             for deleted in retention.prune(store, before):
                 interrupts.check()
                 context.output.progress(f"Deleted {deleted}")
-    data = {
-        "before": iso(before),
-        **deleted._asdict(),
-        "deleted": not dry_run,
-    }
+    data = {"before": iso(before), **deleted._asdict(), "deleted": not dry_run}
     words = f"{'Would delete' if dry_run else 'Deleted'} {deleted} from before {local_time(before)}"
     context.output.result(words, data, happened=not dry_run)

@@ -8,6 +8,7 @@ import typer
 from voicecli.cli import webhook_token, wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.sending import SendingOptions
 from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError
@@ -27,7 +28,7 @@ _COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Colum
 
 
 def _row(kept: Received, url: str, words: str, data: Mapping[str, object], style: str = "") -> TableRow:
-    """An event, and what became of sending it."""
+    """An event, and the result of sending it."""
     number, event = str(kept.id), kept.event
     values = {"id": kept.id, "type": event.type, "sessionId": event.session_id, "url": url, **data}
     texts = (number.rjust(7), event.type, event.session_id[:8], words)
@@ -39,24 +40,17 @@ def replay(
     numbers: Annotated[
         list[int] | None,
         typer.Argument(
-            metavar="EVENT...",
-            parser=whole(1),
-            help="The numbers of events, as voicecli events shows them.",
+            metavar="EVENT...", parser=whole(1), help="The numbers of events, as voicecli events shows them."
         ),
     ] = None,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,
+    to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,
     session: Annotated[
         str | None,
-        typer.Option(
-            metavar="ID",
-            help="Send all events of this session, oldest first; the beginning of its id is enough.",
-        ),
+        option("ID", "Send all events of this session, oldest first; the beginning of its id is enough."),
     ] = None,
     *,
     sending: SendingOptions,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent, without sending it.")
-    ] = False,
+    dry_run: Annotated[bool, flag("Show what would be sent, without sending it.", "--dry-run")] = False,
 ) -> int:
     """Send stored events again, byte for byte, to a receiver that you want to test.
 

@@ -1,4 +1,4 @@
-"""``voicecli sessions``: the calls that were placed or seen, and what became of them."""
+"""``voicecli sessions``: stored calls and their outcomes."""
 
 from itertools import islice
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common, filters, values
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import one_of
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput
@@ -32,12 +33,12 @@ def sessions(
     since: common.Since = None,
     status: Annotated[
         str | None,
-        typer.Option(
-            metavar="STATUS",
-            help="Show only calls with this outcome, such as BUSY; or OPEN: no summary yet; or "
+        option(
+            "STATUS",
+            "Show only calls with this outcome, such as BUSY; or OPEN: no summary yet; or "
             "UNKNOWN: it is not "
             "known whether the call was placed.",
-            **filters.SHOWN,
+            panel=filters.SHOWN,
         ),
     ] = None,
     to: filters.To = None,
@@ -67,7 +68,7 @@ def sessions(
         if not shown:
             context.output.note(
                 "No such call is stored. Stored are calls that are placed here or reported to "
-                "voicecli listen.",
+                "voicecli listen."
             )
 
 

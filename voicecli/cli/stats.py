@@ -1,4 +1,4 @@
-"""``voicecli stats``: how the calls of a time ended, as bars."""
+"""``voicecli stats``: statistics of calls."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import moment
 from voicecli.clock import iso, microseconds
 from voicecli.output.json_fields import with_former_names
@@ -22,10 +23,7 @@ DEFAULT = timedelta(hours=24)
 
 def stats(
     ctx: typer.Context,
-    since: Annotated[
-        datetime | None,
-        typer.Option(metavar="TIME", parser=moment, help=f"{common.SINCE} Default: 24h."),
-    ] = None,
+    since: Annotated[datetime | None, option("TIME", f"{common.SINCE} Default: 24h.", parser=moment)] = None,
 ) -> None:
     """Show statistics of recent calls: outcomes, answer rate, durations, sound quality, errors.
 

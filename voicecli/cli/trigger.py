@@ -12,6 +12,7 @@ import typer
 from voicecli.cli import webhook_token
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common, values
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.sending import SendingOptions
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
@@ -48,32 +49,18 @@ class EventOptions:
 
     type: Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
     status: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STATUS", help="The status to report, such as BUSY. An unknown one prints the list."
-        ),
+        str | None, option("STATUS", "The status to report, such as BUSY. An unknown one prints the list.")
     ] = None
     digits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIGITS", help='The digits that were pressed; "" for none. Default in a vca: 1.'
-        ),
+        str | None, option("DIGITS", 'The digits that were pressed; "" for none. Default in a vca: 1.')
     ] = None
     error: Annotated[
-        int | None,
-        typer.Option(
-            metavar="CODE", help="The errorCode of a vss with status ERROR, such as -2010. Default: -2001."
-        ),
+        int | None, option("CODE", "The errorCode of a vss with status ERROR, such as -2010. Default: -2001.")
     ] = None
-    session: Annotated[
-        str | None, typer.Option(metavar="ID", help="The session's id (sessionId). Default: a new UUID.")
-    ] = None
-    source: Annotated[str | None, typer.Option("--from", metavar="NUMBER", help="The number that calls.")] = (
-        None
-    )
+    session: Annotated[str | None, option("ID", "The session's id (sessionId). Default: a new UUID.")] = None
+    source: Annotated[str | None, option("NUMBER", "The number that calls.", "--from")] = None
     number: Annotated[
-        str | None,
-        typer.Option(metavar="NUMBER", help="The number that is called; in a vnu, the number that changed."),
+        str | None, option("NUMBER", "The number that is called; in a vnu, the number that changed.")
     ] = None
 
 
@@ -95,11 +82,11 @@ class SampleEvent:
 
 def trigger(
     ctx: typer.Context,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="The URL of the receiver.")] = None,
+    to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,
     *,
     asked: EventOptions,
     sending: SendingOptions,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the event without sending it.")] = False,
+    dry_run: Annotated[bool, flag("Show the event without sending it.", "--dry-run")] = False,
     quiet: common.QuietFlag = False,
 ) -> None:
     """Send a made-up webhook event, as 8x8 would, to a receiver that you want to test.

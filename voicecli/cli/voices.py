@@ -1,4 +1,4 @@
-"""``voicecli voices``: what a message can be spoken with."""
+"""``voicecli voices``: the voices for messages."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 from voicecli.cli import answers, wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import one_of
 from voicecli.json_values import Json
 from voicecli.output import Column, TableRow
@@ -21,14 +22,9 @@ GENDERS = ("F", "M")
 def voices(
     ctx: typer.Context,
     locale: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LOCALE", help="List only voices of this locale: en-GB, or en for all English ones."
-        ),
+        str | None, option("LOCALE", "List only voices of this locale: en-GB, or en for all English ones.")
     ] = None,
-    gender: Annotated[
-        str | None, typer.Option(metavar="F|M", help="List only female or male voices.")
-    ] = None,
+    gender: Annotated[str | None, option("F|M", "List only female or male voices.")] = None,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
     """List the voices for messages.

@@ -1,4 +1,4 @@
-"""``voicecli webhooks``: where 8x8 reports each type of event to."""
+"""``voicecli webhooks``: the URLs that 8x8 reports events to."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, TableRow
@@ -59,9 +60,7 @@ def set_(
     ctx: typer.Context,
     type_: Type,
     url: Annotated[str, typer.Argument(metavar="URL", help="The URL to report to.")],
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Set no token: anybody could send events there.")
-    ] = False,
+    no_auth: Annotated[bool, flag("Set no token: anybody could send events there.", "--no-auth")] = False,
 ) -> None:
     """Set the URL for one type of event.
 
@@ -95,10 +94,7 @@ def set_(
 
 
 @webhooks.command("delete")
-def delete(
-    ctx: typer.Context,
-    type_: Type,
-) -> None:
+def delete(ctx: typer.Context, type_: Type) -> None:
     """Delete the webhook for one type of event.
 
     8x8's API does not document deleting vnu: if it refuses, the webhook is disabled instead.
@@ -134,7 +130,7 @@ def _registration(context: Context, settings: Settings) -> "closing[Registration
 
 
 def _forget(context: Context, changes: "Registration", kind: str) -> None:
-    """What a listener that was killed has replaced is not to be put back over what is wanted now."""
+    """Let no listener restore an older webhook over the one that was set now."""
     try:
         changes.forget(kind)
     except VoicecliError as error:

@@ -1,4 +1,4 @@
-"""Figures of many calls, as bars."""
+"""Statistics of calls as bars."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,10 +22,7 @@ Bar = tuple[str, int, str]
 def bars(stats: Statistics, width: int) -> Iterator[Line]:
     """The figures in lines of at most ``width`` columns."""
     rate = "" if stats.answer_rate is None else f", {_percent(stats.answer_rate)} answered"
-    more = [
-        (stats.open, "without a summary yet"),
-        (stats.in_doubt, "that may or may not have been placed"),
-    ]
+    more = [(stats.open, "without a summary yet"), (stats.in_doubt, "that may or may not have been placed")]
     yield f"{counted(stats.ended, 'call')} ended{rate}", "bold"
     for count, words in more:
         if count:

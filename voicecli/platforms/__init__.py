@@ -1,1 +1,2 @@
-"""What differs between operating systems: locks of files, private files, the owner of a port."""
+"""What differs between operating systems: locks of files, and files that only their owner can read. No other
+room asks which system it is on."""

@@ -4,20 +4,18 @@
 known is the same after any order and any repetition of the same events.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 from voicecli.sessions.attempt import Attempt, AttemptState
-from voicecli.voice_api import codes
-from voicecli.voice_api.codes import Outcome
+from voicecli.sessions.captures import Capture, Captures
+from voicecli.sessions.summary import Summary
 from voicecli.voice_api.legs import Leg
 from voicecli.voice_api.webhook_events import Event, Received
 
 OPEN, UNKNOWN = "OPEN", "UNKNOWN"
 """What a session's status is while it has no outcome: its summary has not come; or nobody knows whether it
 was placed at all."""
-MAX_CAPTURES = 100  # entries that are kept of one call; of more, the last ones
 _LATE = 1 << 62  # later than any timestamp
 _IN_DOUBT = (AttemptState.SENDING, AttemptState.UNKNOWN)
 _CONNECTED = ("CALL_CONNECTED", "ANSWERED")
@@ -34,104 +32,7 @@ _PROGRESS = (
 """The order in which a call goes through these; it decides between events of the same moment."""
 
 
-class Summary(NamedTuple):
-    """What a session summary (VSS) says. ``end`` is its endTime in microseconds since 1970, 0 without one;
-    ``outcome``, how it ended for the person who was called, ``bridge``, what became of the second leg, and
-    ``session_status``, 8x8's own word, are those of its Event. ``seconds`` is how long the first leg was
-    talked on, ``ringing`` how long it rang (None for less than a second), ``mos`` its quality; ``answered``
-    is whether it was answered. ``error`` is in words, with its code. Without a value for its fields it stands
-    for one that has not come."""
-
-    end: int = 0
-    outcome: str | None = None
-    session_status: str | None = None
-    bridge: str | None = None
-    seconds: float | None = None
-    ringing: float | None = None
-    mos: float | None = None
-    answered: bool = False
-    error: str = ""
-    error_code: int | None = None
-    client_request_id: str = ""
-    source: str = ""
-    destination: str = ""
-    words: str = ""
-
-    @classmethod
-    def read(cls, event: Event) -> "Summary | None":
-        """None for any other event, and for a VSS without a status."""
-        if event.outcome is None:
-            return None
-        leg = event.legs[0] if event.legs else None
-        reached = event.outcome.startswith(Outcome.COMPLETED)
-        return cls(  # in the order of its fields: by name it takes twice as long, for each event that comes
-            event.end_time or 0,
-            event.outcome,
-            event.session_status,
-            event.bridge,
-            None if leg is None else leg.seconds,
-            None if leg is None else leg.ringing,
-            None if leg is None else leg.mos,
-            reached or any(one.connected for one in event.legs),
-            event.error,
-            event.error_code,
-            event.client_request_id,
-            event.source,
-            event.destination,
-            event.words,
-        )
-
-    def replaces(self, other: "Summary") -> bool:
-        """Whether this one counts where both came: the one with the later endTime, then the one by which more
-        was reached (nobody is called twice because of a tie), then whichever its content says."""
-        if other.outcome is None or self.end != other.end:
-            return other.outcome is None or self.end > other.end
-        return (self.reached, repr(self)) > (other.reached, repr(other))
-
-    @property
-    def reached(self) -> int:
-        """How much was reached, by its outcome."""
-        if codes.is_unsubscribed(self.outcome or ""):
-            return 3
-        if self.outcome == Outcome.COMPLETED:
-            return 2
-        return int(self.outcome in codes.NOT_REACHED)
-
-
 _NO_SUMMARY = Summary()
-
-
-class Capture(NamedTuple):
-    """One entry: what was pressed at one moment. Ordered by time, and where that is the same by content."""
-
-    at: int  # microseconds since 1970, 0 where the event does not say
-    event: str  # its eventId
-    digits: str
-
-
-class _Captures:
-    """The entries that one type of event has brought, each once, in the order of their timestamps."""
-
-    __slots__ = ("confirming", "entries")
-
-    def __init__(self) -> None:
-        self.entries: list[Capture] = []
-        self.confirming: Capture | None = None  # the first that is among the keys
-
-    def add(self, entry: Capture, *, confirms: bool) -> bool:
-        """Whether it was not known."""
-        changed = confirms and (self.confirming is None or entry < self.confirming)
-        if changed:
-            self.confirming = entry
-        place = bisect_left(self.entries, entry)
-        if self.entries[place : place + 1] == [entry]:
-            return changed
-        full = len(self.entries) == MAX_CAPTURES
-        if full and place == 0:
-            return changed
-        self.entries.insert(place, entry)
-        del self.entries[: int(full)]
-        return True
 
 
 class Session:
@@ -172,7 +73,7 @@ class Session:
         """Whether a leg is known to have ended."""
         self.vca_seen = False
         """Whether 8x8 has asked what comes next, and so told what was pressed, if anything was."""
-        self._captures: dict[str, _Captures] = {}  # by type of event
+        self._captures: dict[str, Captures] = {}  # by type of event
         self._latest: tuple[int, int, str] | None = None  # when, how far, and the words for it
         self._source = self._destination = (_LATE, "")  # as it was first told, and when
 
@@ -346,7 +247,7 @@ class Session:
             return False
         event_id = event.payload.get("eventId")
         capture = Capture(at or 0, event_id[:100] if isinstance(event_id, str) else "", digits)
-        captures = self._captures.setdefault(event.type, _Captures())
+        captures = self._captures.setdefault(event.type, Captures())
         return captures.add(capture, confirms=self._entry(digits) in self._keys)
 
     def _see_parties(self, event: Event, at: int | None) -> bool:
@@ -372,9 +273,9 @@ class Session:
         return digits if "#" in self._keys else digits.removesuffix("#")
 
     @property
-    def _counting(self) -> _Captures:
+    def _counting(self) -> Captures:
         """A VCA says what was captured; only where none did, a VCS what was pressed."""
-        return self._captures.get("VCA") or self._captures.get("VCS") or _Captures()
+        return self._captures.get("VCA") or self._captures.get("VCS") or Captures()
 
     @property
     def _in_doubt(self) -> bool:

@@ -12,10 +12,7 @@ def allow(
     ctx: typer.Context,
     numbers: Annotated[
         list[str],
-        typer.Argument(
-            metavar="NUMBER...",
-            help="The numbers of these people, such as +33199001234.",
-        ),
+        typer.Argument(metavar="NUMBER...", help="The numbers of these people, such as +33199001234."),
     ],
 ) -> None:
     """Allow calls again to people who had unsubscribed and now agree to be called."""

@@ -11,6 +11,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import one_of
 from voicecli.output import Column, TableRow
 from voicecli.plurals import counted
@@ -38,23 +39,18 @@ def results(
     broadcast_id: Id,
     file: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "FILE",
+            "Write a CSV file that has the list's own columns, too; - for standard output.",
             "-o",
             "--output",
-            metavar="FILE",
-            help="Write a CSV file that has the list's own columns, too; - for standard output.",
         ),
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option(
-            metavar="STATES",
-            help="Only rows with these statuses or outcomes, such as refused,unknown or NO_ANSWER.",
-        ),
+        option("STATES", "Only rows with these statuses or outcomes, such as refused,unknown or NO_ANSWER."),
     ] = None,
-    people: Annotated[
-        str | None, typer.Option("--list", metavar="FILE", help="The list, if it has moved.")
-    ] = None,
+    people: Annotated[str | None, option("FILE", "The list, if it has moved.", "--list")] = None,
     raw: common.Raw = False,
 ) -> None:
     """Show the result of each row of a broadcast, or write the results as a CSV file.

@@ -11,6 +11,7 @@ from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id, PaceOptions
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.outcome import Timeout
 from voicecli.cli.options.public_access import AccessOptions
 
@@ -27,14 +28,13 @@ def resume(
     ] = None,
     retry_unknown: Annotated[
         bool,
-        typer.Option(
+        flag(
+            "Also call people for whom it is unknown whether they were called: some may be called twice.",
             "--retry-unknown",
-            help="Also call people for whom it is unknown whether they were called: some may be "
-            "called twice.",
         ),
     ] = False,
     retry_refused: Annotated[
-        bool, typer.Option("--retry-refused", help="Also send the calls again that 8x8 refused.")
+        bool, flag("Also send the calls again that 8x8 refused.", "--retry-refused")
     ] = False,
     pace: PaceOptions,
     timeout: Timeout = None,

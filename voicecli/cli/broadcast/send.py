@@ -10,13 +10,9 @@ from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
-from voicecli.cli.options.broadcast import (
-    AudienceOptions,
-    HoursOptions,
-    PaceOptions,
-    RetryOptions,
-)
+from voicecli.cli.options.broadcast import AudienceOptions, HoursOptions, PaceOptions, RetryOptions
 from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
@@ -57,22 +53,20 @@ def send(
     outcomes: OutcomeOptions,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        flag(
+            "Check the list, and show what would be sent and how long it takes, without sending it.",
             "--dry-run",
-            help="Check the list, and show what would be sent and how long it takes, without sending it.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before calling.")] = False,
+    yes: Annotated[bool, flag("Do not ask before calling.", "--yes", "-y")] = False,
     pace: PaceOptions,
     hours: HoursOptions,
     retries: RetryOptions,
     spoken: MessageOptions,
     callflow_file: Annotated[
         str | None,
-        typer.Option(
-            "--callflow",
-            metavar="FILE",
-            help="Send a callflow of your own (JSON), which may have {name} in its texts.",
+        option(
+            "FILE", "Send a callflow of your own (JSON), which may have {name} in its texts.", "--callflow"
         ),
     ] = None,
     valid_for: ValidFor = None,

@@ -13,10 +13,7 @@ if TYPE_CHECKING:
     from voicecli.output.rows import Line
 
 
-def show(
-    ctx: typer.Context,
-    broadcast_id: Id,
-) -> None:
+def show(ctx: typer.Context, broadcast_id: Id) -> None:
     """Show the state and the figures of a broadcast."""
     from voicecli.broadcast import outcomes, status
     from voicecli.broadcast.options import BroadcastOptions

@@ -8,10 +8,7 @@ from voicecli.cli.options.broadcast import Id
 from voicecli.output.json_fields import with_former_names
 
 
-def stop(
-    ctx: typer.Context,
-    broadcast_id: Id,
-) -> None:
+def stop(ctx: typer.Context, broadcast_id: Id) -> None:
     """Stop a broadcast, also one that runs in another process.
 
     Calls under way go on. voicecli broadcast resume calls the others.

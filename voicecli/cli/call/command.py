@@ -15,6 +15,7 @@ from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
@@ -48,17 +49,15 @@ def call(
             show_default=False,
         ),
     ] = None,
-    message: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The message; all arguments are numbers then.")
-    ] = None,
+    message: Annotated[str | None, option("TEXT", "The message; all arguments are numbers then.")] = None,
     spoken: MessageOptions,
     callflow_file: Annotated[
         str | None,
-        typer.Option(
-            "--callflow",
-            metavar="FILE",
-            help="Send a callflow of your own: a JSON file, or - for standard input. It needs no TO if it "
+        option(
+            "FILE",
+            "Send a callflow of your own: a JSON file, or - for standard input. It needs no TO if it "
             "begins with a makeCall.",
+            "--callflow",
         ),
     ] = None,
     outcome: OutcomeOptions,

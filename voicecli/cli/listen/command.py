@@ -21,6 +21,7 @@ from voicecli.cli.listen.options import (
     View,
 )
 from voicecli.cli.options import filters
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
@@ -49,17 +50,17 @@ def listen(
     registration: RegistrationOptions,
     replies: ReplyOptions,
     view: Annotated[
-        View, typer.Option(help="Show a row for each event or for each call.", **filters.SHOWN)
+        View, typer.Option(help="Show a row for each event or for each call.", rich_help_panel=filters.SHOWN)
     ] = View.EVENTS,
     shown: FilterOptions,
     watched: DisplayOptions,
     keep: Annotated[
         timedelta | None,
-        typer.Option(
-            metavar="TIME",
+        option(
+            "TIME",
+            "Delete events and calls older than this, such as 30d, now and every hour.",
             parser=duration,
-            help="Delete events and calls older than this, such as 30d, now and every hour.",
-            rich_help_panel="Storage",
+            panel="Storage",
         ),
     ] = None,
 ) -> None:

@@ -172,10 +172,7 @@ class EventDisplay:
         if reachability.inspector is not None:
             where.append(f"inspector {reachability.inspector}")
         is_reached = reachability.tunnel_is_up is not False and reachability.unreachable is None
-        footer = [
-            (" · ".join(where), "bold" if is_reached else "bold red"),
-            (f"calls: {self._counts()}", ""),
-        ]
+        footer = [(" · ".join(where), "bold" if is_reached else "bold red"), (f"calls: {self._counts()}", "")]
         if wrong := [f"{one.type} {one.state}" for one in service.webhooks if not one.is_ok]:
             footer.append((f"webhooks at 8x8: {', '.join(wrong)}", "bold red"))
         if service.refused:

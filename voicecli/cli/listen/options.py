@@ -5,9 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-import typer
-
 from voicecli.cli.options import filters
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
 from voicecli.cli.options.values import duration, whole
 from voicecli.listener.public_access import LOCALHOST, PublicAccess
@@ -25,13 +24,13 @@ class ListenAccessOptions:
     PANEL: ClassVar[str] = "Public access"
 
     port: Port = None
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = LOCALHOST
+    host: Annotated[str, option("ADDRESS", "The address to listen on.")] = LOCALHOST
     domain: Domain = None
     ngrok_config: NgrokConfig = None
     install_ngrok: InstallNgrok = False
     public_url: PublicUrl = None
-    no_tunnel: Annotated[bool, typer.Option(help="Accept events from this machine only.")] = False
-    no_auth: Annotated[bool, typer.Option(help="Accept events without a token, from anybody.")] = False
+    no_tunnel: Annotated[bool, flag("Accept events from this machine only.")] = False
+    no_auth: Annotated[bool, flag("Accept events without a token, from anybody.")] = False
     force: Force = False
 
     def public_access(self) -> PublicAccess:
@@ -48,13 +47,9 @@ class RegistrationOptions:
 
     register: Annotated[
         bool,
-        typer.Option(
-            help="Point the subaccount's webhooks at this listener, and restore the former ones at the end."
-        ),
+        flag("Point the subaccount's webhooks at this listener, and restore the former ones at the end."),
     ] = False
-    events: Annotated[str, typer.Option(metavar="TYPES", help="The types of events to register for.")] = (
-        "vca,vss,vcs"
-    )
+    events: Annotated[str, option("TYPES", "The types of events to register for.")] = "vca,vss,vcs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +60,25 @@ class ReplyOptions:
 
     reply: Annotated[
         str,
-        typer.Option(
-            metavar="REPLY",
-            help="The reply to the VCAs of calls that were not placed from here: continue (what the former "
+        option(
+            "REPLY",
+            "The reply to the VCAs of calls that were not placed from here: continue (what the former "
             "receiver replies, else hangup), hangup, none (add no action), or a FILE.json with a callflow.",
         ),
     ] = "continue"
     forward_to: Annotated[
         str | None,
-        typer.Option(
-            metavar="URL",
-            help="Forward events to your own application; its answers are the replies to the VCAs of calls "
+        option(
+            "URL",
+            "Forward events to your own application; its answers are the replies to the VCAs of calls "
             "that were not placed from here.",
         ),
     ] = None
     forward_timeout: Annotated[
         timedelta | None,
-        typer.Option(
-            metavar="TIME", parser=duration, help="How long to wait for your application. Default: 5s."
-        ),
+        option("TIME", "How long to wait for your application. Default: 5s.", parser=duration),
     ] = None
-    send_token: Annotated[bool, typer.Option(help="Forward the Authorization header to any https URL.")] = (
-        False
-    )
+    send_token: Annotated[bool, flag("Forward the Authorization header to any https URL.")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +87,8 @@ class DisplayOptions:
 
     PANEL: ClassVar[str] = "Display"
 
-    count: Annotated[
-        int | None, typer.Option(metavar="N", parser=whole(1), help="End after N rows, without duplicates.")
-    ] = None
+    count: Annotated[int | None, option("N", "End after N rows, without duplicates.", parser=whole(1))] = None
     length: Annotated[
-        timedelta | None,
-        typer.Option("--for", metavar="TIME", parser=duration, help="End after this time: 10m, 2h."),
+        timedelta | None, option("TIME", "End after this time: 10m, 2h.", "--for", parser=duration)
     ] = None
     mask_numbers: filters.MaskNumbers = False

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
 from voicecli.errors import InvalidInput, quote
 from voicecli.voice_api.codes import Outcome
@@ -21,17 +22,14 @@ class AudienceOptions:
 
     PANEL: ClassVar[str] = "Recipients"
 
-    to_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the phone numbers. Default: phone.")
-    ] = None
-    skip_invalid: Annotated[bool, typer.Option(help="Leave out invalid rows, and call the others.")] = False
-    do_not_call: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A list of numbers not to call.")
-    ] = None
-    again: Annotated[bool, typer.Option(help="Send a list again that was sent before.")] = False
+    to_column: Annotated[str | None, option("NAME", "The column with the phone numbers. Default: phone.")] = (
+        None
+    )
+    skip_invalid: Annotated[bool, flag("Leave out invalid rows, and call the others.")] = False
+    do_not_call: Annotated[str | None, option("FILE", "A list of numbers not to call.")] = None
+    again: Annotated[bool, flag("Send a list again that was sent before.")] = False
     shard: Annotated[
-        str | None,
-        typer.Option(metavar="K/N", help="Call only part K of N, to share a list among N machines."),
+        str | None, option("K/N", "Call only part K of N, to share a list among N machines.")
     ] = None
 
     def part(self) -> tuple[int, int]:
@@ -53,22 +51,13 @@ class PaceOptions:
     PANEL: ClassVar[str] = "Pace and hours"
 
     rate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N/s", help="Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h)."
-        ),
+        str | None, option("N/s", "Place at most N calls a second (5/s), a minute (90/m) or an hour (500/h).")
     ] = None
     concurrency: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", parser=whole(1, 1000), help="How many requests may be open at once. Default: 32."
-        ),
+        int | None, option("N", "How many requests may be open at once. Default: 32.", parser=whole(1, 1000))
     ] = None
     max_calls: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", parser=whole(1, MAX_ROWS), help="Stop after N calls; resume calls the others."
-        ),
+        int | None, option("N", "Stop after N calls; resume calls the others.", parser=whole(1, MAX_ROWS))
     ] = None
 
 
@@ -80,15 +69,13 @@ class HoursOptions:
 
     quiet: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "FROM-TO",
+            "Call nobody between these times, in their own time zone, such as 21:00-08:00.",
             "--quiet",
-            metavar="FROM-TO",
-            help="Call nobody between these times, in their own time zone, such as 21:00-08:00.",
         ),
     ] = None
-    weekdays: Annotated[
-        bool, typer.Option(help="Call only from Monday to Friday, in their own time zone.")
-    ] = False
+    weekdays: Annotated[bool, flag("Call only from Monday to Friday, in their own time zone.")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +85,14 @@ class RetryOptions:
     PANEL: ClassVar[str] = "Retries"
 
     retry: Annotated[
-        str | None,
-        typer.Option(metavar="OUTCOMES", help="Call again after these outcomes, such as no-answer,busy."),
+        str | None, option("OUTCOMES", "Call again after these outcomes, such as no-answer,busy.")
     ] = None
     attempts: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", parser=whole(2, 20), help="With --retry: how many calls in all. Default: 2."
-        ),
+        int | None, option("N", "With --retry: how many calls in all. Default: 2.", parser=whole(2, 20))
     ] = None
     every: Annotated[
         timedelta | None,
-        typer.Option(
-            metavar="TIME",
-            parser=duration,
-            help="With --retry: how long to wait between two calls. Default: 10m.",
-        ),
+        option("TIME", "With --retry: how long to wait between two calls. Default: 10m.", parser=duration),
     ] = None
 
     def outcomes(self) -> tuple[str, ...]:

@@ -4,25 +4,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar
 
-import typer
-
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import duration
 
-THE_CALL = {"rich_help_panel": "Call"}
+THE_CALL = "Call"
 ValidFor = Annotated[
     timedelta | None,
-    typer.Option(
-        metavar="TIME",
+    option(
+        "TIME",
+        "Start the call within this time or not at all: 30s, 10m, 2h. Default: 1h.",
         parser=duration,
-        help="Start the call within this time or not at all: 30s, 10m, 2h. Default: 1h.",
-        **THE_CALL,
+        panel=THE_CALL,
     ),
 ]
 Source = Annotated[
-    str | None,
-    typer.Option(
-        "--from", metavar="NUMBER", help="The caller ID. Default: OUTBOUND_PHONE_NUMBER.", **THE_CALL
-    ),
+    str | None, option("NUMBER", "The caller ID. Default: OUTBOUND_PHONE_NUMBER.", "--from", panel=THE_CALL)
 ]
 
 
@@ -34,31 +30,27 @@ class CallOptions:
 
     once: Annotated[
         bool,
-        typer.Option(
-            help="Do not place the same call twice: not while an earlier one is under way, and not after "
+        flag(
+            "Do not place the same call twice: not while an earlier one is under way, and not after "
             "one that was confirmed (without --confirm: completed). Calls are the same with the same "
             "--message-id; without an id, with the same text to the same number."
         ),
     ] = False
     within: Annotated[
         timedelta | None,
-        typer.Option(
-            metavar="TIME",
-            parser=duration,
-            help="With --once: how long a call counts as the same. Default: 10m.",
-        ),
+        option("TIME", "With --once: how long a call counts as the same. Default: 10m.", parser=duration),
     ] = None
     message_id: Annotated[
         str | None,
-        typer.Option(
-            metavar="ID",
-            help="Your own id for the call (clientRequestId); of several calls, each gets its number added. "
+        option(
+            "ID",
+            "Your own id for the call (clientRequestId); of several calls, each gets its number added. "
             "Default: a new UUID.",
         ),
     ] = None
     valid_for: ValidFor = None
     source: Source = None
-    dry_run: Annotated[bool, typer.Option(help="Show the request without sending it.")] = False
+    dry_run: Annotated[bool, flag("Show the request without sending it.")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +59,8 @@ class RecipientOptions:
 
     PANEL: ClassVar[str] = "Recipients"
 
-    call_unsubscribed: Annotated[bool, typer.Option(help="Call even people who have unsubscribed.")] = False
+    call_unsubscribed: Annotated[bool, flag("Call even people who have unsubscribed.")] = False
     any_number: Annotated[
-        bool,
-        typer.Option(
-            help="Call numbers even if their range is unknown here, as long as their length is right."
-        ),
+        bool, flag("Call numbers even if their range is unknown here, as long as their length is right.")
     ] = False
-    region: Annotated[
-        str | None, typer.Option(metavar="CC", help="The country of national numbers, such as FR.")
-    ] = None
+    region: Annotated[str | None, option("CC", "The country of national numbers, such as FR.")] = None

@@ -10,7 +10,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from voicecli.cli.context import context_of
-from voicecli.cli.options.records import declare, option, with_records
+from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import as_parameter, declare, with_records
 from voicecli.cli.options.values import MAX_ROWS, NEWEST, moment, whole
 from voicecli.errors import InvalidInput
 
@@ -40,13 +41,11 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
 
 
 SINCE = "Only what is newer: 30m, 24h or 7d ago, or since a date such as 2026-11-01."
-Since = Annotated[datetime | None, typer.Option(metavar="TIME", parser=moment, help=SINCE)]
+Since = Annotated[datetime | None, option("TIME", SINCE, parser=moment)]
 Limit = Annotated[
     int | None,
-    typer.Option(
-        metavar="N",
-        parser=whole(1, MAX_ROWS),
-        help=f"Show at most N. Default: the newest {NEWEST}; with --since, all.",
+    option(
+        "N", f"Show at most N. Default: the newest {NEWEST}; with --since, all.", parser=whole(1, MAX_ROWS)
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON only.", callback=_json, is_eager=True)]
@@ -56,8 +55,7 @@ QuietFlag = Annotated[
 QuietLetter = Annotated[bool, typer.Option("-q", help="Print only the id.", callback=_quiet, is_eager=True)]
 """For a command whose --quiet means something else."""
 Raw = Annotated[
-    bool,
-    typer.Option("--raw", help="Put no apostrophe before cells that a spreadsheet would run as formulas."),
+    bool, flag("Put no apostrophe before cells that a spreadsheet would run as formulas.", "--raw")
 ]
 DebugFlag = Annotated[
     bool,
@@ -88,7 +86,7 @@ def with_output_options(function: Callable[..., T]) -> Callable[..., T]:
     if names.issuperset(("as_json", "debug")):
         return function
     at = len(own) - (own[-1].annotation in (QuietFlag, QuietLetter))
-    as_json, _, debug = map(option, fields(OutputOptions))
+    as_json, _, debug = map(as_parameter, fields(OutputOptions))
 
     @wraps(function)
     def command(**given: Any) -> T:

@@ -5,23 +5,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar
 
-import typer
-
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import number, one_of, webhook_types
 from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
 from voicecli.voice_api.webhook_events import Received
 
 STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
-SHOWN = {"rich_help_panel": "Display"}
+SHOWN = "Display"
 
 To = Annotated[
     str | None,
-    typer.Option(
-        metavar="NUMBER", parser=partial(number, "--to"), help="Show only calls to this number.", **SHOWN
-    ),
+    option("NUMBER", "Show only calls to this number.", parser=partial(number, "--to"), panel=SHOWN),
 ]
-MaskNumbers = Annotated[bool, typer.Option("--mask-numbers", help="Show numbers as +33••••1234.", **SHOWN)]
+MaskNumbers = Annotated[bool, flag("Show numbers as +33••••1234.", "--mask-numbers", panel=SHOWN)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +29,18 @@ class FilterOptions:
 
     only: Annotated[
         Sequence[str] | None,
-        typer.Option(
-            metavar="TYPES", parser=webhook_types, help="Show only these types of events, such as vca,vss."
-        ),
+        option("TYPES", "Show only these types of events, such as vca,vss.", parser=webhook_types),
     ] = None
     session: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Show only this session; the beginning of its id is enough."),
+        str | None, option("ID", "Show only this session; the beginning of its id is enough.")
     ] = None
     to: To = None
     status: Annotated[
         str | None,
-        typer.Option(
-            metavar="STATUS",
+        option(
+            "STATUS",
+            "Show only this status, such as BUSY.",
             parser=partial(one_of, names=STATUSES, what="status"),
-            help="Show only this status, such as BUSY.",
         ),
     ] = None
 

@@ -3,18 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import typer
-
+from voicecli.cli.options.declarations import option
 from voicecli.cli.options.values import real, whole
 from voicecli.voice_api import wire
 from voicecli.voice_api.retries import RETRIES
 
-NETWORK = {"rich_help_panel": "Network"}
+NETWORK = "Network"
 RequestTimeout = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS", parser=real(0.1, 600), help="How long to wait for 8x8's answer.", **NETWORK
-    ),
+    float, option("SECONDS", "How long to wait for 8x8's answer.", parser=real(0.1, 600), panel=NETWORK)
 ]
 
 
@@ -27,9 +23,5 @@ class NetworkOptions:
     request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT
     retries: Annotated[
         int,
-        typer.Option(
-            metavar="N",
-            parser=whole(0, 20),
-            help="How often to send a request again that certainly did not arrive.",
-        ),
+        option("N", "How often to send a request again that certainly did not arrive.", parser=whole(0, 20)),
     ] = RETRIES

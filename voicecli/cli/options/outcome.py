@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar
 
-import typer
-
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import duration
 
-_OUTCOME = {"rich_help_panel": "Outcome"}
+_OUTCOME = "Outcome"
 Timeout = Annotated[
     timedelta | None,
-    typer.Option(
-        metavar="TIME", parser=duration, help="How long to wait for an outcome. Default: 5m.", **_OUTCOME
-    ),
+    option("TIME", "How long to wait for an outcome. Default: 5m.", parser=duration, panel=_OUTCOME),
 ]
 
 
@@ -23,32 +20,26 @@ class OutcomeOptions:
 
     PANEL: ClassVar[str] = "Outcome"
 
-    wait: Annotated[
-        bool, typer.Option(help="Wait for the outcome; exit code 0 only if every call was completed.")
-    ] = False
+    wait: Annotated[bool, flag("Wait for the outcome; exit code 0 only if every call was completed.")] = False
     timeout: Timeout = None
     confirm: Annotated[
         str | None,
-        typer.Option(
-            metavar="KEYS",
-            help="Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if one of these is pressed.",
+        option(
+            "KEYS", "Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if one of these is pressed."
         ),
     ] = None
     digits: Annotated[
         str | None,
-        typer.Option(
-            metavar="N-M",
-            help="Ask for a code of N to M digits, such as 4-6, and wait; call -q prints only the code.",
+        option(
+            "N-M", "Ask for a code of N to M digits, such as 4-6, and wait; call -q prints only the code."
         ),
     ] = None
-    hash_ends: Annotated[bool, typer.Option("--hash", help="With --digits: the # key ends the code.")] = False
-    thanks: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What to say once a key was pressed.")
-    ] = None
+    hash_ends: Annotated[bool, flag("With --digits: the # key ends the code.", "--hash")] = False
+    thanks: Annotated[str | None, option("TEXT", "What to say once a key was pressed.")] = None
     vca_elsewhere: Annotated[
         bool,
-        typer.Option(
-            help="With --callflow: your own application gets the VCA webhook, and replies with what follows "
+        flag(
+            "With --callflow: your own application gets the VCA webhook, and replies with what follows "
             "a question."
         ),
     ] = False
@@ -65,11 +56,8 @@ class AlertOptions:
     PANEL: ClassVar[str] = "Outcome"
 
     until_confirmed: Annotated[
-        bool, typer.Option(help="With --confirm: call one number after the other, until somebody confirms.")
+        bool, flag("With --confirm: call one number after the other, until somebody confirms.")
     ] = False
     tell_anyway: Annotated[
-        bool,
-        typer.Option(
-            help="With --confirm: call even if no key could arrive, without the question; exit code 16."
-        ),
+        bool, flag("With --confirm: call even if no key could arrive, without the question; exit code 16.")
     ] = False

@@ -4,39 +4,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from voicecli.cli.options.declarations import flag, option
 from voicecli.listener.public_access import PublicAccess
 from voicecli.urls import DEFAULT_PORT
 
-PANEL = {"rich_help_panel": "Public access"}
+PANEL = "Public access"
 Port = Annotated[
-    str | None,
-    typer.Option(metavar="PORT", help=f"The port to listen on. Default: PORT, else {DEFAULT_PORT}.", **PANEL),
+    str | None, option("PORT", f"The port to listen on. Default: PORT, else {DEFAULT_PORT}.", panel=PANEL)
 ]
 Domain = Annotated[
-    str | None,
-    typer.Option(metavar="DOMAIN", help="Your static ngrok domain. Default: WEBHOOK_BASE_URL.", **PANEL),
+    str | None, option("DOMAIN", "Your static ngrok domain. Default: WEBHOOK_BASE_URL.", panel=PANEL)
 ]
-NgrokConfig = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Your own ngrok.yml, of version 2 or 3.", **PANEL)
-]
+NgrokConfig = Annotated[Path | None, option("FILE", "Your own ngrok.yml, of version 2 or 3.", panel=PANEL)]
 InstallNgrok = Annotated[
-    bool, typer.Option("--install-ngrok", help="Download the ngrok agent if it is missing.", **PANEL)
+    bool, flag("Download the ngrok agent if it is missing.", "--install-ngrok", panel=PANEL)
 ]
 PublicUrl = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL", help="The public URL of your own proxy or tunnel; no ngrok is started.", **PANEL
-    ),
+    str | None, option("URL", "The public URL of your own proxy or tunnel; no ngrok is started.", panel=PANEL)
 ]
 Force = Annotated[
     bool,
-    typer.Option(
+    flag(
+        "Register even if a webhook's token can't be restored later, or 8x8 would not reach this machine.",
         "--force",
-        help="Register even if a webhook's token can't be restored later, or 8x8 would not reach "
-        "this machine.",
-        **PANEL,
+        panel=PANEL,
     ),
 ]
 

@@ -25,7 +25,7 @@ def with_records(function: Callable[..., T]) -> Callable[..., T]:
         if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation):
             records[parameter.name] = parameter.annotation
             panel = getattr(parameter.annotation, "PANEL", None)
-            options = [option(field, panel) for field in fields(parameter.annotation)]
+            options = [as_parameter(field, panel) for field in fields(parameter.annotation)]
         else:
             options = [parameter]
         for one in options:
@@ -73,7 +73,7 @@ def declare(command: Callable[..., object], parameters: Iterable[inspect.Paramet
     command.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]
 
 
-def option(field: "Field[Any]", panel: str | None = None) -> inspect.Parameter:
+def as_parameter(field: "Field[Any]", panel: str | None = None) -> inspect.Parameter:
     """The parameter that Typer makes an option of. A switch has one name, without a --no- beside it."""
     [info] = field.type.__metadata__  # type: ignore[union-attr]
     info.rich_help_panel = info.rich_help_panel or panel

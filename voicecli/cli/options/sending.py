@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
+from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.values import real
 from voicecli.voice_api import wire
 
@@ -13,7 +12,7 @@ from voicecli.voice_api import wire
 class SendingOptions:
     """How an event is sent to a receiver; ``request_timeout`` is in seconds."""
 
-    send_token: Annotated[bool, typer.Option(help="Send WEBHOOK_AUTH_TOKEN to any https URL.")] = False
+    send_token: Annotated[bool, flag("Send WEBHOOK_AUTH_TOKEN to any https URL.")] = False
     request_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", parser=real(0.1, 600), help="How long to wait for an answer.")
+        float, option("SECONDS", "How long to wait for an answer.", parser=real(0.1, 600))
     ] = wire.REQUEST_TIMEOUT
