@@ -129,7 +129,7 @@ def test_a_slow_broadcast_does_not_hold_up_a_fast_one(pace: Callable[..., Pace],
     while clock.now < START + 70:
         for index, one in enumerate((slow, fast)):
             calls[index] += taken(one)
-        clock.now += 0.04
+        clock.now += 0.02
     assert calls[0] == 2
     assert sum(calls) == pytest.approx(1_400, abs=30)
 
