@@ -155,7 +155,7 @@ class OutcomeWaiter:
             self._on_event(AnswerLost(error))
         else:
             pending.id = call.session.session_id
-            self._on_event(Accepted(request, call.session))
+            self._on_event(Accepted(self._placer.accepted_words(request), call.session))
         call.start = time.monotonic()
         return call
 

@@ -53,7 +53,6 @@ class Context:
     ledger: "Ledger | None" = None
     """The calls that an interrupt has to tell of, once some are placed."""
     _client: "Client | None" = field(default=None, init=False, repr=False)
-    other_end: str = field(default="8x8", init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
         """The error for an interrupt. It names the calls that have ended, were accepted, or may have been
@@ -70,10 +69,8 @@ class Context:
         if ended:
             details["ended"] = [dict(result.data) for result in ended]
         if accepted or ended:
-            from voicecli.calling.results import accepted_words
-
             told = [result.words for result in ended]
-            told += [accepted_words(*call, self.other_end) for call in accepted.values()]
+            told += [call.words for call in accepted.values()]
             words.insert(0, f"Interrupted, after this: {'; '.join(told)}.")
         if accepted:
             hints.insert(0, "A call that was accepted goes on: see voicecli sessions.")
@@ -112,7 +109,6 @@ class Context:
             if warning not in self.hinted:
                 self.hinted.add(warning)
                 self.output.warning(warning)
-        self.other_end = loaded.other_end
         self._warn_of_older_listener(store_folder(loaded.get("home")))
         return loaded
 
