@@ -120,7 +120,7 @@ def restore(ctx: typer.Context) -> None:
     """Restore the webhooks that a killed listener had replaced."""
     context = context_of(ctx)
     with closing(wiring.registration(context, context.settings({}), tell=context.output.note)) as changes:
-        done = changes.put_back()
+        done = changes.restore()
     words = f"Restored: {', '.join(done)}" if done else "There is nothing to restore"
     context.output.result(words, {"restored": done}, happened=bool(done))
 

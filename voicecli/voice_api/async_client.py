@@ -58,8 +58,10 @@ class AsyncClient:
         self._tls: ssl.SSLContext | bool = True
         self._proxy: URL | None = None
         if self._account.secure:
+            import httpx  # so that both clients trust the same certificates
+
             try:
-                self._tls, self._proxy = _certificates(), _proxy(base_url)
+                self._tls, self._proxy = httpx.create_ssl_context(), _proxy(base_url)
             except (ValueError, OSError) as error:
                 raise transport.unusable_proxy_or_certificates() from error
         self._http: aiohttp.ClientSession | None = None
@@ -242,13 +244,6 @@ def _showable_cause(error: Exception) -> Exception | None:
         case aiohttp.ClientResponseError():
             return None
     return error
-
-
-def _certificates() -> ssl.SSLContext:
-    """The same that ``Client`` trusts."""
-    import httpx
-
-    return httpx.create_ssl_context()
 
 
 def _proxy(base_url: str) -> URL | None:

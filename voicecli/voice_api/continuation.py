@@ -50,31 +50,37 @@ def continue_call(
     """
     if not flow or flow[0].get("action") != "makeCall":  # of a scenario nobody knows what is left
         return EMPTY_REPLY
-    course = _CallProgress(flow, accepted, started)
+    progress = _CallProgress(flow, accepted, started)
     answered: set[bytes] = set()
-    wanted = _identity(event.event)
-    if started is not None and _identity(started.event) == wanted:
+    wanted = _event_identity(event.event)
+    if started is not None and _event_identity(started.event) == wanted:
         return Reply(split_at_question(flow)[0][1:])
     for received in earlier:
         if received.event.type == "VCS":
-            course.report(received)
-        elif received.event.type == "VCA" and (identity := _identity(received.event)) not in answered:
-            reply = course.reply(received)
+            progress.add_status(received)
+        elif received.event.type == "VCA" and (identity := _event_identity(received.event)) not in answered:
+            reply = progress.reply(received)
             if identity == wanted:
                 return reply
             answered.add(identity)
-    return course.reply(event)
+    return progress.reply(event)
 
 
 class _Moment(NamedTuple):
-    """By 8x8's clock, where the event tells, and by ours."""
+    """When something happened, by 8x8's clock where the event has a timestamp, and when its event came, by
+    ours: microseconds since 1970."""
 
-    told: int | None
+    timestamp: int | None
     received: int
 
     def seconds_since(self, earlier: "_Moment") -> float:
-        told = None if self.told is None or earlier.told is None else self.told - earlier.told
-        return (self.received - earlier.received if told is None or told < 0 else told) / 1e6
+        if (
+            self.timestamp is not None
+            and earlier.timestamp is not None
+            and self.timestamp >= earlier.timestamp
+        ):
+            return (self.timestamp - earlier.timestamp) / 1e6
+        return (self.received - earlier.received) / 1e6
 
 
 class _CallProgress:
@@ -93,10 +99,10 @@ class _CallProgress:
         self._bridge_began = False
         self._bridge_ended: _Moment | None = None
 
-    def report(self, received: Received) -> None:
+    def add_status(self, received: Received) -> None:
         """Take in a VCS."""
         status, moment = received.event.status, _moment(received)
-        if self._is_of_second_leg(received.event):
+        if self._is_of_bridge(received.event):
             self._bridge_began = True
             if status == "CALL_DISCONNECTED":
                 self._bridge_ended = moment
@@ -111,12 +117,13 @@ class _CallProgress:
         self._last = now
         question = _next_question(self._flow, self._next)
         end = len(self._flow) if question is None else question + 1
-        if self._next <= self._bridge < min(end, self._sent) and self._may_have_begun(*left):
+        if self._next <= self._bridge < min(end, self._sent) and self._bridge_may_have_begun(*left):
             return EMPTY_REPLY
         self._sent = max(self._sent, end)
         return Reply(self._flow[self._next : end]) if self._next < end else None
 
     def _move(self, event: Event, now: _Moment) -> None:
+        """Take in a VCA: find the action that comes next."""
         since = self._elapsed(now)
         bridged = self._bridge_began and self._next <= self._bridge < self._sent
         if bridged:  # it is over, or no VCA would come
@@ -125,23 +132,23 @@ class _CallProgress:
         question = _next_question(self._flow, self._next)
         if event.digits is not None and question is not None:
             self._next = question + 1
-        elif (awaited := self._awaited_action(question)) is not None and self._can_be_over(awaited, since):
+        elif (awaited := self._last_before_vca(question)) is not None and self._may_be_over(awaited, since):
             before = self._flow[self._next : awaited]
             again = bool(before) and sum(map(longest, before)) >= since
             self._next = awaited if again else awaited + 1
-        elif self._last is not None and not bridged and self._next < self._final():
+        elif self._last is not None and not bridged and self._next < self._end_of_work():
             self._next += 1
 
-    def _final(self) -> int:
+    def _end_of_work(self) -> int:
         """Where the callflow has nothing more but its hangup, or ends."""
         return len(self._flow) - (_kind(self._flow[-1]) == "hangup")
 
-    def _awaited_action(self, question: int | None) -> int | None:
+    def _last_before_vca(self, question: int | None) -> int | None:
         """After which action the next VCA is documented to come: the question, else the last action where no
         hangup follows it. None where the callflow hangs up by itself."""
         if question is not None:
             return question
-        hangs_up = self._final() < len(self._flow)
+        hangs_up = self._end_of_work() < len(self._flow)
         return None if hangs_up or self._next >= len(self._flow) else len(self._flow) - 1
 
     def _elapsed(self, now: _Moment) -> float:
@@ -152,19 +159,19 @@ class _CallProgress:
             return now.seconds_since(start)
         return -math.inf if self._accepted is None else (now.received - self._accepted) / 1e6 - RINGING
 
-    def _can_be_over(self, awaited: int, elapsed: float) -> bool:
-        needed = sum(map(shortest, self._flow[self._next : awaited])) + shortest_to_its_end(
-            self._flow[awaited]
-        )
+    def _may_be_over(self, awaited: int, elapsed: float) -> bool:
+        """Whether the actions up to this one can have been carried out in so many seconds."""
+        before = sum(map(shortest, self._flow[self._next : awaited]))
+        needed = before + shortest_to_its_end(self._flow[awaited])
         return elapsed >= needed - min(TOLERANCE, needed / 10)
 
-    def _may_have_begun(self, elapsed: float, at: int) -> bool:
+    def _bridge_may_have_begun(self, elapsed: float, at: int) -> bool:
         """Whether 8x8 can have dialled the second leg when it had that much time since the action ``at``. A
         VCS tells; but it may be late, or there are none."""
         return self._connected is None or elapsed >= sum(map(longest, self._flow[at : self._bridge]))
 
-    def _is_of_second_leg(self, event: Event) -> bool:
-        called = [_digits_of(action) for action in (self._flow[0], self._flow[self._bridge])]
+    def _is_of_bridge(self, event: Event) -> bool:
+        called = [_called_number(action) for action in (self._flow[0], self._flow[self._bridge])]
         return called[0] != called[1] == event.destination.lstrip("+")
 
 
@@ -172,7 +179,7 @@ def _kind(action: Action) -> object:
     return action.get("action")
 
 
-def _digits_of(action: Action) -> str:
+def _called_number(action: Action) -> str:
     return str(params_of(action).get("destination")).lstrip("+")
 
 
@@ -185,5 +192,5 @@ def _moment(received: Received) -> _Moment:
     return _Moment(received.event.timestamp, received.received)
 
 
-def _identity(event: Event) -> bytes:
+def _event_identity(event: Event) -> bytes:
     return event.identity(lambda: dumps(event.payload, sort_keys=True).encode())

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from voicecli import json_values
 from voicecli.json_values import Json
 from voicecli.voice_api.wire import Operation, required_text
 
@@ -15,7 +14,6 @@ class LogExport:
 
     status: str
     links: tuple[str, ...]
-    expires: str | None
 
 
 def start_log_export(
@@ -43,9 +41,7 @@ def get_log_export(job_id: str) -> Operation[LogExport]:
         links = document.get("data") or []
         if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
             raise TypeError("data")
-        return LogExport(
-            required_text(document, "status"), tuple(links), json_values.text(document.get("expires"))
-        )
+        return LogExport(required_text(document, "status"), tuple(links))
 
     return Operation("log export", "GET", f"/messages/exports/{quote(job_id, safe='')}", export)
 
