@@ -110,7 +110,7 @@ async def lose_the_agent(tmp_path: Path, fault: str, seed: int) -> None:
             await world.until(lambda: world.targets["VSS"].url != old)
             tunnel = [record["up"] for _, record in world.told if record and record["record"] == "tunnel"]
             assert (tunnel[0], tunnel[-1], False in tunnel) == (True, True, True)
-            assert [text for text, _ in world.told if "started anew" in text]
+            assert [text for text, _ in world.told if "is restarted" in text]
             await world.report()
             await world.until(lambda: "VSS" in world.shown)
         assert world.targets == {}
@@ -171,7 +171,7 @@ async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_
     """By a probe, or where this machine never gets through by an event that came through the tunnel."""
     real, admitted = health.ask_health, False
     monkeypatch.setattr(
-        health, "ask", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
+        health, "ask_health", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
     )
     agent = write_agent(tmp_path / "agent")
     way = {"public_url": None, "tunnel": lambda port: Tunnel(port, agent_path=agent)} if has_tunnel else {}
