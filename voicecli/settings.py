@@ -151,11 +151,6 @@ class Settings:
             "; ".join(sentences) + ".", hint=" ".join(hints)
         )
 
-    @property
-    def other_end(self) -> str:
-        """Who a request goes to, in words: a sandbox is never called 8x8."""
-        return "8x8" if self._values["base_url"].lower().startswith("https:") else "Sandbox"
-
     def may_be_sent_to(self, secret: str, address: str) -> bool:
         """Whether a secret may go to where that other setting says. A .env may have come with somebody else's
         folder: an address in it gets only secrets in it, unless the address is 8x8's."""

@@ -21,7 +21,7 @@ def test_whether_something_else_is_there_is_told_by_its_status(
 ) -> None:
     answer = http(status, b"<html>", *headers)
     with server(lambda connection: connection.sendall(answer)) as (url, _):
-        found = health.ask(url)
+        found = health.ask_health(url)
     assert (found.instance, found.answers) == (None, answers)
     assert f"HTTP {status[:3]}" in found.trouble
 
@@ -29,4 +29,4 @@ def test_whether_something_else_is_there_is_told_by_its_status(
 def test_a_listener_is_known_by_its_instance() -> None:
     answer = http("200 OK", b'{"service": "voicecli", "instance": "i-1"}')
     with server(lambda connection: connection.sendall(answer)) as (url, _):
-        assert health.ask(url).instance == "i-1"
+        assert health.ask_health(url).instance == "i-1"

@@ -19,38 +19,38 @@ ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 
 def test_a_listener_is_found_while_it_is_there(tmp_path: Path) -> None:
     presence = InstanceRecord(tmp_path, ONE)
-    guest = Tenant.of(tmp_path, ONE)
+    guest = Tenant.register(tmp_path, ONE)
     assert guest is not None
     assert guest.is_there()
     presence.close()
     assert not guest.is_there()
     guest.close()
-    assert Tenant.of(tmp_path, ONE) is None
+    assert Tenant.register(tmp_path, ONE) is None
 
 
 def test_no_other_is_found(tmp_path: Path) -> None:
     presence = InstanceRecord(tmp_path, ONE)
-    assert Tenant.of(tmp_path, TWO) is None
-    assert Tenant.of(tmp_path, "../" + ONE) is None
-    assert Tenant.of(tmp_path, "") is None
-    assert Tenant.of(tmp_path / "another", ONE) is None
+    assert Tenant.register(tmp_path, TWO) is None
+    assert Tenant.register(tmp_path, "../" + ONE) is None
+    assert Tenant.register(tmp_path, "") is None
+    assert Tenant.register(tmp_path / "another", ONE) is None
     presence.close()
 
 
 def test_it_is_alone_when_its_guests_have_gone_and_then_takes_none(tmp_path: Path) -> None:
     presence = InstanceRecord(tmp_path, ONE)
-    guests = [Tenant.of(tmp_path, ONE), Tenant.of(tmp_path, ONE)]
+    guests = [Tenant.register(tmp_path, ONE), Tenant.register(tmp_path, ONE)]
     for guest in guests:
-        assert not presence.alone()
+        assert not presence.refuse_tenants()
         assert guest is not None
         guest.close()
-    assert presence.alone()
-    assert Tenant.of(tmp_path, ONE) is None
-    presence.reopen()
-    guest = Tenant.of(tmp_path, ONE)
+    assert presence.refuse_tenants()
+    assert Tenant.register(tmp_path, ONE) is None
+    presence.admit_tenants()
+    guest = Tenant.register(tmp_path, ONE)
     assert guest is not None
     guest.close()
-    assert presence.alone()
+    assert presence.refuse_tenants()
     presence.close()
     assert [*tmp_path.iterdir()] == []
 
@@ -60,11 +60,11 @@ def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) ->
         "import os, sys; from pathlib import Path\n"
         "from voicecli.listener.instances import InstanceRecord, Tenant\n"
         f"p = InstanceRecord(Path(sys.argv[1]), {ONE!r})\n"
-        f"g = Tenant.of(Path(sys.argv[1]), {ONE!r}); os._exit(9)"
+        f"g = Tenant.register(Path(sys.argv[1]), {ONE!r}); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{ONE}", f"guests-{ONE}"}
-    assert Tenant.of(tmp_path, ONE) is None
+    assert Tenant.register(tmp_path, ONE) is None
     presence = InstanceRecord(tmp_path, TWO)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{TWO}"}
     presence.close()
@@ -74,7 +74,7 @@ def test_one_whose_folder_was_removed_is_found_again(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     presence = InstanceRecord(home, ONE, url="http://127.0.0.1:9", key="a-key")
-    guest = Tenant.of(home, ONE)
+    guest = Tenant.register(home, ONE)
     shutil.rmtree(home)
     assert guest is not None
     assert (guest.is_there(), running_instances(home)) == (False, [])
@@ -82,7 +82,7 @@ def test_one_whose_folder_was_removed_is_found_again(tmp_path: Path) -> None:
     for _ in range(2):
         presence.renew()
         assert running_instances(home) == [RunningInstance(ONE, "http://127.0.0.1:9", "a-key")]
-    guest = Tenant.of(home, ONE)
+    guest = Tenant.register(home, ONE)
     assert guest is not None
     guest.close()
     presence.close()

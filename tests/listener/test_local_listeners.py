@@ -88,7 +88,7 @@ async def test_it_is_found_with_all_that_is_needed(tmp_path: Path) -> None:
         assert (await search(world, tmp_path / "another", "VSS")).found is None
         found = (await search(world, tmp_path, "VSS", "VCA")).found
         assert found is not None
-        assert (found.tenant.is_there(), found.doubt) == (True, None)
+        assert (found.tenant.is_there(), found.warning) == (True, None)
         found.tenant.close()
 
 
@@ -199,7 +199,7 @@ async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
             await world.until(lambda: told("8x8 can't reach this machine any more at"))
             [state] = await asyncio.to_thread(local_listener_states, tmp_path)
             assert "does not lead to it: something else answers there (HTTP 502)." in str(
-                state.trouble("VSS")
+                state.why_not_received("VSS")
             )
             looks = world.looks
             await world.until(lambda: world.looks >= looks + 4)
@@ -219,7 +219,7 @@ async def test_one_that_is_not_for_8x8_is_in_the_way_only_at_the_same_port(tmp_p
         assert (await search(world, tmp_path, "VSS")).found is None
 
 
-async def test_refused_requests_raise_a_doubt_until_an_event_comes(tmp_path: Path) -> None:
+async def test_refused_requests_are_warned_of_until_an_event_comes(tmp_path: Path) -> None:
     async with listening(tmp_path) as world:
         async with (
             aiohttp.ClientSession() as http,
@@ -229,8 +229,8 @@ async def test_refused_requests_raise_a_doubt_until_an_event_comes(tmp_path: Pat
         assert [text for text, _ in world.told if "a wrong token, or none, was refused" in text]
         found = (await search(world, tmp_path, "VSS")).found
         assert found is not None
-        assert found.doubt is not None
-        assert "has refused 1 request with a wrong token" in found.doubt
+        assert found.warning is not None
+        assert "has refused 1 request with a wrong token" in found.warning
         found.tenant.close()
         await world.report()
         await world.until(lambda: "VSS" in world.shown)
@@ -329,7 +329,7 @@ async def test_those_that_have_been_stopped_are_asked_at_once_and_hide_no_other(
             assert asyncio.get_running_loop().time() - start < 5
             assert found.found is not None
             found.found.tenant.close()
-            assert len(found.silent) == 8
+            assert len(found.unresponsive) == 8
 
 
 async def test_one_that_has_been_stopped_is_told_as_that(

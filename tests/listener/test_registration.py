@@ -113,9 +113,9 @@ def test_what_was_there_is_put_back(world: World) -> None:
         kind: Webhook(kind, f"{OURS}/api/webhooks/{kind.lower()}", enabled=True, has_authorization=True)
         for kind in ("VCA", "VSS")
     }
-    assert registration.put_back() == ["VCA", "VSS"]
+    assert registration.restore() == ["VCA", "VSS"]
     assert world.webhooks() == before
-    assert registration.put_back() == []
+    assert registration.restore() == []
 
 
 def test_after_a_kill_the_next_start_puts_back_what_was_there_at_first(world: World) -> None:
@@ -127,7 +127,7 @@ def test_after_a_kill_the_next_start_puts_back_what_was_there_at_first(world: Wo
     after = world.registration()
     after.take(["VSS"], "http://127.0.0.1:10", token="another")
     assert world.webhooks()["VSS"].url == "http://127.0.0.1:10/api/webhooks/vss"
-    after.put_back()
+    after.restore()
     after.close()
     assert world.webhooks() == before
 
@@ -140,7 +140,7 @@ def test_an_authorization_that_could_not_be_put_back_stops_it(world: World) -> N
         registration.take(["VCA", "VSS"], OURS, token="a-token")
     assert world.webhooks() == before
     registration.take(["VCA", "VSS"], OURS, token="a-token", force=True)
-    registration.put_back()
+    registration.restore()
     registration.close()
     assert world.webhooks() == {"VSS": Webhook("VSS", "https://example.com/vss", True, False)}
     assert any("without its Authorization header" in text for text in world.told)
@@ -149,11 +149,11 @@ def test_an_authorization_that_could_not_be_put_back_stops_it(world: World) -> N
 def test_two_on_one_machine_notice_each_other(world: World) -> None:
     first, second = world.registration(), world.registration()
     first.take(["VSS"], OURS, token="a-token")
-    for attempt in (lambda: second.take(["VSS"], OURS, token="b", force=True), second.put_back):
+    for attempt in (lambda: second.take(["VSS"], OURS, token="b", force=True), second.restore):
         with pytest.raises(InUse, match="Another voicecli listen"):
             attempt()
     first.close()
-    assert second.put_back() == ["VSS"]
+    assert second.restore() == ["VSS"]
 
 
 def test_after_the_folder_was_removed_others_are_locked_out_and_a_kill_loses_nothing(world: World) -> None:
@@ -164,9 +164,9 @@ def test_after_the_folder_was_removed_others_are_locked_out_and_a_kill_loses_not
     second.require_unregistered()
     assert first.check() == []
     with pytest.raises(InUse):
-        second.put_back()
+        second.restore()
     first.close()  # as the system does when it is killed
-    assert second.put_back() == ["VSS"]
+    assert second.restore() == ["VSS"]
     assert world.webhooks()["VSS"].url == BEFORE
 
 
@@ -186,7 +186,7 @@ def test_a_webhook_that_somebody_has_moved_is_told_once_and_left_alone(world: Wo
     assert texts(registration) == []
     assert not registration.leads_here("VSS")
     assert world.webhooks()["VSS"].url == "https://example.com/other"
-    assert registration.put_back() == ["VCA"]
+    assert registration.restore() == ["VCA"]
     assert list(world.webhooks()) == ["VSS"]
     assert world.webhooks()["VSS"].url == "https://example.com/other"
 
@@ -224,7 +224,7 @@ def test_a_webhook_that_is_not_as_it_was_set_is_set_again(world: World, what: st
         assert texts(registration) == [f"The VSS webhook {what}. It is set again."]
         assert (world.webhooks(), texts(registration)) == (ours, [])
         assert registration.leads_here("VSS")
-    registration.put_back()
+    registration.restore()
     registration.close()
     assert world.webhooks() == before
 
@@ -260,7 +260,7 @@ def test_one_that_carries_another_token_is_set_again_once_an_hour(
     assert (told(0), told(1)) == (["The VSS webhook leads here again."], [left])
     now += webhook_troubles.SET_TOKEN_EVERY
     assert told(2) == [f"{OTHER_TOKEN} It is set again."]
-    registration.put_back()
+    registration.restore()
     registration.close()
 
 
@@ -294,7 +294,7 @@ def test_without_a_token_none_is_missed(world: World) -> None:
     registration = world.registration()
     registration.take(["VSS"], OURS, token=None)
     assert texts(registration) == []
-    registration.put_back()
+    registration.restore()
 
 
 def test_a_listing_that_fails_proves_nothing(world: World) -> None:
@@ -303,7 +303,7 @@ def test_a_listing_that_fails_proves_nothing(world: World) -> None:
     with world.refused(registration), pytest.raises(VoicecliError):
         registration.check()
     assert (texts(registration), registration.leads_here("VSS")) == ([], True)
-    registration.put_back()
+    registration.restore()
 
 
 def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
@@ -324,7 +324,7 @@ def test_one_that_can_not_be_set_again_is_told_once_and_tried_until_it_can(
             assert texts(registration) == told
     [text] = texts(registration)
     assert text.endswith("It is set again.")
-    registration.put_back()
+    registration.restore()
 
 
 def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ever_more_rarely(
@@ -355,7 +355,7 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ev
     [text] = texts(registration)
     assert text.endswith("It is set again.")
     assert registration.leads_here("VSS")
-    registration.put_back()
+    registration.restore()
 
 
 @pytest.mark.parametrize("before", [None, "https://example.com/vss"])
@@ -376,7 +376,7 @@ def test_what_8x8_accepts_and_ignores_is_told_at_once(
             "8x8 accepted the change, but does not list it."
         ]
         assert (registration.leads_here("VSS"), registration.leads_here("VCA")) == (False, True)
-        registration.put_back()
+        registration.restore()
 
 
 @pytest.mark.parametrize("listing", ["late", "refused"])
@@ -399,7 +399,7 @@ def test_a_list_that_is_late_or_refused_says_nothing_against_it(
     assert after == [SET, LIST, *([LIST] * 4 if listing == "late" else [])]
     assert (world.told, registration.leads_here("VSS")) == ([], True)
     monkeypatch.undo()
-    registration.put_back()
+    registration.restore()
 
 
 def test_a_new_address_is_told_to_8x8_and_still_put_back(world: World) -> None:
@@ -407,7 +407,7 @@ def test_a_new_address_is_told_to_8x8_and_still_put_back(world: World) -> None:
     registration.take(["VSS"], OURS, token="a-token")
     registration.move("http://127.0.0.1:11", token="a-token")
     assert world.webhooks()["VSS"].url == "http://127.0.0.1:11/api/webhooks/vss"
-    registration.put_back()
+    registration.restore()
     registration.close()
     assert world.webhooks() == {}
 
@@ -432,7 +432,7 @@ def test_a_new_address_leaves_alone_what_somebody_has_moved(world: World) -> Non
         f"The VSS webhook points to {OURS}/api/webhooks/vss: its events do not come here. It is set again."
     ]
     assert world.webhooks()["VSS"].url == "http://127.0.0.1:12/api/webhooks/vss"
-    assert sorted(registration.put_back()) == ["VCA", "VSS"]
+    assert sorted(registration.restore()) == ["VCA", "VSS"]
     assert world.webhooks() == {}
 
 
@@ -452,7 +452,7 @@ def test_a_new_address_is_set_though_the_webhooks_can_not_be_listed(
         broken.setattr(world.client, "send", list_none)
         assert registration.move("http://127.0.0.1:11", token="a-token") == []
     assert world.webhooks()["VSS"].url == "http://127.0.0.1:11/api/webhooks/vss"
-    registration.put_back()
+    registration.restore()
 
 
 def test_what_led_here_already_does_not_follow_a_new_address_and_that_is_told(world: World) -> None:
@@ -466,7 +466,7 @@ def test_what_led_here_already_does_not_follow_a_new_address_and_that_is_told(wo
     ]
     assert not registration.leads_here("VSS")
     assert texts(registration) == []
-    assert registration.put_back() == ["VCA"]
+    assert registration.restore() == ["VCA"]
     assert world.webhooks()["VSS"].url == before
 
 
@@ -474,9 +474,9 @@ def test_who_puts_back_what_others_left_does_not_keep_others_out(world: World) -
     killed, plain, after = world.registration(), world.registration(), world.registration()
     killed.take(["VSS"], OURS, token="a-token")
     killed.close()
-    assert plain.put_back() == ["VSS"]
+    assert plain.restore() == ["VSS"]
     after.take(["VSS"], OURS, token="a-token")
-    assert after.put_back() == ["VSS"]
+    assert after.restore() == ["VSS"]
 
 
 def test_a_move_that_8x8_did_not_hear_of_is_put_back_all_the_same(world: World) -> None:
@@ -489,7 +489,7 @@ def test_a_move_that_8x8_did_not_hear_of_is_put_back_all_the_same(world: World) 
             with pytest.raises(VoicecliError):
                 registration.move(f"http://127.0.0.1:{number}", token="a-token")
     registration.close()  # and a kill
-    assert world.registration().put_back() == ["VSS"]
+    assert world.registration().restore() == ["VSS"]
     assert world.webhooks() == before
 
 
@@ -501,7 +501,7 @@ def test_a_move_can_be_tried_again(world: World) -> None:
             registration.move("http://127.0.0.1:11", token="a-token")
     registration.move("http://127.0.0.1:11", token="a-token")
     assert world.webhooks()["VSS"].url == "http://127.0.0.1:11/api/webhooks/vss"
-    assert registration.put_back() == ["VSS"]
+    assert registration.restore() == ["VSS"]
     assert world.webhooks() == {}
 
 
@@ -511,7 +511,7 @@ def test_a_webhook_that_leads_here_already_keeps_its_authorization(world: World)
     registration = world.registration()
     registration.take(["VCA", "VSS"], OURS, token="a-token")
     assert [text for text in world.told if "leads here already" in text]
-    assert registration.put_back() == ["VCA"]
+    assert registration.restore() == ["VCA"]
     assert world.webhooks() == before
 
 
@@ -527,7 +527,7 @@ def test_webhooks_are_put_back_whatever_became_of_the_store(world: World) -> Non
     registration = world.registration()
     registration.take(["VCA"], OURS, token="a-token")
     (world.home / "voicecli.sqlite3").write_bytes(b"no database at all " * 100)
-    assert registration.put_back() == ["VCA"]
+    assert registration.restore() == ["VCA"]
     assert world.webhooks() == {}
 
 
@@ -541,7 +541,7 @@ def test_a_move_that_fails_again_and_again_is_remembered_once(world: World) -> N
     with Store(world.home) as store:
         [webhook] = replaced_webhooks(store, AccountId(world.url, SUBACCOUNT))
     assert len(webhook.own_urls) == 2
-    registration.put_back()
+    registration.restore()
 
 
 def test_one_that_can_not_be_put_back_does_not_stop_the_others(
@@ -559,9 +559,9 @@ def test_one_that_can_not_be_put_back_does_not_stop_the_others(
     with monkeypatch.context() as broken:
         broken.setattr(world.client, "send", refuse_one)
         with pytest.raises(Refused, match="Not now"):
-            registration.put_back()
+            registration.restore()
     assert list(world.webhooks()) == ["VCA"]
-    assert world.registration().put_back() == ["VCA"]
+    assert world.registration().restore() == ["VCA"]
     assert world.webhooks() == {}
 
 
@@ -578,9 +578,9 @@ def test_what_can_not_be_forgotten_is_found_to_be_as_it_was(
 
     with monkeypatch.context() as broken:
         broken.setattr(stored_webhooks, "forget_webhook", full)
-        assert registration.put_back() == ["VCA", "VSS"]
+        assert registration.restore() == ["VCA", "VSS"]
     assert world.webhooks() == before
-    assert world.registration().put_back() == []
+    assert world.registration().restore() == []
     assert (world.told, world.webhooks()) == ([], before)
 
 
@@ -589,14 +589,14 @@ def test_the_lock_is_the_owners_alone(world: World) -> None:
     registration.take(["VSS"], OURS, token="a-token")
     [lock] = world.home.glob("*.lock")
     assert lock.stat().st_mode & 0o777 == 0o600
-    registration.put_back()
+    registration.restore()
 
 
 def test_a_start_that_fails_half_way_can_be_put_back(world: World) -> None:
     registration = world.registration()
     with pytest.raises(Refused, match="refused"):
         registration.take(["VSS", "XYZ"], OURS, token="a-token")
-    assert registration.put_back() == ["VSS"]
+    assert registration.restore() == ["VSS"]
     registration.close()
     assert world.webhooks() == {}
 
@@ -613,7 +613,7 @@ def test_nothing_is_lost_between_a_deletion_and_setting_anew(
     steps = {
         "take": lambda: registration.take(["VSS"], OURS, token="a-token"),
         "move": lambda: registration.move("http://127.0.0.1:11", token="a-token"),
-        "put back": registration.put_back,
+        "put back": registration.restore,
     }
     if step != "take":
         steps["take"]()
@@ -623,9 +623,9 @@ def test_nothing_is_lost_between_a_deletion_and_setting_anew(
             steps[step]()
     registration.close()
     assert strict.webhooks() == {}
-    assert strict.registration().put_back() == ["VSS"]
+    assert strict.registration().restore() == ["VSS"]
     assert strict.webhooks() == before
-    assert strict.registration().put_back() == []
+    assert strict.registration().restore() == []
 
 
 def test_what_was_there_is_on_disk_before_it_is_deleted(
@@ -651,7 +651,7 @@ def test_a_webhook_that_nobody_can_change_is_told(strict: World) -> None:
     registration = strict.registration()
     with pytest.raises(Refused, match=r"VNU webhook still points to https://example\.com/vnu: .*no request"):
         registration.take(["VSS", "VNU"], OURS, token="a-token")
-    assert registration.put_back() == ["VSS"]
+    assert registration.restore() == ["VSS"]
     assert strict.webhooks() == before
 
 
@@ -661,9 +661,9 @@ def test_one_that_8x8_can_not_delete_is_disabled_in_the_end(
     monkeypatch.setattr(StrictSandbox, "replaces", True)
     registration = strict.registration()
     registration.take(["VNU"], OURS, token="a-token")
-    assert registration.put_back() == ["VNU"]
+    assert registration.restore() == ["VNU"]
     assert strict.webhooks() == {"VNU": Webhook("VNU", f"{OURS}/api/webhooks/vnu", False, False)}
     assert strict.told == [
         "The VNU webhook was not set before, and 8x8's API can't delete it: it is disabled."
     ]
-    assert strict.registration().put_back() == []
+    assert strict.registration().restore() == []

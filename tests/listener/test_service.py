@@ -42,7 +42,7 @@ class At8x8:
     def without_waits(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def put_back(self) -> list[str]:
+    def restore(self) -> list[str]:
         self.done.append("put back")
         return ["VSS"]
 

@@ -60,7 +60,7 @@ class At8x8:
     def without_waits(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def put_back(self) -> list[str]:
+    def restore(self) -> list[str]:
         raise Unreachable("8x8 is away.")
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class Unanswered(At8x8):
     def take(self, *_: object, **__: object) -> list[str]:
         raise OutcomeUnknown("8x8 did not answer within 10 s: the change may have been made.")
 
-    def put_back(self) -> list[str]:
+    def restore(self) -> list[str]:
         return []
 
 
@@ -185,7 +185,7 @@ async def test_an_interrupt_while_webhooks_are_put_back_hides_no_result(tmp_path
     """What the command exits with is known by then."""
 
     class Interrupted(At8x8):
-        def put_back(self) -> list[str]:
+        def restore(self) -> list[str]:
             loop.call_soon_threadsafe(task.cancel)
             return []
 
@@ -217,7 +217,7 @@ async def test_ended_as_it_takes_over_from_a_listener_it_ends_though_nothing_can
     assert lock is not None
     taking_over = reports(tmp_path, at_8x8, told)
     taking_over._tenant = Tenant(tmp_path / "listener-0", lock)
-    taking_over._looking = asyncio.create_task(taking_over._look())
+    taking_over._watching = asyncio.create_task(taking_over._watch_listener())
     await asyncio.to_thread(at_8x8.taking.wait, DEADLINE)
     ending = asyncio.create_task(taking_over.__aexit__(None, None, None))
     asyncio.get_running_loop().call_later(0.05, at_8x8.go_on.set)
@@ -268,7 +268,7 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
             await until_warned("8x8 can't reach this machine any more")
             watch.cancel()
             await until_warned("The VSS webhook is not set any more.")
-            service._doubt()
+            service._refused_unauthorised()
             await until_warned("a request with a wrong token")
             service._listener.events.report_error(StoreFailed("Events can't be kept: the disk is full."))
             await until_warned("Events can't be kept")

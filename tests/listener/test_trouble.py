@@ -23,7 +23,7 @@ async def test_a_vca_that_comes_again_is_answered_though_it_cant_be_counted(
     assert [words for words in world.told if words.startswith("The disk is full.")]
 
 
-async def test_a_probe_that_gets_here_ends_the_doubt(tmp_path: Path) -> None:
+async def test_a_probe_that_gets_here_ends_the_warning(tmp_path: Path) -> None:
     async with receiving(tmp_path) as world:
         service = world.service
         service.reachability.unreachable = "HTTP 404"

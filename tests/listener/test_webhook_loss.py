@@ -133,14 +133,14 @@ async def test_a_tunnel_is_given_up_for_its_probes_only_once_one_succeeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its policy may admit 8x8 alone, so that this machine never gets through."""
-    real, admitted, asked = health.ask, False, 0
+    real, admitted, asked = health.ask_health, False, 0
 
     def ask(url: str) -> health.Health:
         nonlocal asked
         asked += 1
         return real(url) if admitted else health.Health(None, "refused", 0.0)
 
-    monkeypatch.setattr(health, "ask", ask)
+    monkeypatch.setattr(health, "ask_health", ask)
     agent = write_agent(tmp_path / "agent")
     with RunningSandbox(CountingSandbox, time_scale=1000) as running:
         world = World(
@@ -169,9 +169,9 @@ async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tunnel: bool, is_probed: bool
 ) -> None:
     """By a probe, or where this machine never gets through by an event that came through the tunnel."""
-    real, admitted = health.ask, False
+    real, admitted = health.ask_health, False
     monkeypatch.setattr(
-        health, "ask", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
+        health, "ask_health", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
     )
     agent = write_agent(tmp_path / "agent")
     way = {"public_url": None, "tunnel": lambda port: Tunnel(port, agent_path=agent)} if has_tunnel else {}

@@ -29,29 +29,29 @@ def pressed(number: int, digits: object) -> Received:
 
 def test_it_is_settled_by_its_summary() -> None:
     call = pending()
-    assert call.take_in(received(1, "VCS", callStatus="CALL_INITIATED")) == "dialling"
+    assert call.observe(received(1, "VCS", callStatus="CALL_INITIATED")) == "dialling"
     assert not call.is_settled(1)
-    assert call.take_in(summary()) == "completed"
+    assert call.observe(summary()) == "completed"
     assert call.is_settled(9)
     assert (call.outcome, call.describe_ending()) == ("COMPLETED", "completed")
 
 
 def test_what_is_about_another_session_is_no_news() -> None:
     call = pending()
-    assert call.take_in(received(1, "VSS", "s-2", sessionStatus="BUSY")) is None
-    assert call.take_in(received(2, "VSS", "", sessionStatus="BUSY")) is None
+    assert call.observe(received(1, "VSS", "s-2", sessionStatus="BUSY")) is None
+    assert call.observe(received(2, "VSS", "", sessionStatus="BUSY")) is None
     assert not call.is_settled(2)
 
 
 def test_an_event_is_news_once() -> None:
     call = pending()
-    assert call.take_in(pressed(1, "1")) == "digit 1"
-    assert call.take_in(pressed(1, "1")) is None
+    assert call.observe(pressed(1, "1")) == "digit 1"
+    assert call.observe(pressed(1, "1")) is None
 
 
 def test_a_summary_without_a_status_settles_nothing() -> None:
     call = pending()
-    call.take_in(received(1, "VSS"))
+    call.observe(received(1, "VSS"))
     assert not call.is_settled(1)
 
 
@@ -75,32 +75,32 @@ def test_the_summary_of_a_call_to_somebody_else_names_nothing() -> None:
 def test_what_was_confirmed_stays_so() -> None:
     call = pending("1")
     for number, digits in enumerate(("2", "1", "3")):
-        call.take_in(pressed(number, digits))
+        call.observe(pressed(number, digits))
     assert call.digits == "1"
 
 
 @pytest.mark.parametrize("digits", ["123#", "123"])
 def test_the_key_that_ends_a_code_is_no_part_of_it(digits: str) -> None:
     call = pending("")
-    call.take_in(pressed(1, digits))
+    call.observe(pressed(1, digits))
     assert call.digits == "123"
 
 
 @pytest.mark.parametrize("digits", ["1", {"dtmf": "1"}])
 def test_a_listed_digit_confirms_in_both_forms(digits: object) -> None:
     call = pending("1")
-    call.take_in(pressed(1, digits))
+    call.observe(pressed(1, digits))
     assert call.confirmed
-    call.take_in(summary())
+    call.observe(summary())
     assert call.describe_ending() == "confirmed with 1; completed"
 
 
 def test_digits_that_the_summary_overtook_are_waited_for() -> None:
     call = pending("1")
-    call.take_in(summary(9))
+    call.observe(summary(9))
     assert not call.is_settled(9)
     assert call.is_settled(9 + DIGITS_DUE)
-    call.take_in(pressed(10, "1"))
+    call.observe(pressed(10, "1"))
     assert call.is_settled(10)
     assert call.confirmed
 
@@ -108,8 +108,8 @@ def test_digits_that_the_summary_overtook_are_waited_for() -> None:
 @pytest.mark.parametrize("digits", [None, {"dtmf": None}, {}, 1, [], True])
 def test_no_digits_are_no_confirmation(digits: object) -> None:
     call = pending("1")
-    call.take_in(pressed(1, digits))
-    call.take_in(summary())
+    call.observe(pressed(1, digits))
+    call.observe(summary())
     assert call.is_settled(9)
     assert not call.confirmed
     assert call.describe_ending() == "not confirmed, nothing was pressed; completed"
@@ -118,7 +118,7 @@ def test_no_digits_are_no_confirmation(digits: object) -> None:
 @pytest.mark.parametrize("status", [status for status in Outcome if status is not Outcome.COMPLETED])
 def test_where_nobody_answered_no_digits_are_waited_for(status: str) -> None:
     call = pending("1")
-    call.take_in(summary(status=status))
+    call.observe(summary(status=status))
     assert call.is_settled(9)
     assert "confirmed" not in call.describe_ending()
 
@@ -126,23 +126,23 @@ def test_where_nobody_answered_no_digits_are_waited_for(status: str) -> None:
 def test_a_failed_reply_may_overtake_what_was_pressed_too() -> None:
     """ERROR after somebody answered: what they pressed may still come, and counts."""
     call = pending("1")
-    call.take_in(summary(status="ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}}))
+    call.observe(summary(status="ERROR", details={"callA": {"callStatus": "COMPLETED", "callDuration": 3}}))
     assert not call.is_settled(9)
-    call.take_in(pressed(10, "1"))
+    call.observe(pressed(10, "1"))
     assert call.is_settled(10)
     assert call.describe_ending() == "confirmed with 1; error, 3 s"
 
 
 def test_a_later_summary_corrects_an_earlier_one() -> None:
     call = pending()
-    call.take_in(summary(9, "NO_ANSWER", endTime="2026-11-28T04:00:00Z"))
-    call.take_in(summary(10, "COMPLETED", endTime="2026-11-28T04:00:01Z"))
+    call.observe(summary(9, "NO_ANSWER", endTime="2026-11-28T04:00:00Z"))
+    call.observe(summary(10, "COMPLETED", endTime="2026-11-28T04:00:01Z"))
     assert call.describe_ending() == "completed"
 
 
 def test_any_digits_will_do_where_none_are_listed() -> None:
     call = pending("")
-    call.take_in(pressed(1, "482913"))
-    call.take_in(summary())
+    call.observe(pressed(1, "482913"))
+    call.observe(summary())
     assert call.confirmed
     assert call.describe_ending() == "digits 482913; completed"

@@ -60,7 +60,7 @@ def views(placed: Attempt | None, received: Sequence[Received]) -> Mapping[str, 
     if placed is not None:
         pending = PendingCall(placed)
         for one in received:
-            pending.take_in(one)
+            pending.observe(one)
         said |= {"call": pending.outcome, "call's digits": pending.digits}
         said |= {
             "ending": ending_of(pending),

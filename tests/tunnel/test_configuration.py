@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from voicecli.errors import ConfigurationError
-from voicecli.tunnel.configuration import AgentConfiguration, Tunnel, read
+from voicecli.tunnel.configuration import AgentConfiguration, Tunnel, read_configuration
 
 TOKEN = "2TokenOfNobody_5uRp1s1ngLyLong"
 PORT = 5678
@@ -38,7 +38,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
             options["config_path"] = tmp_path / "ngrok.yml"
             options["config_path"].write_text(text)
         notes: list[str] = []
-        return Given(read(Tunnel(**{"port": PORT, **options}), notes.append), notes)
+        return Given(read_configuration(Tunnel(**{"port": PORT, **options}), notes.append), notes)
 
     return configured
 

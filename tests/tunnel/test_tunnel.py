@@ -578,9 +578,7 @@ async def test_a_failed_start_says_why(
 
 
 def test_an_agent_whose_api_has_no_endpoints_is_too_old() -> None:
-    agent = SimpleNamespace(
-        _troubles=(), _has_session=True, _plan=SimpleNamespace(file="x"), _presentable=str
-    )
+    agent = SimpleNamespace(_troubles=(), _has_session=True, _plan=SimpleNamespace(file="x"), _printable=str)
     explain = partial(agent_module.Agent._explain, agent)
     found = [explain(SimpleNamespace(status_code=status, body="{}"), "") for status in (404, 405)]  # type: ignore[arg-type]
     assert found[0].message == "The ngrok agent seems to be too old for this."
@@ -796,7 +794,7 @@ async def test_a_machine_that_has_slept_has_its_url_probed_at_once(
     url = await one.ngrok.start()
     os.kill(pids(folder)[0], GO_OFFLINE)
     await until(lambda: asyncio.run(leads_here(url)))
-    one.ngrok.look()
+    one.ngrok.probe_soon()
     assert not (await one.change()).up
     assert (await one.change()).up
 
@@ -825,19 +823,19 @@ async def test_a_supervisor_takes_one_failure_for_a_chance(listener: int) -> Non
         return next(answers)
 
     supervisor = Supervisor("u", probe, SupervisionLimits(probe_every=0, probe_again_after=0), probe_now=True)
-    reason = await asyncio.wait_for(supervisor.until_unfit(), DEADLINE)
+    reason = await asyncio.wait_for(supervisor.wait_until_unfit(), DEADLINE)
     assert reason == "u does not lead here any more (y): the ngrok agent is started anew."
     assert [*answers] == []
 
 
 async def test_a_session_that_comes_back_in_time_is_waited_for() -> None:
     supervisor = Supervisor("u", None, SupervisionLimits(without_session=0.2), probe_now=False)
-    waiting = asyncio.create_task(supervisor.until_unfit())
-    supervisor.session(is_there=False)
+    waiting = asyncio.create_task(supervisor.wait_until_unfit())
+    supervisor.session_changed(is_up=False)
     await asyncio.sleep(0)
-    supervisor.session(is_there=True)
+    supervisor.session_changed(is_up=True)
     assert (await asyncio.wait({waiting}, timeout=0.4))[0] == set()
-    supervisor.session(is_there=False)
+    supervisor.session_changed(is_up=False)
     assert "had no session" in await asyncio.wait_for(waiting, DEADLINE)
 
 

@@ -150,7 +150,7 @@ class Engine:
         except BaseException:
             self._writes.drop_attempts(leaving)
             for flight in leaving:
-                self._queue.put_back(self._restore(flight))
+                self._queue.restore(self._restore(flight))
             raise
         for flight in leaving:
             self._in_flight[flight.row.line] = flight
@@ -284,7 +284,7 @@ class Engine:
             try:
                 flight = self._claim(row)
             except StoreBusy:
-                self._queue.put_back(row)
+                self._queue.restore(row)
                 raise
             if flight is not None:
                 leaving.append(flight)
@@ -358,12 +358,12 @@ class Engine:
                     self._refuse(flight, error)
             case Refused() if self._refuses_all(error):
                 self.ended_by = error
-                self._queue.put_back(self._restore(flight))
+                self._queue.restore(self._restore(flight))
             case Refused() | InvalidInput():  # by 8x8; or JSON can't carry it
                 self._refuse(flight, error)
             case Unreachable():
                 self._pause_unreachable(error)
-                self._queue.put_back(self._restore(flight))
+                self._queue.restore(self._restore(flight))
             case _:
                 self._last_call = time.monotonic()
                 if flight.session is None:

@@ -12,7 +12,7 @@ from voicecli.voice_api.operations.calls import Session
 class Accepted(NamedTuple):
     """8x8 accepted a call."""
 
-    request: CallRequest
+    words: str
     session: Session
 
 

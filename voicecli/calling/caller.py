@@ -77,9 +77,11 @@ class Caller:
         """Place calls without waiting for them: a result for each. A single one raises what went wrong:
         PlacedBefore, Unsubscribed, ConfigurationError, and what a client raises."""
         with self._placer(requests, waits=False) as placer:
-            return place(
-                placer, requests, partial(accepted_result, service=self.account.service_name), on_result
-            )
+
+            def result(request: CallRequest, session: "Session") -> Result:
+                return accepted_result(request, session, placer.accepted_words(request))
+
+            return place(placer, requests, result, on_result)
 
     def wait(
         self,

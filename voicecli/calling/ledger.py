@@ -11,7 +11,7 @@ from voicecli.voice_api.callflow import CallRequest
 class Unreported(NamedTuple):
     """A call that 8x8 accepted and whose result was not shown."""
 
-    destination: str
+    words: str
     session_id: str
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from voicecli.account import Account
 from voicecli.calling import questions
 from voicecli.calling.ledger import Ledger, Unreported
-from voicecli.calling.results import destination
+from voicecli.calling.results import accepted_words
 from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
 from voicecli.errors import (
@@ -135,8 +135,8 @@ class Placer:
                 result = send(was_carried_out)
                 state, session = AttemptState.ACCEPTED, session_id(result)
                 if session is not None:
-                    unreported = Unreported(destination(request), session)
-                    self.ledger.accepted[request.client_request_id] = unreported
+                    words = accepted_words(request, session, self._account.service_name)
+                    self.ledger.accepted[request.client_request_id] = Unreported(words, session)
                 self._client.in_doubt = None  # there is none any more
                 return result
             finally:
@@ -187,6 +187,10 @@ class Placer:
         """Move a lost answer from the client to the ledger: the caller waits for its summary."""
         self.ledger.lost[request.client_request_id] = error
         self._client.in_doubt = None
+
+    def accepted_words(self, request: CallRequest) -> str:
+        """Of a request whose result was not shown yet."""
+        return self.ledger.accepted[request.client_request_id].words
 
     def stop(self) -> None:
         """Send no request any more."""

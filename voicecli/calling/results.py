@@ -88,14 +88,13 @@ def call_data(request: CallRequest, session: Session | None) -> dict[str, object
     }
 
 
-def accepted_words(destination: str, session_id: str, service: str = "8x8") -> str:
+def accepted_words(request: CallRequest, session_id: str, service: str) -> str:
     """That the service accepted a call: one line that fits into 80 columns."""
-    return f"{service} accepted session {session_id} to {destination}"
+    return f"{service} accepted session {session_id} to {destination(request)}"
 
 
-def accepted_result(request: CallRequest, session: Session, service: str = "8x8") -> Result:
+def accepted_result(request: CallRequest, session: Session, words: str) -> Result:
     """A call that 8x8 accepted, and that nobody waits for."""
-    words = accepted_words(destination(request), session.session_id, service)
     return Result(Ending.ACCEPTED, words, call_data(request, session), session.session_id)
 
 

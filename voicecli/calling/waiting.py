@@ -155,7 +155,7 @@ class OutcomeWaiter:
             self._on_event(AnswerLost(error))
         else:
             pending.id = call.session.session_id
-            self._on_event(Accepted(request, call.session))
+            self._on_event(Accepted(self._placer.accepted_words(request), call.session))
         call.start = time.monotonic()
         return call
 
@@ -270,8 +270,8 @@ class OutcomeWaiter:
             pending.id = event.session_id
             self._placer.record_answer(call.request, event.session_id)
             for earlier in reported:
-                pending.take_in(earlier)
-        words = pending.take_in(received)
+                pending.observe(earlier)
+        words = pending.observe(received)
         if words is not None and event.type != "VSS":
             call.words = words
             self._on_event(Reported(call.destination, words))

@@ -38,8 +38,8 @@ async def check_public_access(
         webhooks, listener = search.webhooks, search.found
         if listener is not None:  # only looked for: its end does not have to wait for us
             listener.tenant.close()
-        for silent in map(unresponsive_error, search.silent):
-            yield warning("listener", silent.message, silent.hint)
+        for found in map(unresponsive_error, search.unresponsive):
+            yield warning("listener", found.message, found.hint)
         async for finding in iterate_in_thread(
             check_webhooks(registration, plan, webhooks, here=listener is not None)
         ):
@@ -47,8 +47,8 @@ async def check_public_access(
     is_set = "is not set: each run makes one of its own." if plan.token_is_new else "is set."
     yield ok("token", f"WEBHOOK_AUTH_TOKEN {is_set}")
     if listener is not None:
-        if listener.doubt is not None:
-            yield warning("listener", listener.doubt, "")
+        if listener.warning is not None:
+            yield warning("listener", listener.warning, "")
         used = "The voicecli listen that runs here is used, with its own"
         yield skipped("port", f"{used} port.")
         yield skipped("ngrok", f"{used} tunnel.")
@@ -77,11 +77,11 @@ def _ngrok(plan: ListenerPlan, notify: Callable[[str], None]) -> Finding:
         return skipped("ngrok", "A public URL of your own is used.")
     tunnel = plan.tunnel(plan.port)
     try:
-        agent = program.find(tunnel)
-        configuration.read(tunnel, notify)
+        agent = program.find_agent(tunnel)
+        configuration.read_configuration(tunnel, notify)
     except VoicecliError as error:
         return failed("ngrok", error)
-    version = None if agent is None else program.version(agent)
+    version = None if agent is None else program.agent_version(agent)
     if version is None or int(version.partition(".")[0]) < OLDEST_AGENT:
         words = f"The ngrok agent {agent} is not known to be of version {OLDEST_AGENT} or newer ({version})."
         return failed("ngrok", ConfigurationError(words, hint=f"Get a new one from {DOWNLOAD}."))

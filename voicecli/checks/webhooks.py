@@ -6,7 +6,7 @@ from voicecli.checks.finding import Finding, failed, ok, warning
 from voicecli.errors import VoicecliError
 from voicecli.listener.event_receivers import EventReceiver, find_receivers
 from voicecli.listener.plan import ListenerPlan
-from voicecli.listener.registration import Registration, is_there, objection
+from voicecli.listener.registration import Registration, is_set_for, taking_error
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.tunnel.configuration import Tunnel
@@ -42,7 +42,7 @@ def check_webhooks(
         elif here:
             hint = f"{what} would not work: start it with --register."
             yield warning(check, receiver.words, hint)
-        elif webhook is not None and is_there(webhook, url) and not plan.token_is_new:
+        elif webhook is not None and is_set_for(webhook, url) and not plan.token_is_new:
             yield ok(check, f"{kind} leads to {webhook.url} already.")
         else:
             yield _takeover(check, webhook, receiver, what, url=url)
@@ -54,7 +54,7 @@ def _takeover(
     """A webhook that a call has to take for as long as it waits."""
     if webhook is None:
         return ok(check, f"{receiver.type} is not set: a call with {what} sets it meanwhile.")
-    error = objection(webhook, url)
+    error = taking_error(webhook, url)
     if error is None:
         return ok(check, f"{receiver.words} A call with {what} takes it over, and restores it afterwards.")
     if receiver.type == NEEDED:

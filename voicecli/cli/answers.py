@@ -1,4 +1,4 @@
-"""8x8's answers as rows: fields may be missing or of another type, and a 404 can mean two things."""
+"""Fields of 8x8's answers as table cells, and what a 404 means."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +17,7 @@ WIDEST = 40  # characters of a column that is as wide as what is in it
 
 
 def field(item: Json, name: str) -> str:
-    """A field as it is shown: nothing for what is missing, or is no single value."""
+    """A field as text: empty if it is missing, or not a single value."""
     match item.get(name):
         case str(text):
             return text

@@ -86,7 +86,7 @@ def api(
 
 
 def _call_request(method: str, path: str, body: Json) -> CallRequest | None:
-    """The call that a request places, as far as it can be read; None where it places none."""
+    """The call that a request places; None if it places none. Invalid parts are left out."""
     place = unquote(path.partition("?")[0]).rstrip("/")
     if method != "POST" or not place.endswith("/callflows"):
         return None
@@ -136,7 +136,7 @@ def _body(context: Context, data: str) -> Json:
 
 
 def _spoken_texts(body: Json) -> tuple[str, ...]:
-    """What a callflow says: no error may quote it."""
+    """The texts that a callflow says, which no error may quote."""
     actions = body.get("callflow")
     if not isinstance(actions, list):
         return ()

@@ -92,7 +92,7 @@ def _fail(
     *,
     arguments: Sequence[str] = (),
 ) -> ExitCode:
-    """Tell how it ended. A signal that comes meanwhile cuts the message off; the exit code stays."""
+    """Print the error, and return its exit code, even if a signal cuts the message off."""
     try:
         if isinstance(error, InvalidInput) and not "".join(arguments).isascii():
             from voicecli.cli.usage import with_unreadable_arguments

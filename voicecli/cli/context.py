@@ -1,4 +1,4 @@
-"""What a command may touch of the world: streams, output, settings, and the client that places calls."""
+"""The environment of a command: streams, variables, folder, output, settings, and its client."""
 
 import os
 import sys
@@ -53,11 +53,10 @@ class Context:
     ledger: "Ledger | None" = None
     """The calls that an interrupt has to tell of, once some are placed."""
     _client: "Client | None" = field(default=None, init=False, repr=False)
-    other_end: str = field(default="8x8", init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
-        """What an interrupt leaves behind: calls that have ended, accepted calls, some that may have been
-        placed, or nothing."""
+        """The error for an interrupt. It names the calls that have ended, were accepted, or may have been
+        placed."""
         self.output.streams.give_up()
         accepted = {} if self.ledger is None else self.ledger.accepted
         ended = [] if self.ledger is None else self.ledger.ended
@@ -70,10 +69,8 @@ class Context:
         if ended:
             details["ended"] = [dict(result.data) for result in ended]
         if accepted or ended:
-            from voicecli.calling.results import accepted_words
-
             told = [result.words for result in ended]
-            told += [accepted_words(*call, self.other_end) for call in accepted.values()]
+            told += [call.words for call in accepted.values()]
             words.insert(0, f"Interrupted, after this: {'; '.join(told)}.")
         if accepted:
             hints.insert(0, "A call that was accepted goes on: see voicecli sessions.")
@@ -112,12 +109,11 @@ class Context:
             if warning not in self.hinted:
                 self.hinted.add(warning)
                 self.output.warning(warning)
-        self.other_end = loaded.other_end
         self._warn_of_older_listener(store_folder(loaded.get("home")))
         return loaded
 
     def _warn_of_older_listener(self, home: Path) -> None:
-        """Its file is empty; only where there is such a one, more is loaded."""
+        """Its file is empty: only if there is one, the modules for the rest are loaded."""
         try:
             with os.scandir(home) as files:
                 found = any(one.name.startswith("listener-") and not one.stat().st_size for one in files)
@@ -139,8 +135,8 @@ class Context:
         tell: Callable[[str], None] | None = None,
         is_main: bool = True,
     ) -> "Client":
-        """A client whose waits are told to ``tell``, else as talk. An interrupt tells what may have become of
-        the last request of the one that ``is_main``."""
+        """A client that reports retries to ``tell``, else as notes. For the one that ``is_main``, an
+        interrupt says whether its last request may have been carried out."""
         from voicecli.voice_api.client import Client
 
         client = Client(
@@ -158,7 +154,7 @@ class Context:
 
     @property
     def trace(self) -> Callable[[str], None] | None:
-        """What gets --debug's lines; None without."""
+        """Where --debug's lines go; None without --debug."""
         return self.output.note if self.debug else None
 
     def show(

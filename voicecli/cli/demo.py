@@ -1,4 +1,4 @@
-"""``voicecli demo``: calls with different outcomes, placed on a sandbox, and what is reported of them."""
+"""``voicecli demo``: calls with different outcomes on a sandbox, and their events."""
 
 import asyncio
 import secrets
@@ -77,7 +77,7 @@ def _scenes() -> list[Scene]:
 
 
 class _Demo:
-    """One run: who was called, and what is known of each session so far."""
+    """One run: the calls that were placed, and their summaries so far."""
 
     def __init__(self, context: Context) -> None:
         self._output = context.output

@@ -1,4 +1,4 @@
-"""``voicecli doctor``: would a call with ``--wait`` work, and if not, what is in the way?"""
+"""``voicecli doctor``: checks what a call with ``--wait`` needs."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -69,7 +69,7 @@ def doctor(
 async def _check(
     context: Context, flags: Mapping[str, str | None], access: PublicAccess, show: Callable[[Finding], None]
 ) -> None:
-    """Show what is found of the settings, and then of what they lead to."""
+    """Check the settings, then what they name, and show each finding."""
     from voicecli.checks.checkup import checkup
 
     if settings.is_dotenv_exposed():

@@ -1,4 +1,4 @@
-"""``voicecli events``: what was reported, from the store; with ``-f`` also what is being reported."""
+"""``voicecli events``: stored events; with ``-f`` also new ones as they arrive."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, takewhile

@@ -72,7 +72,7 @@ def exit_code(error: VoicecliError) -> ExitCode:
 
 
 def fail(context: "Context", error: VoicecliError, cause: BaseException | None = None) -> ExitCode:
-    """Tell an error, and give its exit code."""
+    """Print an error, and return its exit code."""
     if context.debug:
         context.output.traceback(cause or error)
     context.output.error(error)
@@ -95,8 +95,8 @@ def several_code(results: "Sequence[Result]") -> ExitCode:
 
 
 def alert_code(results: "Sequence[Result]") -> ExitCode:
-    """The exit code for calls of which one was to be confirmed. Where nobody knows whether one was, it says
-    so; where none was placed, why the last one was not."""
+    """The exit code for calls of which one was to be confirmed. If that is unknown, the code says so; if none
+    was placed, it is that of the last call."""
     from voicecli.calling.results import nobody_confirmed
 
     if nobody_confirmed(results):

@@ -17,7 +17,8 @@ HANGUP = getattr(signal, "SIGHUP", None)  # None on Windows
 
 
 def refuse_hangup(interrupt: KeyboardInterrupt) -> None:
-    """For what ends well by Ctrl-C: raises OutputFailed where it ends because its terminal has gone."""
+    """For commands that Ctrl-C ends regularly: raises OutputFailed if the terminal was closed instead
+    (SIGHUP)."""
     if interrupt.args == (HANGUP,):
         raise OutputFailed(
             "The terminal was closed (SIGHUP).", hint="To run without a terminal, start it with nohup."

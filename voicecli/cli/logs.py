@@ -32,7 +32,7 @@ EXAMPLES = """Examples:
 HELP = "Export 8x8's log of calls, with outcomes, durations and prices."
 DEFAULT_LENGTH = timedelta(days=7)
 DEFAULT_TIMEOUT = timedelta(minutes=10)
-SLACK = timedelta(minutes=1)  # past now, so that the clocks' difference leaves no call out
+SLACK = timedelta(minutes=1)  # past now, in case 8x8's clock is ahead
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between two questions
 MAX_MISSED = 3  # questions in a row that may stay without an answer
 _JOB = re.compile(r"[\w-]{1,200}", re.ASCII)
@@ -128,7 +128,7 @@ def _start(client: "Client", since: datetime | None, until: datetime | None, lim
 
 
 def _wait_for_export(context: Context, client: "Client", job_id: str, timeout: timedelta) -> LogExport:
-    """Ask until the export is done. Raises Refused where it failed, OutOfTime, and what a question raises."""
+    """Poll until the export is done. Raises Refused if it failed, OutOfTime, and what a request raises."""
     start, pause, missed, told = time.monotonic(), FIRST_PAUSE, 0, ""
     while True:
         try:

@@ -1,4 +1,4 @@
-"""``voicecli recordings``: what was recorded of a call."""
+"""``voicecli recordings``: the recordings of a call."""
 
 import re
 from typing import Annotated

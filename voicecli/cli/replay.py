@@ -28,7 +28,7 @@ _COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Colum
 
 
 def _row(kept: Received, url: str, words: str, data: Mapping[str, object], style: str = "") -> TableRow:
-    """An event, and what became of sending it."""
+    """An event, and the result of sending it."""
     number, event = str(kept.id), kept.event
     values = {"id": kept.id, "type": event.type, "sessionId": event.session_id, "url": url, **data}
     texts = (number.rjust(7), event.type, event.session_id[:8], words)

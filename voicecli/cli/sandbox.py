@@ -2,6 +2,8 @@
 
 import asyncio
 import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,59 +29,80 @@ EXAMPLES = """Examples:
 
 
 class SettingWebhooks(StrEnum):
-    """What setting a webhook does where one is set."""
+    """What happens when a webhook is set that is set already."""
 
     REPLACE = "replace"
     DELETE_FIRST = "delete-first"
 
 
-def sandbox(
-    ctx: typer.Context,
-    port: Annotated[
-        int, option("PORT", "The port to listen on; 0 for any free one.", parser=whole(0, 65535))
-    ] = PORT,
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """How the local 8x8 behaves."""
+
     time_scale: Annotated[
         float,
         option("FACTOR", "How fast time passes; 60 makes a minute a second.", parser=real(0.01, 10_000)),
-    ] = 1.0,
+    ] = 1.0
     vca: Annotated[
         VcaMoments | None,
         typer.Option(
-            help="When a VCA is sent: after a sayAndCapture and when the actions have run out "
-            "(capture); also "
-            "after every action (say); also when the call is answered (connect). Default: capture."
+            help="When a VCA is sent: after a sayAndCapture and when the actions have run out (capture); "
+            "also after every action (say); also when the call is answered (connect). Default: capture."
         ),
-    ] = None,
+    ] = None
     reply: Annotated[
         ReplyPlace | None,
         typer.Option(
             help="Whether the actions of a reply come before the rest of the callflow, or replace it. "
             "Default: before."
         ),
-    ] = None,
-    no_request_ids: Annotated[
-        bool, flag("Leave clientRequestId out of summaries.", "--no-request-ids")
-    ] = False,
-    one_say: Annotated[
-        bool, flag("Refuse callflows with more than one say or playFile (-1010).", "--one-say")
-    ] = False,
+    ] = None
+    no_request_ids: Annotated[bool, flag("Leave clientRequestId out of summaries.")] = False
+    one_say: Annotated[bool, flag("Refuse callflows with more than one say or playFile (-1010).")] = False
     webhooks: Annotated[
         SettingWebhooks,
         typer.Option(help="When a webhook is set that is set already: replace it, or refuse (422)."),
-    ] = SettingWebhooks.REPLACE,
+    ] = SettingWebhooks.REPLACE
     chaos: Annotated[
         bool,
         flag(
-            "Deliver webhooks twice, late, out of order and in all spellings; --vca and --reply are "
-            "random then, too, unless given.",
-            "--chaos",
+            "Deliver webhooks twice, late, out of order and in all spellings; --vca and --reply are random "
+            "then, too, unless given."
         ),
-    ] = False,
-    seed: Annotated[int | None, option("N", "The seed of all that is random, to repeat a run.")] = None,
+    ] = False
+    seed: Annotated[int | None, option("N", "The seed of all that is random, to repeat a run.")] = None
     rate: Annotated[
         float | None,
         option("N", "Answer 429 to more than N requests a second.", parser=real(0.001, 1_000_000)),
-    ] = None,
+    ] = None
+
+    def sandbox(self, log: Callable[[str], None]) -> "Sandbox":
+        """A sandbox with these options. Without ``vca`` and ``reply`` it chooses a reading itself."""
+        from voicecli.sandbox import Sandbox
+
+        reading = None
+        if self.vca is not None or self.reply is not None:
+            reading = Reading(self.vca or VcaMoments.CAPTURE, self.reply or ReplyPlace.BEFORE)
+        return Sandbox(
+            time_scale=self.time_scale,
+            chaos=self.chaos,
+            reading=reading,
+            request_ids=False if self.no_request_ids else None,
+            one_say=self.one_say,
+            delete_first=self.webhooks is SettingWebhooks.DELETE_FIRST,
+            seed=self.seed,
+            rate=self.rate,
+            log=log,
+        )
+
+
+def sandbox(
+    ctx: typer.Context,
+    *,
+    port: Annotated[
+        int, option("PORT", "The port to listen on; 0 for any free one.", parser=whole(0, 65535))
+    ] = PORT,
+    behaviour: SandboxOptions,
     print_env: Annotated[
         bool, flag("Print the environment variables to use it, for eval, without starting it.", "--print-env")
     ] = False,
@@ -93,9 +116,8 @@ def sandbox(
     """
     context = context_of(ctx)
     if numbers and print_env:
-        raise InvalidInput(
-            "--numbers and --print-env can't be given together.", hint="Leave one of them out."
-        )
+        hint = "Leave one of them out."
+        raise InvalidInput("--numbers and --print-env can't be given together.", hint=hint)
     if numbers:
         _print_numbers(context)
     elif print_env:
@@ -103,31 +125,11 @@ def sandbox(
             raise InvalidInput("--print-env needs the port of a running sandbox, not 0.")
         _print_environment(context, f"http://127.0.0.1:{port}")
     else:
-        from voicecli.sandbox import Sandbox
-
-        local = Sandbox(
-            time_scale=time_scale,
-            chaos=chaos,
-            reading=_reading(vca, reply),
-            request_ids=False if no_request_ids else None,
-            one_say=one_say,
-            delete_first=webhooks is SettingWebhooks.DELETE_FIRST,
-            seed=seed,
-            rate=rate,
-            log=context.output.note,
-        )
         try:
             with context.output.streams.in_background():
-                interrupts.run(_serve(context, local, port))
+                interrupts.run(_serve(context, behaviour.sandbox(context.output.note), port))
         except KeyboardInterrupt as interrupt:  # this is how it ends
             interrupts.refuse_hangup(interrupt)
-
-
-def _reading(vca: VcaMoments | None, reply: ReplyPlace | None) -> Reading | None:
-    """None where neither was given: then the sandbox chooses."""
-    if vca is None and reply is None:
-        return None
-    return Reading(vca or VcaMoments.CAPTURE, reply or ReplyPlace.BEFORE)
 
 
 def _print_numbers(context: Context) -> None:

@@ -1,4 +1,4 @@
-"""``voicecli sessions``: the calls that were placed or seen, and what became of them."""
+"""``voicecli sessions``: stored calls and their outcomes."""
 
 from itertools import islice
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""``voicecli stats``: how the calls of a time ended, as bars."""
+"""``voicecli stats``: statistics of calls."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated

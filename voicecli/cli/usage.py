@@ -10,7 +10,7 @@ import typer
 
 from voicecli.errors import InvalidInput
 
-NEAR = 0.75  # how alike two names must be for one to be suggested in place of the other
+NEAR = 0.75  # similarity from which a name is suggested for another
 
 
 def usage_error(

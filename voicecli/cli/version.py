@@ -1,4 +1,4 @@
-"""``voicecli --version``: apart from the parser, so that asking loads nothing."""
+"""``voicecli --version``, without loading the parser."""
 
 import sys
 

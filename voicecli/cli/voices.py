@@ -1,4 +1,4 @@
-"""``voicecli voices``: what a message can be spoken with."""
+"""``voicecli voices``: the voices for messages."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Whether WEBHOOK_AUTH_TOKEN goes along to a receiver."""
+"""Whether WEBHOOK_AUTH_TOKEN is sent to a receiver."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from voicecli.settings import Settings
 
 
 def token_to_send(context: Context, settings: Settings, url: str, *, send_token: bool) -> str | None:
-    """The token to send there: nobody else gets it unless that is wanted."""
+    """The token for this URL; None if it must not be sent there."""
     if send_token:
         settings.require("webhook_token")
     token = settings.get("webhook_token")
@@ -20,10 +20,10 @@ def token_to_send(context: Context, settings: Settings, url: str, *, send_token:
 
 
 def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Callable[[str], None]) -> bool:
-    """Whether the token goes along there: to this machine, to the host of WEBHOOK_BASE_URL where that is
-    not a .env's that does not have the token, and with ``send_token`` anywhere; but elsewhere only
-    encrypted. Tells why not. Raises InvalidInput where it is
-    wanted all the same."""
+    """Whether the token is sent to this URL: to this machine; by https to the host of WEBHOOK_BASE_URL,
+    unless only ``.env`` names that host and not the token; and with ``send_token`` to any https URL.
+    Otherwise ``tell`` gets the reason. Raises InvalidInput if ``send_token`` is given for an unencrypted
+    URL."""
     if send_token and urls.is_unencrypted(url):
         raise InvalidInput("--send-token would send the token unencrypted.", hint="Give an https:// address.")
     public_url = settings.get("public_url")

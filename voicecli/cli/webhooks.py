@@ -1,4 +1,4 @@
-"""``voicecli webhooks``: where 8x8 reports each type of event to."""
+"""``voicecli webhooks``: the URLs that 8x8 reports events to."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -120,7 +120,7 @@ def restore(ctx: typer.Context) -> None:
     """Restore the webhooks that a killed listener had replaced."""
     context = context_of(ctx)
     with closing(wiring.registration(context, context.settings({}), tell=context.output.note)) as changes:
-        done = changes.put_back()
+        done = changes.restore()
     words = f"Restored: {', '.join(done)}" if done else "There is nothing to restore"
     context.output.result(words, {"restored": done}, happened=bool(done))
 
@@ -130,7 +130,7 @@ def _registration(context: Context, settings: Settings) -> "closing[Registration
 
 
 def _forget(context: Context, changes: "Registration", kind: str) -> None:
-    """What a listener that was killed has replaced is not to be put back over what is wanted now."""
+    """Let no listener restore an older webhook over the one that was set now."""
     try:
         changes.forget(kind)
     except VoicecliError as error:

@@ -1,4 +1,4 @@
-"""From settings to values: what a command hands to the rooms below, which know no settings."""
+"""Makes values from settings, for the rooms below ``cli``, which know no settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def account(settings: "Settings") -> "Account":
 
 
 def account_id(settings: "Settings") -> "AccountId | None":
-    """Which account that is; None where the settings do not say."""
+    """The identity of the account; None if the settings are incomplete."""
     try:
         return account(settings).identity
     except VoicecliError:
@@ -50,14 +50,14 @@ def subaccount_client(context: Context, settings: "Settings | None" = None) -> "
 
 
 def store(context: Context) -> "Store":
-    """The store, for the commands that need nothing else. Raises ConfigurationError."""
+    """The store, opened. Raises ConfigurationError."""
     from voicecli.store.sqlite import Store
 
     return Store(home(context.settings({})))
 
 
 def registration(context: Context, settings: "Settings", *, tell: Callable[[str], None]) -> "Registration":
-    """The subaccount's webhooks, to be taken and put back."""
+    """The registration of the subaccount's webhooks."""
     from voicecli.listener.registration import Registration
 
     client = context.client(

@@ -65,7 +65,7 @@ def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list
 
     @cache
     def ask(listener: str) -> health.Health:
-        return interrupts.in_thread(partial(health.ask, listener, timeout=HEALTH_TIMEOUT))
+        return interrupts.in_thread(partial(health.ask_health, listener, timeout=HEALTH_TIMEOUT))
 
     def receiver(type_: str) -> EventReceiver:
         webhook = set_now.get(type_)
@@ -74,7 +74,7 @@ def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list
         if not webhook.enabled:
             return no_receiver(type_, f"The {type_} webhook is disabled: nobody gets its events.")
         url = webhook.url
-        listener = health.behind(url)
+        listener = health.listener_url(url)
         if listener is None:
             words = f"The {type_} webhook points to an application at {url}."
             return EventReceiver(type_, ReceiverKind.APPLICATION, words, url=url)

@@ -29,7 +29,7 @@ class Health:
     seconds: float
     answers: bool = False
 
-    def not_here(self, instance: str) -> str | None:
+    def mismatch(self, instance: str) -> str | None:
         """Why the address does not lead to that listener, or None where it does."""
         if self.instance == instance:
             return None
@@ -40,7 +40,7 @@ class Health:
 class ListenerState:
     """What a listener says of itself to who has its key. ``webhooks`` are those that should lead to it, as it
     found them last; ``refused`` is how many requests without its token came since the last event. One that
-    ``is_silent`` did not answer in time."""
+    ``is_unresponsive`` did not answer in time."""
 
     instance: str
     url: str | None = None  # on this machine
@@ -52,13 +52,13 @@ class ListenerState:
     unreachable: str | None = None  # why nothing from outside gets to it, in a sentence
     refused: int = 0
     last_event: int | None = None  # microseconds since 1970
-    is_silent: bool = False
+    is_unresponsive: bool = False
 
     @classmethod
-    def silent(cls, instance: str, url: str) -> "ListenerState":
+    def unresponsive(cls, instance: str, url: str) -> "ListenerState":
         """Of one that did not answer."""
         words = f"The voicecli listen that runs here at {url} does not answer."
-        return cls(instance, url, unreachable=words, is_silent=True)
+        return cls(instance, url, unreachable=words, is_unresponsive=True)
 
     def document(self) -> Mapping[str, object]:
         """As ``/health`` has it."""
@@ -93,7 +93,7 @@ class ListenerState:
             last if isinstance(last, int) else None,
         )
 
-    def wants(self, type: str) -> bool:  # noqa: A002 - as 8x8 calls it
+    def should_receive(self, type: str) -> bool:  # noqa: A002 - as 8x8 calls it
         """Whether events of this type should come to it."""
         return type in self.registered or any(one.type == type for one in self.webhooks)
 
@@ -101,13 +101,13 @@ class ListenerState:
         """Whether nobody else can listen there."""
         return self.url is not None and urlsplit(self.url).port == port
 
-    def trouble(self, type: str) -> str | None:  # noqa: A002
+    def why_not_received(self, type: str) -> str | None:  # noqa: A002
         """Why no events of this type come to it, as far as it knows."""
         if self.unreachable is not None:
             return self.unreachable
         return next((one.words for one in self.webhooks if one.type == type and not one.is_ok), None)
 
-    def doubt(self) -> str | None:
+    def refusal_warning(self) -> str | None:
         """What may keep events from it, though the webhooks are as they should be."""
         if not self.refused:
             return None
@@ -117,7 +117,7 @@ class ListenerState:
         )
 
 
-def ask(listener: str, *, timeout: float = TIMEOUT) -> Health:
+def ask_health(listener: str, *, timeout: float = TIMEOUT) -> Health:
     """Who is at the public address of a listener. Blocks for at most about ``timeout`` seconds."""
     import httpx
 
@@ -155,7 +155,7 @@ def _is_encrypted(url: str) -> bool:
     return url.lower().startswith("https:")
 
 
-def behind(webhook: str) -> str | None:
+def listener_url(webhook: str) -> str | None:
     """The address of the listener of voicecli's that a webhook would lead to, by its path; None for any
     other receiver."""
     parts = urlsplit(webhook)
@@ -163,13 +163,13 @@ def behind(webhook: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}{root}" if found else None
 
 
-def is_listener(webhook: str) -> bool:
+def leads_to_listener(webhook: str) -> bool:
     """Whether a listener of voicecli's answers where a webhook leads."""
-    listener = behind(webhook)
-    return listener is not None and ask(listener, timeout=5.0).instance is not None
+    listener = listener_url(webhook)
+    return listener is not None and ask_health(listener, timeout=5.0).instance is not None
 
 
-def ask_listener(listener: "RunningInstance", *, look: bool, timeout: float) -> ListenerState:
+def ask_state(listener: "RunningInstance", *, look: bool, timeout: float) -> ListenerState:
     """What a listener of this machine says of itself; with ``look`` it looks at the webhooks first. Of one of
     another version only its instance is known. Blocks for at most about ``timeout`` seconds."""
     import httpx
@@ -188,6 +188,6 @@ def ask_listener(listener: "RunningInstance", *, look: bool, timeout: float) -> 
         document = json_object(answer.content) or {}
         return ListenerState.read(document, listener.instance, listener.url)
     except httpx.TimeoutException:
-        return ListenerState.silent(listener.instance, listener.url)
+        return ListenerState.unresponsive(listener.instance, listener.url)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError):
         return unknown

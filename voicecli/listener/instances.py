@@ -95,13 +95,13 @@ class InstanceRecord:
             self._alive = alive
             self._write()
 
-    def alone(self) -> bool:
+    def refuse_tenants(self) -> bool:
         """Whether nobody relies on it any more; from then on nobody can begin to."""
         if self._closing is None:
             self._closing = Lock.take(self._tenants)
         return self._closing is not None
 
-    def reopen(self) -> None:
+    def admit_tenants(self) -> None:
         """Others can rely on it again."""
         if self._closing is not None:
             self._closing.close()
@@ -122,7 +122,7 @@ class Tenant:
         self._lock = lock
 
     @classmethod
-    def of(cls, home: Path, instance: str) -> Self | None:
+    def register(cls, home: Path, instance: str) -> Self | None:
         """Rely on that listener; None where it is not of this store, or ends just now."""
         if not is_running(home, instance):
             return None

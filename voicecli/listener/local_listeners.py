@@ -20,20 +20,20 @@ LOOK_TIMEOUT = 25.0  # the same where it asks 8x8 first, and perhaps sets webhoo
 
 
 class FoundListener(NamedTuple):
-    """The listener that what 8x8 reports comes to; ``doubt`` is what may keep it from that all the same."""
+    """The listener that what 8x8 reports comes to; ``warning`` is what may keep it from that all the same."""
 
     tenant: Tenant
     instance: str
-    doubt: str | None
+    warning: str | None
 
 
 class ListenerSearch(NamedTuple):
     """The webhooks that are set at 8x8, by type, and the listener that they lead to, if one runs here;
-    ``silent`` are the listeners that run here and do not answer."""
+    ``unresponsive`` are the listeners that run here and do not answer."""
 
     webhooks: Mapping[str, Webhook]
     found: FoundListener | None
-    silent: Sequence[ListenerState] = ()
+    unresponsive: Sequence[ListenerState] = ()
 
 
 def local_listener_states(home: Path, *, look: bool = False) -> list[ListenerState]:
@@ -44,11 +44,11 @@ def local_listener_states(home: Path, *, look: bool = False) -> list[ListenerSta
 
 
 def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
-    state = health.ask_listener(listener, look=False, timeout=ANSWER_TIMEOUT)
-    if state.is_silent or not look:
+    state = health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
+    if state.is_unresponsive or not look:
         return state
-    looked = health.ask_listener(listener, look=True, timeout=LOOK_TIMEOUT)
-    return state if looked.is_silent else looked
+    looked = health.ask_state(listener, look=True, timeout=LOOK_TIMEOUT)
+    return state if looked.is_unresponsive else looked
 
 
 def requires_token(home: Path, instance: str) -> bool:
@@ -61,14 +61,14 @@ def why_not_received(home: Path, instance: str, types: Sequence[str]) -> str | N
     """Why a listener that runs here gets no events of one of these types, by what it says of itself; None
     where all is well, or where it does not say."""
     state = _ask(home, instance)
-    troubles = [] if state is None else [state.trouble(type_) for type_ in types]
+    troubles = [] if state is None else [state.why_not_received(type_) for type_ in types]
     return next(filter(None, troubles), None)
 
 
 def _ask(home: Path, instance: str) -> ListenerState | None:
     """What this listener says of itself; None where it does not run here, or does not answer."""
     listener = next((one for one in running_instances(home) if one.instance == instance), None)
-    return None if listener is None else health.ask_listener(listener, look=False, timeout=ANSWER_TIMEOUT)
+    return None if listener is None else health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
 def find_listener(
@@ -86,29 +86,31 @@ def find_listener(
     way of another; and what ``list_webhooks`` raises.
     """
     everyone = local_listener_states(home, look=True)
-    states = [one for one in everyone if not one.is_silent]
-    silent = [one for one in everyone if one.is_silent]
+    states = [one for one in everyone if not one.is_unresponsive]
+    unresponsive = [one for one in everyone if one.is_unresponsive]
     webhooks = list_webhooks()
     if not states:
-        _refuse_silent(silent, port)
-        return ListenerSearch(webhooks, None, silent)
-    ask = cache(health.ask)
-    destinations = [_Destination.of(kind, webhooks.get(kind), states, account, ask) for kind in required]
+        _refuse_unresponsive(unresponsive, port)
+        return ListenerSearch(webhooks, None, unresponsive)
+    ask = cache(health.ask_health)
+    destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in required]
     if all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
-        tenant = Tenant.of(home, listener.instance)
-        found = None if tenant is None else FoundListener(tenant, listener.instance, listener.doubt())
-        return ListenerSearch(webhooks, found, silent)
+        tenant = Tenant.register(home, listener.instance)
+        found = (
+            None if tenant is None else FoundListener(tenant, listener.instance, listener.refusal_warning())
+        )
+        return ListenerSearch(webhooks, found, unresponsive)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):
-        _refuse_silent(silent, port)
-        return ListenerSearch(webhooks, None, silent)
+        _refuse_unresponsive(unresponsive, port)
+        return ListenerSearch(webhooks, None, unresponsive)
     bad = next(one for one in destinations if one.listener is None or one.trouble is not None)
     raise bad.error(bad.listener or next(iter(in_the_way), states[0]))
 
 
-def _refuse_silent(silent: Sequence[ListenerState], port: int) -> None:
-    for one in silent:
+def _refuse_unresponsive(unresponsive: Sequence[ListenerState], port: int) -> None:
+    for one in unresponsive:
         if one.has_port(port):
             raise unresponsive_error(one)
 
@@ -119,7 +121,7 @@ def unresponsive_error(listener: ListenerState, beside: str = "") -> Configurati
     return ConfigurationError(f"{listener.unreachable} {beside}".rstrip(), hint=hint)
 
 
-class _Destination(NamedTuple):
+class _WebhookTarget(NamedTuple):
     """Which listener of this machine the webhook of a type leads to, and why its events do not arrive."""
 
     type: str
@@ -135,15 +137,15 @@ class _Destination(NamedTuple):
         states: Sequence[ListenerState],
         account: AccountId,
         ask: Callable[[str], health.Health],
-    ) -> "_Destination":
-        address = None if webhook is None else health.behind(webhook.url)
+    ) -> "_WebhookTarget":
+        address = None if webhook is None else health.listener_url(webhook.url)
         if webhook is None or address is None:
-            return cls._lost(kind, webhook, states, account)
+            return cls._unreceived(kind, webhook, states, account)
         answer = ask(address)
         reached = next((one for one in states if one.instance == answer.instance), None)
         listener = reached or next((one for one in states if one.public_url == address), None)
         if listener is None:
-            return cls._lost(kind, webhook, states, account)
+            return cls._unreceived(kind, webhook, states, account)
         if reached is None:
             trouble = listener.unreachable or f"{address} does not lead to it: {answer.trouble}."
             return cls(kind, listener, trouble)
@@ -151,14 +153,14 @@ class _Destination(NamedTuple):
         return cls(kind, listener, None if check.is_ok else check.words, check)
 
     @classmethod
-    def _lost(
+    def _unreceived(
         cls, kind: str, webhook: Webhook | None, states: Sequence[ListenerState], account: AccountId
-    ) -> "_Destination":
+    ) -> "_WebhookTarget":
         """No listener of this machine gets this type; whether one should."""
-        wanting = [one for one in states if one.account == account and one.wants(kind)]
-        if not wanting:
+        expecting = [one for one in states if one.account == account and one.should_receive(kind)]
+        if not expecting:
             return cls(kind, None, None)
-        url = webhook_url(wanting[0].public_url or "", kind)
+        url = webhook_url(expecting[0].public_url or "", kind)
         check = check_webhook(kind, webhook, [url], needs_token=False)
         return cls(kind, None, check.words, check)
 

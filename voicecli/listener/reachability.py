@@ -42,7 +42,7 @@ class Reachability:
         self._notify = notify
         self._on_url = on_url
         self._on_moved = on_moved
-        self._led_here = False  # a probe of the public URL, at least once
+        self._was_reached = False  # a probe of the public URL, at least once
         self._ngrok: Ngrok | None = None
         if public_url is not None:
             on_url(public_url)
@@ -60,7 +60,7 @@ class Reachability:
             return f"{self.public_url} does not lead to it: {self.unreachable}."
         return None
 
-    def reached(self) -> None:
+    def mark_reached(self) -> None:
         """A probe, or a request from outside, got here."""
         if self.unreachable is not None:
             self.unreachable = None
@@ -91,7 +91,7 @@ class Reachability:
     def probe_soon(self) -> None:
         """The machine has slept, say: the tunnel may not lead here any more."""
         if self._ngrok is not None:
-            self._ngrok.look()
+            self._ngrok.probe_soon()
 
     def tunnel_changed(self, change: TunnelChange) -> None:
         """The tunnel went down, or is up again."""
@@ -115,24 +115,24 @@ class Reachability:
     async def _probe_tunnel(self, public_url: str) -> str | None:
         """Why it does not lead here any more. None also where no probe ever succeeded: then this machine may
         not get through, though 8x8 does, with an ngrok policy that admits only 8x8's addresses, say."""
-        reason = (await self.ask(public_url)).not_here(self._instance)
-        return reason if self._led_here else None
+        reason = (await self.ask(public_url)).mismatch(self._instance)
+        return reason if self._was_reached else None
 
     # -- probes --------------------------------------------------------------------------------------
 
     async def ask(self, public_url: str) -> health.Health:
         """Who answers there."""
-        found = await in_daemon_thread(partial(health.ask, public_url))
-        if found.not_here(self._instance) is None:
-            self._led_here = True
-            self.reached()
+        found = await in_daemon_thread(partial(health.ask_health, public_url))
+        if found.mismatch(self._instance) is None:
+            self._was_reached = True
+            self.mark_reached()
         return found
 
     async def probe(self, *, is_required: bool) -> None:
         """See whether the public URL leads here, as 8x8 will see it. Raises Unreachable where it does not and
         ``is_required``."""
         found = await self.ask(str(self.public_url))
-        self.unreachable = reason = found.not_here(self._instance)
+        self.unreachable = reason = found.mismatch(self._instance)
         if reason is None:
             self._notify(f"{self.public_url} leads here, in {found.seconds * 1000:.0f} ms", None)
         elif is_required:
@@ -155,7 +155,7 @@ class Reachability:
                 every = max(every, min(2 * every, self._limits.probe_every))
             if self.public_url is None:
                 continue
-            reason = (await self.ask(self.public_url)).not_here(self._instance)
+            reason = (await self.ask(self.public_url)).mismatch(self._instance)
             failed = 0 if reason is None else failed + 1
             if reason is not None and failed == PROBES:
                 self.unreachable = reason

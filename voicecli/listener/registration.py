@@ -49,7 +49,7 @@ class Registration:
         self._notify = notify
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
-        self._left: dict[str, str] = {}  # the URLs of those that led here already, by type
+        self._preset: dict[str, str] = {}  # the URLs of those that led here already, by type
         self._observed: str | None = None  # the receiver, where none is taken
         self._token: str | None = None  # that a webhook has to carry
         self._troubles = WebhookTroubles()
@@ -79,19 +79,19 @@ class Registration:
         the client raises.
         """
         self._lock_out_others()
-        self._put_all_back()
+        self._restore_all()
         found = self.current_webhooks()
         harmless = [
-            one for one in optional if force or one not in found or not objection(found[one], receiver)
+            one for one in optional if force or one not in found or not taking_error(found[one], receiver)
         ]
         free = [kind for kind in if_unset if kind not in found]
         kinds = list(dict.fromkeys((*kinds, *harmless, *free)))
         may_stay = not (force or new_token)
-        there = [kind for kind in kinds if may_stay and is_there(found.get(kind), receiver)]
+        there = [kind for kind in kinds if may_stay and is_set_for(found.get(kind), receiver)]
         kinds = [kind for kind in kinds if kind not in there]
         if not force:
             for kind in kinds:
-                if kind in found and (error := objection(found[kind], receiver)) is not None:
+                if kind in found and (error := taking_error(found[kind], receiver)) is not None:
                     raise error
         for kind in kinds:
             url = webhook_url(receiver, kind)
@@ -103,7 +103,7 @@ class Registration:
                 f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
                 "If its events are refused, it is set again."
             )
-            self._left[kind] = webhook_url(receiver, kind)
+            self._preset[kind] = webhook_url(receiver, kind)
         self._token = token
         urls = {kind: own for kind, own in self._wanted().items() if kind in kinds}
         for check in ignored(self._client, urls, needs_token=token is not None):
@@ -115,7 +115,7 @@ class Registration:
         """From now on ``check`` sees whether the webhooks that lead to ``receiver`` stay as they are; none
         is changed."""
         self._observed, self._token = receiver, token
-        self._left = {kind: webhook_url(receiver, kind) for kind in self._left}
+        self._preset = {kind: webhook_url(receiver, kind) for kind in self._preset}
 
     @property
     def account(self) -> AccountId:
@@ -155,26 +155,26 @@ class Registration:
                     continue
                 self._set(moving, url, token=token, is_set=True)
                 self._remember(taken._replace(own_urls=(url,)))
-        for kind, before in self._left.items():
-            self._left[kind] = webhook_url(receiver, kind)
+        for kind, before in self._preset.items():
+            self._preset[kind] = webhook_url(receiver, kind)
             points_to = now[kind].url if kind in now else before
-            if points_to != self._left[kind]:
+            if points_to != self._preset[kind]:
                 elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, points_to))
         news = [self._troubles.news(check, check, {}, self._remedy) for check in elsewhere]
         return [one for one in news if one is not None]
 
-    def put_back(self) -> list[str]:
+    def restore(self) -> list[str]:
         """Put back what runs that ended have left, and what this one has taken; the types of these. Then
         others may take them.
 
         A webhook that points elsewhere by now is left alone. Raises InUse, StoreFailed, and what the client
         raises; what could not be put back stays in the store.
         """
-        if not self._to_put_back():
+        if not self._to_restore():
             return []
         self._lock_out_others()
         try:
-            return self._put_all_back()
+            return self._restore_all()
         finally:
             self.close()
 
@@ -194,7 +194,7 @@ class Registration:
                 f"If that one has to go first: voicecli webhooks delete {kind.lower()}"
             )
             raise refusal
-        stored = {webhook.type: webhook for webhook in self._to_put_back()}
+        stored = {webhook.type: webhook for webhook in self._to_restore()}
         before = stored.get(kind) or _replaced(kind, found, own_urls=())
         self._remember(_with_deletion(before))
         try:
@@ -204,7 +204,7 @@ class Registration:
             words = "may be deleted now: voicecli webhooks restore sets it again"
             if isinstance(error, VoicecliError):
                 with suppress(VoicecliError):
-                    words = "is set again" if self._put_all_back(only=kind) else ""
+                    words = "is set again" if self._restore_all(only=kind) else ""
             if words:
                 self._notify(f"The {kind} webhook to {found.url} {words}.")
             raise
@@ -230,7 +230,7 @@ class Registration:
         if self._observed is not None:
             for kind, webhook in now.items():
                 if webhook.url == webhook_url(self._observed, kind):
-                    self._left[kind] = webhook.url
+                    self._preset[kind] = webhook.url
         found = {
             kind: self._troubles.judge_token(self._compare(kind, now), other_token.get(kind, 0))
             for kind in self._wanted()
@@ -247,7 +247,7 @@ class Registration:
 
     def _wanted(self) -> dict[str, list[str]]:
         """Where the webhooks should point that are to lead here, by type; the newest URL comes last."""
-        left, taken = [*self._left.items()], [*self._taken.values()]  # another thread may change them
+        left, taken = [*self._preset.items()], [*self._taken.values()]  # another thread may change them
         own = {one.type: [url for url in one.own_urls if url != DELETED] for one in taken}
         return {kind: [url] for kind, url in left} | own
 
@@ -344,7 +344,7 @@ class Registration:
             stored_webhooks.remember_webhook(store, self._account, webhook)
         self._taken[webhook.type] = webhook
 
-    def _to_put_back(self) -> list[ReplacedWebhook]:
+    def _to_restore(self) -> list[ReplacedWebhook]:
         """What is in the store; and what is ours, whatever became of the store."""
         stored: dict[str, ReplacedWebhook] = {}
         try:
@@ -356,9 +356,9 @@ class Registration:
                 raise
         return [*(stored | self._taken).values()]
 
-    def _put_all_back(self, *, only: str | None = None) -> list[str]:
+    def _restore_all(self, *, only: str | None = None) -> list[str]:
         """All that can be, or ``only`` that type; then it raises the first of what went wrong."""
-        replaced = [webhook for webhook in self._to_put_back() if only in (None, webhook.type)]
+        replaced = [webhook for webhook in self._to_restore() if only in (None, webhook.type)]
         done = []
         if replaced:
             self._tell_of_dropped()
@@ -369,7 +369,7 @@ class Registration:
             url = now[kind].url if kind in now else None
             try:
                 if (url or DELETED) in webhook.own_urls and (url or webhook.url):
-                    self._put_back(webhook, is_set=url is not None)
+                    self._restore_one(webhook, is_set=url is not None)
                     done.append(kind)
                 elif url != webhook.url:
                     where = f"points to {url} by now" if url else "is not set any more"
@@ -391,7 +391,7 @@ class Registration:
                 where = "was not set" if url is None else f"pointed to {url}"
                 self._notify(f"The {kind} webhook {where} at an earlier time, which is not restored.")
 
-    def _put_back(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
+    def _restore_one(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
         if webhook.url is None:
             if self.delete(webhook.type) is Deletion.DISABLED:
                 self._notify(
@@ -446,7 +446,7 @@ def _with_deletion(webhook: ReplacedWebhook) -> ReplacedWebhook:
     return webhook._replace(own_urls=(*webhook.own_urls, DELETED))
 
 
-def is_there(webhook: Webhook | None, receiver: str) -> bool:
+def is_set_for(webhook: Webhook | None, receiver: str) -> bool:
     """Whether a webhook leads to the receiver as it should, with a header that could not be put back."""
     if webhook is None:
         return False
@@ -454,9 +454,9 @@ def is_there(webhook: Webhook | None, receiver: str) -> bool:
     return check_webhook(webhook.type, webhook, (own,), needs_token=True).is_ok
 
 
-def objection(webhook: Webhook, receiver: str) -> ConfigurationError | None:
+def taking_error(webhook: Webhook, receiver: str) -> ConfigurationError | None:
     """Why a webhook is not to be pointed at the receiver: something would be lost."""
-    if webhook.url != webhook_url(receiver, webhook.type) and health.is_listener(webhook.url):
+    if webhook.url != webhook_url(receiver, webhook.type) and health.leads_to_listener(webhook.url):
         return ConfigurationError(
             f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
             hint="Stop that one first, or take its events away from it with --force.",

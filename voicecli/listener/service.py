@@ -87,8 +87,8 @@ class ListenerService:
             routes=routes,
             subaccount=None if registration is None else registration.account.subaccount,
             details=self._details,
-            on_unauthorised=self._doubt,
-            on_forwarded=lambda: self.reachability.reached(),
+            on_unauthorised=self._refused_unauthorised,
+            on_forwarded=lambda: self.reachability.mark_reached(),
         )
         self._told_of_refused = False
         self.reachability = Reachability(
@@ -224,10 +224,10 @@ class ListenerService:
         )
         return state.document()
 
-    def _doubt(self) -> None:
+    def _refused_unauthorised(self) -> None:
         """A request without the token: the webhooks at 8x8 may have lost theirs."""
         if self.webhook_watch is not None:
-            self.webhook_watch.doubt()
+            self.webhook_watch.look_after_refusal()
         if not self._told_of_refused:
             self._told_of_refused = True
             self._warn(

@@ -88,10 +88,10 @@ class SharedListener:
         self._tenant: Tenant | None = None
         self._instance = ""  # of the listener that is relied upon
         self._service: ListenerService | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._in_vain = False  # it took too long to become the listener
+        self._watching: asyncio.Task[None] | None = None
+        self._takeover_failed = False  # it took too long to become the listener
         self._gaps: list[Gap] = []
-        self._alone_since: float | None = None  # monotonic: the listener that was relied upon has ended
+        self._without_listener_since: float | None = None  # monotonic
 
     @property
     def receiver(self) -> EventReceiver:
@@ -109,10 +109,10 @@ class SharedListener:
         """Who gets VCAs by what 8x8 says now, or, where it can't be asked, by what was known before. Where
         the listener that was relied upon has ended, this process first has TAKE_OVER to become one, once."""
         end = time.monotonic() + TAKE_OVER
-        while not self._has_listener() and not self._in_vain:
-            self._in_vain = time.monotonic() > end
+        while not self._has_listener() and not self._takeover_failed:
+            self._takeover_failed = time.monotonic() > end
             await asyncio.sleep(LOOK_EVERY)
-        self._in_vain = not self._has_listener()
+        self._takeover_failed = not self._has_listener()
         known, ask = self.receiver, self._registration.current_webhooks
         try:
             watch = None if self._service is None else self._service.webhook_watch
@@ -126,8 +126,8 @@ class SharedListener:
         (monotonic clock) or go on: between the end of a listener that was relied upon and the next one. It is
         not documented that 8x8 sends again what did not arrive."""
         gaps = [*self._gaps]
-        if self._alone_since is not None:
-            gaps.append(Gap(self._alone_since, time.monotonic()))
+        if self._without_listener_since is not None:
+            gaps.append(Gap(self._without_listener_since, time.monotonic()))
         return sum((gap.ended - gap.began for gap in gaps if gap.ended > since), 0.0)
 
     def _has_listener(self) -> bool:
@@ -139,7 +139,7 @@ class SharedListener:
         except OutcomeUnknown as error:  # of a webhook: as an error of its own kind it is said of calls
             raise Unreachable(error.message, hint=error.hint) from error
         if self._tenant is not None:
-            self._looking = asyncio.create_task(self._look())
+            self._watching = asyncio.create_task(self._watch_listener())
         return self
 
     async def __aexit__(
@@ -149,9 +149,9 @@ class SharedListener:
         try:
             with nullcontext() if self._question_wait is None else self._question_wait.interruptible():
                 if isinstance(error, asyncio.CancelledError):
-                    await self._answered()
+                    await self._wait_for_answers()
                 else:
-                    gate = await self._nobody_needs_it()
+                    gate = await self._wait_until_unneeded()
         except asyncio.CancelledError:
             self._notify("Interrupted: others have to receive for themselves.")
             _keep_result(error)
@@ -159,7 +159,7 @@ class SharedListener:
             self._on_failure(trouble)
         finally:
             try:
-                await to_its_end(self._end())
+                await to_its_end(self._leave())
             except asyncio.CancelledError:
                 if not _keep_result(error):
                     raise
@@ -183,15 +183,15 @@ class SharedListener:
                 trouble = error
             else:
                 if search.found is not None:
-                    await self._rely_upon(search.found, search.webhooks)
+                    await self._use_listener(search.found, search.webhooks)
                     return
-            gate, is_first = await self._gate()
+            gate, is_first = await self._lock_start()
             try:
                 if not is_first or running_instances(self._plan.home) != before:
                     continue  # somebody has become a listener, or ended as one
                 if trouble is not None:
                     raise trouble
-                await self._listen(search)
+                await self._become_listener(search)
                 return
             finally:
                 gate.close()
@@ -201,23 +201,23 @@ class SharedListener:
         search = partial(find_listener, self._plan.home, registration.current_webhooks, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
-    async def _rely_upon(self, found: FoundListener, webhooks: Mapping[str, Webhook]) -> None:
+    async def _use_listener(self, found: FoundListener, webhooks: Mapping[str, Webhook]) -> None:
         self._tenant, self._instance = found.tenant, found.instance
         self._notify("A voicecli listen runs on this machine: it receives what 8x8 reports.")
-        if found.doubt is not None:
-            self._warn(found.doubt)
+        if found.warning is not None:
+            self._warn(found.warning)
         self._receiver = local_receiver(VCA) if VCA in self._required else await self._found(webhooks)
 
-    async def _listen(self, search: ListenerSearch) -> None:
+    async def _become_listener(self, search: ListenerSearch) -> None:
         """Become the listener."""
         others = local_receiver(VCA) if VCA in self._required else await self._found(search.webhooks)
         plan = replace(self._plan, register=self._required, optional=self._optional, if_unset=TAKEN_IF_UNSET)
-        service = ListenerService(plan, notify=self._told, registration=self._registration)
+        service = ListenerService(plan, notify=self._relay, registration=self._registration)
         try:
             await service.__aenter__()
         except ConfigurationError as error:
-            for silent in search.silent:  # it may have what is in the way
-                raise unresponsive_error(silent, error.message) from error
+            for one in search.unresponsive:  # it may have what is in the way
+                raise unresponsive_error(one, error.message) from error
             raise
         for check in self._registration.checks():
             if check.type in self._required and not check.is_ok:
@@ -232,7 +232,7 @@ class SharedListener:
         [receiver] = await in_daemon_thread(partial(find_receivers, self._plan.home, webhooks.values(), VCA))
         return receiver
 
-    async def _gate(self) -> tuple[Lock, bool]:
+    async def _lock_start(self) -> tuple[Lock, bool]:
         """Nobody else starts or ends a listener of this kind while it is held; and whether nobody had it."""
         path = self._plan.home / "waiting.lock"
         if (lock := Lock.take(path)) is not None:
@@ -244,14 +244,14 @@ class SharedListener:
             hint="Look whether it hangs, and stop it.",
         )
 
-    def _told(self, text: str, _record: Mapping[str, object] | None) -> None:
+    def _relay(self, text: str, _record: Mapping[str, object] | None) -> None:
         """What the listener in this process tells."""
         if isinstance(text, WarningText):
             self._warn(text.removeprefix("Warning: "))
         else:
             self._notify(text)
 
-    async def _look(self) -> None:
+    async def _watch_listener(self) -> None:
         """See that there is a listener until the end."""
         asked, told, seen = time.monotonic(), "", time.monotonic()
         while self._tenant is not None:
@@ -262,7 +262,7 @@ class SharedListener:
                     told, asked = await self._ask(told), time.monotonic()
                 continue
             self._tenant.close()
-            self._tenant, self._alone_since = None, seen
+            self._tenant, self._without_listener_since = None, seen
             self._receiver = no_receiver(
                 VCA, "The voicecli listen that received what people press has ended."
             )
@@ -278,9 +278,9 @@ class SharedListener:
                         told = error.message
                         self._notify(f"What 8x8 reports can't be received now: {error.message}")
                     await asyncio.sleep(TRY_EVERY)
-            gap = Gap(self._alone_since, time.monotonic())
+            gap = Gap(self._without_listener_since, time.monotonic())
             self._gaps.append(gap)
-            self._alone_since, seen = None, gap.ended
+            self._without_listener_since, seen = None, gap.ended
             seconds = gap.ended - gap.began
             self._notify(f"For {seconds:.1f} s nobody received what 8x8 reports: some of it may be lost.")
 
@@ -293,26 +293,26 @@ class SharedListener:
             self._warn(f"What 8x8 reports does not arrive now. {trouble}")
         return trouble
 
-    async def _answered(self) -> None:
+    async def _wait_for_answers(self) -> None:
         """Be there until nobody can answer a question any more, if this process is a listener."""
         if self._service is not None and self._question_wait is not None and self._gets_answers:
             await self._question_wait.until_answered()
 
-    async def _nobody_needs_it(self) -> Lock | None:
+    async def _wait_until_unneeded(self) -> Lock | None:
         """Be there until nobody can answer a question any more, and for others that rely on this listener;
         then the gate is held, so that nobody begins to."""
         told = False
         while self._service is not None and self._service.presence is not None:
-            await self._answered()
-            gate, _ = await self._gate()
-            if self._service.presence.alone():
+            await self._wait_for_answers()
+            gate, _ = await self._lock_start()
+            if self._service.presence.refuse_tenants():
                 if (
                     self._question_wait is None
                     or not self._gets_answers
                     or not self._question_wait.is_needed()
                 ):
                     return gate
-                self._service.presence.reopen()  # who relied on it has left one
+                self._service.presence.admit_tenants()  # who relied on it has left one
                 gate.close()
                 continue
             gate.close()
@@ -324,10 +324,10 @@ class SharedListener:
             await asyncio.sleep(TRY_EVERY)
         return None
 
-    async def _end(self) -> None:
-        if self._looking is not None:
-            await end_task(self._looking)
-            error = None if self._looking.cancelled() else self._looking.exception()
+    async def _leave(self) -> None:
+        if self._watching is not None:
+            await end_task(self._watching)
+            error = None if self._watching.cancelled() else self._watching.exception()
             if isinstance(error, VoicecliError):
                 self._on_failure(error)
             elif error is not None:

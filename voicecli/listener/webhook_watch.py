@@ -63,14 +63,14 @@ class WebhookWatch:
         registration, plan, receiver = self._registration, self._plan, self._receiver()
         undo.callback(registration.close)
         if plan.register and receiver is not None:
-            undo.push_async_callback(self._put_back)
+            undo.push_async_callback(self._restore)
             take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
             take = partial(take, new_token=plan.token_is_new, optional=plan.optional, if_unset=plan.if_unset)
             if taken := await self.in_turn(take):
                 self._notify(f"Registered with 8x8 for {', '.join(taken)}.", None)
         else:
             try:
-                await self._put_back()
+                await self._restore()
             except InUse:
                 pass  # the one that has them is alive
             except VoicecliError as error:
@@ -83,9 +83,9 @@ class WebhookWatch:
         undo.push_async_callback(end_task, in_background(self._run(), self._warn))
         undo.callback(setattr, self, "_is_watching", False)
 
-    async def _put_back(self) -> None:
+    async def _restore(self) -> None:
         try:
-            done = await self.in_turn(self._registration.put_back)
+            done = await self.in_turn(self._registration.restore)
         except InUse:
             raise
         except VoicecliError as error:
@@ -124,7 +124,7 @@ class WebhookWatch:
         """There is a reason to look now: the machine has slept, or the address is another one."""
         self._soon.set()
 
-    def doubt(self) -> None:
+    def look_after_refusal(self) -> None:
         """The same where anybody may have given the reason: a request without the token, say."""
         if asyncio.get_running_loop().time() - self._looked > LOOK_AGAIN_AFTER:
             self._soon.set()

@@ -1,4 +1,4 @@
-"""Writing that holds nobody up: to a pipe or a terminal whose reader may have stopped."""
+"""Non-blocking writes to a pipe or terminal whose reader may have stopped reading."""
 
 import os
 import select
@@ -6,19 +6,19 @@ import stat
 import threading
 from collections import deque
 
-PATIENCE = 0.05  # seconds that who writes waits for a reader that is only slow
-AT_ONCE = select.PIPE_BUF  # bytes that a pipe takes as a whole once it takes any
+PATIENCE = 0.05  # seconds that a write waits for a slow reader
+AT_ONCE = select.PIPE_BUF  # bytes: a pipe with any room takes this many at once
 
 
 def may_block(descriptor: int) -> bool:
-    """Whether writing there may wait for somebody. Raises OSError."""
+    """Whether a write to this descriptor may block until somebody reads. Raises OSError."""
     mode = os.fstat(descriptor).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
 
 
 class BackgroundWriter:
-    """Writes to a descriptor in a thread of its own, in order, what it can't write at once. ``error`` is why
-    nothing can be written any more."""
+    """Writes to a descriptor, in order; a thread writes what would block. ``error`` is set once writing has
+    failed."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -36,8 +36,8 @@ class BackgroundWriter:
         return self._size
 
     def put(self, data: bytes, happened: str = "") -> None:
-        """Write it; where nobody reads, when somebody does. ``happened`` is what it says, where that must not
-        get lost."""
+        """Write the data now, or as soon as somebody reads. ``happened`` is its text if that must not get
+        lost."""
         with self._changed:
             if self.error is not None or self._is_written_at_once(data):
                 return
@@ -52,12 +52,13 @@ class BackgroundWriter:
                 self._changed.wait_for(lambda: not self._waiting, PATIENCE)
 
     def unwritten(self) -> str:
-        """What happened that nobody has been told of."""
+        """The ``happened`` texts of the data that is not written yet."""
         with self._changed:
             return self._lost or "; ".join(happened for _, happened in self._waiting if happened)
 
     def _is_written_at_once(self, data: bytes) -> bool:
-        """Whether the pipe had room. Only who writes beside us could take it in between."""
+        """Write the data if the pipe has room for it, and return whether it had. (Only another writer could
+        take the room between check and write.)"""
         if self._waiting or not self._is_pipe or len(data) > AT_ONCE:
             return False
         poll = select.poll()

@@ -1,6 +1,6 @@
 """Bars of block characters."""
 
-MAX_BAR = 60  # characters: longer ones only push the eye about
+MAX_BAR = 60  # characters: longer ones are harder to compare
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 

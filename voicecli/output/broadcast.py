@@ -21,8 +21,8 @@ Entry = tuple[int, str, str]
 
 
 def progress_lines(counts: Counts, width: int) -> list[Line]:
-    """How it stands while it runs, laid out for lines of ``width`` columns. One that is longer is for the
-    painter to cut."""
+    """The progress of a running broadcast, laid out for lines of ``width`` columns; the painter cuts longer
+    ones."""
     figures, left = f"{_percent(counts):>3} %  {_done(counts)}", _time_left(counts)
     fits = len(figures) + len(left) + MIN_BAR + 4 <= width
     first = _bar(counts, f"{figures}  {left}".rstrip() if fits else figures, width)
@@ -40,14 +40,14 @@ def progress_lines(counts: Counts, width: int) -> list[Line]:
 
 
 def progress_line(counts: Counts) -> str:
-    """How it stands, in one line, for where there is no terminal."""
+    """The progress in one line, for output without a terminal."""
     pace = ", ".join(filter(None, (_rate(counts), _time_left(counts))))
     done = f"{_done(counts)} done: {', '.join(_counts(counts))}"
     return "; ".join(filter(None, (done, pace, _waiting(counts))))
 
 
 def summary_lines(counts: Counts) -> list[Line]:
-    """How it ended, or how far it came."""
+    """The final figures, or those so far."""
     by_state = (
         (counts.accepted, "accepted", "green"),
         (counts.refused, "refused: not called", "red"),
@@ -103,7 +103,7 @@ def _rate(counts: Counts) -> str:
 
 
 def _counts(counts: Counts) -> list[str]:
-    """What became of the rows; of the rare things only those that happened."""
+    """The numbers of rows by state; rare states only if they occurred."""
     rare = ((counts.skipped, "skipped"), (counts.retrying, "retrying"))
     return [
         f"{counts.accepted:,} accepted",
@@ -118,7 +118,7 @@ def _waiting(counts: Counts) -> str:
 
 
 def _outcomes(counts: Counts) -> list[Entry]:
-    """In an order that stays as it is while they come."""
+    """The outcomes, in an order that does not change as more arrive."""
     kinds = [
         (count, printable(codes.describe_outcome(outcome)), outcome_style(outcome))
         for outcome, count in counts.outcomes.items()
@@ -129,7 +129,7 @@ def _outcomes(counts: Counts) -> list[Entry]:
 
 
 def _errors(counts: Counts, most: int) -> list[Entry]:
-    """The most frequent ones first, and the others last."""
+    """The errors, most frequent first, all others together last."""
     kinds = sorted(counts.errors.items(), key=lambda kind: (kind[0] == OTHERS, -kind[1]))
     return _largest([(count, printable(words), "red") for words, count in kinds], most)
 

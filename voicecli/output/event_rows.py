@@ -1,4 +1,4 @@
-"""Events and calls as rows: the same wherever they are shown."""
+"""Events and calls as table rows, the same in all commands."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def session_style(session_id: str) -> str:
 
 
 def outcome_style(outcome: str | None) -> str:
-    """Outcomes have a colour, and what happens on the way to them has none."""
+    """The style of an outcome; none for an event without one."""
     return "" if outcome is None else _STYLES.get(outcome, "red")
 
 
@@ -101,7 +101,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """One call, as far as it has come. ``now`` is in seconds since 1970."""
+    """The current state of one call. ``now`` is in seconds since 1970."""
 
     call: Session
     now: float
@@ -150,12 +150,12 @@ class CallRow:
 
 
 def describe_parties(source: str, destination: str) -> str:
-    """Who calls whom; nothing where that is not known."""
+    """Who calls whom; empty if that is unknown."""
     return f"{source} → {destination}" if source or destination else ""
 
 
 def describe_event(kept: Received, described: str = "") -> str:
-    """What happened, as ``described`` where the call is known, and what it was answered."""
+    """What happened (``described``, if the call is known), with our reply and the remarks."""
     if kept.again:
         return f"duplicate, ×{kept.times}"
     text = described or kept.event.words
@@ -164,12 +164,12 @@ def describe_event(kept: Received, described: str = "") -> str:
 
 
 def local_time(microseconds: int) -> str:
-    """The day and the time of day where the person is, of microseconds since 1970."""
+    """Date and time in this machine's time zone, from microseconds since 1970."""
     return _local(microseconds // 1_000_000, "%Y-%m-%d %H:%M:%S")
 
 
 def _clock(seconds: int) -> str:
-    """The time of day where the person is."""
+    """The time of day in this machine's time zone."""
     return _local(seconds, "%H:%M:%S")
 
 
@@ -179,12 +179,12 @@ def _local(seconds: int, form: str) -> str:
 
 
 def masked_data(data: Mapping[str, object]) -> Mapping[str, object]:
-    """What programs get, without the phone numbers in it."""
+    """A JSON document with its phone numbers masked."""
     return {name: _masked(item, name) for name, item in data.items()}
 
 
 def _masked(value: object, name: str = "") -> object:
-    """Without the phone numbers in it; ``name`` is of its field."""
+    """The value with its phone numbers masked; ``name`` is its field."""
     match value:
         case dict():
             return {name: _masked(item, name) for name, item in value.items()}

@@ -12,14 +12,14 @@ from voicecli.platforms import private_files
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the CSV goes: ``path`` is what the user wrote, ``file`` what that leads to."""
+    """A file to write: ``path`` as the user wrote it, ``file`` resolved."""
 
     path: str
     file: Path
 
 
 def target(path: str, folder: Path) -> Target:
-    """What a path leads to from a folder. Raises InvalidInput for what can't become a file."""
+    """The file at a path relative to a folder. Raises InvalidInput if it can't be written."""
     try:
         if (link := private_files.foreign_link(folder / path)) is not None:
             raise InvalidInput(f"-o leads through {link}, a link that somebody else has put there.")

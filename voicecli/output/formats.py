@@ -23,7 +23,7 @@ class Output:
     """For people: a sentence on stdout, talk and errors on stderr. The other formats vary from this.
 
     ``out`` and ``err`` are as ``Streams`` has them. ``live`` is whether the terminal can be drawn upon, and
-    ``environment`` says more of it: how large it is, which colours it has.
+    ``environment`` has its size and its colours.
     """
 
     def __init__(
@@ -41,19 +41,19 @@ class Output:
         self._environment = environment
         self._secrets = Secrets()
         self._painters: dict[TextIO, Painter] = {}
-        self._reader_left = False  # the reader, who has gone
+        self._reader_left = False  # the reader has left (``| head``)
         self._progress: Sequence[str] = ()  # its lines on the screen
 
     def hide(self, secret: str) -> None:
-        """From now on show *** for this text, wherever it comes from and however it is written."""
+        """From now on show *** for this text, in any encoding."""
         self._secrets.add(secret)
 
     def disable_masking(self) -> None:
-        """For what is nobody's secret, and must be right to the letter: the sandbox's variables."""
+        """Show secrets as they are: for the sandbox's variables, which are not secret and must be exact."""
         self._secrets.disable()
 
     def json_for_people(self, document: object) -> str:
-        """JSON for the text of a ``result``, without its secrets."""
+        """Indented JSON with its secrets masked, for the text of a ``result``."""
         return json_text.indented(self._secrets.masked_document(document))
 
     def result(
@@ -101,7 +101,7 @@ class Output:
     def report(
         self, lines: Iterable[Line | Row], data: Mapping[str, object], *, identifier: str = ""
     ) -> None:
-        """An answer of several lines that people look at: a timeline, bars. A program gets ``data``.
+        """An answer of several lines, such as a timeline or bars; a program gets ``data``.
 
         Raises what ``row`` raises.
         """
@@ -116,14 +116,14 @@ class Output:
 
     @property
     def width(self) -> int:
-        """How many columns there are to draw upon."""
+        """The width of the terminal in columns."""
         return self._size().columns
 
     def _size(self) -> os.terminal_size:
         return terminal_size(self._environment, self.streams.out)
 
     def stream(self, failed: Callable[[OutputFailed], None]) -> "Stream":
-        """Rows that come for as long as the command runs; ``failed`` is told when they can't be written.
+        """A stream of rows for a command that keeps running; ``failed`` is called when they can't be written.
         Raises OutputFailed where standard output is closed."""
         from voicecli.output.stream import LiveStream, Stream
 
@@ -133,11 +133,11 @@ class Output:
         return LiveStream(self._put, failed, painter=painter, size=self._size)
 
     def note(self, text: str) -> None:
-        """Talk: progress, warnings, what is being waited for."""
+        """A sentence on stderr: progress, or what the command waits for."""
         self._talk(printable(text))
 
     def warning(self, text: str) -> None:
-        """Talk that even those want to hear who want no talk."""
+        """A warning on stderr, which --quiet and --json show, too."""
         self._talk(printable(f"Warning: {text}"))
 
     def content(self, pieces: Iterable[bytes]) -> None:
@@ -154,13 +154,13 @@ class Output:
                 return
 
     def progress(self, lines: str | Sequence[Line]) -> bool:
-        """What is going on now, on a terminal: the next one takes its place, whatever else is printed stands
-        above it, and nothing ends it. Whether there is such a terminal."""
+        """Show the current progress below all other output, on a terminal; the next call replaces it, an
+        empty text removes it. Returns whether there is such a terminal."""
         painter = self._painter(self.streams.err) if self._live else None
         if painter is None:
             return False
         if self.streams.is_talk_waiting:
-            return True  # nobody looks now: the next one will do
+            return True  # nobody reads now: the next progress will do
         width, height = self._screen()
         if isinstance(lines, str):
             lines = [(lines, "dim")] if lines else []
@@ -186,7 +186,7 @@ class Output:
         self._talk(printable("".join(traceback.format_exception(error)).rstrip(), lines=True))
 
     def _painter(self, stream: TextIO | None) -> Painter | None:
-        """Who paints there; None for what is no terminal."""
+        """The painter of a terminal; None for any other stream."""
         if stream is None or not stream.isatty():
             return None
         if stream not in self._painters:
@@ -195,7 +195,7 @@ class Output:
             console = Console(
                 file=stream, highlight=False, markup=False, emoji=False, _environ=self._environment
             )
-            console.file = io.StringIO()  # not even nothing may be written to a terminal that has stopped
+            console.file = io.StringIO()  # so that rich itself never writes to the terminal
             self._painters[stream] = Painter(console, mask=self._masked)
         return self._painters[stream]
 
@@ -203,7 +203,7 @@ class Output:
         self._write(line + "\n")
 
     def _write(self, text: str | bytes) -> None:
-        """More of an answer that comes bit by bit: a reader who has seen enough is no error."""
+        """Write a part of a longer answer; it is no error if the reader has left (``| head``)."""
         try:
             self._put(text)
         except OutputFailed as failed:
@@ -227,7 +227,7 @@ class Output:
             self._progress = ()
 
     def _screen(self) -> os.terminal_size:
-        """The size of the terminal that is talked to, even if the answer goes to a file."""
+        """The size of the terminal that stderr is, even if stdout is a file."""
         return terminal_size(self._environment, self.streams.out, self.streams.err)
 
     def _raw(self, text: str) -> None:
@@ -252,7 +252,7 @@ class Output:
 
 
 class _ForPrograms(Output):
-    """No talk, no progress, no headings: whoever reads stderr reads it for the error."""
+    """Without notes, progress and headings: stderr has only warnings and the error."""
 
     def note(self, text: str) -> None:
         """Nothing."""

@@ -97,6 +97,6 @@ beside these in this version."""
 
 
 def with_former_names(kind: str, document: Mapping[str, object]) -> dict[str, object]:
-    """An object of this kind, with the names beside that its fields had before."""
+    """An object of this kind, with the former names of its fields added."""
     former = {old: document[new] for old, new in FORMER_NAMES[kind].items() if new in document}
     return {**document, **former}

@@ -1,16 +1,16 @@
-"""JSON as it is printed: in one way for people, and in one for programs."""
+"""JSON as text: indented for people, one line for programs."""
 
 import json
 from collections.abc import Mapping
 
 
 def indented(document: object) -> str:
-    """On several lines, every letter as it is."""
+    """Several lines, with all letters unescaped."""
     return json.dumps(_without_nan(document), indent=2, ensure_ascii=False)
 
 
 def one_line(document: object) -> str:
-    """On one line, in ASCII, which no terminal obeys."""
+    """One line of ASCII, which has no control characters."""
     try:
         return json.dumps(document, allow_nan=False)
     except ValueError:
@@ -18,7 +18,7 @@ def one_line(document: object) -> str:
 
 
 def compact(document: Mapping[str, object]) -> str:
-    """The same for rows that come by the thousand, without blanks: some ten times as fast."""
+    """One line of ASCII without blanks, about ten times as fast: for streams of thousands of rows."""
     import orjson
 
     try:
@@ -31,5 +31,5 @@ def compact(document: Mapping[str, object]) -> str:
 
 
 def _without_nan(document: object) -> object:
-    """Without NaN and infinity, which are no JSON, yet what came from outside may have them."""
+    """The document with null for NaN and infinity, which JSON does not have, but data from outside may."""
     return json.loads(json.dumps(document), parse_constant=lambda _: None)

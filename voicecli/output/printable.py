@@ -1,4 +1,4 @@
-"""What comes from outside is shown, never obeyed."""
+"""Text from outside with control and invisible characters escaped."""
 
 import json
 import re
@@ -33,5 +33,5 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def _escaped(character: str) -> str:
-    """As JSON writes it, so that JSON that is shown stays JSON."""
+    """The escape of JSON, so that JSON stays JSON."""
     return json.dumps(character)[1:-1]

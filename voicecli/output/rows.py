@@ -95,7 +95,7 @@ class Painter:
         return self.row(_shown(row, narrow=width < NARROW), width)
 
     def heading(self, row: Row, width: int) -> str:
-        """What stands above rows of this kind."""
+        """The heading above rows of this kind."""
         cells = _shown(row, narrow=width < NARROW)
         return self.row([Cell(column, column.name, "bold underline") for column, _, _ in cells], width)
 
@@ -135,7 +135,7 @@ class Painter:
         return printable(self._mask(text))
 
     def _brush(self, style: str) -> Callable[[str], str]:
-        """What the console puts around a text of this style: colours, or nothing where none are wanted."""
+        """A function that puts the escape sequences of this style around a text; none without colours."""
         from rich.text import Text
 
         with self._console.capture() as capture:
@@ -145,8 +145,8 @@ class Painter:
 
 
 def erasing(below: Sequence[str], width: int) -> str:
-    """What takes painted lines off the screen, the cursor being at the end of the last one, and goes back to
-    where they began. A terminal that was made narrower meanwhile has broken them.
+    """The escape sequence that erases painted lines, from the end of the last one, and leaves the cursor
+    where they began. A terminal that was made narrower meanwhile has wrapped them.
 
     tmux keeps what is cleared from the screen's first cell in its scrollback, picture after picture: the
     first line is cleared alone, and the rest from its second cell.
@@ -159,7 +159,7 @@ def erasing(below: Sequence[str], width: int) -> str:
 
 
 def _cells(painted: str) -> int:
-    """How many cells a painted line takes."""
+    """The width of a painted line in terminal cells."""
     from rich.cells import cell_len
 
     return cell_len(re.sub(r"\x1b\[[0-9;]*m", "", painted))

@@ -1,4 +1,4 @@
-"""How much room a terminal has."""
+"""The size of a terminal."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ COLUMNS, LINES = 80, 24  # where nobody knows it
 
 
 def terminal_size(environment: Mapping[str, str], *streams: TextIO | None) -> os.terminal_size:
-    """As COLUMNS and LINES say, else as the first of the streams does that is a terminal."""
+    """From COLUMNS and LINES, else from the first stream that is a terminal."""
     columns, lines = _given(environment, "COLUMNS"), _given(environment, "LINES")
     for stream in streams:
         if stream is not None and not (columns and lines):

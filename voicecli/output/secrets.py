@@ -1,4 +1,4 @@
-"""What no output may show: the values of secrets, however they are written, and fields named so."""
+"""Masks secrets in output: known values in any encoding, and fields with a secret's name."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +70,7 @@ def _is_number(value: object) -> bool:
 
 
 class Secrets:
-    """Secrets that are known by their value, beside those that are known by a field's name."""
+    """Masks secrets by their values, and fields by their names."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
@@ -78,26 +78,26 @@ class Secrets:
         self._off = False
 
     def add(self, secret: str) -> None:
-        """From now on hide this text, however it is written; but not one that is too short to be any."""
+        """From now on mask this text, in any encoding, unless it is shorter than MIN_SECRET."""
         if len(secret) < MIN_SECRET or secret in self._values:
             return
         self._values.add(secret)
         self._forms = tuple(sorted({*self._forms, *_forms(secret)}, key=len, reverse=True))
 
     def disable(self) -> None:
-        """For what is nobody's secret, and must be right to the letter: the sandbox's variables."""
+        """Show secrets as they are: for the sandbox's variables, which are not secret and must be exact."""
         self._values.clear()
         self._forms, self._off = (), True
 
     def masked(self, text: str) -> str:
-        """A sentence, or any text, with *** for each secret in it."""
+        """A text with *** for each secret in it."""
         for form in self._forms:
             text = text.replace(form, HIDDEN)
         return text
 
     def masked_document(self, document: object) -> object:
         """JSON with *** for each secret in a text, and for whatever is in a field with a secret's name; True,
-        False and None tell nothing and stay."""
+        False and None stay."""
         if self._off:
             return document
         return self._document(document)

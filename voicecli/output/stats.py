@@ -1,4 +1,4 @@
-"""Figures of many calls, as bars."""
+"""Statistics of calls as bars."""
 
 from collections.abc import Iterator, Sequence
 

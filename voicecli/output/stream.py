@@ -1,6 +1,5 @@
-"""Rows that come as things happen, for as long as it takes, and on a terminal a footer that changes.
-
-Writing has a thread of its own: whoever stops their terminal or pipe stops the screen, not the listener.
+"""A stream of rows as events happen, on a terminal with a changing footer. A thread writes: if the terminal
+or pipe blocks, only the display stops, not the listener.
 """
 
 import os
@@ -23,7 +22,7 @@ GOODBYE = 2.0  # seconds that the last rows may take
 
 
 class _Waiting(NamedTuple):
-    """A line that is to be written. Where too much waits, rows are left out, and nothing else."""
+    """A line to be written. If too much waits, only rows are dropped."""
 
     text: str
     is_row: bool
@@ -62,11 +61,11 @@ class Stream:
         self._put(plain_row(row), is_row=True)
 
     def note(self, text: str, record: Mapping[str, object] | None = None) -> None:
-        """Talk among the rows; ``record`` is what programs get in its place, else the text."""
+        """A sentence among the rows; programs get ``record`` instead, if given."""
         self._put(text, is_row=False)
 
     def picture(self, rows: Sequence[Row], footer: Sequence[Line]) -> None:
-        """What stands below the rows until there is another picture: nothing in a pipe."""
+        """Show these rows and lines below all others until the next call; ignored in a pipe."""
 
     def close(self) -> None:
         self._closing = True
@@ -74,7 +73,7 @@ class Stream:
         self._thread.join(GOODBYE)
 
     def _put(self, line: str, *, is_row: bool) -> None:
-        """The line was made ready by the caller: the thread would take its turns from the listener."""
+        """Queue a line. The caller has formatted it, since the thread would compete with the listener."""
         with self._lock:
             self._waiting.append(_Waiting(line, is_row))
             self._size += len(line)
@@ -89,7 +88,7 @@ class Stream:
             self._news.set()
 
     def _take_lines(self) -> list[_Waiting]:
-        """What is to be written now."""
+        """Take all waiting lines off the queue."""
         with self._lock:
             lines = [*self._kept_notes, *self._waiting]
             self._kept_notes.clear()
@@ -114,7 +113,7 @@ class Stream:
             pass
 
     def _write_waiting(self) -> bool:
-        """Write what waits; whether there was something."""
+        """Write all waiting lines, and return whether there were any."""
         lines = self._take_lines()
         for to_talk, group in groupby(lines, key=lambda line: None if line.is_row else self._talk):
             if to_talk is None:
@@ -147,7 +146,7 @@ class JsonStream(Stream):
 
 
 class LiveStream(Stream):
-    """A terminal: rows go into its scrollback; below them stands the picture, redrawn at a steady rate."""
+    """A terminal: rows scroll, and the picture below them is redrawn at a steady rate."""
 
     def __init__(
         self,
@@ -190,14 +189,15 @@ class LiveStream(Stream):
         return bool(lines)
 
     def _picture_lines(self) -> list[str]:
-        """The picture's lines, at most as many as fit on the screen: its rows are cut, not its footer."""
+        """The lines of the picture, at most as many as fit on the screen: the footer whole, the rows as far
+        as they fit."""
         width, height = self._screen
         rows, footer = self._picture
         lines = self._newest(rows, max(0, height - len(footer) - 2), width)
         return [*lines, *(self._painter.line(text, style, width - 1) for text, style in footer)]
 
     def _newest(self, rows: Sequence[Row], room: int, width: int) -> list[str]:
-        """The lines of as many of the last rows as there is room for, below a word on the others."""
+        """The lines of the last rows that fit, below a line with the number of the others."""
         painted = [self._painter.painted(row, width).split("\n") for row in rows[max(0, len(rows) - room) :]]
         hidden = len(rows) - len(painted)
         while painted and sum(map(len, painted)) + (hidden > 0) > room:

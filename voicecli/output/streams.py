@@ -1,4 +1,4 @@
-"""The two streams that a command writes to: answers on one, talk on the other."""
+"""The streams of a command: its answer goes to stdout, all else to stderr."""
 
 import math
 import os
@@ -13,15 +13,15 @@ from voicecli.errors import OutputFailed
 if TYPE_CHECKING:
     from voicecli.output.background import BackgroundWriter
 
-MAX_BEHIND = 1_000_000  # bytes that may wait for a reader before who can wait with more should do so
-MAX_TALK = 4_000_000  # bytes of it and of rows that may wait: talk beyond it is lost
+MAX_BEHIND = 1_000_000  # bytes that wait for a reader; beyond it, output that can be postponed is
+MAX_TALK = 4_000_000  # bytes that wait for a reader of stderr; what comes beyond them is dropped
 GOODBYE = 2.0  # seconds that a reader has after an interrupt
-LOOK_EVERY = 0.02  # seconds between two looks whether he has read
+LOOK_EVERY = 0.02  # seconds between two checks
 
 
 class Streams:
-    """``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): an answer
-    can't be written then, and talk is not wanted."""
+    """``out`` and ``err`` may be None, as Python makes them where a stream was closed (``>&-``): then an
+    answer can't be written, and other output is dropped."""
 
     def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
         self.out = out
@@ -42,10 +42,9 @@ class Streams:
 
     @contextmanager
     def in_background(self, is_interrupted: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Inside, a reader who has stopped holds nobody up: for event loops. What waits for him then is
-        written at the end, when he reads on; after an interrupt (KeyboardInterrupt, or as ``is_interrupted``
-        says) he has GOODBYE for that. Raises what ``check_read`` raises, but not in place of
-        another error."""
+        """Inside the context, writing never blocks, as event loops need. At the end, output that is still
+        waiting is written as it is read; after an interrupt (KeyboardInterrupt, or if ``is_interrupted``) for
+        GOODBYE at most. Raises what ``check_read`` raises, but not in place of another error."""
         self._out_writer = self._writer(self.out)
         self._err_writer = self._writer(self.err)
         try:
@@ -57,7 +56,7 @@ class Streams:
         self.check_read()
 
     def check_read(self) -> None:
-        """Raises OutputFailed where something was written in the background, and nobody has read it."""
+        """Raises OutputFailed if output of the background writer was not read."""
         writer = self._out_writer
         if writer is None:
             return
@@ -76,8 +75,8 @@ class Streams:
             self._err_writer = None
 
     def _writer(self, stream: TextIO | None) -> "BackgroundWriter | None":
-        """None where writing there waits for nobody. Both streams may be the same pipe or terminal: then what
-        is written stays in order."""
+        """A background writer for a stream that may block, else None. If both streams are the same pipe or
+        terminal, they share one, which keeps the order."""
         from voicecli.output.background import BackgroundWriter, may_block
 
         other = self._out_writer
@@ -93,11 +92,11 @@ class Streams:
 
     @property
     def is_behind(self) -> bool:
-        """Whether so much waits for a reader that more should not be added to it."""
+        """Whether so much output waits for a reader that less important output should be postponed."""
         return self._out_writer is not None and self._out_writer.size > MAX_BEHIND
 
     def is_read(self) -> bool:
-        """Whether there still is somebody to read standard output. Raises OutputFailed where it is closed."""
+        """Whether standard output still has a reader. Raises OutputFailed if it is closed."""
         import select
 
         out = self.check_open()
@@ -110,11 +109,11 @@ class Streams:
 
     @property
     def is_talk_waiting(self) -> bool:
-        """Whether nobody reads the talk at present."""
+        """Whether output to stderr is waiting for a reader."""
         return self._err_writer is not None and self._err_writer.size > 0
 
     def put(self, written: str | bytes, happened: str = "") -> None:
-        """Write some of the answer. Raises OutputFailed, which repeats what ``happened``."""
+        """Write to stdout. Raises OutputFailed, whose message has ``happened``."""
         out = self.check_open(happened)
         if (writer := self._out_writer) is not None:
             data = written if isinstance(written, bytes) else _encoded(written, out)
@@ -135,7 +134,7 @@ class Streams:
             raise _unwritable(error.strerror, happened) from error
 
     def talk(self, text: str) -> None:
-        """Write some of the talk; where it can't be written, it is lost."""
+        """Write to stderr; if that fails, the text is dropped."""
         if self.err is None:
             return
         if (writer := self._err_writer) is not None:
@@ -161,7 +160,7 @@ def _encoded(text: str, stream: TextIO) -> bytes:
 
 
 def _give_up_on(stream: TextIO) -> None:
-    """Point a stream that can't be written at nothing, so that Python's own last flush does not fail too."""
+    """Redirect a broken stream to the null device, so that Python's flush at exit does not fail, too."""
     try:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, stream.fileno())

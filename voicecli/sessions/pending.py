@@ -21,7 +21,7 @@ class PendingCall(Session):
         same = not self.destination or called in ("", self.destination.lstrip("+"))
         return not self.id and own and same and bool(event.session_id)
 
-    def take_in(self, received: Received) -> str | None:
+    def observe(self, received: Received) -> str | None:
         """``see`` an event, if its session is known; what it tells of this call, in words, where that is
         news."""
         return self.describe(received.event) if self.id and self.see(received) else None

@@ -17,7 +17,7 @@ from voicecli.store.read_positions import advance, last_event_number, read_posit
 from voicecli.store.sqlite import Store
 
 VSS = "vss"  # where an outcome is known from: the session summary
-_PAGE = 500  # summaries that are taken in by one commit
+_PAGE = 500  # summaries that are processed in one commit
 
 
 def update_outcomes(store: Store) -> None:

@@ -134,7 +134,7 @@ class Journal:
         new_attempts: Sequence[tuple[object, ...]] = (),
         answers: Iterable[stored_attempts.Answer] = (),
     ) -> Sequence[int]:
-        """Change rows (as they were, as they are to be), and note the newest event that was taken in, with
+        """Change rows (as they were, as they are to be), and note the newest event that was processed, with
         ``new_attempts`` (rows of store.attempts), whose numbers are given, and ``answers`` to earlier ones:
         all in one commit. Raises InUse, and writes nothing, where a row is not what it was: should the lock
         have failed, no second process calls the same people."""
@@ -230,7 +230,7 @@ class Journal:
 
     @property
     def seen(self) -> int:
-        """The number of the newest event that was taken in."""
+        """The number of the newest event that was processed."""
         query = "SELECT seen FROM broadcasts WHERE number = ?"
         return self.store.read_number(query, (self.broadcast.number,))
 

@@ -121,7 +121,7 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
         placed INTEGER NOT NULL,            -- microseconds since 1970, UTC
         base_url TEXT NOT NULL,
         subaccount TEXT NOT NULL,
-        state TEXT NOT NULL,                -- see placed.State
+        state TEXT NOT NULL,                -- see AttemptState
         session TEXT,                       -- NULL until 8x8 has told it
         client_request_id TEXT NOT NULL,
         source TEXT NOT NULL,
@@ -158,15 +158,15 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
         parts INTEGER NOT NULL,
         options TEXT NOT NULL,              -- how people are called (JSON), without what they hear
         sealed BLOB NOT NULL,               -- what they hear: unreadable without its key, see sealing.py
-        state TEXT NOT NULL,                -- see journal.State
-        seen INTEGER NOT NULL               -- the newest event that was taken in
+        state TEXT NOT NULL,                -- see BroadcastState
+        seen INTEGER NOT NULL               -- the newest event that was processed
     );
     CREATE INDEX broadcasts_by_list ON broadcasts (fingerprint);
     CREATE TABLE broadcast_rows (
         broadcast INTEGER NOT NULL,
         line INTEGER NOT NULL,              -- where the row begins in the list, from 1
         destination TEXT NOT NULL,
-        state TEXT NOT NULL,                -- see journal.RowState
+        state TEXT NOT NULL,                -- see RowState
         attempts INTEGER NOT NULL DEFAULT 0,  -- requests that have left, or may have
         changed INTEGER NOT NULL DEFAULT 0, -- microseconds since 1970, UTC
         session TEXT,                       -- of the last attempt, as all that follows
@@ -180,7 +180,7 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _one_form_of_each_account,
     """
     -- From here on, calls has every request that places a call. What is NULL is not known, or does not apply.
-    -- asks, outcome, outcome_source, seconds: see sessions.attempts; broadcast: its number; valid_until: in
+    -- asks, outcome, outcome_source, seconds: see sessions.attempt; broadcast: its number; valid_until: in
     -- microseconds since 1970, UTC; sealed: the whole callflow, as long as somebody may need it.
     ALTER TABLE calls ADD COLUMN client_action_id TEXT;
     ALTER TABLE calls ADD COLUMN asks TEXT;

@@ -11,12 +11,12 @@ def last_event_number(store: Store) -> int:
 
 
 def read_position(store: Store, reader: str) -> int:
-    """The number of the newest event that this reader has taken in."""
+    """The number of the newest event that this reader has processed."""
     return store.read_number("SELECT coalesce(max(event), 0) FROM seen_events WHERE reader = ?", (reader,))
 
 
 def advance(store: Store, transaction: Transaction, reader: str, start: int, end: int) -> bool:
-    """Note, within a transaction, that the events up to ``end`` were taken in; False, and nothing is noted,
+    """Note, within a transaction, that the events up to ``end`` were processed; False, and nothing is noted,
     where the reader is not at ``start`` any more: then what was read from there is not to be written."""
     if read_position(store, reader) != start:
         return False

@@ -132,7 +132,7 @@ class Agent:
             failure = error
             self._kill()
         with suppress(Exception):  # what is left to do makes for better messages and a tidy table
-            self._see_out()
+            self._await_end()
         if failure is not None:
             call_on_loop(self._loop, set_outcome, self._opened, failure)
 
@@ -160,7 +160,7 @@ class Agent:
         with suppress(Exception):  # it is killed next
             ngrok.api_request(str(self._endpoint), method="DELETE", timeout=PATIENCE)
 
-    def _see_out(self) -> None:
+    def _await_end(self) -> None:
         """Wait for the agent's end, hear its last words, and take it off pyngrok's table."""
         from pyngrok import process
         from pyngrok.log import NgrokLog
@@ -225,7 +225,7 @@ class Agent:
             if code := CODE.search(text):
                 problem, _ = PROBLEMS.get(code[1], ("ngrok refused the tunnel", ""))
                 return ConfigurationError(f"{problem} ({code[0]}).", hint=advice(code[1]))
-        said = next(filter(None, map(self._presentable, troubles)), "")
+        said = next(filter(None, map(self._printable, troubles)), "")
         because = f": {said}" if said else ""
         late = isinstance(error, TimeoutError)
         hint = f"Check {self._plan.file}; ngrok.yml.example shows what it may hold."
@@ -240,7 +240,7 @@ class Agent:
         elif status is not None:
             with suppress(ValueError, TypeError, KeyError):
                 body = str(json.loads(body)["details"]["err"])
-            happened = f"refused the tunnel: {self._presentable(body)}"
+            happened = f"refused the tunnel: {self._printable(body)}"
         else:
             if late:
                 verb = "reach ngrok" if said else "answer"
@@ -249,7 +249,7 @@ class Agent:
             return Unreachable(f"The ngrok agent {happened}{because}.", hint=hint)
         return ConfigurationError(f"The ngrok agent {happened}.", hint=hint)
 
-    def _presentable(self, text: str) -> str:
+    def _printable(self, text: str) -> str:
         """The agent's words as part of a sentence: on one line, without secrets or our private file."""
         for secret in self._plan.secrets:
             text = text.replace(secret, "…")

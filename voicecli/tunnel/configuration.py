@@ -13,7 +13,7 @@ from voicecli.tunnel.advice import DOMAINS
 YamlMapping = Mapping[object, object]  # what YAML has in it
 _DOMAIN = re.compile(r"(?:(https?)://)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)/?", re.IGNORECASE)
 _HERE = re.compile(r"(?:https?://)?(?:(?:localhost|127\.0\.0\.1|\[::1\]):)?(\d{1,5})/?")
-_GUARDS = {"auth", "basic_auth", "oauth", "oidc", "policy", "traffic_policy"}  # 8x8 could not pass them
+_ACCESS_RULES = {"auth", "basic_auth", "oauth", "oidc", "policy", "traffic_policy"}  # 8x8 could not pass them
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class AgentConfiguration:
     secrets: tuple[str, ...] = field(repr=False)
 
 
-def read(tunnel: Tunnel, on_note: Callable[[str], None]) -> AgentConfiguration:
+def read_configuration(tunnel: Tunnel, on_note: Callable[[str], None]) -> AgentConfiguration:
     """Read the user's configuration. Raises ConfigurationError."""
     from pyngrok import installer
 
@@ -62,8 +62,8 @@ def read(tunnel: Tunnel, on_note: Callable[[str], None]) -> AgentConfiguration:
             hint="`ngrok config upgrade` updates an older one; ngrok.yml.example shows both versions.",
         )
     # Endpoints stay out, since we open our own; how the log is written is for pyngrok, who reads it.
-    apart = ("endpoints", "tunnels", "log", "log_level", "log_format")
-    agent = {name: value for name, value in agent.items() if name not in apart}
+    left_out = ("endpoints", "tunnels", "log", "log_level", "log_format")
+    agent = {name: value for name, value in agent.items() if name not in left_out}
     own_token, web_addr = agent.get("authtoken"), agent.get("web_addr")
     if web_addr is False:
         raise ConfigurationError(
@@ -77,9 +77,11 @@ def read(tunnel: Tunnel, on_note: Callable[[str], None]) -> AgentConfiguration:
         if own_token and own_token != tunnel.auth_token:
             on_note(f"The ngrok token that was given goes before the one in {path}.")
     endpoint = next((one for one in _endpoints(given) if _leads_to(one, tunnel.port)), {})
-    if guards := _GUARDS & endpoint.keys():
-        on_note(f"Of {path}, {' and '.join(sorted(guards))} is left out: 8x8's webhooks could not pass.")
-    top = {name: value for name, value in given.items() if name not in apart}
+    if access_rules := _ACCESS_RULES & endpoint.keys():
+        on_note(
+            f"Of {path}, {' and '.join(sorted(access_rules))} is left out: 8x8's webhooks could not pass."
+        )
+    top = {name: value for name, value in given.items() if name not in left_out}
     return AgentConfiguration(
         version,
         file=str(path),

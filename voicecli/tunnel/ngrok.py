@@ -79,7 +79,7 @@ class Ngrok:
             raise interrupted
         settings.keep_loopback_from_proxies()  # else the agent's API is asked through a proxy, and hangs
         opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._life = asyncio.create_task(self._live(opened))
+        self._life = asyncio.create_task(self._keep_open(opened))
         self._life.add_done_callback(lambda _: set_outcome(opened, interrupted))
         try:
             return await opened
@@ -96,17 +96,17 @@ class Ngrok:
             await asyncio.wait({self._life})
         self._stopped = True
 
-    def look(self) -> None:
+    def probe_soon(self) -> None:
         """See at once whether the tunnel still leads here: the machine has slept, say."""
         if self._supervisor is not None:
-            self._supervisor.look()
+            self._supervisor.probe_soon()
 
-    async def _live(self, opened: "asyncio.Future[str]") -> None:
+    async def _keep_open(self, opened: "asyncio.Future[str]") -> None:
         """Run one agent after the other."""
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         try:
-            plan = configuration.read(self._tunnel, self._on_note)
-            agent_path = program.find(self._tunnel) or await program.install(self._on_note)
+            plan = configuration.read_configuration(self._tunnel, self._on_note)
+            agent_path = program.find_agent(self._tunnel) or await program.install_agent(self._on_note)
             with tempfile.TemporaryDirectory(prefix="voicecli-", ignore_cleanup_errors=True) as folder:
                 for run in itertools.count():
                     agent = Agent(
@@ -121,7 +121,7 @@ class Ngrok:
                         if opened.done():
                             self._notify(TunnelChange(True, url, "", None))
                         set_outcome(opened, url)
-                        reason = await _first(agent.ended(), supervisor.until_unfit())
+                        reason = await _first_result(agent.ended(), supervisor.wait_until_unfit())
                         if (supervisor.trouble_since or loop.time()) - since > LONGEST_PAUSE:
                             pause = FIRST_PAUSE  # it worked; else it may be failing at once for ever
                     except VoicecliError as error:
@@ -147,7 +147,7 @@ class Ngrok:
         if self.inspector is not None and lost != self._lost:
             self._lost, self.url = lost, None if lost else self._last_url
             if self._supervisor is not None:
-                self._supervisor.session(is_there=not lost)
+                self._supervisor.session_changed(is_up=not lost)
             self._notify(TunnelChange(not lost, self._last_url, lost, None))
 
     def _notify(self, change: TunnelChange) -> None:
@@ -158,7 +158,7 @@ class Ngrok:
         asyncio.get_running_loop().call_soon(call_back)  # so that an error in there does not end the tunnel
 
 
-async def _first(*waits: Coroutine[object, object, str]) -> str:
+async def _first_result(*waits: Coroutine[object, object, str]) -> str:
     """What the first of them to end returns; the others are cancelled."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:

@@ -19,7 +19,7 @@ from voicecli.tunnel.configuration import Tunnel
 VERSION_TIMEOUT = 10.0  # seconds
 
 
-def find(tunnel: Tunnel) -> Path | None:
+def find_agent(tunnel: Tunnel) -> Path | None:
     """The agent; None where it is missing and may be downloaded. Raises ConfigurationError."""
     from pyngrok.conf import PyngrokConfig
 
@@ -37,7 +37,7 @@ def find(tunnel: Tunnel) -> Path | None:
     raise ConfigurationError(what, hint=f"Install it from {DOWNLOAD}, or let --install-ngrok download it.")
 
 
-def version(program: Path) -> str | None:
+def agent_version(program: Path) -> str | None:
     """The agent's version, such as 3.5.0, or None where it does not tell."""
     try:
         said = subprocess.run(  # noqa: S603 - the agent that would be run anyway
@@ -56,7 +56,7 @@ def _is_pyngrok(program: Path) -> bool:
     return False
 
 
-async def install(on_note: Callable[[str], None]) -> Path:
+async def install_agent(on_note: Callable[[str], None]) -> Path:
     """Download the agent to where pyngrok keeps it. Raises Unreachable and ConfigurationError."""
     from pyngrok.conf import PyngrokConfig
 

@@ -42,9 +42,9 @@ class Supervisor:
         self._probe_at = self._loop.time() + (0.0 if probe_now else limits.probe_every)
         self._news = asyncio.Event()
 
-    def session(self, *, is_there: bool) -> None:
+    def session_changed(self, *, is_up: bool) -> None:
         """The agent lost its session, or has one again: then the URL has to show that it leads here."""
-        if is_there:
+        if is_up:
             self._failed, self.trouble_since = 0, None
             self._lost_at, self._probe_at = None, self._loop.time()
         elif self._lost_at is None:
@@ -53,12 +53,12 @@ class Supervisor:
             self._probe_at = self._lost_at + self._limits.without_session  # it does not lead here now
         self._news.set()
 
-    def look(self) -> None:
+    def probe_soon(self) -> None:
         """Probe now: the machine has slept, say."""
         self._probe_at = self._loop.time()
         self._news.set()
 
-    async def until_unfit(self) -> str:
+    async def wait_until_unfit(self) -> str:
         """Wait until the agent has to be started anew; why."""
         while True:
             due = self._probe_at if self._probe is not None else None

@@ -9,6 +9,7 @@ from voicecli import durations, interrupts
 from voicecli.broadcast import estimate
 from voicecli.broadcast.begin import Prepared
 from voicecli.broadcast.validation import ValidatedList
+from voicecli.cli import wiring
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.errors import InvalidInput
@@ -98,8 +99,8 @@ def _lines(settings: Settings, prepared: Prepared, quiet: estimate.QuietPeople) 
     plan, validated, options = prepared.plan, prepared.validated, prepared.options
     shard = prepared.send_options.shard
     calls = len(validated)
-    other_end = settings.other_end.replace("Sandbox", "the sandbox")
-    yield f"Would call {_people(calls)} from {settings.get('source')} through {other_end}.", "bold"
+    service = wiring.account(settings).service_name.replace("Sandbox", "the sandbox")
+    yield f"Would call {_people(calls)} from {settings.get('source')} through {service}.", "bold"
     rate = options.calls_per_second()
     if shard[1] > 1:
         total = "" if rate is None else f" Together the shards make {rate * shard[1]:g} calls a second."

@@ -12,7 +12,7 @@ from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import AudienceOptions, HoursOptions, PaceOptions, RetryOptions
 from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
@@ -43,8 +43,8 @@ def send(
         str | None,
         typer.Argument(
             metavar="[MESSAGE]",
-            help="The message; {name} stands for what is in the column name. - reads it from standard input. "
-            "Default: what is in the column message.",
+            help="The message; {name} stands for what is in the column name, in a --callflow, too. - reads "
+            "it from standard input. Default: what is in the column message.",
             show_default=False,
         ),
     ] = None,
@@ -63,12 +63,6 @@ def send(
     hours: HoursOptions,
     retries: RetryOptions,
     spoken: MessageOptions,
-    callflow_file: Annotated[
-        str | None,
-        option(
-            "FILE", "Send a callflow of your own (JSON), which may have {name} in its texts.", "--callflow"
-        ),
-    ] = None,
     valid_for: ValidFor = None,
     source: Source = None,
     request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
@@ -108,13 +102,13 @@ def send(
     settings = context.settings({"source": source, "voice_profile": spoken.voice, **access.flags()})
     values = settings.require(*CONNECTION, "source", "voice_profile")
     options = options._replace(source=values["source"])
-    if spoken.play is None and callflow_file is None:
+    if spoken.play is None and spoken.callflow is None:
         options = options._replace(voice=values["voice_profile"])
     options.eligibility(), options.calls_per_second()  # may be wrong
-    readers = {"--callflow": callflow_file, "--do-not-call": audience.do_not_call}
+    readers = {"--callflow": spoken.callflow, "--do-not-call": audience.do_not_call}
     inputs.refuse_two_readers({"the list": people, "the message": spoken.file or message, **readers})
     content = Content(message, spoken.play, outcomes.thanks)
-    content = inputs.read_content(context, content, spoken.file, callflow_file)
+    content = inputs.read_content(context, content, spoken.file, spoken.callflow)
     do_not_call = inputs.read_do_not_call(context, options)
     if audience.do_not_call not in (None, "-"):
         options = options._replace(do_not_call=str((context.folder / audience.do_not_call).resolve()))

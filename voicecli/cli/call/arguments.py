@@ -29,7 +29,6 @@ class Arguments(NamedTuple):
 
     words: Sequence[str]  # the numbers, and perhaps the message
     message: str | None
-    callflow_file: str | None
     spoken: MessageOptions
     outcome: OutcomeOptions
     call: CallOptions
@@ -114,7 +113,7 @@ def _with_message_apart(asked: Arguments) -> Arguments:
     message, unless it is given in another way or the last one begins like a number, with a +."""
     *numbers, last = asked.words or ("",)
     others = {"--message": asked.message, "--file": asked.spoken.file}
-    elsewhere = any(way is not None for way in (*others.values(), asked.spoken.play, asked.callflow_file))
+    elsewhere = any(way is not None for way in (*others.values(), asked.spoken.play, asked.spoken.callflow))
     like_a_number = phone.looks_like_number(last)
     if not numbers or (like_a_number and (elsewhere or phone.is_international(last))):
         return asked
@@ -135,16 +134,16 @@ def _with_message_apart(asked: Arguments) -> Arguments:
 def _refuse_conflicts(asked: Arguments, script: Script) -> None:
     """An option that is silently ignored would be a lie."""
     message = {"MESSAGE": asked.message}
-    if asked.callflow_file is not None:
+    if asked.spoken.callflow is not None:
         question = {"--confirm": asked.outcome.confirm, "--digits": asked.outcome.digits}
-        refuse_conflicts("--callflow", {**message, **given(asked.spoken), **question})
+        refuse_conflicts("--callflow", {**message, **given(replace(asked.spoken, callflow=None)), **question})
     elif script.play is not None:
         refuse_conflicts("--play", {**message, "--file": asked.spoken.file})
     elif asked.spoken.file is not None:
         refuse_conflicts("--file", message)
     script.check()
     if not asked.words:
-        if asked.callflow_file is None:
+        if asked.spoken.callflow is None:
             raise InvalidInput("The number to call is missing.", hint=HOW_TO_CALL)
         refuse_conflicts(
             "a callflow that makes its own call",
@@ -156,8 +155,8 @@ def _maker(
     context: Context, settings: Settings, asked: Arguments, script: Script
 ) -> Callable[[phone.PhoneNumber | None, str | None], CallRequest]:
     """What makes the request for a number, None where the callflow has its own, under a message id."""
-    if asked.callflow_file is not None:
-        document = json_document(context.read_text(asked.callflow_file), asked.callflow_file)
+    if asked.spoken.callflow is not None:
+        document = json_document(context.read_text(asked.spoken.callflow), asked.spoken.callflow)
         values = settings.require(*CONNECTION, *(("source",) if asked.words else ()))
         return lambda number, message_id: callflow.request_from_json(
             document,

@@ -45,21 +45,13 @@ def call(
         typer.Argument(
             metavar="TO... [MESSAGE]",
             help="The number to call, such as +33199001234, or several; then the message, in quotes. "
-            "Without a message, or with -, it is read from standard input.",
+            "Without a message, or with -, it is read from standard input. A --callflow that begins with a "
+            "makeCall needs no TO.",
             show_default=False,
         ),
     ] = None,
     message: Annotated[str | None, option("TEXT", "The message; all arguments are numbers then.")] = None,
     spoken: MessageOptions,
-    callflow_file: Annotated[
-        str | None,
-        option(
-            "FILE",
-            "Send a callflow of your own: a JSON file, or - for standard input. It needs no TO if it "
-            "begins with a makeCall.",
-            "--callflow",
-        ),
-    ] = None,
     outcome: OutcomeOptions,
     alert: AlertOptions,
     call_options: CallOptions,
@@ -77,7 +69,7 @@ def call(
     (--confirm) proves that it was a person.
     """
     context = context_of(ctx)
-    asked = Arguments(words or (), message, callflow_file, spoken, outcome, call_options, recipients)
+    asked = Arguments(words or (), message, spoken, outcome, call_options, recipients)
     script = asked.script()
     arguments.refuse_what_has_no_effect(asked, alert, access, output)
     flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}

@@ -32,9 +32,8 @@ def show_event(context: Context, event: "CallEvent") -> None:
     match event:
         case results.Result():
             show(context, event)
-        case call_events.Accepted(request, session):
-            whom = results.destination(request)
-            output.note(results.accepted_words(whom, session.session_id, context.other_end))
+        case call_events.Accepted(words):
+            output.note(words)
         case call_events.AnswerLost(error):
             output.note(f"{error.message} Waiting for its summary.")
         case call_events.Reported(destination, words):

@@ -12,7 +12,7 @@ from voicecli.voice_api.messages import MAX_REPEAT
 
 @dataclass(frozen=True, slots=True)
 class MessageOptions:
-    """What is said and how, or the file that is played; None where it was not given."""
+    """What is said and how, or what is done instead; None where it was not given."""
 
     repeat: Annotated[
         int | None,
@@ -32,3 +32,6 @@ class MessageOptions:
     spell_digits: Annotated[bool, flag('Say numbers digit by digit: 123456 as "1 2 3 4 5 6".')] = False
     file: Annotated[str | None, option("FILE", "Read the message from this file.")] = None
     play: Annotated[str | None, option("URL", "Play this mp3 or wav file (5 MB at most) instead.")] = None
+    callflow: Annotated[
+        str | None, option("FILE", "Send a callflow of your own: a JSON file, or - for standard input.")
+    ] = None
