@@ -69,9 +69,9 @@ class Supervisor:
             now = self._loop.time()
             if self._lost_at is not None and now >= self._lost_at + self._limits.without_session:
                 seconds = self._limits.without_session
-                return f"The ngrok agent had no session for {seconds:g} s, and is started anew."
+                return f"The ngrok agent had no session for {seconds:g} s, and is restarted."
             if self._probe is not None and now >= self._probe_at and (reason := await self._probed()):
-                return f"{self._url} does not lead here any more ({reason}): the ngrok agent is started anew."
+                return f"{self._url} does not lead here any more ({reason}): the ngrok agent is restarted."
 
     async def _until(self, due: float | None) -> None:
         """Wait until then, or until there is news."""
