@@ -171,7 +171,7 @@ async def test_a_public_url_that_did_not_lead_here_at_first_is_known_to_once_it_
     """By a probe, or where this machine never gets through by an event that came through the tunnel."""
     real, admitted = health.ask_health, False
     monkeypatch.setattr(
-        health, "ask", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
+        health, "ask_health", lambda url: real(url) if admitted else health.Health(None, "refused", 0.0)
     )
     agent = write_agent(tmp_path / "agent")
     way = {"public_url": None, "tunnel": lambda port: Tunnel(port, agent_path=agent)} if has_tunnel else {}
