@@ -1,4 +1,4 @@
-"""A test that starts the program as a process of its own costs much, and says so by the marker ``process``."""
+"""A test that starts the program as a process of its own says so by the marker ``process``: it costs much."""
 
 import os
 import re
