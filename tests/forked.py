@@ -38,6 +38,7 @@ class Forked(subprocess.Popen[Any]):
         global started
         started += 1
         self._arguments = [*arguments]
+        sys.audit("voicecli.forked", self._arguments)
         program = [] if self._arguments[:1] == ["-c"] else ["-m", "voicecli"]
         super().__init__([sys.executable, *program, *arguments], **options)
 

@@ -73,7 +73,7 @@ def full_disk(at: int, *, once: bool = False) -> Iterator[Disk]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return opened(path, flags, *rest, **options)
 
-    with ready_stores.migrated(), pytest.MonkeyPatch.context() as patch:
+    with ready_stores.real_ones(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlite.sqlite3, "connect", lambda *a, **k: connect(*a, factory=Connection, **k))
         for name in ("pwrite", "fsync", "mkdir", "link"):
             patch.setattr(os, name, guarded(getattr(os, name)))

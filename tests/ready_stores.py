@@ -1,8 +1,10 @@
-"""New stores that cost a tenth: copies of one that the migrations have made.
+"""Stores that cost little: new ones are copies of one that the migrations have made, and nothing waits until
+it is on the disk, which only a power cut would tell.
 
-Those of tests/store, and of what counts writes, are made by the migrations themselves.
+Those of tests/store, and of what counts writes, are as everywhere outside of tests.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +14,24 @@ from pathlib import Path
 import pytest
 
 from voicecli.platforms import private_files
-from voicecli.store.sqlite import Store
+from voicecli.store import sqlite
 
-create = private_files.create
+create, fsync, synchronous = private_files.create, os.fsync, sqlite.SYNCHRONOUS
 
 
 def install() -> None:
     private_files.create = _create
+    os.fsync = lambda _: None
+    sqlite.SYNCHRONOUS = "OFF"
 
 
 @contextmanager
-def migrated() -> Iterator[None]:
-    """For as long, new stores are made by the migrations."""
+def real_ones() -> Iterator[None]:
+    """For as long, stores are made by the migrations, and what is written is on the disk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(private_files, "create", create)
+        patch.setattr(os, "fsync", fsync)
+        patch.setattr(sqlite, "SYNCHRONOUS", synchronous)
         yield
 
 
@@ -41,7 +47,7 @@ def _create(path: Path) -> None:
 
 @cache
 def _content() -> bytes:
-    with migrated(), tempfile.TemporaryDirectory() as folder:
-        with Store(Path(folder)) as store:
+    with real_ones(), tempfile.TemporaryDirectory() as folder:
+        with sqlite.Store(Path(folder)) as store:
             pass
         return store.path.read_bytes()

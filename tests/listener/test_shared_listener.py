@@ -276,7 +276,7 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
             service.reachability.tunnel_changed(TunnelChange(False, None, "its agent ended", 1.0))
             await until_warned("The tunnel is down: its agent ended; trying again in 1 s")
             service.reachability.tunnel_changed(TunnelChange(True, "http://127.0.0.1:10", "", None))
-            await until_warned("8x8 can't be told the new address. 8x8 is away from http://127.0.0.1:10.")
+            await until_warned("8x8 can't be given the new address. 8x8 is away from http://127.0.0.1:10.")
     assert "The tunnel is up again: http://127.0.0.1:10" in told
     assert not [text for text in warned if text.startswith(("Warning", "The tunnel is up", "Registered"))]
 

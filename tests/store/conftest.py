@@ -1,4 +1,4 @@
-"""The stores of these tests are made by the migrations."""
+"""The stores of these tests are as everywhere outside of tests."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,6 @@ import ready_stores
 
 
 @pytest.fixture(autouse=True)
-def migrated() -> Iterator[None]:
-    with ready_stores.migrated():
+def real_stores() -> Iterator[None]:
+    with ready_stores.real_ones():
         yield

@@ -768,7 +768,7 @@ async def test_an_agent_that_never_gets_its_session_back_is_started_anew(
         reasons.append(change.reason)
         assert change.url == old
     assert reasons[0].startswith("The ngrok agent has lost its connection to ngrok")
-    assert reasons[-1] == "The ngrok agent had no session for 0.3 s, and is started anew."
+    assert reasons[-1] == "The ngrok agent had no session for 0.3 s, and is restarted."
     assert (await post(f"{change.url}/x"))["path"] == "/x"
     assert [is_alive(pid) for pid in pids(folder)] == [False, True]
     assert one.changes.empty()
@@ -789,7 +789,7 @@ async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_
     old = await one.ngrok.start()
     os.kill(pids(folder)[0], GO_OFFLINE)
     down, up = await one.change(), await one.change()
-    assert down.reason == f"{old} does not lead here any more (HTTP 404): the ngrok agent is started anew."
+    assert down.reason == f"{old} does not lead here any more (HTTP 404): the ngrok agent is restarted."
     assert (down.up, up.up, up.url) == (False, True, one.ngrok.url)
     assert [is_alive(pid) for pid in pids(folder)] == [False, True]
 
@@ -832,7 +832,7 @@ async def test_a_supervisor_takes_one_failure_for_a_chance(listener: int) -> Non
 
     supervisor = Supervisor("u", probe, SupervisionLimits(probe_every=0, probe_again_after=0), probe_now=True)
     reason = await asyncio.wait_for(supervisor.wait_until_unfit(), DEADLINE)
-    assert reason == "u does not lead here any more (y): the ngrok agent is started anew."
+    assert reason == "u does not lead here any more (y): the ngrok agent is restarted."
     assert [*answers] == []
 
 

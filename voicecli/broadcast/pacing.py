@@ -93,13 +93,6 @@ class Pace:
         return state
 
     @property
-    def limit(self) -> float | None:
-        """What holds now, in calls per second over all broadcasts; None for no limit."""
-        now = self._clock()
-        interval = self._file.glance(now).interval_for(self._rate, now)
-        return 1 / interval if interval else None
-
-    @property
     def paused(self) -> float:
         """Seconds that everybody still waits because of a 429, 0.0 for none."""
         now = self._clock()

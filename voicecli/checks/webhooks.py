@@ -37,12 +37,12 @@ def check_webhooks(
             hint = "The next listener restores the former webhook; or run voicecli webhooks restore."
             yield ok(check, words, hint)
         elif here and receiver.is_here:
-            yield ok(check, f"{kind} leads to the voicecli listen that runs here.")
+            yield ok(check, f"{kind} points to the voicecli listen that runs here.")
         elif here:
             hint = f"{what} would not work: start it with --register."
             yield warning(check, receiver.words, hint)
         elif webhook is not None and is_set_for(webhook, url) and not plan.token_is_new:
-            yield ok(check, f"{kind} leads to {webhook.url} already.")
+            yield ok(check, f"{kind} points to {webhook.url} already.")
         else:
             yield _takeover(check, webhook, receiver, what, url=url)
 

@@ -99,7 +99,7 @@ class SharedListener:
             return no_receiver(VCA, "The voicecli listen that received what people press has ended.")
         if self._service is not None and self._receiver.is_here:
             if not self._registration.leads_here(VCA):
-                return no_receiver(VCA, "Somebody else has taken the VCA webhook.")
+                return no_receiver(VCA, "Somebody else has set the VCA webhook.")
             if self._service.reachability.tunnel_is_up is False:
                 return no_receiver(VCA, "The tunnel is down.", advice="")
         return self._receiver

@@ -24,6 +24,7 @@ _Writing = Callable[[], AbstractContextManager[None]]
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
 MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
 SHORT_PATIENCE = 0.1  # seconds that we may hold up others
+SYNCHRONOUS = "FULL"  # a commit is on the disk when it returns
 CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
 
 
@@ -99,7 +100,7 @@ class Store:
 
     def _prepare(self) -> None:
         self._make_wal()
-        self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+        self._db.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         if self._version() < len(MIGRATIONS):
             self._wait_for_others(MIGRATION_PATIENCE)

@@ -65,9 +65,9 @@ class Supervisor:
             await self._until(due if self._lost_at is None else min(due, self._lost_at + patience))
             now = self._loop.time()
             if self._lost_at is not None and now >= self._lost_at + patience:
-                return f"The ngrok agent had no session for {patience:g} s, and is started anew."
+                return f"The ngrok agent had no session for {patience:g} s, and is restarted."
             if now >= self._probe_at and (reason := await self._probed()):
-                return f"{self._url} does not lead here any more ({reason}): the ngrok agent is started anew."
+                return f"{self._url} does not lead here any more ({reason}): the ngrok agent is restarted."
 
     async def _until(self, due: float) -> None:
         """Wait until then, or until there is news."""
