@@ -143,7 +143,7 @@ class Unsubscribed(VoicecliError):
         super().__init__(
             f"{number} has unsubscribed: nothing was sent.",
             hint=f"voicecli broadcast allow {number} allows calls to that person again, if they agree; "
-            "--call-unsubscribed (callUnsubscribed) calls all the same, in an emergency.",
+            "--call-unsubscribed (callUnsubscribed) calls anyway, in an emergency.",
             details={"destination": number, "number": number},
         )
         self.number = number

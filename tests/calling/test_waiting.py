@@ -277,7 +277,7 @@ async def test_an_alert_that_another_process_has_taken_over_before_its_first_cal
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def taken_over(*_: object) -> None:
-        raise PlacedBefore("Another voicecli has taken this over.")
+        raise PlacedBefore("Another voicecli has taken over.")
 
     found: list[Result] = []
     with waiting(tmp_path, lambda _: None, threading.Event()) as waiter:

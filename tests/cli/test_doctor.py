@@ -240,8 +240,8 @@ def test_a_listener_of_this_machine_is_the_way_in(doctor: Doctor, tmp_path: Path
         done = doctor(*options[:-1])
         assert done.code == 0
         words = {check["check"]: check["words"] for check in done.json["checks"]}
-        assert "leads to the voicecli listen" in words["public URL"]
-        assert words["VSS webhook"] == "VSS leads to the voicecli listen that runs here."
+        assert "points to the voicecli listen" in words["public URL"]
+        assert words["VSS webhook"] == "VSS points to the voicecli listen that runs here."
         elsewhere = doctor(*public_access(), VOICECLI_HOME=str(tmp_path / "another"))
         assert failure(elsewhere)["check"] == "VSS webhook"
 

@@ -230,7 +230,8 @@ def test_a_webhook_that_is_not_as_it_was_set_is_set_again(world: World, what: st
 
 
 OTHER_TOKEN = (
-    "The VSS webhook carries another token than ours (somebody may have set it anew): its events are refused "
+    "The VSS webhook carries another token than ours (somebody may have set it again): its "
+    "events are refused "
     "here."
 )
 SET_IT = f"voicecli webhooks set vss {OURS}/api/webhooks/vss"
@@ -257,7 +258,7 @@ def test_one_that_carries_another_token_is_set_again_once_an_hour(
     left = f"{OTHER_TOKEN} It was set again, and is left alone now. To set it once more: {SET_IT}"
     assert (told(3), told(4), told(5)) == ([], [left], [])
     assert registration.leads_here("VSS")  # for all that is known
-    assert (told(0), told(1)) == (["The VSS webhook leads here again."], [left])
+    assert (told(0), told(1)) == (["The VSS webhook points here again."], [left])
     now += webhook_troubles.SET_TOKEN_EVERY
     assert told(2) == [f"{OTHER_TOKEN} It is set again."]
     registration.restore()
@@ -286,7 +287,7 @@ def test_where_nothing_is_registered_it_is_told_and_left(world: World, what: str
     ]
     assert (world.webhooks(), texts(registration), registration.leads_here("VSS")) == (now, [], False)
     world.put("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token")
-    assert texts(registration) == ["The VSS webhook leads here again."]
+    assert texts(registration) == ["The VSS webhook points here again."]
     assert texts(registration) == []
 
 
@@ -510,7 +511,7 @@ def test_a_webhook_that_leads_here_already_keeps_its_authorization(world: World)
     before = world.webhooks()
     registration = world.registration()
     registration.take(["VCA", "VSS"], OURS, token="a-token")
-    assert [text for text in world.told if "leads here already" in text]
+    assert [text for text in world.told if "points here already" in text]
     assert registration.restore() == ["VCA"]
     assert world.webhooks() == before
 

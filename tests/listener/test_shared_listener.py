@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from conftest import DEADLINE, NUMBER, wait_until
+from registered_world import no_questions
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
@@ -104,7 +105,7 @@ def reports(
         notify=told.append,
         warn=(told if warned is None else warned).append,
         on_failure=lambda error: told.append(f"{error.message} {error.hint}"),
-        question_wait=stay,
+        question_wait=stay or no_questions(home),
     )
 
 
@@ -275,7 +276,7 @@ async def test_what_keeps_reports_away_arrives_as_a_warning_and_other_talk_does_
             service.reachability.tunnel_changed(TunnelChange(False, None, "its agent ended", 1.0))
             await until_warned("The tunnel is down: its agent ended; trying again in 1 s")
             service.reachability.tunnel_changed(TunnelChange(True, "http://127.0.0.1:10", "", None))
-            await until_warned("8x8 can't be told the new address. 8x8 is away from http://127.0.0.1:10.")
+            await until_warned("8x8 can't be given the new address. 8x8 is away from http://127.0.0.1:10.")
     assert "The tunnel is up again: http://127.0.0.1:10" in told
     assert not [text for text in warned if text.startswith(("Warning", "The tunnel is up", "Registered"))]
 

@@ -110,7 +110,7 @@ async def lose_the_agent(tmp_path: Path, fault: str, seed: int) -> None:
             await world.until(lambda: world.targets["VSS"].url != old)
             tunnel = [record["up"] for _, record in world.told if record and record["record"] == "tunnel"]
             assert (tunnel[0], tunnel[-1], False in tunnel) == (True, True, True)
-            assert [text for text, _ in world.told if "started anew" in text]
+            assert [text for text, _ in world.told if "is restarted" in text]
             await world.report()
             await world.until(lambda: "VSS" in world.shown)
         assert world.targets == {}

@@ -408,7 +408,7 @@ def test_a_run_that_another_has_ended_places_nothing_more(engine: Engine, home: 
     assert Other(engine, home, WRITES["end a run"]).result() is None
     assert not runs.renew_lease(store, 1)
     before = contents(store)
-    with pytest.raises(PlacedBefore, match="taken this over"):
+    with pytest.raises(PlacedBefore, match="has taken over"):
         WRITES["begin an attempt"](store)
     assert contents(store) == before
 

@@ -276,7 +276,7 @@ def test_a_run_whose_lease_is_over_goes_on_unless_another_has_taken_over(world: 
     assert "is being placed by" in world.held(*requests), "it has renewed its lease"
     world.kill()
     assert world.held(*requests[1:]) == ""
-    with pytest.raises(PlacedBefore, match="Another voicecli has taken this over"):
+    with pytest.raises(PlacedBefore, match="Another voicecli has taken over"):
         world.attempts.begin(requests[1], run=run)
     with world.store.transaction() as transaction:
         assert not runs.renew(transaction, run)

@@ -52,9 +52,12 @@ from voicecli.errors import VoicecliError
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Ngrok
 
+async def probe(url):
+    "What can not be found out."
+
 async def main():
     tunnel = Tunnel(5678, agent_path=Path(sys.argv[1]), domain=sys.argv[3])
-    ngrok = Ngrok(tunnel, deadline=float(sys.argv[2]), on_change=print)
+    ngrok = Ngrok(tunnel, deadline=float(sys.argv[2]), on_change=print, probe=probe)
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
@@ -86,6 +89,11 @@ class Subject:
         with pytest.raises(VoicecliError) as caught:
             await self.ngrok.start()
         return caught.value
+
+
+async def unknown(_url: str) -> str | None:
+    """A probe that can't find out whether a URL leads here."""
+    return None
 
 
 Subjects = Callable[..., Subject]
@@ -140,7 +148,7 @@ async def subject(folder: Path) -> AsyncIterator[Subjects]:
         *,
         deadline: float = DEADLINE,
         limits: SupervisionLimits = LIMITS,
-        probe: Probe | None = None,
+        probe: Probe = unknown,
         **options: Any,
     ) -> Subject:
         options.setdefault("agent_path", folder / "ngrok")
@@ -522,7 +530,7 @@ async def test_a_listener_that_fails_to_hear_of_a_change_does_not_end_the_tunnel
         raise ValueError("a fault of the listener's")
 
     program = write_agent(folder, dies_once_after=0.05)
-    ngrok = Ngrok(Tunnel(PORT, agent_path=program), on_change=fail)
+    ngrok = Ngrok(Tunnel(PORT, agent_path=program), on_change=fail, probe=unknown)
     await ngrok.start()
     await until(lambda: len(complaints) == 2)  # down, and up again
     assert ngrok.url is not None
@@ -760,7 +768,7 @@ async def test_an_agent_that_never_gets_its_session_back_is_started_anew(
         reasons.append(change.reason)
         assert change.url == old
     assert reasons[0].startswith("The ngrok agent has lost its connection to ngrok")
-    assert reasons[-1] == "The ngrok agent had no session for 0.3 s, and is started anew."
+    assert reasons[-1] == "The ngrok agent had no session for 0.3 s, and is restarted."
     assert (await post(f"{change.url}/x"))["path"] == "/x"
     assert [is_alive(pid) for pid in pids(folder)] == [False, True]
     assert one.changes.empty()
@@ -781,7 +789,7 @@ async def test_an_agent_whose_url_is_offline_though_it_has_a_session_is_started_
     old = await one.ngrok.start()
     os.kill(pids(folder)[0], GO_OFFLINE)
     down, up = await one.change(), await one.change()
-    assert down.reason == f"{old} does not lead here any more (HTTP 404): the ngrok agent is started anew."
+    assert down.reason == f"{old} does not lead here any more (HTTP 404): the ngrok agent is restarted."
     assert (down.up, up.up, up.url) == (False, True, one.ngrok.url)
     assert [is_alive(pid) for pid in pids(folder)] == [False, True]
 
@@ -824,12 +832,12 @@ async def test_a_supervisor_takes_one_failure_for_a_chance(listener: int) -> Non
 
     supervisor = Supervisor("u", probe, SupervisionLimits(probe_every=0, probe_again_after=0), probe_now=True)
     reason = await asyncio.wait_for(supervisor.wait_until_unfit(), DEADLINE)
-    assert reason == "u does not lead here any more (y): the ngrok agent is started anew."
+    assert reason == "u does not lead here any more (y): the ngrok agent is restarted."
     assert [*answers] == []
 
 
 async def test_a_session_that_comes_back_in_time_is_waited_for() -> None:
-    supervisor = Supervisor("u", None, SupervisionLimits(without_session=0.2), probe_now=False)
+    supervisor = Supervisor("u", unknown, SupervisionLimits(without_session=0.2), probe_now=False)
     waiting = asyncio.create_task(supervisor.wait_until_unfit())
     supervisor.session_changed(is_up=False)
     await asyncio.sleep(0)

@@ -40,7 +40,7 @@ def test_a_question_is_the_last_action_since_a_hangup_behind_it_makes_8x8_ignore
 
 @pytest.mark.parametrize(
     "capture",
-    [Capture(), Capture(least=4, most=8, hash_ends=True), Capture(patience=timedelta(milliseconds=1500))],
+    [Capture(), Capture(4, 8, complete_on_hash=True), Capture(timeout=timedelta(milliseconds=1500))],
 )
 def test_a_question_leaves_nothing_to_8x8s_defaults_which_differ_between_its_pages(capture: Capture) -> None:
     request = voice_message(TO, "Press 1", source=SOURCE, capture=capture)

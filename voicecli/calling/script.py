@@ -106,7 +106,7 @@ class Script:
     def _capture(self) -> Capture:
         if self.digits is None:
             self.confirming()
-            return Capture(thanks=self.thanks)
+            return Capture(success_message=self.thanks)
         few, many = _how_many(self.digits)
         return Capture(few, many, self.hash_ends, self.thanks, DIGITS_PATIENCE)
 

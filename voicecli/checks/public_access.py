@@ -52,7 +52,7 @@ async def check_public_access(
         used = "The voicecli listen that runs here is used, with its own"
         yield skipped("port", f"{used} port.")
         yield skipped("ngrok", f"{used} tunnel.")
-        yield ok("public URL", "8x8's webhook leads to the voicecli listen that runs here.")
+        yield ok("public URL", "8x8's webhook points to the voicecli listen that runs here.")
         return
     port, agent = _port(plan), await in_daemon_thread(partial(_ngrok, plan, notify))
     yield port

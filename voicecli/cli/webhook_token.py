@@ -35,7 +35,7 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
         tell(
             f"WEBHOOK_AUTH_TOKEN is not sent: it is set in the environment, and {host} is "
             "WEBHOOK_BASE_URL in "
-            ".env. Set both in one place; or to send it all the same: --send-token."
+            ".env. Set both in one place; or to send it anyway: --send-token."
         )
     elif public_url is not None and host == urls.host_of(public_url):
         tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} unencrypted. Use https://.")

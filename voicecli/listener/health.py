@@ -113,7 +113,7 @@ class ListenerState:
             return None
         return (
             f"The voicecli listen that runs here has refused {counted(self.refused, 'request')} with a wrong "
-            "token, or none, and taken nothing since. If 8x8 sent them: set the webhooks again."
+            "token, or none, and accepted nothing since. If 8x8 sent them: set the webhooks again."
         )
 
 

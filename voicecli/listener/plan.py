@@ -24,7 +24,7 @@ class ListenerPlan:
     the token yet. ``replier`` answers VCAs; what it has not shown to the application at ``forward_to`` itself
     is passed on there, as all other events are; their Authorization header only with ``forward_token``.
     ``delete_old``, every hour, deletes what is old; without it nothing is. ``check_every`` is in seconds,
-    between two looks at the webhooks; ``tunnel_limits`` says when the tunnel's agent is started anew. Without
+    between two looks at the webhooks; ``tunnel_limits`` says when the tunnel's agent is restarted. Without
     a token, ``names`` are the hosts that requests may be for, beside this machine and the public URL.
     """
 

@@ -138,7 +138,7 @@ class Reachability:
         elif is_required:
             raise Unreachable(
                 f"8x8 could not reach this machine at {self.public_url}: {reason}.",
-                hint="Nothing was registered. With --force it is registered all the same.",
+                hint="Nothing was registered. With --force it is registered anyway.",
             )
         else:
             text = f"Warning: 8x8 can't reach this machine at {self.public_url}: {reason}."

@@ -100,7 +100,7 @@ class Registration:
             self._set(taken, url, token=token, is_set=kind in found)
         for kind in there:
             self._notify(
-                f"The {kind} webhook leads here already, with an Authorization header: it is left as it is. "
+                f"The {kind} webhook points here already, with an Authorization header: it is left as it is. "
                 "If its events are refused, it is set again."
             )
             self._preset[kind] = webhook_url(receiver, kind)

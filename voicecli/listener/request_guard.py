@@ -50,7 +50,7 @@ class RequestGuard:
             reason = "not for this machine"
             advice = (
                 f"A request for the host {host} was refused. Without a token only names of this machine and "
-                "the host of its public URL are taken: give --public-url, or set WEBHOOK_AUTH_TOKEN."
+                "the host of its public URL are accepted: give --public-url, or set WEBHOOK_AUTH_TOKEN."
             )
         elif path != "/health" and urls.is_from_web_page(headers):
             reason = "from a web page"

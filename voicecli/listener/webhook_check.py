@@ -35,7 +35,7 @@ class WebhookCheck(NamedTuple):
         """In a sentence."""
         match self.state:
             case WebhookState.OK:
-                found = f"leads to {self.url}"
+                found = f"points here, to {self.url}"
             case WebhookState.NOT_SET:
                 found = "is not set: its events do not come here"
             case WebhookState.DISABLED:
@@ -46,7 +46,8 @@ class WebhookCheck(NamedTuple):
                 found = f"points to {self.url}: its events do not come here"
             case WebhookState.OTHER_TOKEN:
                 found = (
-                    "carries another token than ours (somebody may have set it anew): its events are refused "
+                    "carries another token than ours (somebody may have set it again): its "
+                    "events are refused "
                     "here"
                 )
         return f"The {self.type} webhook {found}."

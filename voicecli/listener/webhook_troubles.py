@@ -101,7 +101,7 @@ class WebhookTroubles:
             return WebhookNews(found, True, f"{found.words} It is set again.")
         if after.is_ok:
             return (
-                None if told is None else WebhookNews(after, False, f"The {kind} webhook leads here again.")
+                None if told is None else WebhookNews(after, False, f"The {kind} webhook points here again.")
             )
         self.told[kind] = after
         if accepted:

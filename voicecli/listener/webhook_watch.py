@@ -157,7 +157,7 @@ class WebhookWatch:
         except VoicecliError as error:
             self._known = None  # wherever they point now
             again = f"Trying again in {self._plan.check_every:.0f} s."
-            self._warn(f"8x8 can't be told the new address. {error.message} {again}")
+            self._warn(f"8x8 can't be given the new address. {error.message} {again}")
 
     async def _check(self) -> None:
         try:
@@ -166,7 +166,7 @@ class WebhookWatch:
         except VoicecliError as error:  # no proof of anything
             self._failures += 1
             if self._failures == LASTING:
-                what = "Warning: whether 8x8's webhooks lead here can't be found out."
+                what = "Warning: whether 8x8's webhooks point here can't be found out."
                 self._warn(f"{what} {error.message}")
             return
         if self._failures >= LASTING:

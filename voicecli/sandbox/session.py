@@ -20,6 +20,7 @@ from voicecli.sandbox.numbers import Behaviour, behaviour_of
 from voicecli.sandbox.payloads import Json, PlayedLeg, fresh_id
 from voicecli.sandbox.reading import Reading, Step, steps
 from voicecli.sandbox.seeded_random import SeededRandom
+from voicecli.sandbox.session_events import SessionEvents
 from voicecli.voice_api import codes
 from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.callflow_rules import Action, problems
@@ -81,7 +82,7 @@ class PlayedSession:
         self._behaviour = Behaviour()
         self._recorded = False
         self._error: Json | None = None
-        self._previous: asyncio.Task[bytes | None] | None = None
+        self._events = SessionEvents(delivery, chaos)
 
     def describe_end(self) -> str:
         """How it ended, in words, for the sandbox's log."""
@@ -219,7 +220,7 @@ class PlayedSession:
         )
         if not self._delivery.has("VCA"):
             return  # there is none, or it was deleted during the call
-        reply = self._reply_steps(await self._post("VCA", event))
+        reply = self._reply_steps(await self._events.post("VCA", event))
         self._left = [] if reply is None else self._reading.continued(reply, self._left)
         if not self._left:
             self._end_with_error(-2003, step.kind)
@@ -278,7 +279,7 @@ class PlayedSession:
         for leg in self.legs:
             if leg.disconnected is None:
                 self._disconnect(leg)
-        if self._is_needed("VSS"):
+        if self._events.are_needed("VSS"):
             self._summarize(self.status)
         if self.legs and self.legs[0].connected and self._recorded:
             self._record(self.legs[0])
@@ -306,12 +307,12 @@ class PlayedSession:
         told = self._behaviour.summary_status or self._chaos.session_status(status)
         summary = self._summary(self.legs, told, self._now, self._last_action)
         if (wrong := self._behaviour.first_summary_status) is not None and self.legs[0].connected:
-            self._post("VSS", self._unanswered(wrong))
-            self._post("VSS", summary, after=1)
+            self._events.post("VSS", self._unanswered(wrong))
+            self._events.post("VSS", summary, after=1)
             return
-        arrived = self._post("VSS", summary)
+        arrived = self._events.post("VSS", summary)
         if status is Outcome.COMPLETED and self.legs[0].connected and self._chaos.happens(0.1):
-            self._post("VSS", self._unanswered(Outcome.NO_ANSWER), behind=arrived)
+            self._events.post("VSS", self._unanswered(Outcome.NO_ANSWER), behind=arrived)
 
     def _unanswered(self, status: Outcome) -> Json:
         """A summary that takes the first leg for one that nobody answered, and ends before it was."""
@@ -336,50 +337,20 @@ class PlayedSession:
                 "startRecordingTime": payloads.timestamp(leg.connected or self._start),
             }
         )
-        if self._is_needed("VRU"):
-            self._post("VRU", event)
+        if self._events.are_needed("VRU"):
+            self._events.post("VRU", event)
 
     def _report(self, leg: PlayedLeg, status: str) -> None:
         event_id = fresh_id(self._random)
-        if self._is_needed("VCS"):
+        if self._events.are_needed("VCS"):
             word, direction = self._chaos.progress(status, is_first_leg=leg is self.legs[0])
             event = payloads.call_status(
                 leg, word, self._now, event_id=event_id, session=self._ids(), direction=direction
             )
-            self._post("VCS", event)
-
-    def _is_needed(self, kind: str) -> bool:
-        """Whether an event of this type is worth making. Chaos needs all of them: each takes its random,
-        and may be delivered so late that somebody wants it by then."""
-        return self._chaos.enabled or self._delivery.has(kind)
+            self._events.post("VCS", event)
 
     def _ids(self) -> Json:
         return {"sessionId": self.session_id, "subAccountId": SUBACCOUNT}
-
-    def _post(
-        self,
-        kind: str,
-        event: Json,
-        *,
-        after: float = 0,
-        behind: "asyncio.Task[bytes | None] | None" = None,
-    ) -> "asyncio.Task[bytes | None]":
-        """Deliver an event ``after`` seconds: in order when calm, each by itself under chaos, but ``behind``
-        another one where that is given. Gives the first answer."""
-        first, *repeated = self._chaos.delays()
-        previous = behind if self._chaos.enabled else self._previous
-
-        async def deliver(delay: float, *, again: bool) -> bytes | None:
-            if previous is not None:
-                await asyncio.wait([previous])
-            return await self._delivery.deliver(kind, event, after=after + delay, again=again)
-
-        # A question about a live call is not asked again once the moment is over.
-        task = self._delivery.spawn(deliver(first, again=kind != "VCA"))
-        for delay in repeated:
-            self._delivery.spawn(deliver(delay, again=True))
-        self._previous = task
-        return task
 
 
 def unknown_voice(actions: object) -> str | None:

@@ -58,7 +58,7 @@ class Attempts:
         with self._store.transaction() as transaction:
             if run is not None and not runs.renew(transaction, run):
                 raise PlacedBefore(
-                    "Another voicecli has taken this over, as this one seemed to be over: nothing was sent."
+                    "Another voicecli has taken over, since this one seemed to have ended: nothing was sent."
                 )
             return transaction(_INSERT, row).number
 

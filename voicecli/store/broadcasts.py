@@ -141,7 +141,7 @@ def refuse_repetition(
             f"This list was sent before, as broadcast {before.id}: nothing was sent.",
             hint=f"voicecli broadcast show {before.id} shows how far it came; resume {before.id} "
             "goes on with "
-            "it. --again calls everybody on the list once more.",
+            "it. --again calls everybody on the list again.",
         )
 
 

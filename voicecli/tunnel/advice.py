@@ -10,7 +10,7 @@ DOMAINS = "https://dashboard.ngrok.com/domains"
 PROBLEMS = {
     "4018": ("ngrok asks for a token", f"Put that of your account in NGROK_AUTHTOKEN: {TOKEN}."),
     "105": ("The ngrok token is malformed", f"Copy it whole from {TOKEN}; an API key is not such a token."),
-    "107": ("ngrok does not know the token", f"It was reset or revoked: copy it anew from {TOKEN}."),
+    "107": ("ngrok does not know the token", f"It was reset or revoked: copy it again from {TOKEN}."),
     "108": (
         "The ngrok account has too many agents",
         "End one; https://dashboard.ngrok.com/agents lists them.",

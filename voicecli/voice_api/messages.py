@@ -31,16 +31,15 @@ class Capture:
     """The digits to wait for after a message (8x8's action sayAndCapture). 8x8 reports them by VCA webhook,
     and takes no such call where the subaccount has none (-1004).
 
-    It says the message, waits ``patience`` for the digits, half of it for the next one, and tries that
-    ``tries`` times. With ``hash_ends`` the # key ends them, else they are over when there are ``most``.
-    ``thanks`` is said once they came. All is sent: the defaults of 8x8's guide and of its reference differ.
+    The fields are 8x8's params; ``timeout`` is the overallTimeout, and half of it the digitTimeout. All are
+    sent: the defaults of 8x8's guide and of its reference differ.
     """
 
-    least: int = 1
-    most: int = 1
-    hash_ends: bool = False
-    thanks: str | None = field(default=None, repr=False)
-    patience: timedelta = timedelta(seconds=10)
+    min_digits: int = 1
+    max_digits: int = 1
+    complete_on_hash: bool = False
+    success_message: str | None = field(default=None, repr=False)
+    timeout: timedelta = timedelta(seconds=10)
     tries: int = 3
 
     def action(self, params: Mapping[str, object], repeat: int) -> Action:
@@ -49,21 +48,21 @@ class Capture:
                 f"A message that waits for digits is said from 1 to {MAX_REPETITION} times, not {repeat}.",
                 hint=f"It is said again if nothing is pressed, {self.tries} times in all.",
             )
-        milliseconds = self.patience // timedelta(milliseconds=1)
-        thanks = {} if self.thanks is None else {"successMessage": self.thanks}
+        milliseconds = self.timeout // timedelta(milliseconds=1)
+        success = {} if self.success_message is None else {"successMessage": self.success_message}
         return {
             "action": "sayAndCapture",
             "params": {
                 "speed": 1.0,
                 **params,
                 "repetition": repeat,
-                "minDigits": self.least,
-                "maxDigits": self.most,
+                "minDigits": self.min_digits,
+                "maxDigits": self.max_digits,
                 "digitTimeout": milliseconds // 2,  # between two digits: less than for all of them (-1006)
                 "overallTimeout": milliseconds,
-                "completeOnHash": self.hash_ends,
+                "completeOnHash": self.complete_on_hash,
                 "noOfTries": self.tries,
-                **thanks,
+                **success,
             },
         }
 
