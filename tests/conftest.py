@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import in_process
+import process_guard
 import pytest
 import ready_stores
 import writer_thread
@@ -142,6 +143,7 @@ class BackwardsDir(pytest.Dir):
 
 def pytest_configure() -> None:
     ready_stores.install()
+    process_guard.install()
     if WORKER:
         sys.dont_write_bytecode = False
 
@@ -176,6 +178,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("VOICECLI_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def process_marker(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test without the marker ``process`` can't start the program as a process."""
+    process_guard.is_marked = request.node.get_closest_marker("process") is not None
+    yield
+    process_guard.is_marked = True
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+import process_guard
+
 LONGEST = 100_000  # bytes of a request; longer ones are started in the ordinary way
 ENDED = struct.Struct("!IQ")  # the status, and the processor time in microseconds
 started = 0
@@ -38,8 +40,8 @@ class Forked(subprocess.Popen[Any]):
         global started
         started += 1
         self._arguments = [*arguments]
-        sys.audit("voicecli.forked", self._arguments)
         program = [] if self._arguments[:1] == ["-c"] else ["-m", "voicecli"]
+        process_guard.check([*program, *arguments])
         super().__init__([sys.executable, *program, *arguments], **options)
 
     def _execute_child(self, args: list[str], *rest: Any) -> None:

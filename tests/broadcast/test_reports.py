@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from engine_world import World, number, world_of
 from past import event, keep
-from ready_stores import migrated
+from ready_stores import real_ones
 
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.policy import Policy
@@ -197,7 +197,7 @@ def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sess
     world.plan([number(0)])
     row = world.row(1)
     called = row._replace(state=RowState.ACCEPTED, attempts=1, session="s-0")
-    with migrated(), monkeypatch.context() as older:
+    with real_ones(), monkeypatch.context() as older:
         older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:6])
         with Store(tmp_path / "older") as store, store.transaction() as transaction:
             broadcast = world.journal.broadcast

@@ -143,10 +143,12 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
     """Whoever says what is answered; None where it is answered as it was said."""
     home, wanted = tmp_path / "own", Reply(callflow, "mine")
     async with AsyncExitStack() as stack:
-        theirs = await stack.enter_async_context(
-            receiving(tmp_path / "theirs", token=None, replier=constant_reply(wanted))
-        )
-        url = theirs.service.url
+        url = "http://127.0.0.1:9"
+        if who in ("application", "former receiver"):
+            theirs = await stack.enter_async_context(
+                receiving(tmp_path / "theirs", token=None, replier=constant_reply(wanted))
+            )
+            url = theirs.service.url
         home.mkdir()
         with Store(home) as store:
             unsubscribed.add(store, "+33199005678", since=1, session="s-0")

@@ -45,30 +45,27 @@ async def reply_to(world: World, event: dict[str, object]) -> list[object]:
     return [action["action"] for action in answer["callflow"]]
 
 
+VCAS_AND_REPLIES: list[tuple[dict[str, object], dict[str, object], list[str]]] = [
+    ({"clientActionId": "a-1"}, PRESSED, ["say", "hangup"]),
+    ({"clientActionId": "a-1"}, SILENCE, ["sayAndCapture"]),
+    ({**PARTIES}, PRESSED, ["say", "hangup"]),
+    ({"clientActionId": "a-2", **PARTIES}, SILENCE, []),
+    ({"clientActionId": "a-2"}, PRESSED, ["hangup"]),
+    ({"source": "33199000000", "destination": "33199009999"}, SILENCE, []),
+]
+
+
 @pytest.mark.parametrize("tables", [["calls"], ALL])
-@pytest.mark.parametrize(
-    ("of_the_call", "pressed", "reply"),
-    [
-        ({"clientActionId": "a-1"}, PRESSED, ["say", "hangup"]),
-        ({"clientActionId": "a-1"}, SILENCE, ["sayAndCapture"]),
-        (PARTIES, PRESSED, ["say", "hangup"]),
-        ({"clientActionId": "a-2", **PARTIES}, SILENCE, []),
-        ({"clientActionId": "a-2"}, PRESSED, ["hangup"]),
-        ({"source": "33199000000", "destination": "33199009999"}, SILENCE, []),
-    ],
-)
 async def test_a_call_of_this_process_goes_on_by_what_is_at_hand(
-    tmp_path: Path,
-    tables: Sequence[str],
-    of_the_call: dict[str, str],
-    pressed: dict[str, object],
-    reply: list[str],
+    tmp_path: Path, tables: Sequence[str]
 ) -> None:
-    placed(tmp_path, session="s-1")
+    placed(tmp_path, session="s-0")
     replier = PlacedCallsReplier(tmp_path, constant_reply(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         take_away(tmp_path, tables)
-        assert await reply_to(world, vca("s-1", **of_the_call, **pressed)) == reply
+        for number, (of_the_call, pressed, reply) in enumerate(VCAS_AND_REPLIES):
+            event = vca(f"s-{number}", f"e-{number}", **of_the_call, **pressed)
+            assert await reply_to(world, event) == reply, event
         take_away(tmp_path, tables, back=True)
 
 

@@ -95,6 +95,7 @@ def test_programs_get_one_document(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("beside", [False, pytest.param(True, marks=pytest.mark.soak)])
+@pytest.mark.process
 def test_of_a_question_nothing_is_left_on_disk_when_the_call_is_over(
     caller: Caller, home: Path, beside: bool
 ) -> None:

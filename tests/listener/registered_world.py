@@ -11,6 +11,7 @@ from running_listener import free_port
 from strict_webhooks import StrictSandbox
 
 from voicecli.clock import ClockJumps
+from voicecli.listener.open_questions import EndRequests, QuestionWait
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
@@ -102,6 +103,11 @@ class World:
         request = voice_message("+33199001234", "Hello", source="+33199000000")
         with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=self.sandbox.url) as client:
             await asyncio.to_thread(client.send, send_callflow(request))
+
+
+def no_questions(home: Path) -> QuestionWait:
+    """What waits for no answer of anybody."""
+    return QuestionWait(home, None, lambda _text, _record: None, requests=EndRequests())
 
 
 def take_away(targets: dict[str, Target], kind: str) -> None:

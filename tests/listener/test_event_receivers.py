@@ -11,8 +11,9 @@ import pytest
 from conftest import DEADLINE, RunningSandbox
 from raw_server import answering, http, server
 from receiver_world import receiving
+from registered_world import no_questions
 
-from voicecli.listener.event_receivers import ReceiverKind, find_receivers, look_up_receiver
+from voicecli.listener.event_receivers import ReceiverKind, find_receiver, look_up_receiver
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
@@ -63,7 +64,7 @@ def test_who_gets_them_by_what_answers_there(
     kind: ReceiverKind,
 ) -> None:
     with there() as url:
-        [receiver] = find_receivers(tmp_path, webhooks(url), "VCA")
+        receiver = find_receiver(tmp_path, {one.type: one for one in webhooks(url)}, "VCA")
     assert receiver.kind is kind
     assert receiver.is_nobody is (kind is not APPLICATION)
     assert (receiver.url or "") in receiver.words
@@ -71,10 +72,10 @@ def test_who_gets_them_by_what_answers_there(
 
 async def test_a_listener_counts_where_it_has_this_store(tmp_path: Path) -> None:
     async with receiving(tmp_path / "ours") as world:
-        set_there = vca(world.service.url)
-        find = partial(asyncio.to_thread, find_receivers)
-        [ours] = await find(tmp_path / "ours", set_there, "VCA")
-        [theirs] = await find(tmp_path / "theirs", set_there, "VCA")
+        set_there = {one.type: one for one in vca(world.service.url)}
+        find = partial(asyncio.to_thread, find_receiver)
+        ours = await find(tmp_path / "ours", set_there, "VCA")
+        theirs = await find(tmp_path / "theirs", set_there, "VCA")
     assert (ours.kind, ours.is_here) == (ReceiverKind.HERE, True)
     assert (theirs.kind, theirs.is_nobody) == (ReceiverKind.OTHER_LISTENER, True)
     assert "another store or machine" in theirs.words
@@ -127,6 +128,7 @@ class World:
             notify=self.told.append,
             warn=self.told.append,
             on_failure=failed,
+            question_wait=no_questions(self.home),
         )
 
     def listen(self) -> ListenerService:

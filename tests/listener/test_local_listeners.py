@@ -13,7 +13,17 @@ import aiohttp
 import pytest
 from aiohttp import web
 from conftest import DEADLINE, RunningSandbox, wait_until
-from registered_world import TOKEN, TYPES, CountingSandbox, World, disable, lose_token, move, take_away
+from registered_world import (
+    TOKEN,
+    TYPES,
+    CountingSandbox,
+    World,
+    disable,
+    lose_token,
+    move,
+    no_questions,
+    take_away,
+)
 from running_listener import free_port
 
 from voicecli.errors import ConfigurationError
@@ -253,6 +263,7 @@ async def test_who_waits_is_warned_once_of_what_is_lost_meanwhile(
             notify=lambda _: None,
             warn=warned.append,
             on_failure=lambda error: warned.append(error.message),
+            question_wait=no_questions(tmp_path),
         )
         async with asyncio.timeout(DEADLINE), reports:
             move(world.targets, "VSS")
@@ -295,6 +306,7 @@ def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) ->
         notify=lambda _: None,
         warn=warned.append,
         on_failure=lambda error: warned.append(error.message),
+        question_wait=no_questions(home),
     )
 
 

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from conftest import DEADLINE, NUMBER, wait_until
+from registered_world import no_questions
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, OutcomeUnknown, StoreFailed, Unreachable
@@ -104,7 +105,7 @@ def reports(
         notify=told.append,
         warn=(told if warned is None else warned).append,
         on_failure=lambda error: told.append(f"{error.message} {error.hint}"),
-        question_wait=stay,
+        question_wait=stay or no_questions(home),
     )
 
 

@@ -52,9 +52,12 @@ from voicecli.errors import VoicecliError
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.ngrok import Ngrok
 
+async def probe(url):
+    "What can not be found out."
+
 async def main():
     tunnel = Tunnel(5678, agent_path=Path(sys.argv[1]), domain=sys.argv[3])
-    ngrok = Ngrok(tunnel, deadline=float(sys.argv[2]), on_change=print)
+    ngrok = Ngrok(tunnel, deadline=float(sys.argv[2]), on_change=print, probe=probe)
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
@@ -86,6 +89,11 @@ class Subject:
         with pytest.raises(VoicecliError) as caught:
             await self.ngrok.start()
         return caught.value
+
+
+async def unknown(_url: str) -> str | None:
+    """A probe that can't find out whether a URL leads here."""
+    return None
 
 
 Subjects = Callable[..., Subject]
@@ -140,7 +148,7 @@ async def subject(folder: Path) -> AsyncIterator[Subjects]:
         *,
         deadline: float = DEADLINE,
         limits: SupervisionLimits = LIMITS,
-        probe: Probe | None = None,
+        probe: Probe = unknown,
         **options: Any,
     ) -> Subject:
         options.setdefault("agent_path", folder / "ngrok")
@@ -522,7 +530,7 @@ async def test_a_listener_that_fails_to_hear_of_a_change_does_not_end_the_tunnel
         raise ValueError("a fault of the listener's")
 
     program = write_agent(folder, dies_once_after=0.05)
-    ngrok = Ngrok(Tunnel(PORT, agent_path=program), on_change=fail)
+    ngrok = Ngrok(Tunnel(PORT, agent_path=program), on_change=fail, probe=unknown)
     await ngrok.start()
     await until(lambda: len(complaints) == 2)  # down, and up again
     assert ngrok.url is not None
@@ -829,7 +837,7 @@ async def test_a_supervisor_takes_one_failure_for_a_chance(listener: int) -> Non
 
 
 async def test_a_session_that_comes_back_in_time_is_waited_for() -> None:
-    supervisor = Supervisor("u", None, SupervisionLimits(without_session=0.2), probe_now=False)
+    supervisor = Supervisor("u", unknown, SupervisionLimits(without_session=0.2), probe_now=False)
     waiting = asyncio.create_task(supervisor.wait_until_unfit())
     supervisor.session_changed(is_up=False)
     await asyncio.sleep(0)

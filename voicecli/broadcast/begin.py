@@ -2,6 +2,8 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.broadcast.eligibility import Eligibility
@@ -14,8 +16,11 @@ from voicecli.calling.script import refuse_conflicts
 from voicecli.errors import InvalidInput, quote
 from voicecli.plurals import counted
 from voicecli.store import broadcasts, keys
+from voicecli.store.broadcasts import RowState
 from voicecli.store.journal import create_journal
 from voicecli.store.sqlite import Store
+
+RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 
 
 def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -> Plan:
@@ -35,9 +40,16 @@ def plan_broadcast(people: bytes, options: BroadcastOptions, content: Content) -
     return plan
 
 
+class QuietPeople(NamedTuple):
+    """How many can't be called now, for quiet hours, and when the first of them can."""
+
+    people: int
+    until: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A list that was validated, and that nobody was called from."""
+    """A validated list, before the first call."""
 
     plan: Plan
     validated: ValidatedList
@@ -54,6 +66,19 @@ class Prepared:
             raise _refusal(self.plan, self.validated)
         if not len(self.validated) and self.send_options.shard[1] == 1:
             raise InvalidInput("No row of this list is left to call.", hint="--dry-run says why.")
+
+    @property
+    def duration(self) -> float:
+        """How many seconds it takes to begin all calls, quiet hours apart."""
+        options = self.options
+        return len(self.validated) / (options.calls_per_second() or options.concurrency / RESPONSE_TIME)
+
+    def quiet_people(self) -> QuietPeople:
+        """Who can't be called now, by the hours where they are."""
+        planned = (row for row in self.validated.rows() if row.state is RowState.PLANNED)
+        quiet = [self.eligibility.quiet_zones(row.destination) for row in planned]
+        closed = [zones for zones in quiet if zones is not None]
+        return QuietPeople(len(closed), self.eligibility.next_opening(set(closed)))
 
     def start(
         self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None

@@ -34,6 +34,7 @@ from voicecli.errors import (
     VoicecliError,
     as_voicecli_error,
 )
+from voicecli.output.json_fields import with_former_names
 from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.counts import Counts
 from voicecli.store import event_queries as stored_events
@@ -150,7 +151,7 @@ class Engine:
         except BaseException:
             self._writes.drop_attempts(leaving)
             for flight in leaving:
-                self._queue.restore(self._restore(flight))
+                self._queue.put_first(self._undo(flight))
             raise
         for flight in leaving:
             self._in_flight[flight.row.line] = flight
@@ -284,7 +285,7 @@ class Engine:
             try:
                 flight = self._claim(row)
             except StoreBusy:
-                self._queue.restore(row)
+                self._queue.put_first(row)
                 raise
             if flight is not None:
                 leaving.append(flight)
@@ -353,17 +354,17 @@ class Engine:
                 times = self._rate_limited[row.line]
                 if times < MAX_RATE_LIMITED:  # others first: it may be this one alone that is answered so
                     delay = min(0.5 * 2.0**times, LONGEST_DELAY)
-                    self._queue.put_off(self._restore(flight), now() + round(delay * 1e6))
+                    self._queue.put_off(self._undo(flight), now() + round(delay * 1e6))
                 else:
                     self._refuse(flight, error)
             case Refused() if self._refuses_all(error):
                 self.ended_by = error
-                self._queue.restore(self._restore(flight))
+                self._queue.put_first(self._undo(flight))
             case Refused() | InvalidInput():  # by 8x8; or JSON can't carry it
                 self._refuse(flight, error)
             case Unreachable():
                 self._pause_unreachable(error)
-                self._queue.restore(self._restore(flight))
+                self._queue.put_first(self._undo(flight))
             case _:
                 self._last_call = time.monotonic()
                 if flight.session is None:
@@ -385,7 +386,7 @@ class Engine:
         status = error.http_status
         return status == _REFUSES_KEY or (status in _REFUSES_ACCOUNT and not self._any_accepted)
 
-    def _restore(self, flight: InFlight) -> BroadcastRow:
+    def _undo(self, flight: InFlight) -> BroadcastRow:
         """Certainly no call was placed: the row is as it was before that was tried."""
         if self._calls_left is not None:
             self._calls_left += 1
@@ -477,7 +478,7 @@ class Engine:
                 self._writes.answer(flight, *flight.attempt_answer())
                 if self._writes.latest(flight.row).state is RowState.SENDING:  # else 8x8 has reported it
                     if flight.was_not_placed:
-                        self._restore(flight)
+                        self._undo(flight)
                     else:
                         self._writes.update(flight.row, flight.answered_row())
             self._completed.popleft()
@@ -487,7 +488,15 @@ class Engine:
         """With the calls whose answers are lost to the journal: there they are unknown."""
         lost = self._writes.lost_answers()
         rows = [
-            {"line": row.line, "destination": row.destination, "state": row.state, "sessionId": row.session}
+            with_former_names(
+                "lost answer",
+                {
+                    "line": row.line,
+                    "destination": row.destination,
+                    "status": row.state,
+                    "sessionId": row.session,
+                },
+            )
             for row in lost
         ]
         hint = f"{error.hint} 8x8's answers to {len(lost):,} calls are lost: they count as unknown."

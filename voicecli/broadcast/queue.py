@@ -51,7 +51,7 @@ class Queue:
             return None
         return row
 
-    def restore(self, row: BroadcastRow) -> None:
+    def put_first(self, row: BroadcastRow) -> None:
         """It was not called after all: it is the next one."""
         self._put_back.append(row)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from voicecli.checks.finding import Finding, failed, ok, warning
 from voicecli.errors import VoicecliError
-from voicecli.listener.event_receivers import EventReceiver, find_receivers
+from voicecli.listener.event_receivers import EventReceiver, find_receiver
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration, is_set_for, taking_error
 from voicecli.store.sqlite import Store
@@ -28,9 +28,8 @@ def check_webhooks(
             yield failed(f"{NEEDED} webhook", error)
             return
     url = plan.public_url or _domain_url(plan.tunnel)
-    receivers = find_receivers(plan.home, webhooks.values(), NEEDED, FOR_DIGITS)
-    for receiver, what in zip(receivers, ("--wait", "--confirm and --digits"), strict=True):
-        kind = receiver.type
+    for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
+        receiver = find_receiver(plan.home, webhooks, kind)
         check = f"{kind} webhook"
         webhook = webhooks.get(kind)
         if webhook is not None and webhook.url in left:

@@ -1,9 +1,9 @@
 """Who gets what 8x8 reports, by the webhooks that are set: whether what people press arrives here."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from voicecli import interrupts
@@ -11,8 +11,9 @@ from voicecli.errors import VoicecliError
 from voicecli.listener import health
 from voicecli.listener.instances import is_running
 from voicecli.listener.local_listeners import requires_token
+from voicecli.listener.webhook_changes import current_webhooks
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks
+from voicecli.voice_api.operations.webhooks import Webhook
 
 HEALTH_TIMEOUT = 5.0  # seconds
 START_ONE = "Start a listener that gets them: voicecli listen --register"
@@ -58,57 +59,43 @@ def no_receiver(type: str, words: str, advice: str = START_ONE) -> EventReceiver
     return EventReceiver(type, ReceiverKind.NOBODY, words, advice)
 
 
-def find_receivers(home: Path, webhooks: Iterable[Webhook], *types: str) -> list[EventReceiver]:
-    """Who gets events of these types, by the webhooks that are set. It asks those whose path is a listener's
-    whether they are there: blocks for HEALTH_TIMEOUT at most for each."""
-    set_now = {webhook.type: webhook for webhook in webhooks}
-
-    @cache
-    def ask(listener: str) -> health.Health:
-        return interrupts.in_thread(partial(health.ask_health, listener, timeout=HEALTH_TIMEOUT))
-
-    def receiver(type_: str) -> EventReceiver:
-        webhook = set_now.get(type_)
-        if webhook is None:
-            return no_receiver(type_, f"The {type_} webhook is not set: nobody gets its events.")
-        if not webhook.enabled:
-            return no_receiver(type_, f"The {type_} webhook is disabled: nobody gets its events.")
-        url = webhook.url
-        listener = health.listener_url(url)
-        if listener is None:
-            words = f"The {type_} webhook points to an application at {url}."
-            return EventReceiver(type_, ReceiverKind.APPLICATION, words, url=url)
-        found = ask(listener)
-        if found.instance is None and found.answers:
-            words = f"The {type_} webhook points to an application at {url}."
-            return EventReceiver(type_, ReceiverKind.APPLICATION, words, url=url)
-        if found.instance is None:
-            words = f"The {type_} webhook points to {url}, where no listener answers: {found.trouble}."
-            advice = f"{START_ONE} (--force, if that says that something would be lost)."
-            return EventReceiver(type_, ReceiverKind.DEAD_LISTENER, words, advice, url)
-        if is_running(home, found.instance):
-            if not webhook.has_authorization and requires_token(home, found.instance):
-                return no_receiver(
-                    type_,
-                    f"The {type_} webhook has no token: its events are refused by the voicecli listen that "
-                    "runs here.",
-                    f"Set it again: voicecli webhooks set {type_.lower()} {url}",
-                )
-            return local_receiver(type_)
-        words = f"The {type_} webhook points to a voicecli listen of another store or machine, at {url}."
+def find_receiver(home: Path, webhooks: Mapping[str, Webhook], type: str) -> EventReceiver:  # noqa: A002
+    """Who gets events of this type, by the webhooks that are set, by type. It asks one whose path is a
+    listener's whether it is there: blocks for HEALTH_TIMEOUT at most."""
+    webhook = webhooks.get(type)
+    if webhook is None or not webhook.enabled:
+        state = "not set" if webhook is None else "disabled"
+        return no_receiver(type, f"The {type} webhook is {state}: nobody gets its events.")
+    url, listener = webhook.url, health.listener_url(webhook.url)
+    found = None
+    if listener is not None:
+        ask = partial(health.ask_health, listener, timeout=HEALTH_TIMEOUT)
+        found = interrupts.in_thread(ask)
+    if found is None or (found.instance is None and found.answers):
+        words = f"The {type} webhook points to an application at {url}."
+        return EventReceiver(type, ReceiverKind.APPLICATION, words, url=url)
+    if found.instance is None:
+        words = f"The {type} webhook points to {url}, where no listener answers: {found.trouble}."
+        advice = f"{START_ONE} (--force, if that says that something would be lost)."
+        return EventReceiver(type, ReceiverKind.DEAD_LISTENER, words, advice, url)
+    if not is_running(home, found.instance):
+        words = f"The {type} webhook points to a voicecli listen of another store or machine, at {url}."
         advice = "Place the call there, or take its events away from it: voicecli listen --register --force"
-        return EventReceiver(type_, ReceiverKind.OTHER_LISTENER, words, advice, url)
-
-    return [receiver(type_) for type_ in types]
+        return EventReceiver(type, ReceiverKind.OTHER_LISTENER, words, advice, url)
+    if webhook.has_authorization or not requires_token(home, found.instance):
+        return local_receiver(type)
+    return no_receiver(
+        type,
+        f"The {type} webhook has no token: its events are refused by the voicecli listen that runs here.",
+        f"Set it again: voicecli webhooks set {type.lower()} {url}",
+    )
 
 
 def look_up_receiver(client: Client, home: Path, type: str = "VCA") -> EventReceiver:  # noqa: A002
     """Who gets events of this type: one request to 8x8, and perhaps one to a listener. Raises nothing: that
     the webhooks can't be listed is an answer."""
     try:
-        webhooks = client.send(list_webhooks())
-        [receiver] = find_receivers(home, webhooks, type)
+        return find_receiver(home, current_webhooks(client), type)
     except VoicecliError as error:
         words = f"Who gets {type} events can't be found out. {error.message}"
         return EventReceiver(type, ReceiverKind.UNKNOWN, words, error.hint)
-    return receiver

@@ -6,14 +6,13 @@ A listener that runs here is relied upon. Without one, this process is the liste
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, InUse, OutcomeUnknown, Unreachable, VoicecliError
-from voicecli.listener.event_receivers import EventReceiver, find_receivers, local_receiver, no_receiver
+from voicecli.listener.event_receivers import EventReceiver, find_receiver, local_receiver, no_receiver
 from voicecli.listener.instances import Tenant, running_instances
 from voicecli.listener.local_listeners import (
     FoundListener,
@@ -74,7 +73,7 @@ class SharedListener:
         notify: Callable[[str], None],
         warn: Callable[[str], None],
         on_failure: Callable[[VoicecliError], None],
-        question_wait: QuestionWait | None = None,
+        question_wait: QuestionWait,
     ) -> None:
         self._plan = plan
         self._registration = registration
@@ -147,7 +146,7 @@ class SharedListener:
     ) -> None:
         gate = None
         try:
-            with nullcontext() if self._question_wait is None else self._question_wait.interruptible():
+            with self._question_wait.interruptible():
                 if isinstance(error, asyncio.CancelledError):
                     await self._wait_for_answers()
                 else:
@@ -229,8 +228,7 @@ class SharedListener:
 
     async def _found(self, webhooks: Mapping[str, Webhook]) -> EventReceiver:
         """Who gets VCAs, by the webhooks that are set."""
-        [receiver] = await in_daemon_thread(partial(find_receivers, self._plan.home, webhooks.values(), VCA))
-        return receiver
+        return await in_daemon_thread(partial(find_receiver, self._plan.home, webhooks, VCA))
 
     async def _lock_start(self) -> tuple[Lock, bool]:
         """Nobody else starts or ends a listener of this kind while it is held; and whether nobody had it."""
@@ -295,7 +293,7 @@ class SharedListener:
 
     async def _wait_for_answers(self) -> None:
         """Be there until nobody can answer a question any more, if this process is a listener."""
-        if self._service is not None and self._question_wait is not None and self._gets_answers:
+        if self._service is not None and self._gets_answers:
             await self._question_wait.until_answered()
 
     async def _wait_until_unneeded(self) -> Lock | None:
@@ -306,11 +304,7 @@ class SharedListener:
             await self._wait_for_answers()
             gate, _ = await self._lock_start()
             if self._service.presence.refuse_tenants():
-                if (
-                    self._question_wait is None
-                    or not self._gets_answers
-                    or not self._question_wait.is_needed()
-                ):
+                if not self._gets_answers or not self._question_wait.is_needed():
                     return gate
                 self._service.presence.admit_tenants()  # who relied on it has left one
                 gate.close()

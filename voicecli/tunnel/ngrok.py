@@ -50,7 +50,7 @@ class Ngrok:
         deadline: float = 20.0,
         on_change: Callable[[TunnelChange], None],
         on_note: Callable[[str], None] = lambda note: None,
-        probe: Probe | None = None,
+        probe: Probe,
         limits: SupervisionLimits = LIMITS,
     ) -> None:
         self.url: str | None = None

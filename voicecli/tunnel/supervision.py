@@ -31,7 +31,7 @@ class Supervisor:
     """Watches one run of the agent. ``trouble_since`` is when what is wrong now began, by the clock of the
     event loop."""
 
-    def __init__(self, url: str, probe: Probe | None, limits: SupervisionLimits, *, probe_now: bool) -> None:
+    def __init__(self, url: str, probe: Probe, limits: SupervisionLimits, *, probe_now: bool) -> None:
         self.trouble_since: float | None = None
         self._url = url
         self._probe = probe
@@ -61,19 +61,15 @@ class Supervisor:
     async def wait_until_unfit(self) -> str:
         """Wait until the agent has to be started anew; why."""
         while True:
-            due = self._probe_at if self._probe is not None else None
-            if self._lost_at is not None:
-                given_up_at = self._lost_at + self._limits.without_session
-                due = given_up_at if due is None else min(due, given_up_at)
-            await self._until(due)
+            due, patience = self._probe_at, self._limits.without_session
+            await self._until(due if self._lost_at is None else min(due, self._lost_at + patience))
             now = self._loop.time()
-            if self._lost_at is not None and now >= self._lost_at + self._limits.without_session:
-                seconds = self._limits.without_session
-                return f"The ngrok agent had no session for {seconds:g} s, and is restarted."
-            if self._probe is not None and now >= self._probe_at and (reason := await self._probed()):
+            if self._lost_at is not None and now >= self._lost_at + patience:
+                return f"The ngrok agent had no session for {patience:g} s, and is restarted."
+            if now >= self._probe_at and (reason := await self._probed()):
                 return f"{self._url} does not lead here any more ({reason}): the ngrok agent is restarted."
 
-    async def _until(self, due: float | None) -> None:
+    async def _until(self, due: float) -> None:
         """Wait until then, or until there is news."""
         try:
             async with asyncio.timeout_at(due):
@@ -84,8 +80,6 @@ class Supervisor:
 
     async def _probed(self) -> str | None:
         """Why too many probes failed; None as long as they have not."""
-        if self._probe is None:
-            return None
         began = self._loop.time()
         reason = await self._probe(self._url)
         if reason is None:

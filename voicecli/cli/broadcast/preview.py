@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import typer
 
 from voicecli import durations, interrupts
-from voicecli.broadcast import estimate
-from voicecli.broadcast.begin import Prepared
+from voicecli.broadcast.begin import RESPONSE_TIME, Prepared, QuietPeople
 from voicecli.broadcast.validation import ValidatedList
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
@@ -62,7 +61,7 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     plan, validated, options = prepared.plan, prepared.validated, prepared.options
     shard = prepared.send_options.shard
     fine = prepared.send_options.skip_invalid or not validated.invalid
-    quiet = estimate.quiet_people(validated, prepared.eligibility)
+    quiet = prepared.quiet_people()
     data: dict[str, object] = {
         "calls": len(validated),
         "total": validated.total,
@@ -72,7 +71,7 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
         "problems": [{"line": line, "problem": words} for line, words in validated.problems],
         "secondsOfSpeech": round(validated.seconds),
         "rate": options.calls_per_second(),
-        "seconds": round(estimate.seconds(len(validated), options), 1),
+        "seconds": round(prepared.duration, 1),
         "outsideHours": quiet.people,
         "outsideHoursUntil": None if quiet.until is None else quiet.until.isoformat(),
         "optionColumns": list(plan.option_columns),
@@ -95,7 +94,7 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
     return ExitCode.DONE if fine else ExitCode.USAGE
 
 
-def _lines(settings: Settings, prepared: Prepared, quiet: estimate.QuietPeople) -> Iterator[tuple[str, str]]:
+def _lines(settings: Settings, prepared: Prepared, quiet: QuietPeople) -> Iterator[tuple[str, str]]:
     plan, validated, options = prepared.plan, prepared.validated, prepared.options
     shard = prepared.send_options.shard
     calls = len(validated)
@@ -116,11 +115,11 @@ def _lines(settings: Settings, prepared: Prepared, quiet: estimate.QuietPeople) 
         yield "The list is no UTF-8; it was read as Windows-1252.", ""
     if not calls:
         return
-    length = _words(estimate.seconds(calls, options))
+    length = _words(prepared.duration)
     awake = ", not counting the wait until all can be called" if quiet.people else ""
     if rate is None:
         at_once = f"{options.concurrency} requests at a time"
-        how = f"if 8x8 answers within {estimate.RESPONSE_TIME:g} s, {at_once}; --rate sets a pace"
+        how = f"if 8x8 answers within {RESPONSE_TIME:g} s, {at_once}; --rate sets a pace"
         yield f"That takes about {length}, {how}{awake}.", ""
     else:
         yield f"That takes {length} at {options.rate}{awake}.", ""

@@ -70,7 +70,7 @@ def refuse_what_has_no_effect(
     if not outcome.waits:
         timeout = {} if outcome.timeout is None else {"--timeout": outcome.timeout}
         refuse_without("--wait, --confirm or --digits", {**timeout, **given(access)})
-    access.public_access().check(register=True)
+    access.public_access()  # some of its options exclude each other
 
 
 def requests(context: Context, settings: Settings, asked: Arguments) -> list[CallRequest]:

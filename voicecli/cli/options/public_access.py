@@ -44,7 +44,10 @@ class AccessOptions:
     force: Force = False
 
     def public_access(self) -> PublicAccess:
-        return PublicAccess(self.domain, self.public_url, self.ngrok_config, self.install_ngrok)
+        """Raises InvalidInput for options that exclude each other."""
+        access = PublicAccess(self.domain, self.public_url, self.ngrok_config, self.install_ngrok)
+        access.check(register=True)
+        return access
 
     def flags(self) -> dict[str, str | None]:
         """As the settings take them."""
