@@ -34,7 +34,8 @@ class Follower:
     async def when_free(self, act: Callable[[], Awaitable[T]], *, retry: type[VoicecliError]) -> T:
         """What ``act`` gives, which has ``short_patience`` with the store. It is repeated while it raises
         ``retry`` because another process holds the store, for at most PATIENCE; after that the error is
-        raised at once, until the store was free once. ``act`` must not raise that once it has done something."""
+        raised at once, until the store was free once. ``act`` must raise that only
+        before it has done something."""
         while True:
             try:
                 with self._store.short_patience():

@@ -36,8 +36,8 @@ def prune(
     store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
 ) -> Iterator[tuple[int, int]]:
     """Delete and overwrite what is older, but no call that --once still guards, nor its events. Works in
-    small steps, each on the disk when it gives how many events and how many calls it deleted; after each, ``rest``
-    gets the seconds that it took, so that others can write.
+    small steps, each on the disk when it gives how many events and how many calls it deleted; after each,
+    ``rest`` gets the seconds that it took, so that others can write.
 
     Outcomes and unsubscribed numbers are recorded before; events that come meanwhile are left.
     """
