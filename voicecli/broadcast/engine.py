@@ -34,6 +34,7 @@ from voicecli.errors import (
     VoicecliError,
     as_voicecli_error,
 )
+from voicecli.output.json_fields import with_former_names
 from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.counts import Counts
 from voicecli.store import event_queries as stored_events
@@ -487,7 +488,15 @@ class Engine:
         """With the calls whose answers are lost to the journal: there they are unknown."""
         lost = self._writes.lost_answers()
         rows = [
-            {"line": row.line, "destination": row.destination, "state": row.state, "sessionId": row.session}
+            with_former_names(
+                "lost answer",
+                {
+                    "line": row.line,
+                    "destination": row.destination,
+                    "status": row.state,
+                    "sessionId": row.session,
+                },
+            )
             for row in lost
         ]
         hint = f"{error.hint} 8x8's answers to {len(lost):,} calls are lost: they count as unknown."

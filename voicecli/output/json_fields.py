@@ -25,7 +25,8 @@ _ANSWER = "url tokenSent statusCode milliseconds reply problem"
 
 DOCUMENTS: Mapping[str, str] = {
     "error": "code message hint retryable statusCode sessionId clientRequestId destination broadcastId jobId "
-    "rows accepted ended unknown",
+    "rows.line rows.problem rows.destination rows.status rows.sessionId accepted ended unknown earlier at "
+    "process lastSeen guardUntil leaseUntil",
     "call": _CALL,
     "call --dry-run": "method url headers body reply",
     "broadcast send --dry-run": "calls total shard skipped invalid problems.line problems.problem "
@@ -50,6 +51,8 @@ DOCUMENTS: Mapping[str, str] = {
     "listen: record lost": "record rows",
     "listen: record staying": "record questions until",
     "listen: record stopped": "record events open outcomes refused",
+    "POST /api/make-call": "success data.sessionId data.sessionStatus data.destination data.clientRequestId "
+    "data.clientActionId data.callFlowRequestId data.validUntil error details",
     "webhooks list": "type url enabled hasAuthorization",
     "webhooks set": "type url hasAuthorization",
     "webhooks delete": "type deleted disabled",
@@ -76,6 +79,7 @@ DOCUMENTS: Mapping[str, str] = {
 
 FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
     "error": {"broadcast": "broadcastId", "number": "destination"},
+    "lost answer": {"state": "status"},
     "broadcast": {"id": "broadcastId", "begun": "startTime"},
     "row": {"session": "sessionId", "duration": "callDuration"},
     "errors": {"error": "errorMsg"},

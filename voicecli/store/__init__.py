@@ -3,14 +3,14 @@ webhooks to put back. All SQL is in this room; others hand a ``Store`` to its fu
 
 What each engine promises, and tests/store/test_contract.py asks of it:
 
-- A function that writes does so as one transaction: all of it or nothing, whatever ends the process; what it
-  has read to decide is still true when it writes. One that goes on in steps says so.
-- When it returns, what it wrote is on the disk, and every process that looks from then on sees it.
-- Who looks sees what others have committed and nothing else, and holds nobody up for longer than a page.
-- Events are numbered in the order in which they are committed: whoever has read up to one has missed none
-  with a lower number, however long another process took to commit.
-- Errors: StoreBusy where another process holds the store for longer than is waited for it (nothing was
-  written; it can be tried again); StoreFailed where the disk is full or the store damaged (nothing was
-  written), or where it was removed or replaced (nobody finds what was written); ConfigurationError where it
-  can't be opened, and where a newer voicecli has made it.
+- A function that writes does so in one transaction: all or nothing, whatever ends the process; what it has
+  read to decide is still true when it writes. One that works in steps says so.
+- When it returns, its writes are on the disk, and every process sees them from then on.
+- A reader sees what others have committed and nothing else, and blocks writers no longer than a page takes.
+- Events are numbered in the order of their commits: a reader that has read up to one has missed none with a
+  lower number, however long another process took to commit.
+- StoreBusy: another process held the store for too long; nothing was written, and it can be tried again.
+  StoreFailed: the disk is full or the store damaged, and nothing was written; or the store was removed or
+  replaced, and nobody will find what was written. ConfigurationError: it can't be opened, or a newer voicecli
+  has made it.
 """

@@ -1,7 +1,7 @@
-"""How the calls that were placed from here have ended: the one reader of the events that tells the attempts.
+"""How the calls that were placed from here have ended: the one reader of events that updates the attempts.
 
-Whoever asks for outcomes lets it read first, and a listener where a callflow is to be deleted; the process
-that writes events never does.
+Every query of outcomes runs it first, and so does a listener that has a callflow to delete; the process that
+writes events never does.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,11 +21,10 @@ _PAGE = 500  # summaries that are processed in one commit
 
 
 def update_outcomes(store: Store) -> None:
-    """Read the summaries (VSS) that came since the last time: note how each attempt has ended, and which
-    session one whose answer was lost has become. Callflows that nobody needs any more are deleted: those of
-    calls that have ended, and those whose time is long over. It goes on in steps of some hundred summaries,
-    each noted once, whoever of several that read at once is first. Raises StoreFailed, and then the steps
-    before are done."""
+    """Read the summaries (VSS) that came since the last time, in steps of some hundred, each processed once
+    by one of several processes: note how each attempt has ended, and which session one without a response has
+    become. Deletes the callflows of calls that have ended, and of those whose time is long over. Raises
+    StoreFailed, and then the steps before are done."""
     store.overwrite_deleted()
     newest = last_event_number(store)
     while (seen := read_position(store, OUTCOME_READER)) < newest:

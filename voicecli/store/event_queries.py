@@ -1,4 +1,4 @@
-"""The webhook events that are kept, to be looked at. Every function raises StoreFailed."""
+"""Reads the webhook events that are kept. Every function raises StoreFailed."""
 
 from collections.abc import Callable, Iterator, Sequence
 

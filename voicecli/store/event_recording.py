@@ -1,7 +1,5 @@
-"""The webhook events, on their way in: the listener's writing process needs this and no more of the store.
-
-Events are kept byte for byte as they came, once each.
-"""
+"""Writes webhook events to the store, byte for byte as they came, once each. The listener's writing process
+loads this and no more of the store."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

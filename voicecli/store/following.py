@@ -1,8 +1,4 @@
-"""Waiting for what other processes write to the store.
-
-SQLite tells nobody of a commit, so who waits looks again and again; an engine that tells of them can wake it
-sooner.
-"""
+"""Waiting for what other processes write to the store: SQLite tells nobody of a commit, so it is polled."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +14,7 @@ PATIENCE = 10.0  # seconds that another process may hold the store before that i
 
 
 class Follower:
-    """Somebody who waits for what others write to this store, and looks ``every`` so many seconds."""
+    """Waits for what others write to this store, by polling it ``every`` so many seconds."""
 
     def __init__(self, store: Store, *, every: float = LOOK_EVERY) -> None:
         self._store = store
@@ -26,20 +22,20 @@ class Follower:
         self._held_since: float | None = None  # monotonic: another process has the store
 
     async def changed(self) -> None:
-        """Come back when others may have written something."""
+        """Return when others may have written something."""
         import asyncio
 
         await asyncio.sleep(self._every)
 
     def wait(self) -> None:
-        """The same for who has no event loop. Signals end it."""
+        """``changed`` without an event loop. Signals end it."""
         interrupts.sleep(self._every)
 
     async def when_free(self, act: Callable[[], Awaitable[T]], *, retry: type[VoicecliError]) -> T:
-        """What ``act`` gives, in which the store is ``short_patience``. Where it raises such an error because
-        another process holds the store, it is done again, for as long as the store has not been held for
-        PATIENCE; after that the error is raised at once, until the store is free once more. ``act`` must not
-        raise that once it has done something."""
+        """What ``act`` gives, which has ``short_patience`` with the store. It is repeated while it raises
+        ``retry`` because another process holds the store, for at most PATIENCE; after that the error is
+        raised at once, until the store was free once. ``act`` must raise that only
+        before it has done something."""
         while True:
             try:
                 with self._store.short_patience():

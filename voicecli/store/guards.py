@@ -1,7 +1,7 @@
-"""The guard of ``--once``: no attempt is placed twice, and what failed can be tried again.
+"""The guard of ``--once``: no call is placed twice, and one that reached nobody can be placed again.
 
-Held by a call that somebody took (confirmed; where it asks nothing, completed), by a run that lives, and by a
-call of which nobody knows how it ended.
+A guard is held by a call that was confirmed (or completed, where it asks nothing), by a live run, and by a
+call whose outcome is unknown.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,5 +1,5 @@
-"""The store's keys, each in a file beside it, and keyed hashes: by them the same content can be recognised,
-and nothing else told."""
+"""The store's keys, each in a file beside it, and keyed hashes, by which the same content is recognised and
+nothing else revealed."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Reading much in pages: whoever looks at it slowly holds up nobody who writes."""
+"""Reading many rows in pages: a slow reader blocks no writer."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Deletes what is old."""
+"""Deletes old events, attempts and runs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -35,13 +35,11 @@ def _deleted() -> tuple[tuple[str, str, str], ...]:
 def prune(
     store: Store, before: int, *, rest: Callable[[float], object] = time.sleep
 ) -> Iterator[tuple[int, int]]:
-    """Delete what is older, and overwrite it; but no call that --once still guards, nor its events. In small
-    steps, each of which gives how many events and how many calls it took. After each it rests, for others
-    want to write, too: ``rest`` gets the seconds that the step took. Each step is on the disk when it is
-    given; interrupted between two, the rest is left.
+    """Delete and overwrite what is older, but no call that --once still guards, nor its events. Works in
+    small steps, each on the disk when it gives how many events and how many calls it deleted; after each,
+    ``rest`` gets the seconds that it took, so that others can write.
 
-    Who has unsubscribed stays known, and how the calls ended that are left: it is noted before, and events
-    that come meanwhile are left.
+    Outcomes and unsubscribed numbers are recorded before; events that come meanwhile are left.
     """
     last = last_event_number(store)
     unsubscribed.update(store)

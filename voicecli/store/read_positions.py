@@ -1,5 +1,5 @@
-"""How far each reader of the events has come. Several processes may read at once: one of them gets on, and
-the others see that. Every function raises StoreFailed."""
+"""How far each reader of the events has read. Of several processes that read for it at once, one advances it,
+and the others notice that. Every function raises StoreFailed."""
 
 from voicecli.store.sqlite import Store, Transaction
 

@@ -1,5 +1,5 @@
-"""Runs: commands that place calls and wait for them. Each has a lease, which it renews for as long as it
-lives: so that others can tell, and one that was killed holds nothing up for long."""
+"""Runs: commands that place calls and wait for them. Each renews its lease while it lives, so that a killed
+one blocks others no longer than the lease lasts."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What the store has, to be looked at: events, and the sessions that they and the placed calls tell of."""
+"""Reads sessions, from events and attempts, and the figures of many."""
 
 from collections.abc import Iterator
 from heapq import merge
