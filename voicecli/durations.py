@@ -1,4 +1,4 @@
-"""Lengths of time, as people write them and as they are told."""
+"""Lengths of time, read as people write them and described in words."""
 
 import re
 from datetime import timedelta

@@ -183,7 +183,7 @@ def is_store_busy(error: BaseException | None) -> bool:
 
 
 def as_voicecli_error(error: Exception) -> VoicecliError:
-    """The error itself; for what nobody expected, one that says so, with that as its cause."""
+    """The error itself; for any other exception, one that says so, with that as its cause."""
     if isinstance(error, VoicecliError):
         return error
     kind = type(error).__name__

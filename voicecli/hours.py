@@ -20,7 +20,7 @@ _RANGE = re.compile(rf"\s*{_TIME}\s*[-–]\s*{_TIME}\s*", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class Hours:
     """When people may be called. Zones are names such as Europe/Paris; where a number may be in several, all
-    must allow it. A zone that nobody knows allows nothing.
+    must allow it. An unknown zone allows nothing.
 
     What counts is the time on the wall there, worked out anew for each moment: a clock change, here or there,
     moves no call into quiet hours.

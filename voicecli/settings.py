@@ -119,7 +119,7 @@ class Settings:
     _in_dotenv: Collection[str] = ()
 
     def require(self, *names: str) -> dict[str, str]:
-        """The named values. What is missing or wrong is told all at once, each with where to get it.
+        """The named values. One error names all that is missing or wrong, each with where to get it.
 
         Raises InvalidInput where only flags are wrong, else ConfigurationError.
         """
@@ -307,7 +307,7 @@ def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
 
 
 class _Collector(logging.Handler):
-    """python-dotenv tells of a bad line only in its log: the line's number, not its text."""
+    """python-dotenv reports a bad line only in its log: the line's number, not its text."""
 
     def __init__(self, warnings: list[str]) -> None:
         super().__init__()

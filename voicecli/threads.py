@@ -19,7 +19,7 @@ def run_in_parallel(work: Callable[[A], T], items: Sequence[A]) -> list[T]:
     def run(item: A, result: "Future[T]") -> None:
         try:
             result.set_result(work(item))
-        except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
             result.set_exception(error)
 
     results: list[Future[T]] = [Future() for _ in items]
@@ -36,7 +36,7 @@ def in_daemon_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
     def run() -> None:
         try:
             outcome: T | Exception = work()
-        except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
             outcome = error
         call_on_loop(loop, set_outcome, future, outcome)
 
@@ -52,12 +52,12 @@ async def iterate_in_thread(items: Iterator[T]) -> AsyncIterator[T]:
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop, act: Callable[..., None], *arguments: object) -> None:
-    with suppress(RuntimeError):  # the loop has ended, and with it whoever wanted to know
+    with suppress(RuntimeError):  # the loop has ended, so that nothing waits for it
         loop.call_soon_threadsafe(act, *arguments)
 
 
 def set_outcome(future: "asyncio.Future[T]", outcome: "T | Exception") -> None:
-    """Give a future its outcome, unless nobody waits for it any more."""
+    """Give a future its outcome, unless it has one, or was cancelled."""
     if not future.done():
         if isinstance(outcome, Exception):
             future.set_exception(outcome)

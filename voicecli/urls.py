@@ -54,8 +54,8 @@ def is_from_web_page(headers: Mapping[str, str]) -> bool:
 
 def is_own_host(host_header: str | None, names: Container[str]) -> bool:
     """Whether a Host header means this machine: by an address, as localhost, or by one of ``names`` (in lower
-    case). Any other name can be that of a web page's own server, which was told to be this machine once the
-    page was loaded (DNS rebinding); then the browser takes a request to it for one of the same origin. An
+    case). Any other name can be that of a web page's own server, which DNS names as this machine once the
+    page is loaded (DNS rebinding); then the browser takes a request to it for one of the same origin. An
     address can't be, and browsers never leave Host out."""
     if host_header is None:
         return True

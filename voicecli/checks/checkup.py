@@ -27,7 +27,7 @@ async def checkup(
 ) -> AsyncIterator[Finding]:
     """Whether a call by ``client``, from the caller ID ``source`` and with this ``voice`` profile, would work
     where what 8x8 reports of it is received as ``plan`` says (or why there is no plan), with the store in the
-    folder ``home``. ``notify`` is told of pauses. Raises no VoicecliError: those are in the findings."""
+    folder ``home``. ``notify`` gets a line for each pause. VoicecliErrors are in the findings, not raised."""
     registration = Registration(client, home, notify=notify)
     webhooks: Mapping[str, Webhook] | VoicecliError
     try:

@@ -49,7 +49,7 @@ class WebhookDelivery:
         return kind in self.targets and self.targets[kind].enabled
 
     def spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
-        """Run in the background until ``close``; what goes wrong there is told in the log."""
+        """Run in the background until ``close``; exceptions are written to the log."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

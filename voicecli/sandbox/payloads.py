@@ -17,7 +17,7 @@ Json = dict[str, object]
 SAMPLE_RINGING, SAMPLE_TALKING = (
     timedelta(seconds=6),
     timedelta(seconds=14),
-)  # of a session that nobody played
+)  # of a session that was not played
 ERRORS_AFTER_ANSWER = {-2005: ("say", "SAY"), -2006: ("playFile", "PLAY_FILE")}
 """The errors that strike once a call is answered: the action, and the summary's name for it."""
 
@@ -202,7 +202,7 @@ def sample_event(
     session: Json,
     now: datetime,
 ) -> Json:
-    """An event of any type about a session that nobody played; it ends, or has come to this, ``now``.
+    """An event of any type about a session that was not played; it ends, or has come to this, ``now``.
 
     ``error`` is the errorCode of a VSS whose status is ERROR; ``number`` is the one that a VNU is about.
     """

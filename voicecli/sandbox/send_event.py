@@ -107,7 +107,7 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
         error: Exception = httpx.ReadTimeout("there was no connection in time")
     except httpx.InvalidURL as invalid:
         raise InvalidInput(f"--to is not an address: {invalid}.") from invalid
-    except Exception as caught:  # noqa: BLE001 - told below
+    except Exception as caught:  # noqa: BLE001 - raised below
         error = caught
     if not sent:
         reason = re.sub(r"^\[[^]]*\] *", "", str(error)) or type(error).__name__

@@ -77,7 +77,7 @@ class Sandbox:
         self.sessions: deque[PlayedSession] = deque(maxlen=KEPT_SESSIONS)
         self.arrivals: Counter[Arrival] = Counter()
         """With ``count``: the callflow requests that could be read, whatever became of them, also of their
-        answers; those over ``rate`` are not among them, because nobody reads them."""
+        answers; those over ``rate`` are not among them, because they are not read."""
         self.refusals: Counter[Arrival] = Counter()
         """With ``count``: those of the arrivals whose answer says that there is no call."""
         self._count = count
@@ -154,7 +154,7 @@ class Sandbox:
             response = refusal(error.status, error.reason)
         except (web.RequestPayloadError, ValueError) as error:
             response = refusal(400, f"Bad request: {type(error).__name__}")
-        except Exception as error:  # noqa: BLE001 - told in the log, and answered as 8x8 would
+        except Exception as error:  # noqa: BLE001 - written to the log, and answered as 8x8 would
             self._log(f"a fault of the sandbox: {error!r}")
             response = refusal(500, "Internal server error")
         if isinstance(response, web.Response) and response.status >= 400 and self._chaos.happens(0.5):

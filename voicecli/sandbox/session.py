@@ -106,7 +106,7 @@ class PlayedSession:
         self._finish()
 
     def fail(self) -> None:
-        """End the session, whatever state it is in, so that nobody waits for its summary in vain."""
+        """End the session, whatever state it is in, so that its summary comes."""
         self.status = Outcome.ERROR
         self._error = payloads.error_details(-2001, self.request_id)
         self._finish()
@@ -304,8 +304,8 @@ class PlayedSession:
     def _summarize(self, status: Outcome) -> None:
         """Send the summary; with a number whose summary is corrected a wrong one a second before it, and in
         chaos sometimes behind it. The right one is the one with the later endTime."""
-        told = self._behaviour.summary_status or self._chaos.session_status(status)
-        summary = self._summary(self.legs, told, self._now, self._last_action)
+        status_shown = self._behaviour.summary_status or self._chaos.session_status(status)
+        summary = self._summary(self.legs, status_shown, self._now, self._last_action)
         if (wrong := self._behaviour.first_summary_status) is not None and self.legs[0].connected:
             self._events.post("VSS", self._unanswered(wrong))
             self._events.post("VSS", summary, after=1)

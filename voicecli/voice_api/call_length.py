@@ -64,7 +64,7 @@ def shortest(action: Action) -> float:
 
 
 def shortest_to_its_end(action: Action) -> float:
-    """At least, for one whose end is awaited. A bridge that no VCS tells of never ends."""
+    """At least, for one whose end is awaited. A bridge without VCSs never ends."""
     return {"playFile": FILE_AT_LEAST, "makeCall": math.inf}.get(str(action.get("action")), shortest(action))
 
 

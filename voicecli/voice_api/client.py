@@ -50,10 +50,10 @@ class Client(Operations):
         trace: Callable[[str], None] | None = None,
     ) -> None:
         self.in_doubt: OutcomeUnknown | Unreachable | None = None
-        """What to say of the last request if it is interrupted: it began to leave and was not refused."""
+        """The error if the last request is interrupted now; None where it did not leave, or was refused."""
         self.clock_offset: timedelta | None = None
         """How far the clock at the other end was ahead of this machine's, to the second, at the last answer;
-        None as long as no answer told its time."""
+        None until a response has a Date header."""
         self._account = Account(api_key, subaccount_id, base_url)
         transport.check_timeout(request_timeout)
         if retries < 0:
@@ -166,7 +166,7 @@ class Client(Operations):
             self._stopping.put(self._stopping.get(timeout=seconds))  # others may wait for it, too
 
     def download(self, link: str) -> Iterator[bytes]:
-        """A file that an answer links to, in pieces. The link may lead anywhere; the API key goes along only
+        """A file that an answer links to, in pieces. The link may lead anywhere; the API key is sent only
         to the API itself. Raises Refused, where the link leads nowhere (any more), or Unreachable."""
         from voicecli.voice_api import download
 

@@ -1,7 +1,7 @@
 """8x8's codes in words: what a code means and what a person can do about it.
 
 The codes and their meanings are those of 8x8's pages "Voice API status codes", "Session summary" and
-"Call status"; SIP codes are RFC 3261's. A code nobody listed gets a sentence of its own, never an error.
+"Call status"; SIP codes are RFC 3261's. An unlisted code gets a sentence of its own, never an error.
 """
 
 import re

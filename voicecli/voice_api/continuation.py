@@ -4,7 +4,7 @@ the VCA webhooks.
 8x8's pages disagree on when a VCA comes. ``capture``, the documented way: after a sayAndCapture, and when the
 actions have run out without a hangup. ``say``: after every action. ``connect``: upon connecting, too. They do
 not say whether a reply comes before what was left of the callflow or in its place. The rule here is exact
-under the first, and under all of them it shortens no call and dials nobody twice.
+under the first, and under all of them it shortens no call and dials no number twice.
 """
 
 import math
@@ -17,7 +17,7 @@ from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import EMPTY_REPLY, Reply
 from voicecli.voice_api.webhook_events import Event, Received
 
-TOLERANCE = 1.0  # seconds by which times that are told in whole seconds can be wrong
+TOLERANCE = 1.0  # seconds by which timestamps in whole seconds can be wrong
 
 
 def split_at_question(callflow: Sequence[Action]) -> tuple[Sequence[Action], Sequence[Action]]:
@@ -48,7 +48,7 @@ def continue_call(
     call's events that came before this one, in that order: its VCAs, which have moved it on, and its VCSs,
     which tell of the legs. The same VCA again (same eventId) gets the same reply.
     """
-    if not flow or flow[0].get("action") != "makeCall":  # of a scenario nobody knows what is left
+    if not flow or flow[0].get("action") != "makeCall":  # what is left of a scenario is unknown
         return EMPTY_REPLY
     progress = _CallProgress(flow, accepted, started)
     answered: set[bytes] = set()
@@ -100,7 +100,7 @@ class _CallProgress:
         self._bridge_ended: _Moment | None = None
 
     def add_status(self, received: Received) -> None:
-        """Take in a VCS."""
+        """Apply a VCS."""
         status, moment = received.event.status, _moment(received)
         if self._is_of_bridge(received.event):
             self._bridge_began = True
@@ -123,7 +123,7 @@ class _CallProgress:
         return Reply(self._flow[self._next : end]) if self._next < end else None
 
     def _move(self, event: Event, now: _Moment) -> None:
-        """Take in a VCA: find the action that comes next."""
+        """Apply a VCA: find the action that comes next."""
         since = self._elapsed(now)
         bridged = self._bridge_began and self._next <= self._bridge < self._sent
         if bridged:  # it is over, or no VCA would come

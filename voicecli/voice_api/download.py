@@ -1,5 +1,5 @@
 """Fetches files that 8x8 links to, such as log exports. A link may lead to any host, and so may a redirect:
-the API key goes along only where the API itself is."""
+the API key is sent only to the API itself."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The calls of a session, as its summary tells them."""
+"""The legs of a session: its calls, as its summary (VSS) has them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from voicecli.voice_api.event_fields import Json, number_field, object_field, te
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One call of a session, as its VSS tells it. ``seconds`` is how long it was talked on (0 where it was
-    not, or nobody knows), and ``connected`` whether it was answered."""
+    """One call of a session, as its VSS has it. ``seconds`` is how long it was answered (0 where not, or
+    unknown), ``connected`` whether it was."""
 
     payload: Json
     seconds: float = field(init=False, repr=False, compare=False)
@@ -42,7 +42,7 @@ class Leg:
 
     @property
     def ringing(self) -> float | None:
-        """Seconds until it was answered or given up; None for less than one, or where nobody knows."""
+        """Seconds until it was answered or given up; None for less than one, or where it is unknown."""
         end = "connectedTimestamp" if self.connected else "disconnectedTimestamp"
         return _seconds_between(self.payload, "initiatedTimestamp", end)
 

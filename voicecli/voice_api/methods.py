@@ -1,4 +1,4 @@
-"""The 14 operations of the Voice API as methods, for whoever can send an operation."""
+"""The 14 operations of the Voice API as methods of a client."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -37,9 +37,9 @@ EMPTY_REPLY = Reply(())
 
 
 def reply_without_callflow(event: Event) -> Reply:
-    """To a VCA of a call of which nobody can tell how it goes on, since the store can't be read. Once keys
-    were pressed 8x8 has nothing left to do, so that it can be hung up. Before that nothing is added: a hangup
-    would shorten the call if 8x8 sends a VCA for each action, or upon connecting."""
+    """The reply to a VCA where the rest of the callflow can't be read from the store: a hangup once keys were
+    pressed, since 8x8 has nothing left to do then, else nothing, since a hangup would shorten the call where
+    8x8 sends a VCA for each action, or upon connecting."""
     return EMPTY_REPLY if event.digits is None else HANG_UP
 
 

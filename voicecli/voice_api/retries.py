@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 RETRIES = 3
 FIRST_PAUSE = 0.5  # seconds; twice as long each time
-MAX_PAUSE = 60.0  # seconds; a Retry-After beyond it is told to the user instead of waited for
+MAX_PAUSE = 60.0  # seconds; a longer Retry-After is an error with that time
 
 
 class NotSent(Exception):

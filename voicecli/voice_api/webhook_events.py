@@ -23,7 +23,7 @@ UNDELETABLE_WEBHOOKS = frozenset({"VNU"})
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of one that nobody listed.
+    """One webhook. ``type`` is VCA, VSS, VCS, VRU or VNU, or the eventType of an unlisted one.
 
     ``outcome`` is how a VSS says that it ended for the person who was called, in one spelling, and None for
     any other event; ``legs`` are its calls, first leg first. ``source`` and ``destination`` are those of its
@@ -163,7 +163,7 @@ def _outcome(status: str, legs: Sequence[Leg]) -> str:
 
     By 8x8's table the sessionStatus of two legs is that of the second (page "Session summary"), and FAILED
     covers busy and no answer (API introduction). ERROR that no leg explains is of the session: its callflow
-    was not valid, say, and then it is told whatever became of its legs.
+    was not valid, say, whatever became of its legs.
     """
     theirs = legs[0].outcome if legs else status
     if theirs == status or legs[0].inbound or codes.is_unsubscribed(status):
