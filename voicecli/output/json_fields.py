@@ -73,8 +73,8 @@ DOCUMENTS: Mapping[str, str] = {
     "demo: record outcome": "record call destination outcome words",
 }
 """Of each document its fields; a dot leads to those of an object, or of each object in a list. Documents of
-8x8's own (``api``, ``numbers``, ``recordings``, ``voices``) and the parts that come from 8x8 (``data``, ``payload``,
-``legs``, ``event``) have 8x8's fields."""
+8x8's own (``api``, ``numbers``, ``recordings``, ``voices``) and the parts that come from 8x8 (``data``,
+``payload``, ``legs``, ``event``) have 8x8's fields."""
 
 FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
     "error": {"broadcast": "broadcastId", "number": "destination"},
