@@ -88,7 +88,7 @@ def listening_plan(
         home=home(settings),
         port=int(settings.require("port")["port"]),
         base_url=settings.get("base_url") if register else None,
-        domain=settings.get("public_url"),
+        domain=settings.get("webhook_base_url"),
         token=token,
         ngrok_token=settings.get("ngrok_token") if access.opens_tunnel else None,
         register=register,
