@@ -7,7 +7,7 @@ import typer
 
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
-from voicecli.cli.options.declarations import flag
+from voicecli.cli.options.records import flag
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, TableRow

@@ -21,8 +21,8 @@ from voicecli.cli.listen.options import (
     View,
 )
 from voicecli.cli.options import filters
-from voicecli.cli.options.declarations import option
 from voicecli.cli.options.filters import FilterOptions
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.listener.public_access import PublicAccess
 from voicecli.urls import DEFAULT_PORT
 
