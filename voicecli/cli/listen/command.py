@@ -187,7 +187,7 @@ def _registration(
 ) -> "Registration | None":
     """None where settings for it are missing and nobody asked for it: then an earlier run had none either."""
     try:
-        return wiring.registration(context, settings, tell=watch.tell)
+        return wiring.registration(context, settings, notify=watch.tell)
     except VoicecliError:
         if required:
             raise
