@@ -73,6 +73,6 @@ def resume(
     ):
         if receiver == ReceiverOptions():
             receiver = ReceiverOptions.from_mapping(broadcast.journal.broadcast.options)
-            kept = {"port": receiver.port, "public_url": receiver.access.domain}
+            kept = {"port": receiver.port, "webhook_base_url": receiver.access.domain}
             settings = context.settings(kept)
         return run(context, settings, broadcast, receiver)

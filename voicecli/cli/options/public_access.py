@@ -51,4 +51,4 @@ class AccessOptions:
 
     def flags(self) -> dict[str, str | None]:
         """As the settings take them."""
-        return {"port": self.port, "public_url": self.domain}
+        return {"port": self.port, "webhook_base_url": self.domain}
