@@ -10,8 +10,8 @@ A mutant is a comparison turned round, ``and`` for ``or``, a dropped ``not``, Tr
 one, or a dropped statement that is only a call. It is noticed if a test that runs its lines fails
 and passes on the untouched code. One that takes too long is not, and neither is one that no test runs.
 --tree takes another checkout than this one, such as an older commit's; --sample the same mutants as they were
-tracked from commit to commit, where this tree is too far from the frozen sample's. Nothing outside of a temporary folder
-and the two files is written.
+tracked from commit to commit, where this tree is too far from the frozen sample's. Nothing outside of a
+temporary folder and the two files is written.
 """
 
 import argparse
