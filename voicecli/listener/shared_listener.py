@@ -18,8 +18,8 @@ from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
     find_listener,
+    local_listener_state,
     unresponsive_error,
-    why_not_received,
 )
 from voicecli.listener.open_questions import QuestionWait
 from voicecli.listener.plan import ListenerPlan
@@ -285,8 +285,9 @@ class SharedListener:
     async def _ask(self, told: str) -> str:
         """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
         it says now."""
-        ask = partial(why_not_received, self._plan.home, self._instance, self._required)
-        trouble = await in_daemon_thread(ask) or ""
+        state = await in_daemon_thread(partial(local_listener_state, self._plan.home, self._instance))
+        troubles = [] if state is None else map(state.why_not_received, self._required)
+        trouble = next(filter(None, troubles), "")
         if trouble not in ("", told):
             self._warn(f"What 8x8 reports does not arrive now. {trouble}")
         return trouble
