@@ -7,6 +7,7 @@ loading, closed streams, limits of the process, its name) needs ``python -m voic
 import atexit
 import marshal
 import os
+import select
 import signal
 import socket
 import struct
@@ -203,28 +204,43 @@ _requests: socket.socket | None = None
 def serve(requests: socket.socket) -> bool:
     """True in a process that is to run the program, False once nobody can ask any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    ended_child, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    running: dict[int, socket.socket] = {}
     while True:
+        ready, *_ = select.select([requests, ended_child], [], [])
+        if ended_child in ready:
+            os.read(ended_child, 4096)
+            _tell_ends(running)
+        if requests not in ready:
+            continue
         request, fds, *_ = socket.recv_fds(requests, 2 * LONGEST, 4)
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:  # not ignored: then nobody could count their processor time
-                pass
         if not request:
             return False
-        if os.fork() == 0:
-            pid = os.fork()
-            if pid == 0:
-                requests.detach()
-                _become(fds[1:], **marshal.loads(request))
-                return True
-            with socket.socket(fileno=fds[0]) as ended:
-                for fd in fds[1:]:
-                    os.close(fd)
-                ended.send(pid.to_bytes(4, "big"))
-                _, status, used = os.wait4(pid, 0)
-                ended.send(ENDED.pack(status, round((used.ru_utime + used.ru_stime) * 1e6)))
-            os._exit(0)
-        for fd in fds:
+        if (pid := os.fork()) == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for other in (requests, *running.values()):
+                other.detach()
+            _become(fds[1:], **marshal.loads(request))
+            return True
+        running[pid] = socket.socket(fileno=fds[0])
+        running[pid].send(pid.to_bytes(4, "big"))
+        for fd in fds[1:]:
             os.close(fd)
+
+
+def _tell_ends(running: dict[int, socket.socket]) -> None:
+    """Tell of each program that has ended by now how it did."""
+    with suppress(ChildProcessError):
+        while running:
+            pid, status, used = os.wait4(-1, os.WNOHANG)
+            if not pid:
+                return
+            with running.pop(pid) as ended, suppress(BrokenPipeError):
+                ended.send(ENDED.pack(status, round((used.ru_utime + used.ru_stime) * 1e6)))
 
 
 def _become(

@@ -119,7 +119,9 @@ def test_an_address_of_a_dotenv_gets_no_secret_that_it_does_not_have(
     (tmp_path / ".env").write_text(f"EIGHT_X_EIGHT_BASE_URL={address}\nWEBHOOK_BASE_URL={address}\n{own}")
     environment = {setting.variable: "secret-of-the-environment"}
     loaded = settings.load(environment=environment, folder=tmp_path)
-    assert loaded.may_be_sent_to(secret, "base_url") == loaded.may_be_sent_to(secret, "public_url") == goes
+    assert (
+        loaded.may_be_sent_to(secret, "base_url") == loaded.may_be_sent_to(secret, "webhook_base_url") == goes
+    )
     if goes:
         assert loaded.for_8x8(secret) == "secret-of-the-environment"
     else:
@@ -127,10 +129,10 @@ def test_an_address_of_a_dotenv_gets_no_secret_that_it_does_not_have(
             loaded.for_8x8(secret)
         assert setting.variable in caught.value.hint
     from_elsewhere = settings.load(
-        {"public_url": address}, environment={**environment, "EIGHT_X_EIGHT_BASE_URL": address}
+        {"webhook_base_url": address}, environment={**environment, "EIGHT_X_EIGHT_BASE_URL": address}
     )
     assert from_elsewhere.may_be_sent_to(secret, "base_url")
-    assert from_elsewhere.may_be_sent_to(secret, "public_url")
+    assert from_elsewhere.may_be_sent_to(secret, "webhook_base_url")
     assert settings.load(environment={}, folder=tmp_path).may_be_sent_to(secret, "base_url")
 
 

@@ -70,7 +70,7 @@ SETTINGS = (
         secret=True,
     ),
     Setting(
-        "public_url",
+        "webhook_base_url",
         "WEBHOOK_BASE_URL",
         what="the public address of the listener",
         where="your static ngrok domain",
@@ -345,7 +345,7 @@ def _problem(name: str, value: str) -> str | None:
         case "port":
             valid = value.isascii() and value.isdigit() and len(value) <= 5 and int(value) < 65536
             return None if valid else "the port must be a number from 0 to 65535"
-        case "public_url":
+        case "webhook_base_url":
             return None if _HOST.fullmatch(value) else "the public address is not a URL or domain"
         case "source":
             valid = is_msisdn(_canonical(name, value))

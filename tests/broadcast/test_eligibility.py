@@ -1,5 +1,9 @@
 """Who may be called now, and why somebody is left out."""
 
+from datetime import time
+
+import pytest
+
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.hours import Hours
 
@@ -18,3 +22,19 @@ def test_who_is_on_the_list_is_left_out() -> None:
     assert some.is_open(PARIS)
     assert some.reason_to_skip(["+33199005678", "+33199001234"]) == "it is on the do-not-call list"
     assert some.reason_to_skip(["+33199005678"]) is None
+
+
+def test_it_is_computed_once_that_zones_leave_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes some 50 ms, and a list may have thousands of such numbers."""
+    computed: list[object] = []
+    open_at = Hours.open_at
+
+    def counted(hours: Hours, *arguments: object) -> object:
+        computed.append(arguments)
+        return open_at(hours, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Hours, "open_at", counted)
+    some = Eligibility(Hours((time(18), time(9)), weekdays=False), frozenset(), call_unsubscribed=True)
+    for number in ("+18002345678", "+18002345679"):
+        assert some.never_open(number) == f"No time is allowed in all time zones of {number}."
+    assert len(computed) == 1

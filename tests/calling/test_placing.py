@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import NUMBER, Program, RunningSandbox
@@ -20,7 +21,7 @@ from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP, CallRequest, call_request, make_call
 from voicecli.voice_api.client import Client
-from voicecli.voice_api.messages import voice_message
+from voicecli.voice_api.messages import Capture, voice_message
 
 SOURCE, OTHER, BUSY = "+33199000000", "+33199004321", "+33199000486"
 TOO_MANY = http("429 Too Many Requests", b"", "Retry-After: 0")
@@ -32,7 +33,7 @@ def request(**options: str) -> CallRequest:
 
 
 @contextmanager
-def placer(url: str, home: Path, *, retries: int = 2, **options: bool) -> Iterator[tuple[Placer, list[str]]]:
+def placer(url: str, home: Path, *, retries: int = 2, **options: Any) -> Iterator[tuple[Placer, list[str]]]:
     account, warnings = Account("k" * 20, "sub", url), list[str]()
     with Client(api_key="k" * 20, subaccount_id="sub", base_url=url, retries=retries) as client:
         yield Placer(client, account, home, ledger=Ledger(), warn=warnings.append, **options), warnings
@@ -58,6 +59,18 @@ def test_a_request_is_in_the_store_before_it_leaves_and_its_session_before_it_is
         assert seen == [AttemptState.SENDING]
         assert [(one.state, one.session_id) for one in attempts(tmp_path)] == [(AttemptState.ACCEPTED, "s-1")]
     assert warnings == []
+
+
+@pytest.mark.parametrize(("vca_elsewhere", "asks"), [(False, "1,2"), (True, None)])
+def test_an_attempt_tells_which_keys_confirm_unless_an_application_replies(
+    tmp_path: Path, vca_elsewhere: bool, asks: str | None
+) -> None:
+    question = voice_message(NUMBER, "Press 1", source=SOURCE, capture=Capture())
+    with server(lambda connection: connection.sendall(CREATED)) as (url, _):
+        with placer(url, tmp_path, keys="1,2", vca_elsewhere=vca_elsewhere) as (caller, _warnings):
+            caller.place(question)
+            caller.place(request())
+    assert [attempt.asks for attempt in attempts(tmp_path)] == [asks, None]
 
 
 @pytest.mark.parametrize("needs_store", [False, True])

@@ -5,7 +5,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
+from voicecli.voice_api.operations.calls import Session
 
 NUMBERS = ("+33199001234", "+33199001235", "+33199001236")
 KEY = "k" * 20
@@ -181,6 +182,26 @@ async def test_a_result_that_is_missing_tells_that_nobody_received_reports_for_a
     assert "no summary came in time; for 1.4 s nobody received what 8x8 reports" in missing.words
     assert missing.data["secondsWithoutReports"] == 1.44
     assert "for 1.4 s nobody received" in lost.hint
+
+
+@pytest.mark.parametrize("called", [0, 1])
+async def test_an_alert_that_another_process_takes_over_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: int
+) -> None:
+    """As placed before, if nobody was called by then."""
+    place, left = Placer.place, iter([True] * called)
+
+    def taken_over(placer: Placer, request: CallRequest) -> Session:
+        if not next(left, False):
+            raise PlacedBefore("Another voicecli has taken this over.")
+        return place(placer, request)
+
+    monkeypatch.setattr(Placer, "place", taken_over)
+    found: list[Result] = []
+    with waiting(tmp_path, lambda connection: connection.sendall(created(1)), threading.Event()) as calls:
+        with nullcontext() if called else pytest.raises(PlacedBefore):
+            await collect(calls.results(requests(3)), found)
+    assert [type(result.error) for result in found] == [type(None), PlacedBefore][: 2 * called]
 
 
 class Held:

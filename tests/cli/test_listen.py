@@ -596,7 +596,7 @@ def test_after_a_kill_webhooks_are_put_back_by_the_next_start_or_by_hand(
             listener.stop(signal.SIGKILL)
         assert set(webhooks(own_sandbox)) == {"VCA", "VCS", "VSS"}
         if restore == "start":
-            with listening(tmp_path / "home", "--no-tunnel", env=env) as listener:
+            with listening(tmp_path / "home", "--no-tunnel", env=env, in_thread=True) as listener:
                 assert listener.url
         else:
             assert run("webhooks", "restore", env=env).out == "Restored: VCA, VCS, VSS\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import RunningSandbox, wait_until
 from running_listener import TOKEN, RunningListener, listening
+from soak import share_of
 
 from voicecli.errors import OutcomeUnknown
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
@@ -115,12 +116,8 @@ def check_calls(home: Path, seed: int) -> None:
 
 
 @pytest.mark.soak
-def test_every_outcome_is_right_in_chaos(tmp_path: Path) -> None:
-    check_events(tmp_path / "home", seed=1)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(2, 12))
+@pytest.mark.process
+@pytest.mark.parametrize("seed", range(1, 1 + share_of(11)))
 def test_every_outcome_is_right_in_any_chaos(tmp_path: Path, seed: int) -> None:
     check_events(tmp_path / "events", seed)
     check_calls(tmp_path / "calls", seed)

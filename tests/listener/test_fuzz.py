@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import DEADLINE, RunningSandbox, wait_until
 from running_listener import TOKEN, RunningListener, listening, started
+from soak import share_of
 from test_terminal import Terminal
 
 from voicecli.output.printable import printable
@@ -394,7 +395,7 @@ def check(home: Path, sandbox: RunningSandbox, number: int, seed: int) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("number", [200, pytest.param(2_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("number", [100, pytest.param(share_of(20_000), marks=pytest.mark.soak)])
 def test_strange_requests_do_no_harm(tmp_path: Path, sandbox: RunningSandbox, number: int) -> None:
     check(tmp_path / "home", sandbox, number=number, seed=number)
 
@@ -480,8 +481,15 @@ def plain_listening(home: Path, *arguments: str) -> Iterator[tuple["subprocess.P
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("ascii_only", [True, False])
-@pytest.mark.parametrize("view", ["events", "calls"])
+@pytest.mark.parametrize(
+    ("view", "ascii_only"),
+    [
+        ("events", True),
+        ("calls", False),
+        pytest.param("events", False, marks=pytest.mark.soak),
+        pytest.param("calls", True, marks=pytest.mark.soak),
+    ],
+)
 def test_escape_sequences_and_markup_are_shown_in_a_pipe_and_kept_as_they_came(
     tmp_path: Path, view: str, ascii_only: bool
 ) -> None:

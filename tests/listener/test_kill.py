@@ -12,6 +12,7 @@ import pytest
 from conftest import wait_until
 from load import answered, generating, session_id
 from running_listener import TOKEN, RunningListener, listening
+from soak import share_of
 
 pytestmark = pytest.mark.process
 MORE_THAN_ENOUGH = 1_000_000  # events: no load is over before the kill
@@ -79,7 +80,7 @@ def check(home: Path, kills: int, seed: int) -> None:
         assert writers(home) == []
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [1, pytest.param(share_of(40), marks=pytest.mark.soak)])
 def test_what_was_answered_is_in_the_store_once_after_a_kill(tmp_path: Path, kills: int) -> None:
     check(tmp_path / "home", kills, seed=kills)
 

@@ -23,6 +23,7 @@ from registered_world import (
     move,
     take_away,
 )
+from soak import share_of
 from stand_in_agent import GO_OFFLINE, LOSE_SESSION, is_alive, pids, write_agent
 
 from voicecli.clock import ClockJumps
@@ -32,7 +33,7 @@ from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import SupervisionLimits
 from voicecli.voice_api.webhook_events import webhook_url
 
-RUNS = 6  # of each way to lose one
+RUNS = share_of(20) + 1  # of each way to lose one
 
 WAYS = {
     "not set": take_away,

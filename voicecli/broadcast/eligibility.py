@@ -85,7 +85,7 @@ class Eligibility:
         if hours is None:
             return None
         for zones in some:
-            known = self._openings.get(zones)
-            if known is None or known <= now:
+            known = self._openings.get(zones, now)
+            if known is not None and known <= now:
                 self._openings[zones] = hours.open_at(zones, now)
         return min(filter(None, (self._openings[zones] for zones in some)), default=None)

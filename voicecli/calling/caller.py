@@ -144,7 +144,7 @@ class Caller:
 
         plan = (self.plan or self._own_plan)()
         warn = self.notices.warn
-        client = stack.enter_context(self._client(wire.ACCOUNT_REQUEST_TIMEOUT, retries=1, tell=warn))
+        client = stack.enter_context(self._client(wire.ACCOUNT_REQUEST_TIMEOUT, retries=1, notify=warn))
         registration = Registration(client, self.home, notify=warn)
         return reports_of_calls(
             plan,
@@ -179,7 +179,7 @@ class Caller:
         confirming: frozenset[str] = frozenset(),
     ) -> Iterator[Placer]:
         ledger = Ledger()  # of this run alone: the next one may use the same clientRequestIds
-        with self._client(self.request_timeout, self.retries, tell=self.notices.notify) as client:
+        with self._client(self.request_timeout, self.retries, notify=self.notices.notify) as client:
             try:
                 yield Placer(
                     client,
@@ -217,7 +217,7 @@ class Caller:
             client, self.home, continues=continues, waits=waits, notify=notify, warn=warn
         )
 
-    def _client(self, request_timeout: float, retries: int, *, tell: Callable[[str], None]) -> Client:
+    def _client(self, request_timeout: float, retries: int, *, notify: Callable[[str], None]) -> Client:
         account = self.account
         return Client(
             api_key=account.api_key,
@@ -225,6 +225,6 @@ class Caller:
             base_url=account.base_url,
             request_timeout=request_timeout,
             retries=retries,
-            on_retry=lambda reason, pause: tell(f"{reason}; trying again in {pause:.1f} s"),
+            on_retry=lambda reason, pause: notify(f"{reason}; trying again in {pause:.1f} s"),
             trace=self.trace,
         )

@@ -9,7 +9,7 @@ import typer
 from voicecli import json_values
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput
 from voicecli.json_values import Json

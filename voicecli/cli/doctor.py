@@ -30,7 +30,7 @@ _STYLES = {
     FindingState.FAILED: "red",
     FindingState.SKIPPED: "dim",
 }
-_OPTIONAL = ("webhook_token", "public_url", "ngrok_token", "home")
+_OPTIONAL = ("webhook_token", "webhook_base_url", "ngrok_token", "home")
 
 
 def doctor(
@@ -55,7 +55,7 @@ def doctor(
 
     access = PublicAccess(domain, public_url, ngrok_config)
     with context.output.streams.in_background():
-        interrupts.run(_check(context, {"port": port, "public_url": domain}, access, show))
+        interrupts.run(_check(context, {"port": port, "webhook_base_url": domain}, access, show))
     errors = {finding.check: finding.error for finding in findings if finding.error is not None}
     code = exit_code(next(iter(errors.values()))) if errors else ExitCode.DONE
     verdict = "A call with --wait would work."

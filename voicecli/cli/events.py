@@ -11,8 +11,8 @@ from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.interrupts import refuse_hangup
 from voicecli.cli.options import common, filters, values
-from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.filters import FilterOptions
+from voicecli.cli.options.records import flag
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output

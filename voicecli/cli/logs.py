@@ -13,7 +13,7 @@ from voicecli import interrupts
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
-from voicecli.cli.options.declarations import option
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
 from voicecli.errors import Interrupted, InvalidInput, OutOfTime, Refused, Unreachable
 from voicecli.output import files

@@ -9,7 +9,7 @@ from voicecli import interrupts
 from voicecli.broadcast import retention
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
 from voicecli.output.event_rows import local_time

@@ -8,7 +8,7 @@ import typer
 from voicecli.cli import webhook_token, wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.sending import SendingOptions
 from voicecli.cli.options.values import whole
 from voicecli.errors import InvalidInput, VoicecliError

@@ -12,7 +12,7 @@ import typer
 from voicecli.cli import interrupts
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import real, whole
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column, TableRow

@@ -8,7 +8,7 @@ import typer
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common, filters, values
-from voicecli.cli.options.declarations import option
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import one_of
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput

@@ -8,7 +8,7 @@ import typer
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common
-from voicecli.cli.options.declarations import option
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import moment
 from voicecli.clock import iso, microseconds
 from voicecli.output.json_fields import with_former_names

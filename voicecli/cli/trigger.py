@@ -12,7 +12,7 @@ import typer
 from voicecli.cli import webhook_token
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common, values
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.sending import SendingOptions
 from voicecli.cli.options.values import one_of
 from voicecli.errors import InvalidInput

@@ -7,7 +7,7 @@ import typer
 from voicecli.cli import answers, wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common
-from voicecli.cli.options.declarations import option
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import one_of
 from voicecli.json_values import Json
 from voicecli.output import Column, TableRow

@@ -26,18 +26,18 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
     URL."""
     if send_token and urls.is_unencrypted(url):
         raise InvalidInput("--send-token would send the token unencrypted.", hint="Give an https:// address.")
-    public_url = settings.get("public_url")
-    is_trusted = settings.may_be_sent_to("webhook_token", "public_url")
-    if send_token or urls.may_get_token(url, public_url if is_trusted else None):
+    base_url = settings.get("webhook_base_url")
+    is_trusted = settings.may_be_sent_to("webhook_token", "webhook_base_url")
+    if send_token or urls.may_get_token(url, base_url if is_trusted else None):
         return True
     host = urls.host_of(url)
-    if public_url is not None and urls.may_get_token(url, public_url):
+    if base_url is not None and urls.may_get_token(url, base_url):
         tell(
             f"WEBHOOK_AUTH_TOKEN is not sent: it is set in the environment, and {host} is "
             "WEBHOOK_BASE_URL in "
             ".env. Set both in one place; or to send it anyway: --send-token."
         )
-    elif public_url is not None and host == urls.host_of(public_url):
+    elif base_url is not None and host == urls.host_of(base_url):
         tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} unencrypted. Use https://.")
     else:
         tell(

@@ -7,7 +7,7 @@ import typer
 
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
-from voicecli.cli.options.declarations import flag
+from voicecli.cli.options.records import flag
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, TableRow
@@ -119,14 +119,14 @@ def delete(ctx: typer.Context, type_: Type) -> None:
 def restore(ctx: typer.Context) -> None:
     """Restore the webhooks that a killed listener had replaced."""
     context = context_of(ctx)
-    with closing(wiring.registration(context, context.settings({}), tell=context.output.note)) as changes:
+    with closing(wiring.registration(context, context.settings({}), notify=context.output.note)) as changes:
         done = changes.restore()
     words = f"Restored: {', '.join(done)}" if done else "There is nothing to restore"
     context.output.result(words, {"restored": done}, happened=bool(done))
 
 
 def _registration(context: Context, settings: Settings) -> "closing[Registration]":
-    return closing(wiring.registration(context, settings, tell=context.output.warning))
+    return closing(wiring.registration(context, settings, notify=context.output.warning))
 
 
 def _forget(context: Context, changes: "Registration", kind: str) -> None:

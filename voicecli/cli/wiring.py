@@ -56,14 +56,14 @@ def store(context: Context) -> "Store":
     return Store(home(context.settings({})))
 
 
-def registration(context: Context, settings: "Settings", *, tell: Callable[[str], None]) -> "Registration":
+def registration(context: Context, settings: "Settings", *, notify: Callable[[str], None]) -> "Registration":
     """The registration of the subaccount's webhooks."""
     from voicecli.listener.registration import Registration
 
     client = context.client(
-        settings, request_timeout=ACCOUNT_REQUEST_TIMEOUT, retries=1, tell=tell, is_main=False
+        settings, request_timeout=ACCOUNT_REQUEST_TIMEOUT, retries=1, tell=notify, is_main=False
     )
-    return Registration(client, home(settings), notify=tell)
+    return Registration(client, home(settings), notify=notify)
 
 
 def listening_plan(
@@ -88,7 +88,7 @@ def listening_plan(
         home=home(settings),
         port=int(settings.require("port")["port"]),
         base_url=settings.get("base_url") if register else None,
-        domain=settings.get("public_url"),
+        domain=settings.get("webhook_base_url"),
         token=token,
         ngrok_token=settings.get("ngrok_token") if access.opens_tunnel else None,
         register=register,
@@ -113,8 +113,8 @@ def notices(context: Context) -> "Notices":
 def reports(
     context: Context, settings: "Settings", plan: "ListenerPlan", *, asks: bool, ends: "EndRequests"
 ) -> "SharedListener":
-    """``calling.receiving.reports_of_calls`` with these settings."""
+    """``calling.call_reports.reports_of_calls`` with these settings."""
     from voicecli.calling.call_reports import reports_of_calls
 
-    own = registration(context, settings, tell=context.output.warning)
+    own = registration(context, settings, notify=context.output.warning)
     return reports_of_calls(plan, own, asks=asks, ends=ends, notices=notices(context))

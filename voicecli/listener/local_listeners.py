@@ -167,13 +167,13 @@ class _WebhookTarget(NamedTuple):
     def error(self, listener: ListenerState) -> ConfigurationError:
         """What is wrong with the ``listener`` that runs here."""
         what = f"The voicecli listen that runs here does not get {self.type} events."
-        receiver = listener.public_url
+        public_url = listener.public_url
         if self.trouble is not None and self.check is None:
             return ConfigurationError(f"{what} {self.trouble}", hint="See what it says on its screen.")
-        if self.trouble is not None and receiver is not None:
+        if self.trouble is not None and public_url is not None:
             hint = "Stop it, and start it again: voicecli listen --register"
             if self.type not in listener.registered:
-                url = webhook_url(receiver, self.type)
+                url = webhook_url(public_url, self.type)
                 hint = f"Set it again: voicecli webhooks set {self.type.lower()} {url}"
             return ConfigurationError(f"{what} {self.trouble}", hint=hint)
         types = ",".join(dict.fromkeys([*listener.registered, self.type])).lower()

@@ -50,7 +50,7 @@ class Registration:
         self._lock: Lock | None = None
         self._taken: dict[str, ReplacedWebhook] = {}  # by type
         self._preset: dict[str, str] = {}  # the URLs of those that led here already, by type
-        self._observed: str | None = None  # the receiver, where none is taken
+        self._observed: str | None = None  # the public URL, where none is taken
         self._token: str | None = None  # that a webhook has to carry
         self._troubles = WebhookTroubles()
 
@@ -61,7 +61,7 @@ class Registration:
     def take(
         self,
         kinds: Sequence[str],
-        receiver: str,
+        public_url: str,
         *,
         token: str | None,
         new_token: bool = False,
@@ -69,7 +69,7 @@ class Registration:
         optional: Sequence[str] = (),
         if_unset: Sequence[str] = (),
     ) -> list[str]:
-        """Point the webhooks of these types at ``receiver``, after putting back what an earlier run may have
+        """Point the webhooks of these types at ``public_url``, after restoring what an earlier run may have
         left; the types of those that now are ours. One that leads there already, with an Authorization
         header, is left alone unless the token is new. The ``optional`` ones are taken where nothing is lost
         by that, those in ``if_unset`` where none is set.
@@ -82,19 +82,19 @@ class Registration:
         self._restore_all()
         found = self.current_webhooks()
         harmless = [
-            one for one in optional if force or one not in found or not taking_error(found[one], receiver)
+            one for one in optional if force or one not in found or not taking_error(found[one], public_url)
         ]
         free = [kind for kind in if_unset if kind not in found]
         kinds = list(dict.fromkeys((*kinds, *harmless, *free)))
         may_stay = not (force or new_token)
-        there = [kind for kind in kinds if may_stay and is_set_for(found.get(kind), receiver)]
+        there = [kind for kind in kinds if may_stay and is_set_for(found.get(kind), public_url)]
         kinds = [kind for kind in kinds if kind not in there]
         if not force:
             for kind in kinds:
-                if kind in found and (error := taking_error(found[kind], receiver)) is not None:
+                if kind in found and (error := taking_error(found[kind], public_url)) is not None:
                     raise error
         for kind in kinds:
-            url = webhook_url(receiver, kind)
+            url = webhook_url(public_url, kind)
             taken = _replaced(kind, found.get(kind), own_urls=(url,))
             self._remember(taken)
             self._set(taken, url, token=token, is_set=kind in found)
@@ -103,7 +103,7 @@ class Registration:
                 f"The {kind} webhook points here already, with an Authorization header: it is left as it is. "
                 "If its events are refused, it is set again."
             )
-            self._preset[kind] = webhook_url(receiver, kind)
+            self._preset[kind] = webhook_url(public_url, kind)
         self._token = token
         urls = {kind: own for kind, own in self._wanted().items() if kind in kinds}
         for check in ignored(self._client, urls, needs_token=token is not None):
@@ -111,11 +111,11 @@ class Registration:
             self._notify(f"{check.words} {IGNORED}")
         return kinds
 
-    def observe(self, receiver: str, *, token: str | None) -> None:
-        """From now on ``check`` sees whether the webhooks that lead to ``receiver`` stay as they are; none
+    def observe(self, public_url: str, *, token: str | None) -> None:
+        """From now on ``check`` sees whether the webhooks that lead to ``public_url`` stay as they are; none
         is changed."""
-        self._observed, self._token = receiver, token
-        self._preset = {kind: webhook_url(receiver, kind) for kind in self._preset}
+        self._observed, self._token = public_url, token
+        self._preset = {kind: webhook_url(public_url, kind) for kind in self._preset}
 
     @property
     def account(self) -> AccountId:
@@ -136,7 +136,7 @@ class Registration:
             for kind, urls in self._wanted().items()
         ]
 
-    def move(self, receiver: str, *, token: str | None) -> list[WebhookNews]:
+    def move(self, public_url: str, *, token: str | None) -> list[WebhookNews]:
         """Point what is ours at a new address, except what somebody has moved, as far as 8x8 tells; what is
         new of those that don't lead there. Raises StoreFailed, and what the client raises; then it can be
         tried again."""
@@ -146,7 +146,7 @@ class Registration:
             now = current_webhooks(self._client, retries=0)
         elsewhere: list[WebhookCheck] = []
         for kind, taken in list(self._taken.items()):
-            url = webhook_url(receiver, kind)
+            url = webhook_url(public_url, kind)
             if taken.own_urls != (url,):
                 moving = taken._replace(own_urls=(*(own for own in taken.own_urls if own != url), url))
                 self._remember(moving)
@@ -156,7 +156,7 @@ class Registration:
                 self._set(moving, url, token=token, is_set=True)
                 self._remember(taken._replace(own_urls=(url,)))
         for kind, before in self._preset.items():
-            self._preset[kind] = webhook_url(receiver, kind)
+            self._preset[kind] = webhook_url(public_url, kind)
             points_to = now[kind].url if kind in now else before
             if points_to != self._preset[kind]:
                 elsewhere.append(WebhookCheck(kind, WebhookState.MOVED, points_to))
@@ -446,17 +446,17 @@ def _with_deletion(webhook: ReplacedWebhook) -> ReplacedWebhook:
     return webhook._replace(own_urls=(*webhook.own_urls, DELETED))
 
 
-def is_set_for(webhook: Webhook | None, receiver: str) -> bool:
-    """Whether a webhook leads to the receiver as it should, with a header that could not be put back."""
+def is_set_for(webhook: Webhook | None, public_url: str) -> bool:
+    """Whether a webhook leads to the listener as it should, with a header that could not be put back."""
     if webhook is None:
         return False
-    own = webhook_url(receiver, webhook.type)
+    own = webhook_url(public_url, webhook.type)
     return check_webhook(webhook.type, webhook, (own,), needs_token=True).is_ok
 
 
-def taking_error(webhook: Webhook, receiver: str) -> ConfigurationError | None:
-    """Why a webhook is not to be pointed at the receiver: something would be lost."""
-    if webhook.url != webhook_url(receiver, webhook.type) and health.leads_to_listener(webhook.url):
+def taking_error(webhook: Webhook, public_url: str) -> ConfigurationError | None:
+    """Why a webhook is not to be pointed at the listener: something would be lost."""
+    if webhook.url != webhook_url(public_url, webhook.type) and health.leads_to_listener(webhook.url):
         return ConfigurationError(
             f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
             hint="Stop that one first, or take its events away from it with --force.",

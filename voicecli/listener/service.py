@@ -104,7 +104,7 @@ class ListenerService:
             self.webhook_watch = WebhookWatch(
                 registration,
                 plan,
-                receiver=lambda: self.reachability.public_url,
+                public_url=lambda: self.reachability.public_url,
                 other_token=lambda: self._listener.other_token,
                 notify=notify,
             )

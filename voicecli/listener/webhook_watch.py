@@ -32,7 +32,7 @@ Notify = Callable[[str, Mapping[str, object] | None], None]
 
 class WebhookWatch:
     """Has 8x8 report to a listener, looks every so often whether its webhooks still lead there, and puts back
-    at the end what was set before. ``receiver`` says the listener's public URL, ``other_token`` what
+    at the end what was set before. ``public_url`` gives the listener's public URL, ``other_token`` what
     ``Registration.check`` gets of refused events."""
 
     def __init__(
@@ -40,13 +40,13 @@ class WebhookWatch:
         registration: Registration,
         plan: ListenerPlan,
         *,
-        receiver: Callable[[], str | None],
+        public_url: Callable[[], str | None],
         other_token: Callable[[], Mapping[str, int]],
         notify: Notify,
     ) -> None:
         self._registration = registration
         self._plan = plan
-        self._receiver = receiver
+        self._public_url = public_url
         self._known: str | None = None
         self._other_token = other_token
         self._notify = notify
@@ -60,11 +60,11 @@ class WebhookWatch:
     async def start(self, undo: AsyncExitStack) -> None:
         """Register for what the plan says, or else put back what an earlier run left. ``undo`` gets what ends
         it. Raises what the registration raises."""
-        registration, plan, receiver = self._registration, self._plan, self._receiver()
+        registration, plan, public_url = self._registration, self._plan, self._public_url()
         undo.callback(registration.close)
-        if plan.register and receiver is not None:
+        if plan.register and public_url is not None:
             undo.push_async_callback(self._restore)
-            take = partial(registration.take, plan.register, receiver, token=plan.token, force=plan.force)
+            take = partial(registration.take, plan.register, public_url, token=plan.token, force=plan.force)
             take = partial(take, new_token=plan.token_is_new, optional=plan.optional, if_unset=plan.if_unset)
             if taken := await self.in_turn(take):
                 self._notify(f"Registered with 8x8 for {', '.join(taken)}.", None)
@@ -75,11 +75,11 @@ class WebhookWatch:
                 pass  # the one that has them is alive
             except VoicecliError as error:
                 self._warn(f"{error.message} {error.hint}")
-            if receiver is None:
+            if public_url is None:
                 return
-            registration.observe(receiver, token=plan.token)
+            registration.observe(public_url, token=plan.token)
             self.look_soon()
-        self._known, self._is_watching = receiver, True
+        self._known, self._is_watching = public_url, True
         undo.push_async_callback(end_task, in_background(self._run(), self._warn))
         undo.callback(setattr, self, "_is_watching", False)
 
@@ -134,25 +134,25 @@ class WebhookWatch:
         if not self._is_watching:
             return
         async with self._looking:
-            receiver = self._receiver()
-            if receiver is not None and receiver != self._known:
-                await self._follow(receiver)
+            public_url = self._public_url()
+            if public_url is not None and public_url != self._known:
+                await self._follow(public_url)
             else:
                 await self._check()
             self._looked = asyncio.get_running_loop().time()
 
-    async def _follow(self, receiver: str) -> None:
+    async def _follow(self, public_url: str) -> None:
         if not self._plan.register:
-            self._registration.observe(receiver, token=self._plan.token)
-            self._known = receiver
+            self._registration.observe(public_url, token=self._plan.token)
+            self._known = public_url
             await self._check()
             return
         try:
-            move = partial(self._registration.move, receiver, token=self._plan.token)
+            move = partial(self._registration.move, public_url, token=self._plan.token)
             news = await self.in_turn(move)
-            self._known = receiver
+            self._known = public_url
             if any(check.state is not WebhookState.MOVED for check in self._registration.checks()):
-                self._notify(f"8x8 reports to {receiver} from now on.", None)
+                self._notify(f"8x8 reports to {public_url} from now on.", None)
             self._tell_news(news)
         except VoicecliError as error:
             self._known = None  # wherever they point now

@@ -11,9 +11,8 @@ from voicecli.errors import OutputFailed, VoicecliError
 from voicecli.output import json_text
 from voicecli.output.printable import printable
 from voicecli.output.rows import Line, Painter, Row, erasing, plain_row
-from voicecli.output.screen import terminal_size
 from voicecli.output.secrets import Secrets
-from voicecli.output.streams import Streams
+from voicecli.output.streams import Streams, terminal_size
 
 if TYPE_CHECKING:
     from voicecli.output.stream import Stream

@@ -51,8 +51,7 @@ DOCUMENTS: Mapping[str, str] = {
     "listen: record lost": "record rows",
     "listen: record staying": "record questions until",
     "listen: record stopped": "record events open outcomes refused",
-    "POST /api/make-call": "success data.sessionId data.sessionStatus data.destination data.clientRequestId "
-    "data.clientActionId data.callFlowRequestId data.validUntil error details",
+    "POST /api/make-call": "success data error details",
     "webhooks list": "type url enabled hasAuthorization",
     "webhooks set": "type url hasAuthorization",
     "webhooks delete": "type deleted disabled",
@@ -74,8 +73,8 @@ DOCUMENTS: Mapping[str, str] = {
     "demo: record outcome": "record call destination outcome words",
 }
 """Of each document its fields; a dot leads to those of an object, or of each object in a list. Documents of
-8x8's own (``api``, ``numbers``, ``recordings``, ``voices``) and the parts that come from 8x8 (``payload``,
-``legs``, ``event``) have 8x8's fields."""
+8x8's own (``api``, ``numbers``, ``recordings``, ``voices``) and the parts that come from 8x8 (``data``,
+``payload``, ``legs``, ``event``) have 8x8's fields."""
 
 FORMER_NAMES: Mapping[str, Mapping[str, str]] = {
     "error": {"broadcast": "broadcastId", "number": "destination"},

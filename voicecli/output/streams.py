@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -167,3 +167,23 @@ def _give_up_on(stream: TextIO) -> None:
         os.close(nothing)
     except (OSError, ValueError):
         pass
+
+
+COLUMNS, LINES = 80, 24  # where nobody knows it
+
+
+def terminal_size(environment: Mapping[str, str], *streams: TextIO | None) -> os.terminal_size:
+    """From COLUMNS and LINES, else from the first stream that is a terminal."""
+    columns, lines = _given(environment, "COLUMNS"), _given(environment, "LINES")
+    for stream in streams:
+        if stream is not None and not (columns and lines):
+            with suppress(OSError, ValueError):  # it is no terminal
+                own = os.get_terminal_size(stream.fileno())
+                columns, lines = columns or own.columns, lines or own.lines  # some do not know, and say 0
+    return os.terminal_size((columns or COLUMNS, lines or LINES))
+
+
+def _given(environment: Mapping[str, str], name: str) -> int:
+    with suppress(ValueError):
+        return max(0, int(environment.get(name, "")))
+    return 0

@@ -11,7 +11,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id
-from voicecli.cli.options.declarations import option
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import one_of
 from voicecli.output import Column, TableRow
 from voicecli.plurals import counted

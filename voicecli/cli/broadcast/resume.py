@@ -11,9 +11,9 @@ from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import Id, PaceOptions
-from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.outcome import Timeout
 from voicecli.cli.options.public_access import AccessOptions
+from voicecli.cli.options.records import flag
 
 
 def resume(
@@ -73,6 +73,6 @@ def resume(
     ):
         if receiver == ReceiverOptions():
             receiver = ReceiverOptions.from_mapping(broadcast.journal.broadcast.options)
-            kept = {"port": receiver.port, "public_url": receiver.access.domain}
+            kept = {"port": receiver.port, "webhook_base_url": receiver.access.domain}
             settings = context.settings(kept)
         return run(context, settings, broadcast, receiver)

@@ -12,12 +12,11 @@ from voicecli.cli.exit_codes import ExitCode
 from voicecli.cli.options import common
 from voicecli.cli.options.broadcast import AudienceOptions, HoursOptions, PaceOptions, RetryOptions
 from voicecli.cli.options.call import RecipientOptions, Source, ValidFor
-from voicecli.cli.options.declarations import flag
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import given, refuse_without
+from voicecli.cli.options.records import flag, given, refuse_without
 from voicecli.errors import InvalidInput
 from voicecli.voice_api import wire
 

@@ -15,11 +15,11 @@ from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
-from voicecli.cli.options.declarations import option
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import NetworkOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
+from voicecli.cli.options.records import option
 from voicecli.errors import InvalidInput
 from voicecli.voice_api.operations.calls import send_callflow
 

@@ -21,8 +21,8 @@ from voicecli.cli.listen.options import (
     View,
 )
 from voicecli.cli.options import filters
-from voicecli.cli.options.declarations import option
 from voicecli.cli.options.filters import FilterOptions
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import duration, webhook_types
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.settings import Settings
@@ -73,7 +73,7 @@ def listen(
     the host of WEBHOOK_BASE_URL.
     """
     context = context_of(ctx)
-    settings = context.settings({"port": access.port, "public_url": access.domain})
+    settings = context.settings({"port": access.port, "webhook_base_url": access.domain})
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
     from voicecli.listener.open_questions import EndRequests, QuestionWait
@@ -187,7 +187,7 @@ def _registration(
 ) -> "Registration | None":
     """None where settings for it are missing and nobody asked for it: then an earlier run had none either."""
     try:
-        return wiring.registration(context, settings, tell=watch.tell)
+        return wiring.registration(context, settings, notify=watch.tell)
     except VoicecliError:
         if required:
             raise

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from voicecli.cli.options import filters
-from voicecli.cli.options.declarations import flag, option
 from voicecli.cli.options.public_access import Domain, Force, InstallNgrok, NgrokConfig, Port, PublicUrl
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import duration, whole
 from voicecli.listener.public_access import LOCALHOST, PublicAccess
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import MAX_ROWS, duration, one_of, whole
 from voicecli.errors import InvalidInput, quote
 from voicecli.voice_api.codes import Outcome

@@ -10,8 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from voicecli.cli.context import context_of
-from voicecli.cli.options.declarations import flag, option
-from voicecli.cli.options.records import as_parameter, declare, with_records
+from voicecli.cli.options.records import as_parameter, declare, flag, option, with_records
 from voicecli.cli.options.values import MAX_ROWS, NEWEST, moment, whole
 from voicecli.errors import InvalidInput
 

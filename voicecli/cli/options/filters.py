@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar
 
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import number, one_of, webhook_types
 from voicecli.sessions.session import Session
 from voicecli.voice_api import codes

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from voicecli import account
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import real, whole
 from voicecli.voice_api.callflow_rules import MAX_SPEED, MIN_SPEED
 from voicecli.voice_api.messages import MAX_REPEAT

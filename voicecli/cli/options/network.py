@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from voicecli.cli.options.declarations import option
+from voicecli.cli.options.records import option
 from voicecli.cli.options.values import real, whole
 from voicecli.voice_api import wire
 from voicecli.voice_api.retries import RETRIES

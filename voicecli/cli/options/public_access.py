@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.listener.public_access import PublicAccess
 from voicecli.urls import DEFAULT_PORT
 
@@ -51,4 +51,4 @@ class AccessOptions:
 
     def flags(self) -> dict[str, str | None]:
         """As the settings take them."""
-        return {"port": self.port, "public_url": self.domain}
+        return {"port": self.port, "webhook_base_url": self.domain}

@@ -6,6 +6,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
+import typer
+
 from voicecli.errors import InvalidInput
 
 T = TypeVar("T")
@@ -14,7 +16,7 @@ T = TypeVar("T")
 def with_records(function: Callable[..., T]) -> Callable[..., T]:
     """Let Typer see one option for each field of the records that a command takes, and hand in the records.
 
-    A field's annotation says what kind of option it is (``Annotated[..., typer.Option(...)]``) and its
+    A field's annotation says what kind of option it is (``Annotated[..., option(...)]``) and its
     default what it is without one; the options of a record stand where it stands among the parameters, in the
     help under its PANEL, if it has one.
     Raises TypeError where two have one name.
@@ -83,3 +85,19 @@ def as_parameter(field: "Field[Any]", panel: str | None = None) -> inspect.Param
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, annotation=field.type, default=default
     )
+
+
+def flag(text: str, *names: str, panel: str | None = None) -> Any:
+    """An option without a value; ``text`` explains it. Without ``names`` it is called as its parameter is."""
+    return typer.Option(*names, help=text, rich_help_panel=panel)
+
+
+def option(
+    metavar: str,
+    text: str,
+    *names: str,
+    parser: Callable[[Any], object] | None = None,
+    panel: str | None = None,
+) -> Any:
+    """An option with a value, called ``metavar`` in --help; ``parser`` reads it, or raises BadParameter."""
+    return typer.Option(*names, metavar=metavar, help=text, parser=parser, rich_help_panel=panel)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from voicecli.cli.options.declarations import flag, option
+from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import real
 from voicecli.voice_api import wire
 
