@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from any_text import any_text, matching
 from hypothesis import HealthCheck, given, settings, strategies as st
 from soak import FULL
 
@@ -16,14 +17,16 @@ from voicecli.output.printable import printable
 pytestmark = pytest.mark.usefixtures("account")
 MANY = 150 if FULL else 25
 many = settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-anything = st.text(max_size=60)
-numbers = st.one_of(anything, st.from_regex(r"\+?[0-9 ().-]{1,20}", fullmatch=True))
+anything = any_text(60)
+numbers = st.one_of(anything, matching(r"\+?[0-9 ().-]{1,20}"))
 words = st.one_of(
-    anything, st.from_regex(r"-?[0-9.eE]{1,12}", fullmatch=True), st.sampled_from(["nan", "inf", "1h"])
+    anything,
+    matching(r"-?[0-9.eE]{1,12}"),
+    st.sampled_from(["nan", "inf", "1h"]),
 )
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | any_text(10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text(10), inner, max_size=4),
     max_leaves=20,
 )
 actions = st.fixed_dictionaries(
@@ -79,7 +82,7 @@ def test_any_number(to: str) -> None:
 
 
 @many
-@given(text=st.text(max_size=4000) | st.text(alphabet=st.characters(categories=["C", "Z"]), max_size=20))
+@given(text=any_text(4000) | st.text(alphabet=st.characters(categories=["C", "Z"]), max_size=20))
 def test_any_message(text: str) -> None:
     assert_honest(*dry_run("--", "+33199001234", text))
 
