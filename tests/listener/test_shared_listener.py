@@ -191,7 +191,7 @@ async def test_an_interrupt_while_webhooks_are_put_back_hides_no_result(tmp_path
             return []
 
     async def wait() -> str:
-        async with reports(tmp_path, Interrupted("Interrupted."), []):
+        async with reports(tmp_path, Interrupted(), []):
             return "completed"
 
     loop = asyncio.get_running_loop()
