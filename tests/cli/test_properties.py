@@ -5,7 +5,6 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 from any_text import any_text, matching
 from hypothesis import HealthCheck, given, settings, strategies as st
 from soak import FULL
@@ -14,7 +13,12 @@ from voicecli.cli.app import run
 from voicecli.cli.context import Context
 from voicecli.output.printable import printable
 
-pytestmark = pytest.mark.usefixtures("account")
+ENVIRONMENT = {
+    "EIGHT_X_EIGHT_API_KEY": "some-key",
+    "EIGHT_X_EIGHT_SUBACCOUNT_ID": "some_sub",
+    "OUTBOUND_PHONE_NUMBER": "+33199000000",
+    "VOICECLI_HOME": "home",
+}
 MANY = 150 if FULL else 25
 many = settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 anything = any_text(60)
@@ -48,17 +52,10 @@ actions = st.fixed_dictionaries(
 )
 
 
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("API_KEY", "some-key"), ("SUBACCOUNT_ID", "some_sub")):
-        monkeypatch.setenv(f"EIGHT_X_EIGHT_{name}", value)
-    monkeypatch.setenv("OUTBOUND_PHONE_NUMBER", "+33199000000")
-
-
 def dry_run(*arguments: str, stdin: bytes = b"hello") -> tuple[int, str, str]:
     """The real command line in this process, as a dry run: everything but the sending."""
     out, err = io.StringIO(), io.StringIO()
-    context = Context(stdin=io.TextIOWrapper(io.BytesIO(stdin)), stdout=out, stderr=err)
+    context = Context(io.TextIOWrapper(io.BytesIO(stdin)), out, err, environment=ENVIRONMENT)
     code = run(["call", "--dry-run", *arguments], context)
     return code, out.getvalue(), err.getvalue()
 
