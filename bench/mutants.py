@@ -9,8 +9,9 @@
 A mutant is a comparison turned round, ``and`` for ``or``, a dropped ``not``, True for False, a number plus
 one, or a dropped statement that is only a call. It is noticed if a test that runs its lines fails
 and passes on the untouched code. One that takes too long is not, and neither is one that no test runs.
---tree takes another checkout than this one, such as an older commit's. Nothing outside of a temporary folder
-and the two files is written.
+--tree takes another checkout than this one, such as an older commit's; --sample the same mutants as they were
+tracked from commit to commit, where this tree is too far from the frozen sample's. Nothing outside of a
+temporary folder and the two files is written.
 """
 
 import argparse
@@ -36,7 +37,7 @@ from queue import SimpleQueue
 from typing import NamedTuple, TypedDict
 
 import mutants_trace
-from mutants_sample import ROOT, Mutant, Place, Statement, draw, find, frozen, places, statements
+from mutants_sample import ROOT, SAMPLE, Mutant, Place, Statement, draw, find, frozen, places, statements
 
 HERE = Path(__file__).resolve().parent
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -343,10 +344,18 @@ def judge(copy: Copy, tree: Path, place: Place, tests: Sequence[Test], limits: L
     return Verdict("survived", "", done)
 
 
-def run(tree: Path, known: Tests, results: Path, jobs: int, again: Sequence[str], limits: Limits) -> None:
+def run(
+    mutants: Sequence[Mutant],
+    tree: Path,
+    known: Tests,
+    results: Path,
+    jobs: int,
+    again: Sequence[str],
+    limits: Limits,
+) -> None:
     """Judge every mutant that has no result yet (or one of these, ``again``)."""
     rows = read(results)
-    among, mutants = places(tree), frozen()
+    among = places(tree)
     lock, copies = threading.Lock(), SimpleQueue[Copy]()
     stop = threading.Event()
 
@@ -420,6 +429,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("command", choices=["sample", "find", "map", "run", "report"])
     parser.add_argument("--tree", type=Path, default=ROOT)
+    parser.add_argument("--sample", type=Path, default=SAMPLE, help="the same mutants as they are later")
     parser.add_argument("--map", type=Path)
     parser.add_argument("--results", type=Path)
     parser.add_argument("--jobs", type=int, default=1)
@@ -436,14 +446,15 @@ def main() -> int:
             draw()
         case "find":
             among = places(tree)
-            for mutant in frozen():
+            for mutant in frozen(asked.sample):
                 place = find(mutant, among)
                 print(compared(mutant, place), place.mutant if place else mutant)
         case "map":
             make_map(tree, asked.map, asked.jobs, asked.only)
         case "run":
             limits = Limits(asked.tests, asked.seconds, asked.timeout)
-            run(tree, Tests(asked.map, tree), asked.results, asked.jobs, asked.again, limits)
+            mutants, tests = frozen(asked.sample), Tests(asked.map, tree)
+            run(mutants, tree, tests, asked.results, asked.jobs, asked.again, limits)
             report(read(asked.results))
         case "report":
             report(read(asked.results))

@@ -242,11 +242,11 @@ def _shape(text: str) -> str:
 KNOWN = {*keyword.kwlist, *dir(builtins)}
 
 
-def frozen() -> list[Mutant]:
+def frozen(sample: Path = SAMPLE) -> list[Mutant]:
+    """Those of a sample: the frozen one, or the same as they were tracked from commit to commit."""
     names = [field.name for field in fields(Mutant)]
-    return [
-        Mutant(**{name: row[name] for name in names}) for row in json.loads(SAMPLE.read_text())["mutants"]
-    ]
+    rows = json.loads(sample.read_text())["mutants"]
+    return [Mutant(**{name: row[name] for name in names}) for row in rows]
 
 
 def draw() -> None:

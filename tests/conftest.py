@@ -21,9 +21,12 @@ import ready_stores
 import writer_thread
 from forked import Forked
 
+from voicecli.listener import recorder
 from voicecli.sandbox import Sandbox, environment
 
 NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandbox answers it
+FOREIGN = re.compile("EIGHT_X_EIGHT|OUTBOUND|VOICE|WEBHOOK|NGROK|.*proxy", re.IGNORECASE)
+start_writer = recorder.start_writer
 FOLDERS = itertools.count()
 DEADLINE = 30.0  # seconds that any one thing may take before a test gives up
 
@@ -167,37 +170,28 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the person who runs the tests reaches them, and each has its own folder."""
-    for name in list(os.environ):
-        if (
-            name.startswith(("EIGHT_X_EIGHT", "OUTBOUND", "VOICE", "WEBHOOK", "NGROK"))
-            or "proxy" in name.lower()
-        ):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("VOICECLI_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def process_marker(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test without the marker ``process`` can't start the program as a process."""
+def clean_environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """No setting of the person who runs the tests reaches them, each has its own folder, and only one that is
+    marked can start the program as a process."""
+    for name in [name for name in os.environ if FOREIGN.match(name)]:
+        del os.environ[name]
+    os.environ |= {"COLUMNS": "80", "VOICECLI_HOME": f"{tmp_path}/home"}
+    os.chdir(tmp_path)
     process_guard.is_marked = request.node.get_closest_marker("process") is not None
     yield
     process_guard.is_marked = True
 
 
-@pytest.fixture(autouse=True)
-def writer_in_thread(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def writers_in_threads() -> None:
     """Listeners of this process keep events by a thread, unless a test uses ``writer_process``."""
-    if "writer_process" not in request.fixturenames:
-        monkeypatch.setattr("voicecli.listener.recorder.start_writer", writer_thread.start)
+    recorder.start_writer = writer_thread.start
 
 
 @pytest.fixture
-def writer_process() -> None:
+def writer_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Listeners of this process keep events by a process of their own, as everywhere outside of tests."""
+    monkeypatch.setattr(recorder, "start_writer", start_writer)
 
 
 @pytest.fixture(scope="session")

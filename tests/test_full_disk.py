@@ -29,19 +29,13 @@ PEOPLE = [f"+3319900{number}" for number in range(2_000, 2_008)]
     ids=str,
 )
 def test_what_was_placed_is_told(
-    sandbox: RunningSandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: tuple[str, ...],
-    at: int,
-    once: bool,
+    sandbox: RunningSandbox, arguments: tuple[str, ...], at: int, once: bool
 ) -> None:
     done = Broadcast(sandbox)
-    for name, value in sandbox.environment.items():
-        monkeypatch.setenv(name, value)
     write("people.csv", people(*PEOPLE))
     out, err = io.StringIO(), io.StringIO()
     with full_disk(at, once=once):
-        code = run(arguments, Context(stdin=None, stdout=out, stderr=err))
+        code = run(arguments, Context(stdin=None, stdout=out, stderr=err, environment=done.environment))
     called = Counter(done.called)
     assert all(count == 1 for count in called.values()), called
     assert code in ((0, 7) if called else (1, 3)), (code, called, err.getvalue())

@@ -1,4 +1,7 @@
-"""An account: one subaccount of one service, its endpoint, and the key, which goes to no other endpoint."""
+"""An account: one subaccount of one service, its endpoint, and the key, which goes to no other endpoint.
+
+It goes there over HTTPS only (``base_url_problem``), not to an address from somebody else's .env
+(``settings.may_be_sent_to``), and not along to the files that 8x8 links to (``voice_api.download``)."""
 
 import re
 from dataclasses import dataclass, field

@@ -159,11 +159,6 @@ class Interrupted(VoicecliError):
 
     code = "interrupted"
 
-    def __init__(
-        self, message: str = "Interrupted.", *, hint: str = "", details: Mapping[str, object] = {}
-    ) -> None:
-        super().__init__(message, hint=hint, details=details)
-
 
 class OutputFailed(VoicecliError):
     code = "output"

@@ -1,4 +1,4 @@
-"""When people may be called: by the clock on their own wall, and on which days there."""
+"""Hours and days at which people may be called, by the clock where they live: see ``phone.time_zones``."""
 
 import re
 from collections.abc import Sequence

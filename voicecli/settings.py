@@ -130,7 +130,7 @@ class Settings:
             if name in self._values and (problem := _problem(name, self._values[name]))
         ]
         if "base_url" in names and not wrong:
-            self._keep_from_other_endpoints("api_key")
+            self._refuse_other_endpoints("api_key")
         if not missing and not wrong:
             return {name: _canonical(name, self._values[name]) for name in names}
         sentences = [f"{self._origins[setting.name]}: {problem}" for setting, problem in wrong]
@@ -160,7 +160,7 @@ class Settings:
             return True
         return account.is_own_host_of_8x8(self._values[address])
 
-    def _keep_from_other_endpoints(self, secret: str) -> None:
+    def _refuse_other_endpoints(self, secret: str) -> None:
         """Raises ConfigurationError where a secret must not go to the Voice API, as it is set."""
         if not self.may_be_sent_to(secret, "base_url"):
             setting, base_url = _BY_NAME[secret], _BY_NAME["base_url"].variable
@@ -179,7 +179,7 @@ class Settings:
         """As ``get``, for a secret that goes to the Voice API. Raises ConfigurationError where it must not go
         there."""
         value = self.get(secret)
-        self._keep_from_other_endpoints(secret)
+        self._refuse_other_endpoints(secret)
         return value
 
     def given(self, *names: str) -> list[str]:

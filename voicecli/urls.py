@@ -33,7 +33,7 @@ def host_of(url: str) -> str:
     return ""
 
 
-def may_get_token(url: str, webhook_base_url: str | None) -> bool:
+def may_get_webhook_token(url: str, webhook_base_url: str | None) -> bool:
     """Whether the token that webhooks carry may go along to this URL unasked: to this machine, or encrypted
     to the host of the listener's own public URL."""
     same = webhook_base_url is not None and host_of(url) == host_of(webhook_base_url) != ""

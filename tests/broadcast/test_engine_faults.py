@@ -8,7 +8,7 @@ import pytest
 from conftest import DEADLINE, failing
 from engine_world import World, number, world_of
 
-from voicecli.broadcast import engine as engines
+from voicecli.broadcast import report_updates
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.policy import Policy
@@ -40,7 +40,7 @@ POINTS = {
     "quiet hours": (Hours, "allow"),
     "the state of the broadcast": (Journal, "state"),
     "who has unsubscribed": (unsubscribed, "numbers"),
-    "what 8x8 has reported": (engines, "reports"),
+    "what 8x8 has reported": (report_updates, "reports"),
     "the requests that leave": (Engine, "_send"),
     "the progress": (Progress, "tick"),
 }

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from engine_world import World, call_request, number, world_of
 
+from voicecli.broadcast import engine as engines
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.policy import Policy
@@ -42,6 +43,7 @@ def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "PAGE", 40)
+    monkeypatch.setattr(engines, "LOOK_EVERY", 0.001)
     rows = 50
     world.plan([number(index) for index in range(rows)])
     last = world.row(rows)

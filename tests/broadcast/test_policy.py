@@ -27,11 +27,11 @@ def test_a_number_of_no_known_range_is_called_only_where_any_may_be() -> None:
     eligibility = BroadcastOptions().eligibility()
     invalid = [
         validate(
-            Plan(people, script, any_number=any_number),
+            plan,
             eligibility=eligibility,
             shard=(1, 1),
             skip_invalid=False,
         ).invalid
-        for any_number in (False, True)
+        for plan in (Plan(people, script), Plan(people, script, any_number=True))
     ]
     assert invalid == [1, 0]

@@ -8,7 +8,7 @@ import pytest
 from engine_world import World, number, world_of
 from raw_server import answering, http, server
 
-from voicecli.broadcast import engine as engines
+from voicecli.broadcast import engine as engines, report_updates
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.run import BroadcastEnd
@@ -174,13 +174,13 @@ def test_after_a_429_only_events_since_the_request_left_are_read(
         asked.append(since)
         return None
 
-    monkeypatch.setattr(engines.stored_events, "session_of_request", session_of_request)
+    monkeypatch.setattr(report_updates.stored_events, "session_of_request", session_of_request)
     monkeypatch.setattr(engines, "MAX_RATE_LIMITED", 2)
     start = now()
     world.plan([ALWAYS_TOO_MANY])
     world.run()
     assert asked
-    assert min(asked) >= start - engines.CLOCK_TOLERANCE
+    assert min(asked) >= start - report_updates.CLOCK_TOLERANCE
 
 
 # -- as long as it would be in vain ------------------------------------------------------------------

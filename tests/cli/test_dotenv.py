@@ -11,6 +11,7 @@ from voicecli.cli import app, webhook_token
 from voicecli.cli.context import Context
 
 TOKEN = "token-of-these-tests"
+ENVIRONMENT = {"WEBHOOK_AUTH_TOKEN": TOKEN, "VOICECLI_HOME": "home"}
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ TOKEN = "token-of-these-tests"
     ],
 )
 def test_no_command_sends_the_token_of_the_environment_to_an_address_of_the_dotenv(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     """Though the key is its own."""
     with server(answering(document({}))) as (url, requests):
@@ -30,9 +31,8 @@ def test_no_command_sends_the_token_of_the_environment_to_an_address_of_the_dote
             f"EIGHT_X_EIGHT_BASE_URL={url}\nEIGHT_X_EIGHT_API_KEY=key-of-the-folder\n"
             "EIGHT_X_EIGHT_SUBACCOUNT_ID=sub\nOUTBOUND_PHONE_NUMBER=+33199000000\n"
         )
-        monkeypatch.setenv("WEBHOOK_AUTH_TOKEN", TOKEN)
         err = StringIO()
-        assert app.run(command, Context(stdin=None, stdout=StringIO(), stderr=err)) == 3
+        assert app.run(command, Context(None, StringIO(), err, environment=ENVIRONMENT)) == 3
     assert "EIGHT_X_EIGHT_BASE_URL in .env would send the " in err.getvalue()
     assert "Set WEBHOOK_AUTH_TOKEN and EIGHT_X_EIGHT_BASE_URL in one place" in " ".join(
         err.getvalue().split()
@@ -41,13 +41,10 @@ def test_no_command_sends_the_token_of_the_environment_to_an_address_of_the_dote
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_the_token_goes_to_a_host_of_the_dotenv_only_where_that_has_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
-) -> None:
+def test_the_token_goes_to_a_host_of_the_dotenv_only_where_that_has_it(tmp_path: Path, own: bool) -> None:
     token = f"WEBHOOK_AUTH_TOKEN={TOKEN}\n" if own else ""
     (tmp_path / ".env").write_text(f"WEBHOOK_BASE_URL=hooks.example\n{token}")
-    monkeypatch.setenv("WEBHOOK_AUTH_TOKEN", TOKEN)
-    loaded, told = settings.load(), list[str]()
+    loaded, told = settings.load(environment=ENVIRONMENT, folder=tmp_path), list[str]()
     url = "https://hooks.example/x"
     assert webhook_token.may_send_token(loaded, url, send_token=False, tell=told.append) is own
     assert [*map(bool, told)] == ([] if own else [True])

@@ -30,44 +30,40 @@ LISTS = [["sandbox", "--numbers"], ["sandbox", "--numbers", "--json"], ["voices"
 HELP = [["--help"], ["call", "--help"], ["broadcast", "resume", "-h"], []]
 
 
-def written(arguments: list[str], out: TextIO | None) -> tuple[int, str]:
+def written(arguments: list[str], out: TextIO | None, sandbox: RunningSandbox) -> tuple[int, str]:
     """The exit code with this standard output, and what is on standard error."""
     err = io.StringIO()
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(sys, "stdout", out)
-        code = run(arguments, Context(stdin=None, stdout=out, stderr=err))
+        code = run(arguments, Context(None, out, err, environment={**os.environ, **sandbox.environment}))
     return code, err.getvalue()
 
 
-@pytest.fixture
-def at_the_sandbox(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in sandbox.environment.items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.mark.usefixtures("at_the_sandbox")
 @pytest.mark.parametrize("arguments", [*ONE_ANSWER, *LISTS, *HELP], ids=" ".join)
 @pytest.mark.parametrize("place", [None, "/dev/full"])
-def test_what_can_t_be_written_is_told(arguments: list[str], place: str | None) -> None:
+def test_what_can_t_be_written_is_told(
+    sandbox: RunningSandbox, arguments: list[str], place: str | None
+) -> None:
     if place is None:
-        code, err = written(arguments, None)
+        code, err = written(arguments, None, sandbox)
     else:
         with Path(place).open("w") as full:
-            code, err = written(arguments, full)
+            code, err = written(arguments, full, sandbox)
     assert code == 1
     assert "can't be written" in err
 
 
-@pytest.mark.usefixtures("at_the_sandbox")
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [*((each, 1) for each in ONE_ANSWER[:3]), *((each, 0) for each in [*LISTS, *HELP[:3]]), ([], 2)],
 )
-def test_who_has_gone_has_seen_enough_but_not_of_what_was_done(arguments: list[str], code: int) -> None:
+def test_who_has_gone_has_seen_enough_but_not_of_what_was_done(
+    sandbox: RunningSandbox, arguments: list[str], code: int
+) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
-        found, err = written(arguments, pipe)
+        found, err = written(arguments, pipe, sandbox)
     assert found == code
     assert ("accepted session" in err) == (code == 1), err
     assert code == 1 or not err

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-import pytest
+from any_text import any_text, matching
 from hypothesis import HealthCheck, given, settings, strategies as st
 from soak import FULL
 
@@ -13,17 +13,24 @@ from voicecli.cli.app import run
 from voicecli.cli.context import Context
 from voicecli.output.printable import printable
 
-pytestmark = pytest.mark.usefixtures("account")
+ENVIRONMENT = {
+    "EIGHT_X_EIGHT_API_KEY": "some-key",
+    "EIGHT_X_EIGHT_SUBACCOUNT_ID": "some_sub",
+    "OUTBOUND_PHONE_NUMBER": "+33199000000",
+    "VOICECLI_HOME": "home",
+}
 MANY = 150 if FULL else 25
 many = settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-anything = st.text(max_size=60)
-numbers = st.one_of(anything, st.from_regex(r"\+?[0-9 ().-]{1,20}", fullmatch=True))
+anything = any_text(60)
+numbers = st.one_of(anything, matching(r"\+?[0-9 ().-]{1,20}"))
 words = st.one_of(
-    anything, st.from_regex(r"-?[0-9.eE]{1,12}", fullmatch=True), st.sampled_from(["nan", "inf", "1h"])
+    anything,
+    matching(r"-?[0-9.eE]{1,12}"),
+    st.sampled_from(["nan", "inf", "1h"]),
 )
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | any_text(10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text(10), inner, max_size=4),
     max_leaves=20,
 )
 actions = st.fixed_dictionaries(
@@ -45,17 +52,10 @@ actions = st.fixed_dictionaries(
 )
 
 
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("API_KEY", "some-key"), ("SUBACCOUNT_ID", "some_sub")):
-        monkeypatch.setenv(f"EIGHT_X_EIGHT_{name}", value)
-    monkeypatch.setenv("OUTBOUND_PHONE_NUMBER", "+33199000000")
-
-
 def dry_run(*arguments: str, stdin: bytes = b"hello") -> tuple[int, str, str]:
     """The real command line in this process, as a dry run: everything but the sending."""
     out, err = io.StringIO(), io.StringIO()
-    context = Context(stdin=io.TextIOWrapper(io.BytesIO(stdin)), stdout=out, stderr=err)
+    context = Context(io.TextIOWrapper(io.BytesIO(stdin)), out, err, environment=ENVIRONMENT)
     code = run(["call", "--dry-run", *arguments], context)
     return code, out.getvalue(), err.getvalue()
 
@@ -79,7 +79,7 @@ def test_any_number(to: str) -> None:
 
 
 @many
-@given(text=st.text(max_size=4000) | st.text(alphabet=st.characters(categories=["C", "Z"]), max_size=20))
+@given(text=any_text(4000) | st.text(alphabet=st.characters(categories=["C", "Z"]), max_size=20))
 def test_any_message(text: str) -> None:
     assert_honest(*dry_run("--", "+33199001234", text))
 

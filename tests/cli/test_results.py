@@ -3,7 +3,13 @@
 import pytest
 
 from voicecli.calling.results import CallResults, Ending, Result, ending_of, failed_result
-from voicecli.cli.exit_codes import ExitCode, alert_code, ended_code, result_code, several_code
+from voicecli.cli.exit_codes import (
+    ExitCode,
+    all_calls_code,
+    result_code,
+    until_confirmed_code,
+    waited_calls_code,
+)
 from voicecli.errors import OutcomeUnknown, PlacedBefore, Refused, VoicecliError
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import PendingCall
@@ -86,7 +92,7 @@ def test_every_ending_has_a_code() -> None:
     ],
 )
 def test_several_calls_have_one_code(results: list[Result], code: int) -> None:
-    assert several_code(results) == code
+    assert all_calls_code(results) == code
 
 
 @pytest.mark.parametrize(
@@ -102,7 +108,7 @@ def test_several_calls_have_one_code(results: list[Result], code: int) -> None:
     ],
 )
 def test_an_alert_has_one_code(results: list[Result], code: int) -> None:
-    assert alert_code(results) == code
+    assert until_confirmed_code(results) == code
 
 
 @pytest.mark.parametrize(
@@ -115,4 +121,4 @@ def test_an_alert_has_one_code(results: list[Result], code: int) -> None:
     ],
 )
 def test_what_ended_the_waiting_decides_the_code(calls: CallResults, code: int) -> None:
-    assert ended_code(calls, is_alert=True) == code
+    assert waited_calls_code(calls, until_confirmed=True) == code

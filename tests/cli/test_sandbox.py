@@ -26,14 +26,7 @@ def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [
-        (signal.SIGINT, 0),
-        pytest.param(signal.SIGTERM, 0, marks=pytest.mark.soak),
-        pytest.param(signal.SIGHUP, 1, marks=pytest.mark.soak),
-    ],
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 1)])
 def test_it_prints_its_environment_serves_and_stops(run: Program, number: signal.Signals, code: int) -> None:
     with running() as process:
         assert process.stdout is not None

@@ -33,8 +33,8 @@ from voicecli.listener.instances import InstanceRecord, RunningInstance, running
 from voicecli.listener.local_listeners import (
     ListenerSearch,
     find_listener,
+    local_listener_state,
     local_listener_states,
-    why_not_received,
 )
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
@@ -358,8 +358,9 @@ async def test_one_that_has_been_stopped_is_told_as_that(
                     pass
             assert caught.value.message == words.format(port)
             assert "Ctrl-Z" in caught.value.hint
-            why = await asyncio.to_thread(why_not_received, tmp_path, f"{1:016x}", ("VSS",))
-            assert why == words.format(port)
+            state = await asyncio.to_thread(local_listener_state, tmp_path, f"{1:016x}")
+            assert state is not None
+            assert state.why_not_received("VSS") == words.format(port)
             lock_of_it = registration(world, tmp_path)
             lock_of_it._lock_out_others()
             with pytest.raises(ConfigurationError) as caught:

@@ -210,7 +210,13 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("led_here", [False, True], ids=["taken", "led here before"])
+@pytest.mark.parametrize(
+    "led_here",
+    [
+        pytest.param(False, id="taken"),
+        pytest.param(True, id="led here before", marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize("what", LOSSES)
 def test_a_webhook_that_is_not_as_it_was_set_is_set_again(world: World, what: str, led_here: bool) -> None:
     if led_here:
@@ -274,7 +280,10 @@ def test_where_nothing_is_registered_another_token_is_told_and_left(world: World
     assert [one.text for one in news] == [f"{OTHER_TOKEN} To set it again: {SET_IT}"]
 
 
-@pytest.mark.parametrize("what", LOSSES)
+@pytest.mark.parametrize(
+    "what",
+    [pytest.param(what, marks=pytest.mark.soak if number else ()) for number, what in enumerate(LOSSES)],
+)
 def test_where_nothing_is_registered_it_is_told_and_left(world: World, what: str) -> None:
     world.client.send(set_webhook("VSS", f"{OURS}/api/webhooks/vss", authorization="a-token"))
     registration = world.registration()
@@ -359,7 +368,7 @@ def test_where_8x8_accepts_it_and_changes_nothing_that_is_told_once_and_tried_ev
     registration.restore()
 
 
-@pytest.mark.parametrize("before", [None, "https://example.com/vss"])
+@pytest.mark.parametrize("before", ["https://example.com/vss", pytest.param(None, marks=pytest.mark.soak)])
 def test_what_8x8_accepts_and_ignores_is_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
 ) -> None:
@@ -602,7 +611,13 @@ def test_a_start_that_fails_half_way_can_be_put_back(world: World) -> None:
     assert world.webhooks() == {}
 
 
-@pytest.mark.parametrize("error", [Killed(), Unreachable("8x8 is away.")], ids=["killed", "unreachable"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(Killed(), id="killed"),
+        pytest.param(Unreachable("8x8 is away."), id="unreachable", marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize("step", ["take", "move", "put back"])
 def test_nothing_is_lost_between_a_deletion_and_setting_anew(
     strict: World, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException

@@ -1,6 +1,7 @@
 """A broadcast on the screen: while it runs, in a pipe, and at its end."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -47,12 +48,11 @@ def test_at_200_columns_the_bar_is_not_endless() -> None:
     assert progress_lines(running(), 199)[0] == (f"{bar}▏  24 %  1,234 of 5,000  1 min 20 s left", "bold")
 
 
-@pytest.mark.parametrize("width", [1, 10, 20, 39, 60, 79, 120, 199])
-@pytest.mark.parametrize("done", [0, 1, 4_999, 5_000])
-def test_the_bar_and_the_counts_fit(width: int, done: int) -> None:
-    first, *_ = progress_lines(replace(running(), accepted=done, refused=0, unknown=0), width)
-    assert len(first[0]) <= max(width, len(f"100 %  {done:,} of 5,000"))
-    assert ("100 %" in first[0]) == (done == 5_000)
+def test_the_bar_and_the_counts_fit() -> None:
+    for width, done in product([1, 10, 20, 39, 60, 79, 120, 199], [0, 1, 4_999, 5_000]):
+        first, *_ = progress_lines(replace(running(), accepted=done, refused=0, unknown=0), width)
+        assert len(first[0]) <= max(width, len(f"100 %  {done:,} of 5,000"))
+        assert ("100 %" in first[0]) == (done == 5_000)
 
 
 def test_what_is_rare_is_shown_where_it_happens() -> None:

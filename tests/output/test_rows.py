@@ -38,13 +38,13 @@ def luminance(red: int, green: int, blue: int) -> float:
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-@pytest.mark.parametrize("colour", SESSION_COLOURS)
-def test_a_sessions_colour_can_be_read_in_light_and_dark_themes(colour: int) -> None:
+def test_a_sessions_colour_can_be_read_in_light_and_dark_themes() -> None:
     cube = (0, 95, 135, 175, 215, 255)
-    index = colour - 16
-    light = luminance(cube[index // 36], cube[index // 6 % 6], cube[index % 6])
-    assert (1 + 0.05) / (light + 0.05) >= 3  # on white
-    assert (light + 0.05) / 0.05 >= 3  # on black
+    for colour in SESSION_COLOURS:
+        index = colour - 16
+        light = luminance(cube[index // 36], cube[index // 6 % 6], cube[index % 6])
+        assert (1 + 0.05) / (light + 0.05) >= 3  # on white
+        assert (light + 0.05) / 0.05 >= 3  # on black
 
 
 def test_a_session_has_the_same_colour_everywhere() -> None:

@@ -86,20 +86,22 @@ def test_programs_still_get_json_when_a_secret_looks_like_it() -> None:
         assert "12345" not in stream.getvalue() or secret != "12345"
 
 
-@pytest.mark.parametrize(
-    "name",
+NAMES = (
     "password PASSWORD dbPassword secret client_secret TOKEN accessToken httpAuthHeader HTTPAUTHHEADER"
-    " http-auth-header Authorization apiKey api_key x-api-key credentials".split(),
+    " http-auth-header Authorization apiKey api_key x-api-key credentials"
 )
+
+
 @pytest.mark.parametrize("kind", [Output, Json])
-def test_what_has_a_secrets_name_is_hidden_at_any_depth(kind: type[Output], name: str) -> None:
-    output, stream = outputs(kind, "irrelevant")
-    document = {"a": [{"b": {name: "hush"}}], name: [{"x": "hush"}, 4711, True, None]}
-    output.result(output.json_for_people(document), document)
-    assert json.loads(stream.getvalue()) == {
-        "a": [{"b": {name: "***"}}],
-        name: [{"x": "***"}, "***", True, None],
-    }
+def test_what_has_a_secrets_name_is_hidden_at_any_depth(kind: type[Output]) -> None:
+    for name in NAMES.split():
+        output, stream = outputs(kind, "irrelevant")
+        document = {"a": [{"b": {name: "hush"}}], name: [{"x": "hush"}, 4711, True, None]}
+        output.result(output.json_for_people(document), document)
+        assert json.loads(stream.getvalue()) == {
+            "a": [{"b": {name: "***"}}],
+            name: [{"x": "***"}, "***", True, None],
+        }
 
 
 def test_a_stream_of_json_hides_them_too() -> None:

@@ -157,5 +157,5 @@ def test_the_agent_is_installed_into_no_folder_that_is_called_so(
 ) -> None:
     monkeypatch.setattr("pyngrok.conf.DEFAULT_NGROK_PATH", "~/.config/ngrok/ngrok")
     with pytest.raises(ConfigurationError, match="has no home folder"):
-        asyncio.run(program.install(lambda _: None))
+        asyncio.run(program.install_agent(lambda _: None))
     assert list(tmp_path.iterdir()) == []

@@ -353,7 +353,7 @@ async def test_a_download_that_fails_leaves_nothing(
 # Defects 1 and 2: silence
 
 
-@pytest.mark.parametrize("is_child", [False, True])
+@pytest.mark.parametrize("is_child", [True, pytest.param(False, marks=pytest.mark.soak)])
 async def test_a_silent_agent_is_given_up_at_the_deadline(
     subject: Subjects, folder: Path, is_child: bool
 ) -> None:
@@ -652,7 +652,11 @@ def shown_by_ps() -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["version: 3", "version: 2", f"{{version: 3, agent: {{authtoken: {TOKEN}}}}}"]
+    "text",
+    [
+        f"{{version: 3, agent: {{authtoken: {TOKEN}}}}}",
+        *(pytest.param(text, marks=pytest.mark.soak) for text in ("version: 3", "version: 2")),
+    ],
 )
 async def test_the_token_is_in_a_private_file_and_not_in_ps(
     subject: Subjects,
@@ -683,7 +687,14 @@ async def test_the_token_is_in_a_private_file_and_not_in_ps(
     assert TOKEN not in repr(one.ngrok._tunnel)
 
 
-@pytest.mark.parametrize("words", ["105", "107", f"no use for {TOKEN}", f"configuration with {TOKEN}"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "105",
+        f"configuration with {TOKEN}",
+        *(pytest.param(words, marks=pytest.mark.soak) for words in ("107", f"no use for {TOKEN}")),
+    ],
+)
 async def test_a_refused_token_is_not_repeated(subject: Subjects, words: str) -> None:
     error = await subject({"ends_at_start": words}, auth_token=TOKEN).refusal()
     assert TOKEN not in f"{error.message} {error.hint}"
@@ -917,7 +928,7 @@ async def test_stop_can_be_called_again_and_at_the_same_time(subject: Subjects, 
     assert len(records(folder, "closed")) == 1
 
 
-@pytest.mark.parametrize("fault", ["hangs_on_delete", "stopped"])
+@pytest.mark.parametrize("fault", ["stopped", pytest.param("hangs_on_delete", marks=pytest.mark.soak)])
 async def test_stop_is_soon_done_with_an_agent_that_hangs(
     subject: Subjects, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:

@@ -180,9 +180,10 @@ def test_where_no_connection_is_reported_a_question_is_asked_once_more_at_most(
         assert wrong == [], (name, ringing, [action["action"] for action in phone.played])
 
 
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("reading", READINGS, ids="-".join)
-def test_a_vca_that_comes_again_gets_the_same_reply_and_moves_nothing(reading: Reading) -> None:
-    for name, presses, ringing in CASES:
+def test_a_vca_that_comes_again_gets_the_same_reply_and_moves_nothing(reading: Reading, step: int) -> None:
+    for name, presses, ringing in CASES[::step]:
         once = Phone(FLOWS[name], reading, presses=presses, ringing=ringing).run()
         again = Phone(FLOWS[name], reading, presses=presses, ringing=ringing, repeated=True).run()
         assert again.played == once.played

@@ -30,11 +30,7 @@ def test_a_header_without_rows_or_line_end_is_a_part() -> None:
     assert (text, parts.rows) == (b"a,b\n1,2\n", 1)
 
 
-@settings(deadline=None, max_examples=25)  # the machine may be busy
-@given(st.lists(st.lists(st.tuples(CELL, CELL), max_size=4), min_size=1, max_size=3), st.integers(1, 7))
-def test_what_was_in_the_parts_is_in_the_whole_however_it_was_cut(
-    tables: list[list[tuple[str, str]]], size: int
-) -> None:
+def whatever_was_in_the_parts_is_in_the_whole(tables: list[list[tuple[str, str]]], size: int) -> None:
     parts = []
     for table in tables:
         text = io.StringIO()
@@ -45,6 +41,27 @@ def test_what_was_in_the_parts_is_in_the_whole_however_it_was_cut(
     rows = list(csv.reader(io.StringIO(joined.decode(), newline="")))
     assert rows == [["name", "text"], *([*row] for table in tables for row in table)]
     assert (counted.parts, counted.rows) == (len(tables), len(rows) - 1)
+
+
+def parts_of(cell: st.SearchStrategy[str]) -> st.SearchStrategy[list[list[tuple[str, str]]]]:
+    return st.lists(st.lists(st.tuples(cell, cell), max_size=4), min_size=1, max_size=3)
+
+
+@settings(deadline=None, max_examples=25)  # the machine may be busy
+@given(parts_of(CELL), st.integers(1, 7))
+def test_what_was_in_the_parts_is_in_the_whole_however_it_was_cut(
+    tables: list[list[tuple[str, str]]], size: int
+) -> None:
+    whatever_was_in_the_parts_is_in_the_whole(tables, size)
+
+
+@pytest.mark.soak
+@settings(deadline=None)
+@given(
+    parts_of(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)), st.integers(1, 7)
+)
+def test_any_text_in_the_parts_is_in_the_whole(tables: list[list[tuple[str, str]]], size: int) -> None:
+    whatever_was_in_the_parts_is_in_the_whole(tables, size)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Who may be called now: nobody at quiet hours where they live, on a do-not-call list, or unsubscribed."""
+"""Whom a broadcast may call now: not at their quiet hours, nobody on a do-not-call list or unsubscribed.
+
+For single calls see ``calling.placing``."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace

@@ -13,12 +13,12 @@ from contextlib import suppress
 
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.in_flight import InFlight, RequestSender
-from voicecli.broadcast.outcomes import Report, earlier_report, read_report, reports
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.pending_writes import PendingWrites
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.progress import Progress
 from voicecli.broadcast.queue import Queue
+from voicecli.broadcast.report_updates import ReportUpdates
 from voicecli.clock import now
 from voicecli.errors import (
     ConfigurationError,
@@ -35,12 +35,9 @@ from voicecli.errors import (
     as_voicecli_error,
 )
 from voicecli.output.json_fields import with_former_names
-from voicecli.sessions.attempt import AttemptState
 from voicecli.sessions.counts import Counts
-from voicecli.store import event_queries as stored_events
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.journal import Journal
-from voicecli.store.read_positions import last_event_number
 from voicecli.voice_api.callflow import destinations
 
 LOOK_EVERY = 0.2  # seconds between two looks at reports from 8x8, and at whether it was stopped
@@ -52,7 +49,6 @@ LONGEST_PAUSE = 30.0  # seconds
 STORE_BUSY_PAUSE = 0.05  # seconds until what another process kept from being written is tried again
 GATHERING = 3  # turns of the event loop, in which answers that have arrived get here: they share a commit
 MAX_NOT_CALLED = 1_000  # rows that are looked at in one round and not called
-CLOCK_TOLERANCE = 600_000_000  # microseconds by which the clock may be set back
 _REFUSES_KEY = 401  # the HTTP status that every other row would get, too
 _REFUSES_ACCOUNT = (403, 404)  # those that every other one would, unless 8x8 has accepted one
 
@@ -93,14 +89,13 @@ class Engine:
         self._completed: deque[InFlight] = deque()  # whose answers are to be taken
         eligibility.is_outdated = True  # somebody may have unsubscribed since the list was validated
         self._queue = Queue(journal, round(policy.every * 1e6), self._writes.row)
+        self._reports = ReportUpdates(journal, self._writes, self._queue, policy)
         self._next_row: BroadcastRow | None = None  # that is called once the pace allows it
         self._all_rows_read = False  # whether all rows of the journal were looked at
         self._calls_left = policy.max_calls
-        self._vca_due: dict[int, float] = {}  # by line: until when a VCA may come (seconds since 1970)
         self._rate_limited: Counter[int] = Counter()  # 429s, by line
         self._rate_limited_since: dict[int, int] = {}  # when the first of these requests left
         self._any_accepted = False
-        self._lost: set[int] = set()  # lines whose answers were lost, and that nothing was reported of
         self._unreachable = 0  # times in a row
         self._not_before = 0.0  # since 8x8 can't be reached; seconds of the monotonic clock
         self._pause = 0.0  # seconds until it is worth going on
@@ -189,10 +184,7 @@ class Engine:
     def _no_outcome_due(self) -> bool:
         """Whether no outcome is waited for. Calls of this run whose answer was lost may have one, too."""
         late = time.monotonic() - self._last_call > self._policy.timeout
-        vca_due = any(until > time.time() for until in self._vca_due.values())
-        return late or not (self.counts.without_outcome or self._lost or vca_due)
-
-    # -- what 8x8 has reported -----------------------------------------------------------------------
+        return late or not (self.counts.without_outcome or self._reports.are_due)
 
     def _look(self) -> None:
         """Look for reports from 8x8, quiet hours that are over, and whether the broadcast was stopped."""
@@ -205,56 +197,8 @@ class Engine:
         self._report_progress()
 
     def _take_reports(self) -> None:
-        seen, newest = self._journal.seen, last_event_number(self._journal.store)
-        if newest > seen:
-            for report in reports(self._journal, seen, newest, self._policy):
-                self._take_report(report)
+        if self._reports.take_new():
             self._eligibility.is_outdated = True
-            self._writes.write(newest)
-
-    def _take_report(self, report: Report) -> None:
-        if report.settled_at > time.time():
-            self._vca_due[report.line] = report.settled_at
-        else:
-            self._vca_due.pop(report.line, None)
-        row = self._writes.row(report.line)
-        if row is None or (known := report.apply_to(row)) == row:
-            return
-        known = self._writes.update(row, known)
-        self._lost.discard(row.line)
-        if row.line not in self._in_flight:
-            self._plan_retry(known)
-
-    def _plan_retry(self, row: BroadcastRow) -> None:
-        """Plan another attempt, where the outcome asks for one and no earlier attempt was confirmed."""
-        policy = self._policy
-        if row.outcome not in policy.retry or row.attempts >= policy.attempts:
-            return
-        if policy.accepts(row.digits):
-            return
-        again = row._replace(state=RowState.RETRY)
-        if row.attempts > 1 and (before := earlier_report(self._journal, row, policy)) is not None:
-            self._writes.update(row, before.apply_to(again))
-        else:
-            self._queue.retry(self._writes.update(row, again))
-
-    def _was_carried_out(self, flight: InFlight) -> bool:
-        """Whether a summary names this request, which was answered 429: then a proxy sent that, and the call
-        was placed after all. Its row is updated."""
-        row, store = flight.row, self._journal.store
-        since = self._rate_limited_since[row.line] - CLOCK_TOLERANCE
-        session_id = stored_events.session_of_request(store, flight.request.client_request_id, since=since)
-        if session_id is None:
-            return False
-        report = read_report(self._journal, session_id, row.line, self._policy)
-        known = row if report is None else report.apply_to(row)
-        if known == row:
-            return False
-        self._plan_retry(self._writes.update(row if flight.attempt_id else flight.before, known))
-        if not flight.attempt_id:
-            self._writes.add_attempts([flight])
-        self._writes.answer(flight, AttemptState.ACCEPTED, session_id)
-        return True
 
     # -- who is called -------------------------------------------------------------------------------
 
@@ -298,8 +242,8 @@ class Engine:
         if (zones := self._eligibility.quiet_zones(row.destination)) is not None:
             self._queue.hold(row, zones)
             return True
-        if self._vca_due.get(row.line, 0.0) > time.time():
-            self._queue.put_off(row, round(self._vca_due[row.line] * 1e6))
+        if (until := self._reports.vca_due_until(row.line)) is not None:
+            self._queue.put_off(row, round(until * 1e6))
             return True
         return False
 
@@ -321,7 +265,8 @@ class Engine:
         except InvalidInput as error:
             self._writes.update(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
-        if row.line in self._rate_limited_since and self._was_carried_out(flight):
+        since = self._rate_limited_since.get(row.line)
+        if since is not None and self._reports.was_carried_out(flight, since):
             return None
         bridged = [f"+{number.lstrip('+')}" for number in destinations(flight.request.callflow)[1:]]
         if bridged and self._is_skipped(row, bridged):
@@ -340,12 +285,12 @@ class Engine:
         if not isinstance(error, Unreachable):
             self._unreachable = 0
         if row.state is not RowState.SENDING:
-            self._plan_retry(row)
+            self._reports.plan_retry(row)
             self._writes.answer(flight, *flight.attempt_answer())
             return
         if isinstance(error, RateLimited):
-            self._rate_limited_since.setdefault(row.line, row.changed)
-            if self._was_carried_out(flight):
+            since = self._rate_limited_since.setdefault(row.line, row.changed)
+            if self._reports.was_carried_out(flight, since):
                 return
         self._writes.answer(flight, *flight.attempt_answer())
         match error:
@@ -368,7 +313,7 @@ class Engine:
             case _:
                 self._last_call = time.monotonic()
                 if flight.session is None:
-                    self._lost.add(row.line)
+                    self._reports.lost.add(row.line)
                 else:
                     self._any_accepted = True
                 self._writes.update(row, flight.answered_row())

@@ -47,7 +47,10 @@ def reopen_broadcast(
                 f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                 hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
             )
-        journal.set_state(BroadcastState.OPEN)  # from here on it can be stopped
+        if (
+            journal.broadcast.state is not BroadcastState.OPEN
+        ):  # else a stop that comes just now would be lost
+            journal.set_state(BroadcastState.OPEN)
         options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
         try:
             people = read_list(broadcast)

@@ -17,6 +17,7 @@ from voicecli.output.secrets import secret_values
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow, callflow_rules
 from voicecli.voice_api.callflow import CallRequest
+from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.wire import Operation
 
 if TYPE_CHECKING:
@@ -65,7 +66,16 @@ def api(
     secrets = [*secret_values(body)]
     for secret in secrets:
         context.output.hide(secret)
-    operation = _operation(verb, path, body, private=(*secrets, *_spoken_texts(body or {})))
+    operation: Operation[Json] = Operation(
+        "api",
+        verb,
+        path,
+        dict,
+        body=body,
+        changes=verb != "GET",
+        client_request_id=json_values.text((body or {}).get("clientRequestId")),
+        private=(*secrets, *callflow.spoken_texts(_actions(body or {}))),  # no error may quote these
+    )
     request = _call_request(verb, path, body or {})
     if call_unsubscribed and request is None:
         raise InvalidInput("--call-unsubscribed has an effect only on a POST to /callflows.")
@@ -85,14 +95,19 @@ def api(
     context.output.result(context.output.json_for_people(answer), answer, happened=operation.changes)
 
 
+def _actions(body: Json) -> list[Action]:
+    """The actions of a callflow, without what is not an action at all."""
+    actions = body.get("callflow")
+    return [action for action in actions if isinstance(action, dict)] if isinstance(actions, list) else []
+
+
 def _call_request(method: str, path: str, body: Json) -> CallRequest | None:
-    """The call that a request places; None if it places none. Invalid parts are left out."""
+    """The call that a request places; None if it places none."""
     place = unquote(path.partition("?")[0]).rstrip("/")
     if method != "POST" or not place.endswith("/callflows"):
         return None
-    actions = body.get("callflow")
     return CallRequest(
-        tuple(action for action in actions if isinstance(action, dict)) if isinstance(actions, list) else (),
+        tuple(_actions(body)),
         json_values.text(body.get("clientRequestId")) or "",
         json_values.text(body.get("clientActionId")),
     )
@@ -133,24 +148,3 @@ def _body(context: Context, data: str) -> Json:
             "--data must be a JSON object.", hint='Such as \'{"type": "VSS"}\', or @FILE for one in a file.'
         )
     return document
-
-
-def _spoken_texts(body: Json) -> tuple[str, ...]:
-    """The texts that a callflow says, which no error may quote."""
-    actions = body.get("callflow")
-    if not isinstance(actions, list):
-        return ()
-    return callflow.spoken_texts([action for action in actions if isinstance(action, dict)])
-
-
-def _operation(method: str, path: str, body: Json | None, *, private: tuple[str, ...]) -> Operation[Json]:
-    return Operation(
-        "api",
-        method,
-        path,
-        dict,
-        body=body,
-        changes=method != "GET",
-        client_request_id=json_values.text((body or {}).get("clientRequestId")),
-        private=private,
-    )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
 from functools import cache
 from importlib import import_module
+from itertools import takewhile
 from typing import Annotated
 
 import typer
@@ -46,7 +47,8 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
     """Run one command line and return its exit code; every error ends here."""
     context = context or Context()
     if len(arguments) > 1 and arguments[0] in HELP and arguments[1] in COMMANDS:
-        arguments = [arguments[1], arguments[0], *arguments[2:]]  # --help call
+        words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
+        arguments = [*words, arguments[0], *arguments[1 + len(words) :]]  # --help webhooks set
     is_help = not arguments or not HELP.isdisjoint(arguments)
     try:
         if is_help and context.stdout is None:  # else it would be printed nowhere, without a word

@@ -80,13 +80,27 @@ def fail(context: "Context", error: VoicecliError, cause: BaseException | None =
 
 
 def result_code(result: "Result") -> ExitCode:
-    """The exit code for one call: that of its error, or of the name of its ending."""
+    """The exit code for one call: that of its error, or of how it ended."""
+    from voicecli.calling.results import Ending
+
     if result.error is not None:
         return exit_code(result.error)
-    return ExitCode.__members__.get(result.ending.name, ExitCode.DONE)
+    codes = {
+        Ending.ACCEPTED: ExitCode.DONE,
+        Ending.DONE: ExitCode.DONE,
+        Ending.NO_ANSWER: ExitCode.NO_ANSWER,
+        Ending.BUSY: ExitCode.BUSY,
+        Ending.CANCELED: ExitCode.CANCELED,
+        Ending.FAILED: ExitCode.FAILED,
+        Ending.ERROR: ExitCode.ERROR,
+        Ending.UNSUBSCRIBED: ExitCode.UNSUBSCRIBED,
+        Ending.NOT_CONFIRMED: ExitCode.NOT_CONFIRMED,
+        Ending.OUT_OF_TIME: ExitCode.OUT_OF_TIME,
+    }
+    return codes[result.ending]
 
 
-def several_code(results: "Sequence[Result]") -> ExitCode:
+def all_calls_code(results: "Sequence[Result]") -> ExitCode:
     """The exit code for calls that were all to succeed."""
     codes = {result_code(result) for result in results}
     if len(results) == 1 or codes in ({ExitCode.DONE}, {ExitCode.PLACED_BEFORE}):
@@ -94,9 +108,9 @@ def several_code(results: "Sequence[Result]") -> ExitCode:
     return ExitCode.SOME_FAILED
 
 
-def alert_code(results: "Sequence[Result]") -> ExitCode:
-    """The exit code for calls of which one was to be confirmed. If that is unknown, the code says so; if none
-    was placed, it is that of the last call."""
+def until_confirmed_code(results: "Sequence[Result]") -> ExitCode:
+    """The exit code for calls one after the other until somebody confirms. If it is unknown whether somebody
+    did, the code says so; if no call was placed, it is that of the last one."""
     from voicecli.calling.results import nobody_confirmed
 
     if nobody_confirmed(results):
@@ -106,11 +120,12 @@ def alert_code(results: "Sequence[Result]") -> ExitCode:
     return next((code for code in order if code in codes), result_code(results[-1]))
 
 
-def ended_code(ended: "CallResults", *, is_alert: bool) -> ExitCode:
-    """The exit code for calls that were waited for; of an alert, one was to be confirmed."""
+def waited_calls_code(ended: "CallResults", *, until_confirmed: bool) -> ExitCode:
+    """The exit code for calls that were waited for, to their end or for the key of --confirm
+    (``calling.results.ending_of`` decides which result a call has)."""
     if ended.error is not None:
         return exit_code(ended.error)
     if ended.only_told and any(result.placed for result in ended.results):
         return ExitCode.NOT_CONFIRMED
-    judge = alert_code if is_alert and not ended.only_told else several_code
+    judge = until_confirmed_code if until_confirmed and not ended.only_told else all_calls_code
     return judge(ended.results)

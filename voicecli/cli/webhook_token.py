@@ -28,10 +28,10 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
         raise InvalidInput("--send-token would send the token unencrypted.", hint="Give an https:// address.")
     base_url = settings.get("webhook_base_url")
     is_trusted = settings.may_be_sent_to("webhook_token", "webhook_base_url")
-    if send_token or urls.may_get_token(url, base_url if is_trusted else None):
+    if send_token or urls.may_get_webhook_token(url, base_url if is_trusted else None):
         return True
     host = urls.host_of(url)
-    if base_url is not None and urls.may_get_token(url, base_url):
+    if base_url is not None and urls.may_get_webhook_token(url, base_url):
         tell(
             f"WEBHOOK_AUTH_TOKEN is not sent: it is set in the environment, and {host} is "
             "WEBHOOK_BASE_URL in "

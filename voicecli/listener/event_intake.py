@@ -203,7 +203,7 @@ class EventIntake:
                 self.report_error(error)
 
     def report_error(self, error: Exception) -> None:
-        """Say what went wrong; that events can't be kept is said once."""
+        """Warn of a fault; that events can't be kept is told once."""
         if not isinstance(error, StoreFailed):
             self._warn(f"Internal error of voicecli ({type(error).__name__}: {error}).")
         elif not self._failing:

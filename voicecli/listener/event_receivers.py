@@ -10,7 +10,7 @@ from voicecli import interrupts
 from voicecli.errors import VoicecliError
 from voicecli.listener import health
 from voicecli.listener.instances import is_running
-from voicecli.listener.local_listeners import requires_token
+from voicecli.listener.local_listeners import local_listener_state
 from voicecli.listener.webhook_changes import current_webhooks
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook
@@ -82,7 +82,8 @@ def find_receiver(home: Path, webhooks: Mapping[str, Webhook], type: str) -> Eve
         words = f"The {type} webhook points to a voicecli listen of another store or machine, at {url}."
         advice = "Place the call there, or take its events away from it: voicecli listen --register --force"
         return EventReceiver(type, ReceiverKind.OTHER_LISTENER, words, advice, url)
-    if webhook.has_authorization or not requires_token(home, found.instance):
+    receiver = None if webhook.has_authorization else local_listener_state(home, found.instance)
+    if receiver is None or not receiver.needs_token:
         return local_receiver(type)
     return no_receiver(
         type,

@@ -13,6 +13,8 @@ from voicecli.plurals import counted
 from voicecli.voice_api.webhook_events import webhook_url
 
 if TYPE_CHECKING:
+    import httpx
+
     from voicecli.listener.instances import RunningInstance
 
 TIMEOUT = 10.0  # seconds
@@ -127,32 +129,37 @@ def ask_health(listener: str, *, timeout: float = TIMEOUT) -> Health:
         return Health(instance, trouble, time.monotonic() - start, answers)
 
     try:
-        with (
-            httpx.Client(timeout=timeout, verify=_is_encrypted(listener)) as http,
-            http.stream("GET", f"{listener.rstrip('/')}/health") as answer,
-        ):
-            body = b""
-            for chunk in answer.iter_raw():
-                body += chunk
-                if len(body) > MAX_ANSWER or time.monotonic() - start > timeout:
-                    break
-            document = json_object(body) or {}
-            instance = text(document.get("instance"))
-            if document.get("service") == "voicecli" and instance:
-                return found(instance)
-            status = answer.status_code
-            # A gateway or a tunnel answers 5xx for what is not there, and ngrok 404 with its own header.
-            there = status < 500 and "ngrok-error-code" not in answer.headers
-            return found(None, f"something else answers there (HTTP {status})", answers=there)
+        answer, document = _get(f"{listener.rstrip('/')}/health", timeout)
     except httpx.TimeoutException:
         return found(None, f"there was no answer within {timeout:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return found(None, f"it can't be reached ({type(error).__name__})")
+    instance = text(document.get("instance"))
+    if document.get("service") == "voicecli" and instance:
+        return found(instance)
+    # A gateway or a tunnel answers 5xx for what is not there, and ngrok 404 with its own header.
+    there = answer.status_code < 500 and "ngrok-error-code" not in answer.headers
+    return found(None, f"something else answers there (HTTP {answer.status_code})", answers=there)
 
 
-def _is_encrypted(url: str) -> bool:
-    """Whether certificates are needed, which take 40 ms to load."""
-    return url.lower().startswith("https:")
+def _get(
+    url: str, timeout: float, *, headers: Mapping[str, str] = {}, trust_env: bool = True
+) -> tuple["httpx.Response", Mapping[str, object]]:
+    """An answer, and the JSON object that it is, of MAX_ANSWER bytes at most; else an empty one. Raises what
+    httpx raises."""
+    import httpx
+
+    end, body = time.monotonic() + timeout, b""
+    is_encrypted = url.lower().startswith("https:")  # else no certificates are needed, which take 40 ms
+    with (
+        httpx.Client(timeout=timeout, verify=is_encrypted, trust_env=trust_env) as http,
+        http.stream("GET", url, headers=headers) as answer,
+    ):
+        for chunk in answer.iter_raw():
+            body += chunk
+            if len(body) > MAX_ANSWER or time.monotonic() > end:
+                break
+    return answer, json_object(body) or {}
 
 
 def listener_url(webhook: str) -> str | None:
@@ -178,14 +185,9 @@ def ask_state(listener: "RunningInstance", *, look: bool, timeout: float) -> Lis
     if not listener.url or not listener.key:
         return unknown
     try:
-        answer = httpx.get(
-            f"{listener.url}/health{'?look' if look else ''}",
-            headers={"Authorization": f"Bearer {listener.key}"},
-            timeout=timeout,
-            trust_env=False,  # it is on this machine: no proxy
-            verify=_is_encrypted(listener.url),
-        )
-        document = json_object(answer.content) or {}
+        key = {"Authorization": f"Bearer {listener.key}"}
+        url = f"{listener.url}/health{'?look' if look else ''}"
+        _, document = _get(url, timeout, headers=key, trust_env=False)  # on this machine: no proxy
         return ListenerState.read(document, listener.instance, listener.url)
     except httpx.TimeoutException:
         return ListenerState.unresponsive(listener.instance, listener.url)

@@ -1,7 +1,7 @@
-"""Who listens on this machine, and who relies on that.
+"""Which listeners run on this machine, and which processes rely on them.
 
-Both are known by locks on files beside the store, which the system frees however a process ends. The
-listener's file has its address on this machine in it, and a key by which it says more of itself.
+Both hold locks on files beside the store, which the system frees however a process ends. A listener's file
+contains its local URL, and the key with which it can be asked for its state.
 """
 
 import json
@@ -58,8 +58,8 @@ def runs_older_version(home: Path) -> bool:
 
 
 class InstanceRecord:
-    """A listener's own: from now until ``close`` others of this machine can find it by its ``instance``, and
-    ask it at ``url`` with the key. Raises StoreFailed and InUse."""
+    """The record of a listener: until ``close`` other processes of this machine can find it by its
+    ``instance``, and ask it at ``url`` with ``key``. Raises StoreFailed and InUse."""
 
     def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
         self._path = home / _NAME.format(instance)
@@ -75,7 +75,7 @@ class InstanceRecord:
         self._write()
         self._tenants = home / _TENANTS.format(instance)
         self._closing: Lock | None = None
-        for pattern in (_NAME, _TENANTS):  # what those that ended in a hurry have left
+        for pattern in (_NAME, _TENANTS):  # left over by processes that were killed
             for path in home.glob(pattern.format("*")):
                 with suppress(StoreFailed):
                     if path != self._tenants and (left := Lock.take(path)) is not None:
@@ -96,13 +96,13 @@ class InstanceRecord:
             self._write()
 
     def refuse_tenants(self) -> bool:
-        """Whether nobody relies on it any more; from then on nobody can begin to."""
+        """Let nobody rely on it from now on; False where somebody does."""
         if self._closing is None:
             self._closing = Lock.take(self._tenants)
         return self._closing is not None
 
     def admit_tenants(self) -> None:
-        """Others can rely on it again."""
+        """Let others rely on it again."""
         if self._closing is not None:
             self._closing.close()
             self._closing = None
@@ -115,7 +115,7 @@ class InstanceRecord:
 
 
 class Tenant:
-    """Who relies on another process's listener, until ``close``."""
+    """A process that relies on another one's listener, until ``close``."""
 
     def __init__(self, listener: Path, lock: Lock) -> None:
         self._listener = listener
@@ -123,14 +123,14 @@ class Tenant:
 
     @classmethod
     def register(cls, home: Path, instance: str) -> Self | None:
-        """Rely on that listener; None where it is not of this store, or ends just now."""
+        """Rely on that listener; None where it is of another store, or is about to end."""
         if not is_running(home, instance):
             return None
         lock = Lock.take(home / _TENANTS.format(instance), shared=True)
         return None if lock is None else cls(home / _NAME.format(instance), lock)
 
     def is_there(self) -> bool:
-        """Whether the listener still is."""
+        """Whether the listener still runs."""
         return is_held(self._listener)
 
     def close(self) -> None:

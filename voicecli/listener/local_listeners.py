@@ -51,22 +51,8 @@ def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
     return state if looked.is_unresponsive else looked
 
 
-def requires_token(home: Path, instance: str) -> bool:
-    """Whether a listener that runs here says that it refuses events without a token."""
-    state = _ask(home, instance)
-    return state is not None and state.needs_token
-
-
-def why_not_received(home: Path, instance: str, types: Sequence[str]) -> str | None:
-    """Why a listener that runs here gets no events of one of these types, by what it says of itself; None
-    where all is well, or where it does not say."""
-    state = _ask(home, instance)
-    troubles = [] if state is None else [state.why_not_received(type_) for type_ in types]
-    return next(filter(None, troubles), None)
-
-
-def _ask(home: Path, instance: str) -> ListenerState | None:
-    """What this listener says of itself; None where it does not run here, or does not answer."""
+def local_listener_state(home: Path, instance: str) -> ListenerState | None:
+    """What this listener says of itself; None where it does not run here."""
     listener = next((one for one in running_instances(home) if one.instance == instance), None)
     return None if listener is None else health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
 

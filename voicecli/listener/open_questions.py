@@ -63,7 +63,7 @@ class _Reason(NamedTuple):
 
 
 class QuestionWait:
-    """What keeps a listener from ending. ``notify`` gets why it stays, and a record of that for programs."""
+    """Keeps a listener from ending while questions are open. ``notify`` gets why, and a record of it."""
 
     def __init__(
         self,
@@ -84,8 +84,8 @@ class QuestionWait:
         return self._reason() is not None and self._may_stay()
 
     def _reason(self) -> _Reason | None:
-        """None where no question is open. Where the store can't be read, nobody knows: calls of this process
-        are answered all the same, and others' may be by then; so it stays for UNREADABLE seconds in all."""
+        """None where no question is open. Where the store can't be read, that is unknown, and calls are
+        answered all the same: then it stays for UNREADABLE seconds in all."""
         try:
             with Store(self._home, accept_newer=True) as store:
                 calls = attempts_with_open_questions(store, now(), account=self._account)

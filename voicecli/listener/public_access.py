@@ -1,6 +1,5 @@
 """How 8x8 reaches a listener: through a public URL of the user's own, a tunnel, or not at all."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +9,6 @@ from voicecli.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
-    from voicecli.tunnel.configuration import Tunnel
 
 LOCALHOST = "127.0.0.1"
 
@@ -59,6 +57,7 @@ def listening_plan(
     static domain where ``access`` names none, for the tunnel and as a name of this listener. Raises
     InvalidInput, and ConfigurationError where a token is missing."""
     from voicecli.listener.plan import ListenerPlan
+    from voicecli.tunnel.configuration import Tunnel
 
     public_url, domain = access.public_url, domain or access.domain
     access.check(register=register)
@@ -82,7 +81,14 @@ def listening_plan(
             hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own and give it to 8x8 as the webhook's "
             "Authorization header; or let --register do both; or give --no-auth.",
         )
-    opens_tunnel = access.opens_tunnel and public_url is None
+    tunnel = partial(
+        Tunnel,
+        host=access.host,
+        domain=domain,
+        auth_token=ngrok_token,
+        config_path=access.ngrok_config,
+        install=access.install_ngrok,
+    )
     return ListenerPlan(
         home=home,
         port=port,
@@ -90,21 +96,7 @@ def listening_plan(
         token=token,
         token_is_new=is_token_new,
         public_url=public_url,
-        tunnel=_tunnel(access, domain, ngrok_token) if opens_tunnel else None,
+        tunnel=tunnel if access.opens_tunnel and public_url is None else None,
         force=force,
         names=() if domain is None else (urls.host_of(domain),),
-    )
-
-
-def _tunnel(access: PublicAccess, domain: str | None, auth_token: str | None) -> "Callable[[int], Tunnel]":
-    """Makes the tunnel once the port is known that the listener got."""
-    from voicecli.tunnel.configuration import Tunnel
-
-    return partial(
-        Tunnel,
-        host=access.host,
-        domain=domain,
-        auth_token=auth_token,
-        config_path=access.ngrok_config,
-        install=access.install_ngrok,
     )

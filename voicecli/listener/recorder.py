@@ -146,7 +146,7 @@ class Recorder:
     @staticmethod
     def _answer(done: "asyncio.Future[Recorded]", answer: tuple[int, int] | str) -> None:
         if done.done():
-            return  # whoever asked has gone
+            return  # the request was cancelled
         if isinstance(answer, str):
             done.set_exception(StoreFailed(answer))
         else:
@@ -168,5 +168,5 @@ async def start_writer(home: Path) -> Process:
 async def _last_words(process: Process) -> str:
     """Why it ended: the last line of what it wrote to stderr."""
     words = b"" if process.stderr is None else await process.stderr.read()
-    said = words.decode(errors="replace").strip().rpartition("\n")[2]
-    return f"Events can't be kept: the process that writes has ended{f' ({said})' if said else ''}."
+    reason = words.decode(errors="replace").strip().rpartition("\n")[2]
+    return f"Events can't be kept: the process that writes has ended{f' ({reason})' if reason else ''}."

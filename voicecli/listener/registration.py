@@ -142,7 +142,7 @@ class Registration:
         tried again."""
         self._token = token
         now: Mapping[str, Webhook] = {}
-        with suppress(VoicecliError):  # then nobody knows, and all are set
+        with suppress(VoicecliError):  # then all are set
             now = current_webhooks(self._client, retries=0)
         elsewhere: list[WebhookCheck] = []
         for kind, taken in list(self._taken.items()):

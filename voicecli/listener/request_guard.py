@@ -11,10 +11,10 @@ USER = "admin"  # of Basic authentication, as the example project has it
 
 
 class RequestGuard:
-    """Without ``token`` whoever gets here may report events, but no web page that is open on this machine:
-    then a request that a browser sends for a page is refused, and one whose Host is neither this machine nor
-    in ``names``, the hosts of its public URLs. With a token neither is looked at: a page does not know it,
-    and a proxy may have put in any Host. ``warn`` gets advice, once for each reason."""
+    """Without ``token`` anybody who reaches it may report events, but no web page that is open on this
+    machine: then a request that a browser sends for a page is refused, and one whose Host is neither this
+    machine nor in ``names``, the hosts of its public URLs. With a token neither is looked at: a page does not
+    know it, and a proxy may have put in any Host. ``warn`` gets advice, once for each reason."""
 
     def __init__(self, token: str | None, names: Iterable[str], warn: Callable[[str], None]) -> None:
         self._credentials = _credentials(token)

@@ -240,7 +240,7 @@ class ListenerService:
             self.webhook_watch.look_soon()
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:
-        """A machine that slept may have missed much. By the way, see that others find this listener."""
+        """Look again at everything after the machine has slept; and keep the instance record in place."""
         while True:
             await asyncio.sleep(CLOCK_EVERY)
             if self.presence is not None:

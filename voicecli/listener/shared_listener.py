@@ -1,7 +1,5 @@
-"""Sees that 8x8's reports get into the store of this machine for as long as somebody waits for them.
-
-A listener that runs here is relied upon. Without one, this process is the listener itself.
-"""
+"""Lets 8x8's events arrive in the store of this machine while a command waits for them: by a listener that
+runs here already, else by one in this process."""
 
 import asyncio
 import time
@@ -18,8 +16,8 @@ from voicecli.listener.local_listeners import (
     FoundListener,
     ListenerSearch,
     find_listener,
+    local_listener_state,
     unresponsive_error,
-    why_not_received,
 )
 from voicecli.listener.open_questions import QuestionWait
 from voicecli.listener.plan import ListenerPlan
@@ -135,7 +133,7 @@ class SharedListener:
     async def __aenter__(self) -> Self:
         try:
             await self._begin()
-        except OutcomeUnknown as error:  # of a webhook: as an error of its own kind it is said of calls
+        except OutcomeUnknown as error:  # of a webhook; as it is, it would be told of calls
             raise Unreachable(error.message, hint=error.hint) from error
         if self._tenant is not None:
             self._watching = asyncio.create_task(self._watch_listener())
@@ -168,12 +166,12 @@ class SharedListener:
 
     @property
     def _gets_answers(self) -> bool:
-        """Whether what people press comes to this process, so that there is something to stay for."""
+        """Whether the keys that people press arrive in this process."""
         return self._registration.leads_here(VCA)
 
     async def _begin(self) -> None:
-        """One process at a time becomes the listener: those that start together are to find the first. Nobody
-        is kept from it while another looks for one, which takes long where a listener or 8x8 is slow."""
+        """Find a listener, or become it: one process at a time, so that those that start together find the
+        first. The search, which may take long, is done without the lock."""
         while True:
             before, trouble = running_instances(self._plan.home), None
             try:
@@ -231,7 +229,7 @@ class SharedListener:
         return await in_daemon_thread(partial(find_receiver, self._plan.home, webhooks, VCA))
 
     async def _lock_start(self) -> tuple[Lock, bool]:
-        """Nobody else starts or ends a listener of this kind while it is held; and whether nobody had it."""
+        """The lock under which a shared listener is started or ended; and whether it was free at once."""
         path = self._plan.home / "waiting.lock"
         if (lock := Lock.take(path)) is not None:
             return lock, True
@@ -243,14 +241,14 @@ class SharedListener:
         )
 
     def _relay(self, text: str, _record: Mapping[str, object] | None) -> None:
-        """What the listener in this process tells."""
+        """Pass on the news of the listener in this process."""
         if isinstance(text, WarningText):
             self._warn(text.removeprefix("Warning: "))
         else:
             self._notify(text)
 
     async def _watch_listener(self) -> None:
-        """See that there is a listener until the end."""
+        """Until the end, replace a listener that has ended."""
         asked, told, seen = time.monotonic(), "", time.monotonic()
         while self._tenant is not None:
             await asyncio.sleep(LOOK_EVERY)
@@ -285,20 +283,21 @@ class SharedListener:
     async def _ask(self, told: str) -> str:
         """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
         it says now."""
-        ask = partial(why_not_received, self._plan.home, self._instance, self._required)
-        trouble = await in_daemon_thread(ask) or ""
+        state = await in_daemon_thread(partial(local_listener_state, self._plan.home, self._instance))
+        troubles = [] if state is None else map(state.why_not_received, self._required)
+        trouble = next(filter(None, troubles), "")
         if trouble not in ("", told):
             self._warn(f"What 8x8 reports does not arrive now. {trouble}")
         return trouble
 
     async def _wait_for_answers(self) -> None:
-        """Be there until nobody can answer a question any more, if this process is a listener."""
+        """Where this process is the listener, wait until no question is open."""
         if self._service is not None and self._gets_answers:
             await self._question_wait.until_answered()
 
     async def _wait_until_unneeded(self) -> Lock | None:
-        """Be there until nobody can answer a question any more, and for others that rely on this listener;
-        then the gate is held, so that nobody begins to."""
+        """Where this process is the listener, wait until no question is open and nobody relies on it. The
+        lock then keeps others from relying on it."""
         told = False
         while self._service is not None and self._service.presence is not None:
             await self._wait_for_answers()
@@ -336,8 +335,8 @@ class SharedListener:
 
 
 def _keep_result(error: BaseException | None) -> bool:
-    """An interrupt came once what was waited for was known (with ``error``, or without): that stays so. False
-    where it had been interrupted before."""
+    """Drop an interrupt that came after the result was known, ``error`` or none. False where the work itself
+    was interrupted."""
     task = asyncio.current_task()
     if task is None or isinstance(error, asyncio.CancelledError):
         return False

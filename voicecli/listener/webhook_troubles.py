@@ -9,7 +9,7 @@ from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.output.json_fields import with_former_names
 
 LATE = 120.0  # seconds in which events may still come that 8x8 sent before a webhook was set again
-SET_TOKEN_EVERY = 3600.0  # seconds, where a webhook carries another token: not to fight whoever sets it
+SET_TOKEN_EVERY = 3600.0  # seconds, where a webhook carries another token: somebody else may be setting it
 TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
 
 

@@ -20,8 +20,7 @@ LASTING = 3  # looks in a row that failed: then that is told
 
 
 class WarningText(str):
-    """A text for ``Notify`` that is a warning: it is told also where nobody wants talk. It may say so itself,
-    by "Warning: " at its beginning."""
+    """A text for ``Notify`` that is shown even where only warnings are. It may begin with "Warning: "."""
 
     __slots__ = ()
 
@@ -72,7 +71,7 @@ class WebhookWatch:
             try:
                 await self._restore()
             except InUse:
-                pass  # the one that has them is alive
+                pass  # by a listener that runs
             except VoicecliError as error:
                 self._warn(f"{error.message} {error.hint}")
             if public_url is None:
@@ -106,7 +105,7 @@ class WebhookWatch:
                 with self._registration.without_waits():
                     await asyncio.wait({job})
                 if not job.cancelled():
-                    job.exception()  # of an interrupted attempt nobody need know
+                    job.exception()  # retrieved, so that asyncio does not log it
                 raise
 
     def _warn(self, text: str) -> None:

@@ -128,7 +128,7 @@ class Agent:
         failure: Exception | None = None
         try:
             call_on_loop(self._loop, set_outcome, self._opened, self._connect())
-        except Exception as error:  # noqa: BLE001 - whoever waits for the URL gets it
+        except Exception as error:  # noqa: BLE001 - raised where the URL is awaited
             failure = error
             self._kill()
         with suppress(Exception):  # what is left to do makes for better messages and a tidy table
@@ -198,41 +198,41 @@ class Agent:
         """Called in pyngrok's threads for each line that the agent writes."""
         with suppress(Exception):  # pyngrok would end without ending the agent
             self._find_child()
-            said = log.msg or ""
+            logged = log.msg or ""
             if log.lvl in ("ERROR", "CRITICAL") or "ERROR:" in log.line or CODE.search(log.line):
                 self._forget_old_troubles()
                 self._troubles.append(log.err or log.line)
                 self._last_trouble = self._loop.time()
-            if "reconnect" in said and log.lvl in ("WARNING", "ERROR"):
+            if "reconnect" in logged and log.lvl in ("WARNING", "ERROR"):
                 self._has_session = False
                 lost = describe_failure(self._explain(None, "has lost its connection to ngrok"))
                 call_on_loop(self._loop, self._session_changed, lost)
-            elif "session established" in said or "session started" in said:
+            elif "session established" in logged or "session started" in logged:
                 self._has_session = True
                 self._troubles.clear()
                 call_on_loop(self._loop, self._session_changed, "")
 
     def _forget_old_troubles(self) -> None:
-        """What the agent said about something else, long ago, explains nothing."""
+        """Errors in the agent's log from long ago don't explain a failure now."""
         if self._loop.time() - self._last_trouble > RECENT:
             self._troubles.clear()
 
     def _explain(self, error: Exception | None, happened: str) -> VoicecliError:
-        """What went wrong, from what the agent said and from what pyngrok made of it."""
+        """An error from the agent's log and from pyngrok's exception."""
         body, status = str(getattr(error, "body", "")), getattr(error, "status_code", None)
         troubles = tuple(self._troubles)  # more may come in meanwhile
         for text in (body, *troubles):
             if code := CODE.search(text):
                 problem, _ = PROBLEMS.get(code[1], ("ngrok refused the tunnel", ""))
                 return ConfigurationError(f"{problem} ({code[0]}).", hint=advice(code[1]))
-        said = next(filter(None, map(self._printable, troubles)), "")
-        because = f": {said}" if said else ""
+        logged = next(filter(None, map(self._printable, troubles)), "")
+        because = f": {logged}" if logged else ""
         late = isinstance(error, TimeoutError)
         hint = f"Check {self._plan.file}; ngrok.yml.example shows what it may hold."
-        if "address already in use" in said:
+        if "address already in use" in logged:
             happened = f"needs another web_addr in {self._plan.file}, since {self._plan.web_addr} is taken"
             hint = "Remove web_addr, and the agent finds a free port."
-        elif "configuration" in said.lower():
+        elif "configuration" in logged.lower():
             happened = f"does not accept its configuration{because}"
         elif status == 404 or (late and self._has_session and not self.inspector):
             # pyngrok waits for ever for the newer API, which an old agent lacks.
@@ -243,7 +243,7 @@ class Agent:
             happened = f"refused the tunnel: {self._printable(body)}"
         else:
             if late:
-                verb = "reach ngrok" if said else "answer"
+                verb = "reach ngrok" if logged else "answer"
                 happened = f"did not {verb} within {self._deadline:g} s"
             hint = f"Check the network and https://status.ngrok.com, and try `{self._program} diagnose`."
             return Unreachable(f"The ngrok agent {happened}{because}.", hint=hint)

@@ -40,12 +40,12 @@ def find_agent(tunnel: Tunnel) -> Path | None:
 def agent_version(program: Path) -> str | None:
     """The agent's version, such as 3.5.0, or None where it does not tell."""
     try:
-        said = subprocess.run(  # noqa: S603 - the agent that would be run anyway
+        output = subprocess.run(  # noqa: S603 - the agent that would be run anyway
             [program, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired, ValueError):
         return None
-    found = re.search(r"ngrok version (\d+(?:\.\d+)*)", said)
+    found = re.search(r"ngrok version (\d+(?:\.\d+)*)", output)
     return found and found[1]
 
 

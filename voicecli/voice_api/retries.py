@@ -1,4 +1,6 @@
-"""When a request is sent again: only what provably never happened, and after the time in Retry-After."""
+"""When Client sends a request again: only what provably never happened, after the time in Retry-After.
+
+For a broadcast's requests see ``broadcast.pacing``."""
 
 import re
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from voicecli.cli import interrupts, wiring
 from voicecli.cli.call import arguments
 from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.context import context_of
-from voicecli.cli.exit_codes import ExitCode, ended_code, several_code
+from voicecli.cli.exit_codes import ExitCode, all_calls_code, waited_calls_code
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
@@ -110,7 +110,7 @@ def call(
     )
     context.ledger = caller.ledger
     if not outcome.waits:
-        return several_code(caller.place(requests, partial(show, context)))
+        return all_calls_code(caller.place(requests, partial(show, context)))
 
     def run(work: Coroutine[object, object, "CallResults"], ends: "EndRequests") -> "CallResults":
         with context.output.streams.in_background(lambda: bool(ends)):
@@ -126,7 +126,7 @@ def call(
         on_event=partial(show_event, context),
         run=run,
     )
-    return ended_code(ended, is_alert=alert.until_confirmed)
+    return waited_calls_code(ended, until_confirmed=alert.until_confirmed)
 
 
 def _once(options: CallOptions) -> "Once":
