@@ -33,6 +33,8 @@ INSTALLS = [text for text in SHELL if "venv" in text]
 SERVERS = [text for text in SHELL if re.match(r"voicecli (sandbox|listen)", text) and "&" not in text]
 COMMANDS = [text for text in SHELL if text not in INSTALLS + SERVERS]
 WAITS = ("--wait", "--confirm", "--digits", "broadcast")  # these tell on stderr how it goes on
+LONG = ("--until", "--spell", "$code", "--retry", "parallel", "jq", "replay", "resume", "--digits 3")
+"""Such ones run in the complete run only."""
 PEOPLE = re.findall(r"^cat > people.csv <<END\n(.*?)^END$", README, re.MULTILINE | re.DOTALL)
 STAND_INS = {  # other hosts are folders of this one
     "ssh": 'host=$1; shift; cd "$HOSTS/$host"; VOICECLI_HOME=$PWD/home exec sh -c "$*"',
@@ -130,7 +132,10 @@ def application() -> Iterator[str]:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("commands", COMMANDS)
+@pytest.mark.parametrize(
+    "commands",
+    [pytest.param(text, marks=[pytest.mark.soak] * any(sign in text for sign in LONG)) for text in COMMANDS],
+)
 def test_every_command_works(
     commands: str, shell_environment: dict[str, str], tmp_path: Path, port: str, application: str
 ) -> None:

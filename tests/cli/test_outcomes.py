@@ -14,6 +14,7 @@ import forked
 import pytest
 from conftest import DEADLINE, Finished, RunningSandbox, voicecli
 from running_listener import listening, registering
+from soak import FULL
 from test_results import CODES
 
 from voicecli.sandbox.numbers import NUMBERS, behaviour_of
@@ -23,7 +24,7 @@ from voicecli.voice_api.codes import Outcome
 
 PREFIX = "+3319900"
 EXAMPLES = {"7DSS": ("7105", "7205"), "8NNN": ("8123", "8923"), "429N": ("4291",)}
-PATIENCE = ("--request-timeout", "2", "--timeout", "4s", "--retries", "1")
+OPTIONS = ("--request-timeout", "2", "--timeout", "4s", "--retries", "1", "--call-unsubscribed")
 LOST_FOR_GOOD = ("5020", "5040", "5050")  # nothing tells that no call was placed
 
 
@@ -63,10 +64,10 @@ def every_number() -> Iterator[str]:
 
 def place(run: Run, home: Path, sandbox: RunningSandbox, access: Sequence[str], *, joined: bool) -> Finished:
     """In this process, or beside others in one of its own."""
-    arguments = ["call", *run.arguments(), *PATIENCE, *access]
+    arguments = ["call", *run.arguments(), *OPTIONS, *access]
     env = {**sandbox.environment, "VOICECLI_HOME": str(home)}
-    if not joined:
-        return voicecli(*arguments, env=env)
+    if not joined:  # with a store of its own: it would stay for open questions of the others
+        return voicecli(*arguments, env={**env, "VOICECLI_HOME": f"{home}-{run.digits}-{run.confirm}"})
     done = forked.run(arguments, DEADLINE, text=True, env={**os.environ, **env})
     return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -114,4 +115,7 @@ def test_outcomes_are_right_in_chaos(tmp_path: Path, *, joined: bool) -> None:
 def test_every_outcome_is_right_in_any_chaos(tmp_path: Path, seed: int, *, joined: bool) -> None:
     runs = all_runs()
     assert len(runs) >= 50  # with two seeds and both ways: 200 or more
+    if not joined:  # it stays for over a minute, as test_wait shows
+        runs = [run for run in runs if not (run.confirm and run.digits in LOST_FOR_GOOD)]
+    runs = runs if FULL else runs[seed % 4 :: 4]
     check(runs, tmp_path / "home", seed, joined=joined)

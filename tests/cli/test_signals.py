@@ -95,13 +95,10 @@ class Interrupter:
     _lock: Lock = field(default_factory=Lock)
 
     def measure(self) -> None:
-        times = []
-        for number in range(3):
-            with self._started([str(INSTALLED)], f"measure-{number}") as process:
-                start = time.monotonic()
-                process.communicate(timeout=DEADLINE)
-                times.append(time.monotonic() - start)
-        self.span = sorted(times)[len(times) // 2]
+        with self._started([str(INSTALLED)], "measure") as process:
+            start = time.monotonic()
+            process.communicate(timeout=DEADLINE)
+            self.span = time.monotonic() - start
         start = time.monotonic()
         subprocess.run([sys.executable, INSTALLED, "--version"], check=True, stdout=subprocess.DEVNULL)
         self.loading = time.monotonic() - start
