@@ -18,8 +18,8 @@ from voicecli.broadcast.policy import Policy
 from voicecli.hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Counts
+from voicecli.store.broadcast_journal import Journal, create_journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.journal import Journal, create_journal
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest

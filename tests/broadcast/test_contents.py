@@ -10,8 +10,8 @@ from voicecli.account import AccountId
 from voicecli.broadcast import contents
 from voicecli.errors import ConfigurationError
 from voicecli.store import broadcasts as journals
+from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import Broadcast
-from voicecli.store.journal import create_journal
 from voicecli.store.sqlite import Store
 
 TEXT = b"The code is 482913"

@@ -18,8 +18,8 @@ from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.hours import Hours
 from voicecli.sandbox import SOURCE
 from voicecli.store import sealing, unsubscribed
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.journal import Journal
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
 

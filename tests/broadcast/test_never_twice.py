@@ -22,8 +22,8 @@ from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
 from voicecli.hours import Hours
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts as journals, paging
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
-from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 

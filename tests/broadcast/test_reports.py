@@ -14,9 +14,9 @@ from voicecli.sessions import pending
 from voicecli.sessions.counts import Counts
 from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.event_queries import events_of_session
-from voicecli.store.journal import Journal
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
 

@@ -13,8 +13,8 @@ from engine_world import World, number
 from voicecli.broadcast import retention
 from voicecli.listener import retention as listener_retention
 from voicecli.store import broadcasts as journals
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastState, RowState
-from voicecli.store.journal import Journal
 from voicecli.store.read_positions import last_event_number
 
 TWO_DAYS = 2 * 86_400_000_000  # microseconds

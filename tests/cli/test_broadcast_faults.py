@@ -9,7 +9,7 @@ from lists import Broadcast, people, write
 from voicecli.broadcast import contents
 from voicecli.broadcast.pacing import Pace
 from voicecli.errors import ConfigurationError, InUse, StoreFailed
-from voicecli.store.journal import Journal
+from voicecli.store.broadcast_journal import Journal
 
 PEOPLE = [f"+3319900{number}" for number in range(2_000, 2_010)]
 SEND = ("Hi", "--yes", "--concurrency", "2")

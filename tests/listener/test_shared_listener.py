@@ -25,7 +25,7 @@ from voicecli.listener.webhook_troubles import WebhookNews
 from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
 from voicecli.store.sqlite import Store
-from voicecli.tunnel.ngrok import TunnelChange
+from voicecli.tunnel.ngrok_tunnel import TunnelChange
 from voicecli.voice_api.messages import Capture, voice_message
 from voicecli.voice_api.operations.webhooks import Webhook
 

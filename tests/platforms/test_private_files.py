@@ -16,7 +16,7 @@ from voicecli.platforms import private_files
 from voicecli.platforms.locks import Lock
 from voicecli.store import keys
 from voicecli.store.sqlite import Store
-from voicecli.tunnel import program
+from voicecli.tunnel import ngrok_program
 
 SOMEBODY = 12345  # an id without a name
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
@@ -157,5 +157,5 @@ def test_the_agent_is_installed_into_no_folder_that_is_called_so(
 ) -> None:
     monkeypatch.setattr("pyngrok.conf.DEFAULT_NGROK_PATH", "~/.config/ngrok/ngrok")
     with pytest.raises(ConfigurationError, match="has no home folder"):
-        asyncio.run(program.install_agent(lambda _: None))
+        asyncio.run(ngrok_program.install_agent(lambda _: None))
     assert list(tmp_path.iterdir()) == []

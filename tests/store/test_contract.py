@@ -38,11 +38,11 @@ from voicecli.store import (
     webhooks,
 )
 from voicecli.store.attempts import Attempts
+from voicecli.store.broadcast_journal import Journal, create_journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.event_recording import KeptEvent, Recorded, record_events, record_replies
 from voicecli.store.following import Follower
 from voicecli.store.guards import Guards, Once
-from voicecli.store.journal import Journal, create_journal
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import ReplacedWebhook
 from voicecli.voice_api.messages import voice_message

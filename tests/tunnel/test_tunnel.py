@@ -28,13 +28,13 @@ from stand_in_agent import GO_OFFLINE, LOSE_SESSION, change_faults, is_alive, pi
 
 from voicecli.errors import ConfigurationError, Interrupted, Unreachable, VoicecliError
 from voicecli.tunnel import (
-    agent as agent_module,
     configuration as configuration_module,
-    ngrok as ngrok_module,
+    ngrok_agent as agent_module,
+    ngrok_tunnel as ngrok_module,
 )
 from voicecli.tunnel.advice import advice
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok import Ngrok, TunnelChange
+from voicecli.tunnel.ngrok_tunnel import NgrokTunnel, TunnelChange
 from voicecli.tunnel.supervision import LIMITS, Probe, SupervisionLimits, Supervisor
 
 REAL_TOKEN = os.environ.get("NGROK_AUTHTOKEN")  # before the fixture that clears the environment
@@ -50,14 +50,14 @@ import asyncio, signal, sys
 from pathlib import Path
 from voicecli.errors import VoicecliError
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok import Ngrok
+from voicecli.tunnel.ngrok_tunnel import NgrokTunnel
 
 async def probe(url):
     "What can not be found out."
 
 async def main():
     tunnel = Tunnel(5678, agent_path=Path(sys.argv[1]), domain=sys.argv[3])
-    ngrok = Ngrok(tunnel, deadline=float(sys.argv[2]), on_change=print, probe=probe)
+    ngrok = NgrokTunnel(tunnel, deadline=float(sys.argv[2]), on_change=print, probe=probe)
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
@@ -78,7 +78,7 @@ asyncio.run(main())
 class Subject:
     """A tunnel under test, and all that it tells."""
 
-    ngrok: Ngrok
+    ngrok: NgrokTunnel
     changes: "asyncio.Queue[TunnelChange]"
     notes: list[str] = field(default_factory=list)
 
@@ -156,7 +156,7 @@ async def subject(folder: Path) -> AsyncIterator[Subjects]:
             write_agent(folder, **(faults or {}))
         changes: asyncio.Queue[TunnelChange] = asyncio.Queue()
         notes: list[str] = []
-        ngrok = Ngrok(
+        ngrok = NgrokTunnel(
             Tunnel(**{"port": PORT, **options}),
             deadline=deadline,
             on_change=changes.put_nowait,
@@ -530,7 +530,7 @@ async def test_a_listener_that_fails_to_hear_of_a_change_does_not_end_the_tunnel
         raise ValueError("a fault of the listener's")
 
     program = write_agent(folder, dies_once_after=0.05)
-    ngrok = Ngrok(Tunnel(PORT, agent_path=program), on_change=fail, probe=unknown)
+    ngrok = NgrokTunnel(Tunnel(PORT, agent_path=program), on_change=fail, probe=unknown)
     await ngrok.start()
     await until(lambda: len(complaints) == 2)  # down, and up again
     assert ngrok.url is not None

@@ -36,8 +36,8 @@ from voicecli.errors import (
 )
 from voicecli.output.json_fields import with_former_names
 from voicecli.sessions.counts import Counts
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
-from voicecli.store.journal import Journal
 from voicecli.voice_api.callflow import destinations
 
 LOOK_EVERY = 0.2  # seconds between two looks at reports from 8x8, and at whether it was stopped

@@ -11,8 +11,8 @@ from voicecli.calling.say_limit import SayLimit
 from voicecli.errors import InvalidInput, Refused, Unreachable, VoicecliError
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.journal import Journal
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session, send_callflow

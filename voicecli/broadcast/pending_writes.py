@@ -6,8 +6,8 @@ from voicecli.broadcast.in_flight import InFlight
 from voicecli.broadcast.progress import Progress
 from voicecli.clock import now
 from voicecli.sessions.attempt import AttemptState
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.journal import Journal
 
 
 class PendingWrites:

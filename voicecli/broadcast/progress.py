@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Collection
 
 from voicecli.sessions.counts import Counts
-from voicecli.store import journal
+from voicecli.store import broadcast_journal
+from voicecli.store.broadcast_journal import RowCount
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
-from voicecli.store.journal import RowCount
 from voicecli.store.sqlite import Store
 
 RATE_OVER = 5.0  # seconds that the rate is measured over
@@ -20,7 +20,7 @@ class Progress:
         self.counts = Counts(confirmed=0 if confirming else None)
         self._confirming = confirming
         self._done: deque[tuple[float, int]] = deque()  # when (monotonic) so many had been called
-        for alike in journal.count_rows(store, broadcast):
+        for alike in broadcast_journal.count_rows(store, broadcast):
             self.count(alike, alike.rows)
 
     def changed(self, before: BroadcastRow, row: BroadcastRow) -> None:

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable
 
 from voicecli.broadcast.eligibility import Zones
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.journal import Journal
 
 _TO_CALL = (RowState.PLANNED, RowState.RETRY)
 

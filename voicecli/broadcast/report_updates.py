@@ -9,8 +9,8 @@ from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.queue import Queue
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import event_queries as stored_events
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
-from voicecli.store.journal import Journal
 from voicecli.store.read_positions import last_event_number
 
 CLOCK_TOLERANCE = 600_000_000  # microseconds by which the clock may be set back

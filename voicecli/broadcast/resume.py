@@ -10,8 +10,8 @@ from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
 from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
 from voicecli.store import broadcasts, keys
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
-from voicecli.store.journal import Journal
 from voicecli.store.sqlite import Store
 
 

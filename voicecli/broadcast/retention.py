@@ -14,7 +14,7 @@ from voicecli.clock import microseconds
 from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
 from voicecli.store import broadcasts as journals, pruning as stored
-from voicecli.store.journal import Journal
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.sqlite import Store
 
 REST = 20  # times as long as it works: events that come in have precedence

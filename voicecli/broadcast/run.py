@@ -18,8 +18,8 @@ from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState
-from voicecli.store.journal import Journal
 from voicecli.voice_api.async_client import AsyncClient
 
 if TYPE_CHECKING:

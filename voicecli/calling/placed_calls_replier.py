@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.json_values import text
+from voicecli.listener.other_calls_repliers import MAX_CALLS, CallHistory, UnsubscribedFilter
 from voicecli.listener.routes import Answered, Replier, as_context
-from voicecli.listener.vca_repliers import MAX_CALLS, CallHistory, UnsubscribedFilter
 from voicecli.sessions.attempt import Attempt
 from voicecli.store.attempts import (
     attempt_of_session,

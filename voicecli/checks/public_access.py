@@ -12,7 +12,7 @@ from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.threads import in_daemon_thread, iterate_in_thread
-from voicecli.tunnel import configuration, program
+from voicecli.tunnel import configuration, ngrok_program
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.voice_api.operations.webhooks import Webhook
 
@@ -77,11 +77,11 @@ def _ngrok(plan: ListenerPlan, notify: Callable[[str], None]) -> Finding:
         return skipped("ngrok", "A public URL of your own is used.")
     tunnel = plan.tunnel(plan.port)
     try:
-        agent = program.find_agent(tunnel)
+        agent = ngrok_program.find_agent(tunnel)
         configuration.read_configuration(tunnel, notify)
     except VoicecliError as error:
         return failed("ngrok", error)
-    version = None if agent is None else program.agent_version(agent)
+    version = None if agent is None else ngrok_program.agent_version(agent)
     if version is None or int(version.partition(".")[0]) < OLDEST_AGENT:
         words = f"The ngrok agent {agent} is not known to be of version {OLDEST_AGENT} or newer ({version})."
         return failed("ngrok", ConfigurationError(words, hint=f"Get a new one from {DOWNLOAD}."))

@@ -1,4 +1,5 @@
-"""How 8x8 reaches a listener: through a public URL of the user's own, a tunnel, or not at all."""
+"""The options of how 8x8 reaches a listener (a public URL of the user's own, a tunnel, or not at all), checked
+and made a plan. ``reachability`` opens the tunnel."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whether 8x8 reaches a listener at its public URL, which a tunnel may lead to."""
+"""Opens the tunnel of a listener, and watches whether 8x8 reaches it at its public URL."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from voicecli.listener import health
 from voicecli.listener.webhook_watch import Notify, WarningText
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok import Ngrok, TunnelChange
+from voicecli.tunnel.ngrok_tunnel import NgrokTunnel, TunnelChange
 from voicecli.tunnel.supervision import SupervisionLimits
 
 PROBES = 2  # of a public URL that fail in a row: then that is told
@@ -43,7 +43,7 @@ class Reachability:
         self._on_url = on_url
         self._on_moved = on_moved
         self._was_reached = False  # a probe of the public URL, at least once
-        self._ngrok: Ngrok | None = None
+        self._ngrok: NgrokTunnel | None = None
         if public_url is not None:
             on_url(public_url)
 
@@ -70,7 +70,7 @@ class Reachability:
 
     async def open_tunnel(self, tunnel: Tunnel) -> None:
         """Raises ConfigurationError and Unreachable."""
-        self._ngrok = Ngrok(
+        self._ngrok = NgrokTunnel(
             tunnel,
             on_change=self.tunnel_changed,
             on_note=lambda text: self._notify(text, None),

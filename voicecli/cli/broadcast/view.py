@@ -16,8 +16,8 @@ from voicecli.output.json_fields import with_former_names
 from voicecli.output.rows import Line
 from voicecli.plurals import counted
 from voicecli.sessions.counts import Counts
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
-from voicecli.store.journal import Journal
 from voicecli.voice_api.codes import Outcome
 
 if TYPE_CHECKING:

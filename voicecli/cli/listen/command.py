@@ -137,7 +137,7 @@ def _plan(
         delete_old=None if keep is None else partial(retention.prune_while_idle, plan.home, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
-    return replace(plan, replier=_replier(context, settings, plan, replies.reply))
+    return replace(plan, replier=_choose_replier(context, settings, plan, replies.reply))
 
 
 def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *, send_token: bool) -> bool:
@@ -154,10 +154,10 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
     return webhook_token.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
 
 
-def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
+def _choose_replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.calling.placed_calls_replier import PlacedCallsReplier
-    from voicecli.listener import vca_repliers
+    from voicecli.listener import other_calls_repliers
     from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, reply_from_json
 
     other: Replier
@@ -165,18 +165,20 @@ def _replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted:
         case "continue":
             # Without settings for an account nothing was registered.
             account_id = wiring.account_id(settings)
-            other = vca_repliers.PreviousReceiverReplier(plan.home, account_id, timeout=plan.forward_timeout)
+            other = other_calls_repliers.PreviousReceiverReplier(
+                plan.home, account_id, timeout=plan.forward_timeout
+            )
         case "hangup" | "none":
-            other = vca_repliers.constant_reply(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
+            other = other_calls_repliers.constant_reply(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
         case path:
             try:
-                other = vca_repliers.CallflowReplier(
+                other = other_calls_repliers.CallflowReplier(
                     plan.home, reply_from_json(json.loads(context.read_text(path)))
                 )
             except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
     if plan.forward_to is not None:
-        other = vca_repliers.ApplicationReplier(
+        other = other_calls_repliers.ApplicationReplier(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
     return PlacedCallsReplier(plan.home, other)

@@ -1,7 +1,7 @@
-"""One run of the ngrok agent, that pyngrok starts and talks to.
+"""Starts the ngrok agent, a process, through pyngrok, and ends it.
 
-It passes in a daemon thread of its own, since pyngrok blocks, some of it for ever; the event loop waits only
-as long as it likes, and can kill the agent at any moment.
+pyngrok blocks, sometimes without end, so it is called in a daemon thread; the event loop waits with a limit of
+time and can kill the agent at any moment.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A tunnel that is kept open: one run of the agent after the other."""
+"""Keeps an ngrok tunnel open: starts one agent after another (``ngrok_agent``), and probes that it leads here."""
 
 import asyncio
 import itertools
@@ -10,9 +10,9 @@ from pathlib import Path
 from voicecli import settings
 from voicecli.errors import ConfigurationError, Interrupted, VoicecliError
 from voicecli.threads import set_outcome
-from voicecli.tunnel import configuration, program
-from voicecli.tunnel.agent import Agent, describe_failure
+from voicecli.tunnel import configuration, ngrok_program
 from voicecli.tunnel.configuration import Tunnel
+from voicecli.tunnel.ngrok_agent import Agent, describe_failure
 from voicecli.tunnel.supervision import LIMITS, Probe, SupervisionLimits, Supervisor
 
 FIRST_PAUSE = 1.0  # seconds before the first attempt to reconnect; each further one waits twice as long
@@ -34,7 +34,7 @@ class TunnelChange:
     retry_in: float | None
 
 
-class Ngrok:
+class NgrokTunnel:
     """A tunnel that is kept open from ``start`` to ``stop``; start it once.
 
     ``deadline`` is in seconds, for the agent to open the tunnel, a download apart. An agent that ends, is
@@ -106,7 +106,9 @@ class Ngrok:
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         try:
             plan = configuration.read_configuration(self._tunnel, self._on_note)
-            agent_path = program.find_agent(self._tunnel) or await program.install_agent(self._on_note)
+            agent_path = ngrok_program.find_agent(self._tunnel) or await ngrok_program.install_agent(
+                self._on_note
+            )
             with tempfile.TemporaryDirectory(prefix="voicecli-", ignore_cleanup_errors=True) as folder:
                 for run in itertools.count():
                     agent = Agent(
