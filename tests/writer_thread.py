@@ -15,19 +15,27 @@ class WriterThread:
 
     stderr = None
 
-    def __init__(self, stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader, thread: Thread) -> None:
+    def __init__(
+        self,
+        stdin: asyncio.StreamWriter,
+        stdout: asyncio.StreamReader,
+        answers: asyncio.BaseTransport,
+        thread: Thread,
+    ) -> None:
         self.stdin, self.stdout = stdin, stdout
-        self._thread = thread
+        self._answers, self._thread = answers, thread
 
     async def wait(self) -> None:
         await asyncio.to_thread(self._thread.join)
+        self._answers.close()
+        await asyncio.sleep(0)  # in which it closes
 
 
 async def start(home: Path) -> WriterThread:
     """In place of ``recorder.start_writer``."""
     (reading, to_writer), (from_writer, writing) = os.pipe(), os.pipe()
     loop, answers = asyncio.get_running_loop(), asyncio.StreamReader()
-    await loop.connect_read_pipe(
+    source, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(answers), os.fdopen(from_writer, "rb", 0)
     )
     transport, protocol = await loop.connect_write_pipe(
@@ -44,4 +52,4 @@ async def start(home: Path) -> WriterThread:
 
     thread = Thread(target=serve, daemon=True)
     thread.start()
-    return WriterThread(asyncio.StreamWriter(transport, protocol, None, loop), answers, thread)
+    return WriterThread(asyncio.StreamWriter(transport, protocol, None, loop), answers, source, thread)
