@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Finished, Program, RunningSandbox, wait_until
+from raw_server import answering, http, server
 from running_listener import TOKEN, listening, public_access, registering, set_webhook, webhooks
 from stand_in_agent import is_alive, pids, write_agent
 from test_terminal import on_terminal, plain
@@ -15,6 +16,7 @@ from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import set_webhook as set_webhook_at_8x8
+from voicecli.voice_api.webhook_events import webhook_url
 
 ORDER = (
     ".env",
@@ -142,6 +144,14 @@ def test_a_webhook_that_could_not_be_put_back_is_in_the_way(doctor: Doctor) -> N
         client.send(set_webhook_at_8x8("VSS", "https://example.com/vss", authorization="a-secret"))
     done = doctor()
     assert (done.code, failure(done)["check"]) == (3, "VSS webhook")
+
+
+def test_a_listener_that_two_webhooks_point_to_is_asked_once(doctor: Doctor) -> None:
+    with server(answering(http("502 Bad Gateway", b""))) as (url, requests):
+        for kind in ("VSS", "VCA"):
+            set_webhook(doctor.sandbox, kind, webhook_url(url, kind))
+        assert doctor().code == 0
+    assert [request.split()[1] for request in requests] == [b"/health"]
 
 
 @pytest.mark.process

@@ -1,10 +1,12 @@
 """Whether a call may take over the webhooks for as long as it waits."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 from voicecli.checks.finding import Finding, failed, ok, warning
 from voicecli.errors import VoicecliError
-from voicecli.listener.event_receivers import EventReceiver, find_receiver
+from voicecli.listener.event_receivers import EventReceiver, ask_listener, find_receiver
+from voicecli.listener.health import AskHealth
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration, is_set_for, taking_error
 from voicecli.store.sqlite import Store
@@ -28,8 +30,9 @@ def check_webhooks(
             yield failed(f"{NEEDED} webhook", error)
             return
     url = plan.public_url or _domain_url(plan.tunnel)
+    ask = cache(ask_listener)  # both may point to the same one, which may be dead
     for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
-        receiver = find_receiver(plan.home, webhooks, kind)
+        receiver = find_receiver(plan.home, webhooks, kind, ask=ask)
         check = f"{kind} webhook"
         webhook = webhooks.get(kind)
         if webhook is not None and webhook.url in left:
@@ -44,16 +47,16 @@ def check_webhooks(
         elif webhook is not None and is_set_for(webhook, url) and not plan.token_is_new:
             yield ok(check, f"{kind} points to {webhook.url} already.")
         else:
-            yield _takeover(check, webhook, receiver, what, url=url)
+            yield _takeover(check, webhook, receiver, what, url=url, ask=ask)
 
 
 def _takeover(
-    check: str, webhook: Webhook | None, receiver: EventReceiver, what: str, *, url: str
+    check: str, webhook: Webhook | None, receiver: EventReceiver, what: str, *, url: str, ask: AskHealth
 ) -> Finding:
     """A webhook that a call has to take for as long as it waits."""
     if webhook is None:
         return ok(check, f"{receiver.type} is not set: a call with {what} sets it meanwhile.")
-    error = taking_error(webhook, url)
+    error = taking_error(webhook, url, ask=ask)
     if error is None:
         return ok(check, f"{receiver.words} A call with {what} takes it over, and restores it afterwards.")
     if receiver.type == NEEDED:

@@ -56,6 +56,7 @@ class EventIntake:
         warn: Callable[[str], None],
     ) -> None:
         self.last_event: int | None = None  # when it came: microseconds since 1970
+        self.unauthorised = 0  # requests without the token since then
         self._recorder = recorder
         self._replier = replier
         self._forwarder = forwarder
@@ -182,7 +183,7 @@ class EventIntake:
         self._unshown.append(
             Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
         )
-        self.last_event = arrival.received
+        self.unauthorised, self.last_event = 0, arrival.received
         if times == 1:
             self._first = self._first or number
         if not again:

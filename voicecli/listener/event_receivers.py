@@ -59,18 +59,26 @@ def no_receiver(type: str, words: str, advice: str = START_ONE) -> EventReceiver
     return EventReceiver(type, ReceiverKind.NOBODY, words, advice)
 
 
-def find_receiver(home: Path, webhooks: Mapping[str, Webhook], type: str) -> EventReceiver:  # noqa: A002
-    """Who gets events of this type, by the webhooks that are set, by type. It asks one whose path is a
-    listener's whether it is there: blocks for HEALTH_TIMEOUT at most."""
+def ask_listener(url: str) -> health.Health:
+    """Who is at the public address of a listener. Blocks for HEALTH_TIMEOUT at most."""
+    return interrupts.in_thread(partial(health.ask_health, url, timeout=HEALTH_TIMEOUT))
+
+
+def find_receiver(
+    home: Path,
+    webhooks: Mapping[str, Webhook],
+    type: str,  # noqa: A002
+    *,
+    ask: health.AskHealth = ask_listener,
+) -> EventReceiver:
+    """Who gets events of this type, by the webhooks that are set, by type. It uses ``ask`` to see whether one
+    whose path is a listener's is there."""
     webhook = webhooks.get(type)
     if webhook is None or not webhook.enabled:
         state = "not set" if webhook is None else "disabled"
         return no_receiver(type, f"The {type} webhook is {state}: nobody gets its events.")
     url, listener = webhook.url, health.listener_url(webhook.url)
-    found = None
-    if listener is not None:
-        ask = partial(health.ask_health, listener, timeout=HEALTH_TIMEOUT)
-        found = interrupts.in_thread(ask)
+    found = None if listener is None else ask(listener)
     if found is None or (found.instance is None and found.answers):
         words = f"The {type} webhook points to an application at {url}."
         return EventReceiver(type, ReceiverKind.APPLICATION, words, url=url)

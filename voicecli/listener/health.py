@@ -1,8 +1,9 @@
 """Asks an address who answers there: this listener, another one of voicecli's, or something else."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -142,6 +143,11 @@ def ask_health(listener: str, *, timeout: float = TIMEOUT) -> Health:
     return found(None, f"something else answers there (HTTP {answer.status_code})", answers=there)
 
 
+AskHealth = Callable[[str], Health]
+"""Like ``ask_health`` with its timeout."""
+ask_briefly: AskHealth = partial(ask_health, timeout=5.0)
+
+
 def _get(
     url: str, timeout: float, *, headers: Mapping[str, str] = {}, trust_env: bool = True
 ) -> tuple["httpx.Response", Mapping[str, object]]:
@@ -170,10 +176,10 @@ def listener_url(webhook: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}{root}" if found else None
 
 
-def leads_to_listener(webhook: str) -> bool:
+def leads_to_listener(webhook: str, *, ask: AskHealth = ask_briefly) -> bool:
     """Whether a listener of voicecli's answers where a webhook leads."""
     listener = listener_url(webhook)
-    return listener is not None and ask_health(listener, timeout=5.0).instance is not None
+    return listener is not None and ask(listener).instance is not None
 
 
 def ask_state(listener: "RunningInstance", *, look: bool, timeout: float) -> ListenerState:

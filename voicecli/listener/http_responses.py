@@ -1,4 +1,5 @@
-"""The HTTP answers of a listener, as quick as events need them, and what aiohttp is to keep to itself."""
+"""The HTTP answers of a listener, quick for events and without a Server header; and how it gets to know of
+requests that aiohttp refuses by itself."""
 
 import json
 import logging

@@ -1,5 +1,6 @@
 """Whether a listener can use a port of this machine."""
 
+import errno
 import os
 import socket
 
@@ -7,11 +8,16 @@ from voicecli.errors import ConfigurationError
 
 
 def unusable(port: int, error: OSError) -> ConfigurationError:
-    """The error for a port that the system refuses."""
-    return ConfigurationError(
-        f"Port {port} can't be used: {os.strerror(error.errno or 0)}.",
-        hint="Stop the program that has it, or choose another port with --port or PORT.",
-    )
+    """The error for a port that the system refuses. asyncio has words of its own for an error of the system,
+    whose own ones are plainer; the numbers of socket.gaierror are not the system's."""
+    reason = error.strerror or str(error)
+    number = None if isinstance(error, socket.gaierror) else error.errno
+    if number is not None and number in errno.errorcode:
+        reason = os.strerror(number)
+    hint = "Choose another port with --port or PORT, or, for voicecli listen, another address with --host."
+    if number == errno.EADDRINUSE:
+        hint = "Stop the program that has it, or choose another port with --port or PORT."
+    return ConfigurationError(f"Port {port} can't be used: {reason}.", hint=hint)
 
 
 def try_out(host: str, port: int) -> None:

@@ -38,7 +38,7 @@ class Registration:
     """The webhooks of one subaccount as far as they are ours. Blocks on the network: use it in a thread, and
     in one at a time.
 
-    ``notify`` gets what a person should know. From ``take`` to ``put_back`` or ``close`` no other process of
+    ``notify`` gets what a person should know. From ``take`` to ``restore`` or ``close`` no other process of
     this machine can take webhooks of the same subaccount.
     """
 
@@ -454,9 +454,13 @@ def is_set_for(webhook: Webhook | None, public_url: str) -> bool:
     return check_webhook(webhook.type, webhook, (own,), needs_token=True).is_ok
 
 
-def taking_error(webhook: Webhook, public_url: str) -> ConfigurationError | None:
-    """Why a webhook is not to be pointed at the listener: something would be lost."""
-    if webhook.url != webhook_url(public_url, webhook.type) and health.leads_to_listener(webhook.url):
+def taking_error(
+    webhook: Webhook, public_url: str, *, ask: health.AskHealth = health.ask_briefly
+) -> ConfigurationError | None:
+    """Why a webhook is not to be pointed at the listener: something would be lost. It uses ``ask`` to see
+    whether another one is there."""
+    own = webhook_url(public_url, webhook.type)
+    if webhook.url != own and health.leads_to_listener(webhook.url, ask=ask):
         return ConfigurationError(
             f"The {webhook.type} webhook points to another voicecli listen, at {webhook.url}.",
             hint="Stop that one first, or take its events away from it with --force.",

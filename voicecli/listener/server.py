@@ -55,7 +55,6 @@ class WebhookServer:
         self.other_token: dict[str, int] = {}
         self.instance = secrets.token_hex(8)  # by which /health can be told to be this one's
         self.key = secrets.token_hex(16)  # for who may know more of it; it is told on this machine only
-        self.unauthorised = 0  # requests without the token since the last event
         self._routes = routes
         self._subaccount = subaccount
         self._details = details
@@ -132,7 +131,7 @@ class WebhookServer:
             return json_response(await self._health(request))
         kind = path.removeprefix("/api/webhooks/").upper()
         if not self.guard.is_authorised(request.headers.get("Authorization", "")):
-            self.unauthorised += 1
+            self.events.unauthorised += 1
             if kind in WEBHOOK_TYPES and await self._is_from_8x8(request, kind):
                 self.other_token[kind] = self.other_token.get(kind, 0) + 1
             self._on_unauthorised()
@@ -154,9 +153,7 @@ class WebhookServer:
             self._on_forwarded()
         key = event.identity(lambda: _content(event, body))
         arrival = Arrival(event, kind, body, request.headers, key, time.time_ns() // 1000)
-        answer = await self.events.take(arrival)
-        self.unauthorised = 0
-        return event_response(request, answer)
+        return event_response(request, await self.events.take(arrival))
 
     async def _is_from_8x8(self, request: web.BaseRequest, kind: str) -> bool:
         """Whether a request without the token is an event of 8x8's all the same. Not each is read, so that

@@ -219,7 +219,7 @@ class ListenerService:
             tuple(self.webhooks),
             self._plan.token is not None,
             self.reachability.why_unreachable(),
-            self._listener.unauthorised,
+            self._listener.events.unauthorised,
             self._listener.events.last_event,
         )
         return state.document()

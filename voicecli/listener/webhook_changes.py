@@ -2,7 +2,8 @@
 those of some types can't be deleted."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from enum import Enum, auto
 
 from voicecli.errors import RateLimited, Refused, VoicecliError
@@ -37,29 +38,26 @@ def current_webhooks(client: Client, *, retries: int | None = None) -> dict[str,
 def list_changed(
     client: Client, wanted: Mapping[str, Collection[str]], *, needs_token: bool
 ) -> dict[str, WebhookCheck]:
-    """How 8x8 lists the webhooks that were just set, by type with the URLs that are right. It has
-    LIST_AGAIN_AFTER to list them so; empty where it can't be asked."""
+    """How 8x8 listed the webhooks that were just set when it could be asked last, by type with the URLs that
+    are right. It has LIST_AGAIN_AFTER to list them so; empty where it can't be asked at all."""
     checks: dict[str, WebhookCheck] = {}
-    for pause in (0.0, *LIST_AGAIN_AFTER) if wanted else ():
-        client.pause(pause)
-        try:
-            now = current_webhooks(client, retries=0)
-        except VoicecliError:
-            break
-        checks = {
-            kind: check_webhook(kind, now.get(kind), urls, needs_token=needs_token)
-            for kind, urls in wanted.items()
-        }
-        if all(check.is_ok for check in checks.values()):
-            break
+    with suppress(VoicecliError):
+        for look in _looks(client, wanted, needs_token=needs_token):
+            checks = look
     return checks
 
 
 def ignored(
     client: Client, wanted: Mapping[str, Collection[str]], *, needs_token: bool
 ) -> list[WebhookCheck]:
-    """Which of the webhooks that were just set 8x8 accepted, and yet does not list so."""
-    checks = list_changed(client, wanted, needs_token=needs_token)
+    """Which of the webhooks that were just set 8x8 accepted, and yet does not list so, though it had
+    LIST_AGAIN_AFTER for it; none where any look at the list fails: then nobody knows."""
+    checks: dict[str, WebhookCheck] = {}
+    try:
+        for look in _looks(client, wanted, needs_token=needs_token):
+            checks = look
+    except VoicecliError:
+        return []
     return [check for check in checks.values() if not check.is_ok]
 
 
@@ -108,6 +106,23 @@ def may_be_in_the_way(refusal: Refused) -> bool:
 def is_in_the_way(refusal: Refused) -> bool:
     """Whether 8x8 says so."""
     return refusal.http_status == CONFLICT or ALREADY_SET.search(refusal.message) is not None
+
+
+def _looks(
+    client: Client, wanted: Mapping[str, Collection[str]], *, needs_token: bool
+) -> Iterator[dict[str, WebhookCheck]]:
+    """How 8x8 lists these webhooks, look by look, until all are right or LIST_AGAIN_AFTER is over. Raises
+    what the client raises."""
+    for pause in (0.0, *LIST_AGAIN_AFTER) if wanted else ():
+        client.pause(pause)
+        now = current_webhooks(client, retries=0)
+        checks = {
+            kind: check_webhook(kind, now.get(kind), urls, needs_token=needs_token)
+            for kind, urls in wanted.items()
+        }
+        yield checks
+        if all(check.is_ok for check in checks.values()):
+            break
 
 
 def _unchangeable(webhook: Webhook, refusal: Refused) -> Refused:
