@@ -144,6 +144,7 @@ def check_results(machine: Machine, people: list[str]) -> None:
         ]
 
 
+@pytest.mark.soak
 def test_killed_at_any_moment_nobody_is_called_twice_and_nobody_left_out(tmp_path: Path) -> None:
     check(tmp_path, rows=150, kills=2, seed=1, rare=SILENT)
 

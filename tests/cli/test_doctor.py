@@ -144,6 +144,7 @@ def test_a_webhook_that_could_not_be_put_back_is_in_the_way(doctor: Doctor) -> N
     assert (done.code, failure(done)["check"]) == (3, "VSS webhook")
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_webhooks_that_a_killed_listener_left_are_no_obstacle(doctor: Doctor, tmp_path: Path) -> None:
     options = registering()

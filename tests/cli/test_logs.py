@@ -241,6 +241,7 @@ def test_a_full_disk_is_told(run: Program) -> None:
     assert "No space left on device" in err.getvalue()
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_file_that_is_too_large_for_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     with server(answering(http("200 OK", CSV + b"2,x\n" * 100_000))) as (store, _):

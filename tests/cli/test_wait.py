@@ -575,6 +575,7 @@ def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
         assert calls_kept(home) == []
 
 
+@pytest.mark.soak
 def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) -> None:
     with RunningSandbox(time_scale=2) as sandbox:
         caller = Caller(sandbox)
@@ -650,6 +651,7 @@ def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Pat
     assert answer.json() == {"callflow": [{"action": "hangup"}]}
 
 
+@pytest.mark.soak
 def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:
     with RunningSandbox() as sandbox:
         caller = Caller(sandbox)
@@ -716,6 +718,7 @@ def killed_anywhere(run: Program, seed: int, times: int) -> None:
     assert taken, "it was never killed while it had them"
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize(("seed", "times"), [(1, 2), pytest.param(2, share_of(200), marks=pytest.mark.soak)])
 def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program, seed: int, times: int) -> None:
