@@ -174,6 +174,7 @@ def test_killed_while_it_plans_nobody_was_called_and_it_can_begin_anew(tmp_path:
         assert not [name for name in left if name.startswith("broadcast-")], "something was left behind"
 
 
+@pytest.mark.soak
 def test_killed_before_the_first_call_it_is_recognised_or_begins_anew(tmp_path: Path) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)

@@ -52,6 +52,7 @@ def test_who_did_not_answer_is_called_three_times_and_nobody_else_twice(tmp_path
         assert {row.attempts for row in machine.rows() if row.destination in unreached} == {3}
 
 
+@pytest.mark.soak
 def test_confirmed_ones_are_never_called_again(tmp_path: Path) -> None:
     confirming, others = [PREFIXES[0] + "7101", PREFIXES[0] + "8001"], [PREFIXES[0] + NO_ANSWER]
     with listened(tmp_path) as machine:

@@ -194,6 +194,7 @@ def test_where_this_process_becomes_the_listener_the_next_one_is_asked(
     assert sent(sandbox) == [(NO_ANSWER, ASKED), (PRESSES_1, ASKED)]
 
 
+@pytest.mark.soak
 def test_an_interrupt_leaves_told_who_was_told(sandbox: RunningSandbox) -> None:
     numbers = (NO_ANSWER, PRESSES_1, SILENT, PRESSES_1_TOO)
     options = ("--until-confirmed", "--message-id", "m-1", *public_access())

@@ -197,6 +197,7 @@ def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_t
     assert [(one["state"], one["setAgain"]) for one in moved] == [("points elsewhere", False)]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_listener_that_was_stopped_is_said_not_to_answer(doctor: Doctor, tmp_path: Path) -> None:
     """Whether it is in the way (at the same port) or not."""

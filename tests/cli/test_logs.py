@@ -142,6 +142,7 @@ def test_what_was_asked_for_is_sent(run: Program) -> None:
     assert requests[0].endswith(b'{"limit":7,"from":"2026-11-01T00:00:00Z","to":"2026-11-01T08:30:00Z"}')
 
 
+@pytest.mark.soak
 def test_a_time_without_an_answer_is_borne_and_then_told(run: Program) -> None:
     broken = http("502 Bad Gateway", b"<html>")
     with server(answering(started(), broken, broken, status("empty"))) as (url, _):

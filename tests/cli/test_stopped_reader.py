@@ -96,6 +96,7 @@ def test_a_broadcast_goes_on_and_tells_it_when_somebody_reads(
     assert (records[0]["record"], records[-1]["record"]) == ("broadcast", "summary")
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_broadcast_whose_reader_has_stopped_obeys_ctrl_c(
     own_sandbox: RunningSandbox, small_pipe: Unread

@@ -163,9 +163,7 @@ class Client(Operations):
     def pause(self, seconds: float) -> None:
         """Wait so long, or until it is stopped."""
         with suppress(Empty):
-            self._stopping.put(
-                interrupts.take(self._stopping, timeout=seconds)
-            )  # for others, too
+            self._stopping.put(interrupts.take(self._stopping, timeout=seconds))  # for others, too
 
     def download(self, link: str) -> Iterator[bytes]:
         """A file that an answer links to, in pieces. The link may lead anywhere; the API key is sent only
