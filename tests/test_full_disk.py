@@ -22,9 +22,11 @@ PEOPLE = [f"+3319900{number}" for number in range(2_000, 2_008)]
 @pytest.mark.parametrize(
     ("arguments", "at"),
     [
-        *((CALL, at) for at in (3, 50)),
+        (CALL, 3),
+        pytest.param(CALL, 50, marks=pytest.mark.soak),
         *((ONCE, at) for at in (48, 54)),
-        *((SEND, at) for at in (60, 72, 78, 85)),
+        (SEND, 60),
+        *(pytest.param(SEND, at, marks=pytest.mark.soak) for at in (72, 78, 85)),
     ],
     ids=str,
 )

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,6 +196,26 @@ def test_while_8x8_asks_to_wait() -> None:
             the_client.call(REQUEST)
         assert the_client.in_doubt is None
         assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda: interrupts.sleep(30),
+        lambda: interrupts.take(SimpleQueue(), timeout=30),
+        lambda: interrupts.in_thread(threading.Event().wait),
+    ],
+    ids=["sleep", "take", "in_thread"],
+)
+def test_a_signal_in_the_instant_before_it_waits_is_not_waited_out(wait: Callable[[], object]) -> None:
+    """Its handler has run then, and nothing ends the system call."""
+    timer = threading.Timer(0.05, interrupts.postpone, [INT])
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        wait()
+    assert time.monotonic() - start < 10
+    timer.join()
 
 
 def test_what_was_noted_before_lets_nothing_leave() -> None:

@@ -435,6 +435,7 @@ def wrong_ones(home: Path, reading: Reading, which: Sequence[Case], *, ids: bool
 COMBINATIONS = [(reading, ids) for reading in READINGS for ids in (True, False)]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_some_of_all_that_is_promised_under_every_reading(tmp_path: Path) -> None:
     drawn = random.Random(SEED).sample(cases(SEED, RUNS), 3)

@@ -33,7 +33,19 @@ INSTALLS = [text for text in SHELL if "venv" in text]
 SERVERS = [text for text in SHELL if re.match(r"voicecli (sandbox|listen)", text) and "&" not in text]
 COMMANDS = [text for text in SHELL if text not in INSTALLS + SERVERS]
 WAITS = ("--wait", "--confirm", "--digits", "broadcast")  # these tell on stderr how it goes on
-LONG = ("--until", "--spell", "$code", "--retry", "parallel", "jq", "replay", "resume", "--digits 3")
+LONG = (
+    "--until",
+    "--spell",
+    "$code",
+    "--retry",
+    "parallel",
+    "jq",
+    "replay",
+    "resume",
+    "--digits 3",
+    "--wait",
+    "--confirm",
+)
 """Such ones run in the complete run only."""
 PEOPLE = re.findall(r"^cat > people.csv <<END\n(.*?)^END$", README, re.MULTILINE | re.DOTALL)
 STAND_INS = {  # other hosts are folders of this one
@@ -167,6 +179,7 @@ def test_every_command_works(
     assert says in done.stdout, done
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize("command", SERVERS)
 def test_every_server_starts_and_stops_as_described(

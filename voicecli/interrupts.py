@@ -15,12 +15,14 @@ from _thread import get_ident
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from queue import SimpleQueue
     from types import TracebackType
     from typing import TypeVar
 
     T = TypeVar("T")
 
 REPEAT_INTERVAL = 1.0  # seconds
+STEP = 0.5  # seconds that it waits without looking
 
 
 class _Signals:
@@ -135,8 +137,26 @@ class waiting:  # noqa: N801 - it reads as contextlib's do
 
 
 def sleep(seconds: float) -> None:
-    with waiting():
-        time.sleep(seconds)
+    """In steps: what comes in the instant before the system call does not end that."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        with waiting():
+            time.sleep(min(left, STEP))
+
+
+def take(queue: "SimpleQueue[T]", *, timeout: float | None = None) -> "T":
+    """The next item of a queue, waited for in steps, too. Raises Empty after ``timeout`` seconds."""
+    from queue import Empty
+
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = STEP if end is None else end - time.monotonic()
+        with waiting():
+            try:
+                return queue.get(timeout=max(0.0, min(left, STEP)))
+            except Empty:
+                if left <= STEP and end is not None:
+                    raise
 
 
 def in_thread(work: "Callable[[], T]", *, timeout: float | None = None) -> "T":
@@ -156,8 +176,7 @@ def in_thread(work: "Callable[[], T]", *, timeout: float | None = None) -> "T":
 
     Thread(target=run, daemon=True).start()
     try:
-        with waiting():
-            result, error = outcome.get(timeout=timeout)
+        result, error = take(outcome, timeout=timeout)
     except Empty:
         raise TimeoutError from None
     if error is not None:

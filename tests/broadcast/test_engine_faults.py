@@ -68,9 +68,14 @@ def question(row: BroadcastRow, request_id: str) -> CallRequest:
 @pytest.mark.parametrize(
     ("point", "error"),
     [
-        pytest.param(point, error, id=f"{point}, {type(error).__name__}")
+        pytest.param(
+            point,
+            error,
+            id=f"{point}, {type(error).__name__}",
+            marks=[pytest.mark.soak] * (number > 0 and point != "the reserve"),
+        )
         for point in POINTS
-        for error in ([OSError(errno.EIO, "")] if point == "the reserve" else ERRORS)
+        for number, error in enumerate([OSError(errno.EIO, "")] if point == "the reserve" else ERRORS)
     ],
 )
 def test_what_fails_leaves_each_row_as_it_truly_is(world: World, point: str, error: Exception) -> None:

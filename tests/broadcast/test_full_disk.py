@@ -116,6 +116,7 @@ def test_a_log_that_can_t_grow_loses_nothing(machine: Machine) -> None:
     check(machine, sent_until_full(machine, limited(LOG)))
 
 
+@pytest.mark.soak
 def test_when_nothing_at_all_can_be_written_it_says_what_is_lost(machine: Machine) -> None:
     done = sent_until_full(machine, limited(1), "--json")
     rows = done.error["rows"]

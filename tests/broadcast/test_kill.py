@@ -144,6 +144,7 @@ def check_results(machine: Machine, people: list[str]) -> None:
         ]
 
 
+@pytest.mark.soak
 def test_killed_at_any_moment_nobody_is_called_twice_and_nobody_left_out(tmp_path: Path) -> None:
     check(tmp_path, rows=150, kills=2, seed=1, rare=SILENT)
 
@@ -173,6 +174,7 @@ def test_killed_while_it_plans_nobody_was_called_and_it_can_begin_anew(tmp_path:
         assert not [name for name in left if name.startswith("broadcast-")], "something was left behind"
 
 
+@pytest.mark.soak
 def test_killed_before_the_first_call_it_is_recognised_or_begins_anew(tmp_path: Path) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)

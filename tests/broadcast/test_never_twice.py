@@ -39,6 +39,7 @@ AGAIN = Policy(retry=frozenset({"NO_ANSWER"}), attempts=3, every=2.0)
 # -- reports that come while a row waits for its turn ------------------------------------------------
 
 
+@pytest.mark.soak
 def test_one_that_is_found_twice_among_those_to_be_called_again_is_called_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +201,7 @@ def test_one_that_was_answered_429_is_not_unknown_when_the_disk_is_full_then(wor
     assert world.row(1).attempts == 0
 
 
+@pytest.mark.soak
 def test_who_only_looks_keeps_nobody_from_going_on(world: World) -> None:
     world.plan([number(0)])
     broadcast = world.journal.broadcast
@@ -233,6 +235,7 @@ def second_journal(world: World) -> Iterator[Journal]:
         yield journal
 
 
+@pytest.mark.soak
 def test_two_engines_without_a_lock_call_nobody_twice_and_the_late_one_ends(world: World) -> None:
     world.plan([number(index) for index in range(200)])
 

@@ -355,6 +355,7 @@ def run(paces: list[Pace], clock: Clock, server: Server, seconds: float) -> tupl
     return took, refused
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("rate", "processes"),
     [
@@ -381,6 +382,7 @@ def test_it_recovers_when_the_server_allows_more(pace: Callable[..., Pace], cloc
     assert len([moment for moment in took if 120 < moment < 180]) > 0.75 * 100 * 60
 
 
+@pytest.mark.soak
 def test_it_slows_down_when_the_server_allows_less(pace: Callable[..., Pace], clock: Clock) -> None:
     server = Server(lambda now: 100 if now < 20 else 10)
     took, refused = run([pace()], clock, server, 140)
@@ -388,6 +390,7 @@ def test_it_slows_down_when_the_server_allows_less(pace: Callable[..., Pace], cl
     assert len([moment for moment in refused if moment > 50]) < 40
 
 
+@pytest.mark.soak
 def test_a_server_that_refuses_nothing_more_is_called_without_a_limit(
     pace: Callable[..., Pace], clock: Clock
 ) -> None:

@@ -138,6 +138,7 @@ def test_a_wrong_key_before_anybody_was_called_is_the_error_of_the_whole_run(wor
 # -- too many requests -------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_one_that_is_always_too_many_does_not_hold_up_the_others(world: World) -> None:
     world.plan([ALWAYS_TOO_MANY, *(number(index) for index in range(60))])
     start = time.monotonic()

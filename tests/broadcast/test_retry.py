@@ -36,6 +36,7 @@ def calls(machine: Machine) -> Counter[str]:
     return counted
 
 
+@pytest.mark.soak
 def test_who_did_not_answer_is_called_three_times_and_nobody_else_twice(tmp_path: Path) -> None:
     unreached = [prefix + digits for prefix in PREFIXES for digits in (NO_ANSWER, BUSY)]
     others = [PREFIXES[0] + digits for digits in (SILENT, SILENT_YET_PLACED, CUT_YET_PLACED, "0404", "7105")]
@@ -51,6 +52,7 @@ def test_who_did_not_answer_is_called_three_times_and_nobody_else_twice(tmp_path
         assert {row.attempts for row in machine.rows() if row.destination in unreached} == {3}
 
 
+@pytest.mark.soak
 def test_confirmed_ones_are_never_called_again(tmp_path: Path) -> None:
     confirming, others = [PREFIXES[0] + "7101", PREFIXES[0] + "8001"], [PREFIXES[0] + NO_ANSWER]
     with listened(tmp_path) as machine:
@@ -81,6 +83,7 @@ def is_reported(machine: Machine) -> bool:
     return {row[0] for row in machine.query("SELECT session FROM events WHERE type = 'VSS'")} == sessions
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("prefixes", "ordinary"), [(1, 20), pytest.param(5, 60, marks=pytest.mark.soak)])
 def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_says(
     tmp_path: Path, prefixes: int, ordinary: int
@@ -101,6 +104,7 @@ def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_say
         assert machine.states() == {"accepted": len(said)}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kills", [1, pytest.param(12, marks=pytest.mark.soak)])
 def test_killed_while_it_calls_again_nobody_is_called_too_often(tmp_path: Path, kills: int) -> None:
     dice = random.Random(kills)

@@ -130,6 +130,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         world.pace.close()
 
 
+@pytest.mark.soak
 def test_who_was_stopped_with_the_store_is_waited_for(world: World) -> None:
     """For longer than a single call would wait; answers that come meanwhile are kept."""
     world.plan([number(index) for index in range(40)])

@@ -25,6 +25,7 @@ def at_once(machine: Machine, *commands: tuple[str, ...]) -> list[Finished]:
         return [ended(process) for process in processes]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("attempts", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_of_two_that_resume_at_once_one_works_and_the_other_says_so(tmp_path: Path, attempts: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
@@ -74,6 +75,7 @@ def test_another_process_can_stop_it(tmp_path: Path) -> None:
         assert machine.states() == {"accepted": ROWS}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "number",
     [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.soak) for one in (signal.SIGINT, signal.SIGHUP))],
@@ -107,6 +109,7 @@ def test_an_interrupt_waits_for_the_answers_and_says_how_to_go_on(
         machine.check_never_twice()
 
 
+@pytest.mark.soak
 def test_who_gives_up_on_a_reader_loses_nobody(tmp_path: Path) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
@@ -123,6 +126,7 @@ def test_who_gives_up_on_a_reader_loses_nobody(tmp_path: Path) -> None:
         assert machine.states() == {"accepted": ROWS}
 
 
+@pytest.mark.soak
 def test_a_process_that_is_killed_leaves_the_shared_pace_to_the_other(tmp_path: Path) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine, other = Machine(tmp_path / "home", sandbox), Machine(tmp_path / "home", sandbox)

@@ -137,6 +137,7 @@ def test_an_escalation_tells_the_rest_once_nobody_can_confirm(
     ]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_who_is_told_hears_all_of_it_and_no_question(tmp_path: Path) -> None:
     """Also where 8x8 sends a VCA upon connecting, which this process still answers."""
@@ -156,6 +157,7 @@ def test_who_is_told_hears_all_of_it_and_no_question(tmp_path: Path) -> None:
     assert played.count("say") <= 2
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
     sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -174,6 +176,7 @@ def test_where_the_listener_is_killed_between_two_calls_the_next_one_is_told(
     assert "where no listener answers" in done.err
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_where_this_process_becomes_the_listener_the_next_one_is_asked(
     sandbox: RunningSandbox, tmp_path: Path
@@ -191,6 +194,7 @@ def test_where_this_process_becomes_the_listener_the_next_one_is_asked(
     assert sent(sandbox) == [(NO_ANSWER, ASKED), (PRESSES_1, ASKED)]
 
 
+@pytest.mark.soak
 def test_an_interrupt_leaves_told_who_was_told(sandbox: RunningSandbox) -> None:
     numbers = (NO_ANSWER, PRESSES_1, SILENT, PRESSES_1_TOO)
     options = ("--until-confirmed", "--message-id", "m-1", *public_access())

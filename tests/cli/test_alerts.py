@@ -314,6 +314,7 @@ def wrong_ones(folder: Path, which: Sequence[Loop]) -> list[str]:
     return wrong
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_two_endings(tmp_path: Path) -> None:
     assert wrong_ones(tmp_path, loops(SEED, 1, length=2)) == []

@@ -662,6 +662,7 @@ def test_nothing_that_people_hear_is_on_the_disk(broadcast: Broadcast, home: Pat
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_after_a_kill_nobody_is_called_twice(broadcast: Broadcast) -> None:
     listed(ANN, SILENT, BOB, CAT)
@@ -735,6 +736,7 @@ def test_quiet_prints_the_id_alone(broadcast: Broadcast) -> None:
     assert re.fullmatch(r"b[0-9a-f]{10}\n", done.out)
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_without_a_terminal_there_is_a_line_every_few_seconds(broadcast: Broadcast) -> None:
     write("people.csv", people(*(f"+3319900{number}" for number in range(2000, 2100))))

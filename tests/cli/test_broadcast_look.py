@@ -323,6 +323,7 @@ def test_results_of_an_earlier_version_are_read_as_a_list(broadcast: Broadcast) 
     assert broadcast.heard == {ANN: "Hello =Ann"}
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> None:
     retry = ("--retry", "busy", "--every", "1s", *public_access())

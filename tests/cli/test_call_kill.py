@@ -22,6 +22,7 @@ def kill_at(
         return process.returncode, out, err
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize(("runs", "seed"), [(3, 1), pytest.param(share_of(300), 2, marks=pytest.mark.soak)])
 def test_a_killed_call_never_leaves_a_lie(sandbox: RunningSandbox, runs: int, seed: int) -> None:

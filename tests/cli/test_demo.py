@@ -3,6 +3,7 @@
 import json
 import time
 
+import pytest
 from conftest import Program
 
 
@@ -26,6 +27,7 @@ def test_it_shows_calls_with_different_outcomes_within_15_seconds(run: Program) 
     assert max(map(len, done.err.splitlines())) <= 100
 
 
+@pytest.mark.soak
 def test_json_is_one_record_a_line_with_an_outcome_for_every_call(run: Program) -> None:
     done = run("demo", "--json")
     records = [json.loads(line) for line in done.out.splitlines()]

@@ -154,6 +154,7 @@ def test_a_listener_that_two_webhooks_point_to_is_asked_once(doctor: Doctor) -> 
     assert [request.split()[1] for request in requests] == [b"/health"]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_webhooks_that_a_killed_listener_left_are_no_obstacle(doctor: Doctor, tmp_path: Path) -> None:
     options = registering()
@@ -206,6 +207,7 @@ def test_a_listener_that_has_lost_its_webhook_is_told_and_not_that_its_port_is_t
     assert [(one["state"], one["setAgain"]) for one in moved] == [("points elsewhere", False)]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_listener_that_was_stopped_is_said_not_to_answer(doctor: Doctor, tmp_path: Path) -> None:
     """Whether it is in the way (at the same port) or not."""

@@ -407,6 +407,7 @@ def test_interrupted_while_it_registers_it_leaves_nothing_at_8x8(
     assert json.loads(listener.errors)["error"]["code"] == "interrupted"
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_interrupted_while_it_puts_back_what_a_killed_one_left_it_ends(
     tmp_path: Path, own_sandbox: RunningSandbox

@@ -16,6 +16,7 @@ CAFE = "caf\u00e9"
 UTF_8 = {"LC_ALL": "C.UTF-8"}
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("locale", "arguments"),

@@ -142,6 +142,7 @@ def test_what_was_asked_for_is_sent(run: Program) -> None:
     assert requests[0].endswith(b'{"limit":7,"from":"2026-11-01T00:00:00Z","to":"2026-11-01T08:30:00Z"}')
 
 
+@pytest.mark.soak
 def test_a_time_without_an_answer_is_borne_and_then_told(run: Program) -> None:
     broken = http("502 Bad Gateway", b"<html>")
     with server(answering(started(), broken, broken, status("empty"))) as (url, _):
@@ -241,6 +242,7 @@ def test_a_full_disk_is_told(run: Program) -> None:
     assert "No space left on device" in err.getvalue()
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_file_that_is_too_large_for_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     with server(answering(http("200 OK", CSV + b"2,x\n" * 100_000))) as (store, _):

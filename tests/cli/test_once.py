@@ -50,6 +50,7 @@ def together(sandbox: RunningSandbox, count: int, *arguments: str) -> list[int]:
     return sorted(process.returncode for process in processes)
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("rounds", "count"), [(1, 4), pytest.param(share_of(50), 20, marks=pytest.mark.soak)]

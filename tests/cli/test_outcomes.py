@@ -101,6 +101,7 @@ def all_runs() -> list[Run]:
     return [Run(digits, confirm) for digits in every_number() for confirm in (False, True)]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize("joined", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_outcomes_are_right_in_chaos(tmp_path: Path, *, joined: bool) -> None:

@@ -60,6 +60,7 @@ def test_a_reader_that_has_seen_enough_of_a_list_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, *(pytest.param(n, marks=soak) for n in (signal.SIGTERM, signal.SIGHUP))]

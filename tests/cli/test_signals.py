@@ -207,6 +207,7 @@ class Interrupter:
         assert wrong == [], "told that nothing was placed"
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize("runs", [2, pytest.param(share_of(2_000), marks=pytest.mark.soak)])
 def test_a_signal_at_any_moment_of_a_call(tmp_path: Path, runs: int) -> None:

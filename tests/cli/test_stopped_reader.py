@@ -96,6 +96,7 @@ def test_a_broadcast_goes_on_and_tells_it_when_somebody_reads(
     assert (records[0]["record"], records[-1]["record"]) == ("broadcast", "summary")
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_broadcast_whose_reader_has_stopped_obeys_ctrl_c(
     own_sandbox: RunningSandbox, small_pipe: Unread
@@ -112,6 +113,7 @@ def test_a_broadcast_whose_reader_has_stopped_obeys_ctrl_c(
     assert "voicecli broadcast resume b" in err
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_call_that_is_waited_for_ends_and_tells_it_when_somebody_reads(
     own_sandbox: RunningSandbox, unread: Unread
@@ -127,6 +129,7 @@ def test_a_call_that_is_waited_for_ends_and_tells_it_when_somebody_reads(
     assert [record["outcome"] for record in told] == ["COMPLETED", "COMPLETED"]
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_a_call_whose_reader_has_stopped_obeys_ctrl_c(own_sandbox: RunningSandbox, unread: Unread) -> None:
     arguments = ("call", NUMBER, "Hi", "--wait", *public_access())
@@ -136,6 +139,7 @@ def test_a_call_whose_reader_has_stopped_obeys_ctrl_c(own_sandbox: RunningSandbo
         assert process.wait(DEADLINE) in (1, 130)
 
 
+@pytest.mark.soak
 def test_rows_that_change_while_nobody_reads_are_told_as_they_are_in_the_end(
     world: World, unread: Unread, monkeypatch: pytest.MonkeyPatch
 ) -> None:

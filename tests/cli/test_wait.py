@@ -141,6 +141,7 @@ def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller:
     assert caller(SILENT, "Hello", *options).code == 6
 
 
+@pytest.mark.soak
 def test_the_summary_of_another_call_of_the_same_name_settles_nothing(caller: Caller, home: Path) -> None:
     options = ("--message-id", "m-1", "--request-timeout", "0.5")
     with listening(
@@ -250,6 +251,7 @@ def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:
     assert (process.returncode, err) == (8, "")
 
 
+@pytest.mark.soak
 def test_quietly_nothing_is_said_of_it(home: Path) -> None:
     with RunningSandbox(time_scale=5, seed=1) as sandbox:
         done = Caller(sandbox)("+33199007109", "Press 1", "--confirm", "1", "--timeout", "1s", "-q")
@@ -287,6 +289,7 @@ def test_where_nobody_confirms_the_escalation_exits_16(caller: Caller) -> None:
     assert done.code == 16
 
 
+@pytest.mark.soak
 def test_who_confirms_late_confirms_all_the_same(home: Path) -> None:
     with RunningSandbox(time_scale=6, seed=1) as sandbox:
         numbers = ("+33199007109", NO_ANSWER)  # presses 1 after 9 s, and rings for 30 s
@@ -512,6 +515,7 @@ def test_interrupted_it_says_which_call_goes_on_and_puts_webhooks_back(number: s
         assert webhooks(slow) == {}
 
 
+@pytest.mark.soak
 def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path) -> None:
     with RunningSandbox(time_scale=10) as sandbox:
         caller = Caller(sandbox)
@@ -575,6 +579,7 @@ def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
         assert calls_kept(home) == []
 
 
+@pytest.mark.soak
 def test_a_summary_for_a_plain_wait_lets_others_confirm_meanwhile(home: Path) -> None:
     with RunningSandbox(time_scale=2) as sandbox:
         caller = Caller(sandbox)
@@ -650,6 +655,7 @@ def test_vcas_of_other_calls_are_hung_up_where_nobody_was_asked_before(home: Pat
     assert answer.json() == {"callflow": [{"action": "hangup"}]}
 
 
+@pytest.mark.soak
 def test_interrupted_while_others_need_it_it_exits_by_its_own_outcome(home: Path) -> None:
     with RunningSandbox() as sandbox:
         caller = Caller(sandbox)
@@ -716,6 +722,7 @@ def killed_anywhere(run: Program, seed: int, times: int) -> None:
     assert taken, "it was never killed while it had them"
 
 
+@pytest.mark.soak
 @pytest.mark.process
 @pytest.mark.parametrize(("seed", "times"), [(1, 2), pytest.param(2, share_of(200), marks=pytest.mark.soak)])
 def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program, seed: int, times: int) -> None:

@@ -308,6 +308,7 @@ async def test_stopping_finishes_what_is_in_flight(tmp_path: Path) -> None:
     assert len(world.kept("id")) == 50
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # asyncio leaves one open: python/cpython#109564
 async def test_stopping_does_not_wait_for_who_has_just_connected(tmp_path: Path) -> None:
     """In whichever turn of the event loop that was: to aiohttp it counts as idle only some turns later."""

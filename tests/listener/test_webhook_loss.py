@@ -122,6 +122,7 @@ async def lose_the_agent(tmp_path: Path, fault: str, seed: int) -> None:
 FAULTS = {"its session": LOSE_SESSION, "its URL": GO_OFFLINE}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", ["its URL", pytest.param("its session", marks=pytest.mark.soak)])
 async def test_an_agent_that_lost_it_for_ever_is_started_anew_and_8x8_told(
     tmp_path: Path, fault: str

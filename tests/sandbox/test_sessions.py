@@ -223,6 +223,7 @@ async def test_a_webhook_that_does_not_arrive_is_tried_again() -> None:
         await here.until(lambda: len(here.of(session, "SESSION_SUMMARY")) == 4)
 
 
+@pytest.mark.soak
 async def test_chaos_delivers_late_twice_and_in_all_forms_but_hides_no_outcome() -> None:
     truth = {"0480": "NO_ANSWER", "0487": "CANCELED", "0486": "BUSY"}
     async with world(chaos=True, reading=Reading()) as here:

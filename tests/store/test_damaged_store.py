@@ -22,7 +22,7 @@ from voicecli.store.sqlite import Store
 
 Damage = Callable[[Path, random.Random], None]
 FILE = "voicecli.sqlite3"
-SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 8))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 8))]
 STRANGE = (b"\xff\xfe", "text", "", "\0", "{}", 2**62, -(2**63), -1, 1.5, float("inf"), None)
 WORDS = (b"accepted", b"+331990", b"5a3eab", b"VSS", b"127.0.0.1", b"CREATE TABLE", b"COMPLETED")
 LOOKS = (

@@ -718,6 +718,7 @@ async def test_a_dead_agent_is_told_and_replaced(subject: Subjects, folder: Path
     assert one.changes.empty()
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("quick")
 async def test_attempts_to_reconnect_are_told_and_further_and_further_apart(
     subject: Subjects, folder: Path
@@ -975,6 +976,7 @@ async def test_an_agent_whose_wrapper_dies_is_replaced(subject: Subjects, folder
     await until(lambda: not is_alive(pid))
 
 
+@pytest.mark.soak
 async def test_two_tunnels_have_an_agent_each(subject: Subjects, folder: Path, listener: int) -> None:
     one, other = subject(port=listener).ngrok, subject(port=listener).ngrok
     urls = await asyncio.gather(one.start(), other.start())

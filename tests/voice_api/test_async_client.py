@@ -191,6 +191,7 @@ def test_a_connection_that_does_not_come_about_in_time_was_none(send: Send) -> N
     )
 
 
+@pytest.mark.soak
 @both
 @pytest.mark.parametrize("speak", NOT_PASSED_ON)
 def test_what_a_proxy_never_passed_on_was_not_sent(

@@ -247,6 +247,7 @@ def test_without_word_of_the_connection_things_are_heard_once_more_at_most(lost:
             assert faults(replace(case, lost=frozenset({lost}))) in ("", "heard twice"), (name, case)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "lost", ["CALL_CONNECTED", "CALL_INITIATED", "CALL_DISCONNECTED", THEIRS, HERS, "VCS"]
 )

@@ -132,7 +132,7 @@ class _Demo:
         try:
             session_id = (await asyncio.to_thread(client.call, scene.request)).session_id
         except Refused as error:
-            words = f"refused ({error.http_status})"
+            words = f"refused ({error.status_code})"
             self._refused.append(scene)
         else:
             words = f"accepted as session {session_id[:8]}"

@@ -43,17 +43,17 @@ _FAILED = {
 }
 
 logs = typer.Typer(no_args_is_help=True)
-_MOMENT = {"metavar": "TIME", "parser": moment}
 
 
 @logs.command("export")
 def export(
     ctx: typer.Context,
     since: Annotated[
-        datetime | None, option("TIME", "The first moment to export. Default: 7d.", "--from", parser=moment)
+        datetime | None,
+        option("TIME", "Export calls from this time on. Default: 7d.", "--from", parser=moment),
     ] = None,
     until: Annotated[
-        datetime | None, option("TIME", "The last moment to export. Default: now.", "--to", parser=moment)
+        datetime | None, option("TIME", "Export calls before this time. Default: now.", "--to", parser=moment)
     ] = None,
     limit: Annotated[
         int | None, option("N", "Export at most N rows. Default: all.", parser=whole(1, MAX_ROWS))

@@ -1,4 +1,4 @@
-"""Makes values from settings, for the rooms below ``cli``, which know no settings."""
+"""Makes values such as an Account from settings: what is below ``cli`` takes values, not settings."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The options of how 8x8 reaches a listener (a public URL of the user's own, a tunnel, or not at all), checked
+"""The options of how 8x8 reaches a listener (its public URL, a tunnel, or not at all), checked
 and made a plan. ``reachability`` opens the tunnel."""
 
 from functools import partial

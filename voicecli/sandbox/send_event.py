@@ -95,10 +95,10 @@ def _send(url: SplitResult, body: bytes, token: str | None, *, seconds: float) -
             trust_env=secure and url.hostname not in urls.LOOPBACK,  # proxies, for one
             headers=headers,
         ) as http:
-            start, parse_reply = time.monotonic(), bytearray()
+            start, content = time.monotonic(), bytearray()
             with http.stream("POST", url.geturl(), content=body, extensions={"trace": watch}) as response:
-                complete = wire.read_into(parse_reply, response.iter_raw())
-            received = HttpResponse(response.status_code, {}, bytes(parse_reply), complete)
+                complete = wire.read_into(content, response.iter_raw())
+            received = HttpResponse(response.status_code, {}, bytes(content), complete)
             return EventResponse(received, time.monotonic() - start)
 
     try:  # httpx's time-outs begin anew with every byte, and there is none for looking a name up

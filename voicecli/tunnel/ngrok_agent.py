@@ -1,7 +1,7 @@
 """Starts the ngrok agent, a process, through pyngrok, and ends it.
 
-pyngrok blocks, sometimes without end, so it is called in a daemon thread; the event loop waits with a limit of
-time and can kill the agent at any moment.
+pyngrok blocks, sometimes without end: it is called in a daemon thread, the event loop waits with a limit,
+and can kill the agent at any moment.
 """
 
 import asyncio

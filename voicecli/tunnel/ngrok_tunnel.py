@@ -1,4 +1,4 @@
-"""Keeps an ngrok tunnel open: starts one agent after another (``ngrok_agent``), and probes that it leads here."""
+"""Keeps an ngrok tunnel open: starts one agent after another (``ngrok_agent``), and probes it."""
 
 import asyncio
 import itertools

@@ -162,8 +162,8 @@ class Client(Operations):
 
     def pause(self, seconds: float) -> None:
         """Wait so long, or until it is stopped."""
-        with suppress(Empty), interrupts.waiting():
-            self._stopping.put(self._stopping.get(timeout=seconds))  # others may wait for it, too
+        with suppress(Empty):
+            self._stopping.put(interrupts.take(self._stopping, timeout=seconds))  # for others, too
 
     def download(self, link: str) -> Iterator[bytes]:
         """A file that an answer links to, in pieces. The link may lead anywhere; the API key is sent only

@@ -41,9 +41,8 @@ class Exchange:
         is there when a signal comes is not thrown away: the signal takes effect a little later."""
         try:
             threading.Thread(target=self._work, daemon=True).start()
-            with interrupts.waiting():
-                if self._news.get() or self._news.get(timeout=seconds):
-                    return True
+            if interrupts.take(self._news) or interrupts.take(self._news, timeout=seconds):
+                return True
         except Empty:
             self._give_up()
             with suppress(Empty):

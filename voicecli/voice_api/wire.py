@@ -48,7 +48,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back. ``complete`` is false where the body broke off or went past MAX_ANSWER."""
+    """What came back. ``complete`` is false where the body broke off or went past MAX_RESPONSE."""
 
     status: int
     headers: Mapping[str, str]  # names in lower case

@@ -78,7 +78,7 @@ class ReplyOptions:
         timedelta | None,
         option("TIME", "How long to wait for your application. Default: 5s.", parser=duration),
     ] = None
-    send_token: Annotated[bool, flag("Forward the Authorization header to any https URL.")] = False
+    send_token: Annotated[bool, flag("Forward the Authorization header, too, if the URL is https.")] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from voicecli.voice_api import wire
 class SendingOptions:
     """How an event is sent to a receiver; ``request_timeout`` is in seconds."""
 
-    send_token: Annotated[bool, flag("Send WEBHOOK_AUTH_TOKEN to any https URL.")] = False
+    send_token: Annotated[bool, flag("Send WEBHOOK_AUTH_TOKEN along, if the URL is https.")] = False
     request_timeout: Annotated[
         float, option("SECONDS", "How long to wait for an answer.", parser=real(0.1, 600))
     ] = wire.REQUEST_TIMEOUT

@@ -39,7 +39,7 @@ def real(least: float, most: float) -> Callable[[object], float]:
             value = float(str(given))
             if least <= value <= most:
                 return value
-        raise typer.BadParameter(f"{str(given)!r} is not a number from {least:g} to {most:,g}.")
+        raise typer.BadParameter(f"{str(given)!r} is not a number from {least:g} to {most:,.15g}.")
 
     return parse
 
