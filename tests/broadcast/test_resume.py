@@ -49,3 +49,20 @@ def test_what_is_left_of_max_calls_holds_unless_it_is_changed(
         with again as broadcast:
             assert 0 < made < 3
             assert broadcast.options.max_calls == (most or 3 - made)
+
+
+def test_reports_are_recorded_by_the_options_as_they_are_changed(tmp_path: Path) -> None:
+    account = Account(API_KEY, SUBACCOUNT, "http://127.0.0.1:9")
+    options = BroadcastOptions(source=SOURCE, retry=("NO_ANSWER",), attempts=2)
+    content = Content("Hello.")
+    with Store(tmp_path / "home") as store:
+        plan = plan_broadcast(PEOPLE, options, content)
+        with prepare_broadcast(store, account.identity, PEOPLE, plan, options).start(content) as begun:
+            row = next(begun.journal.rows())
+            called = row._replace(state=RowState.ACCEPTED, attempts=1, outcome="NO_ANSWER")
+            begun.journal.write([(row, called)])
+        again = reopen_broadcast(
+            store, begun.id, account.identity, read_list=lambda broadcast: PEOPLE, changes={"retry": ()}
+        )
+        with again as broadcast:
+            assert next(broadcast.journal.rows()).state is RowState.ACCEPTED

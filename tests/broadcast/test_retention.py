@@ -43,7 +43,7 @@ def listener_forgets(world: World) -> str:
 
     async def forget() -> str:
         told: asyncio.Queue[str] = asyncio.Queue()
-        one_day = partial(retention.prune_while_idle, world.home, timedelta(days=1))
+        one_day = partial(retention.prune_in_background, world.home, timedelta(days=1))
         task = asyncio.create_task(listener_retention.repeat_hourly(one_day, told.put_nowait))
         try:
             async with asyncio.timeout(DEADLINE):

@@ -88,6 +88,7 @@ async def test_an_api_that_is_away_is_502_and_missing_settings_are_503(
 
     lacking = MakeCallRoute(missing, source=lambda: SOURCE, voice_profile="en-GB-Emma")
     assert (await lacking(body))[0] == 503
+    assert (await lacking({**body, "callUnsubscribed": "yes"}))[0] == 422
 
 
 async def test_who_unsubscribed_is_called_only_where_that_is_asked_for(

@@ -215,6 +215,15 @@ def test_results_have_the_list_s_own_columns(broadcast: Broadcast) -> None:
     assert broadcast("results", of, "-o", "x/y.csv").code == 2
 
 
+def test_results_have_each_column_once(broadcast: Broadcast) -> None:
+    write("p.csv", f"phone;status;input_status\n{ANN};7;8\n")
+    of = broadcast.identifier("p.csv", "Hi", "--yes")
+    assert broadcast("results", of, "-o", "out.csv").code == 0
+    header, row = Path("out.csv").read_text().splitlines()
+    assert header == f"{OWN},phone,input_status"
+    assert row.endswith(f",{ANN},8")
+
+
 @pytest.mark.process
 def test_results_can_be_chosen_and_a_wrong_word_is_told(broadcast: Broadcast) -> None:
     of = broadcast.identifier(write("p.csv", people(ANN, REFUSED, LOST)), MESSAGE, "--yes", code=7)

@@ -14,7 +14,7 @@ from past import event, keep, keep_a_call
 from placed_calls import placed
 from receiver_world import receiving, vss
 
-from voicecli.broadcast.retention import prune_while_idle
+from voicecli.broadcast.retention import prune_in_background
 from voicecli.listener import retention, service
 from voicecli.store import sqlite as store
 
@@ -24,7 +24,7 @@ async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
     """What it tells, as it goes on."""
     notes: asyncio.Queue[str] = asyncio.Queue()
     task = asyncio.create_task(
-        retention.repeat_hourly(partial(prune_while_idle, home, timedelta(days=1)), notes.put_nowait)
+        retention.repeat_hourly(partial(prune_in_background, home, timedelta(days=1)), notes.put_nowait)
     )
     try:
         async with asyncio.timeout(DEADLINE):

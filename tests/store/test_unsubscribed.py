@@ -94,6 +94,16 @@ def test_a_summary_that_comes_before_our_note_is_understood_later(tmp_path: Path
         assert unsubscribed.numbers(store) == {SOMEBODY}
 
 
+def test_of_several_summaries_the_first_moment_is_kept(tmp_path: Path) -> None:
+    keep(tmp_path, event("VSS", "UNSUBSCRIBED_CONTACT"), ago=100)
+    assert known(tmp_path) == set()
+    place(tmp_path, AttemptState.ACCEPTED, SESSION)
+    keep(tmp_path, event("VSS", "COMPLETED_UNSUBSCRIBED", OTHER), ago=50)
+    assert known(tmp_path) == {NUMBER}
+    with Store(tmp_path) as store:
+        assert list(store.rows("SELECT session FROM unsubscribed")) == [(SESSION,)]
+
+
 # -- a person says otherwise -------------------------------------------------------------------------
 
 

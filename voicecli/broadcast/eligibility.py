@@ -80,7 +80,7 @@ class Eligibility:
         until = self._hours.open_until(zones, moment, request.valid_until or moment + HORIZON)
         return replace(request, valid_until=until)
 
-    def next_opening(self, some: Iterable[Zones]) -> datetime | None:
+    def next_opening(self, some: Collection[Zones]) -> datetime | None:
         """When the first of these can be called; None where no time is known. Computed once for each, since
         that takes milliseconds and progress shows it all the time."""
         hours, now = self._hours, datetime.now(UTC)

@@ -48,7 +48,7 @@ def read_results(
         Result(row, dict(zip(columns, recipients.at(row.line).values, strict=False)))
         for row in read_rows(store, broadcast)
     )
-    return Results(columns, rows)
+    return Results(list(dict.fromkeys(columns)), rows)
 
 
 def _recipients(

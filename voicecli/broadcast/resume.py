@@ -51,6 +51,7 @@ def reopen_broadcast(
             journal.broadcast.state is not BroadcastState.OPEN
         ):  # else a stop that comes just now would be lost
             journal.set_state(BroadcastState.OPEN)
+        journal.mark_interrupted_rows()
         options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
         try:
             people = read_list(broadcast)
@@ -61,7 +62,7 @@ def reopen_broadcast(
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
                 journal.set_state(broadcast.state)
             raise
-        outcomes.record_reports(journal)
+        outcomes.record_reports(journal, options.policy())
         if (changes or {}).get("max_calls") is None:
             options = options._replace(max_calls=_calls_left(journal))
         for state in retry:

@@ -69,7 +69,7 @@ def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.s
         yield deleted
 
 
-def prune_while_idle(home: Path, keep: timedelta, over: threading.Event) -> str:
+def prune_in_background(home: Path, keep: timedelta, over: threading.Event) -> str:
     """Delete what is older than ``keep``, through a connection of its own, until ``over`` is set; what was
     deleted, in words. Raises StoreFailed."""
     before = datetime.now(UTC).astimezone() - keep

@@ -58,13 +58,13 @@ class Caller:
     token: str | None = field(default=None, repr=False)
     ngrok_token: str | None = field(default=None, repr=False)
     force: bool = False
-    plan: "Callable[[], ListenerPlan] | None" = field(default=None, repr=False)
     notices: Notices = field(default_factory=Notices)
-    trace: Callable[[str], None] | None = None
     request_timeout: float = wire.REQUEST_TIMEOUT
     retries: int = RETRIES
     vca_elsewhere: bool = False
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
+    plan: "Callable[[], ListenerPlan] | None" = field(default=None, repr=False)
+    trace: Callable[[str], None] | None = None
 
     def call(self, request: CallRequest) -> "Session":
         """Place one call; what 8x8 answered. Raises what ``place`` raises."""

@@ -39,7 +39,8 @@ class MakeCallRoute:
 
     def _place(self, body: Mapping[str, object]) -> Mapping[str, object]:
         request = self._request(body)
-        caller = replace(self._caller(), call_unsubscribed=_flag(body, "callUnsubscribed"))
+        call_unsubscribed = _flag(body, "callUnsubscribed")
+        caller = replace(self._caller(), call_unsubscribed=call_unsubscribed)
         return caller.call(request).answer
 
     def _request(self, body: Mapping[str, object]) -> callflow.CallRequest:

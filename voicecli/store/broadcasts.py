@@ -164,9 +164,9 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     again. Its lock is the caller's affair."""
     store.overwrite_deleted()
     lines = "SELECT line FROM broadcast_rows WHERE broadcast = ? LIMIT ?"
-    delete = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"  # noqa: S608
+    statement = f"DELETE FROM broadcast_rows WHERE broadcast = ? AND line IN ({lines})"  # noqa: S608
     values = (broadcast.number, broadcast.number, ROWS_PER_COMMIT)
-    for _ in store.delete_in_steps(delete, values, ROWS_PER_COMMIT):
+    for _ in store.delete_in_steps(statement, values, ROWS_PER_COMMIT):
         pass
     pad_file(store, broadcast).unlink(missing_ok=True)
     with store.transaction() as transaction:

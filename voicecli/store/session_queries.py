@@ -127,7 +127,7 @@ def _placed_since(store: Store, since: int) -> Iterator["_Entry"]:
 
 
 class _Entry(NamedTuple):
-    """A call on its way into the list: of an event with this ``read_number``, or of a call."""
+    """A call on its way into the list: of an event with this ``number``, or of a call."""
 
     start: int  # microseconds since 1970
     number: int

@@ -24,7 +24,7 @@ _DELETE = "DELETE FROM unsubscribed WHERE destination = ?"
 def update(store: Store) -> None:
     """Read the summaries (VSS) that came since the last time, and keep whom they are about; of several that
     read at once one does. Raises StoreFailed, as all here do, and then nothing of it is kept."""
-    while not _is_updated(store):
+    while not _try_update(store):
         pass
 
 
@@ -70,7 +70,7 @@ class _Summary(NamedTuple):
     people: set[str]
 
 
-def _is_updated(store: Store) -> bool:
+def _try_update(store: Store) -> bool:
     """Read what is new; False where another process did so meanwhile, for then a person may have allowed some
     of it again. Where a summary does not tell whom it is about, its number is kept until that is known."""
     seen, newest = read_position(store, _READER), last_event_number(store)
@@ -93,6 +93,7 @@ def _summaries(store: Store, seen: int, newest: int) -> Iterator[_Summary]:
         "SELECT id, received, body FROM events WHERE (id > ? AND id <= ? OR id IN (SELECT"  # noqa: S608
         " CAST(substr(destination, 7) AS INTEGER) FROM unsubscribed WHERE destination GLOB 'event *'))"
         f" AND type = 'VSS' AND instr(upper(CAST(body AS TEXT)), '{UNSUBSCRIBED_PART}')"
+        " ORDER BY id"
     )
     for number, received, body in store.rows(query, (seen, newest)):
         from voicecli.voice_api import webhook_events

@@ -134,7 +134,7 @@ def _plan(
         forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
-        delete_old=None if keep is None else partial(retention.prune_while_idle, plan.home, keep),
+        delete_old=None if keep is None else partial(retention.prune_in_background, plan.home, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
     return replace(plan, replier=_choose_replier(context, settings, plan, replies.reply))
