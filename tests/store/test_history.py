@@ -271,7 +271,10 @@ def test_a_summary_that_names_a_request_is_found(tmp_path: Path) -> None:
     keep(tmp_path, event("VCS", "CALL_CONNECTED", "another", clientRequestId="mine"), ago=40)
     keep(tmp_path, event("VSS", "BUSY", OTHER, clientRequestId="mine"), ago=30)
     with Store(tmp_path) as store:
-        assert stored_events.session_of_request(store, "mine", since=0) == OTHER
-        assert stored_events.session_of_request(store, "min", since=0) is None
-        last = next(stored_events.newest_events(store)).received
-        assert stored_events.session_of_request(store, "mine", since=last + 1) is None
+        assert stored_events.session_of_request(store, "mine", after=0) == OTHER
+        assert stored_events.session_of_request(store, "min", after=0) is None
+        last = next(stored_events.newest_events(store)).id
+        assert stored_events.session_of_request(store, "mine", after=last) is None
+    keep(tmp_path, event("VSS", "BUSY", "late", clientRequestId="mine"), ago=5_000)  # the clock was set back
+    with Store(tmp_path) as store:
+        assert stored_events.session_of_request(store, "mine", after=last) == "late"

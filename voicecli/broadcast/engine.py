@@ -94,7 +94,7 @@ class Engine:
         self._all_rows_read = False  # whether all rows of the journal were looked at
         self._calls_left = policy.max_calls
         self._rate_limited: Counter[int] = Counter()  # 429s, by line
-        self._rate_limited_since: dict[int, int] = {}  # when the first of these requests left
+        self._rate_limited_after: dict[int, int] = {}  # the newest event before the first of these requests
         self._any_accepted = False
         self._unreachable = 0  # times in a row
         self._not_before = 0.0  # since 8x8 can't be reached; seconds of the monotonic clock
@@ -265,9 +265,10 @@ class Engine:
         except InvalidInput as error:
             self._writes.update(row, row._replace(state=RowState.REFUSED, reason=error.message))
             return None
-        since = self._rate_limited_since.get(row.line)
-        if since is not None and self._reports.was_carried_out(flight, since):
+        after = self._rate_limited_after.get(row.line)
+        if after is not None and self._reports.was_carried_out(flight, after):
             return None
+        flight.after = self._journal.seen
         bridged = [f"+{number.lstrip('+')}" for number in destinations(flight.request.callflow)[1:]]
         if bridged and self._is_skipped(row, bridged):
             return None
@@ -289,8 +290,8 @@ class Engine:
             self._writes.answer(flight, *flight.attempt_answer())
             return
         if isinstance(error, RateLimited):
-            since = self._rate_limited_since.setdefault(row.line, row.changed)
-            if self._reports.was_carried_out(flight, since):
+            after = self._rate_limited_after.setdefault(row.line, flight.after)
+            if self._reports.was_carried_out(flight, after):
                 return
         self._writes.answer(flight, *flight.attempt_answer())
         match error:

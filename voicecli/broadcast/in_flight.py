@@ -22,7 +22,8 @@ from voicecli.voice_api.operations.calls import Session, send_callflow
 class InFlight:
     """A request and what came of it. ``row`` is its row of the journal as it is now, ``before`` as it was
     before this request; ``sent`` is the part of ``request`` that leaves, up to its first question;
-    ``attempt`` is its row of store.attempts, and ``attempt_id`` the id of that, 0 until it is written."""
+    ``attempt`` is its row of store.attempts, and ``attempt_id`` the id of that, 0 until it is written. Before
+    it left, the newest event had the number ``after``."""
 
     before: BroadcastRow
     row: BroadcastRow
@@ -30,6 +31,7 @@ class InFlight:
     sent: CallRequest
     attempt: tuple[object, ...]
     attempt_id: int = 0
+    after: int = 0
     task: "asyncio.Task[None] | None" = None
     session: Session | None = None
     error: Exception | None = None

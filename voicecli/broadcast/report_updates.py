@@ -13,8 +13,6 @@ from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.read_positions import last_event_number
 
-CLOCK_TOLERANCE = 600_000_000  # microseconds by which the clock may be set back
-
 
 class ReportUpdates:
     """Takes in the reports that are in the store; rows that are to be called again go to the queue. ``lost``
@@ -75,13 +73,11 @@ class ReportUpdates:
         else:
             self._queue.retry(self._writes.update(row, again))
 
-    def was_carried_out(self, flight: InFlight, since: int) -> bool:
-        """Whether a summary names this request, which left at that moment (microseconds since 1970) and was
-        answered 429: then a proxy sent that, and the call was placed after all. Its row is updated."""
+    def was_carried_out(self, flight: InFlight, after: int) -> bool:
+        """Whether a summary names this request, which left after the event with that number and was answered
+        429: then a proxy sent that, and the call was placed after all. Its row is updated."""
         row, request_id = flight.row, flight.request.client_request_id
-        session_id = stored_events.session_of_request(
-            self._journal.store, request_id, since=since - CLOCK_TOLERANCE
-        )
+        session_id = stored_events.session_of_request(self._journal.store, request_id, after=after)
         if session_id is None:
             return False
         report = read_report(self._journal, session_id, row.line, self._policy)

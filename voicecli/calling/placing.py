@@ -25,6 +25,7 @@ from voicecli.errors import (
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts, attempt_of_session
+from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.client import Client
@@ -129,7 +130,7 @@ class Placer:
     ) -> T:
         with ExitStack() as stack:
             stored = self._begin(request, stack)
-            was_carried_out = stored and partial(self._is_reported, *stored, request, since=now())
+            was_carried_out = stored and partial(self._is_reported, request, *stored)
             state, session = AttemptState.UNKNOWN, None
             try:
                 result = send(was_carried_out)
@@ -141,7 +142,7 @@ class Placer:
                 return result
             finally:
                 if stored is not None:
-                    store, number = stored
+                    store, number, _ = stored
                     is_sent = state is AttemptState.ACCEPTED or self._client.in_doubt is not None
                     trouble = (
                         "voicecli sessions will not know the session of this call"
@@ -151,9 +152,9 @@ class Placer:
                     with self._warn_of(trouble):
                         self._attempts(store).record_answer(number, state if is_sent else None, session)
 
-    def _is_reported(self, store: Store, number: int, request: CallRequest, *, since: int) -> bool:
-        """Whether a summary since then (microseconds since 1970) names this request, and is not of a call
-        that has an answer."""
+    def _is_reported(self, request: CallRequest, store: Store, number: int, after: int) -> bool:
+        """Whether a summary that came after that event names this request, the attempt with this number, and
+        is not of a call that has an answer."""
         from voicecli.sessions.pending import PendingCall
         from voicecli.store import event_queries
 
@@ -161,7 +162,7 @@ class Placer:
         try:
             return any(
                 call.names(received.event) and not _is_of_another(store, received.event.session_id, number)
-                for received in event_queries.events_since(store, since, kind="VSS")
+                for received in event_queries.summaries_after(store, after, naming="")
             )
         except StoreFailed:
             return False
@@ -227,9 +228,9 @@ class Placer:
     def _attempts(self, store: Store) -> Attempts:
         return Attempts(store, self._account.identity)
 
-    def _begin(self, request: CallRequest, stack: ExitStack) -> tuple[Store, int] | None:
-        """Record a request before it leaves: the store, and its number there; None if the store can't be used
-        and is not needed. Raises Unsubscribed."""
+    def _begin(self, request: CallRequest, stack: ExitStack) -> tuple[Store, int, int] | None:
+        """Record a request before it leaves: the store, its number there, and that of the newest event; None
+        if the store can't be used and is not needed. Raises Unsubscribed."""
         once, run = self._once, self._run
         whom = " or ".join(destinations(request.callflow)) or "somebody"
         trouble = (
@@ -238,6 +239,7 @@ class Placer:
         try:
             with self._nothing_sent():
                 store = stack.enter_context(Store(self.home))
+                newest = last_event_number(store)
                 self._refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
                 asks = self.asks(request)
@@ -259,7 +261,7 @@ class Placer:
             self._warn(f"{trouble}. {error.message.removesuffix(_NOTHING_SENT)}")
             return None
         self._numbers[request.client_request_id] = number
-        return store, number
+        return store, number, newest
 
     @property
     def _needs_store(self) -> bool:

@@ -41,11 +41,16 @@ def find_event(store: Store, number: int) -> Received | None:
     return next(_received(store, "WHERE id = ?", (number,)), None)
 
 
-def events_since(store: Store, since: int, *, kind: str = "") -> Iterator[Received]:
-    """The events from that moment on (microseconds since 1970), in the order in which they came; with
-    ``kind`` those of one type."""
-    which = "WHERE (received, id) > (?, ?) AND ? IN (type, '') ORDER BY received, id LIMIT ?"
-    return _in_pages(store, which, (since, 0), _place, kind)
+def events_since(store: Store, since: int) -> Iterator[Received]:
+    """The events from that moment on (microseconds since 1970), in the order in which they came."""
+    return _in_pages(store, "WHERE (received, id) > (?, ?) ORDER BY received, id LIMIT ?", (since, 0), _place)
+
+
+def summaries_after(store: Store, number: int, *, naming: str) -> Iterator[Received]:
+    """The summaries (VSS) that came after the event with this number and in whose body that text stands,
+    whatever the clock said meanwhile."""
+    which = "WHERE id > ? AND type = 'VSS' AND instr(body, ?) ORDER BY id LIMIT ?"
+    return _in_pages(store, which, (number,), _number, naming.encode(errors="replace"))
 
 
 def newest_events(store: Store) -> Iterator[Received]:
@@ -93,12 +98,11 @@ def summaries_since(store: Store, since: int) -> Iterator[tuple[Received, bool]]
     return read_pages(store, read, (since, 0), lambda found: _place(found[0]))
 
 
-def session_of_request(store: Store, client_request_id: str, *, since: int) -> str | None:
-    """The session whose summary (VSS) names this clientRequestId, among those that came from that moment on
-    (microseconds since 1970); None where none does. A request that a summary names was carried out, whatever
-    its own answer says: a 429, too, may be a proxy's."""
-    which = "WHERE (received, id) > (?, ?) AND type = 'VSS' AND instr(body, ?) ORDER BY received, id LIMIT ?"
-    for kept in _in_pages(store, which, (since, 0), _place, client_request_id.encode(errors="replace")):
+def session_of_request(store: Store, client_request_id: str, *, after: int) -> str | None:
+    """The session whose summary (VSS) names this clientRequestId, among those that came after the event with
+    that number; None where none does. A request that a summary names was carried out, whatever its own answer
+    says: a 429, too, may be a proxy's."""
+    for kept in summaries_after(store, after, naming=client_request_id):
         if kept.event.client_request_id == client_request_id:
             return kept.event.session_id
     return None
@@ -136,6 +140,10 @@ def _read(
 
 def _place(kept: Received) -> Place:
     return kept.received, kept.id
+
+
+def _number(kept: Received) -> Place:
+    return (kept.id,)
 
 
 def prefix_range(beginning: str) -> tuple[str, str]:
