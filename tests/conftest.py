@@ -138,11 +138,14 @@ def wait_until(condition: Callable[[], object]) -> None:
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 
-class BackwardsDir(pytest.Dir):
-    """A folder whose files are collected from last to first."""
+class RotatedDir(pytest.Dir):
+    """A folder that each worker begins to collect at another place: what one has compiled, the others read."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        return reversed([*super().collect()])
+        found = [*super().collect()]
+        number, workers = int((WORKER or "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        start = len(found) * number // workers
+        return found[start:] + found[:start]
 
 
 def pytest_configure() -> None:
@@ -153,7 +156,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    return BackwardsDir.from_parent(parent, path=path) if WORKER == "gw1" else None
+    return RotatedDir.from_parent(parent, path=path) if WORKER else None
 
 
 @pytest.hookimpl(tryfirst=True)
