@@ -133,13 +133,13 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-# Rewriting assertions takes as long as all other collection. What one of two workers has rewritten is kept
-# for the other, which therefore begins at the other end.
+# Rewriting assertions takes as long as all other collection. What one worker has rewritten is kept for the
+# others, so each begins elsewhere.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 
 class RotatedDir(pytest.Dir):
-    """A folder that each worker begins to collect at another place: what one has compiled, the others read."""
+    """A folder that each worker begins to collect at another place."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         found = [*super().collect()]
@@ -159,7 +159,6 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
     return RotatedDir.from_parent(parent, path=path) if WORKER else None
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish() -> None:
     """What is loaded now stays until the end: looking for garbage in it again and again costs a tenth."""
     gc.collect()
@@ -167,6 +166,7 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(100_000, 20, 50)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path)  # each worker must have the same order
 
