@@ -182,7 +182,7 @@ async def test_a_locked_disk_is_answered_503_and_told_once(tmp_path: Path) -> No
         other.close()
         assert (await world.event(vss()))[0] == 200
         assert world.service.refused == {"not kept": 1}
-    [trouble] = [text for text in world.told if "503" in text]
+    [trouble] = [text for text in world.told if "answered 503" in text]
     assert "locked" in trouble
     assert "Events are kept again." in world.told
     assert [received.times for received in world.shown] == [1]
