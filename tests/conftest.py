@@ -134,18 +134,15 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 # Rewriting assertions takes as long as all other collection. What one worker has rewritten is kept for the
-# others, so each begins elsewhere.
+# others, so one of them begins at the other end.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 
-class RotatedDir(pytest.Dir):
-    """A folder that each worker begins to collect at another place."""
+class BackwardsDir(pytest.Dir):
+    """A folder whose files are collected from last to first."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        found = [*super().collect()]
-        number, workers = int((WORKER or "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-        start = len(found) * number // workers
-        return found[start:] + found[:start]
+        return reversed([*super().collect()])
 
 
 def pytest_configure() -> None:
@@ -156,7 +153,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    return RotatedDir.from_parent(parent, path=path) if WORKER else None
+    return BackwardsDir.from_parent(parent, path=path) if WORKER == "gw1" else None
 
 
 def pytest_collection_finish() -> None:
