@@ -360,7 +360,8 @@ def run(paces: list[Pace], clock: Clock, server: Server, seconds: float) -> tupl
     ("rate", "processes"),
     [
         (20, 3),
-        *(pytest.param(*more, marks=pytest.mark.soak) for more in [*product((5, 100), (1, 3)), (20, 1)]),
+        *product((5, 100), (1, 3)),
+        (20, 1),
     ],
 )
 def test_a_server_gets_nearly_all_that_it_allows_and_refuses_little(

@@ -84,7 +84,7 @@ def is_reported(machine: Machine) -> bool:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("prefixes", "ordinary"), [(1, 20), pytest.param(5, 60, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("prefixes", "ordinary"), [(1, 20), (5, 60)])
 def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_says(
     tmp_path: Path, prefixes: int, ordinary: int
 ) -> None:
@@ -105,7 +105,7 @@ def test_outcomes_that_come_twice_late_and_out_of_order_are_what_the_sandbox_say
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("kills", [1, pytest.param(12, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [1, 12])
 def test_killed_while_it_calls_again_nobody_is_called_too_often(tmp_path: Path, kills: int) -> None:
     dice = random.Random(kills)
     unreached = [prefix + digits for prefix in PREFIXES for digits in (NO_ANSWER, BUSY)]

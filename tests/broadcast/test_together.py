@@ -26,7 +26,7 @@ def at_once(machine: Machine, *commands: tuple[str, ...]) -> list[Finished]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("attempts", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("attempts", [1, 20])
 def test_of_two_that_resume_at_once_one_works_and_the_other_says_so(tmp_path: Path, attempts: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1, count=True) as sandbox:
         machine = Machine(tmp_path / "home", sandbox)
@@ -78,7 +78,7 @@ def test_another_process_can_stop_it(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.soak) for one in (signal.SIGINT, signal.SIGHUP))],
+    [signal.SIGTERM, signal.SIGINT, signal.SIGHUP],
 )
 def test_an_interrupt_waits_for_the_answers_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals

@@ -24,7 +24,7 @@ def kill_at(
 
 @pytest.mark.soak
 @pytest.mark.process
-@pytest.mark.parametrize(("runs", "seed"), [(3, 1), pytest.param(share_of(300), 2, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("runs", "seed"), [(3, 1), (share_of(300), 2)])
 def test_a_killed_call_never_leaves_a_lie(sandbox: RunningSandbox, runs: int, seed: int) -> None:
     rng = random.Random(seed)
     killed = 0

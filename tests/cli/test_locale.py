@@ -23,14 +23,9 @@ UTF_8 = {"LC_ALL": "C.UTF-8"}
     [
         (ASCII, ["call", NUMBER, "%s"]),
         (UTF_8, ["api", "POST", "/callflows", "--data", '{"a": "%s"}']),
-        *(
-            pytest.param(*case, marks=pytest.mark.soak)
-            for case in (
-                (UTF_8, ["call", NUMBER, "hi", "--voice", "%s"]),
-                (ASCII, ["broadcast", "%s", "hi"]),
-                (ASCII, ["%s"]),
-            )
-        ),
+        (UTF_8, ["call", NUMBER, "hi", "--voice", "%s"]),
+        (ASCII, ["broadcast", "%s", "hi"]),
+        (ASCII, ["%s"]),
     ],
 )
 def test_what_is_no_text_under_the_locale_is_told(locale: dict[str, str], arguments: list[str]) -> None:

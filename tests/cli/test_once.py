@@ -52,9 +52,7 @@ def together(sandbox: RunningSandbox, count: int, *arguments: str) -> list[int]:
 
 @pytest.mark.soak
 @pytest.mark.process
-@pytest.mark.parametrize(
-    ("rounds", "count"), [(1, 4), pytest.param(share_of(50), 20, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize(("rounds", "count"), [(1, 4), (share_of(50), 20)])
 def test_twenty_at_the_same_instant_place_one_call(
     own_sandbox: RunningSandbox, rounds: int, count: int
 ) -> None:

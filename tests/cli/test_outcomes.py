@@ -103,7 +103,7 @@ def all_runs() -> list[Run]:
 
 @pytest.mark.soak
 @pytest.mark.process
-@pytest.mark.parametrize("joined", [False, pytest.param(True, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("joined", [False, True])
 def test_outcomes_are_right_in_chaos(tmp_path: Path, *, joined: bool) -> None:
     runs = [run for run in all_runs() if run.digits in ("0486", "7105", "7205", "0601", "5041", "2010")]
     check(random.Random(1).sample(runs, 3), tmp_path / "home", seed=1, joined=joined, reading=Reading())

@@ -62,9 +62,7 @@ def test_a_reader_that_has_seen_enough_of_a_list_is_no_error() -> None:
 
 @pytest.mark.soak
 @pytest.mark.process
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, *(pytest.param(n, marks=soak) for n in (signal.SIGTERM, signal.SIGHUP))]
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_while_starting_leaves_no_traceback(number: signal.Signals) -> None:
     """The program interrupts itself when it comes to import httpx."""
     program = f"""

@@ -209,7 +209,7 @@ class Interrupter:
 
 @pytest.mark.soak
 @pytest.mark.process
-@pytest.mark.parametrize("runs", [2, pytest.param(share_of(2_000), marks=pytest.mark.soak)])
+@pytest.mark.parametrize("runs", [2, share_of(2_000)])
 def test_a_signal_at_any_moment_of_a_call(tmp_path: Path, runs: int) -> None:
     with RunningSandbox(time_scale=1000, seed=1) as sandbox:
         interrupter = Interrupter(sandbox, tmp_path / "home")

@@ -724,7 +724,7 @@ def killed_anywhere(run: Program, seed: int, times: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.process
-@pytest.mark.parametrize(("seed", "times"), [(1, 2), pytest.param(2, share_of(200), marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("seed", "times"), [(1, 2), (2, share_of(200))])
 def test_killed_anywhere_its_webhooks_can_be_put_back(run: Program, seed: int, times: int) -> None:
     killed_anywhere(run, seed, times)
 

@@ -81,7 +81,7 @@ def check(home: Path, kills: int, seed: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("kills", [1, pytest.param(share_of(40), marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [1, share_of(40)])
 def test_what_was_answered_is_in_the_store_once_after_a_kill(tmp_path: Path, kills: int) -> None:
     check(tmp_path / "home", kills, seed=kills)
 

@@ -255,17 +255,7 @@ async def test_who_waits_is_warned_once_of_what_is_lost_meanwhile(
     monkeypatch.setattr(reports_module, "LOOK_EVERY", 0.01)
     warned: list[str] = []
     async with listening(tmp_path, every=0.02) as world:
-        plan = ListenerPlan(tmp_path, free_port(), token="another-token")
-        reports = SharedListener(
-            plan,
-            registration(world, tmp_path),
-            ("VSS",),
-            notify=lambda _: None,
-            warn=warned.append,
-            on_failure=lambda error: warned.append(error.message),
-            question_wait=no_questions(tmp_path),
-        )
-        async with asyncio.timeout(DEADLINE), reports:
+        async with asyncio.timeout(DEADLINE), reports_of(world, tmp_path, warned=warned):
             move(world.targets, "VSS")
             await asyncio.to_thread(wait_until, lambda: warned)
         assert warned == [

@@ -123,7 +123,7 @@ FAULTS = {"its session": LOSE_SESSION, "its URL": GO_OFFLINE}
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("fault", ["its URL", pytest.param("its session", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("fault", ["its URL", "its session"])
 async def test_an_agent_that_lost_it_for_ever_is_started_anew_and_8x8_told(
     tmp_path: Path, fault: str
 ) -> None:

@@ -47,9 +47,8 @@ def reopen_broadcast(
                 f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                 hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
             )
-        if (
-            journal.broadcast.state is not BroadcastState.OPEN
-        ):  # else a stop that comes just now would be lost
+        if journal.broadcast.state is not BroadcastState.OPEN:
+            # Only then: a stop that comes just now would be lost else.
             journal.set_state(BroadcastState.OPEN)
         journal.mark_interrupted_rows()
         options = BroadcastOptions.from_mapping({**broadcast.options, **(changes or {})})
