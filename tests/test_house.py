@@ -22,7 +22,7 @@ FLOORS = (
         {
             "clock",
             "durations",
-            "hours",
+            "quiet_hours",
             "interrupts",
             "json_values",
             "phone",
