@@ -1,92 +1,77 @@
-"""``--help`` of every command: what it has, in which order, and that its examples can be typed."""
+"""``voicecli help``: the topics, a page in a pipe and on a terminal, the help of a command."""
 
-import io
 import os
-import shlex
-from collections.abc import Iterator
-from functools import cache
+import re
+from pathlib import Path
 
+import in_process
 import pytest
-from conftest import Program
+from conftest import DEADLINE, Program
 
-from voicecli.cli import app
-from voicecli.cli.context import Context
-from voicecli.cli.help_format import HelpGroup
+from voicecli import manual
+from voicecli.cli.exit_codes import ExitCode
 
-
-@cache
-def commands() -> dict[str, str]:
-    """Every command with its examples."""
-    found = {}
-    for name in app.COMMANDS:
-        command = app.load(name)
-        found[name] = command.epilog or ""
-        for below, one in getattr(command, "commands", {}).items():
-            found[f"{name} {below}"] = one.epilog or ""
-    return found
+PAGES = Path(manual.__file__).parent
+COMING = (
+    "settings json security limits lists alerts listening service handlers trying library "
+    "from-the-example changes"
+).split()
+"""Pages that are being written."""
+TERMINAL = {"TERM": "xterm-256color", "PAGER": "no-such-program"}
 
 
-def help_at(width: int, *arguments: str) -> str:
-    out = io.StringIO()
-    context = Context(None, out, None, environment={**os.environ, "COLUMNS": str(width)})
-    assert app.run([*arguments, "--help"], context) == 0
-    return out.getvalue()
+def test_the_topics_are_listed_with_what_they_are_about(run: Program) -> None:
+    lines = run("help").out.splitlines()
+    assert [line.split()[0] for line in lines] == [*manual.TOPICS]
+    for line in lines:
+        assert re.fullmatch(r"[a-z-]+ +\S.{10,58}", line), line
+    assert {path.stem for path in PAGES.glob("*.md")} == set(manual.TOPICS)
 
 
-def test_the_list_of_commands_is_one_screen() -> None:
-    lines = help_at(80).splitlines()
-    assert len(lines) < 24  # the prompt is the last one
-    assert max(map(len, lines)) <= 80
-    [example] = [line for line in lines if line.startswith("Example:")]
-    assert_can_be_typed(example)
-    words = " ".join(lines).split()
-    assert set(app.COMMANDS) <= {*words}
-    assert {*" ".join(help_at(60).splitlines()).split()} == {*words}
+def test_links_lead_to_pages(run: Program) -> None:
+    for topic in manual.TOPICS:
+        linked = re.findall(r"\]\((?!https:)(.*?)\)", (PAGES / f"{topic}.md").read_text())
+        assert {*linked} <= {f"{name}.md" for name in {*manual.TOPICS, *COMING}}, topic
+        assert ".md" not in run("help", topic).out
 
 
-@pytest.mark.parametrize("width", [60, 80, 200])
-def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
-    for command in commands():
-        text, _, _ = help_at(width, *command.split()).partition("Examples:\n")
-        assert text.startswith(f"Usage: voicecli {command} ")
-        assert max(map(len, text.splitlines())) <= min(width, 100), text
+def test_a_page_in_a_pipe_is_plain_text(run: Program) -> None:
+    page = run("help", "exit-codes").out
+    assert page.startswith("# Exit codes\n\nWhat the number means with which a command ends.")
+    for code in ExitCode:
+        assert f"| {code.value} | {code.meaning} |\n" in page
+    assert "See `voicecli help json`." in page
+    assert run("help", "exit-codes", "--json").json == {"topic": "exit-codes", "text": page}
 
 
-def typed_commands(text: str) -> Iterator[list[str]]:
-    """The arguments of each ``voicecli`` in lines of a shell."""
-    for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.shlex(line, posix=True, punctuation_chars=True)
-        words.whitespace_split, words.commenters = True, "#"
-        typed: list[str] | None = None
-        for word in [*words, "|"]:
-            if typed is not None and set(word) <= {*"();<>|&"}:
-                yield typed
-                typed = None
-            elif word == "voicecli":
-                typed = []
-            elif typed is not None:
-                typed.append(word)
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_a_page_on_a_terminal_fits_it_and_leaves_examples_as_they_are(columns: int) -> None:
+    shown = in_process.run_on_terminal(["help", "exit-codes"], DEADLINE, columns=columns, env=TERMINAL)
+    assert b"\x1b[1mExit codes\x1b[0m" in shown
+    lines = re.sub("\x1b[^m]*m", "", shown.decode()).splitlines()
+    assert '    voicecli call +33199000486 "Your parcel is here." --wait || test $? = 11' in lines
+    assert max(len(line) for line in lines if not line.startswith("    ")) <= min(columns, 100)
 
 
-def assert_can_be_typed(line: str) -> None:
-    [arguments] = typed_commands(line)
-    command = app.parser()
-    context = command.make_context("voicecli", arguments, obj=Context())
-    while isinstance(command, HelpGroup):
-        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-        context = command.make_context(name, rest, parent=context)
+def test_a_page_longer_than_the_screen_opens_in_the_users_pager(tmp_path: Path) -> None:
+    pager = tmp_path / "my pager"
+    pager.write_text('#!/bin/sh\necho "$1 $LESS"; head -1\n')
+    pager.chmod(0o755)
+    env = {**os.environ, **TERMINAL, "PAGER": f"'{pager}' -x", "COLUMNS": "80"}
+    for lines, shown in ((10, b"-x FRX\r\n\x1b[1mExit codes\x1b[0m\r\n"), (1000, b"\x1b[1mExit codes")):
+        env["LINES"] = str(lines)
+        got = in_process.run_on_terminal(["help", "exit-codes"], DEADLINE, columns=80, env=env)
+        assert got == shown if lines == 10 else got.startswith(shown)
 
 
-def test_every_way_to_ask_shows_the_same(run: Program) -> None:
+def test_the_help_of_a_command_is_its_own(run: Program) -> None:
     for command in (["call"], ["webhooks", "set"]):
-        wanted = run(*command, "--help")
-        assert (wanted.code, wanted.err) == (0, "")
-        for arguments in ([*command, "-h"], ["--help", *command]):
-            done = run(*arguments)
-            assert (done.code, done.out) == (0, wanted.out)
+        assert run("help", *command).out == run(*command, "--help").out
 
 
-@pytest.mark.parametrize("command", [[], ["webhooks"], ["broadcast"]])
-def test_a_command_that_is_left_out_shows_the_help(run: Program, command: list[str]) -> None:
-    done = run(*command)
-    assert (done.code, done.out, done.err) == (2, run(*command, "--help").out, "")
+def test_a_topic_that_is_not_there_is_told_with_the_nearest(run: Program) -> None:
+    done = run("help", "exit")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "Error: The manual has no topic 'exit'.\nHint: Did you mean exit-codes? All topics: voicecli help.\n"
+    )

@@ -47,6 +47,7 @@ COMMANDS = {
     "demo": Entry("Try it out", "see it at work, offline"),
     "sandbox": Entry("Try it out", "run a local 8x8"),
     "trigger": Entry("Try it out", "send a made-up event"),
+    "help": Entry("Manual", "read the manual"),
 }
 """Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -.
 A command of FOLDERS is in the module ``command`` of its folder. That module has EXAMPLES, and HELP for a
@@ -55,16 +56,16 @@ FOLDERS = {"broadcast", "call", "listen"}
 HELP = {"--help", "-h"}
 EXAMPLE_AND_HELP = (
     'Example:  voicecli call +33199001234 "Your account has been updated" --wait',
-    "Help:     voicecli COMMAND --help; the manual: voicecli help",
+    "Help:     voicecli COMMAND --help; exit codes: voicecli help exit-codes",
 )
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
     """Run one command line and return its exit code; every error ends here."""
     context = context or Context()
-    if len(arguments) > 1 and arguments[0] in HELP and arguments[1] in COMMANDS:
+    if len(arguments) > 1 and arguments[0] in {*HELP, "help"} and arguments[1] in COMMANDS:
         words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
-        arguments = [*words, arguments[0], *arguments[1 + len(words) :]]  # --help webhooks set
+        arguments = [*words, "--help", *arguments[1 + len(words) :]]  # --help webhooks set, help call
     try:
         command_line = parser()
         interrupts.check()
