@@ -13,7 +13,7 @@ from typer.main import get_command
 from voicecli import interrupts
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
-from voicecli.cli.options.common import with_output_options
+from voicecli.cli.options.common import EnvFile, with_output_options
 from voicecli.cli.version import show_version
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 
@@ -28,6 +28,7 @@ COMMANDS = {
     "stats": "History",
     "replay": "History",
     "prune": "History",
+    "config": "Account",
     "voices": "Account",
     "numbers": "Account",
     "recordings": "Account",
@@ -40,6 +41,7 @@ COMMANDS = {
 """Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -;
 the value is its heading in ``--help``. A command of FOLDERS is in the module ``command`` of its folder."""
 FOLDERS = {"broadcast", "call", "listen"}
+READ_NO_SETTINGS = {"demo", "sandbox"}
 HELP = {"--help", "-h"}
 
 
@@ -131,7 +133,7 @@ def _command(wanted: str) -> Callable[..., object]:
         else:
             help_text = _flowing(command.__doc__)
             register = application.command(name, help=help_text, rich_help_panel=heading, epilog=examples)
-            register(with_output_options(command))
+            register(with_output_options(command, reads_settings=name not in READ_NO_SETTINGS))
     return get_command(application)
 
 
@@ -150,6 +152,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
+    env_file: EnvFile = None,
 ) -> None:
     """Automated phone calls through 8x8's Voice API.
 
