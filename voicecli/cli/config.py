@@ -14,10 +14,11 @@ from voicecli.setting_files import Rank
 from voicecli.setting_table import SETTINGS, Setting
 from voicecli.settings import Settings
 
-EXAMPLES = """Examples:
-  voicecli config
-  voicecli config --env-file production.env
-  voicecli config --json | jq '.settings[] | select(.problem)'"""
+EXAMPLES = """\
+voicecli config
+voicecli config --env-file production.env
+voicecli config --json | jq '.settings[] | select(.problem)'
+"""
 _HIDDEN = "***"
 _COLUMNS = (Column("setting", 27), Column("from", 11), Column("value", 0))
 _PLACES = {
