@@ -9,8 +9,12 @@ from pathlib import Path
 TOPICS = (
     "calls",
     "exit-codes",
+    "settings",
     "account",
     "json",
+    "security",
+    "limits",
+    "changes",
 )
 """In the order in which people need them."""
 _LINK = re.compile(r"\[([^]]+)\]\(([a-z-]+)\.md\)")
