@@ -12,8 +12,12 @@ TOPICS = (
     "alerts",
     "trying",
     "exit-codes",
+    "settings",
     "account",
     "json",
+    "security",
+    "limits",
+    "changes",
 )
 """In the order in which people need them."""
 _LINK = re.compile(r"\[([^]]+)\]\(([a-z-]+)\.md\)")
