@@ -8,6 +8,9 @@ from pathlib import Path
 
 TOPICS = (
     "calls",
+    "lists",
+    "alerts",
+    "trying",
     "exit-codes",
     "settings",
     "account",
