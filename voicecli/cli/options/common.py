@@ -39,6 +39,13 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
+def _env_file(ctx: typer.Context, path: str | None) -> str | None:
+    """It stands before or behind the command, whose own counts."""
+    if path is not None:
+        context_of(ctx).env_file = path
+    return path
+
+
 GENERAL, FILTERS = "General", "Filters"
 SINCE = "Only what is newer: 30m, 24h or 7d ago, or since a date such as 2026-11-01."
 Since = Annotated[datetime | None, option("TIME", SINCE, parser=moment, panel=FILTERS)]
@@ -76,6 +83,18 @@ DebugFlag = Annotated[
 ]
 
 
+EnvFile = Annotated[
+    str | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        help="Read settings from this file, before the .env of this folder.",
+        callback=_env_file,
+        rich_help_panel=GENERAL,
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
     """How the answer is shown. Each takes effect as it is read, for the output of the whole command."""
@@ -85,20 +104,27 @@ class OutputOptions:
     debug: DebugFlag = False
 
 
-def with_output_options(function: Callable[..., T]) -> Callable[..., T]:
-    """``with_records``, and let a command take --json and --debug without knowing of them, where it does not
-    name them itself; its own --quiet, where that is its last option, stands between them."""
+@dataclass(frozen=True, slots=True)
+class SettingsOptions:
+    """Where settings are read from."""
+
+    env_file: EnvFile = None
+
+
+def with_output_options(function: Callable[..., T], *, reads_settings: bool = True) -> Callable[..., T]:
+    """``with_records``, and let a command take --json, --debug and, where it ``reads_settings``, --env-file
+    without knowing of them, where it does not name them itself; its own --quiet, where that is its last
+    option, stands between them."""
     function = with_records(function)
     own = [*inspect.signature(function).parameters.values()]
     names = {parameter.name for parameter in own}
-    if names.issuperset(("as_json", "debug")):
-        return function
     at = len(own) - (own[-1].annotation in (QuietFlag, QuietLetter))
     as_json, _, debug = map(as_parameter, fields(OutputOptions))
+    last = [debug, *map(as_parameter, fields(SettingsOptions))] if reads_settings else [debug]
 
     @wraps(function)
     def command(**given: Any) -> T:
         return function(**{name: value for name, value in given.items() if name in names})
 
-    declare(command, {one.name: one for one in (*own[:at], as_json, *own[at:], debug)}.values())
+    declare(command, {one.name: one for one in (*own[:at], as_json, *own[at:], *last)}.values())
     return command
