@@ -171,7 +171,7 @@ def test_a_file_that_has_no_secret_is_told_where_the_secret_is_needed(
     with pytest.raises(ConfigurationError) as caught:
         loaded.require("api_key", "base_url")
     assert caught.value.message == f"EIGHT_X_EIGHT_API_KEY_FILE: {problem.format(path)}."
-    assert caught.value.hint == "EIGHT_X_EIGHT_API_KEY is made in 8x8 Connect under API keys."
+    assert caught.value.hint == "It is made in 8x8 Connect under API keys."
 
 
 def test_the_dotenv_of_a_folder_names_no_file_of_a_secret(tmp_path: Path) -> None:
@@ -232,15 +232,16 @@ def test_a_dotenv_is_read_as_people_write_it(tmp_path: Path) -> None:
     }
 
 
-def test_all_missing_settings_are_told_at_once_with_where_to_get_them(tmp_path: Path) -> None:
+def test_all_missing_settings_are_told_at_once_and_of_one_where_to_get_it(tmp_path: Path) -> None:
+    loaded = settings.load(environment={"OUTBOUND_PHONE_NUMBER": " "}, folder=tmp_path)
     with pytest.raises(ConfigurationError) as caught:
-        settings.load(environment={"OUTBOUND_PHONE_NUMBER": " "}, folder=tmp_path).require(
-            "api_key", "subaccount_id", "source", "voice_profile"
-        )
-    for variable in FULL:
-        assert variable in caught.value.message
-    assert "made in 8x8 Connect under API keys" in caught.value.message
-    assert "VOICE_PROFILE" not in caught.value.message
+        loaded.require("api_key", "subaccount_id", "source", "voice_profile")
+    assert caught.value.message == f"Settings are missing: {', '.join(FULL)}."
+    assert caught.value.hint == "Put them into .env (voicecli help settings), or try voicecli demo first."
+    with pytest.raises(ConfigurationError) as caught:
+        loaded.require("api_key", "voice_profile")
+    assert caught.value.message == "A setting is missing: EIGHT_X_EIGHT_API_KEY (the API key)."
+    assert caught.value.hint == "It is made in 8x8 Connect under API keys; put it into .env."
 
 
 def test_what_is_missing_and_what_is_wrong_are_told_together(tmp_path: Path) -> None:

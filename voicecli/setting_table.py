@@ -47,7 +47,7 @@ SETTINGS = (
         "source",
         "OUTBOUND_PHONE_NUMBER",
         what="the caller ID",
-        where="one of your numbers in 8x8 Connect, or one that 8x8 whitelisted for you",
+        where="one of your numbers in 8x8 Connect, or one whitelisted by 8x8",
         flag="--from",
     ),
     Setting(
@@ -133,8 +133,6 @@ def problem_of(name: str, value: str) -> str | None:
             return None if _HOST.fullmatch(value) else "the public address is not a URL or domain"
         case "source":
             valid = is_msisdn(canonical(name, value))
-            return (
-                None if valid else "the caller ID is not a number in international form, such as +33199000000"
-            )
+            return None if valid else "the caller ID must be a number such as +33199000000"
         case _:
             return None if value and value.isprintable() else f"{BY_NAME[name].what} is empty or unreadable"

@@ -47,7 +47,7 @@ class Settings:
     _folders_own: Collection[str] = ()
 
     def require(self, *names: str) -> dict[str, str]:
-        """The named values. One error names all that is missing or wrong, each with where to get it.
+        """The named values. One error names all that is missing or wrong, and where to get what is.
 
         Raises InvalidInput where only flags are wrong, else ConfigurationError.
         """
@@ -58,21 +58,15 @@ class Settings:
         if not missing and not wrong:
             return {name: canonical(name, self._found[name].value) for name in names}
         sentences = [f"{self._found[name].origin}: {problem}" for name, problem in wrong.items()]
-        hints = [f"{BY_NAME[name].variable} is {BY_NAME[name].where}." for name in wrong]
-        if missing:
-            verb = "Settings are" if len(missing) > 1 else "A setting is"
-            listing = ", ".join(
-                f"{setting.variable} ({setting.what}, {setting.where})" for setting in missing
-            )
-            sentences.insert(0, f"{verb} missing: {listing}")
-            hints.append(
-                "Settings are read from the environment or a .env file in this folder; voicecli config shows "
-                "where else. 8x8 Connect is at https://connect.8x8.com. "
-                "To try things without an account: voicecli sandbox."
-            )
+        match missing:
+            case [setting]:
+                sentences.insert(0, f"A setting is missing: {setting.variable} ({setting.what})")
+            case [_, *_]:
+                variables = ", ".join(setting.variable for setting in missing)
+                sentences.insert(0, f"Settings are missing: {variables}")
         only_flags = not missing and all(self._found[name].rank is Rank.ARGUMENT for name in wrong)
         raise (InvalidInput if only_flags else ConfigurationError)(
-            "; ".join(sentences) + ".", hint=" ".join(hints)
+            "; ".join(sentences) + ".", hint=_where_to_get(missing, [BY_NAME[name] for name in wrong])
         )
 
     def found(self, name: str) -> Found | None:
@@ -134,6 +128,17 @@ class Settings:
             if value is not None
         }
         return replace(self, _found={**self._found, **given})
+
+
+def _where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
+    """A hint of one line."""
+    match [*missing, *wrong]:
+        case [setting]:
+            return f"It is {setting.where}{'; put it into .env' if missing else ''}."
+        case _ if missing:
+            return "Put them into .env (voicecli help settings), or try voicecli demo first."
+        case _:
+            return "What they must be: voicecli help settings."
 
 
 @dataclass(frozen=True, slots=True)

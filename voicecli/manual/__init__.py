@@ -10,6 +10,7 @@ TOPICS = (
     "calls",
     "lists",
     "alerts",
+    "listening",
     "trying",
     "exit-codes",
     "settings",
