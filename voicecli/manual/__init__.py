@@ -11,6 +11,7 @@ TOPICS = (
     "lists",
     "alerts",
     "listening",
+    "service",
     "trying",
     "exit-codes",
     "settings",
