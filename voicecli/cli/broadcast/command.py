@@ -12,6 +12,7 @@ from voicecli.cli.broadcast.resume import resume
 from voicecli.cli.broadcast.send import EXAMPLES, send
 from voicecli.cli.broadcast.show import show
 from voicecli.cli.broadcast.stop import stop
+from voicecli.cli.context import context_of
 
 if TYPE_CHECKING:
     from typer._click import Context as ClickContext
@@ -29,8 +30,17 @@ class _SendByDefault(TyperGroup):
 
     def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, "--help", "-h"}:
+            self._refuse_other_names(ctx, args[0])
             args = ["send", *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_other_names(self, ctx: "ClickContext", name: str) -> None:
+        """Raises UsageError for what is no file, and like the name of a command."""
+        if not ctx.resilient_parsing and not name.startswith("-") and not (context_of(ctx).folder / name).exists():
+            from voicecli.cli import usage
+
+            if usage.other_name(name, self.commands) or usage.nearest(name, self.commands):
+                ctx.fail(f"No such command '{name}'.")
 
 
 broadcast = typer.Typer(no_args_is_help=True, cls=_SendByDefault)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from voicecli import phone
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.plan import numbers_of
@@ -42,7 +43,12 @@ def read_list(context: Context, people: str) -> bytes:
     try:
         return context.read_bytes(people, limit=lists.MAX_LIST)
     except InvalidInput as error:
-        error.hint = "An argument that is not a command of voicecli broadcast is taken as a list."
+        from voicecli.cli import usage
+
+        if phone.looks_like_number(people):
+            error.hint = f'To call a number: voicecli call {usage.quoted(people)} "message".'
+        elif " " in people:
+            error.hint = 'The list comes first, then the message: voicecli broadcast FILE "message".'
         raise
 
 

@@ -58,7 +58,9 @@ def given(*records: Any) -> dict[str, object]:
 def refuse_without(condition: str, options: Mapping[str, object]) -> None:
     """Raises InvalidInput where an option was given that has no effect without others."""
     for name in options:
-        raise InvalidInput(f"{name} has no effect without {condition}.")
+        raise InvalidInput(
+            f"{name} has no effect without {condition}.", hint=f"Add what it needs, or leave {name} out."
+        )
 
 
 def _name(field: "Field[Any]") -> str:
