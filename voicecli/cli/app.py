@@ -36,6 +36,7 @@ COMMANDS = {
     "demo": "Try it out",
     "sandbox": "Try it out",
     "trigger": "Try it out",
+    "help": "Try it out",
 }
 """Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -;
 the value is its heading in ``--help``. A command of FOLDERS is in the module ``command`` of its folder."""
@@ -46,9 +47,9 @@ HELP = {"--help", "-h"}
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
     """Run one command line and return its exit code; every error ends here."""
     context = context or Context()
-    if len(arguments) > 1 and arguments[0] in HELP and arguments[1] in COMMANDS:
+    if len(arguments) > 1 and arguments[0] in {*HELP, "help"} and arguments[1] in COMMANDS:
         words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
-        arguments = [*words, arguments[0], *arguments[1 + len(words) :]]  # --help webhooks set
+        arguments = [*words, "--help", *arguments[1 + len(words) :]]  # --help webhooks set, help call
     is_help = not arguments or not HELP.isdisjoint(arguments)
     try:
         if is_help and context.stdout is None:  # else it would be printed nowhere, without a word

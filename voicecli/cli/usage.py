@@ -81,7 +81,10 @@ class _Explanation:
         if found := [*self._commands_like(name, group, names)]:
             more = "" if len(found) > 1 else f" See voicecli {found[0]} --help."
             own = self.path.removeprefix("voicecli").lstrip()
-            return message, f"Did you mean {' or '.join(one.removeprefix(own).lstrip() for one in found)}?{more}"
+            return (
+                message,
+                f"Did you mean {' or '.join(one.removeprefix(own).lstrip() for one in found)}?{more}",
+            )
         if is_root and (self.folder / name).is_file():
             return message, f'To call a list: voicecli broadcast {name} "message".'
         return message, f"{TO_CALL} {self.see}" if is_root else self.see
@@ -109,7 +112,9 @@ class _Explanation:
         names = self._options(self.command)
         others = (option, *other_names.OPTIONS.get(option, ()))
         of_root = self.path == "voicecli"
-        if of_root and (later := [word for word in self.words if word in self.command.list_commands(self.context)]):
+        if of_root and (
+            later := [word for word in self.words if word in self.command.list_commands(self.context)]
+        ):
             return message, f"Options go after the command: voicecli {later[0]} … {others[-1]}."
         for other in others:
             if other in names:
@@ -163,7 +168,9 @@ class _Explanation:
     def _one_dash(self) -> str:
         """Advice where an option was written with one dash: then the parser took it for several."""
         names = self._options(self.command)
-        found = next((f"-{word}" for word in self.words if not word.startswith("--") and f"-{word}" in names), "")
+        found = next(
+            (f"-{word}" for word in self.words if not word.startswith("--") and f"-{word}" in names), ""
+        )
         return f"Did you mean {found}? {self.see}" if found else ""
 
     def _first_argument_as_number(self) -> str:

@@ -113,6 +113,20 @@ class Output:
             else:
                 self._row("\n".join(painter.lines(*line, width)))
 
+    def document(self, markdown: str, data: Mapping[str, object], *, identifier: str) -> None:
+        """A text as the answer: as it is in a pipe, painted on a terminal, in the user's pager where it is
+        longer than the screen. Raises what ``row`` raises."""
+        text, out = markdown, self.streams.out
+        if out is not None and out.isatty():
+            from voicecli.output.markdown import painted
+            from voicecli.output.pager import page
+
+            text = painted(markdown, self.width, self._environment)
+            is_long = text.count("\n") >= self._size().lines
+            if is_long and self._live and page(self._masked(text), out, self._environment):
+                return
+        self._write(text)
+
     @property
     def width(self) -> int:
         """The width of the terminal in columns."""
@@ -262,6 +276,9 @@ class _ForPrograms(Output):
 
     def _heading(self, row: Row) -> None:
         """Nothing."""
+
+    def document(self, markdown: str, data: Mapping[str, object], *, identifier: str) -> None:
+        self.report((), data, identifier=identifier)
 
 
 class Quiet(_ForPrograms):

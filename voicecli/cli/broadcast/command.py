@@ -36,7 +36,11 @@ class _SendByDefault(TyperGroup):
 
     def _refuse_other_names(self, ctx: "ClickContext", name: str) -> None:
         """Raises UsageError for what is no file, and like the name of a command."""
-        if not ctx.resilient_parsing and not name.startswith("-") and not (context_of(ctx).folder / name).exists():
+        if (
+            not ctx.resilient_parsing
+            and not name.startswith("-")
+            and not (context_of(ctx).folder / name).exists()
+        ):
             from voicecli.cli import usage
 
             if usage.other_name(name, self.commands) or usage.nearest(name, self.commands):

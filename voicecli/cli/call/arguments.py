@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from voicecli import phone
-from voicecli.calling.script import Script, refuse_conflicts
+from voicecli.calling.script import Script, refuse_conflicts, refuse_without
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import given, refuse_without
+from voicecli.cli.options.records import given
 from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
@@ -68,7 +68,7 @@ def refuse_what_has_no_effect(
     if outcome.vca_elsewhere:
         refuse_conflicts("--vca-elsewhere", {"--confirm": outcome.confirm, "--digits": outcome.digits})
     if call.within is not None and not call.once:
-        refuse_without("--once", {"--within": call.within})
+        refuse_without("--once", ["--within"])
     if not outcome.waits:
         timeout = {} if outcome.timeout is None else {"--timeout": outcome.timeout}
         refuse_without("--wait, --confirm or --digits", {**timeout, **given(access)})

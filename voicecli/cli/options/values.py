@@ -63,9 +63,7 @@ def moment(text: str) -> datetime:
         point = datetime.fromisoformat(text)
         return point.astimezone(UTC)  # what has no zone is taken for local time
     except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r} is not a time such as 24h (ago) or 2026-11-01T09:30."
-        ) from None
+        raise typer.BadParameter(f"{text!r} is not a time such as 24h (ago) or 2026-11-01T09:30.") from None
 
 
 def most(limit: int | None, since: datetime | None) -> int | None:
