@@ -194,7 +194,7 @@ class Context:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "that is no file name"
             hint = ""
-            if isinstance(error, FileNotFoundError) and path:
+            if isinstance(error, FileNotFoundError | IsADirectoryError) and path:
                 from voicecli.cli import usage
 
                 hint = usage.file_hint(self.folder / path)

@@ -48,6 +48,7 @@ OPTIONS = {
 WITH_VALUE = {"--wait": "--timeout", "--once": "--within", "--hash": "--digits"}
 """Switches, and the options that take the value that people give to the switch."""
 FOR_ARGUMENTS = {
+    "voicecli events": "--session",
     "voicecli listen": "--port",
     "voicecli prune": "--older-than",
     "voicecli stats": "--since",

@@ -5,16 +5,20 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from voicecli import phone
 from voicecli.cli import other_names
 from voicecli.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from typer._click import Command, Context as ClickContext
+
 NEAR = 0.75  # similarity from which a name is suggested for another
-TO_CALL = 'To place a call: voicecli call NUMBER "message".'
+ROOT = "voicecli"
 _VALUE = re.compile(r"\d+[smhd]?|true|false|yes|no|on|off")  # what people give to a switch
 
 
@@ -22,13 +26,12 @@ def usage_error(
     error: typer.TyperException, arguments: Sequence[str], commands: Collection[str], folder: Path
 ) -> InvalidInput:
     """The parser's error as one of ours. ``commands`` are all there are, ``folder`` is the current one."""
-    context = getattr(error, "ctx", None)
+    context: ClickContext | None = getattr(error, "ctx", None)
     if context is None:
-        named = arguments[0] if arguments and arguments[0] in commands else ""
-        message, hint = f"{error.format_message().rstrip('.')}.", f"See {f'voicecli {named}'.strip()} --help."
-    else:
-        words = [word for word in arguments if word not in context.command_path.split()]
-        message, hint = _Explanation(error, context, words, folder).parts()
+        command = f"{ROOT} {arguments[0]}" if arguments and arguments[0] in commands else ROOT
+        return InvalidInput(f"{error.format_message().rstrip('.')}.", hint=f"See {command} --help.")
+    words = [word for word in arguments if word not in context.command_path.split()]
+    message, hint = _Explanation(error, context, words, folder).parts()
     return InvalidInput(message, hint=hint)
 
 
@@ -37,175 +40,156 @@ class _Explanation:
     wrong place may be the message of a call: then it is not shown."""
 
     def __init__(
-        self, error: typer.TyperException, context: typer.Context, words: Sequence[str], folder: Path
+        self, error: typer.TyperException, context: "ClickContext", words: Sequence[str], folder: Path
     ) -> None:
         self.error, self.context, self.words, self.folder = error, context, words, folder
-        self.path = context.command_path
-        self.command = context.command
+        self.command, self.path = context.command, context.command_path
         self.see = f"See {self.path} --help."
 
     def parts(self) -> tuple[str, str]:
-        message = self.error.format_message()
+        message = self.error.format_message().rstrip(".")
         parameter = getattr(self.error, "param", None)
         if found := re.match("No such command '(.*?)'", message, re.DOTALL):
-            return self._no_such_command(found[1])
+            shown = "…" if " " in found[1] else found[1]
+            return f"No such command '{shown}'.", self._command_hint(found[1])
         if message.startswith("No such option"):
             return self._no_such_option(str(getattr(self.error, "option_name", "")))
         if message.startswith("Got unexpected extra"):
-            return f"There are more arguments than {self.path} takes.", self._too_many()
+            return f"There are more arguments than {self.path} takes.", self._arguments_hint() or self.see
+        if found := re.fullmatch(r"Option '(\S+)' requires an argument", message):
+            return self._missing_value(found[1]), self.see
         if message.startswith("Missing ") and parameter is not None:
-            return f"{_name(parameter)} is missing{_what(parameter)}.", self.see
-        if found := re.fullmatch(r"Option '(\S+)' requires an argument.", message):
-            return self._missing_value(found[1])
-        if parameter is not None and isinstance(self.error, typer.BadParameter):
-            message = f"{_name(parameter)}: {self.error.message}"
-        return f"{message.rstrip('.')}.", self._one_dash() or self.see
+            return f"{_name(parameter)} is missing{_beginning_of_help(parameter)}.", self.see
+        if isinstance(self.error, typer.BadParameter) and parameter is not None:
+            message = f"{_name(parameter)}: {self.error.message}".rstrip(".")
+        return f"{message}.", self._dashes_hint() or self.see
 
-    def _no_such_command(self, name: str) -> tuple[str, str]:
-        message = f"No such command '{'…' if ' ' in name else name}'."
-        group = self.command
-        if not isinstance(group, TyperGroup):
-            return message, self.see
-        names = group.list_commands(self.context)
-        first = name.split(" ")[0]
-        is_root = self.path == "voicecli"
-        if first != "send" and self.path.startswith("voicecli broadcast") and (self.folder / name).exists():
-            return message, f"To send the list of that name: voicecli broadcast send {name}."
-        number = next((word for word in (name, *self.words) if phone.looks_like_number(word)), "")
-        if number and is_root and name in (number, "send"):
-            return message, f'To place a call: voicecli call {quoted(number)} "message".'
+    def _command_hint(self, name: str) -> str:
+        """What to do where there is no command of that name."""
+        if not isinstance(self.command, TyperGroup):
+            return self.see
+        names, is_root = self.command.list_commands(self.context), self.path == ROOT
+        number = next((word for word in (name, *self.words) if phone.looks_like_number(word)), None)
+        if is_root and number and name in (number, "send"):
+            return f'To place a call: voicecli call {quoted(number)} "message".'
         if number == name and "check" in names:
-            return message, f"To check a number: {self.path} check {quoted(number)}."
-        if is_root and (advice := other_names.ADVICE.get(name)):
-            return message, advice
-        if found := [*self._commands_like(name, group, names)]:
-            more = "" if len(found) > 1 else f" See voicecli {found[0]} --help."
-            own = self.path.removeprefix("voicecli").lstrip()
-            return (
-                message,
-                f"Did you mean {' or '.join(one.removeprefix(own).lstrip() for one in found)}?{more}",
-            )
+            return f"To check a number: {self.path} check {quoted(number)}."
+        if is_root and name in other_names.ADVICE:
+            return other_names.ADVICE[name]
+        if found := [*self._commands_like(name, self.command, names)]:
+            see = f" See {self.path} {found[0]} --help." if len(found) == 1 else ""
+            return f"Did you mean {' or '.join(found)}?{see}"
         if is_root and (self.folder / name).is_file():
-            return message, f'To call a list: voicecli broadcast {name} "message".'
-        return message, f"{TO_CALL} {self.see}" if is_root else self.see
+            return f'To call a list: voicecli broadcast {name} "message".'
+        return f'To place a call: voicecli call NUMBER "message". {self.see}' if is_root else self.see
 
     def _commands_like(self, name: str, group: TyperGroup, names: Sequence[str]) -> Iterator[str]:
-        """The commands that are meant, without ``voicecli``: by another name, of a group in here, or by a
-        similar one."""
-        path = self.path.removeprefix("voicecli").lstrip()
+        """The commands that are meant: by a name that they have elsewhere, those of a group in here, or the
+        one with a similar name."""
         if other := other_name(name, names):
-            yield f"{path} {other}".lstrip()
+            yield other
             return
-        found = False
-        for one in names:
-            inner = group.get_command(self.context, one)
-            if isinstance(inner, TyperGroup) and name in inner.list_commands(self.context):
-                found = True
-                yield f"{one} {name}"
-        if not found and (near := nearest(name, names)):
-            yield f"{path} {near}".lstrip()
+        inner = ((one, group.get_command(self.context, one)) for one in names)
+        found = [
+            f"{one} {name}"
+            for one, command in inner
+            if isinstance(command, TyperGroup) and name in command.list_commands(self.context)
+        ]
+        yield from found or filter(None, [nearest(name, names)])
 
     def _no_such_option(self, option: str) -> tuple[str, str]:
+        if hint := self._dashes_hint():
+            return "An option of several letters has two dashes.", hint
         message = "There is no such option." if " " in option else f"No such option: {option}."
-        if one_dash := self._one_dash():
-            return "An option of several letters has two dashes.", one_dash
-        names = self._options(self.command)
-        others = (option, *other_names.OPTIONS.get(option, ()))
-        of_root = self.path == "voicecli"
-        if of_root and (
-            later := [word for word in self.words if word in self.command.list_commands(self.context)]
-        ):
-            return message, f"Options go after the command: voicecli {later[0]} … {others[-1]}."
+        return message, self._option_hint(option) or self.see
+
+    def _option_hint(self, option: str) -> str:
+        """What to do where there is no option of that name."""
+        names, others = _options(self.command), (option, *other_names.OPTIONS.get(option, ()))
+        group = self.command if isinstance(self.command, TyperGroup) else None
+        commands = group.list_commands(self.context) if group else []
+        if self.path == ROOT and (later := [word for word in self.words if word in commands]):
+            return f"Options go after the command: {ROOT} {later[0]} … {others[-1]}."
         for other in others:
             if other in names:
-                return message, f"Did you mean {other}? {self.see}"
-            if argument := self._argument(other):
-                return message, f"{argument} needs no option: {self._usage()}."
+                return f"Did you mean {other}? {self.see}"
+            if (argument := other[2:].upper()) in self._arguments():
+                return f"{argument} needs no option: {self._usage()}."
         if near := nearest(option, names):
-            return message, f"Did you mean {near}? {self.see}"
-        if isinstance(self.command, TyperGroup):
-            for name in self.command.list_commands(self.context):
-                command = self.command.get_command(self.context, name)
-                if command is not None and option in self._options(command):
-                    return message, f"It belongs to {self.path} {name}. See {self.path} {name} --help."
-        if self.path == "voicecli call" and not re.match("--[a-z]", option):
-            return message, f"A message that begins with a dash goes after --. {self.see}"
-        return message, self.see
+            return f"Did you mean {near}? {self.see}"
+        for name in commands:
+            command = group.get_command(self.context, name) if group and self.path != ROOT else None
+            if command is not None and option in _options(command):
+                return f"It belongs to {self.path} {name}. See {self.path} {name} --help."
+        if self.path == f"{ROOT} call" and not re.match("--[a-z]", option):
+            return f"A message that begins with a dash goes after --. {self.see}"
+        return ""
 
-    def _too_many(self) -> str:
+    def _arguments_hint(self) -> str:
         """What to do about too many arguments."""
         if switch := self._switch_with_value():
             instead = other_names.WITH_VALUE.get(switch)
-            return f"{switch} takes no value." + (f" Did you mean {instead}?" if instead else f" {self.see}")
-        if self.path == "voicecli broadcast send" and (number := self._first_argument_as_number()):
-            return f'To call numbers without a list: voicecli call {quoted(number)} "message".'
-        if option := other_names.FOR_ARGUMENTS.get(self.path):
-            return f"Did you mean {option}? {self.see}"
+            return f"{switch} takes no value. {f'Did you mean {instead}?' if instead else self.see}"
+        first = next((word for word in self.words if not word.startswith("-")), "")
+        if self.path == f"{ROOT} broadcast send" and phone.looks_like_number(first):
+            return f'To call numbers without a list: voicecli call {quoted(first)} "message".'
+        if self.path.startswith(f"{ROOT} broadcast ") and (self.folder / self.path.split()[2]).exists():
+            name = self.path.split()[2]
+            return f"To send the list of that name: voicecli broadcast send {name}."
         types = [word for word in self.words if word.lower() in other_names.EVENT_TYPES]
         if len(types) > 1:
             return f"Several types go together, with commas: {','.join(types)}."
-        if any(isinstance(parameter, TyperArgument) for parameter in self.command.params):
-            return f"A text with blanks goes in quotes. {self.see}"
-        return self.see
+        if option := other_names.FOR_ARGUMENTS.get(self.path):
+            return f"Did you mean {option}? {self.see}"
+        return f"A text with blanks goes in quotes. {self.see}" if self._arguments() else ""
 
-    def _missing_value(self, option: str) -> tuple[str, str]:
+    def _missing_value(self, option: str) -> str:
         parameter = next(one for one in self.command.params if option in one.opts)
-        example = re.search(r"such as ([^\s,;]+)", getattr(parameter, "help", "") or "")
+        example = re.search(r"such as ([^\s,;]*[^\s,;.])", getattr(parameter, "help", None) or "")
         what = f": {parameter.metavar}" if parameter.metavar else ""
-        return f"{option} needs a value{what}{f', such as {example[1]}' if example else ''}.", self.see
+        return f"{option} needs a value{what}{f', such as {example[1]}' if example else ''}."
 
     def _switch_with_value(self) -> str:
         """The switch that a value was given to; empty where none was."""
-        switches = {
-            name
-            for parameter in self.command.params
-            if isinstance(parameter, TyperOption) and parameter.is_flag
-            for name in parameter.opts
-        }
+        options = (one for one in self.command.params if isinstance(one, TyperOption) and one.is_flag)
+        switches = {name for one in options for name in one.opts}
         pairs = zip(self.words, self.words[1:], strict=False)
         return next((word for word, after in pairs if word in switches and _VALUE.fullmatch(after)), "")
 
-    def _one_dash(self) -> str:
-        """Advice where an option was written with one dash: then the parser took it for several."""
-        names = self._options(self.command)
-        found = next(
-            (f"-{word}" for word in self.words if not word.startswith("--") and f"-{word}" in names), ""
-        )
-        return f"Did you mean {found}? {self.see}" if found else ""
+    def _dashes_hint(self) -> str:
+        """What to do where an option was written with one dash: then the parser took it for several."""
+        names = _options(self.command)
+        found = next((word for word in self.words if word[:2] != "--" and f"-{word}" in names), None)
+        return f"Did you mean -{found}? {self.see}" if found else ""
 
-    def _first_argument_as_number(self) -> str:
-        first = next((word for word in self.words if not word.startswith("-")), "")
-        return first if phone.looks_like_number(first) else ""
-
-    def _options(self, command: TyperCommand | TyperGroup) -> set[str]:
-        return {name for one in command.params if isinstance(one, TyperOption) for name in one.opts}
-
-    def _argument(self, option: str) -> str:
-        """The argument that is called as an option that there is not; empty where there is none."""
-        arguments = [_name(one) for one in self.command.params if isinstance(one, TyperArgument)]
-        return option[2:].upper() if option[2:].upper() in arguments else ""
+    def _arguments(self) -> list[str]:
+        return [_name(one) for one in self.command.params if isinstance(one, TyperArgument)]
 
     def _usage(self) -> str:
-        pieces = (one.metavar for one in self.command.params if isinstance(one, TyperArgument))
-        return " ".join([self.path, *(piece for piece in pieces if piece)])
+        arguments = (one for one in self.command.params if isinstance(one, TyperArgument))
+        return " ".join([self.path, *(one.metavar or "" for one in arguments)])
+
+
+def _options(command: "Command") -> set[str]:
+    return {name for one in command.params if isinstance(one, TyperOption) for name in one.opts}
 
 
 def _name(parameter: TyperArgument | TyperOption) -> str:
     """An option as it is written, an argument as it is called."""
     if isinstance(parameter, TyperOption):
         return parameter.opts[-1]
-    return re.findall(r"[A-Z]+|$", parameter.metavar or "")[0]
+    return next(iter(re.findall("[A-Z]+", parameter.metavar or "")), "")
 
 
-def _what(parameter: TyperArgument | TyperOption) -> str:
-    """The beginning of its help, as the end of a sentence."""
+def _beginning_of_help(parameter: TyperArgument | TyperOption) -> str:
+    """As the end of a sentence."""
     clause = re.split(r"[.:;] |[.]$", parameter.help or "")[0]
     mark = ", " if clause.startswith("Such as") else ": "
     return f"{mark}{clause[:1].lower()}{clause[1:]}" if clause else ""
 
 
 def other_name(name: str, names: Collection[str]) -> str:
-    """The command that is meant by a name of another program's; empty where none is known."""
+    """The command that is meant by a name that it has elsewhere; empty where none is known."""
     others = other_names.COMMANDS.get(name, ())
     return next((other for other in others if other.split()[0] in names), "")
 
@@ -221,12 +205,14 @@ def quoted(number: str) -> str:
 
 
 def file_hint(path: Path) -> str:
-    """What to do where there is no such file."""
+    """What to do where a file can't be opened."""
     try:
+        if path.is_dir():
+            return "That is a folder: name a file in it."
         near = nearest(path.name, (one.name for one in path.parent.iterdir()))
-    except OSError:
-        return f"There is no folder {path.parent}."
-    return f"Did you mean {path.parent / near}?" if near else "Check its name, and the current folder."
+    except (OSError, ValueError):
+        return "Check the name of its folder."
+    return f"Did you mean {near}?" if near else "Check its name, and the current folder."
 
 
 def with_unreadable_arguments(error: InvalidInput, arguments: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """``voicecli broadcast``: call everybody on a list, once. Each of its commands is in a file of its name."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 from typer.core import TyperGroup
@@ -12,10 +12,11 @@ from voicecli.cli.broadcast.resume import resume
 from voicecli.cli.broadcast.send import EXAMPLES, send
 from voicecli.cli.broadcast.show import show
 from voicecli.cli.broadcast.stop import stop
-from voicecli.cli.context import context_of
 
 if TYPE_CHECKING:
     from typer._click import Context as ClickContext
+
+    from voicecli.cli.context import Context
 
 __all__ = ["EXAMPLES", "HELP", "broadcast"]
 
@@ -36,11 +37,9 @@ class _SendByDefault(TyperGroup):
 
     def _refuse_other_names(self, ctx: "ClickContext", name: str) -> None:
         """Raises UsageError for what is no file, and like the name of a command."""
-        if (
-            not ctx.resilient_parsing
-            and not name.startswith("-")
-            and not (context_of(ctx).folder / name).exists()
-        ):
+        if ctx.resilient_parsing or name.startswith("-"):
+            return
+        if not (cast("Context", ctx.obj).folder / name).exists():
             from voicecli.cli import usage
 
             if usage.other_name(name, self.commands) or usage.nearest(name, self.commands):

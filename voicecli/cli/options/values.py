@@ -81,7 +81,7 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
     meant = f"; the nearest is {nearest[0]}" if nearest else ""
     known = f"Known are: {', '.join(names)}."
     if nearest and len(known) > SHORT:
-        known = f"Did you mean {nearest[0]}?"
+        known = ""  # the nearest one is more help than a long list
     raise InvalidInput(f"{quote(text)} is not a known {what}{meant}.", hint=known)
 
 
