@@ -271,6 +271,8 @@ for arguments in json.loads(sys.argv[1]):
 """
 NOT_LOADED = (
     (["--version"], {"typer", "rich", "httpx", "aiohttp", "phonenumbers"}, 0),
+    (["--help"], {"rich", "httpx", "dotenv", "phonenumbers", "voicecli.cli.call"}, 0),
+    (["call", "--help"], {"rich", "httpx", "dotenv", "phonenumbers", "asyncio", "sqlite3"}, 0),
     (
         ["call", "+33199001234", "hi", "--retries", "0"],
         {

@@ -11,10 +11,11 @@ from voicecli.cli.options import common
 from voicecli.errors import InvalidInput
 from voicecli.output import Column, TableRow
 
-EXAMPLES = """Examples:
-  voicecli help
-  voicecli help exit-codes
-  voicecli help call"""
+EXAMPLES = """\
+voicecli help
+voicecli help exit-codes
+voicecli help call
+"""
 
 
 def help(  # noqa: A001

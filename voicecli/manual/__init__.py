@@ -10,6 +10,7 @@ TOPICS = (
     "calls",
     "exit-codes",
     "account",
+    "json",
 )
 """In the order in which people need them."""
 _LINK = re.compile(r"\[([^]]+)\]\(([a-z-]+)\.md\)")

@@ -166,6 +166,10 @@ class Output:
             if self._reader_left:
                 return
 
+    def page(self, text: str) -> None:
+        """A text such as the help, which is the same in every format. Raises what ``row`` raises."""
+        self._write(text)
+
     def progress(self, lines: str | Sequence[Line]) -> bool:
         """Show the current progress below all other output, on a terminal; the next call replaces it, an
         empty text removes it. Returns whether there is such a terminal."""

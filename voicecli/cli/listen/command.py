@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.registration import Registration
 
-EXAMPLES = """Examples:
-  voicecli listen --domain your-domain.ngrok-free.app --register
-  voicecli listen --no-tunnel --json | jq .words
-  voicecli listen --register --reply FILE.json --view calls
-  voicecli listen --forward-to http://127.0.0.1:8000/hooks"""
+EXAMPLES = """\
+voicecli listen --domain your-domain.ngrok-free.app --register
+voicecli listen --no-tunnel --json | jq .words
+voicecli listen --register --reply FILE.json --view calls
+voicecli listen --forward-to http://127.0.0.1:8000/hooks
+"""
 FORWARD_TIMEOUT = timedelta(seconds=5)
 
 
