@@ -51,9 +51,50 @@ def test_the_answers_are_those_of_the_transcript(run: Program) -> None:
     assert [*lines()] == TRANSCRIPT.read_text().splitlines()
 
 
+@pytest.mark.parametrize("arguments", [["broadcast", "word " * 100, "people.csv"], ["word" * 100]])
+def test_a_message_that_can_be_no_name_of_a_file_is_no_fault(run: Program, arguments: list[str]) -> None:
+    done = run(*arguments, env=SETTINGS)
+    assert (done.code, done.out) == (2, ""), done
+
+
 def check_length(done: Finished) -> None:
-    """At 80 columns a line for the cause and one for the next step, at 60 two for each at most."""
-    error, hint = [*done.err.splitlines(), ""][:2] if "\nHint" not in done.err else done.err.splitlines()[-2:]
-    for columns, most in ((80, 1), (60, 2)):
-        for text in (error, hint):
-            assert len(textwrap.wrap(text, columns, break_on_hyphens=False)) <= most, text
+    """At 80 columns two lines for the cause and the next step, at 60 two for each at most."""
+    lines = [line for line in done.err.splitlines() if line.startswith(("Error: ", "Hint: "))]
+    at_60, at_80 = ([len(textwrap.wrap(line, columns)) for line in lines] for columns in (60, 80))
+    assert max(at_60) <= 2, done
+    assert sum(at_80) <= 2 or done.err.startswith("line "), done  # the lines of a list with mistakes
+
+
+@pytest.mark.parametrize(
+    ("command", "setting", "named"),
+    [
+        (CALL, "EIGHT_X_EIGHT_API_KEY=", "EIGHT_X_EIGHT_API_KEY"),
+        (CALL, "EIGHT_X_EIGHT_API_KEY=Bearer abc", "EIGHT_X_EIGHT_API_KEY: the API key has blanks"),
+        (CALL, "EIGHT_X_EIGHT_SUBACCOUNT_ID=acme voice", "EIGHT_X_EIGHT_SUBACCOUNT_ID"),
+        (CALL, "EIGHT_X_EIGHT_SUBACCOUNT_ID=", "EIGHT_X_EIGHT_SUBACCOUNT_ID"),
+        (CALL, "OUTBOUND_PHONE_NUMBER=", "OUTBOUND_PHONE_NUMBER"),
+        (CALL, "OUTBOUND_PHONE_NUMBER=0199001234", "OUTBOUND_PHONE_NUMBER: the caller ID is not a number"),
+        (CALL, "EIGHT_X_EIGHT_BASE_URL=voice.8x8.com", "EIGHT_X_EIGHT_BASE_URL: the base URL must be https"),
+        (CALL, "EIGHT_X_EIGHT_BASE_URL=http://voice.8x8.com", "because the API key is sent there"),
+        (("listen", "--no-tunnel"), "PORT=http", "PORT: the port must be a number from 0 to 65535"),
+        (("listen", "--no-tunnel"), "WEBHOOK_AUTH_TOKEN=short", "must have 8 characters or more"),
+        (("listen",), "WEBHOOK_AUTH_TOKEN=", "let --register make one"),
+        (("listen",), "WEBHOOK_BASE_URL=not a host", "WEBHOOK_BASE_URL: the public address is not a URL"),
+        (("webhooks", "set", "vss", "https://example.com"), "WEBHOOK_AUTH_TOKEN=", "or give --no-auth"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_do(
+    run: Program, command: tuple[str, ...], setting: str, named: str
+) -> None:
+    variable, _, value = setting.partition("=")
+    done = run(*command, env={**SETTINGS, variable: value})
+    assert (done.code, done.out) == (3, "")
+    assert named in done.err
+    assert "\nHint: " in done.err
+
+
+def test_a_line_of_the_env_file_that_is_not_understood_is_named(run: Program, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OUTBOUND_PHONE_NUMBER=+33199000000\nEIGHT_X_EIGHT_API_KEY: some-key\n")
+    done = run(*CALL)
+    assert done.code == 3
+    assert "Warning: The file .env in this folder can't be understood from line 2 on." in done.err

@@ -1,6 +1,7 @@
 """Wrong usage: what is wrong with a command line, in a sentence, and the next step, in another."""
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from voicecli import phone
 from voicecli.cli import other_names
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quote
 
 if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
@@ -62,7 +63,7 @@ class _Explanation:
             return f"{_name(parameter)} is missing{_beginning_of_help(parameter)}.", self.see
         if isinstance(self.error, typer.BadParameter) and parameter is not None:
             message = f"{_name(parameter)}: {self.error.message}".rstrip(".")
-        return f"{message}.", self._dashes_hint() or self.see
+        return f"{_without_texts(message)}.", self._dashes_hint() or self.see
 
     def _command_hint(self, name: str) -> str:
         """What to do where there is no command of that name."""
@@ -79,7 +80,7 @@ class _Explanation:
         if found := [*self._commands_like(name, self.command, names)]:
             see = f" See {self.path} {found[0]} --help." if len(found) == 1 else ""
             return f"Did you mean {' or '.join(found)}?{see}"
-        if is_root and (self.folder / name).is_file():
+        if is_root and self._is_file(name):
             return f'To call a list: voicecli broadcast {name} "message".'
         return f'To place a call: voicecli call NUMBER "message". {self.see}' if is_root else self.see
 
@@ -108,7 +109,8 @@ class _Explanation:
         names, others = _options(self.command), (option, *other_names.OPTIONS.get(option, ()))
         group = self.command if isinstance(self.command, TyperGroup) else None
         commands = group.list_commands(self.context) if group else []
-        if self.path == ROOT and (later := [word for word in self.words if word in commands]):
+        later = [word for word in self.words if word in commands and " " not in option]
+        if self.path == ROOT and later:
             return f"Options go after the command: {ROOT} {later[0]} … {others[-1]}."
         for other in others:
             if other in names:
@@ -130,11 +132,8 @@ class _Explanation:
         if switch := self._switch_with_value():
             instead = other_names.WITH_VALUE.get(switch)
             return f"{switch} takes no value. {f'Did you mean {instead}?' if instead else self.see}"
-        first = next((word for word in self.words if not word.startswith("-")), "")
-        if self.path == f"{ROOT} broadcast send" and phone.looks_like_number(first):
-            return f'To call numbers without a list: voicecli call {quoted(first)} "message".'
-        if self.path.startswith(f"{ROOT} broadcast ") and (self.folder / self.path.split()[2]).exists():
-            name = self.path.split()[2]
+        name = self.path.split()[-1]
+        if self.path.startswith(f"{ROOT} broadcast ") and name != "send" and self._is_file(name):
             return f"To send the list of that name: voicecli broadcast send {name}."
         types = [word for word in self.words if word.lower() in other_names.EVENT_TYPES]
         if len(types) > 1:
@@ -162,12 +161,21 @@ class _Explanation:
         found = next((word for word in self.words if word[:2] != "--" and f"-{word}" in names), None)
         return f"Did you mean -{found}? {self.see}" if found else ""
 
+    def _is_file(self, name: str) -> bool:
+        return os.path.exists(self.folder / name)  # noqa: PTH110 - false for what can be no file's name, too
+
     def _arguments(self) -> list[str]:
         return [_name(one) for one in self.command.params if isinstance(one, TyperArgument)]
 
     def _usage(self) -> str:
         arguments = (one for one in self.command.params if isinstance(one, TyperArgument))
         return " ".join([self.path, *(one.metavar or "" for one in arguments)])
+
+
+def _without_texts(message: str) -> str:
+    """Quoted words that have blanks may be the message of a call."""
+    parts = message.split("'")
+    return "'".join("…" if at % 2 and " " in part else part for at, part in enumerate(parts))
 
 
 def _options(command: "Command") -> set[str]:
@@ -202,6 +210,26 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def quoted(number: str) -> str:
     """A number as an argument."""
     return f'"{number}"' if " " in number else number
+
+
+def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInput:
+    """The error where the list of a broadcast is no file; ``commands`` are those of voicecli broadcast."""
+    if phone.looks_like_number(name):
+        return InvalidInput(
+            f"{name} is a number, not the file of a list.",
+            hint=f'To call it: voicecli call {quoted(name)} "message".',
+        )
+    if command := other_name(name, commands) or nearest(name, commands):
+        return InvalidInput(
+            f"No such command {quote(name)}.",
+            hint=f"Did you mean {command}? See voicecli broadcast {command} --help.",
+        )
+    if " " in name:  # it may be the message
+        return InvalidInput(
+            "The first argument is not the file of a list.",
+            hint='The list comes first, then the message: voicecli broadcast FILE "message".',
+        )
+    return InvalidInput(f"There is no file {name}.", hint=file_hint(path))
 
 
 def file_hint(path: Path) -> str:

@@ -1,5 +1,6 @@
 """``voicecli broadcast``: call everybody on a list, once. Each of its commands is in a file of its name."""
 
+import os
 from typing import TYPE_CHECKING, cast
 
 import typer
@@ -24,26 +25,28 @@ HELP = (
     "Call everybody on a list, once: voicecli broadcast FILE MESSAGE, which is short for voicecli broadcast "
     "send FILE MESSAGE."
 )
+HELP_OPTIONS = {"--help", "-h"}
 
 
 class _SendByDefault(HelpGroup):
     """A group whose first argument may be left out: then it is send."""
 
     def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
-        if args and args[0] not in {*self.commands, "--help", "-h"}:
-            self._refuse_other_names(ctx, args[0])
+        if args and args[0] not in {*self.commands, *HELP_OPTIONS}:
             args = ["send", *args]
+        if len(args) > 1 and args[0] == "send" and HELP_OPTIONS.isdisjoint(args):
+            self._check_list(ctx, args[1])
         return super().parse_args(ctx, args)
 
-    def _refuse_other_names(self, ctx: "ClickContext", name: str) -> None:
-        """Raises UsageError for what is no file, and like the name of a command."""
+    def _check_list(self, ctx: "ClickContext", name: str) -> None:
+        """Raises InvalidInput where there is no such file, before settings are looked at."""
         if ctx.resilient_parsing or name.startswith("-"):
             return
-        if not (cast("Context", ctx.obj).folder / name).exists():
-            from voicecli.cli import usage
+        path = cast("Context", ctx.obj).folder / name
+        if not os.path.exists(path):  # noqa: PTH110 - false for what can be no file's name, too
+            from voicecli.cli.usage import no_such_list
 
-            if usage.other_name(name, self.commands) or usage.nearest(name, self.commands):
-                ctx.fail(f"No such command '{name}'.")
+            raise no_such_list(path, name, self.commands)
 
 
 broadcast = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=_SendByDefault)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 
-from voicecli import phone
 from voicecli.broadcast.lists import recipients as lists
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.plan import numbers_of
@@ -40,16 +39,7 @@ def read_content(
 
 def read_list(context: Context, people: str) -> bytes:
     """The list, as it is begun. Raises InvalidInput."""
-    try:
-        return context.read_bytes(people, limit=lists.MAX_LIST)
-    except InvalidInput as error:
-        from voicecli.cli import usage
-
-        if phone.looks_like_number(people):
-            error.hint = f'To call a number: voicecli call {usage.quoted(people)} "message".'
-        elif " " in people:
-            error.hint = 'The list comes first, then the message: voicecli broadcast FILE "message".'
-        raise
+    return context.read_bytes(people, limit=lists.MAX_LIST)
 
 
 def read_list_again(context: Context, people: str | None, broadcast: Broadcast) -> bytes:

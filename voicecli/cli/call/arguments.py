@@ -103,7 +103,7 @@ def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
     try:
         return phone.parse(word, asked.recipients.region, any_number=asked.recipients.any_number)
     except InvalidInput as error:
-        if _LIST.search(word):
+        if _LIST.search(word) and " " not in word:
             error.hint = f'To call everybody on a list: voicecli broadcast {word} "message".'
         elif not any(map(str.isdigit, word)):
             error.hint = 'The number comes first: voicecli call +33199001234 "Hello"'
