@@ -183,7 +183,8 @@ def clean_environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     marked can start the program as a process."""
     for name in [name for name in os.environ if FOREIGN.match(name)]:
         del os.environ[name]
-    os.environ |= {"COLUMNS": "80", "VOICECLI_HOME": f"{tmp_path}/home"}
+    own = {"VOICECLI_HOME": f"{tmp_path}/home", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
+    os.environ |= {"COLUMNS": "80", **own}
     os.chdir(tmp_path)
     process_guard.is_marked = request.node.get_closest_marker("process") is not None
     yield

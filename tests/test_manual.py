@@ -22,6 +22,9 @@ from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
 from voicecli import manual
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
+from voicecli.settings import SETTINGS
 
 PAGES = Path(manual.__file__).parent
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -206,3 +209,25 @@ def start_and_stop(command: str, shell: Machine) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, told
+
+
+def test_the_tables_are_the_programs_own() -> None:
+    codes, settings = manual.page("exit-codes"), manual.page("settings").splitlines()
+    for code in ExitCode:
+        assert f"| {code.value} | {code.meaning} |\n" in codes
+    for setting in SETTINGS:
+        row = next(line for line in settings if line.startswith(f"| `{setting.variable}` |"))
+        for text in (setting.what, setting.where, setting.flag or "", setting.default or ""):
+            assert text in row
+
+
+OF_8X8 = set("makeCall sayAndCapture playFile eventId clientRequestId asrCaptured".split())
+ASKED = set("messageId customerPhone anyNumber callUnsubscribed".split())  # what POST /api/make-call reads
+
+
+@pytest.mark.parametrize("topic", manual.TOPICS)
+def test_fields_that_a_page_names_are_in_a_document(topic: str) -> None:
+    documented = {name for fields in DOCUMENTS.values() for name in re.split(r"[ .]", fields)}
+    former = {name for names in FORMER_NAMES.values() for name in names}
+    named = {*re.findall(r"`([a-z]+[A-Z][A-Za-z]*)`", manual.page(topic))}
+    assert named <= documented | former | OF_8X8 | ASKED

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from voicecli.broadcast import contents
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.in_flight import RequestSender
@@ -102,7 +101,7 @@ async def run_broadcast(
     async def end(engine: Engine, *, interrupted: bool) -> BroadcastEnd:
         with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
             if journal.is_finished and not (options.waits and engine.counts.without_outcome):
-                contents.delete(journal.store, journal.broadcast)
+                broadcasts.forget_content(journal.store, journal.broadcast)
         how = BroadcastEnd(engine.counts, engine.ended_by, interrupted)
         await on_end(how)
         return how

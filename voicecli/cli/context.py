@@ -47,6 +47,8 @@ class Context:
     environment: Mapping[str, str] = field(default_factory=_process_environment, repr=False)
     folder: Path = field(default_factory=Path)
     """The current folder: where the .env is, and what the paths of a command line are relative to."""
+    env_file: str | None = None
+    """The file of --env-file."""
     format: str = "people"
     debug: bool = False
     hinted: set[str] = field(default_factory=set)  # advice that was given
@@ -97,12 +99,18 @@ class Context:
             output.hide(secret)
         return output
 
+    @cached_property
+    def _settings(self) -> "Settings":
+        """Read once: a file may be a pipe."""
+        from voicecli import settings
+
+        return settings.load(environment=self.environment, folder=self.folder, env_file=self.env_file)
+
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""
-        from voicecli import settings
         from voicecli.store.location import store_folder
 
-        loaded = settings.load(flags, environment=self.environment, folder=self.folder)
+        loaded = self._settings.under(flags)
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from voicecli.voice_api.client import Client
     from voicecli.voice_api.webhook_events import Event, Received
 
-EXAMPLES = ""
+EXAMPLES = """\
+voicecli demo
+voicecli demo --json | jq .
+voicecli demo | tee demo.txt
+"""
 TIME_SCALE = 6.0
 PATIENCE = 12.0  # seconds; what is not over by then is told as missing
 

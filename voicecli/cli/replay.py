@@ -41,7 +41,9 @@ def replay(
     numbers: Annotated[
         list[int] | None,
         typer.Argument(
-            metavar="EVENT...", parser=whole(1), help="The numbers of events, as voicecli events shows them."
+            metavar="[EVENT...]",
+            parser=whole(1),
+            help="The numbers of events, as voicecli events shows them.",
         ),
     ] = None,
     to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,

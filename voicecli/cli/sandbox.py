@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from voicecli.sandbox import Sandbox
 
 EXAMPLES = """\
+voicecli sandbox
 voicecli sandbox --time-scale 60
-eval "$(voicecli sandbox --print-env)"
 voicecli sandbox --numbers
+voicecli sandbox --chaos --seed 1
+eval "$(voicecli sandbox --print-env)"
 """
 
 

@@ -52,6 +52,27 @@ def _refusal(words: str) -> ConfigurationError:
     return ConfigurationError(words, hint="Set VOICECLI_HOME to a folder of yours, or take that away.")
 
 
+def is_readable_by_others(path: Path) -> bool:
+    """Whether others on this machine can read a file, or change it; not so for a pipe, or where there is
+    none."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & _OTHERS)
+
+
+def belongs_to_somebody_else(path: Path) -> bool:
+    """Whether a file, or the link that leads to it, is neither this user's nor the administrator's."""
+    if not hasattr(os, "geteuid"):
+        return False
+    try:
+        owners = {path.stat().st_uid, path.lstat().st_uid}
+    except OSError:
+        return False
+    return bool(owners - {os.geteuid(), 0})
+
+
 def foreign_link(path: Path, *, whole: bool = True) -> Path | None:
     """The first link that a path leads through, with ``whole`` in any of its folders, too, which belongs
     neither to this user nor to the system; None where there is none. Raises OSError."""
