@@ -12,6 +12,7 @@ TOPICS = (
     "alerts",
     "listening",
     "service",
+    "handlers",
     "trying",
     "exit-codes",
     "settings",
