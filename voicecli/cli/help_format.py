@@ -155,12 +155,13 @@ def two_columns(groups: Mapping[str, Rows], width: int) -> str:
 
 def filled(text: str, width: int, *, first: str = "", indent: int = 0) -> str:
     """A paragraph in lines of at most so many columns: ``first`` begins the first one, ``indent`` is how far
-    the others are indented."""
-    return textwrap.fill(
-        " ".join(text.split()),
+    the others are indented. A default stays on one line."""
+    lines = textwrap.fill(
+        " ".join(text.split()).replace("Default: ", "Default:\N{NO-BREAK SPACE}"),
         width,
         initial_indent=first,
         subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return lines.replace("\N{NO-BREAK SPACE}", " ")

@@ -36,7 +36,7 @@ def recordings(
     session: Annotated[str, typer.Argument(metavar="SESSION", help="The session's id.")],
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """List the recordings of a call, with the places of their files."""
+    """List the recordings of a call, and where their files are."""
     context = context_of(ctx)
     if not _SESSION.fullmatch(session):
         raise InvalidInput(

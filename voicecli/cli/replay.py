@@ -46,7 +46,7 @@ def replay(
             help="The numbers of events, as voicecli events shows them.",
         ),
     ] = None,
-    to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,
+    to: Annotated[str | None, option("URL", "The URL of the receiver (required).")] = None,
     session: Annotated[
         str | None,
         option("ID", "Send all events of this session, oldest first; the beginning of its id is enough."),

@@ -11,6 +11,8 @@ TOPICS = (
     "lists",
     "alerts",
     "listening",
+    "service",
+    "handlers",
     "trying",
     "exit-codes",
     "settings",
