@@ -18,10 +18,12 @@ from typing import IO, Any
 import in_process
 import process_guard
 import pytest
+import quick_waits
 import ready_stores
 import writer_thread
 from forked import Forked
 
+from voicecli import durations
 from voicecli.listener import recorder
 from voicecli.sandbox import Sandbox, environment
 
@@ -192,6 +194,11 @@ def clean_environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
 
 
 @pytest.fixture(scope="session", autouse=True)
+def quick_waits_everywhere() -> None:
+    quick_waits.install()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def writers_in_threads() -> None:
     """Listeners of this process keep events by a thread, unless a test uses ``writer_process``."""
     recorder.start_writer = writer_thread.start
@@ -215,6 +222,13 @@ def own_sandbox() -> Iterator[RunningSandbox]:
     """A sandbox whose webhooks this test may change."""
     with RunningSandbox(time_scale=1000, seed=1) as running:
         yield running
+
+
+@pytest.fixture
+def short_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second of an option, as in ``--timeout 1s``, is a fifth of one."""
+    parse = durations.parse
+    monkeypatch.setattr(durations, "parse", lambda text: parse(text) / 5)
 
 
 @pytest.fixture

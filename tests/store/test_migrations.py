@@ -14,6 +14,7 @@ from receiver_world import receiving, vca, vss
 import voicecli
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
+from voicecli.listener import recorder
 from voicecli.listener.vca_repliers import CallflowReplier
 from voicecli.store import sqlite
 from voicecli.store.migrations import MIGRATIONS
@@ -64,6 +65,7 @@ def upgrade(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_listener_goes_on_beside_a_newer_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recorder, "RESTART_AFTER", 0.05)
     home = tmp_path / "home"
     async with receiving(home, replier=CallflowReplier(home, HANG_UP)) as world:
         assert (await world.event(vss("s-1")))[0] == 200

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 voicecli api GET /webhooks
-voicecli api POST /webhooks --data '{"type": "VNU", "url": "https://example.com/vnu"}'
+voicecli api POST /webhooks \\
+  --data '{"type": "VNU", "url": "https://example.com/vnu"}'
 voicecli api POST /callflows --data @callflow.json --dry-run
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

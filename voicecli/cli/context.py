@@ -1,6 +1,5 @@
 """The environment of a command: streams, variables, folder, output, settings, and its client."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from voicecli.voice_api.wire import Operation
 
 T = TypeVar("T")
-OLDER_LISTENER = (
-    "The voicecli listen that runs with this store is of an older version, which can't open it any more: it "
-    "may hang up calls that were not placed from here. Stop it, and start it again."
-)
 CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
@@ -108,8 +103,6 @@ class Context:
 
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""
-        from voicecli.store.location import store_folder
-
         loaded = self._settings.under(flags)
         for secret in loaded.secrets():
             self.output.hide(secret)
@@ -117,22 +110,7 @@ class Context:
             if warning not in self.hinted:
                 self.hinted.add(warning)
                 self.output.warning(warning)
-        self._warn_of_older_listener(store_folder(loaded.get("home")))
         return loaded
-
-    def _warn_of_older_listener(self, home: Path) -> None:
-        """Its file is empty: only if there is one, the modules for the rest are loaded."""
-        try:
-            with os.scandir(home) as files:
-                found = any(one.name.startswith("listener-") and not one.stat().st_size for one in files)
-        except (OSError, ValueError):
-            return
-        if found and OLDER_LISTENER not in self.hinted:
-            from voicecli.listener.instances import runs_older_version
-
-            if runs_older_version(home):
-                self.hinted.add(OLDER_LISTENER)
-                self.output.warning(OLDER_LISTENER)
 
     def client(
         self,

@@ -4,24 +4,23 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli.cli.broadcast.allow import allow
-from voicecli.cli.broadcast.list import list_
-from voicecli.cli.broadcast.results import results
-from voicecli.cli.broadcast.resume import resume
-from voicecli.cli.broadcast.send import EXAMPLES, send
-from voicecli.cli.broadcast.show import show
-from voicecli.cli.broadcast.stop import stop
+from voicecli.cli.broadcast import allow, list as list_, results, resume, send, show, stop
 from voicecli.cli.help_format import HelpGroup
 
 if TYPE_CHECKING:
     from typer._click import Context as ClickContext
 
-__all__ = ["EXAMPLES", "HELP", "broadcast"]
+HELP = """Call everybody on a list, once each.
 
-HELP = (
-    "Call everybody on a list, once: voicecli broadcast FILE MESSAGE, which is short for voicecli broadcast "
-    "send FILE MESSAGE."
-)
+voicecli broadcast FILE MESSAGE is short for voicecli broadcast send FILE MESSAGE, whose help has the options.
+"""
+EXAMPLES = """\
+voicecli broadcast people.csv "Hello {name}, see you at {time}." --dry-run
+voicecli broadcast people.csv "Hello {name}, see you at {time}." --rate 5/s
+voicecli broadcast show b3f9a1c2d4
+voicecli broadcast resume b3f9a1c2d4
+voicecli broadcast results b3f9a1c2d4 -o results.csv
+"""
 
 
 class _SendByDefault(HelpGroup):
@@ -34,10 +33,10 @@ class _SendByDefault(HelpGroup):
 
 
 broadcast = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=_SendByDefault)
-broadcast.command("send", epilog=EXAMPLES)(send)
-broadcast.command("resume")(resume)
-broadcast.command("stop")(stop)
-broadcast.command("list")(list_)
-broadcast.command("show")(show)
-broadcast.command("allow")(allow)
-broadcast.command("results")(results)
+broadcast.command("send", epilog=send.EXAMPLES)(send.send)
+broadcast.command("resume", epilog=resume.EXAMPLES)(resume.resume)
+broadcast.command("stop", epilog=stop.EXAMPLES)(stop.stop)
+broadcast.command("list", epilog=list_.EXAMPLES)(list_.list_)
+broadcast.command("show", epilog=show.EXAMPLES)(show.show)
+broadcast.command("allow", epilog=allow.EXAMPLES)(allow.allow)
+broadcast.command("results", epilog=results.EXAMPLES)(results.results)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -46,19 +46,27 @@ def _env_file(ctx: typer.Context, path: str | None) -> str | None:
     return path
 
 
+GENERAL, FILTERS = "General", "Filters"
 SINCE = "Only what is newer: 30m, 24h or 7d ago, or since a date such as 2026-11-01."
-Since = Annotated[datetime | None, option("TIME", SINCE, parser=moment)]
+Since = Annotated[datetime | None, option("TIME", SINCE, parser=moment, panel=FILTERS)]
 Limit = Annotated[
     int | None,
     option(
-        "N", f"Show at most N. Default: the newest {NEWEST}; with --since, all.", parser=whole(1, MAX_ROWS)
+        "N",
+        f"Show at most N. Default: the newest {NEWEST}; with --since, all.",
+        parser=whole(1, MAX_ROWS),
+        panel=FILTERS,
     ),
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON only.", callback=_json, is_eager=True)]
-QuietFlag = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print only the id.", callback=_quiet, is_eager=True)
+JsonFlag = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON only.", callback=_json, is_eager=True, rich_help_panel=GENERAL),
 ]
-QuietLetter = Annotated[bool, typer.Option("-q", help="Print only the id.", callback=_quiet, is_eager=True)]
+_QUIET = partial(
+    typer.Option, help="Print only the id.", callback=_quiet, is_eager=True, rich_help_panel=GENERAL
+)
+QuietFlag = Annotated[bool, _QUIET("--quiet", "-q")]
+QuietLetter = Annotated[bool, _QUIET("-q")]
 """For a command whose --quiet means something else."""
 Raw = Annotated[
     bool, flag("Put no apostrophe before cells that a spreadsheet would run as formulas.", "--raw")
@@ -67,9 +75,10 @@ DebugFlag = Annotated[
     bool,
     typer.Option(
         "--debug",
-        help="Show on stderr each request with its duration, and the traceback of an error.",
+        help="Show requests, their durations and tracebacks on stderr.",
         callback=_debug,
         is_eager=True,
+        rich_help_panel=GENERAL,
     ),
 ]
 
@@ -79,8 +88,9 @@ EnvFile = Annotated[
     typer.Option(
         "--env-file",
         metavar="FILE",
-        help="Read settings from this file, too. They go before those of the .env in this folder.",
+        help="Read settings from this file, before the .env of this folder.",
         callback=_env_file,
+        rich_help_panel=GENERAL,
     ),
 ]
 
