@@ -1,8 +1,8 @@
 """What the package's metadata says of the place where it is published; hatchling calls it in each build.
 
 A package index shows the README without the files beside it. With VOICECLI_REPOSITORY, the address of the
-repository (https://github.com/OWNER/voicecli), its pictures and links lead there, to the tag of this version. In
-builds without it, which nobody publishes, pictures become their descriptions, and links plain words.
+repository (such as https://github.com/OWNER/voicecli), its pictures and links lead there, to the tag of this
+version. Without it, as in builds that nobody publishes, pictures become their descriptions, and links words.
 """
 
 import os
