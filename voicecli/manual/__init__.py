@@ -14,6 +14,7 @@ TOPICS = (
     "service",
     "handlers",
     "trying",
+    "library",
     "exit-codes",
     "settings",
     "account",
