@@ -56,8 +56,9 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
         with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
         raise InvalidInput(
             f"{quote(shown)} has no + and country code.",
-            hint=(f"If it has a country code: {with_plus}. " if _is_valid(with_plus) else "")
-            + "For a national number, name its country, such as --region FR.",
+            hint=f"If it has a country code: {with_plus}. Else its country: --region FR."
+            if _is_valid(with_plus)
+            else "For a national number, name its country, such as --region FR.",
         )
     try:
         number = phonenumbers.parse(cleaned, region.upper() if region else None)
@@ -83,8 +84,9 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
             phonenumbers.ValidationResult.INVALID_LENGTH: "of the wrong length",
             phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "without its area code",
         }.get(possible, "in no range of numbers that is known")
+        taken = "" if shown == e164 else f"taken for {e164}, it is "
         raise InvalidInput(
-            f"{quote(shown)} can't be called: taken for {e164}, it is {reason} in {place}.",
+            f"{quote(shown)} can't be called: {taken}{reason} in {place}.",
             hint="Check the country code and the digits; nothing was sent."
             + (
                 f" If they are right, the range may be newer than libphonenumber {phonenumbers.__version__}: "

@@ -189,7 +189,8 @@ def test_what_is_wrong_with_the_arguments_is_told_before_missing_settings(run: P
         (("call", NUMBER, "--callflow", "missing.json"), "No such file"),
         (("call", NUMBER, "hi", "--thanks", "x"), "--thanks has no effect without --confirm or --digits."),
         (("call", NUMBER, "hi", "--wait", "--domain", "a.example", *url), "Only one of"),
-        (("broadcast", "people.csv", "Hi", "--wait", "--domain", "a.example", *url), "Only one of"),
+        (("broadcast", "-", "Hi", "--wait", "--domain", "a.example", *url), "Only one of"),
+        (("broadcast", "missing.csv", "Hi"), "There is no file missing.csv."),
         (("listen", "--register", "--no-tunnel"), "--register needs"),
         (("listen", "--domain", "a.example", *url), "Only one of"),
     ):

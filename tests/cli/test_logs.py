@@ -106,10 +106,10 @@ def test_an_unknown_job_is_told(logs: Callable[..., Finished]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["export", "--from", "yesterday"], "is not a time such as 2026-11-01"),
+        (["export", "--from", "yesterday"], "is not a time such as 24h (ago) or 2026-11-01T09:30"),
         (["export", "--from", "0001-01-01T00:00+09:00"], "is not a time"),
         (["export", "--from", "2026-02-01", "--to", "2026-01-01"], "--from must be before --to"),
-        (["export", "--limit", "0"], "Invalid value for '--limit'"),
+        (["export", "--limit", "0"], "--limit: '0' is not a whole number"),
         (["export", "--json"], "need a file"),
         (["export", "--quiet"], "need a file"),
         (["export", "-o", "/dev/null"], "-o must name a file"),

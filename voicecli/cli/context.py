@@ -179,7 +179,12 @@ class Context:
                         content = file.read(limit + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "that is no file name"
-            raise InvalidInput(f"{where} can't be read: {reason}.") from error
+            hint = ""
+            if isinstance(error, FileNotFoundError | IsADirectoryError) and path:
+                from voicecli.cli import usage
+
+                hint = usage.file_hint(self.folder / path)
+            raise InvalidInput(f"{where} can't be read: {reason}.", hint=hint) from error
         if len(content) > limit:
             raise InvalidInput(f"{where} is too long: more than {limit:,} bytes.")
         return content

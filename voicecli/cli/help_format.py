@@ -6,6 +6,7 @@ from enum import Enum
 from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
+import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from voicecli.cli.context import context_of
@@ -56,7 +57,15 @@ class _PlainHelp:
 
 
 class HelpCommand(_PlainHelp, TyperCommand):
-    """A command with such a help."""
+    """A command with such a help. Each of its errors knows the command, which the parser forgets in some."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
 
 
 class HelpGroup(_PlainHelp, TyperGroup):

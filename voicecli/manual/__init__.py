@@ -14,6 +14,8 @@ TOPICS = (
     "service",
     "handlers",
     "trying",
+    "library",
+    "from-the-example",
     "exit-codes",
     "settings",
     "account",

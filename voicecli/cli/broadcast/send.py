@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
+from voicecli.calling.script import refuse_without
 from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
@@ -16,7 +17,7 @@ from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import flag, given, refuse_without
+from voicecli.cli.options.records import flag, given
 from voicecli.errors import InvalidInput
 from voicecli.voice_api import wire
 
