@@ -11,8 +11,8 @@ from types import TracebackType
 
 from voicecli.broadcast.pace_state import WHOLE, PaceState, pack, unpack
 from voicecli.errors import StoreFailed
-from voicecli.platforms import private_files
-from voicecli.platforms.locks import Lock, try_lock, unlock
+from voicecli.platforms import private_files, system
+from voicecli.platforms.locks import Lock
 
 TRIES = (0.00002, 0.0001, 0.0003)  # seconds between tries to get it at once; one has it for less than 0.0001
 STOPPED_AFTER = 0.05  # seconds after which who has it is taken to have been stopped
@@ -45,7 +45,7 @@ class PaceFile:
             if not self._lock():
                 return None
             self._since = time.monotonic()
-            self._data = os.pread(self._file, WHOLE.size + len(_MARK), 0)
+            self._data = system.read_at(self._file, WHOLE.size + len(_MARK), 0)
             if self._data.endswith(_MARK) and not self._is_current():
                 self._reopen()  # which lets go of the lock
                 return None
@@ -56,7 +56,7 @@ class PaceFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        unlock(self._file)
+        system.unlock(self._file)
         if isinstance(error, OSError):
             raise self._failed(error) from error
 
@@ -67,13 +67,13 @@ class PaceFile:
     def glance(self, now: float) -> PaceState:
         """What it holds, also while another process has the lock."""
         try:
-            data = os.pread(self._file, WHOLE.size, 0)
+            data = system.read_at(self._file, WHOLE.size, 0)
         except OSError as error:
             raise self._failed(error) from error
         return unpack(data, now)
 
     def write(self, state: PaceState, now: float) -> None:
-        os.pwrite(self._file, pack(state._replace(written=now)), 0)
+        system.write_at(self._file, pack(state._replace(written=now)), 0)
 
     def was_left_behind(self) -> bool:
         """Whether the others use a copy by now."""
@@ -83,7 +83,7 @@ class PaceFile:
         os.close(self._file)
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600)
 
     def _reopen(self) -> None:
         os.close(self._file)
@@ -99,13 +99,13 @@ class PaceFile:
     def _lock(self) -> bool:
         """Wait no longer for the lock than a running process has it."""
         for pause in (*TRIES, 0.0):
-            if try_lock(self._file):
+            if system.try_lock(self._file):
                 self._busy = (0.0, 0.0)
                 return True
             time.sleep(pause)
         now, (since, last) = time.monotonic(), self._busy
         self._busy = (since if now - last < 10 * STOPPED_AFTER else now, now)
-        if now - self._busy[0] > STOPPED_AFTER:
+        if now - self._busy[0] > STOPPED_AFTER and system.REMOVES_OPEN_FILES:
             self._replace_by_copy()
         return False
 
@@ -117,10 +117,10 @@ class PaceFile:
         try:
             if self._is_current():
                 copy = self._path.with_name(f"{self._path.name}.copy")
-                copy.write_bytes(os.pread(self._file, WHOLE.size, 0))
+                copy.write_bytes(system.read_at(self._file, WHOLE.size, 0))
                 copy.chmod(0o600)
                 copy.replace(self._path)
-                os.pwrite(self._file, _MARK, WHOLE.size)
+                system.write_at(self._file, _MARK, WHOLE.size)
             self._reopen()
             self._busy = (0.0, 0.0)
         finally:
