@@ -314,8 +314,9 @@ def _load() -> None:
         if not module.name.endswith(("__main__", "platforms.windows")):
             importlib.import_module(module.name)
     ready_stores.install()
-    for command in ("", *app.COMMANDS):
-        app._command(command)
+    app.parser()
+    for command in app.COMMANDS:
+        app.load(command)
 
 
 if __name__ == "__main__":

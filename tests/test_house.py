@@ -22,7 +22,7 @@ FLOORS = (
         {
             "clock",
             "durations",
-            "hours",
+            "quiet_hours",
             "interrupts",
             "json_values",
             "phone",
@@ -38,7 +38,7 @@ FLOORS = (
     ({"voice_api"}, {"sessions"}),
     ({"output", "store", "tunnel"},),
     ({"listener", "sandbox"}, {"calling"}, {"broadcast"}, {"checks"}),
-    ({"cli"}, {"__main__"}, {""}),
+    ({"manual"}, {"cli"}, {"__main__"}, {""}),
 )
 """A module imports from lower floors, and on its own floor from rooms of an earlier step (its own room
 apart). The last room is the package itself, whose names are for programs that import it."""
@@ -271,6 +271,8 @@ for arguments in json.loads(sys.argv[1]):
 """
 NOT_LOADED = (
     (["--version"], {"typer", "rich", "httpx", "aiohttp", "phonenumbers"}, 0),
+    (["--help"], {"rich", "httpx", "dotenv", "phonenumbers", "voicecli.cli.call"}, 0),
+    (["call", "--help"], {"rich", "httpx", "dotenv", "phonenumbers", "asyncio", "sqlite3"}, 0),
     (
         ["call", "+33199001234", "hi", "--retries", "0"],
         {

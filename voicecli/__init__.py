@@ -22,12 +22,9 @@ if TYPE_CHECKING:
     from voicecli.broadcast.run import run_broadcast as run_broadcast
     from voicecli.calling.call_events import Notices as Notices
     from voicecli.calling.caller import Caller as Caller
+    from voicecli.calling.endings import Ending as Ending
     from voicecli.calling.ledger import Ledger as Ledger
-    from voicecli.calling.results import (
-        CallResults as CallResults,
-        Ending as Ending,
-        Result as Result,
-    )
+    from voicecli.calling.results import CallResults as CallResults, Result as Result
     from voicecli.calling.script import Script as Script
     from voicecli.checks.checkup import checkup as checkup
     from voicecli.checks.finding import Finding as Finding

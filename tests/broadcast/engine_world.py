@@ -15,7 +15,7 @@ from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.in_flight import RequestSender
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.policy import Policy
-from voicecli.hours import Hours
+from voicecli.quiet_hours import Hours
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcast_journal import Journal, create_journal

@@ -15,7 +15,7 @@ from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.progress import Progress
 from voicecli.calling.say_limit import SayLimit
 from voicecli.errors import ConfigurationError, VoicecliError
-from voicecli.hours import Hours
+from voicecli.quiet_hours import Hours
 from voicecli.sandbox import SOURCE
 from voicecli.store import sealing, unsubscribed
 from voicecli.store.broadcast_journal import Journal

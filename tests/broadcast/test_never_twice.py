@@ -19,7 +19,7 @@ from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.policy import Policy
 from voicecli.errors import InUse, OutputFailed, StoreFailed, VoicecliError
-from voicecli.hours import Hours
+from voicecli.quiet_hours import Hours
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts as journals, paging
 from voicecli.store.broadcast_journal import Journal

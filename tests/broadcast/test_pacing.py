@@ -16,7 +16,7 @@ import pytest
 from conftest import wait_until
 from hypothesis import given, settings, strategies as st
 
-from voicecli.broadcast import pace_state, pacing
+from voicecli.broadcast import pace_rules, pacing
 from voicecli.broadcast.pace_file import PaceFile
 from voicecli.broadcast.pacing import Pace
 from voicecli.errors import StoreFailed
@@ -137,7 +137,7 @@ def test_a_slow_broadcast_does_not_hold_up_a_fast_one(pace: Callable[..., Pace],
 def test_a_limit_is_forgotten_when_nobody_calls(pace: Callable[..., Pace], clock: Clock) -> None:
     one = pace()
     one.too_many(5)
-    clock.now += 5 + pace_state.FORGOTTEN
+    clock.now += 5 + pace_rules.FORGOTTEN
     assert limit_of(one) is not None
     clock.now += 1
     assert limit_of(one) is None
@@ -273,7 +273,7 @@ def test_without_answers_a_limit_stays(pace: Callable[..., Pace], clock: Clock) 
     answer(one, clock, rate=100, seconds=5)
     one.too_many(1)
     limit = limit_of(one)
-    clock.now += pace_state.FORGOTTEN
+    clock.now += pace_rules.FORGOTTEN
     assert limit_of(one) == limit
 
 
@@ -290,7 +290,7 @@ def test_refusals_without_end_do_not_stop_it_for_good(pace: Callable[..., Pace],
     for _ in range(200):
         one.too_many(1)
         clock.now += 2
-    assert limit_of(one) == pytest.approx(pace_state.LEAST)
+    assert limit_of(one) == pytest.approx(pace_rules.LEAST)
     assert one.take() is None
     assert one.take() == pytest.approx(60)
 

@@ -11,15 +11,15 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, FLOW, PARTIES, SAY, other, placed
 from receiver_world import World, receiving, vca, vss
 
-from voicecli.calling.placed_calls_replier import PlacedCallsReplier
+from voicecli.calling.vca_replier import PlacedCallsReplier
 from voicecli.listener import event_intake
-from voicecli.listener.other_calls_repliers import (
+from voicecli.listener.routes import Answered, Replier
+from voicecli.listener.vca_repliers import (
     CallflowReplier,
     CallHistory,
     PreviousReceiverReplier,
     constant_reply,
 )
-from voicecli.listener.routes import Answered, Replier
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.replies import HANG_UP, Reply

@@ -16,9 +16,10 @@ from conftest import DEADLINE
 from raw_server import Speak, document, server
 
 from voicecli.account import Account
+from voicecli.calling.endings import Ending
 from voicecli.calling.ledger import Ledger
 from voicecli.calling.placing import Placer
-from voicecli.calling.results import Ending, Result
+from voicecli.calling.results import Result
 from voicecli.calling.waited_call import WaitOptions
 from voicecli.calling.waiting import OutcomeWaiter
 from voicecli.errors import ConfigurationError, PlacedBefore, StoreBusy, StoreFailed

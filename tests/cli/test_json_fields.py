@@ -1,6 +1,7 @@
 """The JSON that commands print has the fields of the table, and former names beside the present ones."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from conftest import NUMBER, Program, RunningSandbox
 from past import SESSION, keep_a_call
 
+from voicecli import manual
 from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES, with_former_names
 
 FORMER = {old: new for names in FORMER_NAMES.values() for old, new in names.items()}
@@ -87,3 +89,14 @@ def test_a_former_name_has_the_value_of_the_present_one() -> None:
     assert with_former_names("row", {"sessionId": "s"}) == {"sessionId": "s", "session": "s"}
     for kind in FORMER_NAMES.values():
         assert not set(kind) & set(kind.values())
+
+
+def test_the_manual_has_each_document_with_its_fields() -> None:
+    page = manual.page("json")
+    sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    former = re.findall(r"^\| `(.*?)` \| `(.*?)` \|", sections.pop("Names of earlier versions"), re.MULTILINE)
+    assert {*former} == {pair for names in FORMER_NAMES.values() for pair in names.items()}
+    assert {*sections} == {*DOCUMENTS}
+    for kind, text in sections.items():
+        cells = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+        assert sorted(re.findall("`(.*?)`", " ".join(cells))) == sorted(DOCUMENTS[kind].split()), kind

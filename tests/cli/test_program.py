@@ -1,4 +1,4 @@
-"""The program as a whole: help, version, completion, and its exit codes in print."""
+"""The program as a whole: version, completion, wrong usage."""
 
 import io
 import os
@@ -14,7 +14,6 @@ from conftest import DEADLINE, Program
 
 from voicecli.cli.app import run as run_here
 from voicecli.cli.context import Context
-from voicecli.cli.exit_codes import ExitCode
 from voicecli.version import __version__
 
 soak = pytest.mark.soak
@@ -23,14 +22,6 @@ soak = pytest.mark.soak
 def test_the_version_is_the_packages(run: Program) -> None:
     for arguments in (["--version"], ["--version", "--help"]):
         assert run(*arguments).out == f"voicecli {__version__}\n"
-
-
-def test_the_help_lists_commands_and_exit_codes(run: Program) -> None:
-    done = run("--help")
-    assert done.code == 0
-    assert all(f" {name} " in done.out for name in ("call", "demo", "sandbox"))
-    flowing = " ".join(done.out.split())
-    assert all(f" {code.value} {code.meaning}" in flowing for code in ExitCode)
 
 
 @pytest.mark.process
@@ -89,27 +80,6 @@ main()
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error: Interrupted.\n")
-
-
-@pytest.mark.parametrize("command", ["call", "demo", "sandbox"])
-def test_every_command_has_its_help(run: Program, command: str) -> None:
-    done = run(command, "--help")
-    assert (done.code, done.err) == (0, "")
-    assert f"Usage: voicecli {command}" in done.out
-    assert max(map(len, done.out.splitlines())) <= 80
-    assert run(command, "-h").out == done.out
-
-
-def test_no_arguments_show_the_help(run: Program) -> None:
-    done = run()
-    assert (done.code, done.err) == (2, "")
-    assert "Usage: voicecli" in done.out
-
-
-def test_help_in_front_of_a_command_is_that_of_the_command(run: Program) -> None:
-    for command in (["call"], ["webhooks", "set"]):
-        done = run("--help", *command)
-        assert (done.code, done.out) == (0, run(*command, "--help").out)
 
 
 TO_CALL = 'Hint: To place a call: voicecli call NUMBER "message". See voicecli --help.'

@@ -2,7 +2,8 @@
 
 import pytest
 
-from voicecli.calling.results import CallResults, Ending, Result, ending_of, failed_result
+from voicecli.calling.endings import Ending, ending_of
+from voicecli.calling.results import CallResults, Result, failed_result
 from voicecli.cli.exit_codes import (
     ExitCode,
     all_calls_code,

@@ -3,7 +3,7 @@
 import json
 
 from voicecli.errors import StoreFailed
-from voicecli.listener.other_calls_repliers import CallHistory
+from voicecli.listener.vca_repliers import CallHistory
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.webhook_events import Received
 

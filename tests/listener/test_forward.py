@@ -13,7 +13,7 @@ from conftest import DEADLINE
 from receiver_world import TOKEN, World, receiving, vca, vss
 
 from voicecli.listener import forward
-from voicecli.listener.other_calls_repliers import ApplicationReplier, constant_reply
+from voicecli.listener.vca_repliers import ApplicationReplier, constant_reply
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP

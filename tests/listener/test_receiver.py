@@ -14,7 +14,7 @@ import pytest
 from conftest import DEADLINE
 from receiver_world import TOKEN, receiving, vca, vss
 
-from voicecli.listener import event_intake, recorder, server
+from voicecli.listener import duplicates, recorder, server
 from voicecli.listener.routes import Answered
 from voicecli.output.secrets import has_secret_name
 from voicecli.voice_api.callflow import HANGUP
@@ -259,7 +259,7 @@ async def test_who_leaves_in_the_middle_is_no_fault_of_ours(tmp_path: Path) -> N
 async def test_what_was_shown_long_ago_is_still_no_news_and_what_another_run_kept_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_intake, "REMEMBERED", 2)
+    monkeypatch.setattr(duplicates, "REMEMBERED", 2)
     async with receiving(tmp_path) as world:
         await world.event(vss("another run's"))
     async with receiving(tmp_path) as world:

@@ -10,10 +10,10 @@ from conftest import wait_until
 from placed_calls import placed
 from receiver_world import receiving, vca, vss
 
-from voicecli.calling.placed_calls_replier import PlacedCallsReplier
+from voicecli.calling.vca_replier import PlacedCallsReplier
 from voicecli.listener import service
 from voicecli.listener.instances import running_instances
-from voicecli.listener.other_calls_repliers import constant_reply
+from voicecli.listener.vca_repliers import constant_reply
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.replies import HANG_UP
 

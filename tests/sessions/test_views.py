@@ -9,7 +9,7 @@ import pytest
 from generated_calls import attempt, sequence, shuffled
 from soak import share_of
 
-from voicecli.calling.results import ending_of
+from voicecli.calling.endings import ending_of
 from voicecli.output.sessions import SessionRow
 from voicecli.sessions.attempt import Attempt
 from voicecli.sessions.open_calls import OpenCalls

@@ -14,7 +14,7 @@ from receiver_world import receiving, vca, vss
 import voicecli
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError
-from voicecli.listener.other_calls_repliers import CallflowReplier
+from voicecli.listener.vca_repliers import CallflowReplier
 from voicecli.store import sqlite
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store

@@ -29,7 +29,7 @@ from stand_in_agent import GO_OFFLINE, LOSE_SESSION, change_faults, is_alive, pi
 from voicecli.errors import ConfigurationError, Interrupted, Unreachable, VoicecliError
 from voicecli.tunnel import (
     configuration as configuration_module,
-    ngrok_agent as agent_module,
+    ngrok_process as agent_module,
     ngrok_tunnel as ngrok_module,
 )
 from voicecli.tunnel.advice import advice

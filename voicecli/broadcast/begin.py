@@ -76,9 +76,9 @@ class Prepared:
     def quiet_people(self) -> QuietPeople:
         """Who can't be called now, by the hours where they are."""
         planned = (row for row in self.validated.rows() if row.state is RowState.PLANNED)
-        quiet = [self.eligibility.quiet_zones(row.destination) for row in planned]
+        quiet = [self.eligibility.hours.quiet_zones(row.destination) for row in planned]
         closed = [zones for zones in quiet if zones is not None]
-        return QuietPeople(len(closed), self.eligibility.next_opening(set(closed)))
+        return QuietPeople(len(closed), self.eligibility.hours.next_opening(set(closed)))
 
     def start(
         self, content: Content, *, file: str = "", receiver: ReceiverOptions | None = None

@@ -1,20 +1,15 @@
-"""Whom a broadcast may call now: not at their quiet hours, nobody on a do-not-call list or unsubscribed.
+"""Whom a broadcast may call: nobody on its do-not-call list, nobody who has unsubscribed, and nobody in
+quiet hours (``callee_hours``).
 
-For single calls see ``calling.placing``."""
+Single calls have ``calling.do_not_call``."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
-from voicecli import phone
-from voicecli.hours import HORIZON, Hours
+from voicecli.broadcast.callee_hours import CalleeHours
+from voicecli.quiet_hours import Hours
 from voicecli.store import unsubscribed
 from voicecli.store.sqlite import Store
-from voicecli.voice_api.callflow import CallRequest
 
-Zones = tuple[str, ...]
-"""The names of a number's time zones."""
-LEAST_TO_BEGIN = timedelta(minutes=1)  # until the quiet hours begin
 SKIPPED_BY_LIST = "it is on the do-not-call list"
 SKIPPED_UNSUBSCRIBED = "it has unsubscribed"
 
@@ -24,11 +19,10 @@ class Eligibility:
     unless ``call_unsubscribed`` by who has unsubscribed, as it was when ``update`` was called last."""
 
     def __init__(self, hours: Hours | None, do_not_call: Collection[str], *, call_unsubscribed: bool) -> None:
-        self._hours = hours
+        self.hours = CalleeHours(hours)
         self._do_not_call = do_not_call
         self._call_unsubscribed = call_unsubscribed
         self._unsubscribed: Collection[str] = frozenset()
-        self._openings: dict[Zones, datetime | None] = {}  # of the quiet hours, as they are shown
         self.is_outdated = True
         """Whether somebody may have unsubscribed since ``update``."""
 
@@ -46,48 +40,3 @@ class Eligibility:
             if number in self._unsubscribed:
                 return SKIPPED_UNSUBSCRIBED
         return None
-
-    def quiet_zones(self, destination: str) -> Zones | None:
-        """The time zones of a number, where it may not be called now; None where it may."""
-        if self._hours is None:
-            return None
-        zones = phone.time_zones(destination)
-        return None if self.is_open(zones) else zones
-
-    def is_open(self, zones: Zones) -> bool:
-        """Whether people there can be called, and for long enough that 8x8 can begin to."""
-        if self._hours is None:
-            return True
-        moment = datetime.now(UTC)
-        return self._hours.allow(zones, moment) and self._hours.allow(zones, moment + LEAST_TO_BEGIN)
-
-    def never_open(self, destination: str) -> str | None:
-        """Why there is no time at which a number can be called, if so."""
-        if self._hours is None:
-            return None
-        zones = phone.time_zones(destination)
-        if not zones:
-            return f"The time zone of {destination} is not known."
-        if self.next_opening([zones]) is None:
-            return f"No time is allowed in all time zones of {destination}."
-        return None
-
-    def limit_validity(self, destination: str, request: CallRequest) -> CallRequest:
-        """The request, which 8x8 is not to begin later than people may be called."""
-        if self._hours is None:
-            return request
-        zones, moment = phone.time_zones(destination), datetime.now(UTC)
-        until = self._hours.open_until(zones, moment, request.valid_until or moment + HORIZON)
-        return replace(request, valid_until=until)
-
-    def next_opening(self, some: Collection[Zones]) -> datetime | None:
-        """When the first of these can be called; None where no time is known. Computed once for each, since
-        that takes milliseconds and progress shows it all the time."""
-        hours, now = self._hours, datetime.now(UTC)
-        if hours is None:
-            return None
-        for zones in some:
-            known = self._openings.get(zones, now)
-            if known is not None and known <= now:
-                self._openings[zones] = hours.open_at(zones, now)
-        return min(filter(None, (self._openings[zones] for zones in some)), default=None)

@@ -193,7 +193,7 @@ class Engine:
             self.ended_by = Interrupted("The broadcast was stopped.")
         self._take_reports()
         self._eligibility.update(self._journal.store)
-        self._queue.release(self._eligibility.is_open)
+        self._queue.release(self._eligibility.hours.is_open)
         self._report_progress()
 
     def _take_reports(self) -> None:
@@ -239,7 +239,7 @@ class Engine:
         """Whether a row is not called at all, or is put off."""
         if self._is_skipped(row, [row.destination]):
             return True
-        if (zones := self._eligibility.quiet_zones(row.destination)) is not None:
+        if (zones := self._eligibility.hours.quiet_zones(row.destination)) is not None:
             self._queue.hold(row, zones)
             return True
         if (until := self._reports.vca_due_until(row.line)) is not None:
@@ -475,7 +475,7 @@ class Engine:
         if not self._all_rows_read or self._in_flight:
             return ""
         if zones := self._queue.held_zones:
-            first = self._eligibility.next_opening(zones)
+            first = self._eligibility.hours.next_opening(zones)
             until = "" if first is None else f", until {first.astimezone():%a %H:%M}"
             return f"Quiet hours for all who are left{until}"
         if self.counts.retrying:

@@ -86,7 +86,7 @@ class RequestSender:
         """The request for the next attempt of a row. Raises InvalidInput where there can be none."""
         row = BroadcastRow(before.line, before.destination, RowState.SENDING, before.attempts + 1)
         request = self._make_request(row, self._broadcast.request_id(row))
-        request = self._eligibility.limit_validity(row.destination, request)
+        request = self._eligibility.hours.limit_validity(row.destination, request)
         has_question = questions.has_question(request) and not self._vca_elsewhere
         attempt = self._attempts.row(
             request,

@@ -105,7 +105,7 @@ class BroadcastOptions(NamedTuple):
     def eligibility(self, do_not_call: frozenset[str] = frozenset()) -> "Eligibility":
         """Who may be called; ``do_not_call`` has numbers (E.164) that are not. Raises InvalidInput."""
         from voicecli.broadcast.eligibility import Eligibility
-        from voicecli.hours import Hours, parse_quiet_hours
+        from voicecli.quiet_hours import Hours, parse_quiet_hours
 
         hours = None
         if self.quiet is not None or self.weekdays:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from voicecli.broadcast.pace_state import WHOLE, PaceState, pack, unpack
+from voicecli.broadcast.pace_rules import WHOLE, PaceState, pack, unpack
 from voicecli.errors import StoreFailed
 from voicecli.platforms import private_files, system
 from voicecli.platforms.locks import Lock

@@ -1,6 +1,6 @@
 """How fast calls leave: one limit for all broadcasts of this machine, and one of each.
 
-When 8x8 says "too many requests" (429), all broadcasts wait, and go slower then.
+When 8x8 says "too many requests" (429), all broadcasts wait, and go slower then: see ``pace_rules``.
 """
 
 import time
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voicecli.broadcast.pace_file import PaceFile
-from voicecli.broadcast.pace_state import LONGEST, PaceState
+from voicecli.broadcast.pace_rules import LONGEST, PaceState
 
 CATCH_UP = 0.05  # seconds that a caller who slept too long may make up for: sleeps are that coarse
 DEFAULT_PAUSE = 1.0  # seconds, where a 429 names no time
@@ -88,7 +88,7 @@ class Pace:
     def _with_news(self, state: PaceState, now: float) -> PaceState:
         state, self._answers = state.counted(self._answers, now), 0
         if self._refused_until is not None:
-            state = state.refused(max(0.0, self._refused_until - now), now, self._rate)
+            state = state.slow_down_after_429(max(0.0, self._refused_until - now), now, self._rate)
             self._refused_until = None
         return state
 

@@ -148,7 +148,7 @@ class Plan:
 
 def _has_continuation(document: object) -> bool:
     """Whether something follows the first question of the user's own callflow."""
-    from voicecli.voice_api.continuation import split_at_question
+    from voicecli.voice_api.vca_continuation import split_at_question
 
     actions = document.get("callflow") if isinstance(document, dict) else document
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):

@@ -102,7 +102,7 @@ def validate(
             refuse(record, f"{destination} is on the list before{f', in line {where}' if where else ''}.")
             continue
         seen.add(number)
-        if never := eligibility.never_open(destination):
+        if never := eligibility.hours.never_open(destination):
             refuse(record, never)
             continue
         found.total += 1

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from voicecli.calling.call_events import Notices
-from voicecli.calling.placed_calls_replier import PlacedCallsReplier
+from voicecli.calling.vca_replier import PlacedCallsReplier
 from voicecli.listener.open_questions import EndRequests, QuestionWait
-from voicecli.listener.other_calls_repliers import PreviousReceiverReplier
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.shared_listener import SharedListener
+from voicecli.listener.vca_repliers import PreviousReceiverReplier
 from voicecli.voice_api.callflow import CallRequest
 
 

@@ -1,4 +1,5 @@
-"""Places calls, each recorded in the store before its request leaves; checks who must not be called."""
+"""Places calls, each recorded in the store before its request leaves, and none to who must not be called
+(``do_not_call``)."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from voicecli.account import Account
 from voicecli.calling import questions
+from voicecli.calling.do_not_call import refuse_unsubscribed
 from voicecli.calling.ledger import Ledger, Unreported
 from voicecli.calling.results import accepted_words
 from voicecli.calling.say_limit import SayLimit
@@ -19,11 +21,9 @@ from voicecli.errors import (
     OutcomeUnknown,
     Refused,
     StoreFailed,
-    Unsubscribed,
     VoicecliError,
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
-from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts, attempt_of_session
 from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
@@ -208,8 +208,8 @@ class Placer:
             return
         try:
             with self._nothing_sent(), Store(self.home) as store:
-                if len(requests) == 1:
-                    self._refuse_unsubscribed(store, requests[0])
+                if len(requests) == 1 and not self._call_unsubscribed:
+                    refuse_unsubscribed(store, requests[0])
                 guards = Guards(store, self._account.identity)
                 number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._once)
                 self._run = RunLease(self.home, number, joint=joint)
@@ -240,7 +240,8 @@ class Placer:
             with self._nothing_sent():
                 store = stack.enter_context(Store(self.home))
                 newest = last_event_number(store)
-                self._refuse_unsubscribed(store, request)
+                if not self._call_unsubscribed:
+                    refuse_unsubscribed(store, request)
                 trouble = "voicecli sessions will not know this call"
                 asks = self.asks(request)
                 flow = None if asks is None or self._tells else request.callflow
@@ -267,12 +268,6 @@ class Placer:
     def _needs_store(self) -> bool:
         claimed = self._run is not None and self._run.joint
         return self._store_is_needed or (self._once is not None and not claimed)
-
-    def _refuse_unsubscribed(self, store: Store, request: CallRequest) -> None:
-        if not self._call_unsubscribed:
-            number = unsubscribed.first_unsubscribed(store, destinations(request.callflow))
-            if number is not None:
-                raise Unsubscribed(number)
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:

@@ -29,7 +29,7 @@ def after_question(request: CallRequest) -> Sequence[Action]:
     """The actions after the first question: the reply to its VCA."""
     if not has_question(request):
         return ()
-    from voicecli.voice_api.continuation import split_at_question
+    from voicecli.voice_api.vca_continuation import split_at_question
 
     return split_at_question(request.callflow)[1]
 

@@ -1,42 +1,12 @@
 """The result of each call: a line for people, data for programs, and how it ended."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from voicecli.calling.endings import Ending
 from voicecli.errors import OutcomeUnknown, VoicecliError
 from voicecli.voice_api.callflow import CallRequest, destinations
-from voicecli.voice_api.codes import Outcome, is_unsubscribed
 from voicecli.voice_api.operations.calls import Session
-
-if TYPE_CHECKING:
-    from voicecli.sessions.pending import PendingCall
-
-
-class Ending(StrEnum):
-    """How a call ended for the command that placed it."""
-
-    ACCEPTED = "accepted"  # nobody waited for more
-    DONE = "done"  # completed; where it asked for digits, with digits that count
-    NO_ANSWER = "no answer"
-    BUSY = "busy"
-    CANCELED = "canceled"
-    FAILED = "failed"
-    ERROR = "error"  # or an outcome that nobody listed yet
-    UNSUBSCRIBED = "unsubscribed"
-    NOT_CONFIRMED = "not confirmed"
-    OUT_OF_TIME = "out of time"
-    NOT_ACCEPTED = "not accepted"  # certainly or perhaps not: the result has the error
-
-
-_ENDINGS: Mapping[str, Ending] = {
-    Outcome.COMPLETED: Ending.DONE,
-    Outcome.NO_ANSWER: Ending.NO_ANSWER,
-    Outcome.BUSY: Ending.BUSY,
-    Outcome.CANCELED: Ending.CANCELED,
-    Outcome.FAILED: Ending.FAILED,
-    Outcome.ERROR: Ending.ERROR,
-}
 
 
 class Result(NamedTuple):
@@ -112,18 +82,6 @@ def failed_result(request: CallRequest, error: VoicecliError) -> Result:
     data = {**ids, "error": error.data()}
     words = error.message if error.message.startswith(where) else f"{where}: {error.message}"
     return Result(Ending.NOT_ACCEPTED, words, data, hint=error.hint, error=error)
-
-
-def ending_of(call: "PendingCall") -> Ending:
-    """How a call ended that was waited for. A confirmation counts whatever came after it."""
-    if call.confirmed:
-        return Ending.DONE
-    if call.outcome is None:
-        return Ending.OUT_OF_TIME
-    if is_unsubscribed(call.outcome):
-        return Ending.UNSUBSCRIBED
-    found = _ENDINGS.get(call.outcome, Ending.ERROR)
-    return Ending.NOT_CONFIRMED if found is Ending.DONE and call.asks is not None else found
 
 
 def nobody_confirmed(results: Sequence[Result]) -> bool:

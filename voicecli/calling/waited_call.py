@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from voicecli.calling.results import Ending, Result, call_data, destination, ending_of, failed_result
+from voicecli.calling.endings import Ending, ending_of
+from voicecli.calling.results import Result, call_data, destination, failed_result
 from voicecli.errors import OutcomeUnknown
 from voicecli.sessions.pending import PendingCall
 from voicecli.voice_api.callflow import CallRequest

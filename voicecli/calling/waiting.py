@@ -15,8 +15,9 @@ from voicecli.calling.call_events import (
     Progress,
     Reported,
 )
+from voicecli.calling.endings import Ending
 from voicecli.calling.placing import Placer, attempt_of
-from voicecli.calling.results import Ending, Result, failed_result, told_result
+from voicecli.calling.results import Result, failed_result, told_result
 from voicecli.calling.waited_call import WaitedCall, WaitOptions
 from voicecli.errors import (
     ConfigurationError,

@@ -23,10 +23,11 @@ from voicecli.voice_api.wire import Operation
 if TYPE_CHECKING:
     from voicecli.voice_api.client import Client
 
-EXAMPLES = """Examples:
-  voicecli api GET /webhooks
-  voicecli api POST /webhooks --data '{"type": "VNU", "url": "https://example.com/vnu"}'
-  voicecli api POST /callflows --data @callflow.json --dry-run"""
+EXAMPLES = """\
+voicecli api GET /webhooks
+voicecli api POST /webhooks --data '{"type": "VNU", "url": "https://example.com/vnu"}'
+voicecli api POST /callflows --data @callflow.json --dry-run
+"""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATH = re.compile(r"/(?!/)[!-~]*", re.ASCII)  # from a slash on, so that no other host can be meant
 

@@ -1,81 +1,85 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import takewhile
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 from voicecli import interrupts
-from voicecli.cli.context import Context
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
+from voicecli.cli.help_format import HelpCommand, HelpGroup, filled, two_columns
 from voicecli.cli.options.common import with_output_options
-from voicecli.cli.version import show_version
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
+from voicecli.version import __version__
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context as ClickContext
+
+
+class Entry(NamedTuple):
+    """What the list of commands says of one: the heading that it is under, and a few words."""
+
+    heading: str
+    summary: str
+
 
 COMMANDS = {
-    "call": "Place calls",
-    "broadcast": "Place calls",
-    "listen": "Receive events",
-    "webhooks": "Receive events",
-    "doctor": "Receive events",
-    "sessions": "History",
-    "events": "History",
-    "stats": "History",
-    "replay": "History",
-    "prune": "History",
-    "voices": "Account",
-    "numbers": "Account",
-    "recordings": "Account",
-    "logs": "Account",
-    "api": "Account",
-    "demo": "Try it out",
-    "sandbox": "Try it out",
-    "trigger": "Try it out",
+    "call": Entry("Place calls", "call one person or more"),
+    "broadcast": Entry("Place calls", "call everybody on a list"),
+    "listen": Entry("Receive events", "receive 8x8's webhooks"),
+    "webhooks": Entry("Receive events", "list and set their URLs"),
+    "doctor": Entry("Receive events", "find what is missing"),
+    "sessions": Entry("History", "list calls and outcomes"),
+    "events": Entry("History", "list stored events"),
+    "stats": Entry("History", "count outcomes"),
+    "replay": Entry("History", "send stored events again"),
+    "prune": Entry("History", "delete old data"),
+    "voices": Entry("Account", "list the voices"),
+    "numbers": Entry("Account", "list your phone numbers"),
+    "recordings": Entry("Account", "list a call's recordings"),
+    "logs": Entry("Account", "export 8x8's log of calls"),
+    "api": Entry("Account", "send any API request"),
+    "demo": Entry("Try it out", "see it at work, offline"),
+    "sandbox": Entry("Try it out", "run a local 8x8"),
+    "trigger": Entry("Try it out", "send a made-up event"),
+    "help": Entry("Manual", "read the manual"),
 }
-"""Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -;
-the value is its heading in ``--help``. A command of FOLDERS is in the module ``command`` of its folder."""
+"""Each command is a function, or a Typer with commands of its own, in a module of its name, with _ for -.
+A command of FOLDERS is in the module ``command`` of its folder. That module has EXAMPLES, and HELP for a
+Typer."""
 FOLDERS = {"broadcast", "call", "listen"}
 HELP = {"--help", "-h"}
+EXAMPLE_AND_HELP = (
+    'Example:  voicecli call +33199001234 "Your account has been updated" --wait',
+    "Help:     voicecli COMMAND --help; exit codes: voicecli help exit-codes",
+)
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
     """Run one command line and return its exit code; every error ends here."""
     context = context or Context()
-    if len(arguments) > 1 and arguments[0] in HELP and arguments[1] in COMMANDS:
+    if len(arguments) > 1 and arguments[0] in {*HELP, "help"} and arguments[1] in COMMANDS:
         words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
-        arguments = [*words, arguments[0], *arguments[1 + len(words) :]]  # --help webhooks set
-    is_help = not arguments or not HELP.isdisjoint(arguments)
+        arguments = [*words, "--help", *arguments[1 + len(words) :]]  # --help webhooks set, help call
     try:
-        if is_help and context.stdout is None:  # else it would be printed nowhere, without a word
-            raise OutputFailed("Standard output can't be written (it is closed).")
-        wanted = arguments[0] if arguments and arguments[0] in COMMANDS else ""
-        command = _command(wanted)
+        command_line = parser()
         interrupts.check()
-        # Typer prints help by itself, which a group of commands shows without arguments, too.
-        with redirect_stdout(context.stdout) if is_help or len(arguments) == 1 else nullcontext():
-            result = command(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
+        result = command_line(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
         if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
             # So the parser answers a KeyboardInterrupt.
             return _fail(context, context.interrupted())
         return result if isinstance(result, int) else ExitCode.DONE
     except typer.TyperException as error:
-        if not error.format_message():
-            return ExitCode.USAGE  # nothing was asked for, and the help is on the screen
         if "--json" in arguments:  # the parser may have stopped before it came to that
             context.format = "json"
         from voicecli.cli.usage import usage_error
 
         return _fail(context, usage_error(error, arguments, COMMANDS, context.folder), arguments=arguments)
-    except SystemExit as ended:
-        if not is_help or ended.code != 1:
-            raise
-        # So rich ends where the help is not read to its end (| head).
-        return ExitCode.DONE if arguments else ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         return _fail(context, context.interrupted())
     except VoicecliError as error:
@@ -105,44 +109,64 @@ def _fail(
         return exit_code(error)
 
 
+class _Commands(HelpGroup):
+    """All commands; a command's module is loaded when it is used. Help and suggestions need names only."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast("dict[str, Command]", dict.fromkeys(COMMANDS))
+
+    def get_command(self, _ctx: "ClickContext", cmd_name: str) -> "Command | None":
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def help_parts(self, ctx: "ClickContext", width: int) -> Iterator[str]:
+        """One screen of 80 columns."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, entry in COMMANDS.items():
+            groups.setdefault(entry.heading, []).append((name, entry.summary))
+        options = ", ".join(max(parameter.opts, key=len) for parameter in self.get_params(ctx))
+        yield "Usage: voicecli COMMAND [ARGUMENTS] [OPTIONS]"
+        yield filled(self.help or "", width)
+        yield two_columns(groups, width)
+        yield "\n".join((*EXAMPLE_AND_HELP, filled(options, width, first="Options:  ", indent=10)))
+
+
 @cache
-def _command(wanted: str) -> Callable[..., object]:
-    """The command line's parser: with this command only, or with all of them."""
+def parser() -> Callable[..., object]:
+    """The command line's parser."""
     application = typer.Typer(
+        cls=_Commands,
         no_args_is_help=True,
-        pretty_exceptions_enable=False,
         context_settings={"help_option_names": sorted(HELP)},
-        epilog="Exit codes:\n" + "\n".join(f"{code.value:>5}  {code.meaning}" for code in ExitCode),
+        rich_markup_mode=None,
     )
     application.callback()(_root)
-    for name in [wanted] if wanted else COMMANDS:
-        name_in_python = name.replace("-", "_")
-        place = f"{name_in_python}.command" if name in FOLDERS else name_in_python
-        module = import_module(f"voicecli.cli.{place}")
-        command = getattr(module, name_in_python)
-        heading, examples = COMMANDS[name], module.EXAMPLES or None
-        if isinstance(command, typer.Typer):  # a command with commands of its own
-            for info in command.registered_commands:
-                info.help = _flowing(getattr(info.callback, "__doc__", "") or "")
-                info.callback = info.callback and with_output_options(info.callback)
-            application.add_typer(
-                command, name=name, help=module.HELP, rich_help_panel=heading, epilog=examples
-            )
-        else:
-            help_text = _flowing(command.__doc__)
-            register = application.command(name, help=help_text, rich_help_panel=heading, epilog=examples)
-            register(with_output_options(command))
     return get_command(application)
 
 
-def _flowing(text: str) -> str:
-    """A docstring with each paragraph on one line, to be broken where the terminal ends."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+@cache
+def load(name: str) -> "Command":
+    """The command of this name, which is in COMMANDS."""
+    name_in_python = name.replace("-", "_")
+    place = f"{name_in_python}.command" if name in FOLDERS else name_in_python
+    module = import_module(f"voicecli.cli.{place}")
+    command = getattr(module, name_in_python)
+    application = typer.Typer(cls=HelpGroup, rich_markup_mode=None, add_completion=False)
+    application.callback()(_root)
+    if isinstance(command, typer.Typer):  # a command with commands of its own
+        for info in command.registered_commands:
+            info.cls = HelpCommand
+            info.callback = info.callback and with_output_options(info.callback)
+        application.add_typer(command, name=name, help=module.HELP, epilog=module.EXAMPLES)
+    else:
+        register = application.command(name, cls=HelpCommand, epilog=module.EXAMPLES)
+        register(with_output_options(command))
+    return get_group(application).commands[name]
 
 
-def _version(wanted: bool) -> None:
+def _version(ctx: typer.Context, wanted: bool) -> None:
     if wanted:
-        show_version()
+        context_of(ctx).output.page(f"voicecli {__version__}\n")
         raise typer.Exit
 
 
@@ -151,7 +175,4 @@ def _root(
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Automated phone calls through 8x8's Voice API.
-
-    New here? Run voicecli demo: it needs no account and no network.
-    """
+    """Automated phone calls through 8x8's Voice API. New here? Run voicecli demo."""

@@ -8,14 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-import typer
-
 from voicecli import interrupts
 from voicecli.account import Account
 from voicecli.errors import Interrupted, InvalidInput, VoicecliError
 from voicecli.output import FORMATS, Output
 
 if TYPE_CHECKING:
+    from typer._click import Context as ClickContext
+
     from voicecli.calling.ledger import Ledger
     from voicecli.settings import Settings
     from voicecli.voice_api.callflow_rules import Action
@@ -213,7 +213,7 @@ def _describe_source(path: str) -> str:
     return "Standard input" if path == "-" else f"The file {path}"
 
 
-def context_of(ctx: typer.Context) -> Context:
+def context_of(ctx: "ClickContext") -> Context:
     """The context that ``app.run`` handed to the command."""
     context = ctx.obj
     if not isinstance(context, Context):

@@ -88,9 +88,9 @@ class _Demo:
         self._news = asyncio.Event()
 
     async def run(self) -> None:
-        from voicecli.listener.other_calls_repliers import constant_reply
         from voicecli.listener.plan import ListenerPlan
         from voicecli.listener.service import ListenerService
+        from voicecli.listener.vca_repliers import constant_reply
         from voicecli.sandbox import Sandbox
         from voicecli.voice_api.callflow import HANGUP
         from voicecli.voice_api.replies import Reply

@@ -18,10 +18,11 @@ from voicecli.output import Column, TableRow
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
 
-EXAMPLES = """Examples:
-  voicecli doctor
-  voicecli doctor --public-url https://calls.example.com
-  voicecli doctor --json"""
+EXAMPLES = """\
+voicecli doctor
+voicecli doctor --public-url https://calls.example.com
+voicecli doctor --json
+"""
 _COLUMNS = (Column("check", 11), Column("state", 7), Column("what", 0))
 
 _STYLES = {

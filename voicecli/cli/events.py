@@ -23,10 +23,11 @@ from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
-EXAMPLES = """Examples:
-  voicecli events --since 1h --only vss
-  voicecli events -f --status BUSY
-  voicecli events --session 5a3eab76 --json | jq .words"""
+EXAMPLES = """\
+voicecli events --since 1h --only vss
+voicecli events -f --status BUSY
+voicecli events --session 5a3eab76 --json | jq .words
+"""
 LAST = 10  # events before those that are followed
 POLL = 0.25  # seconds between two looks at the store
 

@@ -81,7 +81,7 @@ def fail(context: "Context", error: VoicecliError, cause: BaseException | None =
 
 def result_code(result: "Result") -> ExitCode:
     """The exit code for one call: that of its error, or of how it ended."""
-    from voicecli.calling.results import Ending
+    from voicecli.calling.endings import Ending
 
     if result.error is not None:
         return exit_code(result.error)
@@ -122,7 +122,7 @@ def until_confirmed_code(results: "Sequence[Result]") -> ExitCode:
 
 def waited_calls_code(ended: "CallResults", *, until_confirmed: bool) -> ExitCode:
     """The exit code for calls that were waited for, to their end or for the key of --confirm
-    (``calling.results.ending_of`` decides which result a call has)."""
+    (``calling.endings.ending_of`` decides which result a call has)."""
     if ended.error is not None:
         return exit_code(ended.error)
     if ended.only_told and any(result.placed for result in ended.results):

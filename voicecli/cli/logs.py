@@ -12,6 +12,7 @@ import typer
 from voicecli import interrupts
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
+from voicecli.cli.help_format import HelpGroup
 from voicecli.cli.options import common
 from voicecli.cli.options.records import option
 from voicecli.cli.options.values import MAX_ROWS, duration, moment, whole
@@ -25,10 +26,11 @@ from voicecli.voice_api.operations.logs import LogExport, cancel_log_export, get
 if TYPE_CHECKING:
     from voicecli.voice_api.client import Client
 
-EXAMPLES = """Examples:
-  voicecli logs export --from 24h -o calls.csv
-  voicecli logs export --from 2026-11-01 --to 2026-12-01 -o november.csv
-  voicecli logs cancel JOB"""
+EXAMPLES = """\
+voicecli logs export --from 24h -o calls.csv
+voicecli logs export --from 2026-11-01 --to 2026-12-01 -o november.csv
+voicecli logs cancel JOB
+"""
 HELP = "Export 8x8's log of calls, with outcomes, durations and prices."
 DEFAULT_LENGTH = timedelta(days=7)
 DEFAULT_TIMEOUT = timedelta(minutes=10)
@@ -42,7 +44,7 @@ _FAILED = {
     "error": "8x8 had an internal error as it made the export",
 }
 
-logs = typer.Typer(no_args_is_help=True)
+logs = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=HelpGroup)
 
 
 @logs.command("export")

@@ -6,20 +6,22 @@ import typer
 
 from voicecli.cli import answers, wiring
 from voicecli.cli.context import context_of
+from voicecli.cli.help_format import HelpGroup
 from voicecli.cli.options import common, values
 from voicecli.errors import Refused
 from voicecli.json_values import Json
 from voicecli.output import Column, TableRow
 from voicecli.voice_api.operations.numbers import check_number, list_numbers
 
-EXAMPLES = """Examples:
-  voicecli numbers
-  voicecli numbers --json
-  voicecli numbers check +33199000000"""
+EXAMPLES = """\
+voicecli numbers
+voicecli numbers --json
+voicecli numbers check +33199000000
+"""
 HELP = "List the subaccount's phone numbers and their health, or check one."
 
 
-numbers = typer.Typer(invoke_without_command=True, subcommand_metavar="[check NUMBER]")
+numbers = typer.Typer(invoke_without_command=True, subcommand_metavar="[check NUMBER]", cls=HelpGroup)
 
 
 @numbers.callback()

@@ -14,9 +14,10 @@ from voicecli.cli.options.values import duration
 from voicecli.clock import iso, microseconds
 from voicecli.output.event_rows import local_time
 
-EXAMPLES = """Examples:
-  voicecli prune --older-than 30d --dry-run
-  voicecli prune --older-than 30d"""
+EXAMPLES = """\
+voicecli prune --older-than 30d --dry-run
+voicecli prune --older-than 30d
+"""
 
 
 def prune(

@@ -15,9 +15,10 @@ from voicecli.output import Column, TableRow
 from voicecli.voice_api import codes
 from voicecli.voice_api.operations.recordings import list_recordings
 
-EXAMPLES = """Examples:
-  voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11
-  voicecli recordings $(voicecli call +33199001234 --callflow recorded.json --quiet)"""
+EXAMPLES = """\
+voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11
+voicecli recordings $(voicecli call +33199001234 --callflow recorded.json --quiet)
+"""
 _SESSION = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # 8x8's API reference
 _COLUMNS = (
     Column("recording", 36, narrow=False),

@@ -20,10 +20,11 @@ from voicecli.store.sqlite import Store
 from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url
 
-EXAMPLES = """Examples:
-  voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
-  voicecli replay --session 5a3eab76 --to http://127.0.0.1:5678
-  voicecli replay 4711 4712 --to https://example.com/hooks --dry-run"""
+EXAMPLES = """\
+voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
+voicecli replay --session 5a3eab76 --to http://127.0.0.1:5678
+voicecli replay 4711 4712 --to https://example.com/hooks --dry-run
+"""
 _COLUMNS = (Column("number", 7), Column("event", 5), Column("session", 8), Column("answer", 0))
 
 

@@ -22,10 +22,11 @@ from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 if TYPE_CHECKING:
     from voicecli.sandbox import Sandbox
 
-EXAMPLES = """Examples:
-  voicecli sandbox --time-scale 60
-  eval "$(voicecli sandbox --print-env)"
-  voicecli sandbox --numbers"""
+EXAMPLES = """\
+voicecli sandbox --time-scale 60
+eval "$(voicecli sandbox --print-env)"
+voicecli sandbox --numbers
+"""
 
 
 class SettingWebhooks(StrEnum):

@@ -17,10 +17,11 @@ from voicecli.sessions.session import OPEN, UNKNOWN, Session
 from voicecli.store import session_queries as stored_sessions
 from voicecli.voice_api.codes import Outcome
 
-EXAMPLES = """Examples:
-  voicecli sessions --since 1h --status BUSY
-  voicecli sessions --to +33199001234
-  voicecli sessions 5a3eab76"""
+EXAMPLES = """\
+voicecli sessions --since 1h --status BUSY
+voicecli sessions --to +33199001234
+voicecli sessions 5a3eab76
+"""
 STATUSES = (*Outcome, OPEN, UNKNOWN)
 
 

@@ -15,9 +15,10 @@ from voicecli.output.json_fields import with_former_names
 from voicecli.output.stats import bars
 from voicecli.store import session_queries as stored_sessions
 
-EXAMPLES = """Examples:
-  voicecli stats --since 7d
-  voicecli stats --json | jq .answerRate"""
+EXAMPLES = """\
+voicecli stats --since 7d
+voicecli stats --json | jq .answerRate
+"""
 DEFAULT = timedelta(hours=24)
 
 

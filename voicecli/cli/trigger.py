@@ -26,10 +26,11 @@ from voicecli.voice_api.webhook_events import WEBHOOK_TYPES, receiver_url
 if TYPE_CHECKING:
     from voicecli.sandbox.payloads import Json
 
-EXAMPLES = """Examples:
-  voicecli trigger vss --status BUSY --to http://127.0.0.1:5678
-  voicecli trigger vca --digits 1 --to https://example.com/hooks/vca
-  voicecli trigger vss --error -2010 --dry-run"""
+EXAMPLES = """\
+voicecli trigger vss --status BUSY --to http://127.0.0.1:5678
+voicecli trigger vca --digits 1 --to https://example.com/hooks/vca
+voicecli trigger vss --error -2010 --dry-run
+"""
 DEFAULT_STATUS = {
     "VCA": "ACTION_COMPLETED",
     "VSS": "COMPLETED",

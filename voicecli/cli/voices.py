@@ -13,9 +13,10 @@ from voicecli.json_values import Json
 from voicecli.output import Column, TableRow
 from voicecli.voice_api.operations.voices import list_speech_profiles
 
-EXAMPLES = """Examples:
-  voicecli voices --locale en
-  voicecli voices --locale fr-FR --gender F --quiet"""
+EXAMPLES = """\
+voicecli voices --locale en
+voicecli voices --locale fr-FR --gender F --quiet
+"""
 GENDERS = ("F", "M")
 
 

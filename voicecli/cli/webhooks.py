@@ -7,6 +7,7 @@ import typer
 
 from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
+from voicecli.cli.help_format import HelpGroup
 from voicecli.cli.options.records import flag
 from voicecli.cli.options.values import webhook_types
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
@@ -19,15 +20,16 @@ from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 if TYPE_CHECKING:
     from voicecli.listener.registration import Registration
 
-EXAMPLES = """Examples:
-  voicecli webhooks list
-  voicecli webhooks set vss https://example.com/hooks/vss
-  voicecli webhooks delete vcs
-  voicecli webhooks restore"""
+EXAMPLES = """\
+voicecli webhooks list
+voicecli webhooks set vss https://example.com/hooks/vss
+voicecli webhooks delete vcs
+voicecli webhooks restore
+"""
 HELP = "Show and change the URLs that 8x8 reports events to."
 _COLUMNS = (Column("type", 4), Column("state", 8), Column("auth", 7), Column("url", 0))
 
-webhooks = typer.Typer(no_args_is_help=True)
+webhooks = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=HelpGroup)
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
 
 

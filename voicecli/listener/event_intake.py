@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from voicecli.errors import StoreFailed
+from voicecli.listener import duplicates
 from voicecli.listener.forward import Forwarder
 from voicecli.listener.recorder import Recorder
 from voicecli.listener.routes import Answered, Replier
@@ -17,7 +18,6 @@ from voicecli.voice_api.webhook_events import Event, Received
 VCA_PATIENCE = 3.0  # seconds that a call waits for the disk before its VCA is answered
 KEEP_AGAIN_AFTER = 1.0  # seconds
 MAX_LATE = 1_000  # VCAs that are answered and wait for the disk
-REMEMBERED = 10_000  # events that were shown, and replies of the application, for when they come again
 
 
 class Arrival(NamedTuple):
@@ -27,7 +27,7 @@ class Arrival(NamedTuple):
     path_kind: str  # the type that its path is meant for
     body: bytes
     headers: Mapping[str, str]
-    key: bytes
+    identity: bytes
     received: int
 
     @property
@@ -40,7 +40,8 @@ class Arrival(NamedTuple):
         return () if at_home else (f"came to /{self.path_kind.lower()}",)
 
     def kept(self, reply: str | None) -> KeptEvent:
-        return KeptEvent(self.received, self.event.type, self.event.session_id, self.key, reply, self.body)
+        type_, session = self.event.type, self.event.session_id
+        return KeptEvent(self.received, type_, session, self.identity, reply, self.body)
 
 
 class EventIntake:
@@ -63,13 +64,11 @@ class EventIntake:
         self._on_event = on_event
         self._warn = warn
         self._failing = False
-        self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # by the event's identity
+        self._replies: OrderedDict[bytes, asyncio.Task[Reply]] = OrderedDict()  # by identity
         self._late: set[asyncio.Task[None]] = set()  # keep VCAs that are answered already
         self._dropped = 0  # VCAs that are answered, and were too many to wait for the disk
         self._unshown: list[Received] = []
-        self._known: OrderedDict[int, None] = OrderedDict()  # the numbers of events that were shown
-        self._first = 0  # the lowest number that was new to this run, once there is one
-        self._forgotten = 0  # the highest number that is not among the known ones any more
+        self._shown = duplicates.ShownEvents()
 
     async def stop(self) -> None:
         """Show what is kept, and give up what is not."""
@@ -91,14 +90,14 @@ class EventIntake:
             if not again:
                 self._pass_on(arrival)
             return b"{}"
-        if (replying := self._replies.get(arrival.key)) is not None:  # it comes again
+        if (replying := self._replies.get(arrival.identity)) is not None:  # it comes again
             reply = await asyncio.shield(replying)
             try:
                 await self._keep(arrival, reply.words())
             except Exception as error:  # noqa: BLE001 - the reply is known
                 self.report_error(error)
         else:
-            replying = self._replies[arrival.key] = asyncio.create_task(self._reply(arrival))
+            replying = self._replies[arrival.identity] = asyncio.create_task(self._reply(arrival))
             reply = await asyncio.shield(replying)
         return reply.body(arrival.event)
 
@@ -117,9 +116,9 @@ class EventIntake:
                 self.report_error(error)
                 answered = Answered(reply_without_callflow(arrival.event), "an internal error of voicecli")
         except BaseException:
-            self._replies.pop(arrival.key, None)
+            self._replies.pop(arrival.identity, None)
             raise
-        if len(self._replies) > REMEMBERED:
+        if len(self._replies) > duplicates.REMEMBERED:
             self._replies.popitem(last=False)
         if recorded is None:
             late = asyncio.create_task(self._keep_late(arrival, answered, keeping))
@@ -176,20 +175,13 @@ class EventIntake:
             self._failing = False
             self._warn("Events are kept again.")
         number, times = recorded
-        # What came before, but to another run, or without an answer, is news here.
-        again = times > 1 and (number in self._known or 0 < self._first <= number <= self._forgotten)
+        again = self._shown.add(recorded)
         if not self._unshown:
             asyncio.get_running_loop().call_soon(self._show_all)
         self._unshown.append(
             Received(number, arrival.received, arrival.event, arrival.body, times, again, reply, remarks)
         )
         self.unauthorised, self.last_event = 0, arrival.received
-        if times == 1:
-            self._first = self._first or number
-        if not again:
-            self._known[number] = None
-            if len(self._known) > REMEMBERED:
-                self._forgotten = max(self._forgotten, self._known.popitem(last=False)[0])
         return again
 
     def _show_all(self) -> None:
@@ -200,7 +192,7 @@ class EventIntake:
             try:
                 self._on_event(received)
             except Exception as error:  # noqa: BLE001 - it is kept, and answered
-                self._known.pop(received.id, None)  # it is news when it comes again
+                self._shown.remove(received.id)  # it is news when it comes again
                 self.report_error(error)
 
     def report_error(self, error: Exception) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from voicecli.listener.other_calls_repliers import constant_reply
 from voicecli.listener.retention import DeleteOld
 from voicecli.listener.routes import Replier
+from voicecli.listener.vca_repliers import constant_reply
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import LIMITS, SupervisionLimits
 from voicecli.voice_api.replies import HANG_UP

@@ -165,7 +165,7 @@ class Registration:
 
     def restore(self) -> list[str]:
         """Put back what runs that ended have left, and what this one has taken; the types of these. Then
-        others may take them.
+        others may take them. ``webhook_watch`` calls it when a listener ends.
 
         A webhook that points elsewhere by now is left alone. Raises InUse, StoreFailed, and what the client
         raises; what could not be put back stays in the store.

@@ -151,8 +151,8 @@ class WebhookServer:
         self.other_token.pop(kind, None)
         if "X-Forwarded-For" in request.headers:
             self._on_forwarded()
-        key = event.identity(lambda: _content(event, body))
-        arrival = Arrival(event, kind, body, request.headers, key, time.time_ns() // 1000)
+        identity = event.identity(lambda: _content(event, body))
+        arrival = Arrival(event, kind, body, request.headers, identity, time.time_ns() // 1000)
         return event_response(request, await self.events.take(arrival))
 
     async def _is_from_8x8(self, request: web.BaseRequest, kind: str) -> bool:

@@ -113,6 +113,20 @@ class Output:
             else:
                 self._row("\n".join(painter.lines(*line, width)))
 
+    def document(self, markdown: str, data: Mapping[str, object], *, identifier: str) -> None:
+        """A text as the answer: as it is in a pipe, painted on a terminal, in the user's pager where it is
+        longer than the screen. Raises what ``row`` raises."""
+        text, out = markdown, self.streams.out
+        if out is not None and out.isatty():
+            from voicecli.output.markdown import painted
+            from voicecli.output.pager import page
+
+            text = painted(markdown, self.width, self._environment)
+            is_long = text.count("\n") >= self._size().lines
+            if is_long and self._live and page(self._masked(text), out, self._environment):
+                return
+        self._write(text)
+
     @property
     def width(self) -> int:
         """The width of the terminal in columns."""
@@ -151,6 +165,10 @@ class Output:
                 self._write(piece)
             if self._reader_left:
                 return
+
+    def page(self, text: str) -> None:
+        """A text such as the help, which is the same in every format. Raises what ``row`` raises."""
+        self._write(text)
 
     def progress(self, lines: str | Sequence[Line]) -> bool:
         """Show the current progress below all other output, on a terminal; the next call replaces it, an
@@ -262,6 +280,9 @@ class _ForPrograms(Output):
 
     def _heading(self, row: Row) -> None:
         """Nothing."""
+
+    def document(self, markdown: str, data: Mapping[str, object], *, identifier: str) -> None:
+        self.report((), data, identifier=identifier)
 
 
 class Quiet(_ForPrograms):

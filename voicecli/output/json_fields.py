@@ -69,6 +69,8 @@ DOCUMENTS: Mapping[str, str] = {
     "logs cancel": "jobId cancelled",
     "sandbox": "url environment",
     "sandbox --numbers": "digits what",
+    "help": "topic summary",
+    "help TOPIC": "topic text",
     "demo: record placed": "record call destination sessionId words",
     "demo: record outcome": "record call destination outcome words",
 }

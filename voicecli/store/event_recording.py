@@ -8,12 +8,13 @@ from voicecli.store.sqlite import Store
 
 
 class KeptEvent(NamedTuple):
-    """An event on its way to disk. ``key`` (16 bytes) is equal for two that are the same event."""
+    """An event on its way to disk. ``identity`` (16 bytes, the column ``key``) is equal for two that are the
+    same event: see ``Event.identity``."""
 
     received: int  # microseconds since 1970, UTC
     type: str
     session: str
-    key: bytes
+    identity: bytes
     reply: str | None
     body: bytes
 

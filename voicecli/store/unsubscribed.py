@@ -2,6 +2,7 @@
 otherwise.
 
 They are kept apart from the events that said so, since those are deleted when they are old.
+``calling.do_not_call`` and ``broadcast.eligibility`` ask here before a call.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Keeps an ngrok tunnel open: starts one agent after another (``ngrok_agent``), and probes it."""
+"""Keeps an ngrok tunnel open: starts one agent after another (``ngrok_process``), and probes it."""
 
 import asyncio
 import itertools
@@ -12,7 +12,7 @@ from voicecli.errors import ConfigurationError, Interrupted, VoicecliError
 from voicecli.threads import set_outcome
 from voicecli.tunnel import configuration, ngrok_program
 from voicecli.tunnel.configuration import Tunnel
-from voicecli.tunnel.ngrok_agent import Agent, describe_failure
+from voicecli.tunnel.ngrok_process import Agent, describe_failure
 from voicecli.tunnel.supervision import LIMITS, Probe, SupervisionLimits, Supervisor
 
 FIRST_PAUSE = 1.0  # seconds before the first attempt to reconnect; each further one waits twice as long

@@ -113,8 +113,8 @@ class Event:
         return self.outcome or text_field(self.payload, "callStatus") or text_field(self.payload, "status")
 
     def identity(self, content: Callable[[], bytes]) -> bytes:
-        """16 bytes that are the same when the event comes again: made of its type, its session and its
-        eventId, or of ``content`` where it has none."""
+        """16 bytes that are the same when the event comes again (a duplicate): made of its type, its session
+        and its eventId, or of ``content`` where it has none."""
         event_id = self.payload.get("eventId")
         fit = isinstance(event_id, str) and 0 < len(event_id) <= MAX_TEXT
         of = f"{self.type} {self.session_id} {event_id if fit else ''}".encode(errors="replace")

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import typer
-from typer.core import TyperGroup
 
 from voicecli.cli.broadcast.allow import allow
 from voicecli.cli.broadcast.list import list_
@@ -12,6 +11,7 @@ from voicecli.cli.broadcast.resume import resume
 from voicecli.cli.broadcast.send import EXAMPLES, send
 from voicecli.cli.broadcast.show import show
 from voicecli.cli.broadcast.stop import stop
+from voicecli.cli.help_format import HelpGroup
 
 if TYPE_CHECKING:
     from typer._click import Context as ClickContext
@@ -24,7 +24,7 @@ HELP = (
 )
 
 
-class _SendByDefault(TyperGroup):
+class _SendByDefault(HelpGroup):
     """A group whose first argument may be left out: then it is send."""
 
     def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
@@ -33,7 +33,7 @@ class _SendByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-broadcast = typer.Typer(no_args_is_help=True, cls=_SendByDefault)
+broadcast = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=_SendByDefault)
 broadcast.command("send", epilog=EXAMPLES)(send)
 broadcast.command("resume")(resume)
 broadcast.command("stop")(stop)

@@ -20,12 +20,13 @@ from voicecli.cli.options.records import flag, given, refuse_without
 from voicecli.errors import InvalidInput
 from voicecli.voice_api import wire
 
-EXAMPLES = """Examples:
-  voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --dry-run
-  voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --rate 5/s --quiet 21:00-08:00
-  voicecli broadcast send --help
-  voicecli broadcast resume b3f9a1c2d4
-  voicecli broadcast results b3f9a1c2d4 -o results.csv"""
+EXAMPLES = """\
+voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --dry-run
+voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --rate 5/s --quiet 21:00-08:00
+voicecli broadcast send --help
+voicecli broadcast resume b3f9a1c2d4
+voicecli broadcast results b3f9a1c2d4 -o results.csv
+"""
 
 
 def send(

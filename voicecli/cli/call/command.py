@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from voicecli.listener.open_questions import EndRequests
     from voicecli.store.guards import Once
 
-EXAMPLES = """Examples:
-  voicecli call +33199001234 "Your account has been updated" --repeat 2
-  echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
-  voicecli call +33199001234 "The oven is too hot. Press 1 to confirm." --confirm 1
-  voicecli call +33199001234 +33199005678 "We are closed today"
-  voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash" """
+EXAMPLES = """\
+voicecli call +33199001234 "Your account has been updated" --repeat 2
+echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
+voicecli call +33199001234 "The oven is too hot. Press 1 to confirm." --confirm 1
+voicecli call +33199001234 +33199005678 "We are closed today"
+voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash"
+"""
 DEFAULT_WITHIN = timedelta(minutes=10)
 
 

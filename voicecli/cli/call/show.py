@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from voicecli.calling.results import Ending, Result
+from voicecli.calling.endings import Ending
+from voicecli.calling.results import Result
 from voicecli.cli.context import Context
 from voicecli.cli.exit_codes import fail, result_code
 

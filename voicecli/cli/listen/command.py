@@ -1,6 +1,5 @@
 """``voicecli listen``: receives what 8x8 reports, and shows it."""
 
-import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +19,7 @@ from voicecli.cli.listen.options import (
     ReplyOptions,
     View,
 )
+from voicecli.cli.listen.vca_replier import choose_vca_replier
 from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.records import option
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from voicecli.calling.make_call import MakeCallRoute
     from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.registration import Registration
-    from voicecli.listener.routes import Replier
 
-EXAMPLES = """Examples:
-  voicecli listen --domain your-domain.ngrok-free.app --register
-  voicecli listen --no-tunnel --json | jq .words
-  voicecli listen --register --reply FILE.json --view calls
-  voicecli listen --forward-to http://127.0.0.1:8000/hooks"""
+EXAMPLES = """\
+voicecli listen --domain your-domain.ngrok-free.app --register
+voicecli listen --no-tunnel --json | jq .words
+voicecli listen --register --reply FILE.json --view calls
+voicecli listen --forward-to http://127.0.0.1:8000/hooks
+"""
 FORWARD_TIMEOUT = timedelta(seconds=5)
 
 
@@ -137,7 +137,7 @@ def _plan(
         delete_old=None if keep is None else partial(retention.prune_in_background, plan.home, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
-    return replace(plan, replier=_choose_replier(context, settings, plan, replies.reply))
+    return replace(plan, replier=choose_vca_replier(context, settings, plan, replies.reply))
 
 
 def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *, send_token: bool) -> bool:
@@ -152,36 +152,6 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
             context.output.note(text)
 
     return webhook_token.may_send_token(settings, plan.forward_to, send_token=send_token, tell=tell)
-
-
-def _choose_replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
-    """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
-    from voicecli.calling.placed_calls_replier import PlacedCallsReplier
-    from voicecli.listener import other_calls_repliers
-    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, reply_from_json
-
-    other: Replier
-    match wanted:
-        case "continue":
-            # Without settings for an account nothing was registered.
-            account_id = wiring.account_id(settings)
-            other = other_calls_repliers.PreviousReceiverReplier(
-                plan.home, account_id, timeout=plan.forward_timeout
-            )
-        case "hangup" | "none":
-            other = other_calls_repliers.constant_reply(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
-        case path:
-            try:
-                other = other_calls_repliers.CallflowReplier(
-                    plan.home, reply_from_json(json.loads(context.read_text(path)))
-                )
-            except (ValueError, RecursionError) as error:
-                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
-    if plan.forward_to is not None:
-        other = other_calls_repliers.ApplicationReplier(
-            plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
-        )
-    return PlacedCallsReplier(plan.home, other)
 
 
 def _registration(

@@ -9,14 +9,14 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, PARTIES, SAY, other, placed
 from receiver_world import receiving, vca
 
-from voicecli.calling.placed_calls_replier import PlacedCallsReplier
-from voicecli.listener.other_calls_repliers import (
+from voicecli.calling.vca_replier import PlacedCallsReplier
+from voicecli.listener.routes import Replier
+from voicecli.listener.vca_repliers import (
     ApplicationReplier,
     CallflowReplier,
     PreviousReceiverReplier,
     constant_reply,
 )
-from voicecli.listener.routes import Replier
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts

@@ -1,4 +1,5 @@
-"""Replies to the VCAs of calls that were placed from this store with the rest of their callflows."""
+"""Replies to the VCAs of calls that were placed from this store with the rest of their callflows
+(``voice_api.vca_continuation``); other calls are for one of ``listener.vca_repliers``."""
 
 import time
 from collections import OrderedDict
@@ -10,8 +11,8 @@ from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.json_values import text
-from voicecli.listener.other_calls_repliers import MAX_CALLS, CallHistory, UnsubscribedFilter
 from voicecli.listener.routes import Answered, Replier, as_context
+from voicecli.listener.vca_repliers import MAX_CALLS, CallHistory, UnsubscribedFilter
 from voicecli.sessions.attempt import Attempt
 from voicecli.store.attempts import (
     attempt_of_session,
@@ -24,8 +25,8 @@ from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.continuation import continue_call, has_question
 from voicecli.voice_api.replies import EMPTY_REPLY, HANG_UP, reply_without_callflow
+from voicecli.voice_api.vca_continuation import continue_call, has_question
 from voicecli.voice_api.webhook_events import Event, Received
 
 PATIENCE = 1.0  # seconds for the answer to a request, which tells the session

@@ -1,5 +1,9 @@
-"""Who answers VCA webhooks of calls that were not placed from this store: always the same reply, a callflow
-of the user's own, the user's application, or the receiver that 8x8 reported to before us."""
+"""Who answers the VCAs of calls that were not placed from here: always the same reply (``constant_reply``), a
+callflow of the user's own (``CallflowReplier``), the user's application (``ApplicationReplier``), or the
+receiver that 8x8 reported to before us (``PreviousReceiverReplier``).
+
+``cli.listen.vca_replier`` chooses one of them. Calls that were placed from here have ``calling.vca_replier``,
+which asks the chosen one about all others."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,8 +23,8 @@ from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import destinations
 from voicecli.voice_api.callflow_rules import Action
-from voicecli.voice_api.continuation import continue_call
 from voicecli.voice_api.replies import HANG_UP, Reply, parse_reply, reply_without_callflow
+from voicecli.voice_api.vca_continuation import continue_call
 from voicecli.voice_api.webhook_events import Received
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from voicecli.errors import InvalidInput
-from voicecli.hours import HORIZON, Hours, parse_quiet_hours
+from voicecli.quiet_hours import HORIZON, Hours, parse_quiet_hours
 
 NIGHT = Hours((time(21), time(8)), weekdays=False)
 MINUTE = timedelta(minutes=1)
@@ -101,7 +101,7 @@ def test_the_same_moment_is_judged_alike_in_whatever_zone_it_is_told() -> None:
 def test_the_zone_of_this_machine_changes_nothing() -> None:
     script = (
         "import os, time as clock\n"
-        "from datetime import UTC, datetime, time; from voicecli.hours import Hours\n"
+        "from datetime import UTC, datetime, time; from voicecli.quiet_hours import Hours\n"
         "hours, noon = Hours((time(21), time(8)), weekdays=True), datetime(2026, 7, 1, 12, tzinfo=UTC)\n"
         "for os.environ['TZ'] in ('UTC', 'Pacific/Honolulu', 'Pacific/Apia'):\n"
         "    clock.tzset()\n"

@@ -1,4 +1,4 @@
-"""How fast calls may leave, as a value: the slots of calls, and the limit that is learned from 429s.
+"""The rules of the pace: when the next call may leave, and what a 429 changes (``slow_down_after_429``).
 
 A call takes its slot in a queue of moments (GCRA), as far apart as the fastest broadcast wants them.
 After a 429 a learned limit holds: it is lowered at once, rises slowly while answers come (AIMD), and is
@@ -24,7 +24,7 @@ WINDOW = 2.0  # seconds; answers are counted over one to two of these
 
 
 class PaceState(NamedTuple):
-    """What the file holds; moments are those of the clock, in seconds, rates are calls per second."""
+    """What ``pace_file`` holds; moments are those of the clock, in seconds, rates are calls per second."""
 
     written: float = 0.0
     last: float = -LONGEST  # the slot of the last call, where there is a limit
@@ -76,7 +76,7 @@ class PaceState(NamedTuple):
             return state._replace(limit=0.0)
         return state._replace(limit=limit, fastest=fastest, grown=max(now, state.grown))
 
-    def refused(self, pause: float, now: float, rate: float) -> "PaceState":
+    def slow_down_after_429(self, pause: float, now: float, rate: float) -> "PaceState":
         """After a 429 to a broadcast with this rate: paused, and slower; several at once count once."""
         state = self._replace(paused=max(self.paused, now + pause))
         if now >= self.paused and now >= self.cut + ONE_CUT:

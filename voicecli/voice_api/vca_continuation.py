@@ -1,5 +1,5 @@
-"""How a call of ours goes on: a callflow is sent up to its first question, and what follows is the reply to
-the VCA webhooks.
+"""The reply to a VCA of a call of ours: a callflow is sent up to its first question, and what follows is the
+reply to the VCA webhooks. ``calling.vca_replier`` gives it, and ``listener.vca_repliers`` for other calls.
 
 8x8's pages disagree on when a VCA comes. ``capture``, the documented way: after a sayAndCapture, and when the
 actions have run out without a hangup. ``say``: after every action. ``connect``: upon connecting, too. They do

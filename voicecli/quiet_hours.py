@@ -1,4 +1,7 @@
-"""Hours and days at which people may be called, by the clock where they live: see ``phone.time_zones``."""
+"""Quiet hours: at what hours and on what days people may be called, by the clock where they live.
+
+``phone.time_zones`` has the zones of a number; ``broadcast.callee_hours`` applies both to the calls of a
+broadcast."""
 
 import re
 from collections.abc import Sequence

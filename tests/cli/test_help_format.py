@@ -1,0 +1,92 @@
+"""``--help`` of every command: what it has, in which order, and that its examples can be typed."""
+
+import io
+import os
+import shlex
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from conftest import Program
+
+from voicecli.cli import app
+from voicecli.cli.context import Context
+from voicecli.cli.help_format import HelpGroup
+
+
+@cache
+def commands() -> dict[str, str]:
+    """Every command with its examples."""
+    found = {}
+    for name in app.COMMANDS:
+        command = app.load(name)
+        found[name] = command.epilog or ""
+        for below, one in getattr(command, "commands", {}).items():
+            found[f"{name} {below}"] = one.epilog or ""
+    return found
+
+
+def help_at(width: int, *arguments: str) -> str:
+    out = io.StringIO()
+    context = Context(None, out, None, environment={**os.environ, "COLUMNS": str(width)})
+    assert app.run([*arguments, "--help"], context) == 0
+    return out.getvalue()
+
+
+def test_the_list_of_commands_is_one_screen() -> None:
+    lines = help_at(80).splitlines()
+    assert len(lines) < 24  # the prompt is the last one
+    assert max(map(len, lines)) <= 80
+    [example] = [line for line in lines if line.startswith("Example:")]
+    assert_can_be_typed(example)
+    words = " ".join(lines).split()
+    assert set(app.COMMANDS) <= {*words}
+    assert {*" ".join(help_at(60).splitlines()).split()} == {*words}
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
+    for command in commands():
+        text, _, _ = help_at(width, *command.split()).partition("Examples:\n")
+        assert text.startswith(f"Usage: voicecli {command} ")
+        assert max(map(len, text.splitlines())) <= min(width, 100), text
+
+
+def typed_commands(text: str) -> Iterator[list[str]]:
+    """The arguments of each ``voicecli`` in lines of a shell."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.shlex(line, posix=True, punctuation_chars=True)
+        words.whitespace_split, words.commenters = True, "#"
+        typed: list[str] | None = None
+        for word in [*words, "|"]:
+            if typed is not None and set(word) <= {*"();<>|&"}:
+                yield typed
+                typed = None
+            elif word == "voicecli":
+                typed = []
+            elif typed is not None:
+                typed.append(word)
+
+
+def assert_can_be_typed(line: str) -> None:
+    [arguments] = typed_commands(line)
+    command = app.parser()
+    context = command.make_context("voicecli", arguments, obj=Context())
+    while isinstance(command, HelpGroup):
+        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        context = command.make_context(name, rest, parent=context)
+
+
+def test_every_way_to_ask_shows_the_same(run: Program) -> None:
+    for command in (["call"], ["webhooks", "set"]):
+        wanted = run(*command, "--help")
+        assert (wanted.code, wanted.err) == (0, "")
+        for arguments in ([*command, "-h"], ["--help", *command]):
+            done = run(*arguments)
+            assert (done.code, done.out) == (0, wanted.out)
+
+
+@pytest.mark.parametrize("command", [[], ["webhooks"], ["broadcast"]])
+def test_a_command_that_is_left_out_shows_the_help(run: Program, command: list[str]) -> None:
+    done = run(*command)
+    assert (done.code, done.out, done.err) == (2, run(*command, "--help").out, "")

@@ -1,0 +1,208 @@
+"""The manual: every page is found, and every command in it is run."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import forked
+import in_process
+import pytest
+from conftest import DEADLINE, RunningSandbox
+from running_listener import TOKEN, listening
+from stand_in_agent import write_agent
+
+from voicecli import manual
+
+PAGES = Path(manual.__file__).parent
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SERVER = re.compile(r"voicecli (sandbox|listen)\b(?!.*(&|--dry-run|--print-env|--numbers))")
+FILE = re.compile(r"^cat > (\S+) <<END\n(.*?)^END\n", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"[$`|&;<>()*]")
+"""In a line outside of its quotes: it takes a shell to run it."""
+TALK = re.compile("^(Error|Warning|Hint):", re.MULTILINE)
+PEOPLE = "phone,name,time\n+33199001234,Anna,ten\n+33199005678,Ben,half past ten\n"
+MESSAGE = "Hello {name}, we are open again."
+
+
+def blocks(topic: str) -> list[str]:
+    return [text.replace("\\\n", " ") for text in BLOCK.findall(manual.page(topic))]
+
+
+def is_server(block: str) -> bool:
+    return SERVER.match(block) is not None and block.count("\n") == 1
+
+
+def needs_shell(block: str) -> bool:
+    """Whether a block is more than files and plain command lines."""
+    lines = command_lines(block)
+    return any(not line.startswith("voicecli ") or SHELL.search(bare(line)) for line in lines)
+
+
+def command_lines(block: str) -> list[str]:
+    """Its lines without files and comments."""
+    return [line for line in FILE.sub("", block).splitlines() if line and not line.startswith("#")]
+
+
+def bare(line: str) -> str:
+    """A command line without what stands in quotes, where only a variable means something to a shell."""
+    return re.sub(r'"([^"$`]*)"', "", re.sub("'[^']*'", "", line))
+
+
+@dataclass
+class Machine:
+    """What the commands of a page find: a folder, settings of a sandbox, and free ports."""
+
+    folder: Path
+    port: str
+    environment: dict[str, str]
+
+    def local(self, block: str) -> str:
+        return block.replace(":5678", f":{self.port}")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    (tmp_path / "message.txt").write_text(MESSAGE)
+    with RunningSandbox(time_scale=1000, seed=1) as sandbox:
+        yield Machine(
+            tmp_path,
+            port,
+            {
+                **os.environ,
+                **sandbox.environment,
+                "WEBHOOK_AUTH_TOKEN": TOKEN,
+                "VOICECLI_HOME": str(tmp_path / "home"),
+                "PORT": port,
+            },
+        )
+
+
+@pytest.fixture
+def shell(machine: Machine, tmp_path: Path) -> Iterator[Machine]:
+    """With a PATH on which voicecli is this one, ngrok a stand-in, and other hosts are folders."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    agent = write_agent(tmp_path / "agent")
+    sandbox = machine.environment["EIGHT_X_EIGHT_BASE_URL"].rpartition(":")[2]
+    with forked.program(tmp_path / "forked") as program:
+        scripts = {
+            "voicecli": f'[ "$1" = sandbox ] && set -- "$@" --port "${{SANDBOX:-{sandbox}}}"\n'
+            f'exec {program} "$@"',
+            "ssh": 'host=$1; shift; cd "$HOSTS/$host"; VOICECLI_HOME=$PWD/home exec sh -c "$*"',
+            "scp": 'file=${2#*:}; exec cp "$HOSTS/${2%%:*}/$file" "$3"',
+        }
+        for name, text in scripts.items():
+            (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+            (programs / name).chmod(0o755)
+        for letter in "abc":
+            host = tmp_path / "hosts" / f"host-{letter}"
+            host.mkdir(parents=True)
+            (host / "people.csv").write_text(PEOPLE)
+            (host / "message.txt").write_text(MESSAGE)
+        machine.environment |= {
+            "HOSTS": str(tmp_path / "hosts"),
+            "PATH": f"{programs}:{agent.parent}:{os.environ['PATH']}",
+        }
+        yield machine
+
+
+@pytest.fixture
+def application() -> Iterator[str]:
+    """The port of somebody's own application, in place of 8000."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"callflow": []}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield str(server.server_port)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("topic", manual.TOPICS)
+def test_the_plain_commands_of_a_page_work_in_their_order(topic: str, machine: Machine) -> None:
+    for block in blocks(topic):
+        if is_server(block) or needs_shell(block):
+            continue
+        for name, content in FILE.findall(block):
+            (machine.folder / name).write_text(content)
+        for line in command_lines(machine.local(block)):
+            arguments = shlex.split(line, comments=True)[1:]
+            code, _, err = in_process.run(arguments, DEADLINE, env=machine.environment)
+            assert (code, TALK.search(err.decode())) == (0, None), f"{line}\n{err.decode()}"
+
+
+@pytest.mark.soak
+@pytest.mark.process
+@pytest.mark.parametrize("topic", manual.TOPICS)
+def test_every_command_of_a_page_works_in_a_shell(topic: str, shell: Machine, application: str) -> None:
+    for block in blocks(topic):
+        if is_server(block):
+            start_and_stop(block, shell)
+        elif all(shutil.which(name) for name in re.findall(r"(?:^|\| )(jq|parallel) ", block, re.MULTILINE)):
+            run_in_shell(shell.local(block).replace(":8000", f":{application}"), shell)
+
+
+def run_in_shell(block: str, shell: Machine) -> None:
+    with ExitStack() as stack:
+        if "curl " in block:
+            listener = stack.enter_context(
+                listening(shell.folder / "home", "--no-tunnel", env=shell.environment)
+            )
+            block = block.replace(f"http://127.0.0.1:{shell.port}", listener.url)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            env=shell.environment,
+            cwd=shell.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+    assert (done.returncode, TALK.search(done.stderr)) == (0, None), f"{block}\n{done}"
+
+
+def start_and_stop(command: str, shell: Machine) -> None:
+    """A server runs until Ctrl-C."""
+    with subprocess.Popen(
+        ["bash", "-c", f"exec {shell.local(command).strip()}"],
+        env={**shell.environment, "SANDBOX": "0"},
+        cwd=shell.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        told = ""
+        while "ready" not in told.lower():
+            line = process.stderr.readline()
+            assert line, told
+            told += line
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, told

@@ -1,0 +1,158 @@
+"""``--help`` of every command: plain text, as wide as the terminal, with options under headings."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import zip_longest
+from typing import TYPE_CHECKING, cast
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from voicecli.cli.context import context_of
+from voicecli.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, Parameter
+
+Rows = Sequence[tuple[str, str]]
+"""Names, of options or commands, and what each is."""
+MAX_WIDTH = 100  # columns; longer lines are hard to read
+MAX_NAME = 26  # columns; beside a longer name there is no room for its text, which begins below it
+HALF = 40  # columns of each half of a list in two columns
+
+
+class _PlainHelp:
+    """Shows its help on the standard output of voicecli's context."""
+
+    def get_help(self, ctx: "Context") -> str:
+        width = min(context_of(ctx).output.width, MAX_WIDTH)
+        return "\n\n".join(self.help_parts(ctx, width)) + "\n"
+
+    def help_parts(self, ctx: "Context", width: int) -> Iterator[str]:
+        """The paragraphs and sections of the help. Examples stay as they are written."""
+        command = ctx.command
+        yield filled(f"Usage: {ctx.command_path} {' '.join(_usage(command))}", width, indent=7)
+        for paragraph in (command.help or "").split("\n\n"):
+            yield filled(paragraph, width)
+        if isinstance(command, TyperGroup):
+            commands = command.commands.items()
+            yield _section("Commands", [(name, _first_paragraph(one)) for name, one in commands], width)
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in _parameters(command):
+            sections.setdefault(_heading(parameter), []).append(_row(parameter))
+        for heading, rows in sections.items():
+            yield _section(heading, rows, width)
+        if command.epilog:
+            yield f"Examples:\n{textwrap.indent(command.epilog.rstrip(), '  ')}"
+
+    def get_help_option(self, ctx: "Context") -> TyperOption | None:
+        option: TyperOption | None = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.callback = _show_if_wanted
+        return option
+
+
+class HelpCommand(_PlainHelp, TyperCommand):
+    """A command with such a help."""
+
+
+class HelpGroup(_PlainHelp, TyperGroup):
+    """A command with commands of its own: without one of them it shows its help, and ends with 2."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            _show(ctx)
+            ctx.exit(ExitCode.USAGE)
+        return super().parse_args(ctx, args)
+
+
+def _show_if_wanted(ctx: "Context", _parameter: "Parameter", wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        _show(ctx)
+        ctx.exit()
+
+
+def _show(ctx: "Context") -> None:
+    context_of(ctx).output.page(ctx.get_help())
+
+
+def _usage(command: "Command") -> Iterator[str]:
+    """What is written behind the name of a command: what it needs, then the word for all other options."""
+    for one in _parameters(command):
+        if isinstance(one, TyperArgument) or one.required:
+            yield _name(one)
+    if isinstance(command, TyperGroup):
+        yield command.subcommand_metavar
+    yield "[OPTIONS]"
+
+
+def _parameters(command: "Command") -> Sequence[TyperArgument | TyperOption]:
+    return cast("Sequence[TyperArgument | TyperOption]", command.params)
+
+
+def _heading(parameter: TyperArgument | TyperOption) -> str:
+    return parameter.rich_help_panel or f"{parameter.param_type_name.capitalize()}s"
+
+
+def _row(parameter: TyperArgument | TyperOption) -> tuple[str, str]:
+    """An option or argument, and its text with the default, where that does not tell it itself."""
+    default = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
+    if default in (None, False):
+        return _name(parameter), parameter.help or ""
+    number_or_word = f"{default:g}" if isinstance(default, float) else default
+    return _name(parameter), f"{parameter.help} Default: {number_or_word}."
+
+
+def _name(parameter: TyperArgument | TyperOption) -> str:
+    """As it is written: TO, --wait, -r, --repeat N."""
+    value = parameter.metavar or "|".join(getattr(parameter.type, "choices", ()))
+    if isinstance(parameter, TyperArgument):
+        return value or parameter.human_readable_name
+    return f"{', '.join(sorted(parameter.opts, key=len))} {value}".rstrip()
+
+
+def _first_paragraph(command: "Command") -> str:
+    return (command.help or "").partition("\n\n")[0]
+
+
+def _section(heading: str, rows: Rows, width: int, *, name_width: int = 0) -> str:
+    """A heading, and below it the names, of at least ``name_width`` columns, with their texts beside them."""
+    if any(name[:1] == "-" and name[:2] != "--" for name, _ in rows):  # -r, --repeat: align the long names
+        rows = [(f"    {name}" if name.startswith("--") else name, text) for name, text in rows]
+    left = 4 + min(max(name_width, *(len(name) for name, _ in rows)), MAX_NAME)
+    lines = [f"{heading}:"]
+    for name, text in rows:
+        beside = f"  {name}".ljust(left - 2) + "  "
+        if len(beside) > left:
+            lines.append(beside.rstrip())
+            beside = " " * left
+        lines.append(filled(text, width, first=beside, indent=left))
+    return "\n".join(lines)
+
+
+def two_columns(groups: Mapping[str, Rows], width: int) -> str:
+    """Sections side by side where there is room for it, else one below the other."""
+    longest = max(len(name) for rows in groups.values() for name, _ in rows)
+    sections = [
+        _section(heading, rows, HALF - 1, name_width=longest).splitlines() for heading, rows in groups.items()
+    ]
+    half = sum(map(len, sections)) / 2
+    columns: tuple[list[str], list[str]] = ([], [])
+    for section in sections:
+        column = columns[width >= 2 * HALF and len(columns[0]) >= half]
+        column += ["", *section] if column else section
+    lines = zip_longest(*columns, fillvalue="")
+    return "\n".join(f"{left:{HALF}}{right}".rstrip() for left, right in lines)
+
+
+def filled(text: str, width: int, *, first: str = "", indent: int = 0) -> str:
+    """A paragraph in lines of at most so many columns: ``first`` begins the first one, ``indent`` is how far
+    the others are indented."""
+    return textwrap.fill(
+        " ".join(text.split()),
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,41 @@
+"""Which replier answers the VCAs that ``voicecli listen`` gets: --reply, --forward-to."""
+
+import json
+from typing import TYPE_CHECKING
+
+from voicecli.cli import wiring
+from voicecli.cli.context import Context
+from voicecli.errors import InvalidInput
+from voicecli.settings import Settings
+
+if TYPE_CHECKING:
+    from voicecli.listener.plan import ListenerPlan
+    from voicecli.listener.routes import Replier
+
+
+def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan", wanted: str) -> "Replier":
+    """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
+    from voicecli.calling.vca_replier import PlacedCallsReplier
+    from voicecli.listener import vca_repliers
+    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, reply_from_json
+
+    other: Replier
+    match wanted:
+        case "continue":
+            # Without settings for an account nothing was registered.
+            account_id = wiring.account_id(settings)
+            other = vca_repliers.PreviousReceiverReplier(plan.home, account_id, timeout=plan.forward_timeout)
+        case "hangup" | "none":
+            other = vca_repliers.constant_reply(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
+        case path:
+            try:
+                other = vca_repliers.CallflowReplier(
+                    plan.home, reply_from_json(json.loads(context.read_text(path)))
+                )
+            except (ValueError, RecursionError) as error:
+                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
+    if plan.forward_to is not None:
+        other = vca_repliers.ApplicationReplier(
+            plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
+        )
+    return PlacedCallsReplier(plan.home, other)

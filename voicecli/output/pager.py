@@ -1,0 +1,35 @@
+"""The user's pager, for an answer that is longer than the screen."""
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from typing import TextIO
+
+from voicecli import interrupts
+
+PAGER = "less"
+OPTIONS_OF_LESS = "FRX"  # as git and gh have it: colours, and no more than the screen needs
+
+
+def page(text: str, out: TextIO, environment: Mapping[str, str]) -> bool:
+    """Show a text on this terminal in the pager that PAGER names, and wait until it is left. False where
+    there is none."""
+    try:
+        command = shlex.split(environment.get("PAGER", PAGER))
+    except ValueError:  # a quote is left open
+        return False
+    program = shutil.which(command[0]) if command else None
+    if program is None:
+        return False
+    subprocess.run(  # noqa: S603 - the user's own program
+        [program, *command[1:]],
+        input=text,
+        stdout=out,
+        text=True,
+        encoding="utf-8",
+        env={"LESS": OPTIONS_OF_LESS, **environment},
+        check=False,
+    )
+    interrupts.take_noted()  # Ctrl-C was for the pager
+    return True
