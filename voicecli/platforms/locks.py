@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
-from voicecli.errors import StoreFailed
+from voicecli.errors import ConfigurationError, StoreFailed
 from voicecli.platforms import private_files, system
 
 T = TypeVar("T")
@@ -35,9 +35,11 @@ class Lock:
                 file = path.open("r+b")
             except OSError as error:
                 raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
-            is_ours = False
-            with suppress(OSError):
+            try:
                 is_ours = system.try_lock(file, shared=shared)
+            except OSError as error:
+                file.close()
+                raise useless_locks(path.parent, error) from error
             if not is_ours:
                 file.close()
                 return None
@@ -75,6 +77,25 @@ class Lock:
             with suppress(OSError):  # then somebody else clears up
                 self._path.unlink(missing_ok=True)
         self._file.close()
+
+
+def work_at(path: Path) -> bool:
+    """Whether a lock there keeps others out. Raises what ``Lock.take`` raises."""
+    lock = Lock.take(path)
+    if lock is None:
+        return True
+    try:
+        return is_held(path)
+    finally:
+        lock.close(remove=True)
+
+
+def useless_locks(folder: Path, error: OSError | None = None) -> ConfigurationError:
+    reason = "they keep nobody out" if error is None else error.strerror
+    return ConfigurationError(
+        f"Locks of files do not work in {folder} ({reason}): the same call could be placed twice.",
+        hint="Set VOICECLI_HOME to a folder on a local disk.",
+    )
 
 
 @contextmanager

@@ -104,6 +104,10 @@ def _poll(descriptor: int, asked: int) -> int:
     return sum(found for _, found in poll.poll(0))
 
 
+def prepare_console() -> None:
+    """Nothing: a terminal is ready."""
+
+
 # -- signals and processes -----------------------------------------------------------------------------
 
 
@@ -154,6 +158,7 @@ def launcher(program: Path) -> tuple[str, str]:
 REUSES_ADDRESSES = True
 """Whether a listener sets SO_REUSEADDR, as asyncio does it: on Windows that takes others' ports."""
 SHELL = "sh"
+"""What people type commands into."""
 
 
 def describe(number: int) -> str:

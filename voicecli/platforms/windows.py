@@ -6,6 +6,7 @@ import msvcrt
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO, TypedDict
 
@@ -106,6 +107,39 @@ def is_readable(descriptor: int) -> bool:
     import select
 
     return descriptor < 0 or bool(select.select([descriptor], [], [], 0)[0])
+
+
+def prepare_console() -> None:
+    """For the program, at its start: UTF-8 in its streams, escape sequences in its window, and SIGBREAK where
+    the window is closed or the user logs off. Windows ends the process as soon as its handler returns, or in
+    about 5 s; Python's would return at once."""
+    import _thread
+    import ctypes
+    import signal
+    import time
+
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+    kernel = ctypes.windll.kernel32
+    for number in (-11, -12):  # STD_OUTPUT_HANDLE, STD_ERROR_HANDLE
+        handle, mode = ctypes.c_void_p(kernel.GetStdHandle(number)), ctypes.c_ulong()
+        if kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+            kernel.SetConsoleMode(handle, mode.value | 4)  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+
+    def on_event(event: int) -> int:
+        if event not in (2, 5, 6):  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT
+            return 0  # Ctrl-C and Ctrl-Break are Python's
+        _thread.interrupt_main(signal.SIGBREAK)
+        time.sleep(60)  # in a thread of Windows'; the process ends before
+        return 1
+
+    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)(on_event)
+    _kept.append(handler)
+    kernel.SetConsoleCtrlHandler(handler, 1)
+
+
+_kept: list[object] = []  # what Windows calls; it must not be forgotten
 
 
 # -- signals and processes -----------------------------------------------------------------------------

@@ -180,6 +180,7 @@ def pad_file(store: Store, broadcast: Broadcast) -> Path:
 
 
 def take_lock(store: Store, broadcast_id: str) -> Lock:
+    store.require_locks()
     lock = store.take_lock(_LOCK.format(broadcast_id), seconds=PATIENCE)
     if lock is None:
         raise InUse(
