@@ -18,10 +18,12 @@ from typing import IO, Any
 import in_process
 import process_guard
 import pytest
+import quick_waits
 import ready_stores
 import writer_thread
 from forked import Forked
 
+from voicecli import durations
 from voicecli.listener import recorder
 from voicecli.sandbox import Sandbox, environment
 
@@ -183,11 +185,17 @@ def clean_environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     marked can start the program as a process."""
     for name in [name for name in os.environ if FOREIGN.match(name)]:
         del os.environ[name]
-    os.environ |= {"COLUMNS": "80", "VOICECLI_HOME": f"{tmp_path}/home"}
+    own = {"VOICECLI_HOME": f"{tmp_path}/home", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
+    os.environ |= {"COLUMNS": "80", **own}
     os.chdir(tmp_path)
     process_guard.is_marked = request.node.get_closest_marker("process") is not None
     yield
     process_guard.is_marked = True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_waits_everywhere() -> None:
+    quick_waits.install()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -214,6 +222,13 @@ def own_sandbox() -> Iterator[RunningSandbox]:
     """A sandbox whose webhooks this test may change."""
     with RunningSandbox(time_scale=1000, seed=1) as running:
         yield running
+
+
+@pytest.fixture
+def short_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second of an option, as in ``--timeout 1s``, is a fifth of one."""
+    parse = durations.parse
+    monkeypatch.setattr(durations, "parse", lambda text: parse(text) / 5)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_a_length_of_time_is_read_as_people_write_it(text: str, seconds: int) ->
 
 @pytest.mark.parametrize("text", ["", "soon", "0s", "10", "1m1h", "366d", "999999d", "-1s", "1.5h"])
 def test_what_is_none_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="is not a length of time such as"):
+    with pytest.raises(InvalidInput, match=r"is not a length of time such as|is too long: at most a year"):
         durations.parse(text)
 
 

@@ -33,6 +33,7 @@ FLOORS = (
             "urls",
         },
         {"account"},
+        {"setting_files", "setting_table"},
         {"settings"},
     ),
     ({"voice_api"}, {"sessions"}),
@@ -48,7 +49,7 @@ PLACE = {
     for step, rooms in enumerate(steps)
     for room in rooms
 }
-DOES_IO = {"settings", "platforms", "threads", "clock", "interrupts"}
+DOES_IO = {"settings", "setting_files", "platforms", "threads", "clock", "interrupts"}
 CARRIERS = {"transport", "exchange", "client", "async_client", "download"}
 LIBRARIES = {
     "typer": {"cli"},
@@ -295,6 +296,7 @@ NOT_LOADED = (
     (["events", "--since", "1h"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
     (["stats"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
     (["prune", "--older-than", "30d"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio"}, 0),
+    (["config"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers", "sqlite3"}, 0),
     (["broadcast", "list"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "phonenumbers"}, 0),
     (["trigger", "vss", "--dry-run"], {"rich", "httpx", "dotenv", "aiohttp", "asyncio", "sqlite3"}, 0),
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +14,7 @@ import pytest
 from conftest import DEADLINE, RunningSandbox
 from running_listener import TOKEN, free_port
 
+from voicecli.manual import page
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
@@ -147,6 +149,19 @@ def test_a_script_sends_a_broadcast_and_resumes_it(own_sandbox: RunningSandbox, 
     assert sorted(lines[:left]) == ["2 accepted", "2 sending", "3 accepted", "3 sending"]
     assert lines[left + 1 :] == ["4 sending", "4 accepted", "left 0"]
     assert len(own_sandbox.sandbox.requested) == 3
+
+
+@pytest.mark.soak
+@pytest.mark.process
+def test_the_examples_of_the_manual_work_one_after_the_other(
+    own_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    examples = "\n".join(re.findall(r"^```python\n(.*?)^```$", page("library"), re.MULTILINE | re.DOTALL))
+    env = {**os.environ, **own_sandbox.environment, "PORT": str(free_port())}
+    done = forked.run(["-c", examples], DEADLINE, env=env, cwd=tmp_path, text=True)
+    assert done.returncode == 0, done.stderr
+    for told in ("accepted: ", "confirmed: True", "VCA .* say, hangup", "VSS ", "left: 0"):
+        assert re.search(f"^{told}", done.stdout, re.MULTILINE), (told, done)
 
 
 def _run(script: str, *arguments: str, env: Mapping[str, str], folder: Path, code: int = 0) -> str:

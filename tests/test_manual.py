@@ -11,8 +11,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import forked
 import in_process
@@ -22,6 +23,9 @@ from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
 from voicecli import manual
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
+from voicecli.settings import SETTINGS
 
 PAGES = Path(manual.__file__).parent
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -122,19 +126,12 @@ def shell(machine: Machine, tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def application() -> Iterator[str]:
-    """The port of somebody's own application, in place of 8000."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"callflow": []}')
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    """The port of somebody's own application, in place of 8000: the one that the page on handlers has."""
+    [source] = re.findall(r"^```python\n(.*?)^```$", manual.page("handlers"), re.MULTILINE | re.DOTALL)
+    page: dict[str, Any] = {}
+    exec(source, page)
+    server_class = type("Quiet", (page["Handler"],), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), server_class) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield str(server.server_port)
@@ -143,13 +140,15 @@ def application() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("topic", manual.TOPICS)
-def test_the_plain_commands_of_a_page_work_in_their_order(topic: str, machine: Machine) -> None:
+def test_the_plain_commands_of_a_page_work_in_their_order(
+    topic: str, machine: Machine, application: str
+) -> None:
     for block in blocks(topic):
         if is_server(block) or needs_shell(block):
             continue
         for name, content in FILE.findall(block):
             (machine.folder / name).write_text(content)
-        for line in command_lines(machine.local(block)):
+        for line in command_lines(machine.local(block).replace(":8000", f":{application}")):
             arguments = shlex.split(line, comments=True)[1:]
             code, _, err = in_process.run(arguments, DEADLINE, env=machine.environment)
             assert (code, TALK.search(err.decode())) == (0, None), f"{line}\n{err.decode()}"
@@ -206,3 +205,25 @@ def start_and_stop(command: str, shell: Machine) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, told
+
+
+def test_the_tables_are_the_programs_own() -> None:
+    codes, settings = manual.page("exit-codes"), manual.page("settings").splitlines()
+    for code in ExitCode:
+        assert f"| {code.value} | {code.meaning} |\n" in codes
+    for setting in SETTINGS:
+        row = next(line for line in settings if line.startswith(f"| `{setting.variable}` |"))
+        for text in (setting.what, setting.where, setting.flag or "", setting.default or ""):
+            assert text in row
+
+
+OF_8X8 = set("makeCall sayAndCapture playFile eventId clientRequestId asrCaptured".split())
+ASKED = set("messageId customerPhone anyNumber callUnsubscribed".split())  # what POST /api/make-call reads
+
+
+@pytest.mark.parametrize("topic", manual.TOPICS)
+def test_fields_that_a_page_names_are_in_a_document(topic: str) -> None:
+    documented = {name for fields in DOCUMENTS.values() for name in re.split(r"[ .]", fields)}
+    former = {name for names in FORMER_NAMES.values() for name in names}
+    named = {*re.findall(r"`([a-z]+[A-Z][A-Za-z]*)`", manual.page(topic))}
+    assert named <= documented | former | OF_8X8 | ASKED

@@ -7,6 +7,7 @@ import pytest
 
 from voicecli import settings
 from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.setting_files import Rank
 
 FULL = {
     "EIGHT_X_EIGHT_API_KEY": "sk-secret-key",
@@ -15,19 +16,205 @@ FULL = {
 }
 
 
-def test_flags_come_before_environment_before_dotenv_before_defaults(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(
-        "OUTBOUND_PHONE_NUMBER=+33199000003\nEIGHT_X_EIGHT_SUBACCOUNT_ID=from_dotenv\nVOICE_PROFILE=\n"
+def users_file(text: str) -> Path:
+    """The user's own file, with this in it."""
+    path = Path(os.environ["XDG_CONFIG_HOME"]) / "voicecli" / "voicecli.env"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+def test_the_first_rank_that_has_a_value_counts(tmp_path: Path) -> None:
+    """Each place has what the places behind it have, too; an empty variable counts as not set."""
+    variables = [
+        "OUTBOUND_PHONE_NUMBER=+33199000000\n",
+        "EIGHT_X_EIGHT_API_KEY=key-of-\n",
+        "EIGHT_X_EIGHT_SUBACCOUNT_ID=sub-of-\n",
+        "NGROK_AUTHTOKEN=ngrok-of-\n",
+        "WEBHOOK_AUTH_TOKEN=token-of-\n",
+    ]
+    own = users_file("VOICE_PROFILE=\n" + "".join(variables[:5]).replace("-of-", "-of-user"))
+    (tmp_path / ".env").write_text("".join(variables[:4]).replace("-of-", "-of-folder"))
+    (tmp_path / "my.env").write_text("".join(variables[:3]).replace("-of-", "-of-file"))
+    environment = {"OUTBOUND_PHONE_NUMBER": "+33199000002", "EIGHT_X_EIGHT_API_KEY": "key-of-environment"}
+    loaded = settings.load(
+        {"source": "+33199000001"}, environment=environment, folder=tmp_path, env_file="my.env"
     )
-    environment = {"OUTBOUND_PHONE_NUMBER": "+33199000002", "EIGHT_X_EIGHT_API_KEY": "from-env"}
-    loaded = settings.load({"source": "+33199000001"}, environment=environment, folder=tmp_path)
-    assert loaded.require("source", "api_key", "subaccount_id", "voice_profile", "base_url") == {
-        "source": "+33199000001",
-        "api_key": "from-env",
-        "subaccount_id": "from_dotenv",
-        "voice_profile": "en-US-BenjaminRUS",
-        "base_url": "https://voice.8x8.com",
-    }
+    names = (
+        "source",
+        "api_key",
+        "subaccount_id",
+        "ngrok_token",
+        "webhook_token",
+        "voice_profile",
+        "base_url",
+    )
+    assert [*loaded.require(*names).values()] == [
+        *("+33199000001", "key-of-environment", "sub-of-file", "ngrok-of-folder", "token-of-user"),
+        *("en-US-BenjaminRUS", "https://voice.8x8.com"),
+    ]
+    found = [one for one in map(loaded.found, names) if one is not None]
+    assert [one.rank for one in found] == [*Rank, Rank.DEFAULT]
+    assert [one.origin for one in found[:5]] == [
+        *("--from", "EIGHT_X_EIGHT_API_KEY", "EIGHT_X_EIGHT_SUBACCOUNT_ID in my.env"),
+        *("NGROK_AUTHTOKEN in .env", f"WEBHOOK_AUTH_TOKEN in {own}"),
+    ]
+    assert not loaded.warnings
+
+
+def test_the_environment_names_a_file_of_settings_unless_an_option_does(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(f"EIGHT_X_EIGHT_SUBACCOUNT_ID=sub-{name}\n")
+    environment = {"VOICECLI_ENV_FILE": "one"}
+    assert settings.load(environment=environment, folder=tmp_path).get("subaccount_id") == "sub-one"
+    loaded = settings.load(environment=environment, folder=tmp_path, env_file=str(tmp_path / "two"))
+    assert loaded.get("subaccount_id") == "sub-two"
+
+
+def test_no_file_names_another_file_of_settings(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("EIGHT_X_EIGHT_SUBACCOUNT_ID=sub-one\n")
+    (tmp_path / ".env").write_text("VOICECLI_ENV_FILE=one\n")
+    loaded = settings.load(environment={}, folder=tmp_path)
+    assert loaded.get("subaccount_id") is None
+    assert [*loaded.warnings] == [
+        "VOICECLI_ENV_FILE in .env has no effect: it is read from the environment only."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("missing.env", "No such file or directory"), (".", "Is a directory"), ("a\0b", "embedded null byte")],
+)
+def test_a_file_of_settings_that_cannot_be_read_is_refused(tmp_path: Path, name: str, why: str) -> None:
+    for by, options in (("--env-file", {"env_file": name}), ("VOICECLI_ENV_FILE", {})):
+        with pytest.raises(ConfigurationError) as caught:
+            settings.load(environment={"VOICECLI_ENV_FILE": name}, folder=tmp_path, **options)
+        assert caught.value.message == f"The file {name} of {by} can't be read: {why}."
+
+
+def test_paths_in_a_file_start_from_its_folder_and_those_in_a_pipe_from_here(tmp_path: Path) -> None:
+    """With a file, a command finds the same store wherever it runs."""
+    own = users_file("VOICECLI_HOME=store\n")
+    assert settings.load(environment={}, folder=tmp_path).get("home") == str(own.parent / "store")
+    reading, writing = os.pipe()
+    os.write(writing, b"VOICECLI_HOME=store\n")
+    os.close(writing)
+    loaded = settings.load(environment={}, folder=tmp_path, env_file=f"/dev/fd/{reading}")
+    os.close(reading)
+    assert loaded.get("home") == str(tmp_path / "store")
+
+
+def test_a_users_file_that_cannot_be_looked_for_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a service that may not see home folders; a file that is there and can't be read is told."""
+    own = users_file("VOICE_PROFILE=x\n")
+    stat = Path.stat
+
+    def denied(path: Path, **options: bool) -> os.stat_result:
+        if path == own:
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", denied)
+    assert settings.load(environment={}, folder=tmp_path).get("voice_profile") == "en-US-BenjaminRUS"
+    monkeypatch.undo()
+    own.write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match=r"voicecli\.env can't be read: it is not UTF-8 text"):
+        settings.load(environment={}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["secret-of-a-file", "\ufeffsecret-of-a-file\r\n"])
+@pytest.mark.parametrize("rank", [Rank.ENVIRONMENT, Rank.ENV_FILE, Rank.USER])
+def test_a_secret_may_be_in_a_file_of_its_own(tmp_path: Path, rank: Rank, content: str) -> None:
+    environment, names = {}, ("api_key", "webhook_token", "ngrok_token")
+    lines = [f"{setting.file_variable}=secret" for setting in settings.SETTINGS if setting.secret]
+    match rank:
+        case Rank.ENVIRONMENT:
+            environment, folder = dict(line.split("=") for line in lines), tmp_path
+        case Rank.ENV_FILE:
+            folder = tmp_path / "elsewhere"
+            folder.mkdir()
+            (folder / "my.env").write_text("\n".join(lines))
+            environment["VOICECLI_ENV_FILE"] = "elsewhere/my.env"
+        case _:
+            folder = users_file("\n".join(lines)).parent
+    (folder / "secret").write_text(content)
+    loaded = settings.load(environment=environment, folder=tmp_path)
+    assert loaded.require(*names) == dict.fromkeys(names, "secret-of-a-file")
+    assert [*loaded.secrets()] == ["secret-of-a-file"] * 3
+    found = loaded.found("api_key")
+    assert found is not None
+    assert (found.rank, found.file) == (rank, folder / "secret")
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "problem"),
+    [
+        (None, "", "the file {} can't be read: No such file or directory"),
+        (b" \n", "", "the file {} is empty"),
+        (b"\xff\xfe", "", "the file {} can't be read: it is not UTF-8 text"),
+        (b"a" * (1 << 20) + b"b", "", "the file {} can't be read: it has over 1 MiB"),
+        (b"two\nlines-of-a-secret", "", "the API key has blanks or characters that no key has"),
+        (b"a-secret", "another-secret", "EIGHT_X_EIGHT_API_KEY is set there, too; leave one of them out"),
+    ],
+)
+def test_a_file_that_has_no_secret_is_told_where_the_secret_is_needed(
+    tmp_path: Path, content: bytes | None, more: str, problem: str
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    environment = {**FULL, "EIGHT_X_EIGHT_API_KEY": more, "EIGHT_X_EIGHT_API_KEY_FILE": str(path)}
+    loaded = settings.load(environment=environment, folder=tmp_path)
+    assert loaded.require("subaccount_id", "source")
+    with pytest.raises(ConfigurationError) as caught:
+        loaded.require("api_key", "base_url")
+    assert caught.value.message == f"EIGHT_X_EIGHT_API_KEY_FILE: {problem.format(path)}."
+    assert caught.value.hint == "It is made in 8x8 Connect under API keys."
+
+
+def test_the_dotenv_of_a_folder_names_no_file_of_a_secret(tmp_path: Path) -> None:
+    """Else that of a folder of somebody else's could send any file of the user's to its own address."""
+    (tmp_path / "secret").write_text("secret-of-the-user")
+    (tmp_path / ".env").write_text(
+        "WEBHOOK_AUTH_TOKEN_FILE=secret\nWEBHOOK_BASE_URL=hooks.example\nEIGHT_X_EIGHT_API_KEY=its-own-key"
+    )
+    users_file("WEBHOOK_AUTH_TOKEN=token-of-the-user\n")
+    loaded = settings.load(environment={}, folder=tmp_path)
+    assert "secret-of-the-user" not in loaded.secrets()
+    with pytest.raises(
+        ConfigurationError, match=r"^WEBHOOK_AUTH_TOKEN_FILE in \.env: a \.env can't name files"
+    ):
+        loaded.get("webhook_token")
+    environment = {"WEBHOOK_AUTH_TOKEN_FILE": "secret"}
+    loaded = settings.load(environment=environment, folder=tmp_path)
+    assert loaded.get("webhook_token") == "secret-of-the-user"
+    assert not loaded.may_be_sent_to("webhook_token", "webhook_base_url")
+
+
+@pytest.mark.parametrize("rank", [Rank.ENV_FILE, Rank.USER])
+def test_an_address_of_a_folder_gets_no_key_of_another_file_but_the_other_way_round_it_does(
+    tmp_path: Path, rank: Rank
+) -> None:
+    def load(folders: str, others: str) -> settings.Settings:
+        (tmp_path / ".env").write_text(folders)
+        (tmp_path / "my.env").write_text(others)
+        return settings.load(environment={}, folder=tmp_path, env_file="my.env")
+
+    key, address = "EIGHT_X_EIGHT_API_KEY=key-of-these-tests", "EIGHT_X_EIGHT_BASE_URL=https://voice.example"
+    if rank is Rank.USER:
+        own = users_file(f"{key}\n")
+        with pytest.raises(ConfigurationError) as caught:
+            load(address, "").require("api_key", "base_url")
+        place = str(own)
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            load(address, key).require("api_key", "base_url")
+        assert load(key, address).require("api_key", "base_url")
+        place = "my.env"
+    assert f"in .env would send the API key of {place} to voice.example" in caught.value.message
+    assert caught.value.hint.endswith(f"in one place: both in {place}, or both in .env.")
 
 
 def test_a_dotenv_is_read_as_people_write_it(tmp_path: Path) -> None:
@@ -45,15 +232,16 @@ def test_a_dotenv_is_read_as_people_write_it(tmp_path: Path) -> None:
     }
 
 
-def test_all_missing_settings_are_told_at_once_with_where_to_get_them(tmp_path: Path) -> None:
+def test_all_missing_settings_are_told_at_once_and_of_one_where_to_get_it(tmp_path: Path) -> None:
+    loaded = settings.load(environment={"OUTBOUND_PHONE_NUMBER": " "}, folder=tmp_path)
     with pytest.raises(ConfigurationError) as caught:
-        settings.load(environment={"OUTBOUND_PHONE_NUMBER": " "}, folder=tmp_path).require(
-            "api_key", "subaccount_id", "source", "voice_profile"
-        )
-    for variable in FULL:
-        assert variable in caught.value.message
-    assert "made in 8x8 Connect under API keys" in caught.value.message
-    assert "VOICE_PROFILE" not in caught.value.message
+        loaded.require("api_key", "subaccount_id", "source", "voice_profile")
+    assert caught.value.message == f"Settings are missing: {', '.join(FULL)}."
+    assert caught.value.hint == "Put them into .env (voicecli help settings), or try voicecli demo first."
+    with pytest.raises(ConfigurationError) as caught:
+        loaded.require("api_key", "voice_profile")
+    assert caught.value.message == "A setting is missing: EIGHT_X_EIGHT_API_KEY (the API key)."
+    assert caught.value.hint == "It is made in 8x8 Connect under API keys; put it into .env."
 
 
 def test_what_is_missing_and_what_is_wrong_are_told_together(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,8 +56,9 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
         with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
         raise InvalidInput(
             f"{quote(shown)} has no + and country code.",
-            hint=(f"If it has a country code: {with_plus}. " if _is_valid(with_plus) else "")
-            + "For a national number, name its country, such as --region FR.",
+            hint=f"If it has a country code: {with_plus}. Else its country: --region FR."
+            if _is_valid(with_plus)
+            else "For a national number, name its country, such as --region FR.",
         )
     try:
         number = phonenumbers.parse(cleaned, region.upper() if region else None)
@@ -83,8 +84,9 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
             phonenumbers.ValidationResult.INVALID_LENGTH: "of the wrong length",
             phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "without its area code",
         }.get(possible, "in no range of numbers that is known")
+        taken = "" if shown == e164 else f"taken for {e164}, it is "
         raise InvalidInput(
-            f"{quote(shown)} can't be called: taken for {e164}, it is {reason} in {place}.",
+            f"{quote(shown)} can't be called: {taken}{reason} in {place}.",
             hint="Check the country code and the digits; nothing was sent."
             + (
                 f" If they are right, the range may be newer than libphonenumber {phonenumbers.__version__}: "
@@ -116,42 +118,24 @@ def e164(text: str, region: str | None = None, *, any_number: bool = False) -> s
     )
 
 
+@lru_cache(1_000)
 def time_zones(e164: str) -> tuple[str, ...]:
     """The zones (IANA's names) in which a number in E.164 may be; empty where that is unknown.
 
     A number that moves, or belongs to no place, may be in any zone of its country."""
-    country = _country(e164[:4])
-    if not (country and country.valid.fullmatch(e164)):
-        return _slow_time_zones(e164)
-    zones, longest = _zones(country.code)
-    if longest > len(country.code) and country.geographical.fullmatch(e164):
-        for length in range(longest, len(country.code), -1):
-            if found := zones.get(e164[1 : length + 1]):
-                return found
-    return zones.get(country.code, ())
-
-
-def _slow_time_zones(e164: str) -> tuple[str, ...]:
     import phonenumbers
     from phonenumbers import timezone
 
+    country = _country(e164[:4])
     try:
-        zones = timezone.time_zones_for_number(phonenumbers.parse(e164))
+        if country and country.valid.fullmatch(e164) and e164[len(country.code) + 1] != "0":
+            number = phonenumbers.PhoneNumber(int(country.code), int(e164[len(country.code) + 1 :]))
+        else:  # parsing takes three times as long
+            number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
         return ()
+    zones = timezone.time_zones_for_number(number)
     return () if timezone.UNKNOWN_TIMEZONE in zones else zones
-
-
-@lru_cache(300)
-def _zones(code: str) -> tuple[Mapping[str, tuple[str, ...]], int]:
-    """The zones of a country code by a number's first digits, and how many digits those are at most; where
-    all have the zones of the country, it is the only one."""
-    from phonenumbers.tzdata import TIMEZONE_DATA
-
-    zones = {start: names for start, names in TIMEZONE_DATA.items() if start.startswith(code)}
-    if set(zones.values()) == {zones.get(code)}:
-        zones = {code: zones[code]}
-    return zones, max(map(len, zones), default=0)
 
 
 def looks_like_number(text: str) -> bool:
@@ -195,12 +179,11 @@ def _is_valid(e164: str) -> bool:
 
 
 class _Country(NamedTuple):
-    """Patterns of the E.164 numbers of one country code (33): all that are valid and that parsing leaves as
-    they are; and those of them whose digits tell a place."""
+    """The pattern of the E.164 numbers of one country code (33) that are valid and that parsing leaves as
+    they are."""
 
     code: str
     valid: re.Pattern[str]
-    geographical: re.Pattern[str]
 
 
 @lru_cache(1_000)
@@ -224,61 +207,34 @@ def _country(start: str) -> _Country | None:
 
 @lru_cache(300)
 def _country_of_code(code: str) -> _Country:
-    """Made of libphonenumber's patterns, in the way in which its is_valid_number and number_type use them."""
-    from phonenumbers import (
-        COUNTRY_CODE_TO_REGION_CODE,
-        PhoneMetadata,
-        PhoneNumberType,
-        is_number_type_geographical as tells_place,
-    )
+    """Made of libphonenumber's patterns, in the way in which its is_valid_number uses them."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
     regions = [
         found
         for region in COUNTRY_CODE_TO_REGION_CODE[int(code)]
         if (found := PhoneMetadata.metadata_for_region_or_calling_code(int(code), region))
     ]
-    mobiles_too = tells_place(PhoneNumberType.MOBILE, int(code))
     # Parsing takes a national prefix away, and may write the number anew: these are left to parsing. Some
     # countries' prefix may also be empty, and then nothing is taken away.
     prefix = regions[0].national_prefix_for_parsing
     start = rf"\+{code}" + (rf"(?!(?:{prefix})(?<!\+{code}))" if prefix else "")
-    return _Country(
-        code,
-        re.compile(start + _pattern_by_region(regions, _valid_pattern), re.ASCII),
-        re.compile(
-            start
-            + _pattern_by_region(
-                regions, lambda region: _geographical_pattern(region, mobiles_too=mobiles_too)
-            ),
-            re.ASCII,
-        ),
-    )
+    return _Country(code, re.compile(start + _valid_by_region(regions), re.ASCII))
 
 
-def _pattern_by_region(regions: list["PhoneMetadata"], pattern_of: Callable[["PhoneMetadata"], str]) -> str:
+def _valid_by_region(regions: list["PhoneMetadata"]) -> str:
     """The pattern of the region that a number belongs to: the first whose leading digits it has or, for a
     region without such, in which it is valid. The only region of a code needs no leading digits."""
     region, *others = regions
-    mine = pattern_of(region)
+    mine = _valid_pattern(region)
     if not others:
         return mine
-    sign = region.leading_digits or rf"{_valid_pattern(region)}\Z"
-    return f"(?:(?={sign}){mine}|(?!{sign}){_pattern_by_region(others, pattern_of)})"
+    sign = region.leading_digits or rf"{mine}\Z"
+    return f"(?:(?={sign}){mine}|(?!{sign}){_valid_by_region(others)})"
 
 
 def _valid_pattern(region: "PhoneMetadata") -> str:
-    kinds = [*_non_geographical(region), *_fixed_and_mobile(region)]
-    return rf"(?={_one_of([region.general_desc])}\Z){_one_of(kinds)}"
-
-
-def _geographical_pattern(region: "PhoneMetadata", *, mobiles_too: bool) -> str:
-    places = _fixed_and_mobile(region) if mobiles_too else [region.fixed_line]
-    placeless = _one_of(_non_geographical(region))
-    return rf"(?={_one_of([region.general_desc])}\Z)(?!{placeless}\Z){_one_of(places)}"
-
-
-def _non_geographical(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
-    return [
+    kinds = [
         region.premium_rate,
         region.toll_free,
         region.shared_cost,
@@ -287,11 +243,10 @@ def _non_geographical(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]
         region.pager,
         region.uan,
         region.voicemail,
+        region.fixed_line,
+        None if region.same_mobile_and_fixed_line_pattern else region.mobile,
     ]
-
-
-def _fixed_and_mobile(region: "PhoneMetadata") -> list["PhoneNumberDesc | None"]:
-    return [region.fixed_line, None if region.same_mobile_and_fixed_line_pattern else region.mobile]
+    return rf"(?={_one_of([region.general_desc])}\Z){_one_of(kinds)}"
 
 
 def _one_of(kinds: Iterable["PhoneNumberDesc | None"]) -> str:

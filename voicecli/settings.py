@@ -1,179 +1,107 @@
-"""Settings: flags over environment over ``.env`` over defaults. The only room that reads the environment."""
+"""Settings: flags over environment over files over defaults. The only room that reads the environment."""
 
-import logging
 import os
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from io import BytesIO, TextIOWrapper
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from voicecli import account, urls
-from voicecli.account import DEFAULT_VOICE
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.phone import caller_id, is_msisdn
+from voicecli.platforms.private_files import belongs_to_somebody_else
+from voicecli.setting_files import Rank, SettingsFile, path_from, secret_in, users_file
+from voicecli.setting_table import BY_NAME, SETTINGS, Setting, canonical, problem_of
 
-MIN_TOKEN = 8  # characters
-MAX_DOTENV = 1 << 20  # bytes
+ENV_FILE = "VOICECLI_ENV_FILE"
 _DOTENV = ".env"
-_HOST = re.compile(r"(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
+_FILES = (Rank.ENV_FILE, Rank.FOLDER, Rank.USER)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting: its variable, its flag where a command has one, and what to tell who lacks it."""
+class Found:
+    """The value in force of a setting, and where it comes from: ``name`` is the option or variable, ``place``
+    the environment, say, and ``file`` the one that a secret has of its own. With a ``problem``, a clause,
+    there is no value."""
 
+    value: str = field(repr=False)
+    rank: Rank
     name: str
-    variable: str
-    what: str
-    where: str
-    flag: str | None = None
-    default: str | None = None
-    secret: bool = False
+    place: str
+    file: Path | None = None
+    problem: str | None = None
 
-
-SETTINGS = (
-    Setting(
-        "api_key",
-        "EIGHT_X_EIGHT_API_KEY",
-        what="the API key",
-        where="made in 8x8 Connect under API keys",
-        secret=True,
-    ),
-    Setting(
-        "subaccount_id",
-        "EIGHT_X_EIGHT_SUBACCOUNT_ID",
-        what="the Voice subaccount",
-        where="shown in 8x8 Connect under Subaccounts",
-    ),
-    Setting(
-        "source",
-        "OUTBOUND_PHONE_NUMBER",
-        what="the caller ID",
-        where="one of your numbers in 8x8 Connect, or one that 8x8 whitelisted for you",
-        flag="--from",
-    ),
-    Setting(
-        "voice_profile",
-        "VOICE_PROFILE",
-        what="the voice",
-        where="listed on 8x8's page 'Speech profiles'",
-        flag="--voice",
-        default=DEFAULT_VOICE,
-    ),
-    Setting(
-        "webhook_token",
-        "WEBHOOK_AUTH_TOKEN",
-        what="the token that webhooks must carry",
-        where="a secret of your own, of 8 characters or more",
-        secret=True,
-    ),
-    Setting(
-        "webhook_base_url",
-        "WEBHOOK_BASE_URL",
-        what="the public address of the listener",
-        where="your static ngrok domain",
-        flag="--domain",
-    ),
-    Setting(
-        "ngrok_token",
-        "NGROK_AUTHTOKEN",
-        what="the token of your ngrok account",
-        where="shown at https://dashboard.ngrok.com/get-started/your-authtoken",
-        secret=True,
-    ),
-    Setting(
-        "port",
-        "PORT",
-        what="where the listener listens on this machine",
-        where="any free port",
-        flag="--port",
-        default=f"{urls.DEFAULT_PORT}",
-    ),
-    Setting(
-        "home",
-        "VOICECLI_HOME",
-        what="the folder for what voicecli keeps",
-        where="any folder of yours; without it, the one your system has for such data",
-    ),
-    Setting(
-        "base_url",
-        "EIGHT_X_EIGHT_BASE_URL",
-        what="the address of the Voice API",
-        where="only for a sandbox or an older address; leave it out for 8x8 itself",
-        default=account.BASE_URL,
-    ),
-)
-_BY_NAME = {setting.name: setting for setting in SETTINGS}
+    @property
+    def origin(self) -> str:
+        """The option or variable, and the file that has it."""
+        return f"{self.name} in {self.place}" if self.rank in _FILES else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force, and where each comes from (a flag, the environment, ``.env``, a default);
-    ``_in_dotenv`` are those that ``.env`` has, too."""
+    """The values in force, by the names of settings. ``files`` are those that were looked for, with whether
+    each is there, and ``_folders_own`` the secrets that the folder's .env has itself."""
 
-    _values: Mapping[str, str] = field(repr=False)
-    _origins: Mapping[str, str]
+    _found: Mapping[str, Found]
     warnings: Sequence[str] = ()
-    _in_dotenv: Collection[str] = ()
+    files: Sequence[tuple[SettingsFile, bool]] = ()
+    _folders_own: Collection[str] = ()
 
     def require(self, *names: str) -> dict[str, str]:
-        """The named values. One error names all that is missing or wrong, each with where to get it.
+        """The named values. One error names all that is missing or wrong, and where to get what is.
 
         Raises InvalidInput where only flags are wrong, else ConfigurationError.
         """
-        missing = [_BY_NAME[name] for name in names if name not in self._values]
-        wrong = [
-            (_BY_NAME[name], problem)
-            for name in names
-            if name in self._values and (problem := _problem(name, self._values[name]))
-        ]
+        missing = [BY_NAME[name] for name in names if name not in self._found]
+        wrong = {name: problem for name in names if (problem := self._problem(name))}
         if "base_url" in names and not wrong:
             self._refuse_other_endpoints("api_key")
         if not missing and not wrong:
-            return {name: _canonical(name, self._values[name]) for name in names}
-        sentences = [f"{self._origins[setting.name]}: {problem}" for setting, problem in wrong]
-        hints = [f"{setting.variable} is {setting.where}." for setting, _ in wrong]
-        if missing:
-            verb = "Settings are" if len(missing) > 1 else "A setting is"
-            listing = ", ".join(
-                f"{setting.variable} ({setting.what}, {setting.where})" for setting in missing
-            )
-            sentences.insert(0, f"{verb} missing: {listing}")
-            hints.append(
-                "Settings are read from the environment or a .env file in this folder. "
-                "8x8 Connect is at https://connect.8x8.com. "
-                "To try things without an account: voicecli sandbox."
-            )
-        only_flags = not missing and all(self._origins[s.name].startswith("--") for s, _ in wrong)
+            return {name: canonical(name, self._found[name].value) for name in names}
+        sentences = [f"{self._found[name].origin}: {problem}" for name, problem in wrong.items()]
+        match missing:
+            case [setting]:
+                sentences.insert(0, f"A setting is missing: {setting.variable} ({setting.what})")
+            case [_, *_]:
+                variables = ", ".join(setting.variable for setting in missing)
+                sentences.insert(0, f"Settings are missing: {variables}")
+        only_flags = not missing and all(self._found[name].rank is Rank.ARGUMENT for name in wrong)
         raise (InvalidInput if only_flags else ConfigurationError)(
-            "; ".join(sentences) + ".", hint=" ".join(hints)
+            "; ".join(sentences) + ".", hint=_where_to_get(missing, [BY_NAME[name] for name in wrong])
         )
+
+    def found(self, name: str) -> Found | None:
+        """A value as it was found, right or wrong."""
+        return self._found.get(name)
+
+    def _problem(self, name: str) -> str | None:
+        """What is wrong with a value that there is, as a clause that does not show it."""
+        if (found := self._found.get(name)) is None:
+            return None
+        return found.problem or problem_of(name, found.value)
 
     def may_be_sent_to(self, secret: str, address: str) -> bool:
         """Whether a secret may go to where that other setting says. A .env may have come with somebody else's
         folder: an address in it gets only secrets in it, unless the address is 8x8's."""
-        is_from_dotenv = self._origins.get(address, "").endswith(" in .env")
-        value = self._values.get(secret, account.SANDBOX_API_KEY)  # that is nobody's secret
-        if not is_from_dotenv or secret in self._in_dotenv or value == account.SANDBOX_API_KEY:
+        to, what = self._found.get(address), self._found.get(secret)
+        if to is None or to.rank is not Rank.FOLDER or what is None or secret in self._folders_own:
             return True
-        return account.is_own_host_of_8x8(self._values[address])
+        # The sandbox's key is nobody's secret.
+        return what.value == account.SANDBOX_API_KEY or account.is_own_host_of_8x8(to.value)
 
     def _refuse_other_endpoints(self, secret: str) -> None:
         """Raises ConfigurationError where a secret must not go to the Voice API, as it is set."""
         if not self.may_be_sent_to(secret, "base_url"):
-            setting, base_url = _BY_NAME[secret], _BY_NAME["base_url"].variable
+            what, to = self._found[secret], self._found["base_url"]
             raise ConfigurationError(
-                f"{self._origins['base_url']} would send {setting.what} of the environment to "
-                f"{urlsplit(self._values['base_url']).netloc}, which is not 8x8.",
-                hint=f"Set {setting.variable} and {base_url} in one place: both in the environment, or both "
-                "in .env.",
+                f"{to.origin} would send {BY_NAME[secret].what} of {what.place} to "
+                f"{urlsplit(to.value).netloc}, which is not 8x8.",
+                hint=f"Set {BY_NAME[secret].variable} and {to.name} in one place: both in {what.place}, or "
+                f"both in {to.place}.",
             )
 
     def get(self, name: str) -> str | None:
         """A value that may be missing. Raises what ``require`` raises for a wrong one."""
-        return self.require(name)[name] if name in self._values else None
+        return self.require(name)[name] if name in self._found else None
 
     def for_8x8(self, secret: str) -> str | None:
         """As ``get``, for a secret that goes to the Voice API. Raises ConfigurationError where it must not go
@@ -184,13 +112,74 @@ class Settings:
 
     def given(self, *names: str) -> list[str]:
         """Those of the names that have a value."""
-        return [name for name in names if name in self._values]
+        return [name for name in names if name in self._found]
 
     def secrets(self) -> Iterator[str]:
         """Values that no output may show."""
         for setting in SETTINGS:
-            if setting.secret and setting.name in self._values:
-                yield self._values[setting.name]
+            if setting.secret and setting.name in self._found:
+                yield self._found[setting.name].value
+
+    def under(self, flags: Mapping[str, str | None]) -> "Settings":
+        """These settings, but for what flags say, by setting name. An empty flag was meant."""
+        given = {
+            name: Found(value.strip(), Rank.ARGUMENT, BY_NAME[name].flag or "", "the command line")
+            for name, value in flags.items()
+            if value is not None
+        }
+        return replace(self, _found={**self._found, **given})
+
+
+def _where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
+    """A hint of one line."""
+    match [*missing, *wrong]:
+        case [setting]:
+            return f"It is {setting.where}{'; put it into .env' if missing else ''}."
+        case _ if missing:
+            return "Put them into .env (voicecli help settings), or try voicecli demo first."
+        case _:
+            return "What they must be: voicecli help settings."
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The variables of one place; relative paths in them are relative to ``folder``."""
+
+    rank: Rank
+    place: str
+    folder: Path
+    variables: Mapping[str, str | None] = field(repr=False)
+
+    def value(self, variable: str) -> str:
+        """An empty variable counts as not set."""
+        return (self.variables.get(variable) or "").strip()
+
+    def find(self, setting: Setting) -> Found | None:
+        """The setting here, or in the file that is named here."""
+        value, file = self.value(setting.variable), self.value(setting.file_variable)
+        if setting.secret and file:
+            return self._in_file(setting, file)
+        if setting.name == "home" and value and not value.startswith("~"):
+            value = str(self.folder / value)
+        return Found(value, self.rank, setting.variable, self.place) if value else None
+
+    def _in_file(self, setting: Setting, file: str) -> Found:
+        """A secret in a file. The folder's .env may name none: it may have come with somebody else's folder,
+        and any file of the user's could be sent to wherever it says."""
+        value, problem, path = "", None, path_from(self.folder, file)
+        if self.rank is Rank.FOLDER:
+            problem = (
+                "a .env can't name files of secrets, since it may be somebody else's; the environment can, "
+                "and the file of --env-file"
+            )
+        elif self.value(setting.variable):
+            problem = f"{setting.variable} is set there, too; leave one of them out"
+        else:
+            try:
+                value = secret_in(path)
+            except ValueError as error:
+                problem = str(error)
+        return Found(value, self.rank, setting.file_variable, self.place, path, problem)
 
 
 def load(
@@ -198,56 +187,71 @@ def load(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    env_file: str | None = None,
 ) -> Settings:
-    """Read the settings. ``flags`` are by setting name. Raises ConfigurationError for an unreadable .env."""
+    """Read the settings. ``flags`` are by setting name, ``env_file`` goes before the environment's
+    VOICECLI_ENV_FILE. Raises ConfigurationError for a file that can't be read."""
     environment = os.environ if environment is None else environment
+    folder = folder or Path()
+    sources = [_Source(Rank.ENVIRONMENT, "the environment", folder, environment)]
     warnings: list[str] = []
-    path = (folder or Path()) / _DOTENV
-    dotenv = _dotenv(path, warnings)
-    values: dict[str, str] = {}
-    origins: dict[str, str] = {}
-    foreign: list[str] = []
-    for setting in SETTINGS:
-        for value, origin in (
-            (flags.get(setting.name), setting.flag or ""),
-            (environment.get(setting.variable), setting.variable),
-            (dotenv.get(setting.variable), f"{setting.variable} in .env"),
-            (setting.default, "default"),
-        ):
-            # An empty flag was meant; an empty variable counts as not set.
-            if value is not None and (value.strip() or origin.startswith("--")):
-                values[setting.name], origins[setting.name] = value.strip(), origin
-                if origin.endswith(" in .env"):
-                    foreign.append(setting.variable)
-                break
-    if foreign and _belongs_to_somebody_else(path):
-        warnings.append(
-            f"The file .env in this folder belongs to another user of this machine, and sets "
-            f"{', '.join(foreign)}."
-        )
-    known = [one.name for one in SETTINGS if (dotenv.get(one.variable) or "").strip() == values.get(one.name)]
-    if "home" in values and not values["home"].startswith("~"):
-        values["home"] = str((folder or Path()) / values["home"])
-    return Settings(values, origins, warnings, known)
+    looked_for = []
+    for file in files(environment, folder, env_file):
+        variables = file.read(warnings)
+        looked_for.append((file, variables is not None))
+        if variables is not None:
+            beside = file.path.parent if file.path.is_file() else folder  # a pipe is in no folder
+            sources.append(_Source(file.rank, file.place, beside, variables))
+    found = {one.name: first for one in SETTINGS if (first := _first(one, sources)) is not None}
+    warnings += _warnings(sources, looked_for, found)
+    folders_own = {
+        one.name
+        for source in sources
+        for one in SETTINGS
+        if source.rank is Rank.FOLDER and (value := source.value(one.variable))
+        if one.name in found and found[one.name].value == value
+    }
+    return Settings(found, warnings, looked_for, folders_own).under(flags)
 
 
-def _belongs_to_somebody_else(path: Path) -> bool:
-    """Whether a file, or the link that leads to it, is neither this user's nor the administrator's."""
-    if not hasattr(os, "geteuid"):
-        return False
-    try:
-        owners = {path.stat().st_uid, path.lstat().st_uid}
-    except OSError:
-        return False
-    return bool(owners - {os.geteuid(), 0})
+def _first(setting: Setting, sources: Sequence[_Source]) -> Found | None:
+    for source in sources:
+        if (found := source.find(setting)) is not None:
+            return found
+    if setting.default is None:
+        return None
+    return Found(setting.default, Rank.DEFAULT, setting.variable, "default")
 
 
-def is_dotenv_exposed(folder: Path | None = None) -> bool:
-    """Whether others on this machine can read the ``.env``, which has keys in it."""
-    try:
-        return bool(((folder or Path()) / _DOTENV).stat().st_mode & 0o077)
-    except OSError:
-        return False
+def _warnings(
+    sources: Sequence[_Source], looked_for: Sequence[tuple[SettingsFile, bool]], found: Mapping[str, Found]
+) -> Iterator[str]:
+    """Of a file that names another one, and of a folder's .env that is another user's."""
+    for source in sources:
+        if source.rank is not Rank.ENVIRONMENT and source.value(ENV_FILE):
+            yield f"{ENV_FILE} in {source.place} has no effect: it is read from the environment only."
+    set_by_folder = [BY_NAME[name].variable for name, one in found.items() if one.rank is Rank.FOLDER]
+    for file, _ in looked_for:
+        if file.rank is Rank.FOLDER and set_by_folder and belongs_to_somebody_else(file.path):
+            yield (
+                f"The file {file.name} belongs to another user of this machine, and sets "
+                f"{', '.join(set_by_folder)}."
+            )
+
+
+def files(
+    environment: Mapping[str, str], folder: Path, env_file: str | None = None
+) -> Iterator[SettingsFile]:
+    """The files that settings are looked for in, with the first to count first. Raises InvalidInput."""
+    if env_file is not None and not env_file.strip():  # an unset variable of a script
+        raise InvalidInput("--env-file is empty.", hint="Give the name of a file with settings.")
+    named = environment.get(ENV_FILE, "").strip() if env_file is None else env_file
+    if named:
+        name = f"{named} of {ENV_FILE if env_file is None else '--env-file'}"
+        yield SettingsFile(Rank.ENV_FILE, path_from(folder, named), named, name)
+    yield SettingsFile(Rank.FOLDER, folder / _DOTENV, _DOTENV, f"{_DOTENV} in this folder")
+    if (own := users_file()) is not None:
+        yield SettingsFile(Rank.USER, own, str(own), str(own))
 
 
 def process_environment() -> Mapping[str, str]:
@@ -277,80 +281,3 @@ def keep_loopback_from_proxies() -> None:
     for name in ("no_proxy", "NO_PROXY"):
         exempt = [host for host in os.environ.get(name, "").split(",") if host.strip()]
         os.environ[name] = ",".join([*exempt, *(host for host in urls.LOOPBACK if host not in exempt)])
-
-
-def _dotenv(path: Path, warnings: list[str]) -> Mapping[str, str | None]:
-    try:
-        if not path.is_file():
-            return {}
-        with path.open("rb") as file:
-            content = file.read(MAX_DOTENV + 1)
-        if len(content) > MAX_DOTENV:
-            raise ConfigurationError(
-                "The file .env in this folder is too large for settings: over 1 MiB.",
-                hint="Move it away.",
-            )
-        import dotenv
-
-        log, collector = logging.getLogger("dotenv.main"), _Collector(warnings)
-        log.addHandler(collector)
-        try:
-            text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig")
-            return dotenv.dotenv_values(stream=text, interpolate=False)
-        finally:
-            log.removeHandler(collector)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(
-            f"The file .env in this folder can't be read: {reason}.", hint="Correct it, or move it away."
-        ) from error
-
-
-class _Collector(logging.Handler):
-    """python-dotenv reports a bad line only in its log: the line's number, not its text."""
-
-    def __init__(self, warnings: list[str]) -> None:
-        super().__init__()
-        self._warnings = warnings
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = record.args[0] if isinstance(record.args, tuple) and record.args else "?"
-        self._warnings.append(
-            f"The file .env in this folder can't be understood from line {line} on. Is a quote left open?"
-        )
-
-
-def _canonical(name: str, value: str) -> str:
-    return caller_id(value) if name == "source" else value
-
-
-def _token_problem(value: str) -> str | None:
-    """A token goes into a header as it is, and short ones can be guessed."""
-    if not value.isascii() or not value.isprintable() or " " in value:
-        return "the webhook token has blanks or characters that no header can have"
-    return None if len(value) >= MIN_TOKEN else f"the webhook token must have {MIN_TOKEN} characters or more"
-
-
-def _problem(name: str, value: str) -> str | None:
-    """What is wrong with a value, as a clause; None where it can be used."""
-    match name:
-        case "api_key":
-            return account.api_key_problem(value)
-        case "subaccount_id":
-            return account.subaccount_problem(value)
-        case "base_url":
-            return account.base_url_problem(value)
-        case "webhook_token":
-            return _token_problem(value)
-        case "port":
-            valid = value.isascii() and value.isdigit() and len(value) <= 5 and int(value) < 65536
-            return None if valid else "the port must be a number from 0 to 65535"
-        case "webhook_base_url":
-            return None if _HOST.fullmatch(value) else "the public address is not a URL or domain"
-        case "source":
-            valid = is_msisdn(_canonical(name, value))
-            return (
-                None if valid else "the caller ID is not a number in international form, such as +33199000000"
-            )
-        case _:
-            return None if value and value.isprintable() else f"{_BY_NAME[name].what} is empty or unreadable"

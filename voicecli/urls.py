@@ -90,7 +90,9 @@ def check_web_url(text: str, flag: str) -> str:
     except ValueError:
         fine = None
     if not fine or not text.isprintable() or " " in text:
-        raise InvalidInput(f"{flag} must be an http or https address with a host.")
+        scheme = "http" if is_loopback(host_of(text)) else "https"
+        hint = f"Did you mean {scheme}://{text}?" if "://" not in text and host_of(text) else ""
+        raise InvalidInput(f"{flag} must be an http or https address with a host.", hint=hint)
     if url.username is not None:
         raise InvalidInput(f"{flag} must have no user and no password.")
     return text

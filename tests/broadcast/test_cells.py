@@ -74,7 +74,7 @@ def test_a_row_that_contradicts_itself_is_refused_by_the_check() -> None:
         (
             "valid-for",
             "soon",
-            "valid-for must be a length of time such as 30s, 10m, 2h or 30d, up to a year, not 'soon'.",
+            "valid-for must be a length of time such as 30s, 10m or 30d, not 'soon'.",
         ),
         ("from", "me", "from must be a number in international form, such as +33199000000, not 'me'."),
         ("voice", "a\tb", "voice must be the name of a voice such as en-US-BenjaminRUS, not 'a\\tb'."),

@@ -1,15 +1,13 @@
 """What a broadcast says: who can read it, and until when."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from voicecli.account import AccountId
-from voicecli.broadcast import contents
 from voicecli.errors import ConfigurationError
-from voicecli.store import broadcasts as journals
+from voicecli.store import broadcasts, sealing
 from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import Broadcast
 from voicecli.store.sqlite import Store
@@ -39,31 +37,16 @@ def begun(store: Store) -> Broadcast:
 
 def test_only_with_the_key_and_for_its_own_broadcast_it_can_be_read(store: Store, tmp_path: Path) -> None:
     one, another = begun(store), begun(store)
-    assert contents.is_stored(store, one)
-    assert contents.unseal(store, one) == TEXT
+    assert sealing.unseal(tmp_path, one.sealed, one.id.encode()) == TEXT
     assert one.sealed != another.sealed
     assert all(TEXT not in path.read_bytes() for path in tmp_path.iterdir())
     with pytest.raises(ConfigurationError, match="can't be read"):
-        contents.unseal(store, one._replace(sealed=another.sealed))
+        sealing.unseal(tmp_path, another.sealed, one.id.encode())
 
 
 def test_once_it_is_forgotten_nothing_of_it_is_in_the_file_or_its_log(store: Store, tmp_path: Path) -> None:
     before = begun(store)
-    contents.delete(store, before)
-    broadcast = journals.find(store, before.id, planning=True)
-    assert not contents.is_stored(store, broadcast)
+    broadcasts.forget_content(store, before)
+    broadcast = broadcasts.find(store, before.id, planning=True)
+    assert not broadcast.sealed
     assert all(before.sealed[-16:] not in path.read_bytes() for path in tmp_path.iterdir())
-
-
-def test_one_that_an_earlier_version_began_can_be_read_by_its_pad(store: Store, tmp_path: Path) -> None:
-    broadcast, pad = begun(store), os.urandom(len(TEXT))
-    path = tmp_path / f"broadcast-{broadcast.id}.pad"
-    path.write_bytes(pad)
-    earlier = broadcast._replace(sealed=bytes(a ^ b for a, b in zip(TEXT, pad, strict=True)))
-    assert contents.is_stored(store, earlier)
-    assert contents.unseal(store, earlier) == TEXT
-    contents.delete(store, earlier)
-    assert not path.exists()
-    assert not contents.is_stored(store, earlier)
-    with pytest.raises(ConfigurationError, match="can't be read"):
-        contents.unseal(store, earlier)

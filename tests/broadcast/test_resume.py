@@ -66,3 +66,4 @@ def test_reports_are_recorded_by_the_options_as_they_are_changed(tmp_path: Path)
         )
         with again as broadcast:
             assert next(broadcast.journal.rows()).state is RowState.ACCEPTED
+            assert list(tmp_path.rglob("*.reserve"))  # as at the start: for when the disk is full

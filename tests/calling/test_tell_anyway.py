@@ -37,7 +37,7 @@ ALERT = ("Fire. Press 1", "--confirm", "1", "--tell-anyway")
 
 @pytest.fixture
 def sandbox() -> Iterator[RunningSandbox]:
-    with RunningSandbox(time_scale=20, seed=1) as sandbox:
+    with RunningSandbox(time_scale=40, seed=1) as sandbox:
         yield sandbox
 
 

@@ -9,6 +9,7 @@ import pytest
 from placed_calls import ACCOUNT, ASK, CALL, PARTIES, SAY, other, placed
 from receiver_world import receiving, vca
 
+from voicecli.calling import vca_replier
 from voicecli.calling.vca_replier import PlacedCallsReplier
 from voicecli.listener.routes import Replier
 from voicecli.listener.vca_repliers import (
@@ -55,7 +56,10 @@ async def test_where_two_calls_have_the_client_action_id_it_tells_nothing(tmp_pa
     assert await answer_to(tmp_path, vca("s-1", clientActionId="a-1")) == OTHER
 
 
-async def test_while_an_answer_is_outstanding_a_call_is_known_by_its_numbers(tmp_path: Path) -> None:
+async def test_while_an_answer_is_outstanding_a_call_is_known_by_its_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vca_replier, "PATIENCE", 0.2)
     placed(tmp_path, action=None)
     async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
         asked = asyncio.create_task(world.event(vca("s-1", **PARTIES)))

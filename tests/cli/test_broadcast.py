@@ -775,6 +775,7 @@ def test_confirm_waits_and_the_way_in_outlives_an_interruption(own_sandbox: Runn
         assert not any(words in content for content in bytes_under(home)), words
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_who_is_busy_is_called_again(own_sandbox: RunningSandbox) -> None:
     broadcast = Broadcast(own_sandbox)
     options = ("--retry", "busy", "--attempts", "3", "--every", "1s", *public_access())

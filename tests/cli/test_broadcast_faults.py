@@ -6,9 +6,9 @@ import pytest
 from conftest import RunningSandbox, failing
 from lists import Broadcast, people, write
 
-from voicecli.broadcast import contents
 from voicecli.broadcast.pacing import Pace
 from voicecli.errors import ConfigurationError, InUse, StoreFailed
+from voicecli.store import broadcasts
 from voicecli.store.broadcast_journal import Journal
 
 PEOPLE = [f"+3319900{number}" for number in range(2_000, 2_010)]
@@ -61,7 +61,7 @@ UNUSABLE = OSError(errno.EROFS, "Read-only file system")
         (Pace, "close", UNUSABLE),
         (Pace, "close", LINK),
         (Journal, "is_finished", StoreFailed("The store can't be read.")),
-        (contents, "delete", UNUSABLE),
+        (broadcasts, "forget_content", UNUSABLE),
     ],
     ids=str,
 )

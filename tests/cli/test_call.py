@@ -13,6 +13,7 @@ import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, start_call, wait_until
 
 from voicecli.sandbox import API_KEY
+from voicecli.voice_api import retries
 
 MAKE_CALL = '[{"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199001234"}}]'
 
@@ -127,8 +128,8 @@ def test_debug_shows_what_went_where_but_not_the_message(call: Program) -> None:
         ("+33199004290", 4, "rate_limited", "too many at once"),
         ("+33199005020", 6, "unknown", "an HTML page"),
         ("+33199005021", 6, "unknown", "the call may have been placed"),
-        ("+33199005040", 6, "unknown", "did not answer within 0.5 s"),
-        ("+33199005041", 6, "unknown", "did not answer within 0.5 s"),
+        ("+33199005040", 6, "unknown", "did not answer within 0.2 s"),
+        ("+33199005041", 6, "unknown", "did not answer within 0.2 s"),
         ("+33199005050", 6, "unknown", "broke off"),
         ("+33199005051", 6, "unknown", "broke off"),
     ],
@@ -136,13 +137,14 @@ def test_debug_shows_what_went_where_but_not_the_message(call: Program) -> None:
 def test_what_8x8_does_decides_the_exit_code(
     call: Program, number: str, code: int, kind: str, words: str
 ) -> None:
-    done = call(number, "hi", "--request-timeout", "0.5", "--retries", "0", "--message-id", "look-for-me")
+    limit = "0.2" if "within" in words else "5"
+    done = call(number, "hi", "--request-timeout", limit, "--retries", "0", "--message-id", "look-for-me")
     assert (done.code, done.out) == (code, ""), done
     assert done.err.startswith("Error: ")
     assert words in done.err
     assert "Hint: " in done.err
     assert ("look-for-me" in done.err) == (code == 6)
-    told = call(number, "hi", "--request-timeout", "0.5", "--retries", "0", "--json")
+    told = call(number, "hi", "--request-timeout", limit, "--retries", "0", "--json")
     assert (told.code, told.out) == (code, "")
     assert told.error["code"] == kind
     assert ("clientRequestId" in told.error) == (code == 6)
@@ -153,10 +155,13 @@ def test_429_is_waited_for(run: Program) -> None:
         done = run("call", "+33199004292", "hi", "--retries", "2", env=fresh.environment)
     assert done.code == 0, done
     assert "accepted" in done.out
-    assert done.err.count("trying again in 1.0 s") == 2
+    assert done.err.count("trying again in 0.1 s") == 2
 
 
-def test_no_network_is_told_and_retried(run: Program, sandbox: RunningSandbox) -> None:
+def test_no_network_is_told_and_retried(
+    run: Program, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.5)
     nowhere = {**sandbox.environment, "EIGHT_X_EIGHT_BASE_URL": "http://127.0.0.1:9"}
     done = run("call", NUMBER, "hi", "--retries", "1", env=nowhere)
     assert (done.code, done.out) == (5, "")
@@ -184,7 +189,8 @@ def test_what_is_wrong_with_the_arguments_is_told_before_missing_settings(run: P
         (("call", NUMBER, "--callflow", "missing.json"), "No such file"),
         (("call", NUMBER, "hi", "--thanks", "x"), "--thanks has no effect without --confirm or --digits."),
         (("call", NUMBER, "hi", "--wait", "--domain", "a.example", *url), "Only one of"),
-        (("broadcast", "people.csv", "Hi", "--wait", "--domain", "a.example", *url), "Only one of"),
+        (("broadcast", "-", "Hi", "--wait", "--domain", "a.example", *url), "Only one of"),
+        (("broadcast", "missing.csv", "Hi"), "There is no file missing.csv."),
         (("listen", "--register", "--no-tunnel"), "--register needs"),
         (("listen", "--domain", "a.example", *url), "Only one of"),
     ):

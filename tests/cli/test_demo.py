@@ -6,8 +6,15 @@ import time
 import pytest
 from conftest import Program
 
+from voicecli.cli import demo
 
-def test_it_shows_calls_with_different_outcomes_within_15_seconds(run: Program) -> None:
+
+@pytest.mark.parametrize("hurry", [10, pytest.param(1, marks=pytest.mark.soak)])
+def test_it_shows_calls_with_different_outcomes_within_15_seconds(
+    run: Program, hurry: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "TIME_SCALE", demo.TIME_SCALE * hurry)
+    monkeypatch.setattr(demo, "PAUSE", demo.PAUSE / hurry)
     start = time.monotonic()
     done = run("demo", env={"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"})
     assert time.monotonic() - start < 15

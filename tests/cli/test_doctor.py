@@ -13,6 +13,7 @@ from stand_in_agent import is_alive, pids, write_agent
 from test_terminal import on_terminal, plain
 
 from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.store import sqlite
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import set_webhook as set_webhook_at_8x8
@@ -235,7 +236,10 @@ def test_without_vca_it_warns_that_digits_would_not_come(doctor: Doctor, tmp_pat
     assert warning["check"] == "VCA webhook"
 
 
-def test_a_store_that_is_held_is_not_called_damaged(doctor: Doctor, tmp_path: Path) -> None:
+def test_a_store_that_is_held_is_not_called_damaged(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.2)
     home = tmp_path / "held"
     with Store(home) as store, store.transaction():
         done = doctor(VOICECLI_HOME=str(home))

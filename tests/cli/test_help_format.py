@@ -5,6 +5,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 from conftest import Program
@@ -12,6 +13,8 @@ from conftest import Program
 from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.cli.help_format import HelpGroup
+
+LAST = ("General", "Network", "Public access")
 
 
 @cache
@@ -52,6 +55,21 @@ def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
         assert max(map(len, text.splitlines())) <= min(width, 100), text
 
 
+def test_examples_stay_as_they_are_written_and_fit() -> None:
+    for command, examples in commands().items():
+        assert all(len(line) <= 78 for line in examples.splitlines()), command
+        assert "".join(f"  {line}\n" for line in examples.splitlines()) in help_at(60, *command.split())
+
+
+@pytest.mark.parametrize("command", commands())
+def test_each_command_has_examples_that_can_be_typed(command: str, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").touch()
+    found = [typed for typed in typed_commands(commands()[command]) if " ".join(typed).startswith(command)]
+    assert 3 <= len(found) <= 5
+    for arguments in found:
+        assert_can_be_typed(shlex.join(["voicecli", *arguments]))
+
+
 def typed_commands(text: str) -> Iterator[list[str]]:
     """The arguments of each ``voicecli`` in lines of a shell."""
     for line in text.replace("\\\n", " ").splitlines():
@@ -72,9 +90,19 @@ def assert_can_be_typed(line: str) -> None:
     [arguments] = typed_commands(line)
     command = app.parser()
     context = command.make_context("voicecli", arguments, obj=Context())
-    while isinstance(command, HelpGroup):
-        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+    while isinstance(command, HelpGroup) and (rest := [*context._protected_args, *context.args]):
+        name, command, rest = command.resolve_command(context, rest)
         context = command.make_context(name, rest, parent=context)
+
+
+def test_rare_options_come_last() -> None:
+    for command in commands():
+        headings = [line for line in help_at(80, *command.split()).splitlines() if line.endswith(":")]
+        rare = [heading.removesuffix(":") for heading in headings if heading.removesuffix(":") in LAST]
+        assert headings[-1 - len(rare) :] == [
+            *(f"{heading}:" for heading in LAST if heading in rare),
+            "Examples:",
+        ]
 
 
 def test_every_way_to_ask_shows_the_same(run: Program) -> None:

@@ -65,6 +65,7 @@ def test_looking_back(run: Program, tmp_path: Path) -> None:
     for event in documents(run("events", "--json").out):
         check("events", event)
     check("stats", run("stats", "--json").json)
+    check("config", run("config", "--json").json)
     check("prune", run("prune", "--older-than", "30d", "--json").json)
 
 

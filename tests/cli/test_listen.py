@@ -99,6 +99,7 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_count_and_for_end_it(tmp_path: Path) -> None:
     with listening(tmp_path / "home", "--no-tunnel", "--count", "2", in_thread=True) as listener:
         report(listener, vss("s-1"), vss("s-1"), vss("s-2"))
@@ -554,6 +555,7 @@ def test_a_public_address_without_a_token_is_refused(run: Program) -> None:
     assert "--no-auth" in done.err
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_without_authentication_it_warns(tmp_path: Path, run: Program) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"

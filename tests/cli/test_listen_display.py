@@ -1,7 +1,9 @@
 """What ``voicecli listen`` shows below the rows: its address, whether that is reached, and the inspector."""
 
+import asyncio
 import io
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from types import SimpleNamespace
 
 import pytest
@@ -63,3 +65,22 @@ async def test_the_first_line_says_how_it_is_reached(
     display._stream = screen  # type: ignore[assignment]
     display._picture(service)  # type: ignore[arg-type]
     assert screen.footer == [(words, style), ("calls: 0 open", "")]
+
+
+async def test_work_under_way_has_ended_when_the_display_has() -> None:
+    """Such as a demo whose request is at its other end in a thread when nobody reads its output any more."""
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)  # the work has something to put away
+            ended.set()
+
+    display = EventDisplay(Context(stdin=None, stdout=io.StringIO(), stderr=None))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(display._working(work))
+        await began.wait()
+    assert ended.is_set()

@@ -82,39 +82,10 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error: Interrupted.\n")
 
 
-TO_CALL = 'Hint: To place a call: voicecli call NUMBER "message". See voicecli --help.'
-DASH = "A message that begins with a dash goes after --. See voicecli call --help."
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message", "hint"),
-    [
-        (["cal", "+33199001234"], "No such command 'cal'.", "Hint: Did you mean call? See voicecli --help."),
-        (["send"], "No such command 'send'.", TO_CALL),
-        (["login"], "No such command 'login'.", TO_CALL),
-        (["+33199001234", "hi there"], "No such command '+33199001234'.", TO_CALL),
-        (["hi there"], "No such command '…'.", TO_CALL),
-        (["--json", "call"], "No such option: --json.", "voicecli call … --json. See voicecli --help."),
-        (["call", "--repet", "2"], "No such option: --repet.", f"Hint: Did you mean --repeat? {DASH}"),
-        (["call", "--nope"], "No such option: --nope.", f"Hint: {DASH}"),
-        (["call", "--repeat"], "Option '--repeat' requires an argument.", "Hint: See voicecli call --help."),
-        (["listen", "x"], "There are more arguments than voicecli listen takes.", "voicecli listen --help."),
-        (
-            ["sessions", "--limit", "0"],
-            "'0' is not a whole number from 1 to 1,000,000,000.",
-            "sessions --help.",
-        ),
-    ],
-)
-def test_wrong_usage_is_told_with_the_help_that_is_meant(
-    run: Program, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str, hint: str
-) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    done = run(*arguments)
-    assert (done.code, done.out) == (2, "")
-    told = done.err if not done.err.startswith("{") else f"{done.error['message']}\n{done.error['hint']}\n"
-    assert f"{message}\n" in told
-    assert told.endswith(f"{hint}\n")
+def test_a_mistake_before_the_parser_came_to_json_is_told_in_json(run: Program) -> None:
+    done = run("--json", "call", "+33199001234", "hi there")
+    assert (done.code, done.out, done.error["message"]) == (2, "", "No such option: --json.")
+    assert done.error["hint"] == "Options go after the command: voicecli call … --json."
 
 
 @pytest.mark.process

@@ -28,6 +28,7 @@ from running_listener import (
 )
 from soak import share_of
 
+from voicecli.calling import waiting as waiting_module
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP
@@ -113,6 +114,7 @@ def test_quiet_prints_the_session_alone(caller: Caller) -> None:
     assert done.out == f"{caller.sandbox.sandbox.sessions[0].session_id}\n"
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_out_of_time_is_exit_8_and_says_where_to_look(home: Path) -> None:
     with RunningSandbox(time_scale=0.1) as slow:
         done = Caller(slow)(NO_ANSWER, "Hello", "--wait", "--timeout", "1s")
@@ -128,16 +130,18 @@ def test_a_lost_answer_is_settled_by_the_summary(caller: Caller) -> None:
     assert f"{LOST}: completed" in done.out
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_a_lost_answer_that_nothing_settles_stays_unknown(caller: Caller) -> None:
-    done = caller(SILENT, "Hello", "--wait", "--timeout", "1s", "--request-timeout", "0.5")
+    done = caller(SILENT, "Hello", "--wait", "--timeout", "1s", "--request-timeout", "0.3")
     assert (done.code, done.out) == (6, "")
     assert "Hint: Look for clientRequestId" in done.err
     assert webhooks(caller.sandbox) == {}
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_the_summary_of_an_earlier_call_of_the_same_name_settles_nothing(caller: Caller) -> None:
     assert caller(BUSY, "Hello", "--wait", "--message-id", "m-1").code == 11
-    options = ("--wait", "--message-id", "m-1", "--timeout", "1s", "--request-timeout", "0.5")
+    options = ("--wait", "--message-id", "m-1", "--timeout", "1s", "--request-timeout", "0.3")
     assert caller(SILENT, "Hello", *options).code == 6
 
 
@@ -220,8 +224,9 @@ def test_a_callflow_of_ones_own_can_ask_for_digits(caller: Caller, tmp_path: Pat
     assert kinds == ["makeCall", "sayAndCapture", "say", "hangup"], "our reply must not cut off what follows"
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: Path) -> None:
-    with RunningSandbox(time_scale=5, seed=1) as sandbox:
+    with RunningSandbox(time_scale=15, seed=1) as sandbox:
         options = ("--confirm", "1", "--timeout", "1s")
         caller = Caller(sandbox)
         with caller.under_way("+33199007109", "Press 1", *options) as process:
@@ -239,8 +244,9 @@ def test_the_result_is_told_at_once_and_the_listener_stays_for_the_answer(home: 
         assert [event.event.type for event in events_of_session(store, session.session_id)].count("VCA") == 1
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_programs_are_told_why_it_stays_and_until_when(home: Path) -> None:
-    with RunningSandbox(time_scale=5, seed=1) as sandbox:
+    with RunningSandbox(time_scale=15, seed=1) as sandbox:
         options = ("--confirm", "1", "--timeout", "1s", "--json")
         with Caller(sandbox).under_way("+33199007109", "Press 1", *options) as process:
             assert process.stdout is not None
@@ -309,8 +315,9 @@ def test_where_an_answer_was_lost_an_escalation_does_not_say_that_nothing_was_pl
         assert interrupted_twice(process).code == 6
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home: Path) -> None:
-    with RunningSandbox(time_scale=6, seed=1) as sandbox:
+    with RunningSandbox(time_scale=20, seed=1) as sandbox:
         caller = Caller(sandbox)
         numbers = ("+33199007109", TOO_MANY, BUSY)  # presses 1 after 9 s, and 429 for ever
         options = ("--confirm", "1", "--until-confirmed", "--timeout", "2s", "--retries", "20")
@@ -321,8 +328,9 @@ def test_who_confirms_while_the_next_call_may_not_leave_yet_ends_the_alert(home:
         assert caller.placed() == 1
 
 
+@pytest.mark.usefixtures("short_seconds")
 def test_where_an_answer_was_lost_nobody_knows_whether_the_alert_was_confirmed(caller: Caller) -> None:
-    options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.5", "--timeout", "1s")
+    options = ("--confirm", "1", "--until-confirmed", "--request-timeout", "0.3", "--timeout", "1s")
     with caller.under_way(SILENT, BUSY, "Press 1", *options) as process:
         said = told(process, "1 question is open: it stays")
         done = interrupted_twice(process)
@@ -433,7 +441,7 @@ def test_a_listener_with_another_store_is_not_relied_upon(caller: Caller, tmp_pa
 
 
 def test_when_the_listener_ends_the_call_is_waited_for_all_the_same(home: Path) -> None:
-    with RunningSandbox(time_scale=10) as sandbox:
+    with RunningSandbox(time_scale=20) as sandbox:
         caller = Caller(sandbox)
         with listening(
             home, *caller.access, "--register", env=sandbox.environment, in_thread=True
@@ -535,7 +543,10 @@ def test_interrupted_an_alert_tells_who_was_called_and_how_each_ended(home: Path
     assert PRESSES_1 not in error["message"]
 
 
-def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_placed(home: Path) -> None:
+def test_interrupted_before_the_answer_it_says_that_the_call_may_have_been_placed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_module, "STOP_PATIENCE", 0.2)
     with RunningSandbox() as slow:
         caller = Caller(slow)
         with caller.under_way(NUMBER, SILENT, "Hello", "--wait", "--message-id", "m-1", "--json") as waiting:
@@ -566,7 +577,7 @@ def test_interrupted_while_it_may_not_send_yet_it_sends_nothing(caller: Caller) 
 def test_interrupted_while_it_may_not_send_yet_the_call_can_be_placed_once_more(
     caller: Caller, home: Path
 ) -> None:
-    options = ("Hello", "--once", "--wait", "--retries", "5", "--debug")
+    options = ("Hello", "--once", "--wait", "--retries", "20", "--debug")
     with listening(
         home, *caller.access, "--register", env=caller.sandbox.environment, in_thread=True
     ) as listener:
@@ -618,7 +629,7 @@ def test_interrupted_it_tells_of_the_call_whose_answer_was_lost_too(home: Path) 
 
 
 def test_what_is_deleted_meanwhile_does_not_hide_what_comes(run: Program, home: Path) -> None:
-    with RunningSandbox(time_scale=10) as sandbox:
+    with RunningSandbox(time_scale=20) as sandbox:
         with Caller(sandbox).under_way(NO_ANSWER, "Hello", "--wait") as waiting:
             told(waiting, "dialling")
             assert run("prune", "--older-than", "1s").code == 0

@@ -1,17 +1,14 @@
 """Who listens on this machine: found while it lives, and only by those who share its store."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import Program
 
 from voicecli.errors import InUse
 from voicecli.listener import instances as presences
-from voicecli.listener.instances import InstanceRecord, RunningInstance, Tenant, running_instances
+from voicecli.listener.instances import InstanceRecord, Tenant
 from voicecli.platforms.locks import Lock
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
@@ -67,43 +64,6 @@ def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) ->
     assert Tenant.register(tmp_path, ONE) is None
     presence = InstanceRecord(tmp_path, TWO)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{TWO}"}
-    presence.close()
-
-
-def test_one_whose_folder_was_removed_is_found_again(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    presence = InstanceRecord(home, ONE, url="http://127.0.0.1:9", key="a-key")
-    guest = Tenant.register(home, ONE)
-    shutil.rmtree(home)
-    assert guest is not None
-    assert (guest.is_there(), running_instances(home)) == (False, [])
-    guest.close()
-    for _ in range(2):
-        presence.renew()
-        assert running_instances(home) == [RunningInstance(ONE, "http://127.0.0.1:9", "a-key")]
-    guest = Tenant.register(home, ONE)
-    assert guest is not None
-    guest.close()
-    presence.close()
-    presence.renew()
-    assert running_instances(home) == []
-
-
-def test_an_older_listener_that_a_newer_command_has_left_behind_is_told_of(
-    tmp_path: Path, run: Program
-) -> None:
-    """It has nothing in its file; nor has one that just starts."""
-    home = tmp_path / "home"
-    older = Lock.take(home / f"listener-{ONE}")
-    assert older is not None
-    assert "older version" not in run("events").err
-    os.utime(home / f"listener-{ONE}", (0, 0))
-    assert run("events").err.count("is of an older version, which can't open it any more") == 1
-    older.close()
-    presence = InstanceRecord(home, TWO, url="http://127.0.0.1:9", key="a-key")
-    os.utime(home / f"listener-{TWO}", (0, 0))
-    assert "older version" not in run("events").err
     presence.close()
 
 

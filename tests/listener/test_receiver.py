@@ -17,6 +17,7 @@ from receiver_world import TOKEN, receiving, vca, vss
 from voicecli.listener import duplicates, recorder, server
 from voicecli.listener.routes import Answered
 from voicecli.output.secrets import has_secret_name
+from voicecli.store import sqlite
 from voicecli.voice_api.callflow import HANGUP
 from voicecli.voice_api.callflow_rules import Action
 from voicecli.voice_api.replies import EMPTY_REPLY, Reply
@@ -173,7 +174,10 @@ async def test_a_vca_is_answered_with_the_reply(tmp_path: Path) -> None:
     assert [received.reply for received in world.shown] == ["hangup", "nothing", "say, hangup"]
 
 
-async def test_a_locked_disk_is_answered_503_and_told_once(tmp_path: Path) -> None:
+async def test_a_locked_disk_is_answered_503_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOCK_PATIENCE", 0.2)
     async with receiving(tmp_path) as world:
         other = sqlite3.connect(tmp_path / "voicecli.sqlite3", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -193,6 +197,7 @@ async def test_when_the_writing_process_dies_another_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "RESTART_AFTER", 0.01)
+    monkeypatch.setattr(recorder, "PATIENCE", 4.0)
     async with receiving(tmp_path) as world:
         await world.event(vss("s-1"))
         process = world.service._recorder._process
@@ -338,6 +343,7 @@ async def test_stopping_does_not_wait_for_another_writing_process(
         process.kill()
         await process.wait()
         monkeypatch.setattr(recorder, "PATIENCE", DEADLINE)
+        monkeypatch.setattr(recorder, "RESTART_AFTER", 0.2)
         start = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - start < 3
 

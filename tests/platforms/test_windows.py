@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import NUMBER, RunningSandbox, wait_until
+from conftest import NUMBER, RunningSandbox
 from running_listener import RunningListener, free_port, webhooks
 
 WITHOUT_POSIX = Path(__file__).with_name("without_posix")

@@ -189,7 +189,7 @@ async def test_a_session_ends_with_its_second_leg_and_has_its_status(
     [{"overallTimeout": 10**400}, {"overallTimeout": 10**15, "noOfTries": 10**30}, {"noOfTries": 10**30}],
 )
 async def test_a_call_that_would_never_end_is_ended(params: dict[str, object]) -> None:
-    async with world(time_scale=10_000) as here:
+    async with world(time_scale=100_000) as here:
         ask = {"action": "sayAndCapture", "params": {**ASK["params"], **params}}  # type: ignore[dict-item]
         summary = await here.summary(await here.place(NUMBER, ask))
         start, end = (datetime.fromisoformat(summary[name]) for name in ("startTime", "endTime"))

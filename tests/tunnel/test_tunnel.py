@@ -372,7 +372,7 @@ async def test_a_silent_agent_is_given_up_at_the_deadline(
         pytest.param(
             {"offline": True},
             2,
-            "The ngrok agent did not reach ngrok within 2 s: failed to dial ngrok server: ",
+            "The ngrok agent did not reach ngrok within 1 s: failed to dial ngrok server: ",
             marks=pytest.mark.soak,
         ),
         ({"ends_at_start": "107"}, DEADLINE, "ngrok does not know the token (ERR_NGROK_107)."),
@@ -563,7 +563,7 @@ async def test_an_agent_that_logs_a_lot_does_not_stall(subject: Subjects, listen
         (
             {"offline": True},
             Unreachable,
-            "The ngrok agent did not reach ngrok within 2 s: failed to dial ngrok server: dial tcp: lookup "
+            "The ngrok agent did not reach ngrok within 1 s: failed to dial ngrok server: dial tcp: lookup "
             "connect.ngrok-agent.com: no such host.",
         ),
         (
@@ -579,7 +579,7 @@ async def test_a_failed_start_says_why(
     subject: Subjects, folder: Path, faults: dict[str, Any], kind: type[VoicecliError], message: str
 ) -> None:
     waits = faults.keys() & {"old", "offline"}  # for the deadline
-    error = await subject(faults, deadline=2 if waits else DEADLINE).refusal()
+    error = await subject(faults, deadline=1 if waits else DEADLINE).refusal()
     assert (type(error), error.message) == (kind, message)
     assert error.hint.endswith(".")
     assert len(pids(folder)) == 1

@@ -18,6 +18,7 @@ from voicecli.errors import (
     Unreachable,
 )
 from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.voice_api import retries
 from voicecli.voice_api.retries import MAX_PAUSE
 
 
@@ -72,7 +73,8 @@ def test_a_silent_server_is_given_the_time_it_is_given() -> None:
         assert len(requests) == 1
 
 
-def test_a_refused_connection_is_tried_again_and_then_told() -> None:
+def test_a_refused_connection_is_tried_again_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     waits: list[float] = []
@@ -92,7 +94,7 @@ def test_a_server_without_tls_is_unreachable() -> None:
     with server(lambda c: None) as (url, _):
         secure = url.replace("http://", "https://")
         # The handshake is no HTTP request: the server's reader sees it, and the connection ends.
-        with client(secure, retries=0, request_timeout=1) as the_client, pytest.raises(Unreachable):
+        with client(secure, retries=0, request_timeout=0.3) as the_client, pytest.raises(Unreachable):
             the_client.call(message())
 
 
@@ -109,7 +111,7 @@ def test_429_is_waited_for_and_then_the_call_is_placed_once() -> None:
         ) as the_client,
     ):
         session = the_client.call(request)
-        assert waits == [1.0]
+        assert waits == [0.1]
         assert session.session_status == "CREATED"
         assert len(sandbox.requested(request.client_request_id)) == 1
 

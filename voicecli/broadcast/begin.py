@@ -131,7 +131,7 @@ def prepare_broadcast(
 
 
 def _refusal(plan: Plan, validated: ValidatedList) -> InvalidInput:
-    hint = "Correct them, or call the others with --skip-invalid."
+    hint = "Correct them, or leave them out: --skip-invalid."
     if plan.option_columns:
         names = ", ".join(map(quote, plan.option_columns))
         hint += f" Columns with the name of an option set that option: {names}."

@@ -43,7 +43,7 @@ from voicecli.voice_api.callflow import destinations
 LOOK_EVERY = 0.2  # seconds between two looks at reports from 8x8, and at whether it was stopped
 GRACE = 5.0  # seconds that requests under way get for their answers when all is to end
 MAX_RATE_LIMITED = 10  # times that one row may be answered 429
-LONGEST_DELAY = 8.0  # seconds until it is tried again
+FIRST_DELAY, LONGEST_DELAY = 1.0, 8.0  # seconds until it is tried again
 MAX_UNREACHABLE = 8  # times in a row that 8x8 can't be reached, with pauses of up to LONGEST_PAUSE
 LONGEST_PAUSE = 30.0  # seconds
 STORE_BUSY_PAUSE = 0.05  # seconds until what another process kept from being written is tried again
@@ -299,7 +299,7 @@ class Engine:
                 self._rate_limited[row.line] += 1
                 times = self._rate_limited[row.line]
                 if times < MAX_RATE_LIMITED:  # others first: it may be this one alone that is answered so
-                    delay = min(0.5 * 2.0**times, LONGEST_DELAY)
+                    delay = min(FIRST_DELAY * 2.0 ** (times - 1), LONGEST_DELAY)
                     self._queue.put_off(self._undo(flight), now() + round(delay * 1e6))
                 else:
                     self._refuse(flight, error)

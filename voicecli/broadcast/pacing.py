@@ -57,11 +57,10 @@ class Pace:
             if due > now:
                 return due - now
             if interval:
-                file.write(state.taken(slot, self._rate, now), now)
+                if not file.write(state.taken(slot, self._rate, now), now):
+                    return BUSY
             elif not self._interval:
                 self._free_until = now + ASK_EVERY
-            if file.was_left_behind():  # who was stopped just here has taken a slot of nobody's
-                return BUSY
             self._last = own
             return None
 
@@ -96,7 +95,7 @@ class Pace:
     def paused(self) -> float:
         """Seconds that everybody still waits because of a 429, 0.0 for none."""
         now = self._clock()
-        return max(0.0, self._file.glance(now).paused - now, (self._refused_until or 0.0) - now)
+        return max(0.0, self._file.read(now).paused - now, (self._refused_until or 0.0) - now)
 
     def close(self) -> None:
         try:

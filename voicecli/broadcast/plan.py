@@ -67,7 +67,7 @@ class Plan:
         if not has_content and self._message_column is None and "play" not in self._options:
             raise InvalidInput(
                 "The message is missing.",
-                hint="Give it as MESSAGE, with --file or --play, or in a column that is called message.",
+                hint="Give it as MESSAGE, by --file or --play, or in a column called message.",
             )
         self._render_text = None if template is None else template.bind(columns)
         self._render_callflow = None if own_callflow is None else own_callflow.bind(columns)

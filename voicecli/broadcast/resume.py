@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from voicecli.account import AccountId
-from voicecli.broadcast import contents, outcomes
+from voicecli.broadcast import outcomes
 from voicecli.broadcast.begin import plan_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
-from voicecli.errors import ConfigurationError, InvalidInput, VoicecliError
-from voicecli.store import broadcasts, keys
+from voicecli.errors import ConfigurationError, InvalidInput, StoreFailed, VoicecliError
+from voicecli.store import broadcasts, keys, sealing
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
 from voicecli.store.sqlite import Store
@@ -42,7 +42,7 @@ def reopen_broadcast(
     journal = Journal.open(store, broadcast)
     with ExitStack() as stack:
         stack.callback(journal.close)
-        if not contents.is_stored(store, broadcast) and journal.is_finished:
+        if not broadcast.sealed and journal.is_finished:
             raise InvalidInput(
                 f"Broadcast {broadcast.id} is done: 8x8 accepted all calls.",
                 hint=f"voicecli broadcast results {broadcast.id} shows their outcomes.",
@@ -55,7 +55,7 @@ def reopen_broadcast(
         try:
             people = read_list(broadcast)
             _refuse_another_list(store, broadcast, people)
-            plan = plan_broadcast(people, options, Content.unpacked(contents.unseal(store, broadcast)))
+            plan = plan_broadcast(people, options, _content(store, broadcast))
             eligibility = options.eligibility(read_do_not_call(options))
         except VoicecliError:
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
@@ -69,6 +69,19 @@ def reopen_broadcast(
         journal.reserve()
         stack.pop_all()
     return OpenBroadcast(journal, plan, options, eligibility)
+
+
+def _content(store: Store, broadcast: Broadcast) -> Content:
+    """What it says, sealed in the store as long as somebody is left to call: it outlives the process, and
+    nobody is to read it there. Raises ConfigurationError where it can't be read any more."""
+    try:
+        packed = sealing.unseal(store.path.parent, broadcast.sealed, broadcast.id.encode())
+    except (ConfigurationError, StoreFailed) as error:
+        raise ConfigurationError(
+            f"The message of broadcast {broadcast.id} can't be read.",
+            hint="It can't be resumed. voicecli broadcast results shows who was called.",
+        ) from error
+    return Content.unpacked(packed)
 
 
 def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> None:

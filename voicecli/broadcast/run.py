@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from voicecli.broadcast import contents
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.in_flight import RequestSender
@@ -46,9 +44,7 @@ class OpenBroadcast:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             with suppress(VoicecliError, OSError):  # then it can be resumed
                 journal = self.journal
@@ -102,7 +98,7 @@ async def run_broadcast(
     async def end(engine: Engine, *, interrupted: bool) -> BroadcastEnd:
         with suppress(StoreFailed, OSError):  # then it stays, sealed, until prune deletes the broadcast
             if journal.is_finished and not (options.waits and engine.counts.without_outcome):
-                contents.delete(journal.store, journal.broadcast)
+                broadcasts.forget_content(journal.store, journal.broadcast)
         how = BroadcastEnd(engine.counts, engine.ended_by, interrupted)
         await on_end(how)
         return how

@@ -119,9 +119,7 @@ def _advice(error: InvalidInput) -> str:
     """The part of its hint that holds for a list: the rest is about a single call."""
     if "--any-number" in error.hint:
         return error.hint
-    return (
-        "For national numbers, name their country, such as --region FR." if "--region" in error.hint else ""
-    )
+    return "National numbers need their country: --region FR." if "--region" in error.hint else ""
 
 
 def is_in_shard(destination: str, shard: tuple[int, int]) -> bool:

@@ -1,7 +1,7 @@
 """What a call does, apart from whom it calls: the same for one call and for a list of a million."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -62,9 +62,9 @@ class Script:
         if self.confirm is not None:
             refuse_conflicts("--confirm", {"--digits": self.digits, "--hash": self.hash_ends or None})
         if self.thanks is not None and not self.captures:
-            raise InvalidInput("--thanks has no effect without --confirm or --digits.")
+            refuse_without("--confirm or --digits", ["--thanks"])
         if self.hash_ends and self.digits is None:
-            raise InvalidInput("--hash has no effect without --digits.")
+            refuse_without("--digits", ["--hash"])
         text = _ANYTHING if self.play is None else None
         replace(self, source=self.source or ANYBODY, text=text).request(ANYBODY)
 
@@ -116,6 +116,14 @@ def refuse_conflicts(chosen: str, others: Mapping[str, object]) -> None:
     if given := [name for name, value in others.items() if value is not None]:
         raise InvalidInput(
             f"{' and '.join(given)} can't be given together with {chosen}.", hint="Leave one of them out."
+        )
+
+
+def refuse_without(condition: str, options: Iterable[str]) -> None:
+    """Raises InvalidInput where an option was given that has no effect without others."""
+    for name in options:
+        raise InvalidInput(
+            f"{name} has no effect without {condition}.", hint=f"Add what it needs, or leave {name} out."
         )
 
 

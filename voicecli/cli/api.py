@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 voicecli api GET /webhooks
-voicecli api POST /webhooks --data '{"type": "VNU", "url": "https://example.com/vnu"}'
+voicecli api POST /webhooks \\
+  --data '{"type": "VNU", "url": "https://example.com/vnu"}'
 voicecli api POST /callflows --data @callflow.json --dry-run
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -59,7 +60,7 @@ def api(
     if not _PATH.fullmatch(path) or "#" in path or {".", ".."} & set(re.split("[/?]", path)):
         raise InvalidInput(
             "PATH must be the path of an operation, such as /webhooks.",
-            hint="It begins with a slash and has no host. Special characters are percent-encoded.",
+            hint="It begins with a slash; special characters are percent-encoded.",
         )
     body = None if data is None else _body(context, data)
     if body is not None and verb == "GET":

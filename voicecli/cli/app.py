@@ -13,7 +13,7 @@ from voicecli import interrupts
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
 from voicecli.cli.help_format import HelpCommand, HelpGroup, filled, two_columns
-from voicecli.cli.options.common import with_output_options
+from voicecli.cli.options.common import EnvFile, with_output_options
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 from voicecli.version import __version__
 
@@ -39,6 +39,7 @@ COMMANDS = {
     "stats": Entry("History", "count outcomes"),
     "replay": Entry("History", "send stored events again"),
     "prune": Entry("History", "delete old data"),
+    "config": Entry("Account", "show the settings"),
     "voices": Entry("Account", "list the voices"),
     "numbers": Entry("Account", "list your phone numbers"),
     "recordings": Entry("Account", "list a call's recordings"),
@@ -53,6 +54,7 @@ COMMANDS = {
 A command of FOLDERS is in the module ``command`` of its folder. That module has EXAMPLES, and HELP for a
 Typer."""
 FOLDERS = {"broadcast", "call", "listen"}
+READ_NO_SETTINGS = {"demo", "help", "sandbox"}
 HELP = {"--help", "-h"}
 EXAMPLE_AND_HELP = (
     'Example:  voicecli call +33199001234 "Your account has been updated" --wait',
@@ -160,7 +162,7 @@ def load(name: str) -> "Command":
         application.add_typer(command, name=name, help=module.HELP, epilog=module.EXAMPLES)
     else:
         register = application.command(name, cls=HelpCommand, epilog=module.EXAMPLES)
-        register(with_output_options(command))
+        register(with_output_options(command, reads_settings=name not in READ_NO_SETTINGS))
     return get_group(application).commands[name]
 
 
@@ -174,5 +176,6 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
+    env_file: EnvFile = None,
 ) -> None:
     """Automated phone calls through 8x8's Voice API. New here? Run voicecli demo."""

@@ -1,6 +1,5 @@
 """The environment of a command: streams, variables, folder, output, settings, and its client."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from voicecli.voice_api.wire import Operation
 
 T = TypeVar("T")
-OLDER_LISTENER = (
-    "The voicecli listen that runs with this store is of an older version, which can't open it any more: it "
-    "may hang up calls that were not placed from here. Stop it, and start it again."
-)
 CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 
@@ -47,6 +42,8 @@ class Context:
     environment: Mapping[str, str] = field(default_factory=_process_environment, repr=False)
     folder: Path = field(default_factory=Path)
     """The current folder: where the .env is, and what the paths of a command line are relative to."""
+    env_file: str | None = None
+    """The file of --env-file."""
     format: str = "people"
     debug: bool = False
     hinted: set[str] = field(default_factory=set)  # advice that was given
@@ -97,34 +94,23 @@ class Context:
             output.hide(secret)
         return output
 
+    @cached_property
+    def _settings(self) -> "Settings":
+        """Read once: a file may be a pipe."""
+        from voicecli import settings
+
+        return settings.load(environment=self.environment, folder=self.folder, env_file=self.env_file)
+
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""
-        from voicecli import settings
-        from voicecli.store.location import store_folder
-
-        loaded = settings.load(flags, environment=self.environment, folder=self.folder)
+        loaded = self._settings.under(flags)
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:
             if warning not in self.hinted:
                 self.hinted.add(warning)
                 self.output.warning(warning)
-        self._warn_of_older_listener(store_folder(loaded.get("home")))
         return loaded
-
-    def _warn_of_older_listener(self, home: Path) -> None:
-        """Its file is empty: only if there is one, the modules for the rest are loaded."""
-        try:
-            with os.scandir(home) as files:
-                found = any(one.name.startswith("listener-") and not one.stat().st_size for one in files)
-        except (OSError, ValueError):
-            return
-        if found and OLDER_LISTENER not in self.hinted:
-            from voicecli.listener.instances import runs_older_version
-
-            if runs_older_version(home):
-                self.hinted.add(OLDER_LISTENER)
-                self.output.warning(OLDER_LISTENER)
 
     def client(
         self,
@@ -193,7 +179,12 @@ class Context:
                         content = file.read(limit + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "that is no file name"
-            raise InvalidInput(f"{where} can't be read: {reason}.") from error
+            hint = ""
+            if isinstance(error, FileNotFoundError | IsADirectoryError) and path:
+                from voicecli.cli import usage
+
+                hint = usage.file_hint(self.folder / path)
+            raise InvalidInput(f"{where} can't be read: {reason}.", hint=hint) from error
         if len(content) > limit:
             raise InvalidInput(f"{where} is too long: more than {limit:,} bytes.")
         return content

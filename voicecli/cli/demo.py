@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from voicecli.voice_api.client import Client
     from voicecli.voice_api.webhook_events import Event, Received
 
-EXAMPLES = ""
+EXAMPLES = """\
+voicecli demo
+voicecli demo --json | jq .
+voicecli demo | tee demo.txt
+"""
 TIME_SCALE = 6.0
+PAUSE = 0.3  # seconds between two calls, so that a person can follow
 PATIENCE = 12.0  # seconds; what is not over by then is told as missing
 
 
@@ -140,7 +145,7 @@ class _Demo:
         known = {"call": scene.title, "destination": scene.number, "sessionId": session_id, "words": words}
         said = f"voicecli call {scene.number}: {scene.title}, {words}"
         self._watch.tell(said, {"record": "placed", **known})
-        await asyncio.sleep(0.3)  # so that a person can follow
+        await asyncio.sleep(PAUSE)
 
     def _receive(self, received: "Received") -> None:
         self._watch.show(received)

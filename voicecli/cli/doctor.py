@@ -1,5 +1,6 @@
 """``voicecli doctor``: checks what a call with ``--wait`` needs."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, Public
 from voicecli.errors import VoicecliError
 from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, TableRow
+from voicecli.platforms.private_files import is_readable_by_others
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
@@ -73,8 +75,11 @@ async def _check(
     """Check the settings, then what they name, and show each finding."""
     from voicecli.checks.checkup import checkup
 
-    if settings.is_dotenv_exposed():
-        show(warning(".env", "Others on this machine can read it.", "Fix it: chmod 600 .env"))
+    files = settings.files(context.environment, context.folder, context.env_file)
+    if exposed := [file for file in files if is_readable_by_others(file.path)]:
+        names = " ".join(shlex.quote(file.place) for file in exposed)
+        words = f"Others on this machine can read {' and '.join(file.place for file in exposed)}."
+        show(warning(".env", words, f"Fix it: chmod 600 {names}"))
     else:
         show(ok(".env", "There is none here that others on this machine can read."))
     try:
@@ -83,7 +88,8 @@ async def _check(
     except VoicecliError as error:
         show(failed("settings", error))
         return
-    show(ok("settings", "All that a call needs is set, and well formed."))
+    places = dict.fromkeys(found.place for name in own if (found := values.found(name)) is not None)
+    show(ok("settings", f"All that a call needs is set, and well formed: in {', '.join(places)}."))
     try:
         plan: ListenerPlan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
     except VoicecliError as error:

@@ -6,6 +6,7 @@ from enum import Enum
 from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
+import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from voicecli.cli.context import context_of
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Rows = Sequence[tuple[str, str]]
 """Names, of options or commands, and what each is."""
+ARGUMENTS = "Arguments"
+LAST = ("General", "Network", "Public access")
+"""The headings of options that are seldom needed, or are known from other commands."""
 MAX_WIDTH = 100  # columns; longer lines are hard to read
 MAX_NAME = 26  # columns; beside a longer name there is no room for its text, which begins below it
 HALF = 40  # columns of each half of a list in two columns
@@ -40,8 +44,8 @@ class _PlainHelp:
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in _parameters(command):
             sections.setdefault(_heading(parameter), []).append(_row(parameter))
-        for heading, rows in sections.items():
-            yield _section(heading, rows, width)
+        for heading in sorted(sections, key=_place):
+            yield _section(heading, sections[heading], width)
         if command.epilog:
             yield f"Examples:\n{textwrap.indent(command.epilog.rstrip(), '  ')}"
 
@@ -53,7 +57,15 @@ class _PlainHelp:
 
 
 class HelpCommand(_PlainHelp, TyperCommand):
-    """A command with such a help."""
+    """A command with such a help. Each of its errors knows the command, which the parser forgets in some."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
 
 
 class HelpGroup(_PlainHelp, TyperGroup):
@@ -91,7 +103,12 @@ def _parameters(command: "Command") -> Sequence[TyperArgument | TyperOption]:
 
 
 def _heading(parameter: TyperArgument | TyperOption) -> str:
-    return parameter.rich_help_panel or f"{parameter.param_type_name.capitalize()}s"
+    return parameter.rich_help_panel or (ARGUMENTS if isinstance(parameter, TyperArgument) else "Options")
+
+
+def _place(heading: str) -> int:
+    """Where a section stands; those of one place stand as their options are declared."""
+    return LAST.index(heading) + 2 if heading in LAST else int(heading != ARGUMENTS)
 
 
 def _row(parameter: TyperArgument | TyperOption) -> tuple[str, str]:
@@ -147,12 +164,13 @@ def two_columns(groups: Mapping[str, Rows], width: int) -> str:
 
 def filled(text: str, width: int, *, first: str = "", indent: int = 0) -> str:
     """A paragraph in lines of at most so many columns: ``first`` begins the first one, ``indent`` is how far
-    the others are indented."""
-    return textwrap.fill(
-        " ".join(text.split()),
+    the others are indented. A default stays on one line."""
+    lines = textwrap.fill(
+        " ".join(text.split()).replace("Default: ", "Default:\N{NO-BREAK SPACE}"),
         width,
         initial_indent=first,
         subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return lines.replace("\N{NO-BREAK SPACE}", " ")

@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 voicecli logs export --from 24h -o calls.csv
 voicecli logs export --from 2026-11-01 --to 2026-12-01 -o november.csv
-voicecli logs cancel JOB
+voicecli logs cancel 3f2a9c1e
+"""
+EXPORT_EXAMPLES = """\
+voicecli logs export --from 24h -o calls.csv
+voicecli logs export --from 2026-11-01 --to 2026-12-01 -o november.csv
+voicecli logs export --from 1h --raw | cut -d, -f1-5
+"""
+CANCEL_EXAMPLES = """\
+voicecli logs cancel 3f2a9c1e
+voicecli logs cancel 3f2a9c1e --json
+voicecli logs cancel 3f2a9c1e --debug
 """
 HELP = "Export 8x8's log of calls, with outcomes, durations and prices."
 DEFAULT_LENGTH = timedelta(days=7)
@@ -47,7 +57,7 @@ _FAILED = {
 logs = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=HelpGroup)
 
 
-@logs.command("export")
+@logs.command("export", epilog=EXPORT_EXAMPLES)
 def export(
     ctx: typer.Context,
     since: Annotated[
@@ -100,7 +110,7 @@ def export(
             ) from None
 
 
-@logs.command("cancel")
+@logs.command("cancel", epilog=CANCEL_EXAMPLES)
 def cancel(
     ctx: typer.Context,
     job: Annotated[str, typer.Argument(metavar="JOB", help="The job that logs export named.")],

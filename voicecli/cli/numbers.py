@@ -15,8 +15,13 @@ from voicecli.voice_api.operations.numbers import check_number, list_numbers
 
 EXAMPLES = """\
 voicecli numbers
-voicecli numbers --json
+voicecli numbers --json | jq -r .number
 voicecli numbers check +33199000000
+"""
+CHECK_EXAMPLES = """\
+voicecli numbers check +33199000000
+voicecli numbers check +33199000000 --json
+voicecli numbers check +33199000000 || echo "not ours"
 """
 HELP = "List the subaccount's phone numbers and their health, or check one."
 
@@ -67,7 +72,7 @@ def _health(number: Json) -> tuple[str, str]:
     return f"{words} ({checked})" if checked else words, "red" if ill else ""
 
 
-@numbers.command("check")
+@numbers.command("check", epilog=CHECK_EXAMPLES)
 def check(
     ctx: typer.Context, number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +33199000000.")]
 ) -> None:

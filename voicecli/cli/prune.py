@@ -17,6 +17,7 @@ from voicecli.output.event_rows import local_time
 EXAMPLES = """\
 voicecli prune --older-than 30d --dry-run
 voicecli prune --older-than 30d
+voicecli prune --older-than 24h --json
 """
 
 

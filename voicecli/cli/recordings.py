@@ -17,7 +17,8 @@ from voicecli.voice_api.operations.recordings import list_recordings
 
 EXAMPLES = """\
 voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11
-voicecli recordings $(voicecli call +33199001234 --callflow recorded.json --quiet)
+voicecli recordings 3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11 --json
+voicecli recordings "$(voicecli sessions -q --limit 1)"
 """
 _SESSION = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # 8x8's API reference
 _COLUMNS = (
@@ -35,7 +36,7 @@ def recordings(
     session: Annotated[str, typer.Argument(metavar="SESSION", help="The session's id.")],
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
-    """List the recordings of a call, with the places of their files."""
+    """List the recordings of a call, and where their files are."""
     context = context_of(ctx)
     if not _SESSION.fullmatch(session):
         raise InvalidInput(

@@ -41,10 +41,12 @@ def replay(
     numbers: Annotated[
         list[int] | None,
         typer.Argument(
-            metavar="EVENT...", parser=whole(1), help="The numbers of events, as voicecli events shows them."
+            metavar="[EVENT...]",
+            parser=whole(1),
+            help="The numbers of events, as voicecli events shows them.",
         ),
     ] = None,
-    to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,
+    to: Annotated[str | None, option("URL", "The URL of the receiver (required).")] = None,
     session: Annotated[
         str | None,
         option("ID", "Send all events of this session, oldest first; the beginning of its id is enough."),

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from voicecli.sandbox import Sandbox
 
 EXAMPLES = """\
+voicecli sandbox
 voicecli sandbox --time-scale 60
-eval "$(voicecli sandbox --print-env)"
 voicecli sandbox --numbers
+voicecli sandbox --chaos --seed 1
+eval "$(voicecli sandbox --print-env)"
 """
 
 
@@ -40,15 +42,22 @@ class SettingWebhooks(StrEnum):
 class SandboxOptions:
     """How the local 8x8 behaves."""
 
+    PANEL: ClassVar[str] = "Behaviour"
+
     time_scale: Annotated[
         float,
-        option("FACTOR", "How fast time passes; 60 makes a minute a second.", parser=real(0.01, 10_000)),
+        option(
+            "FACTOR",
+            "How fast time passes; 60 makes a minute a second.",
+            parser=real(0.01, 10_000),
+            panel="Options",
+        ),
     ] = 1.0
     vca: Annotated[
         VcaMoments | None,
         typer.Option(
-            help="When a VCA is sent: after a sayAndCapture and when the actions have run out (capture); "
-            "also after every action (say); also when the call is answered (connect). Default: capture."
+            help="When a VCA is sent: after a sayAndCapture and when no action is left (capture); also "
+            "after every action (say); also when the call is answered (connect). Default: capture."
         ),
     ] = None
     reply: Annotated[
@@ -103,11 +112,11 @@ def sandbox(
     port: Annotated[
         int, option("PORT", "The port to listen on; 0 for any free one.", parser=whole(0, 65535))
     ] = PORT,
-    behaviour: SandboxOptions,
     print_env: Annotated[
         bool, flag("Print the environment variables to use it, for eval, without starting it.", "--print-env")
     ] = False,
     numbers: Annotated[bool, flag("Print what the last digits of a number mean.", "--numbers")] = False,
+    behaviour: SandboxOptions,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
     """Run a local 8x8, with the Voice API and webhooks, to try things without an account.

@@ -18,6 +18,7 @@ from voicecli.store import session_queries as stored_sessions
 from voicecli.voice_api.codes import Outcome
 
 EXAMPLES = """\
+voicecli sessions
 voicecli sessions --since 1h --status BUSY
 voicecli sessions --to +33199001234
 voicecli sessions 5a3eab76
@@ -37,9 +38,8 @@ def sessions(
         option(
             "STATUS",
             "Show only calls with this outcome, such as BUSY; or OPEN: no summary yet; or "
-            "UNKNOWN: it is not "
-            "known whether the call was placed.",
-            panel=filters.SHOWN,
+            "UNKNOWN: it is not known whether the call was placed.",
+            panel=common.FILTERS,
         ),
     ] = None,
     to: filters.To = None,

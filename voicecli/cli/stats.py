@@ -16,8 +16,9 @@ from voicecli.output.stats import bars
 from voicecli.store import session_queries as stored_sessions
 
 EXAMPLES = """\
+voicecli stats
 voicecli stats --since 7d
-voicecli stats --json | jq .answerRate
+voicecli stats --since 2026-11-01 --json | jq .answerRate
 """
 DEFAULT = timedelta(hours=24)
 

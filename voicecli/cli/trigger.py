@@ -4,13 +4,14 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 from uuid import uuid4
 
 import typer
 
 from voicecli.cli import webhook_token
 from voicecli.cli.context import context_of
+from voicecli.cli.help_format import ARGUMENTS
 from voicecli.cli.options import common, values
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.sending import SendingOptions
@@ -48,7 +49,11 @@ MAX_SESSION_ID = 128  # characters
 class EventOptions:
     """What was asked for; None where it was not."""
 
-    type: Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
+    PANEL: ClassVar[str] = "Event"
+
+    type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.", rich_help_panel=ARGUMENTS)
+    ]
     status: Annotated[
         str | None, option("STATUS", "The status to report, such as BUSY. An unknown one prints the list.")
     ] = None
@@ -83,11 +88,11 @@ class SampleEvent:
 
 def trigger(
     ctx: typer.Context,
-    to: Annotated[str | None, option("URL", "The URL of the receiver.")] = None,
+    to: Annotated[str | None, option("URL", "The URL of the receiver (required without --dry-run).")] = None,
     *,
+    dry_run: Annotated[bool, flag("Show the event without sending it.", "--dry-run")] = False,
     asked: EventOptions,
     sending: SendingOptions,
-    dry_run: Annotated[bool, flag("Show the event without sending it.", "--dry-run")] = False,
     quiet: common.QuietFlag = False,
 ) -> None:
     """Send a made-up webhook event, as 8x8 would, to a receiver that you want to test.

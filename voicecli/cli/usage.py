@@ -1,63 +1,246 @@
-"""Wrong usage: what the parser says of a command line, in a sentence and a hint."""
+"""Wrong usage: what is wrong with a command line, in a sentence, and the next step, in another."""
 
 import difflib
+import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from voicecli.errors import InvalidInput
+from voicecli import phone
+from voicecli.cli import other_names
+from voicecli.errors import InvalidInput, quote
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context as ClickContext
 
 NEAR = 0.75  # similarity from which a name is suggested for another
+ROOT = "voicecli"
+_VALUE = re.compile(r"\d+[smhd]?|true|false|yes|no|on|off")  # what people give to a switch
 
 
 def usage_error(
     error: typer.TyperException, arguments: Sequence[str], commands: Collection[str], folder: Path
 ) -> InvalidInput:
     """The parser's error as one of ours. ``commands`` are all there are, ``folder`` is the current one."""
-    context = getattr(error, "ctx", None)
-    command = "voicecli" if context is None else str(context.command_path)
-    if context is None and arguments and arguments[0] in commands:
-        command += f" {arguments[0]}"
-    message, hint = _explained(error, command, [name for name in arguments[1:] if name in commands])
-    *_, name = command.split()
-    if command.startswith("voicecli broadcast ") and name != "send" and (folder / name).exists():
-        hint = f"To send the list of that name: voicecli broadcast send {name}."
-    return InvalidInput(message, hint=f"{hint} See {command} --help.".lstrip())
+    context: ClickContext | None = getattr(error, "ctx", None)
+    if context is None:
+        command = f"{ROOT} {arguments[0]}" if arguments and arguments[0] in commands else ROOT
+        return InvalidInput(f"{error.format_message().rstrip('.')}.", hint=f"See {command} --help.")
+    words = [word for word in arguments if word not in context.command_path.split()]
+    message, hint = _Explanation(error, context, words, folder).parts()
+    return InvalidInput(message, hint=hint)
 
 
-def _explained(error: typer.TyperException, command: str, later: Sequence[str]) -> tuple[str, str]:
-    """A sentence and a hint; ``later`` are commands that stand behind the first argument. What stands in the
+class _Explanation:
+    """A sentence and a hint. ``words`` are the arguments without the command's name. What stands in the
     wrong place may be the message of a call: then it is not shown."""
-    message = error.format_message().rstrip(".")
-    if message.startswith("No such option"):
-        option = str(getattr(error, "option_name", ""))
-        hint = _suggestion(option, getattr(error, "possibilities", None) or ())
-        if command == "voicecli" and later:
-            hint = f"Options go after the command: voicecli {later[0]} … {option}."
-        elif command.endswith(" call"):
-            hint = f"{hint} A message that begins with a dash goes after --.".lstrip()
-        return "There is no such option." if " " in option else f"No such option: {option}.", hint
-    if message.startswith("Got unexpected extra"):
-        hint = "A number or message with blanks goes in quotes." if command.endswith(" call") else ""
-        return f"There are more arguments than {command} takes.", hint
-    hint = ""
-    if found := re.match("No such command '(.*?)'", message, re.DOTALL):
-        message = found[0]
-        hint = _suggestion(found[1], getattr(getattr(error, "cmd", None), "commands", ()))
-        if command.endswith(" numbers"):
-            hint = "To check a number: voicecli numbers check NUMBER."
-        elif not hint and command == "voicecli":
-            hint = 'To place a call: voicecli call NUMBER "message".'
+
+    def __init__(
+        self, error: typer.TyperException, context: "ClickContext", words: Sequence[str], folder: Path
+    ) -> None:
+        self.error, self.context, self.words, self.folder = error, context, words, folder
+        self.command, self.path = context.command, context.command_path
+        self.see = f"See {self.path} --help."
+
+    def parts(self) -> tuple[str, str]:
+        message = self.error.format_message().rstrip(".")
+        parameter = getattr(self.error, "param", None)
+        if found := re.match("No such command '(.*?)'", message, re.DOTALL):
+            shown = "…" if " " in found[1] else found[1]
+            return f"No such command '{shown}'.", self._command_hint(found[1])
+        if message.startswith("No such option"):
+            return self._no_such_option(str(getattr(self.error, "option_name", "")))
+        if message.startswith("Got unexpected extra"):
+            return f"There are more arguments than {self.path} takes.", self._arguments_hint() or self.see
+        if found := re.fullmatch(r"Option '(\S+)' requires an argument", message):
+            return self._missing_value(found[1]), self.see
+        if message.startswith("Missing ") and parameter is not None:
+            return f"{_name(parameter)} is missing{_beginning_of_help(parameter)}.", self.see
+        if isinstance(self.error, typer.BadParameter) and parameter is not None:
+            message = f"{_name(parameter)}: {self.error.message}".rstrip(".")
+        return f"{_without_texts(message)}.", self._dashes_hint() or self.see
+
+    def _command_hint(self, name: str) -> str:
+        """What to do where there is no command of that name."""
+        if not isinstance(self.command, TyperGroup):
+            return self.see
+        names, is_root = self.command.list_commands(self.context), self.path == ROOT
+        number = next((word for word in (name, *self.words) if phone.looks_like_number(word)), None)
+        if is_root and number and name in (number, "send"):
+            return f'To place a call: voicecli call {quoted(number)} "message".'
+        if number == name and "check" in names:
+            return f"To check a number: {self.path} check {quoted(number)}."
+        if is_root and name in other_names.ADVICE:
+            return other_names.ADVICE[name]
+        if found := [*self._commands_like(name, self.command, names)]:
+            see = f" See {self.path} {found[0]} --help." if len(found) == 1 else ""
+            return f"Did you mean {' or '.join(found)}?{see}"
+        if is_root and self._is_file(name):
+            return f'To call a list: voicecli broadcast {name} "message".'
+        return f'To place a call: voicecli call NUMBER "message". {self.see}' if is_root else self.see
+
+    def _commands_like(self, name: str, group: TyperGroup, names: Sequence[str]) -> Iterator[str]:
+        """The commands that are meant: by a name that they have elsewhere, those of a group in here, or the
+        one with a similar name."""
+        if other := other_name(name, names):
+            yield other
+            return
+        inner = ((one, group.get_command(self.context, one)) for one in names)
+        found = [
+            f"{one} {name}"
+            for one, command in inner
+            if isinstance(command, TyperGroup) and name in command.list_commands(self.context)
+        ]
+        yield from found or filter(None, [nearest(name, names)])
+
+    def _no_such_option(self, option: str) -> tuple[str, str]:
+        if hint := self._dashes_hint():
+            return "An option of several letters has two dashes.", hint
+        message = "There is no such option." if " " in option else f"No such option: {option}."
+        return message, self._option_hint(option) or self.see
+
+    def _option_hint(self, option: str) -> str:
+        """What to do where there is no option of that name."""
+        names, others = _options(self.command), (option, *other_names.OPTIONS.get(option, ()))
+        group = self.command if isinstance(self.command, TyperGroup) else None
+        commands = group.list_commands(self.context) if group else []
+        later = [word for word in self.words if word in commands and " " not in option]
+        if self.path == ROOT and later:
+            return f"Options go after the command: {ROOT} {later[0]} … {others[-1]}."
+        for other in others:
+            if other in names:
+                return f"Did you mean {other}? {self.see}"
+            if (argument := other[2:].upper()) in self._arguments():
+                return f"{argument} needs no option: {self._usage()}."
+        if near := nearest(option, names):
+            return f"Did you mean {near}? {self.see}"
+        for name in commands:
+            command = group.get_command(self.context, name) if group and self.path != ROOT else None
+            if command is not None and option in _options(command):
+                return f"It belongs to {self.path} {name}. See {self.path} {name} --help."
+        if self.path == f"{ROOT} call" and not re.match("--[a-z]", option):
+            return f"A message that begins with a dash goes after --. {self.see}"
+        return ""
+
+    def _arguments_hint(self) -> str:
+        """What to do about too many arguments."""
+        if switch := self._switch_with_value():
+            instead = other_names.WITH_VALUE.get(switch)
+            return f"{switch} takes no value. {f'Did you mean {instead}?' if instead else self.see}"
+        name = self.path.split()[-1]
+        if self.path.startswith(f"{ROOT} broadcast ") and name != "send" and self._is_file(name):
+            return f"To send the list of that name: voicecli broadcast send {name}."
+        types = [word for word in self.words if word.lower() in other_names.EVENT_TYPES]
+        if len(types) > 1:
+            return f"Several types go together, with commas: {','.join(types)}."
+        if option := other_names.FOR_ARGUMENTS.get(self.path):
+            return f"Did you mean {option}? {self.see}"
+        return f"A text with blanks goes in quotes. {self.see}" if self._arguments() else ""
+
+    def _missing_value(self, option: str) -> str:
+        parameter = next(one for one in self.command.params if option in one.opts)
+        example = re.search(r"such as ([^\s,;]*[^\s,;.])", getattr(parameter, "help", None) or "")
+        what = f": {parameter.metavar}" if parameter.metavar else ""
+        return f"{option} needs a value{what}{f', such as {example[1]}' if example else ''}."
+
+    def _switch_with_value(self) -> str:
+        """The switch that a value was given to; empty where none was."""
+        options = (one for one in self.command.params if isinstance(one, TyperOption) and one.is_flag)
+        switches = {name for one in options for name in one.opts}
+        pairs = zip(self.words, self.words[1:], strict=False)
+        return next((word for word, after in pairs if word in switches and _VALUE.fullmatch(after)), "")
+
+    def _dashes_hint(self) -> str:
+        """What to do where an option was written with one dash: then the parser took it for several."""
+        names = _options(self.command)
+        found = next((word for word in self.words if word[:2] != "--" and f"-{word}" in names), None)
+        return f"Did you mean -{found}? {self.see}" if found else ""
+
+    def _is_file(self, name: str) -> bool:
+        return os.path.exists(self.folder / name)  # noqa: PTH110 - false for what can be no file's name, too
+
+    def _arguments(self) -> list[str]:
+        return [_name(one) for one in self.command.params if isinstance(one, TyperArgument)]
+
+    def _usage(self) -> str:
+        arguments = (one for one in self.command.params if isinstance(one, TyperArgument))
+        return " ".join([self.path, *(one.metavar or "" for one in arguments)])
+
+
+def _without_texts(message: str) -> str:
+    """Quoted words that have blanks may be the message of a call."""
     parts = message.split("'")
-    return "'".join("…" if at % 2 and " " in part else part for at, part in enumerate(parts)) + ".", hint
+    return "'".join("…" if at % 2 and " " in part else part for at, part in enumerate(parts))
 
 
-def _suggestion(name: str, names: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, [*names], n=1, cutoff=NEAR)
-    return f"Did you mean {nearest[0]}?" if nearest else ""
+def _options(command: "Command") -> set[str]:
+    return {name for one in command.params if isinstance(one, TyperOption) for name in one.opts}
+
+
+def _name(parameter: TyperArgument | TyperOption) -> str:
+    """An option as it is written, an argument as it is called."""
+    if isinstance(parameter, TyperOption):
+        return parameter.opts[-1]
+    return next(iter(re.findall("[A-Z]+", parameter.metavar or "")), "")
+
+
+def _beginning_of_help(parameter: TyperArgument | TyperOption) -> str:
+    """As the end of a sentence."""
+    clause = re.split(r"[.:;] |[.]$", parameter.help or "")[0]
+    mark = ", " if clause.startswith("Such as") else ": "
+    return f"{mark}{clause[:1].lower()}{clause[1:]}" if clause else ""
+
+
+def other_name(name: str, names: Collection[str]) -> str:
+    """The command that is meant by a name that it has elsewhere; empty where none is known."""
+    others = other_names.COMMANDS.get(name, ())
+    return next((other for other in others if other.split()[0] in names), "")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The name that is most like it; empty where none is much like it."""
+    return next(iter(difflib.get_close_matches(name, [*names], n=1, cutoff=NEAR)), "")
+
+
+def quoted(number: str) -> str:
+    """A number as an argument."""
+    return f'"{number}"' if " " in number else number
+
+
+def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInput:
+    """The error where the list of a broadcast is no file; ``commands`` are those of voicecli broadcast."""
+    if phone.looks_like_number(name):
+        return InvalidInput(
+            f"{name} is a number, not the file of a list.",
+            hint=f'To call it: voicecli call {quoted(name)} "message".',
+        )
+    if command := other_name(name, commands) or nearest(name, commands):
+        return InvalidInput(
+            f"No such command {quote(name)}.",
+            hint=f"Did you mean {command}? See voicecli broadcast {command} --help.",
+        )
+    if " " in name:  # it may be the message
+        return InvalidInput(
+            "The first argument is not the file of a list.",
+            hint='The list comes first, then the message: voicecli broadcast FILE "message".',
+        )
+    return InvalidInput(f"There is no file {name}.", hint=file_hint(path))
+
+
+def file_hint(path: Path) -> str:
+    """What to do where a file can't be opened."""
+    try:
+        if path.is_dir():
+            return "That is a folder: name a file in it."
+        near = nearest(path.name, (one.name for one in path.parent.iterdir()))
+    except (OSError, ValueError):
+        return "Check the name of its folder."
+    return f"Did you mean {near}?" if near else "Check its name, and the current folder."
 
 
 def with_unreadable_arguments(error: InvalidInput, arguments: Sequence[str]) -> None:

@@ -15,7 +15,8 @@ from voicecli.voice_api.operations.voices import list_speech_profiles
 
 EXAMPLES = """\
 voicecli voices --locale en
-voicecli voices --locale fr-FR --gender F --quiet
+voicecli voices --locale fr-FR --gender F
+voicecli voices --locale fr-FR --gender F -q | head -1
 """
 GENDERS = ("F", "M")
 

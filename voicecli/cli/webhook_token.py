@@ -32,10 +32,10 @@ def may_send_token(settings: Settings, url: str, *, send_token: bool, tell: Call
         return True
     host = urls.host_of(url)
     if base_url is not None and urls.may_get_webhook_token(url, base_url):
+        token, named = settings.found("webhook_token"), settings.found("webhook_base_url")
         tell(
-            f"WEBHOOK_AUTH_TOKEN is not sent: it is set in the environment, and {host} is "
-            "WEBHOOK_BASE_URL in "
-            ".env. Set both in one place; or to send it anyway: --send-token."
+            f"WEBHOOK_AUTH_TOKEN is not sent: it is set in {token and token.place}, and {host} is "
+            f"{named and named.origin}. Set both in one place; or to send it anyway: --send-token."
         )
     elif base_url is not None and host == urls.host_of(base_url):
         tell(f"WEBHOOK_AUTH_TOKEN is not sent: it would go to {host} unencrypted. Use https://.")

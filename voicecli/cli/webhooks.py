@@ -26,6 +26,26 @@ voicecli webhooks set vss https://example.com/hooks/vss
 voicecli webhooks delete vcs
 voicecli webhooks restore
 """
+LIST_EXAMPLES = """\
+voicecli webhooks list
+voicecli webhooks list --json
+voicecli webhooks list --json | jq -r .url
+"""
+SET_EXAMPLES = """\
+voicecli webhooks set vss https://example.com/hooks/vss
+voicecli webhooks set vca https://example.com/hooks/vca --json
+voicecli webhooks set vcs https://example.com/hooks/vcs --no-auth
+"""
+DELETE_EXAMPLES = """\
+voicecli webhooks delete vcs
+voicecli webhooks delete vss --json
+for type in vca vss vcs; do voicecli webhooks delete $type; done
+"""
+RESTORE_EXAMPLES = """\
+voicecli webhooks restore
+voicecli webhooks restore --json
+voicecli webhooks restore --debug
+"""
 HELP = "Show and change the URLs that 8x8 reports events to."
 _COLUMNS = (Column("type", 4), Column("state", 8), Column("auth", 7), Column("url", 0))
 
@@ -33,7 +53,7 @@ webhooks = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=H
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.")]
 
 
-@webhooks.command("list")
+@webhooks.command("list", epilog=LIST_EXAMPLES)
 def list_(ctx: typer.Context) -> None:
     """List the subaccount's webhooks."""
     context = context_of(ctx)
@@ -57,7 +77,7 @@ def _row(kind: str, webhook: Webhook | None) -> TableRow:
     return TableRow(_COLUMNS, (kind, state, auth, webhook.url), data)
 
 
-@webhooks.command("set")
+@webhooks.command("set", epilog=SET_EXAMPLES)
 def set_(
     ctx: typer.Context,
     type_: Type,
@@ -95,7 +115,7 @@ def set_(
         _forget(context, changes, kind)
 
 
-@webhooks.command("delete")
+@webhooks.command("delete", epilog=DELETE_EXAMPLES)
 def delete(ctx: typer.Context, type_: Type) -> None:
     """Delete the webhook for one type of event.
 
@@ -117,7 +137,7 @@ def delete(ctx: typer.Context, type_: Type) -> None:
         _forget(context, changes, kind)
 
 
-@webhooks.command("restore")
+@webhooks.command("restore", epilog=RESTORE_EXAMPLES)
 def restore(ctx: typer.Context) -> None:
     """Restore the webhooks that a killed listener had replaced."""
     context = context_of(ctx)

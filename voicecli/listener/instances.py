@@ -6,7 +6,6 @@ contains its local URL, and the key with which it can be asked for its state.
 
 import json
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -17,7 +16,6 @@ from voicecli.platforms.locks import PATIENCE, Lock, is_held
 
 _NAME = "listener-{}"
 _TENANTS = "guests-{}"
-_STARTING = 5.0  # seconds
 
 
 def is_running(home: Path, instance: str) -> bool:
@@ -26,7 +24,7 @@ def is_running(home: Path, instance: str) -> bool:
 
 
 class RunningInstance(NamedTuple):
-    """A listener that runs here. Without ``url`` or ``key`` it is of an older version, or just starts."""
+    """A listener that runs here. Without ``url`` or ``key`` it just starts."""
 
     instance: str
     url: str | None
@@ -46,33 +44,21 @@ def running_instances(home: Path) -> list[RunningInstance]:
     return found
 
 
-def runs_older_version(home: Path) -> bool:
-    """Whether a listener of an older version runs here, which can't open the store any more that a newer one
-    has brought up to date. There is nothing in its file; nor in that of one that just starts."""
-    since = time.time() - _STARTING
-    for one in running_instances(home):
-        with suppress(FileNotFoundError):  # it has ended
-            if one.key is None and (home / _NAME.format(one.instance)).stat().st_mtime < since:
-                return True
-    return False
-
-
 class InstanceRecord:
     """The record of a listener: until ``close`` other processes of this machine can find it by its
     ``instance``, and ask it at ``url`` with ``key``. Raises StoreFailed and InUse."""
 
     def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
-        self._path = home / _NAME.format(instance)
-        self._content = json.dumps({"url": url, "key": key})
-        alive = Lock.acquire_within(self._path, PATIENCE)  # another one may look whether this is left over
+        path = home / _NAME.format(instance)
+        alive = Lock.acquire_within(path, PATIENCE)  # another one may look whether this is left over
         if alive is None:
             raise InUse(
                 "Another voicecli on this machine has been clearing up for too long.",
                 hint="Has it been stopped (Ctrl-Z)? Let it go on, or end it.",
             )
         self._alive = alive
-        self._is_closed = False
-        self._write()
+        with suppress(OSError):  # then it is found all the same, and not asked
+            path.write_text(json.dumps({"url": url, "key": key}))
         self._tenants = home / _TENANTS.format(instance)
         self._closing: Lock | None = None
         for pattern in (_NAME, _TENANTS):  # left over by processes that were killed
@@ -80,20 +66,6 @@ class InstanceRecord:
                 with suppress(StoreFailed):
                     if path != self._tenants and (left := Lock.take(path)) is not None:
                         left.close(remove=True)
-
-    def _write(self) -> None:
-        with suppress(OSError):  # then it is found all the same, and not asked
-            self._path.write_text(self._content)
-
-    def renew(self) -> None:
-        """Be found again where the file was removed, with the whole folder perhaps; who relied on it finds
-        it again. Raises StoreFailed and ConfigurationError."""
-        if self._is_closed or self._closing is not None or self._alive.is_there():
-            return
-        if (alive := Lock.take(self._path)) is not None:  # else another one looks at it just now
-            self._alive.close()
-            self._alive = alive
-            self._write()
 
     def refuse_tenants(self) -> bool:
         """Let nobody rely on it from now on; False where somebody does."""
@@ -108,7 +80,6 @@ class InstanceRecord:
             self._closing = None
 
     def close(self) -> None:
-        self._is_closed = True
         self._alive.close(remove=True)
         if self._closing is not None:
             self._closing.close(remove=True)

@@ -33,7 +33,10 @@ class PublicAccess(NamedTuple):
     def check(self, *, register: bool) -> None:
         """Raises InvalidInput for what excludes each other; ``register`` is whether 8x8 has to get in."""
         if sum((self.no_tunnel, self.public_url is not None, self.domain is not None)) > 1:
-            raise InvalidInput("Only one of --no-tunnel, --public-url and --domain can be given.")
+            raise InvalidInput(
+                "Only one of --no-tunnel, --public-url and --domain can be given.",
+                hint="--public-url is for any proxy or tunnel but ngrok's; leave the others out.",
+            )
         if register and self.no_tunnel:
             raise InvalidInput(
                 "--register needs public access for 8x8.", hint="Give --public-url, not --no-tunnel."
@@ -79,8 +82,7 @@ def listening_plan(
     elif token is None and (not access.no_tunnel or access.host not in urls.LOOPBACK):
         raise ConfigurationError(
             "Without a token everybody who knows the address could report events.",
-            hint="Set WEBHOOK_AUTH_TOKEN to a secret of your own and give it to 8x8 as the webhook's "
-            "Authorization header; or let --register do both; or give --no-auth.",
+            hint="Set WEBHOOK_AUTH_TOKEN, let --register make one, or give --no-auth.",
         )
     tunnel = partial(
         Tunnel,

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from types import TracebackType
 from typing import Self, TypeVar
 
 from voicecli import settings
@@ -129,9 +128,7 @@ class ListenerService:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await to_its_end(self._undo.aclose())
 
     async def _start(self, undo: AsyncExitStack) -> None:
@@ -240,12 +237,9 @@ class ListenerService:
             self.webhook_watch.look_soon()
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:
-        """Look again at everything after the machine has slept; and keep the instance record in place."""
+        """Look again at everything after the machine has slept."""
         while True:
             await asyncio.sleep(CLOCK_EVERY)
-            if self.presence is not None:
-                with suppress(VoicecliError):  # the folder can't be made now
-                    self.presence.renew()
             if abs(jumps.seconds()) > CLOCK_JUMP:
                 self.reachability.probe_soon()
                 self._look_soon()

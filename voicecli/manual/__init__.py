@@ -8,9 +8,20 @@ from pathlib import Path
 
 TOPICS = (
     "calls",
+    "lists",
+    "alerts",
+    "listening",
+    "service",
+    "handlers",
+    "trying",
+    "library",
     "exit-codes",
+    "settings",
     "account",
     "json",
+    "security",
+    "limits",
+    "changes",
 )
 """In the order in which people need them."""
 _LINK = re.compile(r"\[([^]]+)\]\(([a-z-]+)\.md\)")

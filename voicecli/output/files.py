@@ -27,7 +27,10 @@ def target(path: str, folder: Path) -> Target:
         if not path or (file.exists() and not file.is_file()):
             raise InvalidInput("-o must name a file.", hint="Without -o, the CSV goes to standard output.")
         if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
-            raise InvalidInput(f"The folder of {path} does not exist, or can't be written.")
+            raise InvalidInput(
+                f"The folder of {path} does not exist, or can't be written.",
+                hint="Make it first, or name a file in another folder.",
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidInput(f"-o {path} is no file name.") from error
     return Target(path, file)

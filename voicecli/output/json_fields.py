@@ -56,6 +56,8 @@ DOCUMENTS: Mapping[str, str] = {
     "webhooks set": "type url hasAuthorization",
     "webhooks delete": "type deleted disabled",
     "webhooks restore": "restored",
+    "config": "settings.variable settings.value settings.origin settings.file settings.problem files.origin "
+    "files.file files.read",
     "doctor": "ok exitCode checks.check checks.state checks.words checks.hint",
     "sessions": _SESSION,
     "sessions ID": f"{_SESSION} legs events",

@@ -29,7 +29,7 @@ def try_lock(file: int | IO[bytes], *, shared: bool = False) -> bool:
 
 
 def unlock(file: int | IO[bytes]) -> None:
-    """End a lock that was not shared."""
+    """End a lock that was not shared, if there is one."""
     fcntl.flock(file, fcntl.LOCK_UN)
 
 

@@ -40,26 +40,39 @@ def restrict_to_owner(path: Path) -> None:
     and where somebody else has put a link in its place; OSError where there is none."""
     if (link := foreign_link(path, whole=False)) is not None:
         raise _refusal(f"{link} is a link that somebody else has put there.")
-    if is_readable_by_others(path):
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & _OTHERS and system.user_id() is not None:
         try:
-            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
+            path.chmod(mode & ~_OTHERS)
         except PermissionError as error:
             raise _refusal(f"Others can read {path}, and it belongs to somebody else.") from error
 
 
+def _refusal(words: str) -> ConfigurationError:
+    return ConfigurationError(words, hint="Set VOICECLI_HOME to a folder of yours, or take that away.")
+
+
 def is_readable_by_others(path: Path) -> bool:
-    """Whether others on this machine can read or write it. Raises OSError."""
-    return bool(path.stat().st_mode & _OTHERS) and system.user_id() is not None
+    """Whether others on this machine can read a file, or change it; not so for a pipe, or where there is
+    none."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & _OTHERS) and system.user_id() is not None
 
 
 def belongs_to_somebody_else(path: Path) -> bool:
-    """Whether a file, or the link that leads to it, is neither this user's nor the administrator's. Raises
-    OSError."""
-    return bool({path.stat().st_uid, path.lstat().st_uid} - {system.user_id() or 0, 0})
+    """Whether a file, or the link that leads to it, is neither this user's nor the administrator's."""
+    try:
+        return any(_is_foreign(found) for found in (path.stat(), path.lstat()))
+    except OSError:
+        return False
 
 
-def _refusal(words: str) -> ConfigurationError:
-    return ConfigurationError(words, hint="Set VOICECLI_HOME to a folder of yours, or take that away.")
+def _is_foreign(found: os.stat_result) -> bool:
+    user = system.user_id()
+    return user is not None and found.st_uid not in (user, 0)
 
 
 def foreign_link(path: Path, *, whole: bool = True) -> Path | None:
@@ -77,7 +90,7 @@ def foreign_link(path: Path, *, whole: bool = True) -> Path | None:
         if not stat.S_ISLNK(found.st_mode):
             place = part.parent.parent if part.name == ".." else part
             continue
-        if found.st_uid not in (0, system.user_id() or 0):
+        if _is_foreign(found):
             return part
         links += 1
         target = part.readlink()

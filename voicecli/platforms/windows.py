@@ -6,6 +6,7 @@ import msvcrt
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO, TypedDict
@@ -42,7 +43,8 @@ def _lock(file: int | IO[bytes], first: int, size: int) -> bool:
 
 
 def unlock(file: int | IO[bytes]) -> None:
-    msvcrt.locking(_seek(file, 0), msvcrt.LK_UNLCK, _LOCK_SIZE)
+    with suppress(PermissionError):  # it was not locked
+        msvcrt.locking(_seek(file, 0), msvcrt.LK_UNLCK, _LOCK_SIZE)
 
 
 def _seek(file: int | IO[bytes], first: int) -> int:

@@ -55,7 +55,7 @@ def _error(status: int, content: Mapping[str, object]) -> web.Response:
     return web.json_response({**content, **more}, status=status)
 
 
-def rate_limited(seconds: int) -> web.Response:
+def rate_limited(seconds: float) -> web.Response:
     response = refusal(429, "Too many requests")
     response.headers["Retry-After"] = str(seconds)
     return response

@@ -37,6 +37,7 @@ from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
 
 MAX_BODY = 1 << 17  # bytes
 KEPT_SESSIONS = 2_000  # for recordings and log exports
+NUMBERS_RETRY_AFTER: float = 1  # seconds, of the numbers that are answered 429
 # The statusCodes whose HTTP status 8x8 shows are 400 for -1007 and 422 for -1013; the others follow suit:
 # what can't be read is 400, what can be read and not be done is 422.
 _UNREADABLE = (-1001, -1007, -1009)
@@ -204,7 +205,7 @@ class Sandbox:
             return refusal(status, problem.message, problem.status_code)
         if self._refused_before.get(destination, 0) < behaviour.rate_limited:
             self._refused_before[destination] = self._refused_before.get(destination, 0) + 1
-            return rate_limited(1)
+            return rate_limited(NUMBERS_RETRY_AFTER)
         return None
 
     def _problem(self, body: Mapping[str, object], behaviour: Behaviour) -> Problem | None:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from voicecli.account import AccountId
@@ -15,7 +14,6 @@ from voicecli.store.sqlite import Store
 ROWS_PER_COMMIT = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
 _LOCK = "broadcast-{}"
-_PAD = "broadcast-{}.pad"
 
 
 class BroadcastState(StrEnum):
@@ -168,15 +166,9 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     values = (broadcast.number, broadcast.number, ROWS_PER_COMMIT)
     for _ in store.delete_in_steps(statement, values, ROWS_PER_COMMIT):
         pass
-    pad_file(store, broadcast).unlink(missing_ok=True)
     with store.transaction() as transaction:
         transaction("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
     store.empty_log()
-
-
-def pad_file(store: Store, broadcast: Broadcast) -> Path:
-    """Where an earlier version put as many random bytes as its text has, without which nobody can read it."""
-    return store.path.with_name(_PAD.format(broadcast.id))
 
 
 def take_lock(store: Store, broadcast_id: str) -> Lock:

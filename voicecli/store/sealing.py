@@ -34,7 +34,7 @@ def unseal(home: Path, sealed: bytes, context: bytes) -> bytes:
 
     start = len(_MARK) + _NONCE_LENGTH
     try:
-        if is_sealed(sealed):
+        if sealed.startswith(_MARK):
             return _cipher(home).decrypt(sealed[len(_MARK) : start], sealed[start:], context)
     except (InvalidTag, ValueError):
         pass
@@ -42,11 +42,6 @@ def unseal(home: Path, sealed: bytes, context: bytes) -> bytes:
         f"The encrypted data in the store can't be read with the key in {home / KEY_FILE}.",
         hint="It was encrypted with another key, or is damaged.",
     )
-
-
-def is_sealed(content: bytes) -> bool:
-    """Whether it is something that was sealed here."""
-    return content.startswith(_MARK)
 
 
 def _cipher(home: Path) -> "ChaCha20Poly1305":

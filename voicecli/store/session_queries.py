@@ -61,7 +61,7 @@ def session(store: Store, beginning: str) -> SessionRecord:
     if not found:
         raise InvalidInput(
             f"There is no session that begins with {quote(beginning)}.",
-            hint="voicecli sessions lists them; only what was placed or received here is known.",
+            hint="voicecli sessions lists them: what was placed or received here.",
         )
     names = list(found.values())
     more = ", …" if len(names) > MAX_CANDIDATES else ""

@@ -5,7 +5,6 @@ For a broadcast's requests see ``broadcast.pacing``."""
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from voicecli.errors import RateLimited
@@ -62,6 +61,8 @@ def parse_retry_after(header: str) -> float | None:
     """Seconds until the time in a Retry-After header, which has seconds or a date (RFC 9110, 10.2.3)."""
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", header.strip(), re.ASCII):
         return float(header)
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(header)
     except (ValueError, OverflowError):

@@ -6,8 +6,9 @@ from typing import Annotated
 import pytest
 import typer
 
+from voicecli.calling.script import refuse_without
 from voicecli.cli.options.outcome import OutcomeOptions
-from voicecli.cli.options.records import given, refuse_without, with_records
+from voicecli.cli.options.records import given, with_records
 from voicecli.errors import InvalidInput
 
 

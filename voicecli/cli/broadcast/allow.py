@@ -7,6 +7,12 @@ import typer
 from voicecli.cli import wiring
 from voicecli.cli.context import context_of
 
+EXAMPLES = """\
+voicecli broadcast allow +33199001234
+voicecli broadcast allow +33199001234 +33199005678
+voicecli broadcast allow $(cat agreed.txt)
+"""
+
 
 def allow(
     ctx: typer.Context,

@@ -39,11 +39,7 @@ def read_content(
 
 def read_list(context: Context, people: str) -> bytes:
     """The list, as it is begun. Raises InvalidInput."""
-    try:
-        return context.read_bytes(people, limit=lists.MAX_LIST)
-    except InvalidInput as error:
-        error.hint = "An argument that is not a command of voicecli broadcast is taken as a list."
-        raise
+    return context.read_bytes(people, limit=lists.MAX_LIST)
 
 
 def read_list_again(context: Context, people: str | None, broadcast: Broadcast) -> bytes:

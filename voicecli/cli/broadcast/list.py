@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from voicecli.store.broadcasts import Broadcast
     from voicecli.store.sqlite import Store
 
+EXAMPLES = """\
+voicecli broadcast list
+voicecli broadcast list -q | head -1
+voicecli broadcast list --json
+"""
 _COLUMNS = (
     Column("id", 11),
     Column("begun", 16),

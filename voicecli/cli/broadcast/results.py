@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from voicecli.broadcast.results import Result
     from voicecli.store.broadcasts import BroadcastRow
 
+EXAMPLES = """\
+voicecli broadcast results b3f9a1c2d4
+voicecli broadcast results b3f9a1c2d4 -o results.csv
+voicecli broadcast results b3f9a1c2d4 --status NO_ANSWER,BUSY
+voicecli broadcast results b3f9a1c2d4 --json
+"""
 _COLUMNS = (
     Column("line", 8, narrow=False),
     Column("line", 6, narrow=True),

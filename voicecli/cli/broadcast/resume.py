@@ -15,6 +15,12 @@ from voicecli.cli.options.outcome import Timeout
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import flag
 
+EXAMPLES = """\
+voicecli broadcast resume b3f9a1c2d4
+voicecli broadcast resume b3f9a1c2d4 lists/people.csv
+voicecli broadcast resume b3f9a1c2d4 --rate 90/m --max-calls 500
+"""
+
 
 def resume(
     ctx: typer.Context,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
+from voicecli.calling.script import refuse_without
 from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
@@ -16,16 +17,17 @@ from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.network import RequestTimeout
 from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import flag, given, refuse_without
+from voicecli.cli.options.records import flag, given
 from voicecli.errors import InvalidInput
 from voicecli.voice_api import wire
 
 EXAMPLES = """\
-voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --dry-run
-voicecli broadcast people.csv "Hello {name}, your appointment is at {time}." --rate 5/s --quiet 21:00-08:00
-voicecli broadcast send --help
-voicecli broadcast resume b3f9a1c2d4
-voicecli broadcast results b3f9a1c2d4 -o results.csv
+voicecli broadcast send people.csv "{name}, see you at {time}." --dry-run
+voicecli broadcast send people.csv --file message.txt --quiet 21:00-08:00
+voicecli broadcast send people.csv "Will you come? Press 1." --confirm 1 \\
+  --retry no-answer,busy --every 30m
+voicecli broadcast send people.csv "We are closed today" --rate 90/m --yes -q
+tail -n +100 numbers.txt | voicecli broadcast send - "Hello" --yes
 """
 
 
@@ -48,9 +50,6 @@ def send(
             show_default=False,
         ),
     ] = None,
-    audience: AudienceOptions,
-    recipients: RecipientOptions,
-    outcomes: OutcomeOptions,
     dry_run: Annotated[
         bool,
         flag(
@@ -59,10 +58,13 @@ def send(
         ),
     ] = False,
     yes: Annotated[bool, flag("Do not ask before calling.", "--yes", "-y")] = False,
+    spoken: MessageOptions,
+    audience: AudienceOptions,
+    recipients: RecipientOptions,
+    outcomes: OutcomeOptions,
     pace: PaceOptions,
     hours: HoursOptions,
     retries: RetryOptions,
-    spoken: MessageOptions,
     valid_for: ValidFor = None,
     source: Source = None,
     request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from voicecli.output.rows import Line
 
 
+EXAMPLES = """\
+voicecli broadcast show b3f9a1c2d4
+voicecli broadcast show b3f9a1c2d4 --json
+watch voicecli broadcast show b3f9a1c2d4
+"""
+
+
 def show(ctx: typer.Context, broadcast_id: Id) -> None:
     """Show the state and the figures of a broadcast."""
     from voicecli.broadcast import outcomes, status

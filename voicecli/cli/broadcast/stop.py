@@ -7,6 +7,12 @@ from voicecli.cli.context import context_of
 from voicecli.cli.options.broadcast import Id
 from voicecli.output.json_fields import with_former_names
 
+EXAMPLES = """\
+voicecli broadcast stop b3f9a1c2d4
+voicecli broadcast stop b3f9
+voicecli broadcast stop "$(voicecli broadcast list -q | head -1)"
+"""
+
 
 def stop(ctx: typer.Context, broadcast_id: Id) -> None:
     """Stop a broadcast, also one that runs in another process.

@@ -7,21 +7,23 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from voicecli import phone
-from voicecli.calling.script import Script, refuse_conflicts
+from voicecli.calling.script import Script, refuse_conflicts, refuse_without
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
 from voicecli.cli.options.message import MessageOptions
 from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
-from voicecli.cli.options.records import given, refuse_without
+from voicecli.cli.options.records import given
 from voicecli.errors import InvalidInput
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
 from voicecli.voice_api.callflow import CallRequest
 
-HOW_TO_SAY = "Give it as MESSAGE, pipe it in, or use --message, --file, --play or --callflow."
+HOW_TO_SAY = "Give MESSAGE, pipe it in, or use --message, --file, --play or --callflow."
 HOW_TO_CALL = 'For example: voicecli call +33199001234 "Hello"'
+_LIST = re.compile(r"\.(csv|tsv|txt|jsonl?|xlsx?)$", re.IGNORECASE)  # how the names of lists end
+MIN_WORD = 7  # characters of a number that is whole
 
 
 class Arguments(NamedTuple):
@@ -66,7 +68,7 @@ def refuse_what_has_no_effect(
     if outcome.vca_elsewhere:
         refuse_conflicts("--vca-elsewhere", {"--confirm": outcome.confirm, "--digits": outcome.digits})
     if call.within is not None and not call.once:
-        raise InvalidInput("--within has no effect without --once.")
+        refuse_without("--once", ["--within"])
     if not outcome.waits:
         timeout = {} if outcome.timeout is None else {"--timeout": outcome.timeout}
         refuse_without("--wait, --confirm or --digits", {**timeout, **given(access)})
@@ -101,10 +103,14 @@ def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
     try:
         return phone.parse(word, asked.recipients.region, any_number=asked.recipients.any_number)
     except InvalidInput as error:
-        if not any(map(str.isdigit, word)):
-            error.hint += " It comes first; the message comes second, in quotes."
-        if len(asked.words) > 1:
-            error.hint += " A number with blanks goes in quotes; several numbers are arguments of their own."
+        if _LIST.search(word) and " " not in word:
+            error.hint = f'To call everybody on a list: voicecli broadcast {word} "message".'
+        elif not any(map(str.isdigit, word)):
+            error.hint = 'The number comes first: voicecli call +33199001234 "Hello"'
+        elif re.search("[,;]", word):
+            error.hint = "Several numbers are arguments of their own, with blanks between them."
+        elif len(asked.words) > 1 and len(word) < MIN_WORD:
+            error.hint = 'A number with blanks goes in quotes, such as "+33 1 99 00 12 34".'
         raise
 
 
@@ -121,6 +127,11 @@ def _with_message_apart(asked: Arguments) -> Arguments:
         raise InvalidInput(
             "The last argument may be a number to call or the message.",
             hint="Give the message with --message, or pipe it in.",
+        )
+    if re.fullmatch(r"\d+[smhd]", last) and len(numbers) > 1:
+        raise InvalidInput(
+            f"{last} is an argument too many: --wait and --once take no value.",
+            hint=f"A time goes to --timeout or --within: --wait --timeout {last}.",
         )
     if any(re.search(r"\d", number) is None for number in numbers[1:]):
         raise InvalidInput(
@@ -201,4 +212,4 @@ def json_document(text: str, path: str) -> object:
         reason = f"{error.msg} in line {error.lineno}, column {error.colno}"
     except ValueError as error:
         reason = str(error)
-    raise InvalidInput(f"The callflow in {path} is not valid JSON: {reason}.")
+    raise InvalidInput(f"{path} is not valid JSON: {reason}.")

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from voicecli.store.guards import Once
 
 EXAMPLES = """\
-voicecli call +33199001234 "Your account has been updated" --repeat 2
-echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
-voicecli call +33199001234 "The oven is too hot. Press 1 to confirm." --confirm 1
+voicecli call +33199001234 "Your account has been updated" --wait
 voicecli call +33199001234 +33199005678 "We are closed today"
+echo "Your code is 123456" | voicecli call +33199001234 --spell-digits
+voicecli call +33199001234 +33199005678 "The oven is hot. Press 1." \\
+  --confirm 1 --until-confirmed
 voicecli call +33199001234 -- "-5 degrees: a message that begins with a dash"
 """
 DEFAULT_WITHIN = timedelta(minutes=10)
@@ -51,7 +52,9 @@ def call(
             show_default=False,
         ),
     ] = None,
-    message: Annotated[str | None, option("TEXT", "The message; all arguments are numbers then.")] = None,
+    message: Annotated[
+        str | None, option("TEXT", "The message; all arguments are numbers then.", panel=MessageOptions.PANEL)
+    ] = None,
     spoken: MessageOptions,
     outcome: OutcomeOptions,
     alert: AlertOptions,
@@ -64,10 +67,12 @@ def call(
     """Place a call that says a message, plays a file or runs a callflow.
 
     Exit code 0 means that 8x8 accepted the call, not that somebody answered it. With --wait, --confirm or
-    --digits the command waits for the outcome, and its exit code says which it is. 8x8 reports outcomes by
-    webhook: to a voicecli listen on this machine, or else to this command, which then needs public access as
-    voicecli listen does. "Completed" means that a person or a mailbox answered; only a pressed key
-    (--confirm) proves that it was a person.
+    --digits the command waits for the outcome, and its exit code says which it is (voicecli help exit-codes).
+    "Completed" means that a person or a mailbox answered; only a pressed key (--confirm) proves that it was a
+    person.
+
+    8x8 reports outcomes by webhook: to a voicecli listen on this machine, or else to this command, which then
+    needs public access as voicecli listen does.
     """
     context = context_of(ctx)
     asked = Arguments(words or (), message, spoken, outcome, call_options, recipients)

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from voicecli.listener.registration import Registration
 
 EXAMPLES = """\
-voicecli listen --domain your-domain.ngrok-free.app --register
-voicecli listen --no-tunnel --json | jq .words
-voicecli listen --register --reply FILE.json --view calls
+voicecli listen --register
+voicecli listen --register --domain your-domain.ngrok-free.app --view calls
+voicecli listen --public-url https://calls.example.com --register
 voicecli listen --forward-to http://127.0.0.1:8000/hooks
+voicecli listen --no-tunnel --json | jq .words
 """
 FORWARD_TIMEOUT = timedelta(seconds=5)
 
@@ -46,11 +47,11 @@ FORWARD_TIMEOUT = timedelta(seconds=5)
 def listen(
     ctx: typer.Context,
     *,
-    access: ListenAccessOptions,
     registration: RegistrationOptions,
     replies: ReplyOptions,
     view: Annotated[
-        View, typer.Option(help="Show a row for each event or for each call.", rich_help_panel=filters.SHOWN)
+        View,
+        typer.Option(help="Show a row for each event or for each call.", rich_help_panel=filters.DISPLAY),
     ] = View.EVENTS,
     shown: FilterOptions,
     watched: DisplayOptions,
@@ -63,6 +64,7 @@ def listen(
             panel="Storage",
         ),
     ] = None,
+    access: ListenAccessOptions,
 ) -> None:
     """Receive 8x8's webhook events: store them, reply to them, and show them as they arrive.
 

@@ -63,7 +63,7 @@ class ReplyOptions:
         option(
             "REPLY",
             "The reply to the VCAs of calls that were not placed from here: continue (what the former "
-            "receiver replies, else hangup), hangup, none (add no action), or a FILE.json with a callflow.",
+            "receiver replies, else hangup), hangup, none (no action), or a FILE.json with a callflow.",
         ),
     ] = "continue"
     forward_to: Annotated[
@@ -85,7 +85,7 @@ class ReplyOptions:
 class DisplayOptions:
     """How much is shown, how, and for how long."""
 
-    PANEL: ClassVar[str] = "Display"
+    PANEL: ClassVar[str] = filters.DISPLAY
 
     count: Annotated[int | None, option("N", "End after N rows, without duplicates.", parser=whole(1))] = None
     length: Annotated[

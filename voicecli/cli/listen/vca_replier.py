@@ -34,6 +34,10 @@ def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan
                 )
             except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
+            except InvalidInput as error:
+                if not path.endswith(".json"):
+                    error.hint = "--reply takes continue, hangup, none, or a file with a callflow."
+                raise
     if plan.forward_to is not None:
         other = vca_repliers.ApplicationReplier(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other

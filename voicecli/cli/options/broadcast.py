@@ -92,7 +92,7 @@ class RetryOptions:
     ] = None
     every: Annotated[
         timedelta | None,
-        option("TIME", "With --retry: how long to wait between two calls. Default: 10m.", parser=duration),
+        option("TIME", "With --retry: the time between two calls. Default: 10m.", parser=duration),
     ] = None
 
     def outcomes(self) -> tuple[str, ...]:

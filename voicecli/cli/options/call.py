@@ -32,13 +32,13 @@ class CallOptions:
         bool,
         flag(
             "Do not place the same call twice: not while an earlier one is under way, and not after "
-            "one that was confirmed (without --confirm: completed). Calls are the same with the same "
-            "--message-id; without an id, with the same text to the same number."
+            "one that was confirmed (without --confirm: completed). A call is the same if its --message-id "
+            "is; without one, if text and number are."
         ),
     ] = False
     within: Annotated[
         timedelta | None,
-        option("TIME", "With --once: how long a call counts as the same. Default: 10m.", parser=duration),
+        option("TIME", "With --once: for how long. Default: 10m.", parser=duration),
     ] = None
     message_id: Annotated[
         str | None,

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -39,19 +39,34 @@ def _debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
+def _env_file(ctx: typer.Context, path: str | None) -> str | None:
+    """It stands before or behind the command, whose own counts."""
+    if path is not None:
+        context_of(ctx).env_file = path
+    return path
+
+
+GENERAL, FILTERS = "General", "Filters"
 SINCE = "Only what is newer: 30m, 24h or 7d ago, or since a date such as 2026-11-01."
-Since = Annotated[datetime | None, option("TIME", SINCE, parser=moment)]
+Since = Annotated[datetime | None, option("TIME", SINCE, parser=moment, panel=FILTERS)]
 Limit = Annotated[
     int | None,
     option(
-        "N", f"Show at most N. Default: the newest {NEWEST}; with --since, all.", parser=whole(1, MAX_ROWS)
+        "N",
+        f"Show at most N. Default: the newest {NEWEST}; with --since, all.",
+        parser=whole(1, MAX_ROWS),
+        panel=FILTERS,
     ),
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON only.", callback=_json, is_eager=True)]
-QuietFlag = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print only the id.", callback=_quiet, is_eager=True)
+JsonFlag = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON only.", callback=_json, is_eager=True, rich_help_panel=GENERAL),
 ]
-QuietLetter = Annotated[bool, typer.Option("-q", help="Print only the id.", callback=_quiet, is_eager=True)]
+_QUIET = partial(
+    typer.Option, help="Print only the id.", callback=_quiet, is_eager=True, rich_help_panel=GENERAL
+)
+QuietFlag = Annotated[bool, _QUIET("--quiet", "-q")]
+QuietLetter = Annotated[bool, _QUIET("-q")]
 """For a command whose --quiet means something else."""
 Raw = Annotated[
     bool, flag("Put no apostrophe before cells that a spreadsheet would run as formulas.", "--raw")
@@ -60,9 +75,22 @@ DebugFlag = Annotated[
     bool,
     typer.Option(
         "--debug",
-        help="Show on stderr each request with its duration, and the traceback of an error.",
+        help="Show requests, their durations and tracebacks on stderr.",
         callback=_debug,
         is_eager=True,
+        rich_help_panel=GENERAL,
+    ),
+]
+
+
+EnvFile = Annotated[
+    str | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        help="Read settings from this file, before the .env of this folder.",
+        callback=_env_file,
+        rich_help_panel=GENERAL,
     ),
 ]
 
@@ -76,20 +104,27 @@ class OutputOptions:
     debug: DebugFlag = False
 
 
-def with_output_options(function: Callable[..., T]) -> Callable[..., T]:
-    """``with_records``, and let a command take --json and --debug without knowing of them, where it does not
-    name them itself; its own --quiet, where that is its last option, stands between them."""
+@dataclass(frozen=True, slots=True)
+class SettingsOptions:
+    """Where settings are read from."""
+
+    env_file: EnvFile = None
+
+
+def with_output_options(function: Callable[..., T], *, reads_settings: bool = True) -> Callable[..., T]:
+    """``with_records``, and let a command take --json, --debug and, where it ``reads_settings``, --env-file
+    without knowing of them, where it does not name them itself; its own --quiet, where that is its last
+    option, stands between them."""
     function = with_records(function)
     own = [*inspect.signature(function).parameters.values()]
     names = {parameter.name for parameter in own}
-    if names.issuperset(("as_json", "debug")):
-        return function
     at = len(own) - (own[-1].annotation in (QuietFlag, QuietLetter))
     as_json, _, debug = map(as_parameter, fields(OutputOptions))
+    last = [debug, *map(as_parameter, fields(SettingsOptions))] if reads_settings else [debug]
 
     @wraps(function)
     def command(**given: Any) -> T:
         return function(**{name: value for name, value in given.items() if name in names})
 
-    declare(command, {one.name: one for one in (*own[:at], as_json, *own[at:], debug)}.values())
+    declare(command, {one.name: one for one in (*own[:at], as_json, *own[at:], *last)}.values())
     return command

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar
 
+from voicecli.cli.options.common import FILTERS
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import number, one_of, webhook_types
 from voicecli.sessions.session import Session
@@ -12,20 +13,20 @@ from voicecli.voice_api import codes
 from voicecli.voice_api.webhook_events import Received
 
 STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
-SHOWN = "Display"
+DISPLAY = "Display"
 
 To = Annotated[
     str | None,
-    option("NUMBER", "Show only calls to this number.", parser=partial(number, "--to"), panel=SHOWN),
+    option("NUMBER", "Show only calls to this number.", parser=partial(number, "--to"), panel=FILTERS),
 ]
-MaskNumbers = Annotated[bool, flag("Show numbers as +33••••1234.", "--mask-numbers", panel=SHOWN)]
+MaskNumbers = Annotated[bool, flag("Show numbers as +33••••1234.", "--mask-numbers", panel=DISPLAY)]
 
 
 @dataclass(frozen=True, slots=True)
 class FilterOptions:
     """Which events are shown; None where all are. ``to`` has its +."""
 
-    PANEL: ClassVar[str] = "Display"
+    PANEL: ClassVar[str] = FILTERS
 
     only: Annotated[
         Sequence[str] | None,

@@ -1,7 +1,7 @@
 """Options that say what is spoken or played."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from voicecli import account
 from voicecli.cli.options.records import flag, option
@@ -13,6 +13,8 @@ from voicecli.voice_api.messages import MAX_REPEAT
 @dataclass(frozen=True, slots=True)
 class MessageOptions:
     """What is said and how, or what is done instead; None where it was not given."""
+
+    PANEL: ClassVar[str] = "Message"
 
     repeat: Annotated[
         int | None,

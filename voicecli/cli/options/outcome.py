@@ -21,21 +21,17 @@ class OutcomeOptions:
     PANEL: ClassVar[str] = "Outcome"
 
     wait: Annotated[bool, flag("Wait for the outcome; exit code 0 only if every call was completed.")] = False
-    timeout: Timeout = None
     confirm: Annotated[
         str | None,
-        option(
-            "KEYS", "Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if one of these is pressed."
-        ),
+        option("KEYS", "Ask for a key, such as 1 or 1,2, and wait; exit code 0 only if it is pressed."),
     ] = None
     digits: Annotated[
         str | None,
-        option(
-            "N-M", "Ask for a code of N to M digits, such as 4-6, and wait; call -q prints only the code."
-        ),
+        option("N-M", "Ask for a code of N to M digits, such as 4-6, and wait; call -q prints it."),
     ] = None
     hash_ends: Annotated[bool, flag("With --digits: the # key ends the code.", "--hash")] = False
     thanks: Annotated[str | None, option("TEXT", "What to say once a key was pressed.")] = None
+    timeout: Timeout = None
     vca_elsewhere: Annotated[
         bool,
         flag(

@@ -1,14 +1,12 @@
 """Options as records: a command's function takes frozen dataclasses, and each field of one is an option."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
 import typer
-
-from voicecli.errors import InvalidInput
 
 T = TypeVar("T")
 
@@ -53,12 +51,6 @@ def given(*records: Any) -> dict[str, object]:
         for field in fields(record)
         if (value := getattr(record, field.name)) != field.default
     }
-
-
-def refuse_without(condition: str, options: Mapping[str, object]) -> None:
-    """Raises InvalidInput where an option was given that has no effect without others."""
-    for name in options:
-        raise InvalidInput(f"{name} has no effect without {condition}.")
 
 
 def _name(field: "Field[Any]") -> str:

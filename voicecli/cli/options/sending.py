@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from voicecli.cli.options.network import NETWORK
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import real
 from voicecli.voice_api import wire
@@ -14,5 +15,5 @@ class SendingOptions:
 
     send_token: Annotated[bool, flag("Send WEBHOOK_AUTH_TOKEN along, if the URL is https.")] = False
     request_timeout: Annotated[
-        float, option("SECONDS", "How long to wait for an answer.", parser=real(0.1, 600))
+        float, option("SECONDS", "How long to wait for an answer.", parser=real(0.1, 600), panel=NETWORK)
     ] = wire.REQUEST_TIMEOUT

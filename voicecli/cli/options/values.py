@@ -14,6 +14,7 @@ from voicecli.phone import caller_id, is_msisdn
 from voicecli.voice_api import codes
 
 MAX_ROWS = 1_000_000_000
+SHORT = 70  # characters of a list that fits in one line of a hint
 NEWEST = 50  # rows that are shown where nobody says how many
 
 
@@ -62,9 +63,7 @@ def moment(text: str) -> datetime:
         point = datetime.fromisoformat(text)
         return point.astimezone(UTC)  # what has no zone is taken for local time
     except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r} is not a time such as 2026-11-01, 2026-11-01T09:30, 24h (ago) or 7d (ago)."
-        ) from None
+        raise typer.BadParameter(f"{text!r} is not a time such as 24h (ago) or 2026-11-01T09:30.") from None
 
 
 def most(limit: int | None, since: datetime | None) -> int | None:
@@ -80,7 +79,10 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
         return name
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     meant = f"; the nearest is {nearest[0]}" if nearest else ""
-    raise InvalidInput(f"{quote(text)} is not a known {what}{meant}.", hint=f"Known are: {', '.join(names)}.")
+    known = f"Known are: {', '.join(names)}."
+    if nearest and len(known) > SHORT:
+        known = ""  # the nearest one is more help than a long list
+    raise InvalidInput(f"{quote(text)} is not a known {what}{meant}.", hint=known)
 
 
 def webhook_types(text: str) -> tuple[str, ...]:

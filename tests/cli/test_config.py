@@ -1,0 +1,123 @@
+"""``voicecli config``, and the files of settings that a command line names."""
+
+from pathlib import Path
+
+import pytest
+from conftest import NUMBER, Program, RunningSandbox
+from test_terminal import on_terminal, plain
+
+from voicecli.setting_table import SETTINGS
+
+KEY = "key-of-these-tests"
+
+
+@pytest.fixture
+def prod_env(tmp_path: Path) -> Path:
+    """A file of settings elsewhere, whose key is in a file of its own, and one of the folder."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "key").write_text(f"{KEY}\n")
+    (folder / "prod.env").write_text(
+        "EIGHT_X_EIGHT_API_KEY_FILE=key\nEIGHT_X_EIGHT_SUBACCOUNT_ID=my_sub\nPORT=99999\n"
+    )
+    (tmp_path / ".env").write_text(
+        "OUTBOUND_PHONE_NUMBER=+33 1 99 00 00 00\nEIGHT_X_EIGHT_BASE_URL=https://voice.example\n"
+    )
+    return folder / "prod.env"
+
+
+def test_each_setting_is_shown_with_where_it_comes_from(run: Program, prod_env: Path, tmp_path: Path) -> None:
+    env = {"WEBHOOK_AUTH_TOKEN": "token-of-these-tests"}
+    done = run("config", "--env-file", "elsewhere/prod.env", env=env)
+    assert (done.code, done.err) == (0, "")
+    rows, _, files = done.out.partition("\n\n")
+    assert [line.split()[0] for line in rows.splitlines()] == [one.variable for one in SETTINGS]
+    assert [line[29:40].rstrip() + line[40:].replace("  ", "|") for line in rows.splitlines()] == [
+        f"--env-file|*** in {prod_env.parent}/key",
+        "--env-file|my_sub",
+        ".env|+33199000000",
+        "default|en-US-BenjaminRUS",
+        "environment|***",
+        "not set",
+        "not set",
+        "--env-file|PORT in elsewhere/prod.env: the port must be a number from 0 to 65535.",
+        f"environment|{tmp_path}/home",
+        ".env|EIGHT_X_EIGHT_BASE_URL in .env would send the API key of elsewhere/prod.env to voice.example, "
+        "which is not 8x8.",
+    ]
+    assert [line.strip() for line in files.splitlines()[1:]] == [
+        f"--env-file  {prod_env}",
+        f".env        {tmp_path}/.env",
+        f"your file   {tmp_path}/config/voicecli/voicecli.env (none)",
+    ]
+    assert KEY not in done.out
+    assert "token-of" not in done.out
+
+
+def test_programs_get_one_document(run: Program, prod_env: Path, tmp_path: Path) -> None:
+    done = run("--env-file", str(prod_env), "config", "--json")
+    shown = {one["variable"]: one for one in done.json["settings"]}
+    assert shown["EIGHT_X_EIGHT_API_KEY"] == {
+        "variable": "EIGHT_X_EIGHT_API_KEY",
+        "value": "***",
+        "origin": "env-file",
+        "file": f"{prod_env.parent}/key",
+        "problem": None,
+    }
+    assert shown["PORT"]["value"] is None
+    assert shown["PORT"]["problem"].endswith("the port must be a number from 0 to 65535.")
+    assert [one["origin"] for one in done.json["settings"]].count("default") == 1
+    assert shown["WEBHOOK_BASE_URL"]["origin"] is None
+    assert done.json["files"] == [
+        {"origin": "env-file", "file": str(prod_env), "read": True},
+        {"origin": "folder", "file": f"{tmp_path}/.env", "read": True},
+        {"origin": "user", "file": f"{tmp_path}/config/voicecli/voicecli.env", "read": False},
+    ]
+    assert KEY not in done.out
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_on_a_terminal_no_line_is_wider(columns: int, prod_env: Path) -> None:
+    lines = plain(on_terminal("config", "--env-file", str(prod_env), columns=columns))
+    assert len(lines) > len(SETTINGS)
+    assert max(map(len, lines)) <= columns
+    assert "EIGHT_X_EIGHT_SUBACCOUNT_ID  --env-file   my_sub" in map(str.rstrip, lines)
+
+
+def test_the_file_stands_before_or_behind_the_command_and_that_behind_it_counts(
+    run: Program, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    variables = "".join(f"{name}={value}\n" for name, value in sandbox.environment.items())
+    (tmp_path / "sandbox.env").write_text(variables)
+    call = ("call", NUMBER, "Hello", "--json")
+    for arguments in (
+        ("--env-file", "sandbox.env", *call),
+        (*call, "--env-file=sandbox.env"),
+        ("--env-file", "missing.env", *call, "--env-file", "sandbox.env"),
+    ):
+        assert run(*arguments).json["sessionId"]
+    assert run("sessions", "-q", "--env-file", "sandbox.env").out.count("\n") == 3
+
+
+@pytest.mark.parametrize("command", [("call", NUMBER, "Hello"), ("sessions",), ("config",), ("doctor",)])
+def test_a_missing_file_is_a_setting_that_is_wrong(run: Program, command: tuple[str, ...]) -> None:
+    done = run(*command, "--env-file", "missing.env", "--json")
+    assert done.code == 3
+    assert "The file missing.env of --env-file can't be read: No such file" in done.out + done.err
+
+
+def test_an_empty_name_is_wrong_usage(run: Program) -> None:
+    done = run("call", NUMBER, "Hello", "--env-file", "", "--json")
+    assert (done.code, done.error["message"]) == (2, "--env-file is empty.")
+
+
+def test_commands_that_read_no_settings_take_no_file(run: Program) -> None:
+    for command in ("demo", "sandbox"):
+        assert run(command, "--env-file", "some.env").code == 2
+
+
+def test_doctor_tells_of_each_file_that_others_can_read(run: Program, prod_env: Path) -> None:
+    prod_env.chmod(0o640)
+    done = run("doctor", "--env-file", str(prod_env))
+    found = f"Others on this machine can read {prod_env} and .env. Fix it: chmod 600 {prod_env} .env"
+    assert found in done.out

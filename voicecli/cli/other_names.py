@@ -1,0 +1,58 @@
+"""What people type who know other programs, and what it is called here."""
+
+_SETTINGS = "No login is needed: the API key is a setting. See voicecli help settings."
+ADVICE = {
+    **dict.fromkeys(("login", "logout", "auth", "init", "setup", "configure", "key", "token"), _SETTINGS),
+    "status": "For calls: voicecli sessions. For a list: voicecli broadcast show ID.",
+    "version": "voicecli --version shows it.",
+}
+"""Hints for words in the place of a command."""
+COMMANDS = {
+    **dict.fromkeys(("dial", "phone", "ring", "say", "speak"), ("call",)),
+    **dict.fromkeys(("bulk", "campaign", "blast"), ("broadcast",)),
+    **dict.fromkeys(("history", "calls", "outcome", "outcomes"), ("sessions",)),
+    **dict.fromkeys(("ngrok", "tunnel", "server", "serve", "receive", "register"), ("listen",)),
+    **dict.fromkeys(("tail", "follow"), ("events",)),
+    **dict.fromkeys(("try", "test", "example"), ("demo",)),
+    "report": ("results", "broadcast results"),
+    "add": ("set",),
+    "update": ("set",),
+    **dict.fromkeys(("remove", "rm"), ("delete",)),
+    "ls": ("list",),
+    "get": ("list", "export"),
+    "download": ("export",),
+    **dict.fromkeys(("status", "view", "info"), ("show",)),
+    **dict.fromkeys(("cancel", "pause", "kill"), ("stop",)),
+    **dict.fromkeys(("continue", "restart", "retry"), ("resume",)),
+    **dict.fromkeys(("create", "new", "start", "run"), ("send",)),
+}
+"""Commands by the names that they have elsewhere: the first that there is."""
+OPTIONS = {
+    **dict.fromkeys(("--number", "--phone", "--recipient", "--call"), ("--to",)),
+    **dict.fromkeys(("--text", "--msg", "--say", "--body", "-m"), ("--message",)),
+    **dict.fromkeys(("--list", "--csv", "--input"), ("--file",)),
+    "--session": ("--id",),
+    **dict.fromkeys(("-v", "--verbose"), ("--version", "--debug")),
+    "-V": ("--version",),
+    **dict.fromkeys(("-n", "--simulate", "--test"), ("--dry-run",)),
+    **dict.fromkeys(("-s", "--silent"), ("--quiet",)),
+    **dict.fromkeys(("-j", "--format"), ("--json",)),
+    **dict.fromkeys(("--caller-id", "--source", "--sender"), ("--from",)),
+    **dict.fromkeys(("--lang", "--language"), ("--locale", "--voice")),
+    "--country": ("--region",),
+    "--skip": ("--skip-invalid",),
+    "--url": ("--public-url", "--to"),
+    "--type": ("--only",),
+}
+"""Options by the names that they have elsewhere: those that there are, the likeliest first."""
+WITH_VALUE = {"--wait": "--timeout", "--once": "--within", "--hash": "--digits"}
+"""Switches, and the options that take the value that people give to the switch."""
+FOR_ARGUMENTS = {
+    "voicecli events": "--session",
+    "voicecli listen": "--port",
+    "voicecli prune": "--older-than",
+    "voicecli stats": "--since",
+    "voicecli voices": "--locale",
+}
+"""Commands without arguments, and the option that is meant where one is given."""
+EVENT_TYPES = {"vca", "vss", "vcs", "vru", "vnu"}

@@ -1,0 +1,138 @@
+"""What settings there are, and what their values must be."""
+
+import re
+from dataclasses import dataclass
+
+from voicecli import account, urls
+from voicecli.account import DEFAULT_VOICE
+from voicecli.phone import caller_id, is_msisdn
+
+MIN_TOKEN = 8  # characters
+_HOST = re.compile(r"(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its variable, its flag where a command has one, and what to tell who lacks it."""
+
+    name: str
+    variable: str
+    what: str
+    where: str
+    flag: str | None = None
+    default: str | None = None
+    secret: bool = False
+
+    @property
+    def file_variable(self) -> str:
+        """For a secret: the variable that names a file which has it, as Docker and systemd keep secrets."""
+        return f"{self.variable}_FILE"
+
+
+SETTINGS = (
+    Setting(
+        "api_key",
+        "EIGHT_X_EIGHT_API_KEY",
+        what="the API key",
+        where="made in 8x8 Connect under API keys",
+        secret=True,
+    ),
+    Setting(
+        "subaccount_id",
+        "EIGHT_X_EIGHT_SUBACCOUNT_ID",
+        what="the Voice subaccount",
+        where="shown in 8x8 Connect under Subaccounts",
+    ),
+    Setting(
+        "source",
+        "OUTBOUND_PHONE_NUMBER",
+        what="the caller ID",
+        where="one of your numbers in 8x8 Connect, or one whitelisted by 8x8",
+        flag="--from",
+    ),
+    Setting(
+        "voice_profile",
+        "VOICE_PROFILE",
+        what="the voice",
+        where="listed on 8x8's page 'Speech profiles'",
+        flag="--voice",
+        default=DEFAULT_VOICE,
+    ),
+    Setting(
+        "webhook_token",
+        "WEBHOOK_AUTH_TOKEN",
+        what="the token that webhooks must carry",
+        where="a secret of your own, of 8 characters or more",
+        secret=True,
+    ),
+    Setting(
+        "webhook_base_url",
+        "WEBHOOK_BASE_URL",
+        what="the public address of the listener",
+        where="your static ngrok domain",
+        flag="--domain",
+    ),
+    Setting(
+        "ngrok_token",
+        "NGROK_AUTHTOKEN",
+        what="the token of your ngrok account",
+        where="shown at https://dashboard.ngrok.com/get-started/your-authtoken",
+        secret=True,
+    ),
+    Setting(
+        "port",
+        "PORT",
+        what="where the listener listens on this machine",
+        where="any free port",
+        flag="--port",
+        default=f"{urls.DEFAULT_PORT}",
+    ),
+    Setting(
+        "home",
+        "VOICECLI_HOME",
+        what="the folder for what voicecli keeps",
+        where="any folder of yours; without it, the one your system has for such data",
+    ),
+    Setting(
+        "base_url",
+        "EIGHT_X_EIGHT_BASE_URL",
+        what="the address of the Voice API",
+        where="only for a sandbox or an older address; leave it out for 8x8 itself",
+        default=account.BASE_URL,
+    ),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def canonical(name: str, value: str) -> str:
+    return caller_id(value) if name == "source" else value
+
+
+def _token_problem(value: str) -> str | None:
+    """A token goes into a header as it is, and short ones can be guessed."""
+    if not value.isascii() or not value.isprintable() or " " in value:
+        return "the webhook token has blanks or characters that no header can have"
+    return None if len(value) >= MIN_TOKEN else f"the webhook token must have {MIN_TOKEN} characters or more"
+
+
+def problem_of(name: str, value: str) -> str | None:
+    """What is wrong with a value, as a clause; None where it can be used."""
+    match name:
+        case "api_key":
+            return account.api_key_problem(value)
+        case "subaccount_id":
+            return account.subaccount_problem(value)
+        case "base_url":
+            return account.base_url_problem(value)
+        case "webhook_token":
+            return _token_problem(value)
+        case "port":
+            valid = value.isascii() and value.isdigit() and len(value) <= 5 and int(value) < 65536
+            return None if valid else "the port must be a number from 0 to 65535"
+        case "webhook_base_url":
+            return None if _HOST.fullmatch(value) else "the public address is not a URL or domain"
+        case "source":
+            valid = is_msisdn(canonical(name, value))
+            return None if valid else "the caller ID must be a number such as +33199000000"
+        case _:
+            return None if value and value.isprintable() else f"{BY_NAME[name].what} is empty or unreadable"
