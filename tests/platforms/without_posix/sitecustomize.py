@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import platformdirs.unix  # noqa: F401 - needs getuid, as long as sys.platform is linux
 import stand_in_msvcrt  # needs fcntl
 
 MODULES = ("fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty")
