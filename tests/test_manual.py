@@ -1,4 +1,4 @@
-"""The manual: every page is found, and every command in it is run."""
+"""The README and the manual: every command in them is run, and their tables are the program's own."""
 
 import os
 import re
@@ -19,15 +19,19 @@ import forked
 import in_process
 import pytest
 from conftest import DEADLINE, RunningSandbox
+from past import keep_a_call
 from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
 from voicecli import manual
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
+from voicecli.sandbox.numbers import NUMBERS
 from voicecli.settings import SETTINGS
 
-PAGES = Path(manual.__file__).parent
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = ("README", *manual.TOPICS)
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVER = re.compile(r"voicecli (sandbox|listen)\b(?!.*(&|--dry-run|--print-env|--numbers))")
 FILE = re.compile(r"^cat > (\S+) <<END\n(.*?)^END\n", re.MULTILINE | re.DOTALL)
@@ -36,10 +40,38 @@ SHELL = re.compile(r"[$`|&;<>()*]")
 TALK = re.compile("^(Error|Warning|Hint):", re.MULTILINE)
 PEOPLE = "phone,name,time\n+33199001234,Anna,ten\n+33199005678,Ben,half past ten\n"
 MESSAGE = "Hello {name}, we are open again."
+ANSWERS = {  # part of what a block prints, by what is in it
+    "webhooks list": "VSS   ",
+    "until-confirmed": "+33199007103: confirmed with 1; completed",
+    "--spell-digits --repeat 2 --confirm": "+33199007103: confirmed with 1; completed",
+    "try again in an hour": "try again in an hour",
+    "--shard {2}/3": "1  accepted",
+    "--retry no-answer": "results.csv has 2 rows",
+    'resume "$id"': "2 of 2 rows done",
+    "--rate 5/s --quiet": "That takes 1 s at 5/s",
+    '{time}." --yes': "2  accepted",
+    "jq -r '[.received": "+33199000486\tBUSY",
+    "voicecli replay --session": "answered 200",
+    "trigger vca --digits 1 --to": "answered 200",
+    "--digits 3-6": "customer 123",
+    'been updated" --wait': "+33199001234: completed",
+    "voicecli stats": "1 call ended, 0.0 % answered",
+    "voicecli prune --older-than 30d\n": "Deleted 0 events and 0 calls",
+    "curl -sS": '"success": true',
+    "voicecli voices": "en-GB-Emma",
+    "logs export": '"file": "calls.csv"',
+    "api GET": '"webhooks": [',
+    "voicecli doctor": "A call with --wait would work.",
+}
 
 
-def blocks(topic: str) -> list[str]:
-    return [text.replace("\\\n", " ") for text in BLOCK.findall(manual.page(topic))]
+def text_of(page: str) -> str:
+    return README if page == "README" else manual.page(page)
+
+
+def blocks(page: str) -> list[str]:
+    found = [text.replace("\\\n", " ") for text in BLOCK.findall(text_of(page))]
+    return [text for text in found if "venv" not in text]  # .ci/run runs those that install
 
 
 def is_server(block: str) -> bool:
@@ -64,18 +96,20 @@ def bare(line: str) -> str:
 
 @dataclass
 class Machine:
-    """What the commands of a page find: a folder, settings of a sandbox, and free ports."""
+    """What the commands of a page find: a folder, settings of a sandbox, a free port in place of 5678, and
+    an application of somebody's own in place of 8000."""
 
     folder: Path
     port: str
+    application: str
     environment: dict[str, str]
 
     def local(self, block: str) -> str:
-        return block.replace(":5678", f":{self.port}")
+        return block.replace(":5678", f":{self.port}").replace(":8000", f":{self.application}")
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path, application: str) -> Iterator[Machine]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -85,6 +119,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         yield Machine(
             tmp_path,
             port,
+            application,
             {
                 **os.environ,
                 **sandbox.environment,
@@ -139,33 +174,36 @@ def application() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("topic", manual.TOPICS)
-def test_the_plain_commands_of_a_page_work_in_their_order(
-    topic: str, machine: Machine, application: str
-) -> None:
-    for block in blocks(topic):
-        if is_server(block) or needs_shell(block):
+@pytest.mark.parametrize("page", PAGES)
+def test_the_plain_commands_of_a_page_work_in_their_order(page: str, machine: Machine) -> None:
+    for block in map(machine.local, blocks(page)):
+        if is_server(block) or needs_shell(block) or "voicecli demo" in block:  # that takes 8 s
             continue
         for name, content in FILE.findall(block):
             (machine.folder / name).write_text(content)
-        for line in command_lines(machine.local(block).replace(":8000", f":{application}")):
+        prepare(block, machine)
+        answers = ""
+        for line in command_lines(block):
             arguments = shlex.split(line, comments=True)[1:]
-            code, _, err = in_process.run(arguments, DEADLINE, env=machine.environment)
+            code, out, err = in_process.run(arguments, DEADLINE, env=machine.environment)
             assert (code, TALK.search(err.decode())) == (0, None), f"{line}\n{err.decode()}"
+            answers += out.decode()
+        check_answer(block, answers)
 
 
 @pytest.mark.soak
 @pytest.mark.process
-@pytest.mark.parametrize("topic", manual.TOPICS)
-def test_every_command_of_a_page_works_in_a_shell(topic: str, shell: Machine, application: str) -> None:
-    for block in blocks(topic):
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_works_in_a_shell(page: str, shell: Machine) -> None:
+    for block in map(shell.local, blocks(page)):
         if is_server(block):
             start_and_stop(block, shell)
         elif all(shutil.which(name) for name in re.findall(r"(?:^|\| )(jq|parallel) ", block, re.MULTILINE)):
-            run_in_shell(shell.local(block).replace(":8000", f":{application}"), shell)
+            run_in_shell(block, shell)
 
 
 def run_in_shell(block: str, shell: Machine) -> None:
+    prepare(block, shell)
     with ExitStack() as stack:
         if "curl " in block:
             listener = stack.enter_context(
@@ -183,12 +221,29 @@ def run_in_shell(block: str, shell: Machine) -> None:
             check=False,
         )
     assert (done.returncode, TALK.search(done.stderr)) == (0, None), f"{block}\n{done}"
+    check_answer(block, done.stdout)
+
+
+def prepare(block: str, machine: Machine) -> None:
+    """There is something to look back to."""
+    if "voicecli stats" in block:
+        keep_a_call(machine.folder / "home", status="BUSY")
+
+
+def check_answer(block: str, answer: str) -> None:
+    for sign, part in ANSWERS.items():
+        assert sign not in block or part in answer, f"{block}\n{answer}"
+
+
+def test_each_answer_is_that_of_some_command() -> None:
+    texts = "\n".join(block for page in PAGES for block in blocks(page))
+    assert [sign for sign in ANSWERS if sign not in texts] == []
 
 
 def start_and_stop(command: str, shell: Machine) -> None:
     """A server runs until Ctrl-C."""
     with subprocess.Popen(
-        ["bash", "-c", f"exec {shell.local(command).strip()}"],
+        ["bash", "-c", f"exec {command.strip()}"],
         env={**shell.environment, "SANDBOX": "0"},
         cwd=shell.folder,
         stdin=subprocess.DEVNULL,
@@ -215,15 +270,38 @@ def test_the_tables_are_the_programs_own() -> None:
         row = next(line for line in settings if line.startswith(f"| `{setting.variable}` |"))
         for text in (setting.what, setting.where, setting.flag or "", setting.default or ""):
             assert text in row
+    for number in NUMBERS:
+        assert f"| {number.digits} | {number.what} |\n" in manual.page("trying")
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    assert README.count("\n") <= 160
+    links = re.findall(r"\]\((?!https:)(.*?)\)", README)
+    assert all((ROOT / link).is_file() for link in links)
+    assert {Path(link).stem for link in links if link.startswith("voicecli/manual/")} == {*manual.TOPICS}
+
+
+def test_ci_runs_the_two_commands_that_install() -> None:
+    installs = [text for text in BLOCK.findall(README) if "venv" in text]
+    commands = [".venv/bin/voicecli demo", ".venv/bin/pytest"]
+    assert [text.split(" && ")[-1].strip() for text in installs] == commands
+    script = (ROOT / ".ci" / "run").read_text()
+    assert 'readme_command "voicecli demo"' in script
+    assert 'readme_command "pytest"' in script
+
+
+def test_the_example_dotenv_names_every_setting() -> None:
+    example = (ROOT / ".env.example").read_text()
+    assert set(re.findall(r"^#? ?([A-Z0-9_]+)=", example, re.MULTILINE)) == {s.variable for s in SETTINGS}
 
 
 OF_8X8 = set("makeCall sayAndCapture playFile eventId clientRequestId asrCaptured".split())
 ASKED = set("messageId customerPhone anyNumber callUnsubscribed".split())  # what POST /api/make-call reads
 
 
-@pytest.mark.parametrize("topic", manual.TOPICS)
-def test_fields_that_a_page_names_are_in_a_document(topic: str) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_fields_that_a_page_names_are_in_a_document(page: str) -> None:
     documented = {name for fields in DOCUMENTS.values() for name in re.split(r"[ .]", fields)}
     former = {name for names in FORMER_NAMES.values() for name in names}
-    named = {*re.findall(r"`([a-z]+[A-Z][A-Za-z]*)`", manual.page(topic))}
+    named = {*re.findall(r"`([a-z]+[A-Z][A-Za-z]*)`", text_of(page))}
     assert named <= documented | former | OF_8X8 | ASKED

@@ -1,6 +1,5 @@
 """Files that have settings in them, lines of NAME=value, and files that have one secret each."""
 
-import logging
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,15 +42,25 @@ class SettingsFile:
             if not self._is_there():
                 return None
             content = _content(self.path)
+            import logging
+
             import dotenv
 
-            log, collector = logging.getLogger("dotenv.main"), _Collector(self.name, warnings)
-            log.addHandler(collector)
+            def add_warning(record: logging.LogRecord) -> bool:
+                """python-dotenv reports a bad line only in its log: the line's number, not its text."""
+                line = record.args[0] if isinstance(record.args, tuple) and record.args else "?"
+                warnings.append(
+                    f"The file {self.name} can't be understood from line {line} on. Is a quote left open?"
+                )
+                return False
+
+            log = logging.getLogger("dotenv.main")
+            log.addFilter(add_warning)
             try:
                 text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig")
                 return dotenv.dotenv_values(stream=text, interpolate=False)
             finally:
-                log.removeHandler(collector)
+                log.removeFilter(add_warning)
         except (OSError, ValueError) as error:
             another = self.rank is Rank.ENV_FILE
             raise ConfigurationError(
@@ -122,18 +131,3 @@ def _reason(error: Exception) -> str:
             return "it is not UTF-8 text"
         case _:
             return str(error)
-
-
-class _Collector(logging.Handler):
-    """python-dotenv reports a bad line only in its log: the line's number, not its text."""
-
-    def __init__(self, name: str, warnings: list[str]) -> None:
-        super().__init__()
-        self._file = name
-        self._warnings = warnings
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = record.args[0] if isinstance(record.args, tuple) and record.args else "?"
-        self._warnings.append(
-            f"The file {self._file} can't be understood from line {line} on. Is a quote left open?"
-        )

@@ -56,10 +56,8 @@ Typer."""
 FOLDERS = {"broadcast", "call", "listen"}
 READ_NO_SETTINGS = {"demo", "help", "sandbox"}
 HELP = {"--help", "-h"}
-EXAMPLE_AND_HELP = (
-    'Example:  voicecli call +33199001234 "Your account has been updated" --wait',
-    "Help:     voicecli COMMAND --help; exit codes: voicecli help exit-codes",
-)
+EXAMPLE = 'voicecli call +33199001234 "Lunch is ready" --wait'
+MORE_HELP = "voicecli COMMAND --help; exit codes: voicecli help exit-codes"
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
@@ -130,7 +128,9 @@ class _Commands(HelpGroup):
         yield "Usage: voicecli COMMAND [ARGUMENTS] [OPTIONS]"
         yield filled(self.help or "", width)
         yield two_columns(groups, width)
-        yield "\n".join((*EXAMPLE_AND_HELP, filled(options, width, first="Options:  ", indent=10)))
+        below = {"Help:     ": MORE_HELP, "Options:  ": options}
+        lines = [filled(text, width, first=first, indent=10) for first, text in below.items()]
+        yield "\n".join((f"Example:  {EXAMPLE}", *lines))
 
 
 @cache

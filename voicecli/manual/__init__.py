@@ -15,6 +15,7 @@ TOPICS = (
     "handlers",
     "trying",
     "library",
+    "from-the-example",
     "exit-codes",
     "settings",
     "account",
