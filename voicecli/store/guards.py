@@ -57,7 +57,9 @@ class Guards:
         **details: Unpack[AttemptDetails],
     ) -> int:
         """``Attempts.begin``, unless the same call is held. Of several processes that claim it at once, one
-        gets it, and it is held when this returns, whatever ends the process then. Raises PlacedBefore."""
+        gets it, and it is held when this returns, whatever ends the process then. Raises PlacedBefore, and
+        ConfigurationError where locks do not work."""
+        self._store.require_locks()
         update_outcomes_if_writable(self._store)
         fingerprint = self._fingerprint(request, once)
         details |= {"fingerprint": fingerprint, "guarded": now() + once.microseconds}
@@ -75,6 +77,7 @@ class Guards:
         ``once``, and found by who claims one of them later: all or none, and by one of several processes that
         begin at once. Raises PlacedBefore."""
         if once is not None:
+            self._store.require_locks()
             update_outcomes_if_writable(self._store)
         claimed = [(one, None if once is None else self._fingerprint(one, once)) for one in requests]
         with self._store.transaction() as transaction:

@@ -100,6 +100,9 @@ class Store:
     def _prepare(self) -> None:
         self._make_wal()
         self._db.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+        # For macOS, whose fsync leaves data in the disk's own memory.
+        self._db.execute("PRAGMA fullfsync = ON")
+        self._db.execute("PRAGMA checkpoint_fullfsync = ON")
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         newest = FIRST + len(MIGRATIONS) - 1
         if self._version() < newest:
@@ -206,6 +209,12 @@ class Store:
     def is_locked(self, name: str) -> bool:
         """Whether a process has that now."""
         return locks.is_held(self._lock_of(name))
+
+    def require_locks(self) -> None:
+        """Raises ConfigurationError where locks keep nobody out, as on some network drives: two processes
+        could place the same call there."""
+        if not locks.work_at(self._lock_of("works")):
+            raise locks.useless_locks(self.path.parent)
 
     def _lock_of(self, name: str) -> Path:
         return self.path.with_name(f"{name}.lock")
