@@ -75,12 +75,9 @@ def find_listener(
     states = [one for one in everyone if not one.is_unresponsive]
     unresponsive = [one for one in everyone if one.is_unresponsive]
     webhooks = list_webhooks()
-    if not states:
-        _refuse_unresponsive(unresponsive, port)
-        return ListenerSearch(webhooks, None, unresponsive)
-    ask = cache(health.ask_health)
-    destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in required]
-    if all(one.listener is not None and one.trouble is None for one in destinations):
+    ask, kinds = cache(health.ask_health), required if states else ()
+    destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in kinds]
+    if destinations and all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
         tenant = Tenant.register(home, listener.instance)
         found = (
@@ -89,16 +86,11 @@ def find_listener(
         return ListenerSearch(webhooks, found, unresponsive)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):
-        _refuse_unresponsive(unresponsive, port)
+        if blocking := [one for one in unresponsive if one.has_port(port)]:
+            raise unresponsive_error(blocking[0])
         return ListenerSearch(webhooks, None, unresponsive)
     bad = next(one for one in destinations if one.listener is None or one.trouble is not None)
     raise bad.error(bad.listener or next(iter(in_the_way), states[0]))
-
-
-def _refuse_unresponsive(unresponsive: Sequence[ListenerState], port: int) -> None:
-    for one in unresponsive:
-        if one.has_port(port):
-            raise unresponsive_error(one)
 
 
 def unresponsive_error(listener: ListenerState, beside: str = "") -> ConfigurationError:

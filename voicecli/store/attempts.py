@@ -15,6 +15,7 @@ from voicecli.store import runs
 from voicecli.store.keys import fingerprint
 from voicecli.store.sqlite import Store, Transaction
 from voicecli.voice_api.callflow import CallRequest, destinations, sources, spoken_text
+from voicecli.voice_api.callflow_rules import has_question
 
 if TYPE_CHECKING:
     from voicecli.account import AccountId
@@ -153,7 +154,7 @@ _INSERT = (
 
 def _answer_until(placed: int, flow: "Sequence[Action]") -> int | None:
     """Until when the last question of a call can be answered; None for a call that asks nothing."""
-    if all(action.get("action") != "sayAndCapture" for action in flow):
+    if not has_question(flow):
         return None
     from voicecli.voice_api.call_length import longest_until_answered
 
