@@ -13,7 +13,8 @@ from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, InUse, Refused, StoreFailed, Unreachable, VoicecliError
 from voicecli.listener import webhook_changes, webhook_troubles
 from voicecli.listener.registration import Registration
-from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
+from voicecli.sandbox.server import Sandbox
 from voicecli.store import webhooks as stored_webhooks
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import DELETED, replaced_webhooks
