@@ -1,7 +1,6 @@
 """``voicecli config``, and the files of settings that a command line names."""
 
 import json
-import os
 import shlex
 from pathlib import Path
 
@@ -130,12 +129,9 @@ def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSand
     """Else they would read other settings, or look into another store."""
     (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n+33199001014\n")
     (tmp_path / "my own.env").write_text("VOICECLI_HOME=store\n")
-    del os.environ["VOICECLI_HOME"]
-    sent = run(
-        *("--env-file", "my own.env", "broadcast", "people.csv", "Hi", "--yes", "--json"),
-        env=sandbox.environment,
-    )
+    env = {**sandbox.environment, "VOICECLI_HOME": ""}
+    sent = run("--env-file", "my own.env", "broadcast", "people.csv", "Hi", "--yes", "--json", env=env)
     *_, resume, results = json.loads(sent.out.splitlines()[-1])["commands"]
     assert resume.startswith("voicecli --env-file 'my own.env' broadcast resume ")
-    assert run(*shlex.split(results)[1:], env=sandbox.environment).code == 0
+    assert run(*shlex.split(results)[1:], env=env).code == 0
     assert (tmp_path / "results.csv").exists()

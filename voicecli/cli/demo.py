@@ -13,6 +13,7 @@ from voicecli.account import DEFAULT_VOICE
 from voicecli.cli import interrupts
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.listen.display import EventDisplay
+from voicecli.cli.shells import use_sandbox
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, TableRow
 from voicecli.output.event_rows import outcome_style
@@ -174,5 +175,5 @@ class _Demo:
             )
         self._output.note("")
         self._output.note("Next: start voicecli sandbox in a second terminal, and here:")
-        self._output.note('  eval "$(voicecli sandbox --print-env)"')
+        self._output.note(f"  {use_sandbox()}")
         self._output.note('  voicecli call +33199001234 "Hello from the command line"')

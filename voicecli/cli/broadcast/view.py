@@ -95,9 +95,8 @@ class BroadcastView:
             untouched = self._journal.is_untouched
         except StoreFailed as failed:
             untouched, error = False, error or failed
-        todo = (
-            [] if untouched else list(commands(self._program, self._journal.broadcast, counts, waits=waits))
-        )
+        broadcast = self._journal.broadcast
+        todo = [] if untouched else list(commands(self._program, broadcast, counts, waits=waits))
         data = {
             "record": "summary",
             **with_former_names("broadcast", {"broadcastId": self._id}),
