@@ -311,7 +311,7 @@ def _load() -> None:
     from voicecli.cli import app
 
     for module in pkgutil.walk_packages(voicecli.__path__, "voicecli."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith(("__main__", "platforms.windows")):
             importlib.import_module(module.name)
     ready_stores.install()
     app.parser()

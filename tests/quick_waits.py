@@ -2,7 +2,7 @@
 
 from voicecli.broadcast import engine
 from voicecli.calling import vca_replier, waiting
-from voicecli.cli import events, logs
+from voicecli.cli import demo, events, logs
 from voicecli.listener import open_questions, shared_listener
 from voicecli.output import stream
 from voicecli.sandbox import server
@@ -10,6 +10,7 @@ from voicecli.store.following import Follower
 from voicecli.voice_api import retries
 
 OFTEN = 0.02  # seconds
+HURRY = 10  # times as fast is the demo
 
 
 def install() -> None:
@@ -23,4 +24,6 @@ def install() -> None:
     stream.INTERVAL = 0.01
     logs.FIRST_PAUSE = OFTEN
     retries.FIRST_PAUSE = OFTEN
+    demo.TIME_SCALE *= HURRY
+    demo.PAUSE /= HURRY
     server.NUMBERS_RETRY_AFTER = 0.1

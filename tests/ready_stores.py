@@ -1,7 +1,8 @@
 """Stores that cost little: new ones are copies of one that the migrations have made, and nothing waits until
 it is on the disk, which only a power cut would tell.
 
-Those of tests/store, and of what counts writes, are as everywhere outside of tests.
+Those of tests of the file itself (tests/store/conftest.py), and of what counts writes, are as everywhere
+outside of tests.
 """
 
 import os

@@ -38,11 +38,15 @@ def _note_signals() -> None:
     for number in _signals():
         if _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
             _signal.signal(number, lambda number, _frame: interrupts.note(number))
+    if hasattr(_signal, "SIGBREAK"):
+        from voicecli.platforms import system
+
+        system.prepare_console()
 
 
 def _signals() -> list[int]:
-    """Those that ask the program to end. Windows has no SIGHUP."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    """Those that ask the program to end. Windows has no SIGHUP, the others no SIGBREAK."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     return [getattr(_signal, name) for name in names if hasattr(_signal, name)]
 
 

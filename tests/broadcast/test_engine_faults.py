@@ -13,10 +13,9 @@ from voicecli.broadcast.engine import Engine
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.progress import Progress
-from voicecli.calling.say_limit import SayLimit
 from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.quiet_hours import Hours
-from voicecli.sandbox import SOURCE
+from voicecli.sandbox.account import SOURCE
 from voicecli.store import sealing, unsubscribed
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
@@ -36,7 +35,6 @@ POINTS = {
     "the pace, as it is shown": (Pace, "paused"),
     "the reserve": (Path, "unlink"),
     "what is sealed for an answer": (sealing, "seal"),
-    "how many say an account takes": (SayLimit, "fitting"),
     "quiet hours": (Hours, "allow"),
     "the state of the broadcast": (Journal, "state"),
     "who has unsubscribed": (unsubscribed, "numbers"),

@@ -325,13 +325,6 @@ def test_what_became_of_a_bridge_is_told(broadcast: Broadcast, home: Path) -> No
     assert broadcast("results", of).out.splitlines()[0].endswith("; bridge: no answer")
 
 
-def test_results_of_an_earlier_version_are_read_as_a_list(broadcast: Broadcast) -> None:
-    """They have no column for the bridge; what guards their cells against spreadsheets is left out."""
-    write("old.csv", f"{OWN.replace(',bridge', '')},phone,name\n2,{ANN},accepted,BUSY,,,1,s-1,,{ANN},'=Ann\n")
-    assert broadcast("old.csv", "Hello {name}", "--to-column", "phone").code == 0
-    assert broadcast.heard == {ANN: "Hello =Ann"}
-
-
 @pytest.mark.soak
 @pytest.mark.process
 def test_who_is_to_be_called_again_after_an_interruption_is_left(home: Path) -> None:

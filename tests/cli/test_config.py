@@ -1,5 +1,7 @@
 """``voicecli config``, and the files of settings that a command line names."""
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,15 @@ def test_doctor_tells_of_each_file_that_others_can_read(run: Program, prod_env: 
     done = run("doctor", "--env-file", str(prod_env))
     found = f"Others on this machine can read {prod_env} and .env. Fix it: chmod 600 {prod_env} .env"
     assert found in done.out
+
+
+def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
+    """Else they would read other settings, or look into another store."""
+    (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n+33199001014\n")
+    (tmp_path / "my own.env").write_text("VOICECLI_HOME=store\n")
+    env = {**sandbox.environment, "VOICECLI_HOME": ""}
+    sent = run("--env-file", "my own.env", "broadcast", "people.csv", "Hi", "--yes", "--json", env=env)
+    *_, resume, results = json.loads(sent.out.splitlines()[-1])["commands"]
+    assert resume.startswith("voicecli --env-file 'my own.env' broadcast resume ")
+    assert run(*shlex.split(results)[1:], env=env).code == 0
+    assert (tmp_path / "results.csv").exists()

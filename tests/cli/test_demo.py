@@ -4,14 +4,15 @@ import json
 import time
 
 import pytest
+import quick_waits
 from conftest import Program
 
 from voicecli.cli import demo
 
 
-@pytest.mark.parametrize("hurry", [10, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("hurry", [1, pytest.param(1 / quick_waits.HURRY, marks=pytest.mark.soak)])
 def test_it_shows_calls_with_different_outcomes_within_15_seconds(
-    run: Program, hurry: int, monkeypatch: pytest.MonkeyPatch
+    run: Program, hurry: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "TIME_SCALE", demo.TIME_SCALE * hurry)
     monkeypatch.setattr(demo, "PAUSE", demo.PAUSE / hurry)

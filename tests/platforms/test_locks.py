@@ -1,13 +1,17 @@
 """Locks: shared or held alone, and free when their holder has ended, however it did."""
 
+import errno
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import NUMBER, Program, RunningSandbox
 
 from voicecli.errors import ConfigurationError
-from voicecli.platforms import locks
+from voicecli.platforms import locks, posix, system
 from voicecli.platforms.locks import Lock, is_held
 from voicecli.store.sqlite import Store
 
@@ -55,3 +59,48 @@ def test_one_who_was_killed_holds_it_no_longer(tmp_path: Path) -> None:
     again = Lock.take(path)
     assert again is not None
     again.close()
+
+
+def not_supported(*_: object, **__: object) -> bool:
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+@pytest.mark.parametrize(
+    ("lock", "reason"),
+    [(not_supported, "No locks available"), (lambda *_, **__: True, "they keep nobody out")],
+)
+def test_where_locks_do_not_work_nothing_is_sent_that_must_not_be_sent_twice(
+    lock: Callable[..., bool],
+    reason: str,
+    run: Program,
+    sandbox: RunningSandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on some network drives."""
+    Store(Path(os.environ["VOICECLI_HOME"])).close()
+    monkeypatch.setattr(system, "try_lock", lock)
+    people = tmp_path / "people.csv"
+    people.write_text(f"phone\n{NUMBER}\n")
+    before = len(sandbox.sandbox.requested)
+    for command in (("call", NUMBER, "hi", "--once"), ("broadcast", "send", "people.csv", "hi", "--yes")):
+        done = run(*command, "--json", env=sandbox.environment)
+        assert done.code == 3
+        assert f"({reason}): the same call could be placed twice" in done.error["message"]
+    assert len(sandbox.sandbox.requested) == before
+    assert run("call", NUMBER, "hi", env=sandbox.environment).code == 0
+
+
+def test_on_macos_what_is_synced_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its fsync leaves data in the disk's own memory."""
+    asked: list[object] = []
+    monkeypatch.setattr(posix, "_FULL_SYNC", 51)
+    monkeypatch.setattr(posix.fcntl, "fcntl", lambda _, command: asked.append(command))
+    with (tmp_path / "key").open("wb") as file:
+        posix.sync(file)
+    assert asked == [51]
+    with Store(tmp_path) as store:
+        assert [store.read_number(f"PRAGMA {name}") for name in ("fullfsync", "checkpoint_fullfsync")] == [
+            1,
+            1,
+        ]

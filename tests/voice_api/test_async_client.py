@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
-from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.voice_api import async_client as client_module, wire
 from voicecli.voice_api.operations.calls import send_callflow
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks
@@ -365,22 +364,3 @@ async def test_a_request_counts_as_having_left_until_it_is_known_to_wait_for_a_c
     assert attempt.left
     attempt.connecting()
     assert not attempt.left
-
-
-@pytest.mark.parametrize(("readable", "is_idle"), [([], True), ([0], False)])
-def test_where_there_is_no_poll_a_kept_connection_is_looked_at_without_waiting(
-    readable: list[int], is_idle: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As on Windows."""
-    looks: list[tuple[object, ...]] = []
-
-    def select(*arguments: object) -> tuple[list[int], list[int], list[int]]:
-        looks.append(arguments)
-        return readable, [], []
-
-    monkeypatch.delattr(client_module.select, "poll")
-    monkeypatch.setattr(client_module.select, "select", select)
-    transport = SimpleNamespace(get_extra_info=lambda _: SimpleNamespace(fileno=lambda: 0))
-    protocol = SimpleNamespace(should_close=False)
-    assert client_module._is_idle(SimpleNamespace(protocol=protocol, transport=transport)) == is_idle
-    assert looks == [([0], [], [], 0)]

@@ -9,9 +9,9 @@ import pytest
 
 from voicecli.sandbox.reading import READINGS, Reading, Step, VcaMoments, steps
 from voicecli.voice_api.callflow import HANGUP
-from voicecli.voice_api.callflow_rules import Action
+from voicecli.voice_api.callflow_rules import Action, has_question, split_at_question
 from voicecli.voice_api.replies import HANG_UP
-from voicecli.voice_api.vca_continuation import continue_call, has_question, split_at_question
+from voicecli.voice_api.vca_continuation import continue_call
 from voicecli.voice_api.webhook_events import Received, parse
 
 TO, BRIDGED = "+33199001234", "+33199005678"

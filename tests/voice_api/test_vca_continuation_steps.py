@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
-from voicecli.voice_api.callflow_rules import Action
+from voicecli.voice_api.callflow_rules import Action, split_at_question
 from voicecli.voice_api.replies import HANG_UP, Reply
-from voicecli.voice_api.vca_continuation import continue_call, split_at_question
+from voicecli.voice_api.vca_continuation import continue_call
 from voicecli.voice_api.webhook_events import Event, Received
 
 START = datetime(2026, 11, 28, 9, tzinfo=UTC)

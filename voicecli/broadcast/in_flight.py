@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from voicecli.broadcast.eligibility import Eligibility
 from voicecli.broadcast.policy import Policy
-from voicecli.calling import questions
-from voicecli.calling.say_limit import SayLimit
+from voicecli.calling import questions, say_limit
 from voicecli.errors import InvalidInput, Refused, Unreachable, VoicecliError
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts
@@ -79,7 +78,7 @@ class RequestSender:
         self._make_request = make_request
         self._vca_elsewhere = vca_elsewhere
         self._keys = policy.keys
-        self._say_limit = SayLimit(journal.store.path.parent, journal.broadcast.account)
+        self._takes_one_say = False  # so it is learned, of the account
         self._attempts = Attempts(journal.store, journal.broadcast.account)
 
     def prepare(self, before: BroadcastRow) -> InFlight:
@@ -95,9 +94,7 @@ class RequestSender:
             broadcast=self._broadcast.number,
             line=row.line,
         )
-        return InFlight(
-            before, row, request, self._say_limit.fitting(questions.up_to_question(request)), attempt
-        )
+        return InFlight(before, row, request, questions.up_to_question(request), attempt)
 
     async def send(self, flight: InFlight) -> None:
         """Send it, and note in it how that went: this raises nothing."""
@@ -110,11 +107,13 @@ class RequestSender:
             flight.error = error
 
     async def _place(self, request: CallRequest) -> Session:
+        if self._takes_one_say:
+            request = say_limit.in_one_say(request) or request
         try:
             return await self._client.send(send_callflow(request))
         except Refused as error:
-            if (instead := self._say_limit.instead(error, request)) is None:
+            if (instead := say_limit.instead(error, request)) is None:
                 raise
         session = await self._client.send(send_callflow(instead))
-        self._say_limit.remember()
+        self._takes_one_say = True
         return session

@@ -11,8 +11,7 @@ from types import TracebackType
 
 from voicecli.broadcast.pace_rules import WHOLE, PaceState, pack, unpack
 from voicecli.errors import StoreFailed
-from voicecli.platforms import private_files
-from voicecli.platforms.locks import try_lock, unlock
+from voicecli.platforms import private_files, system
 
 TRIES = (0.00002, 0.0001, 0.0003)  # seconds between tries to get it at once; one has it for less than 0.0001
 STOPPED_AFTER = 0.05  # seconds after which who has it is taken to have been stopped
@@ -33,7 +32,7 @@ class PaceFile:
         try:
             private_files.make_folder(path.parent)
             private_files.create(path)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -48,14 +47,14 @@ class PaceFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        unlock(self._file)
+        system.unlock(self._file)
         if isinstance(error, OSError):
             raise self._failed(error) from error
 
     def read(self, now: float) -> PaceState:
         """What it holds, also while another process has the lock."""
         try:
-            return unpack(os.pread(self._file, WHOLE.size, 0), now)
+            return unpack(system.read_at(self._file, WHOLE.size, 0), now)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -64,7 +63,7 @@ class PaceFile:
         on."""
         is_late = time.monotonic() - self._since > STOPPED_AFTER / 2
         if not is_late:
-            os.pwrite(self._file, pack(state._replace(written=now)), 0)
+            system.write_at(self._file, pack(state._replace(written=now)), 0)
         return not is_late
 
     def close(self) -> None:
@@ -74,7 +73,7 @@ class PaceFile:
         """Wait no longer for the lock than a running process has it; where a stopped one has it, do
         without."""
         for pause in (*TRIES, 0.0):
-            if try_lock(self._file):
+            if system.try_lock(self._file):
                 self._busy = (0.0, 0.0)
                 return True
             time.sleep(pause)

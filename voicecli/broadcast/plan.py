@@ -13,6 +13,7 @@ from voicecli.calling.script import ANYBODY, Script, refuse_conflicts
 from voicecli.errors import InvalidInput
 from voicecli.store.broadcasts import BroadcastRow
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_texts
+from voicecli.voice_api.callflow_rules import split_at_question
 
 CALLFLOW_OPTIONS = ("valid-for", "from")  # options that are left for a column to decide
 MAX_SCRIPTS = 1_000  # different combinations of options in the rows that are kept at hand
@@ -148,8 +149,6 @@ class Plan:
 
 def _has_continuation(document: object) -> bool:
     """Whether something follows the first question of the user's own callflow."""
-    from voicecli.voice_api.vca_continuation import split_at_question
-
     actions = document.get("callflow") if isinstance(document, dict) else document
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
         return False

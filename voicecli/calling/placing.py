@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli.account import Account
-from voicecli.calling import questions
+from voicecli.calling import questions, say_limit
 from voicecli.calling.do_not_call import refuse_unsubscribed
 from voicecli.calling.ledger import Ledger, Unreported
 from voicecli.calling.results import accepted_words
-from voicecli.calling.say_limit import SayLimit
 from voicecli.clock import now
 from voicecli.errors import (
     ConfigurationError,
@@ -99,18 +98,15 @@ class Placer:
     def place(self, request: CallRequest) -> Session:
         """Place a call; 8x8's answer. Raises PlacedBefore, Unsubscribed, ConfigurationError, and what the
         client raises."""
-        limit = SayLimit(self.home, self._account.identity)
-        fitting = limit.fitting(questions.up_to_question(request))
+        sent = questions.up_to_question(request)
 
         def place(was_carried_out: TookPlace) -> Session:
             try:
-                return self._client.send(send_callflow(fitting), was_carried_out=was_carried_out)
+                return self._client.send(send_callflow(sent), was_carried_out=was_carried_out)
             except Refused as error:
-                if (instead := limit.instead(error, fitting)) is None:
+                if (instead := say_limit.instead(error, sent)) is None:
                     raise
-            session = self._client.send(send_callflow(instead), was_carried_out=was_carried_out)
-            limit.remember()
-            return session
+            return self._client.send(send_callflow(instead), was_carried_out=was_carried_out)
 
         return self._place(request, place, lambda session: session.session_id)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from voicecli.voice_api import callflow_rules
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.callflow_rules import Action
 
@@ -16,22 +17,17 @@ _TEXT = {
 
 def has_question(request: CallRequest) -> bool:
     """Whether the callflow has a question."""
-    return any(action.get("action") == "sayAndCapture" for action in request.callflow)
+    return callflow_rules.has_question(request.callflow)
 
 
 def up_to_question(request: CallRequest) -> CallRequest:
     """The request with its callflow up to its first question: what is sent."""
-    rest = len(after_question(request))
-    return replace(request, callflow=request.callflow[:-rest]) if rest else request
+    return replace(request, callflow=tuple(callflow_rules.split_at_question(request.callflow)[0]))
 
 
 def after_question(request: CallRequest) -> Sequence[Action]:
     """The actions after the first question: the reply to its VCA."""
-    if not has_question(request):
-        return ()
-    from voicecli.voice_api.vca_continuation import split_at_question
-
-    return split_at_question(request.callflow)[1]
+    return callflow_rules.split_at_question(request.callflow)[1]
 
 
 def ending_in_hangup(request: CallRequest) -> CallRequest:

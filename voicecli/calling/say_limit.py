@@ -1,48 +1,24 @@
 """How many ``say`` an account takes in one callflow: 8x8 has a limit (-1010) that it does not publish.
 
 A message that is repeated more than three times is several of them. Where they are refused, the same is said
-by one that holds the text several times, and that is remembered for the account.
+by one that holds the text several times.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
-from hashlib import blake2b
-from pathlib import Path
 
-from voicecli.account import AccountId
-from voicecli.errors import Refused, VoicecliError
+from voicecli.errors import Refused
 from voicecli.json_values import text, whole_number
-from voicecli.platforms import private_files
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.callflow_rules import MAX_TEXT, Action
 
-MAKECALL_SAY_HANGUP = 3  # actions
 BEYOND_COUNT = -1010  # some actions are provided beyond the allowed count
 
 
-class SayLimit:
-    """What is known of one account: a file in ``home`` for each that takes one ``say`` only."""
-
-    def __init__(self, home: Path, account: AccountId) -> None:
-        mark = blake2b(repr(tuple(account)).encode(), digest_size=8).hexdigest()
-        self._file = home / f"one-say-{mark}"
-
-    def fitting(self, request: CallRequest) -> CallRequest:
-        """The request as the account takes it, as far as that is known."""
-        several = len(request.callflow) > MAKECALL_SAY_HANGUP and self._file.exists()
-        return (in_one_say(request) if several else None) or request
-
-    def instead(self, error: Refused, request: CallRequest) -> CallRequest | None:
-        """What to send in place of a request that was refused, which places no call; None where nothing would
-        help."""
-        return in_one_say(request) if error.status_code == BEYOND_COUNT else None
-
-    def remember(self) -> None:
-        """The account takes one and has refused several. Where that can't be kept, the next message is
-        refused once more."""
-        with suppress(OSError, VoicecliError):
-            private_files.create(self._file)
+def instead(error: Refused, request: CallRequest) -> CallRequest | None:
+    """What to send in place of a request that was refused, which places no call; None where nothing would
+    help."""
+    return in_one_say(request) if error.status_code == BEYOND_COUNT else None
 
 
 def in_one_say(request: CallRequest) -> CallRequest | None:

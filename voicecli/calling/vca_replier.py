@@ -24,9 +24,9 @@ from voicecli.store.event_queries import events_of_session
 from voicecli.store.following import Follower
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
-from voicecli.voice_api.callflow_rules import Action
+from voicecli.voice_api.callflow_rules import Action, has_question
 from voicecli.voice_api.replies import EMPTY_REPLY, HANG_UP, reply_without_callflow
-from voicecli.voice_api.vca_continuation import continue_call, has_question
+from voicecli.voice_api.vca_continuation import continue_call
 from voicecli.voice_api.webhook_events import Event, Received
 
 PATIENCE = 1.0  # seconds for the answer to a request, which tells the session

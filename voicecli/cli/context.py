@@ -81,6 +81,15 @@ class Context:
             details["unknown"] = [doubt.details.get("clientRequestId") for doubt in doubts]
         return Interrupted(" ".join(words) or "Interrupted.", hint=" ".join(hints), details=details)
 
+    @property
+    def program(self) -> str:
+        """How a command begins that can be copied, and reads the same file of settings."""
+        if self.env_file is None:
+            return "voicecli"
+        import shlex
+
+        return f"voicecli --env-file {shlex.quote(self.env_file)}"
+
     @cached_property
     def output(self) -> Output:
         from voicecli import settings

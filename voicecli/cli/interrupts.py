@@ -1,25 +1,23 @@
-"""Ctrl-C, SIGTERM (timeout, systemd, CI) and SIGHUP while an event loop runs. At other times they take effect
-as ``voicecli.interrupts`` says."""
+"""Ctrl-C, SIGTERM (timeout, systemd, CI), SIGHUP and Windows' SIGBREAK while an event loop runs. At other
+times they take effect as ``voicecli.interrupts`` says."""
 
-import signal
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli import interrupts
 from voicecli.errors import OutputFailed
+from voicecli.platforms import system
 
 if TYPE_CHECKING:
     from voicecli.listener.open_questions import EndRequests
 
 T = TypeVar("T")
 
-HANGUP = getattr(signal, "SIGHUP", None)  # None on Windows
-
 
 def refuse_hangup(interrupt: KeyboardInterrupt) -> None:
     """For commands that Ctrl-C ends regularly: raises OutputFailed if the terminal was closed instead
     (SIGHUP)."""
-    if interrupt.args == (HANGUP,):
+    if any(map(system.is_hangup, interrupt.args)):
         raise OutputFailed(
             "The terminal was closed (SIGHUP).", hint="To run without a terminal, start it with nohup."
         ) from None

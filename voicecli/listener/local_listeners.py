@@ -10,7 +10,7 @@ from voicecli.errors import ConfigurationError
 from voicecli.listener import health
 from voicecli.listener.health import ListenerState
 from voicecli.listener.instances import RunningInstance, Tenant, running_instances
-from voicecli.listener.webhook_check import WebhookCheck, check_webhook
+from voicecli.listener.webhook_check import check_webhook
 from voicecli.threads import run_in_parallel
 from voicecli.voice_api.operations.webhooks import Webhook
 from voicecli.voice_api.webhook_events import webhook_url
@@ -75,12 +75,9 @@ def find_listener(
     states = [one for one in everyone if not one.is_unresponsive]
     unresponsive = [one for one in everyone if one.is_unresponsive]
     webhooks = list_webhooks()
-    if not states:
-        _refuse_unresponsive(unresponsive, port)
-        return ListenerSearch(webhooks, None, unresponsive)
-    ask = cache(health.ask_health)
-    destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in required]
-    if all(one.listener is not None and one.trouble is None for one in destinations):
+    ask, kinds = cache(health.ask_health), required if states else ()
+    destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in kinds]
+    if destinations and all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
         tenant = Tenant.register(home, listener.instance)
         found = (
@@ -89,16 +86,11 @@ def find_listener(
         return ListenerSearch(webhooks, found, unresponsive)
     in_the_way = [one for one in states if one.has_port(port) or (one.registered and one.account == account)]
     if not in_the_way and all(one.listener is None for one in destinations):
-        _refuse_unresponsive(unresponsive, port)
+        if blocking := [one for one in unresponsive if one.has_port(port)]:
+            raise unresponsive_error(blocking[0])
         return ListenerSearch(webhooks, None, unresponsive)
     bad = next(one for one in destinations if one.listener is None or one.trouble is not None)
     raise bad.error(bad.listener or next(iter(in_the_way), states[0]))
-
-
-def _refuse_unresponsive(unresponsive: Sequence[ListenerState], port: int) -> None:
-    for one in unresponsive:
-        if one.has_port(port):
-            raise unresponsive_error(one)
 
 
 def unresponsive_error(listener: ListenerState, beside: str = "") -> ConfigurationError:
@@ -108,12 +100,13 @@ def unresponsive_error(listener: ListenerState, beside: str = "") -> Configurati
 
 
 class _WebhookTarget(NamedTuple):
-    """Which listener of this machine the webhook of a type leads to, and why its events do not arrive."""
+    """Which listener of this machine the webhook of a type leads to, and why its events do not arrive; then
+    ``can_be_set`` is whether it is the webhook that is not as it should be."""
 
     type: str
     listener: ListenerState | None
-    trouble: str | None
-    check: WebhookCheck | None = None
+    trouble: str | None = None
+    can_be_set: bool = False
 
     @classmethod
     def of(
@@ -124,37 +117,29 @@ class _WebhookTarget(NamedTuple):
         account: AccountId,
         ask: Callable[[str], health.Health],
     ) -> "_WebhookTarget":
-        address = None if webhook is None else health.listener_url(webhook.url)
-        if webhook is None or address is None:
-            return cls._unreceived(kind, webhook, states, account)
-        answer = ask(address)
-        reached = next((one for one in states if one.instance == answer.instance), None)
-        listener = reached or next((one for one in states if one.public_url == address), None)
-        if listener is None:
-            return cls._unreceived(kind, webhook, states, account)
-        if reached is None:
-            trouble = listener.unreachable or f"{address} does not lead to it: {answer.trouble}."
-            return cls(kind, listener, trouble)
-        check = check_webhook(kind, webhook, [webhook.url], needs_token=listener.needs_token)
-        return cls(kind, listener, None if check.is_ok else check.words, check)
-
-    @classmethod
-    def _unreceived(
-        cls, kind: str, webhook: Webhook | None, states: Sequence[ListenerState], account: AccountId
-    ) -> "_WebhookTarget":
-        """No listener of this machine gets this type; whether one should."""
         expecting = [one for one in states if one.account == account and one.should_receive(kind)]
-        if not expecting:
-            return cls(kind, None, None)
-        url = webhook_url(expecting[0].public_url or "", kind)
-        check = check_webhook(kind, webhook, [url], needs_token=False)
-        return cls(kind, None, check.words, check)
+        listener, needs_token = None, False
+        if webhook is not None and (address := health.listener_url(webhook.url)) is not None:
+            answer = ask(address)
+            reached = next((one for one in states if one.instance == answer.instance), None)
+            listener = reached or next((one for one in states if one.public_url == address), None)
+            if listener is not None and reached is None:
+                trouble = listener.unreachable or f"{address} does not lead to it: {answer.trouble}."
+                return cls(kind, listener, trouble)
+        if listener is not None and webhook is not None:
+            url, needs_token = webhook.url, listener.needs_token
+        elif expecting:
+            url = webhook_url(expecting[0].public_url or "", kind)
+        else:
+            return cls(kind, None)
+        check = check_webhook(kind, webhook, [url], needs_token=needs_token)
+        return cls(kind, listener, None if check.is_ok else check.words, can_be_set=True)
 
     def error(self, listener: ListenerState) -> ConfigurationError:
         """What is wrong with the ``listener`` that runs here."""
         what = f"The voicecli listen that runs here does not get {self.type} events."
         public_url = listener.public_url
-        if self.trouble is not None and self.check is None:
+        if self.trouble is not None and not self.can_be_set:
             return ConfigurationError(f"{what} {self.trouble}", hint="See what it says on its screen.")
         if self.trouble is not None and public_url is not None:
             hint = "Stop it, and start it again: voicecli listen --register"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from voicecli.account import AccountId
 from voicecli.clock import iso, now
 from voicecli.errors import VoicecliError
+from voicecli.platforms import system
 from voicecli.plurals import counted
 from voicecli.store.attempts import attempts_with_open_questions
 from voicecli.store.sqlite import Store
@@ -36,8 +37,11 @@ class EndRequests:
         self._clock = clock
 
     def add(self, number: int) -> None:
-        """A second Ctrl-C ends it at once; anything else gives it TERMINATION seconds."""
-        if number == signal.SIGINT:
+        """A second Ctrl-C ends it at once, and so does what leaves no time, such as a window that is closed
+        on Windows; anything else gives it TERMINATION seconds."""
+        if system.leaves_no_time(number):
+            self.at_once = True
+        elif number == signal.SIGINT:
             self.at_once = self._any
         elif self._deadline is None:
             self._deadline = self._clock() + TERMINATION

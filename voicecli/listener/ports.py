@@ -1,10 +1,10 @@
 """Whether a listener can use a port of this machine."""
 
 import errno
-import os
 import socket
 
 from voicecli.errors import ConfigurationError
+from voicecli.platforms import system
 
 
 def unusable(port: int, error: OSError) -> ConfigurationError:
@@ -13,7 +13,7 @@ def unusable(port: int, error: OSError) -> ConfigurationError:
     reason = error.strerror or str(error)
     number = None if isinstance(error, socket.gaierror) else error.errno
     if number is not None and number in errno.errorcode:
-        reason = os.strerror(number)
+        reason = system.describe(number)
     hint = "Choose another port with --port or PORT, or, for voicecli listen, another address with --host."
     if number == errno.EADDRINUSE:
         hint = "Stop the program that has it, or choose another port with --port or PORT."
@@ -24,7 +24,8 @@ def try_out(host: str, port: int) -> None:
     """See that a listener could listen there. Raises ConfigurationError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the listener does
+        if system.REUSES_ADDRESSES:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the listener does
         try:
             probe.bind((host, port))
         except OSError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from voicecli.errors import StoreFailed
 from voicecli.listener.writer import HEADER, frame
+from voicecli.platforms import system
 from voicecli.store.event_recording import KeptEvent, Recorded
 
 PATIENCE = 10.0  # seconds that a commit may take
@@ -154,14 +155,13 @@ class Recorder:
 
 
 async def start_writer(home: Path) -> Process:
-    # -P: nothing that lies in the current folder is loaded in place of a module. A session of its own:
-    # Ctrl-C on the terminal is not for it.
+    # -P: nothing that lies in the current folder is loaded in place of a module.
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(home)),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
-        start_new_session=True,
+        **system.IN_BACKGROUND,
     )
 
 

@@ -7,7 +7,6 @@ length and then ``marshal``, which is safe between two ends of the same program.
 
 import marshal
 import os
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.platforms import system
 from voicecli.store.event_recording import KeptEvent, record_events, record_replies
 from voicecli.store.sqlite import Store
 
@@ -93,6 +93,8 @@ def _write(writing: int, answer: bytes) -> None:
 if __name__ == "__main__":
     # Signals are for the receiver, even those that are sent to all of a service's processes. When it is gone,
     # however it ended, so is standard input.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    import signal
+
+    for number in system.end_signals():
         signal.signal(number, signal.SIG_IGN)
     serve(Path(sys.argv[1]), 0, 1)

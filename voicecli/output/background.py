@@ -1,13 +1,14 @@
 """Non-blocking writes to a pipe or terminal whose reader may have stopped reading."""
 
 import os
-import select
 import stat
 import threading
 from collections import deque
+from typing import TextIO
+
+from voicecli.platforms import system
 
 PATIENCE = 0.05  # seconds that a write waits for a slow reader
-AT_ONCE = select.PIPE_BUF  # bytes: a pipe with any room takes this many at once
 
 
 def may_block(descriptor: int) -> bool:
@@ -17,13 +18,14 @@ def may_block(descriptor: int) -> bool:
 
 
 class BackgroundWriter:
-    """Writes to a descriptor, in order; a thread writes what would block. ``error`` is set once writing has
-    failed."""
+    """Writes to what is beneath a stream, in order; a thread writes what would block. ``error`` is set once
+    writing has failed, a BrokenPipeError where the reader has gone."""
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+    def __init__(self, stream: TextIO) -> None:
+        self.descriptor = stream.fileno()
         self.error: OSError | None = None
-        self._is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        self._write_some = system.writer(stream)
+        self._is_pipe = stat.S_ISFIFO(os.fstat(self.descriptor).st_mode)
         self._waiting: deque[tuple[bytes, str]] = deque()
         self._size = 0
         self._lost = ""
@@ -59,16 +61,12 @@ class BackgroundWriter:
     def _is_written_at_once(self, data: bytes) -> bool:
         """Write the data if the pipe has room for it, and return whether it had. (Only another writer could
         take the room between check and write.)"""
-        if self._waiting or not self._is_pipe or len(data) > AT_ONCE:
-            return False
-        poll = select.poll()
-        poll.register(self.descriptor, select.POLLOUT)
-        if not poll.poll(0):
+        if self._waiting or not self._is_pipe or not system.takes_at_once(self.descriptor, len(data)):
             return False
         try:
-            os.write(self.descriptor, data)
+            self._write_some(data)
         except OSError as error:
-            self.error = error
+            self.error = system.write_error(error)
         return True
 
     def _write(self) -> None:
@@ -79,9 +77,9 @@ class BackgroundWriter:
             try:
                 left = memoryview(data)
                 while left:
-                    left = left[os.write(self.descriptor, left) :]
+                    left = left[self._write_some(left) :]
             except OSError as error:
-                self.error = error
+                self.error = system.write_error(error)
             with self._changed:
                 if self.error is not None:
                     self._lost = self.unwritten()

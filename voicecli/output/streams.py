@@ -86,7 +86,7 @@ class Streams:
             stream.flush()
             if other is not None and os.path.sameopenfile(other.descriptor, stream.fileno()):
                 return other
-            return BackgroundWriter(stream.fileno())
+            return BackgroundWriter(stream)
         except (OSError, ValueError):  # it is no file of the system, or the reader has gone
             return None
 
@@ -97,14 +97,12 @@ class Streams:
 
     def is_read(self) -> bool:
         """Whether standard output still has a reader. Raises OutputFailed if it is closed."""
-        import select
+        from voicecli.platforms import system
 
         out = self.check_open()
         try:
-            poll = select.poll()
-            poll.register(out.fileno(), 0)
-            return not poll.poll(0)  # that the other end has gone is told unasked
-        except (OSError, ValueError, AttributeError):  # no file of the system, or a system without poll
+            return system.has_reader(out.fileno())
+        except (OSError, ValueError):  # it is no file of the system
             return True
 
     @property
@@ -130,8 +128,10 @@ class Streams:
                     out.write(written)
                 out.flush()
         except OSError as error:
+            from voicecli.platforms import system
+
             _give_up_on(out)
-            raise _unwritable(error.strerror, happened) from error
+            raise _unwritable(error.strerror, happened) from system.write_error(error)
 
     def talk(self, text: str) -> None:
         """Write to stderr; if that fails, the text is dropped."""

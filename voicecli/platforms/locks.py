@@ -3,7 +3,6 @@ process ends.
 """
 
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,26 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
-from voicecli.errors import StoreFailed
-from voicecli.platforms import private_files
+from voicecli.errors import ConfigurationError, StoreFailed
+from voicecli.platforms import private_files, system
 
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds
 RETRY_EVERY = 0.01  # seconds
-
-
-def try_lock(file: int | IO[bytes], *, shared: bool = False) -> bool:
-    """Lock an open file, alone or ``shared``, until it is closed or unlocked; False where others have it.
-    Raises OSError."""
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def unlock(file: int | IO[bytes]) -> None:
-    fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class Lock:
@@ -50,9 +35,11 @@ class Lock:
                 file = path.open("r+b")
             except OSError as error:
                 raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
-            is_ours = False
-            with suppress(OSError):
-                is_ours = try_lock(file, shared=shared)
+            try:
+                is_ours = system.try_lock(file, shared=shared)
+            except OSError as error:
+                file.close()
+                raise useless_locks(path.parent, error) from error
             if not is_ours:
                 file.close()
                 return None
@@ -84,19 +71,40 @@ class Lock:
             return False
 
     def close(self, *, remove: bool = False) -> None:
+        if not system.REMOVES_OPEN_FILES:  # nor one that somebody else has taken by then
+            self._file.close()
         if remove:
             with suppress(OSError):  # then somebody else clears up
                 self._path.unlink(missing_ok=True)
         self._file.close()
 
 
+def work_at(path: Path) -> bool:
+    """Whether a lock there keeps others out. Raises what ``Lock.take`` raises."""
+    lock = Lock.take(path)
+    if lock is None:
+        return True
+    try:
+        return is_held(path)
+    finally:
+        lock.close(remove=True)
+
+
+def useless_locks(folder: Path, error: OSError | None = None) -> ConfigurationError:
+    reason = "they keep nobody out" if error is None else error.strerror
+    return ConfigurationError(
+        f"Locks of files do not work in {folder} ({reason}): the same call could be placed twice.",
+        hint="Set VOICECLI_HOME to a folder on a local disk.",
+    )
+
+
 @contextmanager
 def folder_locked(folder: Path) -> Iterator[None]:
     """Others who ask for the same wait meanwhile: for what takes no time. Raises OSError, also where somebody
     has it for longer than PATIENCE: he may have been stopped."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = system.open_to_lock(folder)
     try:
-        if retry_within(PATIENCE, lambda: try_lock(descriptor) or None) is None:
+        if retry_within(PATIENCE, lambda: system.try_lock(descriptor) or None) is None:
             raise OSError(errno.EWOULDBLOCK, "another process has it")
         yield
     finally:
@@ -107,7 +115,7 @@ def is_held(path: Path) -> bool:
     """Whether a process has that lock alone."""
     with suppress(OSError), path.open("rb") as file:
         try:
-            return not try_lock(file, shared=True)
+            return not system.try_lock(file, shared=True)
         except OSError:
             return True
     return False

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from voicecli.errors import ConfigurationError
+from voicecli.platforms import system
 
 _OTHERS = 0o077
 _MAX_LINKS = 40  # as in Linux
@@ -21,16 +22,15 @@ def require_known_home(path: Path, *, hint: str) -> None:
     """Raises ConfigurationError for a path that begins with a ~ which stands for nothing: it would become a
     folder of that name."""
     if path.parts[:1] and path.parts[0].startswith("~"):
-        raise ConfigurationError(
-            f"This user (id {os.getuid()}) has no home folder that {path} could be in.", hint=hint
-        )
+        user = "This user" if system.user_id() is None else f"This user (id {system.user_id()})"
+        raise ConfigurationError(f"{user} has no home folder that {path} could be in.", hint=hint)
 
 
 def create(path: Path) -> None:
     """An empty file where there is none; one that is there is kept to its owner. It is not opened: that would
     free SQLite's locks on it. Raises ConfigurationError and OSError."""
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         restrict_to_owner(path)
 
@@ -41,7 +41,7 @@ def restrict_to_owner(path: Path) -> None:
     if (link := foreign_link(path, whole=False)) is not None:
         raise _refusal(f"{link} is a link that somebody else has put there.")
     mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & _OTHERS:
+    if mode & _OTHERS and system.user_id() is not None:
         try:
             path.chmod(mode & ~_OTHERS)
         except PermissionError as error:
@@ -59,18 +59,20 @@ def is_readable_by_others(path: Path) -> bool:
         mode = path.stat().st_mode
     except OSError:
         return False
-    return stat.S_ISREG(mode) and bool(mode & _OTHERS)
+    return stat.S_ISREG(mode) and bool(mode & _OTHERS) and system.user_id() is not None
 
 
 def belongs_to_somebody_else(path: Path) -> bool:
     """Whether a file, or the link that leads to it, is neither this user's nor the administrator's."""
-    if not hasattr(os, "geteuid"):
-        return False
     try:
-        owners = {path.stat().st_uid, path.lstat().st_uid}
+        return any(_is_foreign(found) for found in (path.stat(), path.lstat()))
     except OSError:
         return False
-    return bool(owners - {os.geteuid(), 0})
+
+
+def _is_foreign(found: os.stat_result) -> bool:
+    user = system.user_id()
+    return user is not None and found.st_uid not in (user, 0)
 
 
 def foreign_link(path: Path, *, whole: bool = True) -> Path | None:
@@ -88,7 +90,7 @@ def foreign_link(path: Path, *, whole: bool = True) -> Path | None:
         if not stat.S_ISLNK(found.st_mode):
             place = part.parent.parent if part.name == ".." else part
             continue
-        if found.st_uid not in (0, os.geteuid()):
+        if _is_foreign(found):
             return part
         links += 1
         target = part.readlink()

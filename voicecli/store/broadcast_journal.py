@@ -5,7 +5,6 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 """
 
 import json
-import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import InUse, StoreFailed
-from voicecli.platforms import private_files
+from voicecli.platforms import private_files, system
 from voicecli.platforms.locks import Lock
 from voicecli.store import attempts as stored_attempts, sealing
 from voicecli.store.broadcasts import (
@@ -92,8 +91,7 @@ class Journal:
             private_files.create(path)
             with path.open("wb") as file:
                 file.write(secrets.token_bytes(RESERVE))  # zeros may take no room at all
-                file.flush()
-                os.fsync(file.fileno())
+                system.sync(file)
         except OSError as error:
             raise StoreFailed(
                 f"The file {path} can't be written: {error.strerror}.", hint="Check its disk."

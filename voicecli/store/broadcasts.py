@@ -172,6 +172,7 @@ def delete(store: Store, broadcast: Broadcast) -> None:
 
 
 def take_lock(store: Store, broadcast_id: str) -> Lock:
+    store.require_locks()
     lock = store.take_lock(_LOCK.format(broadcast_id), seconds=PATIENCE)
     if lock is None:
         raise InUse(

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from voicecli.errors import StoreFailed
-from voicecli.platforms import private_files
+from voicecli.platforms import private_files, system
 from voicecli.store.sqlite import Store
 
 KEY_FILE = "once.key"
@@ -26,15 +26,7 @@ def read_or_make(path: Path, *, lost: str) -> bytes:
     clause, what it means to lose it. Raises StoreFailed, and ConfigurationError where others can read it."""
     try:
         if not path.exists():
-            import secrets
-            from tempfile import NamedTemporaryFile
-
-            with NamedTemporaryFile(dir=path.parent, prefix=path.name) as file:  # only its owner can read it
-                file.write(secrets.token_bytes(KEY_LENGTH))
-                file.flush()
-                os.fsync(file.fileno())
-                with suppress(FileExistsError):
-                    path.hardlink_to(file.name)
+            _make(path)
         private_files.restrict_to_owner(path)
         key = path.read_bytes()
     except OSError as error:
@@ -42,3 +34,19 @@ def read_or_make(path: Path, *, lost: str) -> bytes:
     if len(key) != KEY_LENGTH:
         raise StoreFailed(f"The file {path} is damaged.", hint=f"Delete it: {lost}.")
     return key
+
+
+def _make(path: Path) -> None:
+    """A new key, unless another process makes one just now. Raises OSError."""
+    import secrets
+    from tempfile import mkstemp
+
+    descriptor, name = mkstemp(dir=path.parent, prefix=path.name)  # only its owner can read it
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_LENGTH))
+            system.sync(file)
+        with suppress(FileExistsError):
+            system.publish(Path(name), path)
+    finally:
+        Path(name).unlink(missing_ok=True)

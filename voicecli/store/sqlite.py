@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.platforms import locks, private_files
 from voicecli.store import columns
-from voicecli.store.migrations import FIRST, MIGRATIONS
+from voicecli.store.migrations import MIGRATIONS
 
 T = TypeVar("T")
 _Writing = Callable[[], AbstractContextManager[None]]
@@ -100,23 +100,23 @@ class Store:
     def _prepare(self) -> None:
         self._make_wal()
         self._db.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+        # For macOS, whose fsync leaves data in the disk's own memory.
+        self._db.execute("PRAGMA fullfsync = ON")
+        self._db.execute("PRAGMA checkpoint_fullfsync = ON")
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        newest = FIRST + len(MIGRATIONS) - 1
-        if self._version() < newest:
+        if self._version() < len(MIGRATIONS):
             self._wait_for_others(MIGRATION_PATIENCE)
             with self._all_or_nothing(nullcontext):
                 version = self._version()  # another process may have brought it up to date just now
-                if 0 < version < FIRST:
-                    raise ConfigurationError(
-                        f"The store {self.path} was made by a voicecli before the first release.",
-                        hint="Move it away, and a new one is made.",
-                    )
-                for migration in MIGRATIONS[max(0, version - FIRST + 1) :]:
-                    for statement in migration.split(";\n"):
-                        self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {max(version, newest)}")
+                for migration in MIGRATIONS[version:]:
+                    if callable(migration):
+                        migration(self._db)
+                    else:
+                        for statement in migration.split(";\n"):
+                            self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
             self._wait_for_others(LOCK_PATIENCE)
-        if self._version() > newest and not self._accept_newer:
+        if self._version() > len(MIGRATIONS) and not self._accept_newer:
             self._db.close()
             raise ConfigurationError(
                 f"The store {self.path} was made by a newer voicecli.",
@@ -206,6 +206,12 @@ class Store:
     def is_locked(self, name: str) -> bool:
         """Whether a process has that now."""
         return locks.is_held(self._lock_of(name))
+
+    def require_locks(self) -> None:
+        """Raises ConfigurationError where locks keep nobody out, as on some network drives: two processes
+        could place the same call there."""
+        if not locks.work_at(self._lock_of("works")):
+            raise locks.useless_locks(self.path.parent)
 
     def _lock_of(self, name: str) -> Path:
         return self.path.with_name(f"{name}.lock")

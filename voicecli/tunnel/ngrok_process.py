@@ -10,9 +10,7 @@ import logging
 import math
 import os
 import re
-import shlex
 import shutil
-import signal
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicecli.errors import ConfigurationError, Unreachable, VoicecliError
+from voicecli.platforms import system
 from voicecli.threads import call_on_loop, in_daemon_thread, set_outcome
 from voicecli.tunnel.advice import CODE, PROBLEMS, advice
 from voicecli.tunnel.configuration import AgentConfiguration
@@ -57,7 +56,8 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[str] = self._loop.create_future()
         self._ended: asyncio.Future[None] | None = None
-        self._file, self._launcher = folder / "ngrok.yml", folder / "ngrok"
+        end, self._script = system.launcher(program)
+        self._file, self._launcher = folder / "ngrok.yml", folder / f"ngrok{end}"
         self._child: NgrokProcess | None = None
         self._endpoint: str | None = None  # its address in the agent's API
         self._has_session = False
@@ -116,7 +116,7 @@ class Agent:
         self._file.write_text(yaml.safe_dump(dict(self._plan.content)), encoding="utf-8")
         # pyngrok lets the agent's stderr, where ngrok repeats a refused token, through to the terminal.
         self._launcher.touch(mode=0o700)
-        self._launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(self._program))} "$@" 2>&1\n')
+        self._launcher.write_text(self._script, encoding="utf-8")
         if not os.access(self._launcher, os.X_OK):
             raise ConfigurationError(
                 f"No program may be started from {tempfile.gettempdir()}, the folder for temporary files.",
@@ -141,6 +141,7 @@ class Agent:
 
         # Its log repeats the agent's, token and all, and Python shows warnings that nobody has asked for.
         logging.getLogger("pyngrok").setLevel(logging.CRITICAL + 1)
+        process._has_console = lambda: False  # noqa: SLF001 - on Windows, too, Ctrl-C is for us
         # Not ngrok.connect(), which downloads a missing agent, and mixes in endpoints of the user's file.
         self._child = process.get_process(self._config)
         api = f"{self._child.api_url}/api/{'endpoints' if self._plan.version == '3' else 'tunnels'}"
@@ -170,7 +171,7 @@ class Agent:
             return
         child.proc.wait()
         with suppress(OSError):  # where it was a wrapper, its agent ends with it
-            os.killpg(child.proc.pid, signal.SIGKILL)
+            system.kill_tree(child.proc.pid)
         # Not by kill(), which waits while another agent is being started.
         process._current_processes.pop(self._config.ngrok_path, None)  # noqa: SLF001
         if (monitor := child._monitor_thread) is not None:  # noqa: SLF001 - two can't read one pipe
@@ -192,7 +193,7 @@ class Agent:
         child = self._find_child()
         if child is not None and child.proc.returncode is None:
             with suppress(OSError):
-                os.killpg(child.proc.pid, signal.SIGKILL)
+                system.kill_tree(child.proc.pid)
 
     def _on_log(self, log: "NgrokLog") -> None:
         """Called in pyngrok's threads for each line that the agent writes."""

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from voicecli.errors import ConfigurationError, Unreachable
-from voicecli.platforms import private_files
+from voicecli.platforms import private_files, system
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.tunnel.configuration import Tunnel
@@ -26,8 +26,10 @@ def find_agent(tunnel: Tunnel) -> Path | None:
     if tunnel.agent_path:
         candidates, what = [tunnel.agent_path], f"There is no ngrok agent at {tunnel.agent_path}."
     else:
-        on_path = (shutil.which("ngrok", path=folder) for folder in os.get_exec_path())
-        candidates = [*(Path(found) for found in on_path if found), Path(PyngrokConfig().ngrok_path)]
+        # Not shutil.which, which on Windows looks in the current folder first.
+        folders, names = filter(None, os.get_exec_path()), system.program_files("ngrok")
+        on_path = [Path(folder, name) for folder in folders for name in names]
+        candidates = [*on_path, Path(PyngrokConfig().ngrok_path)]
         what = "The ngrok agent is missing."
     for program in candidates:
         if os.access(program, os.X_OK) and program.is_file() and not _is_pyngrok(program):
@@ -50,9 +52,12 @@ def agent_version(program: Path) -> str | None:
 
 
 def _is_pyngrok(program: Path) -> bool:
-    """Whether it is the command ``ngrok`` that comes with pyngrok, which downloads the agent unasked."""
+    """Whether it is the command ``ngrok`` that comes with pyngrok, which downloads the agent unasked. On
+    Windows it is a small program with the script at its end."""
     with suppress(OSError), program.open("rb") as file:
-        return b"from pyngrok" in file.read(2048)
+        beginning = file.read(2048)
+        file.seek(-min(2048, program.stat().st_size), os.SEEK_END)
+        return b"from pyngrok" in beginning + file.read()
     return False
 
 

@@ -1,7 +1,6 @@
 """Carries operations to 8x8: ``AsyncClient`` over aiohttp's client, many requests at once."""
 
 import asyncio
-import select
 import ssl
 from contextlib import suppress
 from contextvars import ContextVar
@@ -18,6 +17,7 @@ from yarl import URL
 from voicecli import account
 from voicecli.account import Account
 from voicecli.errors import ConfigurationError
+from voicecli.platforms import system
 from voicecli.voice_api import transport, wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session, send_callflow
@@ -219,12 +219,7 @@ def _is_idle(kept: Connection) -> bool:
     may not have seen yet, nor an answer to no request, which would be taken for that to the next one."""
     if kept.protocol is None or kept.protocol.should_close or kept.transport is None:
         return False
-    handle = kept.transport.get_extra_info("socket").fileno()
-    if not hasattr(select, "poll"):  # Windows
-        return handle >= 0 and not select.select([handle], [], [], 0)[0]
-    waiting = select.poll()
-    waiting.register(handle, select.POLLIN)
-    return not waiting.poll(0)
+    return not system.is_readable(kept.transport.get_extra_info("socket").fileno())
 
 
 def _reason(error: Exception) -> str:

@@ -56,6 +56,19 @@ def problems(callflow: object, *, in_call: bool = False) -> Iterator[Problem]:
     yield from _order_problems(kinds, in_call=in_call)
 
 
+def has_question(callflow: Sequence[Action]) -> bool:
+    """Whether there is a question (sayAndCapture) in it."""
+    return any(action.get("action") == "sayAndCapture" for action in callflow)
+
+
+def split_at_question(callflow: Sequence[Action]) -> tuple[Sequence[Action], Sequence[Action]]:
+    """The part that is sent, which ends with the first question, and the rest; without a question nothing is
+    left."""
+    kinds = [action.get("action") for action in callflow]
+    end = kinds.index("sayAndCapture") + 1 if "sayAndCapture" in kinds else len(callflow)
+    return callflow[:end], callflow[end:]
+
+
 def has_hangup_after_question(callflow: Sequence[Action]) -> bool:
     """Whether a hangup stands right behind a sayAndCapture. 8x8 takes that, and ignores the digits then (its
     page on sayAndCapture)."""

@@ -13,23 +13,11 @@ from json import dumps
 from typing import NamedTuple
 
 from voicecli.voice_api.call_length import RINGING, longest, params_of, shortest, shortest_to_its_end
-from voicecli.voice_api.callflow_rules import Action
+from voicecli.voice_api.callflow_rules import Action, split_at_question
 from voicecli.voice_api.replies import EMPTY_REPLY, Reply
 from voicecli.voice_api.webhook_events import Event, Received
 
 TOLERANCE = 1.0  # seconds by which timestamps in whole seconds can be wrong
-
-
-def split_at_question(callflow: Sequence[Action]) -> tuple[Sequence[Action], Sequence[Action]]:
-    """What is sent, which ends with the first question, and the rest; without a question nothing is left."""
-    end = _next_question(callflow, 0)
-    end = len(callflow) if end is None else end + 1
-    return callflow[:end], callflow[end:]
-
-
-def has_question(callflow: Sequence[Action]) -> bool:
-    """Whether there is a question (sayAndCapture) in it."""
-    return _next_question(callflow, 0) is not None
 
 
 def continue_call(

@@ -25,8 +25,6 @@ RESULT_COLUMNS = (
     "reason",
 )
 """What our own columns are called in a file of results; those of its list come behind them."""
-_ADDED_RESULT_COLUMNS = ("bridge",)
-"""Those of them that files of earlier versions do not have."""
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # records that show which delimiter it is
 
@@ -36,7 +34,8 @@ class Separated:
 
     def __init__(self, delimiter: str, columns: tuple[str, ...]) -> None:
         self._delimiter = delimiter
-        self._guarded = _are_results(columns)
+        # Of a file of results that was written here, whose cells are guarded against spreadsheets.
+        self._guarded = columns[: len(RESULT_COLUMNS)] == RESULT_COLUMNS
         self.columns: Iterable[str] = tuple(map(unguard, columns)) if self._guarded else columns
         self._width = len(columns)
 
@@ -68,12 +67,6 @@ class Separated:
                 most = len(_without_empty_end(values))
                 problem = f"has {most} columns, the heading {width}" if most > width else ""
                 yield values[:width], problem
-
-
-def _are_results(columns: Sequence[str]) -> bool:
-    """Whether this is a file of results that was written here: its cells are guarded against spreadsheets."""
-    earlier = [name for name in RESULT_COLUMNS if name not in _ADDED_RESULT_COLUMNS]
-    return any([*columns[: len(ours)]] == ours for ours in ([*RESULT_COLUMNS], earlier))
 
 
 def separated(content: bytes, start: Place) -> tuple[Separated, Place]:

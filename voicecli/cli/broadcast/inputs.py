@@ -46,7 +46,7 @@ def read_list_again(context: Context, people: str | None, broadcast: Broadcast) 
     """The list of a broadcast that was begun before: at ``people``, else where it was then. Raises
     InvalidInput."""
     where = people or broadcast.file or "-"
-    command = f"voicecli broadcast resume {broadcast.id}"
+    command = f"{context.program} broadcast resume {broadcast.id}"
     missing = InvalidInput(
         "The list came from standard input, and is needed again.",
         hint=f"Pipe it in again, or give it as a file: {command} FILE",

@@ -35,7 +35,7 @@ def show(ctx: typer.Context, broadcast_id: Id) -> None:
         outcomes.record_reports_if_idle(store, broadcast)
         state, counts = status.state(store, broadcast), status.counts(store, broadcast)
         waits = BroadcastOptions.from_mapping(broadcast.options).waits
-        left = list(commands(broadcast, counts, waits=waits, running=state == "running"))
+        left = list(commands(context.program, broadcast, counts, waits=waits, running=state == "running"))
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {local_time(broadcast.created)}, {state}"

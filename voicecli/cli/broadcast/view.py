@@ -33,6 +33,7 @@ class BroadcastView:
     def __init__(self, context: Context, journal: Journal) -> None:
         self._output = context.output
         self._debug = context.debug
+        self._program = context.program
         self._programs = context.format == "json"
         self._journal = journal
         self._id = journal.broadcast.id
@@ -94,7 +95,8 @@ class BroadcastView:
             untouched = self._journal.is_untouched
         except StoreFailed as failed:
             untouched, error = False, error or failed
-        todo = [] if untouched else list(commands(self._journal.broadcast, counts, waits=waits))
+        broadcast = self._journal.broadcast
+        todo = [] if untouched else list(commands(self._program, broadcast, counts, waits=waits))
         data = {
             "record": "summary",
             **with_former_names("broadcast", {"broadcastId": self._id}),
@@ -128,7 +130,7 @@ class BroadcastView:
 
     @property
     def resume_hint(self) -> str:
-        return f"To go on: voicecli broadcast resume {self._id}"
+        return f"To go on: {self._program} broadcast resume {self._id}"
 
     def _code(self, counts: Counts, *, waits: bool) -> ExitCode:
         fine = not (counts.left or counts.refused or counts.unknown)
@@ -143,10 +145,11 @@ class BroadcastView:
 
 
 def commands(
-    broadcast: Broadcast, counts: Counts, *, waits: bool, running: bool = False
+    program: str, broadcast: Broadcast, counts: Counts, *, waits: bool, running: bool = False
 ) -> Iterator[tuple[str, str]]:
-    """What there is to do, each with what it does. ``waits`` is whether outcomes are waited for."""
-    command, of = "voicecli broadcast", broadcast.id
+    """What there is to do, each with what it does. ``program`` is how each begins, and ``waits`` whether
+    outcomes are waited for."""
+    command, of = f"{program} broadcast", broadcast.id
     again, piped = ("", "") if broadcast.file else (" -", " (pipe the list in again)")
     if running:
         yield f"{command} stop {of}", "Stop calling"
