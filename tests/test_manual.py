@@ -167,7 +167,7 @@ def application() -> Iterator[str]:
     exec(source, page)
     server_class = type("Quiet", (page["Handler"],), {"log_message": lambda *_: None})
     with ThreadingHTTPServer(("127.0.0.1", 0), server_class) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield str(server.server_port)
         server.shutdown()

@@ -12,6 +12,7 @@ import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox
 from forked import Forked
 
+from voicecli.cli import shells
 from voicecli.sandbox.numbers import NUMBERS
 
 
@@ -60,6 +61,16 @@ def test_print_env_is_for_eval_and_starts_nothing(run: Program) -> None:
     )
     assert shell.stdout == "http://127.0.0.1:6789\n"
     assert "EIGHT_X_EIGHT_BASE_URL=http://127.0.0.1:5680\n" in run("sandbox", "--print-env").out
+
+
+def test_print_env_is_for_powershell_where_that_is_asked_for(run: Program) -> None:
+    """There a quote inside quotes is doubled."""
+    lines = run("sandbox", "--print-env", "--shell", "powershell").out.splitlines()
+    assert lines[0] == "$env:EIGHT_X_EIGHT_BASE_URL = 'http://127.0.0.1:5680'"
+    assert shells.set_variables(shells.Shell.POWERSHELL, {"A": "it's"}) == "$env:A = 'it''s'"
+    assert shells.use_sandbox(shells.Shell.POWERSHELL, port=6789) == (
+        "voicecli sandbox --print-env --port 6789 --shell powershell | Out-String | Invoke-Expression"
+    )
 
 
 def test_print_env_is_right_whatever_the_key_of_the_environment_is(run: Program) -> None:

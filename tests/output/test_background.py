@@ -13,8 +13,8 @@ from typing import TextIO
 import pytest
 
 from voicecli.errors import OutputFailed
-from voicecli.output import streams
-from voicecli.output.formats import Json, Output
+from voicecli.output import Output, streams
+from voicecli.output.formats import Json
 
 LONG = {"text": "x" * 100_000}  # more than a pipe holds
 

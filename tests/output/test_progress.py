@@ -13,7 +13,8 @@ import pytest
 from screen import screen
 
 from voicecli.errors import InvalidInput
-from voicecli.output.formats import Json, Output, Quiet
+from voicecli.output import Output
+from voicecli.output.formats import Json, Quiet
 from voicecli.output.rows import Line, erasing
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 
 from voicecli.errors import Refused, VoicecliError
-from voicecli.output import Column, TableRow
-from voicecli.output.formats import Json, Output
+from voicecli.output import Column, Output, TableRow
+from voicecli.output.formats import Json
 from voicecli.output.secrets import has_secret_name
 
 SECRETS = (

@@ -75,6 +75,7 @@ def test_without_what_posix_alone_has_commands_do_what_they_do(
         ("broadcast", "send", str(people), "hi", "--yes"): (0, "2"),
         ("sessions",): (0, NUMBER),
         ("doctor",): (0, "store"),
+        ("sandbox", "--print-env"): (0, "$env:EIGHT_X_EIGHT_BASE_URL = 'http://"),
     }
     listen = ["listen", "--port", str(port), "--public-url", url, "--register", "--events", "vss", "--json"]
     environment = {

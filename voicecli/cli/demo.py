@@ -13,6 +13,7 @@ from voicecli.account import DEFAULT_VOICE
 from voicecli.cli import interrupts
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.listen.display import EventDisplay
+from voicecli.cli.shells import use_sandbox
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, TableRow
 from voicecli.output.event_rows import outcome_style
@@ -54,7 +55,7 @@ def demo(ctx: typer.Context) -> None:
 
 
 def _scenes() -> list[Scene]:
-    from voicecli.sandbox import SOURCE
+    from voicecli.sandbox.account import SOURCE
 
     ask = {
         "action": "sayAndCapture",
@@ -96,7 +97,7 @@ class _Demo:
         from voicecli.listener.plan import ListenerPlan
         from voicecli.listener.service import ListenerService
         from voicecli.listener.vca_repliers import constant_reply
-        from voicecli.sandbox import Sandbox
+        from voicecli.sandbox.server import Sandbox
         from voicecli.voice_api.callflow import HANGUP
         from voicecli.voice_api.replies import Reply
 
@@ -117,7 +118,7 @@ class _Demo:
         self._summarise()
 
     async def _play(self, url: str, service: "ListenerService", token: str) -> None:
-        from voicecli.sandbox import API_KEY, SUBACCOUNT
+        from voicecli.sandbox.account import API_KEY, SUBACCOUNT
         from voicecli.voice_api.client import Client
 
         with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:
@@ -174,5 +175,5 @@ class _Demo:
             )
         self._output.note("")
         self._output.note("Next: start voicecli sandbox in a second terminal, and here:")
-        self._output.note('  eval "$(voicecli sandbox --print-env)"')
+        self._output.note(f"  {use_sandbox()}")
         self._output.note('  voicecli call +33199001234 "Hello from the command line"')

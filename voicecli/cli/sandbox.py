@@ -1,7 +1,6 @@
 """``voicecli sandbox``: a local 8x8."""
 
 import asyncio
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,13 +13,14 @@ from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import real, whole
+from voicecli.cli.shells import USUAL, Shell, set_variables, use_sandbox
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column, TableRow
-from voicecli.sandbox import PORT
+from voicecli.sandbox.account import PORT
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 
 if TYPE_CHECKING:
-    from voicecli.sandbox import Sandbox
+    from voicecli.sandbox.server import Sandbox
 
 EXAMPLES = """\
 voicecli sandbox
@@ -88,7 +88,7 @@ class SandboxOptions:
 
     def sandbox(self, log: Callable[[str], None]) -> "Sandbox":
         """A sandbox with these options. Without ``vca`` and ``reply`` it chooses a reading itself."""
-        from voicecli.sandbox import Sandbox
+        from voicecli.sandbox.server import Sandbox
 
         reading = None
         if self.vca is not None or self.reply is not None:
@@ -115,6 +115,7 @@ def sandbox(
     print_env: Annotated[
         bool, flag("Print the environment variables to use it, for eval, without starting it.", "--print-env")
     ] = False,
+    shell: Annotated[Shell, typer.Option(help="For which shell the variables are printed.")] = USUAL,
     numbers: Annotated[bool, flag("Print what the last digits of a number mean.", "--numbers")] = False,
     behaviour: SandboxOptions,
     quiet: common.QuietFlag = False,  # noqa: ARG001
@@ -133,11 +134,11 @@ def sandbox(
     elif print_env:
         if port == 0:
             raise InvalidInput("--print-env needs the port of a running sandbox, not 0.")
-        _print_environment(context, f"http://127.0.0.1:{port}")
+        _print_environment(context, f"http://127.0.0.1:{port}", shell)
     else:
         try:
             with context.output.streams.in_background():
-                interrupts.run(_serve(context, behaviour.sandbox(context.output.note), port))
+                interrupts.run(_serve(context, behaviour.sandbox(context.output.note), port, shell))
         except KeyboardInterrupt as interrupt:  # this is how it ends
             interrupts.refuse_hangup(interrupt)
 
@@ -151,16 +152,16 @@ def _print_numbers(context: Context) -> None:
         context.output.row(TableRow(columns, (row.digits, row.what), data))
 
 
-def _print_environment(context: Context, url: str) -> None:
-    from voicecli.sandbox import environment
+def _print_environment(context: Context, url: str, shell: Shell) -> None:
+    from voicecli.sandbox.account import environment
 
     context.output.disable_masking()
     variables = environment(url)
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
-    context.output.result(exports, {"url": url, "environment": variables}, identifier=url)
+    document = {"url": url, "environment": variables}
+    context.output.result(set_variables(shell, variables), document, identifier=url)
 
 
-async def _serve(context: Context, local: "Sandbox", port: int) -> None:
+async def _serve(context: Context, local: "Sandbox", port: int, shell: Shell) -> None:
     try:
         url = await local.start(port=port)
     except OSError as error:
@@ -169,10 +170,10 @@ async def _serve(context: Context, local: "Sandbox", port: int) -> None:
             hint="Another sandbox may be running: use it, or choose another port with --port.",
         ) from error
     try:
-        _print_environment(context, url)
-        own_port = "" if port == PORT else f" --port {url.rpartition(':')[2]}"
+        _print_environment(context, url, shell)
+        own_port = None if port == PORT else int(url.rpartition(":")[2])
         context.output.note("The sandbox is ready. In another terminal:")
-        context.output.note(f'  eval "$(voicecli sandbox --print-env{own_port})"')
+        context.output.note(f"  {use_sandbox(shell, port=own_port)}")
         await asyncio.Event().wait()  # until it is interrupted
     finally:
         await local.stop()

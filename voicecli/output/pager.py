@@ -15,8 +15,9 @@ OPTIONS_OF_LESS = "FRX"  # as git and gh have it: colours, and no more than the 
 def page(text: str, out: TextIO, environment: Mapping[str, str]) -> bool:
     """Show a text on this terminal in the pager that PAGER names, and wait until it is left. False where
     there is none."""
+    pager = environment.get("PAGER", PAGER)
     try:
-        command = shlex.split(environment.get("PAGER", PAGER))
+        command = [pager] if shutil.which(pager) else shlex.split(pager)  # blanks may be in its path, too
     except ValueError:  # a quote is left open
         return False
     program = shutil.which(command[0]) if command else None
