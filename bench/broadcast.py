@@ -30,7 +30,7 @@ from pathlib import Path
 from voicecli.broadcast.lists.recipients import Recipients, read
 from voicecli.broadcast.plan import Plan
 from voicecli.calling.script import Script
-from voicecli.sandbox import environment
+from voicecli.sandbox.account import environment
 from voicecli.sandbox.numbers import Behaviour, behaviour_of
 from voicecli.store.broadcasts import BroadcastRow, RowState
 

@@ -25,7 +25,8 @@ from forked import Forked
 
 from voicecli import durations
 from voicecli.listener import recorder
-from voicecli.sandbox import Sandbox, environment
+from voicecli.sandbox.account import environment
+from voicecli.sandbox.server import Sandbox
 
 NUMBER = "+33199001234"  # in the range that France keeps for fiction; the sandbox answers it
 FOREIGN = re.compile("EIGHT_X_EIGHT|OUTBOUND|VOICE|WEBHOOK|NGROK|.*proxy", re.IGNORECASE)

@@ -19,7 +19,7 @@ from forked import under_way
 from voicecli import interrupts
 from voicecli.cli import app
 from voicecli.cli.context import Context
-from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import list_webhooks, set_webhook as set_webhook_at_8x8
 

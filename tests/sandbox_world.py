@@ -10,7 +10,8 @@ import aiohttp
 from aiohttp import web
 from conftest import DEADLINE
 
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.server import Sandbox
 from voicecli.voice_api.callflow import HANGUP, Action, make_call
 
 TOKEN = "Bearer hook-token"

@@ -4,8 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from voicecli.sandbox import Sandbox
 from voicecli.sandbox.responses import json_body, refusal
+from voicecli.sandbox.server import Sandbox
 
 
 class StrictSandbox(Sandbox):

@@ -15,7 +15,7 @@ from conftest import DEADLINE, RunningSandbox
 from running_listener import TOKEN, free_port
 
 from voicecli.manual import page
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
 from voicecli.voice_api.operations.webhooks import list_webhooks

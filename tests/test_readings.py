@@ -24,10 +24,10 @@ from running_listener import TOKEN, RunningListener, listening, public_access, w
 from soak import share_of
 from test_outcomes import LOST_FOR_GOOD, PREFIX, Run, every_number
 
-from voicecli.sandbox import Sandbox
 from voicecli.sandbox.delivery import Target
 from voicecli.sandbox.numbers import behaviour_of
 from voicecli.sandbox.reading import READINGS, Reading, VcaMoments
+from voicecli.sandbox.server import Sandbox
 from voicecli.sandbox.session import PlayedSession
 from voicecli.voice_api.codes import Outcome
 

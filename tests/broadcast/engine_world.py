@@ -16,7 +16,7 @@ from voicecli.broadcast.in_flight import RequestSender
 from voicecli.broadcast.pacing import Pace
 from voicecli.broadcast.policy import Policy
 from voicecli.quiet_hours import Hours
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Counts
 from voicecli.store.broadcast_journal import Journal, create_journal
 from voicecli.store.broadcasts import BroadcastRow, RowState

@@ -15,7 +15,7 @@ from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.progress import Progress
 from voicecli.errors import ConfigurationError, VoicecliError
 from voicecli.quiet_hours import Hours
-from voicecli.sandbox import SOURCE
+from voicecli.sandbox.account import SOURCE
 from voicecli.store import sealing, unsubscribed
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState

@@ -10,7 +10,7 @@ from past import event, keep
 from running_listener import set_webhook
 
 from voicecli.calling.script import Script
-from voicecli.sandbox import SOURCE
+from voicecli.sandbox.account import SOURCE
 from voicecli.store.attempts import attempts_where, sealed_flow
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api.callflow import HANGUP, Action, CallRequest, call_request, make_call

@@ -1,16 +1,24 @@
 """What is reported of a broadcast's calls: found by their sessions, and what is known now is what counts."""
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from engine_world import World, number, world_of
 from past import event, keep
+from ready_stores import real_ones
 
 from voicecli.broadcast import outcomes
 from voicecli.broadcast.policy import Policy
 from voicecli.sessions import pending
 from voicecli.sessions.counts import Counts
+from voicecli.store import sqlite
 from voicecli.store.attempts import attempts_where
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.event_queries import events_of_session
+from voicecli.store.migrations import MIGRATIONS
+from voicecli.store.sqlite import Store
 
 TWICE_TOO_MANY = "+33199004291"
 EARLIER, LATER = "2026-11-28T04:00:00Z", "2026-11-28T04:00:01Z"
@@ -181,3 +189,27 @@ def test_who_unsubscribed_did_so_when_the_summary_came(world: World) -> None:
         (row.destination, summary.received)
     ]
     assert world.journal.seen == summary.id
+
+
+def test_a_broadcast_that_was_begun_by_an_earlier_version_is_settled_by_its_sessions(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.plan([number(0)])
+    row = world.row(1)
+    called = row._replace(state=RowState.ACCEPTED, attempts=1, session="s-0")
+    with real_ones(), monkeypatch.context() as older:
+        older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:6])
+        with Store(tmp_path / "older") as store, store.transaction() as transaction:
+            broadcast = world.journal.broadcast
+            transaction(
+                "INSERT INTO broadcasts SELECT ?, ?, 0, ?, ?, '', x'', 1, 1, '{}', x'', 'open', 0",
+                (broadcast.number, broadcast.id, *broadcast.account),
+            )
+            transaction(
+                "INSERT INTO broadcast_rows VALUES (1, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)", called[:6]
+            )
+    keep(tmp_path / "older", event("VSS", "BUSY", "s-0", number=number(0)))
+    with Store(tmp_path / "older") as store, closing(Journal.open(store, broadcast)) as journal:
+        outcomes.record_reports(journal, Policy())
+        [row] = journal.rows()
+        assert (row.outcome, [one.line for one in attempts_where(store, "")]) == ("BUSY", [1])

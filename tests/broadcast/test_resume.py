@@ -12,7 +12,7 @@ from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.resume import reopen_broadcast
 from voicecli.broadcast.run import OpenBroadcast, run_broadcast
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.async_client import AsyncClient

@@ -18,7 +18,7 @@ from voicecli.calling.caller import Caller
 from voicecli.calling.results import Result
 from voicecli.calling.script import Script
 from voicecli.errors import ConfigurationError, InvalidInput, Refused, VoicecliError
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.voice_api.callflow import HANGUP
 
 PRESSES_1 = "+33199007103"

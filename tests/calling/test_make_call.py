@@ -11,7 +11,7 @@ from voicecli.account import Account
 from voicecli.calling.caller import Caller
 from voicecli.calling.make_call import MakeCallRoute
 from voicecli.errors import ConfigurationError
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.attempts import attempts_where
 from voicecli.store.sqlite import Store
 

@@ -20,7 +20,7 @@ SOURCE = "+33199000000"
 @pytest.fixture
 def strict() -> Iterator[RunningSandbox]:
     """A sandbox that takes one ``say`` in a callflow."""
-    with RunningSandbox(time_scale=1000, seed=1, one_say=True) as running:
+    with RunningSandbox(time_scale=1000, seed=1, one_say=True, count=True) as running:
         yield running
 
 
@@ -81,7 +81,7 @@ def test_for_a_file_the_hint_says_how_often_it_can_be_played(run: Program, stric
     assert run("call", NUMBER, *play, "--repeat", "3", env=strict.environment).code == 0
 
 
-def test_a_broadcast_does_so_too(strict: RunningSandbox, tmp_path: Path) -> None:
+def test_a_broadcast_does_so_too_and_is_refused_once(strict: RunningSandbox, tmp_path: Path) -> None:
     world = World(tmp_path / "home", strict)
     world.plan([number(1), number(2)])
     world.run(
@@ -92,5 +92,6 @@ def test_a_broadcast_does_so_too(strict: RunningSandbox, tmp_path: Path) -> None
     )
     assert [world.row(line).state for line in (1, 2)] == [RowState.ACCEPTED] * 2
     assert [said(body) for body in strict.sandbox.requested] == [[("Fire. Fire. Fire. Fire", 1)]] * 2
+    assert strict.sandbox.refusals.total() == 1
     world.journal.close()
     world.store.close()

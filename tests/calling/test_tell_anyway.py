@@ -25,8 +25,8 @@ from running_listener import (
 )
 
 from voicecli.listener import shared_listener
-from voicecli.sandbox import Sandbox
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
+from voicecli.sandbox.server import Sandbox
 from voicecli.store.sqlite import Store
 
 NO_ANSWER, PRESSES_1, PRESSES_1_TOO, SILENT = "+33199000480", "+33199007103", "+33199007104", "+33199005040"

@@ -20,8 +20,8 @@ from forked import under_way
 from running_listener import listening, public_access, registering
 from soak import share_of
 
-from voicecli.sandbox import Sandbox
 from voicecli.sandbox.delivery import Target
+from voicecli.sandbox.server import Sandbox
 from voicecli.store.sqlite import Store
 
 LOOPS, SEED, IN_A_LOOP = 50, 15, 4

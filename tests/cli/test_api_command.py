@@ -7,7 +7,7 @@ import pytest
 from conftest import NUMBER, Program, RunningSandbox
 from raw_server import answering, document, http, server
 
-from voicecli.sandbox import API_KEY, SOURCE, environment
+from voicecli.sandbox.account import API_KEY, SOURCE, environment
 
 CALL = {
     "clientRequestId": "order-1",

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from conftest import DEADLINE, NUMBER, Program, RunningSandbox, start_call, wait_until
 
-from voicecli.sandbox import API_KEY
+from voicecli.sandbox.account import API_KEY
 from voicecli.voice_api import retries
 
 MAKE_CALL = '[{"action": "makeCall", "params": {"source": "+33199000000", "destination": "+33199001234"}}]'

@@ -12,7 +12,7 @@ from running_listener import TOKEN, listening, public_access, registering, set_w
 from stand_in_agent import is_alive, pids, write_agent
 from test_terminal import on_terminal, plain
 
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store import sqlite
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.client import Client

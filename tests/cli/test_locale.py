@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import DEADLINE, NUMBER
 
-from voicecli.sandbox import environment
+from voicecli.sandbox.account import environment
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 CAFE = "caf\u00e9"

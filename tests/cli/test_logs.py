@@ -20,7 +20,8 @@ from test_terminal import on_terminal, plain
 from voicecli import Client, interrupts, voice_message
 from voicecli.cli import app
 from voicecli.cli.context import Context
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, environment, log_exports
+from voicecli.sandbox import log_exports
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT, environment
 
 CSV = b"SessionId,Content\n1,hello\n"
 

@@ -5,7 +5,7 @@ from conftest import Program, RunningSandbox
 from raw_server import answering, document, server
 from test_terminal import on_terminal, plain
 
-from voicecli.sandbox import environment
+from voicecli.sandbox.account import environment
 
 
 def test_numbers_are_listed_with_their_health(run: Program, sandbox: RunningSandbox) -> None:

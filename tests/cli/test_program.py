@@ -8,9 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import forked
 import pytest
-from conftest import DEADLINE, Program
+from conftest import Program
 
 from voicecli.cli.app import run as run_here
 from voicecli.cli.context import Context
@@ -86,26 +85,6 @@ def test_a_mistake_before_the_parser_came_to_json_is_told_in_json(run: Program) 
     done = run("--json", "call", "+33199001234", "hi there")
     assert (done.code, done.out, done.error["message"]) == (2, "", "No such option: --json.")
     assert done.error["hint"] == "Options go after the command: voicecli call … --json."
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_works_in_every_shell(shell: str) -> None:
-    def complete(**variables: str) -> str:
-        env = {**os.environ, "_VOICECLI_COMPLETE": f"complete_{shell}", **variables}
-        return str(forked.run([], DEADLINE, env=env, text=True).stdout)
-
-    assert "_VOICECLI_COMPLETE" in complete(_VOICECLI_COMPLETE=f"source_{shell}")
-    typed = {
-        "COMP_WORDS": "voicecli ca",
-        "COMP_CWORD": "1",
-        "_TYPER_COMPLETE_ARGS": "voicecli ca",
-        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-        "_TYPER_COMPLETE_WORD_TO_COMPLETE": "ca",
-    }
-    offered = complete(**typed)
-    assert "call" in offered
-    assert "sandbox" not in offered
 
 
 @pytest.mark.process

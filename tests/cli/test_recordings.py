@@ -7,7 +7,7 @@ from conftest import NUMBER, Program, RunningSandbox, wait_until
 from raw_server import answering, document, server
 from test_terminal import on_terminal, plain
 
-from voicecli.sandbox import SOURCE, environment
+from voicecli.sandbox.account import SOURCE, environment
 
 SESSION = "3f2a9c1e-5a0b-4a53-9d7e-0c5b1f6e2d11"
 RECORDED = [

@@ -7,7 +7,7 @@ from conftest import Program, RunningSandbox
 from raw_server import answering, document, server
 from test_terminal import on_terminal, plain
 
-from voicecli.sandbox import environment
+from voicecli.sandbox.account import environment
 
 
 def test_the_voices_are_sorted_by_locale_and_name(run: Program, sandbox: RunningSandbox) -> None:

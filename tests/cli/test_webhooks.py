@@ -15,7 +15,8 @@ from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.listener import webhook_changes
 from voicecli.listener.registration import Registration
-from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
+from voicecli.sandbox.server import Sandbox
 from voicecli.voice_api.client import Client
 
 TOKEN = "token-of-these-tests"

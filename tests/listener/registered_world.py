@@ -15,8 +15,9 @@ from voicecli.listener.open_questions import EndRequests, QuestionWait
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
-from voicecli.sandbox import API_KEY, SUBACCOUNT, Sandbox
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.sandbox.delivery import Target
+from voicecli.sandbox.server import Sandbox
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.calls import send_callflow

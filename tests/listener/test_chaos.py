@@ -11,7 +11,7 @@ from running_listener import TOKEN, RunningListener, listening
 from soak import share_of
 
 from voicecli.errors import OutcomeUnknown
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sandbox.numbers import NUMBERS, behaviour_of
 from voicecli.voice_api.callflow import call_request, make_call
 from voicecli.voice_api.client import Client

@@ -18,7 +18,7 @@ from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.listener.shared_listener import SharedListener
-from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
 from voicecli.voice_api.webhook_events import webhook_url

@@ -9,7 +9,7 @@ import httpx
 from conftest import RunningSandbox
 from receiver_world import TOKEN, receiving, vss
 
-from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.urls import host_of, is_own_host
 
 OF_A_PAGE: list[Mapping[str, str]] = [

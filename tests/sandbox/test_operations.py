@@ -11,7 +11,7 @@ import pytest
 from conftest import DEADLINE
 from sandbox_world import World, world
 
-from voicecli.sandbox import API_KEY, SOURCE
+from voicecli.sandbox.account import API_KEY, SOURCE
 from voicecli.sandbox.resources import Resources
 from voicecli.voice_api.callflow import HANGUP, make_call
 

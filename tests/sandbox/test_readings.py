@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from sandbox_world import World, world
 
-from voicecli.sandbox import SOURCE
+from voicecli.sandbox.account import SOURCE
 from voicecli.sandbox.reading import READINGS, Reading
 from voicecli.voice_api.callflow import HANGUP, Action, make_call
 

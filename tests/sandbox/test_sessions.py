@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 from sandbox_world import TOKEN, world
 
-from voicecli.sandbox import SOURCE, Sandbox
+from voicecli.sandbox.account import SOURCE
 from voicecli.sandbox.numbers import NUMBERS
 from voicecli.sandbox.reading import READINGS, Reading
+from voicecli.sandbox.server import Sandbox
 from voicecli.voice_api import codes, webhook_events
 from voicecli.voice_api.callflow import HANGUP, Action, make_call
 

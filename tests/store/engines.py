@@ -18,7 +18,7 @@ from conftest import DEADLINE
 from full_disk import Disk, full_disk
 
 from voicecli.store import sqlite
-from voicecli.store.migrations import FIRST, MIGRATIONS
+from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
 
 
@@ -93,7 +93,7 @@ class Sqlite:
 
     def make_newer(self, home: Path) -> None:
         database = sqlite3.connect(home / "voicecli.sqlite3")
-        database.execute(f"PRAGMA user_version = {FIRST + len(MIGRATIONS)}")
+        database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
         database.close()
 
 

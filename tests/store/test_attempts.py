@@ -1,5 +1,6 @@
 """The requests that place calls: what is kept of each."""
 
+import json
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from voicecli.account import AccountId
-from voicecli.errors import ConfigurationError
+from voicecli.clock import now
+from voicecli.errors import ConfigurationError, PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
+from voicecli.store import sqlite
 from voicecli.store.attempts import (
     Attempts,
     attempt_of_session,
@@ -17,6 +20,9 @@ from voicecli.store.attempts import (
     attempts_without_session,
     sealed_flow,
 )
+from voicecli.store.guards import Guards, Once
+from voicecli.store.keys import fingerprint
+from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, request_from_json, spoken_text
 from voicecli.voice_api.messages import voice_message
@@ -77,8 +83,8 @@ def test_two_stores_have_two_keys(tmp_path: Path) -> None:
     prints = []
     for name in ("one", "two"):
         with Store(tmp_path / name) as store:
-            prints.append(calls(store).fingerprint(message()))
-            assert calls(store).fingerprint(message()) == prints[-1]
+            prints.append(calls(store).fingerprints(message()))
+            assert calls(store).fingerprints(message()) == prints[-1]
     assert prints[0] != prints[1]
 
 
@@ -140,3 +146,28 @@ def test_a_session_that_a_summary_told_is_not_lost_to_the_answer(tmp_path: Path)
             ours.record_answer(number, state)
         [call] = kept(store)
         assert (call.state, call.session_id) == (AttemptState.ACCEPTED, "s-1")
+
+
+def test_a_guard_of_before_holds_however_the_url_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spellings = ("https://voice.8x8.com", "https://voice.8x8.com/", "HTTPS://voice.wavecell.com//")
+    with monkeypatch.context() as older:
+        older.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:3])
+        with Store(tmp_path) as store, store.transaction() as transaction:
+            for index, written in enumerate(spellings):
+                content = json.dumps([written, "some_sub", spoken_text(message(f"text {index}").callflow)])
+                transaction(
+                    "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source,"
+                    " destination, fingerprint, guarded)"
+                    " VALUES (?, ?, 'some_sub', 'sending', ?, '', '', ?, ?)",
+                    (now(), written, f"m-{index}", fingerprint(store, content.encode()), now() + 1_000_000),
+                )
+    with Store(tmp_path) as store:
+        guards = Guards(store, AccountId("https://voice.8x8.com", "some_sub"))
+        for index in range(len(spellings)):
+            with pytest.raises(PlacedBefore):
+                guards.claim(message(f"text {index}"), Once(HOUR, named=False))
+            with pytest.raises(PlacedBefore):
+                guards.claim(message(message_id=f"m-{index}"), Once(HOUR, named=True))
+        guards.claim(message("another text"), Once(HOUR, named=False))

@@ -51,7 +51,7 @@ ACCOUNT = AccountId("https://voice.8x8.com", "some_sub")
 ONCE = Once(timedelta(hours=1), named=True)
 SOURCE, NUMBER, OTHER_NUMBER = "+33199000000", "+33199001234", "+33199004321"
 TABLES = ("events", "calls", "runs", "guards", "unsubscribed", "seen_events", "broadcasts", "broadcast_rows")
-WEBHOOK_TABLES = ("replaced_webhooks",)
+WEBHOOK_TABLES = ("replaced_webhooks", "dropped_webhooks")
 WEBHOOK = ReplacedWebhook("VSS", ("https://own.example",), "https://before.example", True, False)
 
 Write = Callable[[Store], object]

@@ -8,9 +8,14 @@ import pytest
 
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, StoreFailed
-from voicecli.store.event_recording import KeptEvent, record_events, record_replies
+from voicecli.store import sqlite as store
+from voicecli.store.event_recording import KeptEvent, Recorded, record_events, record_replies
 from voicecli.store.location import store_folder
+from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
+from voicecli.store.webhooks import (
+    replaced_webhooks,
+)
 
 AT_8X8 = AccountId("https://voice.8x8.com", "some_subaccount")
 
@@ -25,6 +30,17 @@ def rows(home: Path, what: str) -> list[tuple[object, ...]]:
         return database.execute(f"SELECT {what} FROM events ORDER BY id").fetchall()
     finally:
         database.close()
+
+
+def test_a_store_of_the_first_kind_keeps_its_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(store, "MIGRATIONS", MIGRATIONS[:1])
+        with Store(tmp_path) as kept:
+            record_events(kept, [event(1), event(2)._replace(reply="hangup")])
+            record_events(kept, [event(1)])
+    with Store(tmp_path) as kept:
+        assert record_events(kept, [event(2), event(3)])[0] == Recorded(2, 2)
+    assert rows(tmp_path, "id, times, reply")[:2] == [(1, 2, None), (2, 2, "hangup")]
 
 
 def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:
@@ -51,6 +67,37 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="can't be used"):
         Store(tmp_path / "file")
+
+
+def test_webhooks_to_be_put_back_of_one_account_become_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listeners that were killed had each remembered their own, under the base URL as it was written."""
+    rows = (  # oldest first
+        ("https://voice.8x8.com", "VSS", "https://a.example", "https://app.example/vss"),
+        (
+            "https://voice.8x8.com/",
+            "VSS",
+            "https://b.example",
+            "https://a.example",
+        ),  # of that one
+        ("https://voice.8x8.com", "VCA", "https://a.example", "https://old.example/vca"),
+        ("HTTPS://voice.wavecell.com", "VCA", "https://c.example", "https://new.example/vca"),
+        ("https://voice.8x8.com//", "VRU", "https://a.example", None),
+    )
+    with monkeypatch.context() as older:
+        older.setattr(store, "MIGRATIONS", MIGRATIONS[:3])
+        with Store(tmp_path) as kept, kept.transaction() as transaction:
+            for url, kind, own, before in rows:
+                values = (url, AT_8X8.subaccount, kind, own, before)
+                transaction("INSERT INTO replaced_webhooks VALUES (?, ?, ?, ?, ?, 1, 0)", values)
+    with Store(tmp_path) as kept:
+        found = {webhook.type: (webhook.url, webhook.own_urls) for webhook in replaced_webhooks(kept, AT_8X8)}
+        assert found == {
+            "VSS": ("https://app.example/vss", ("https://b.example", "https://a.example")),
+            "VCA": ("https://new.example/vca", ("https://c.example", "https://a.example")),
+            "VRU": (None, ("https://a.example",)),
+        }
 
 
 def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
-from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.voice_api import async_client as client_module, wire
 from voicecli.voice_api.operations.calls import send_callflow
 from voicecli.voice_api.operations.webhooks import delete_webhook, list_webhooks

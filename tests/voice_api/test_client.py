@@ -17,7 +17,7 @@ from voicecli.errors import (
     Refused,
     Unreachable,
 )
-from voicecli.sandbox import API_KEY, SUBACCOUNT
+from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.voice_api import retries
 from voicecli.voice_api.retries import MAX_PAUSE
 

@@ -32,7 +32,8 @@ from yarl import URL
 
 from voicecli import account
 from voicecli.account import Account
-from voicecli.sandbox import API_KEY, SOURCE, SUBACCOUNT, Sandbox, environment
+from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT, environment
+from voicecli.sandbox.server import Sandbox
 from voicecli.voice_api import operations
 from voicecli.voice_api.callflow import HANGUP, call_request, make_call
 from voicecli.voice_api.messages import audio_message, voice_message

@@ -78,6 +78,7 @@ class RequestSender:
         self._make_request = make_request
         self._vca_elsewhere = vca_elsewhere
         self._keys = policy.keys
+        self._takes_one_say = False  # so it is learned, of the account
         self._attempts = Attempts(journal.store, journal.broadcast.account)
 
     def prepare(self, before: BroadcastRow) -> InFlight:
@@ -106,9 +107,13 @@ class RequestSender:
             flight.error = error
 
     async def _place(self, request: CallRequest) -> Session:
+        if self._takes_one_say:
+            request = say_limit.in_one_say(request) or request
         try:
             return await self._client.send(send_callflow(request))
         except Refused as error:
             if (instead := say_limit.instead(error, request)) is None:
                 raise
-        return await self._client.send(send_callflow(instead))
+        session = await self._client.send(send_callflow(instead))
+        self._takes_one_say = True
+        return session

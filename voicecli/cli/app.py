@@ -1,6 +1,6 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import takewhile
@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command, get_group
 
 from voicecli import interrupts
-from voicecli.cli.context import Context, context_of
+from voicecli.cli.context import COMPLETION, Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
 from voicecli.cli.help_format import HelpCommand, HelpGroup, filled, two_columns
 from voicecli.cli.options.common import EnvFile, with_output_options
@@ -68,6 +68,11 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         arguments = [*words, "--help", *arguments[1 + len(words) :]]  # --help webhooks set, help call
     try:
         command_line = parser()
+        if COMPLETION in context.environment:
+            from voicecli.cli.completion import complete
+
+            summaries = {name: entry.summary for name, entry in COMMANDS.items()}
+            return complete(context, command_line, summaries)
         interrupts.check()
         result = command_line(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
         if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
@@ -134,13 +139,14 @@ class _Commands(HelpGroup):
 
 
 @cache
-def parser() -> Callable[..., object]:
+def parser() -> "Command":
     """The command line's parser."""
     application = typer.Typer(
         cls=_Commands,
         no_args_is_help=True,
         context_settings={"help_option_names": sorted(HELP)},
         rich_markup_mode=None,
+        add_completion=False,
     )
     application.callback()(_root)
     return get_command(application)
@@ -172,10 +178,28 @@ def _version(ctx: typer.Context, wanted: bool) -> None:
         raise typer.Exit
 
 
+def _completion(ctx: typer.Context, parameter: typer.CallbackParam, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from voicecli.cli import completion
+
+        shell = completion.current_shell()
+        if parameter.name == "install_completion":
+            completion.install(context_of(ctx), shell)
+        else:
+            context_of(ctx).output.page(f"{completion.script(shell)}\n")
+        raise typer.Exit
+
+
 def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
     env_file: EnvFile = None,
+    install_completion: Annotated[
+        bool, typer.Option("--install-completion", help="Set up completion.", callback=_completion)
+    ] = False,
+    show_completion: Annotated[
+        bool, typer.Option("--show-completion", help="Print its script.", callback=_completion)
+    ] = False,
 ) -> None:
     """Automated phone calls through 8x8's Voice API. New here? Run voicecli demo."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from voicecli.voice_api.wire import Operation
 
 T = TypeVar("T")
+COMPLETION = "_VOICECLI_COMPLETE"
+"""The variable by which a shell's script asks for completion."""
 CONNECTION = ("api_key", "subaccount_id", "base_url")
 """The settings that a client needs."""
 

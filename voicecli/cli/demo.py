@@ -55,7 +55,7 @@ def demo(ctx: typer.Context) -> None:
 
 
 def _scenes() -> list[Scene]:
-    from voicecli.sandbox import SOURCE
+    from voicecli.sandbox.account import SOURCE
 
     ask = {
         "action": "sayAndCapture",
@@ -97,7 +97,7 @@ class _Demo:
         from voicecli.listener.plan import ListenerPlan
         from voicecli.listener.service import ListenerService
         from voicecli.listener.vca_repliers import constant_reply
-        from voicecli.sandbox import Sandbox
+        from voicecli.sandbox.server import Sandbox
         from voicecli.voice_api.callflow import HANGUP
         from voicecli.voice_api.replies import Reply
 
@@ -118,7 +118,7 @@ class _Demo:
         self._summarise()
 
     async def _play(self, url: str, service: "ListenerService", token: str) -> None:
-        from voicecli.sandbox import API_KEY, SUBACCOUNT
+        from voicecli.sandbox.account import API_KEY, SUBACCOUNT
         from voicecli.voice_api.client import Client
 
         with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:

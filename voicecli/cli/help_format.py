@@ -21,7 +21,6 @@ ARGUMENTS = "Arguments"
 LAST = ("General", "Network", "Public access")
 """The headings of options that are seldom needed, or are known from other commands."""
 MAX_WIDTH = 100  # columns; longer lines are hard to read
-MAX_NAME = 26  # columns; beside a longer name there is no room for its text, which begins below it
 HALF = 40  # columns of each half of a list in two columns
 
 
@@ -133,10 +132,11 @@ def _first_paragraph(command: "Command") -> str:
 
 
 def _section(heading: str, rows: Rows, width: int, *, name_width: int = 0) -> str:
-    """A heading, and below it the names, of at least ``name_width`` columns, with their texts beside them."""
+    """A heading, and below it the names, of at least ``name_width`` columns, with their texts beside them.
+    That of a name which takes more than a third of the line begins below it."""
     if any(name[:1] == "-" and name[:2] != "--" for name, _ in rows):  # -r, --repeat: align the long names
         rows = [(f"    {name}" if name.startswith("--") else name, text) for name, text in rows]
-    left = 4 + min(max(name_width, *(len(name) for name, _ in rows)), MAX_NAME)
+    left = 4 + min(max(name_width, *(len(name) for name, _ in rows)), width // 3)
     lines = [f"{heading}:"]
     for name, text in rows:
         beside = f"  {name}".ljust(left - 2) + "  "

@@ -16,11 +16,11 @@ from voicecli.cli.options.values import real, whole
 from voicecli.cli.shells import USUAL, Shell, set_variables, use_sandbox
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.output import Column, TableRow
-from voicecli.sandbox import PORT
+from voicecli.sandbox.account import PORT
 from voicecli.sandbox.reading import Reading, ReplyPlace, VcaMoments
 
 if TYPE_CHECKING:
-    from voicecli.sandbox import Sandbox
+    from voicecli.sandbox.server import Sandbox
 
 EXAMPLES = """\
 voicecli sandbox
@@ -88,7 +88,7 @@ class SandboxOptions:
 
     def sandbox(self, log: Callable[[str], None]) -> "Sandbox":
         """A sandbox with these options. Without ``vca`` and ``reply`` it chooses a reading itself."""
-        from voicecli.sandbox import Sandbox
+        from voicecli.sandbox.server import Sandbox
 
         reading = None
         if self.vca is not None or self.reply is not None:
@@ -153,7 +153,7 @@ def _print_numbers(context: Context) -> None:
 
 
 def _print_environment(context: Context, url: str, shell: Shell) -> None:
-    from voicecli.sandbox import environment
+    from voicecli.sandbox.account import environment
 
     context.output.disable_masking()
     variables = environment(url)

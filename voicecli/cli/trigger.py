@@ -133,7 +133,8 @@ def trigger(
 def make_event(asked: EventOptions, *, now: datetime, subaccount_id: str | None = None) -> SampleEvent:
     """The event that was asked for. Raises InvalidInput for what 8x8 does not know, and for what would
     have no effect."""
-    from voicecli.sandbox import SOURCE, SUBACCOUNT, payloads
+    from voicecli.sandbox import payloads
+    from voicecli.sandbox.account import SOURCE, SUBACCOUNT
 
     kind, status = _kind_and_status(asked)
     _refuse_options_without_effect(asked, kind, status)

@@ -1,14 +1,17 @@
 """``voicecli voices``: the voices for messages."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from voicecli.cli import answers, wiring
-from voicecli.cli.context import context_of
+from voicecli.cli.context import Context, context_of
 from voicecli.cli.options import common
 from voicecli.cli.options.records import option
 from voicecli.cli.options.values import one_of
+from voicecli.errors import VoicecliError
 from voicecli.json_values import Json
 from voicecli.output import Column, TableRow
 from voicecli.voice_api.operations.voices import list_speech_profiles
@@ -38,6 +41,7 @@ def voices(
     wanted_locale = "" if locale is None else _normalised(locale)
     with wiring.subaccount_client(context) as client:
         profiles = client.send(list_speech_profiles())
+    _keep_for_completion(context, profiles)
     found = [
         profile
         for profile in profiles
@@ -59,6 +63,14 @@ def voices(
     context.output.table(
         TableRow(columns, [answers.field(profile, name) for name in names], profile) for profile in found
     )
+
+
+def _keep_for_completion(context: Context, profiles: Sequence[Json]) -> None:
+    """What TAB offers after --voice. The list is the answer: it is shown where this can't be written, too."""
+    from voicecli.store import voices as kept
+
+    with suppress(VoicecliError, OSError):
+        kept.keep(wiring.home(context.settings({})), sorted(filter(None, map(_code, profiles))))
 
 
 def _code(profile: Json) -> str:

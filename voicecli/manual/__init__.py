@@ -14,6 +14,7 @@ TOPICS = (
     "service",
     "handlers",
     "trying",
+    "windows",
     "library",
     "from-the-example",
     "exit-codes",

@@ -102,11 +102,15 @@ class Attempts:
             run,
         )
 
-    def fingerprint(self, request: CallRequest) -> bytes:
-        """The same for calls that say the same to the same number: a keyed hash, which tells nothing of the
-        text."""
-        content = json.dumps([*self._account, spoken_text(request.callflow)])
-        return fingerprint(self._store, content.encode())
+    def fingerprints(self, request: CallRequest) -> list[bytes]:
+        """The call's, and those that it had while accounts were kept with the URL as written. They are keyed
+        hashes, which tell nothing of the text."""
+        service, subaccount = self._account
+        query = "SELECT written FROM former_base_urls WHERE base_url = ? AND subaccount = ?"
+        former = [written for (written,) in self._store.rows(query, self._account)]
+        spoken = spoken_text(request.callflow)
+        contents = [json.dumps([one, subaccount, spoken]) for one in (service, *former)]
+        return [fingerprint(self._store, content.encode()) for content in contents]
 
 
 def insert(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:

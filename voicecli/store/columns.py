@@ -13,7 +13,8 @@ _NAMES: Final[dict[tuple[type, ...], str]] = {
     (int, _NONE): "answer_until broadcast line run valid_until",
     (int, str): "id",  # text of a broadcast, a number of anything else
     (float, int, _NONE): "seconds",
-    (str,): "base_url client_request_id destination file options own_url reader source state subaccount type",
+    (str,): "base_url client_request_id destination file options own_url reader source state subaccount type"
+    " written",
     (str, _NONE): "asks bridge client_action_id currency digits outcome outcome_source price reason remark"
     " reply session url",
     (bytes,): "body key",

@@ -61,12 +61,12 @@ class Guards:
         ConfigurationError where locks do not work."""
         self._store.require_locks()
         update_outcomes_if_writable(self._store)
-        fingerprint = self._fingerprint(request, once)
-        details |= {"fingerprint": fingerprint, "guarded": now() + once.microseconds}
+        fingerprints = self._fingerprints(request, once)
+        details |= {"fingerprint": next(iter(fingerprints), None), "guarded": now() + once.microseconds}
         row = self._attempts.row(request, run=run, **details)
         delete_expired_flows(self._store)
         with self._store.transaction() as transaction:
-            self._refuse_held(transaction, request, fingerprint, once)
+            self._refuse_held(transaction, request, fingerprints, once)
             [number] = insert(transaction, [row])
             return number
 
@@ -79,18 +79,18 @@ class Guards:
         if once is not None:
             self._store.require_locks()
             update_outcomes_if_writable(self._store)
-        claimed = [(one, None if once is None else self._fingerprint(one, once)) for one in requests]
+        claimed = [(one, [] if once is None else self._fingerprints(one, once)) for one in requests]
         with self._store.transaction() as transaction:
             if once is not None and joint:
-                for request, fingerprint in claimed:
-                    self._refuse_held(transaction, request, fingerprint, once)
+                for request, fingerprints in claimed:
+                    self._refuse_held(transaction, request, fingerprints, once)
             number = runs.begin(transaction, process)
             if joint:
                 transaction.execute_many(
                     "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
                     [
-                        (number, *self._account, request.client_request_id, fingerprint)
-                        for request, fingerprint in claimed
+                        (number, *self._account, request.client_request_id, next(iter(fingerprints), None))
+                        for request, fingerprints in claimed
                     ],
                 )
             return number
@@ -98,12 +98,12 @@ class Guards:
     # -- who holds a call ----------------------------------------------------------------------------
 
     def _refuse_held(
-        self, transaction: Transaction, request: CallRequest, fingerprint: bytes | None, once: Once
+        self, transaction: Transaction, request: CallRequest, fingerprints: Sequence[bytes], once: Once
     ) -> None:
         """Within a transaction. Raises PlacedBefore where the call is held. A run that no longer
         holds it loses the guards of all its calls: it can't go on, should it still live."""
-        same = "(client_request_id = ? OR fingerprint = ?)"  # no row has the fingerprint NULL of a named call
-        values = (*self._account, request.client_request_id, fingerprint)
+        same, parameters = _same(request, fingerprints)
+        values = (*self._account, *parameters)
         query = (
             "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
@@ -133,8 +133,8 @@ class Guards:
         if (refusal := _refusal(calls, run, once, joint=joint)) is not None:
             raise refusal
 
-    def _fingerprint(self, request: CallRequest, once: Once) -> bytes | None:
-        return None if once.named else self._attempts.fingerprint(request)
+    def _fingerprints(self, request: CallRequest, once: Once) -> list[bytes]:
+        return [] if once.named else self._attempts.fingerprints(request)
 
 
 class _PlacedCall(NamedTuple):
@@ -198,6 +198,12 @@ def _refusal(
 
 def _session(attempt: Attempt) -> str:
     return f" as session {attempt.session_id}" if attempt.session_id else ""
+
+
+def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
+    """What finds the same call, in SQL, and its parameters."""
+    same_content = f"fingerprint IN ({', '.join('?' * len(fingerprints))}) OR " if fingerprints else ""
+    return f"({same_content}client_request_id = ?)", (*fingerprints, request.client_request_id)
 
 
 def _placed_before(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.platforms import locks, private_files
 from voicecli.store import columns
-from voicecli.store.migrations import FIRST, MIGRATIONS
+from voicecli.store.migrations import MIGRATIONS
 
 T = TypeVar("T")
 _Writing = Callable[[], AbstractContextManager[None]]
@@ -104,22 +104,19 @@ class Store:
         self._db.execute("PRAGMA fullfsync = ON")
         self._db.execute("PRAGMA checkpoint_fullfsync = ON")
         self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        newest = FIRST + len(MIGRATIONS) - 1
-        if self._version() < newest:
+        if self._version() < len(MIGRATIONS):
             self._wait_for_others(MIGRATION_PATIENCE)
             with self._all_or_nothing(nullcontext):
                 version = self._version()  # another process may have brought it up to date just now
-                if 0 < version < FIRST:
-                    raise ConfigurationError(
-                        f"The store {self.path} was made by a voicecli before the first release.",
-                        hint="Move it away, and a new one is made.",
-                    )
-                for migration in MIGRATIONS[max(0, version - FIRST + 1) :]:
-                    for statement in migration.split(";\n"):
-                        self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {max(version, newest)}")
+                for migration in MIGRATIONS[version:]:
+                    if callable(migration):
+                        migration(self._db)
+                    else:
+                        for statement in migration.split(";\n"):
+                            self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
             self._wait_for_others(LOCK_PATIENCE)
-        if self._version() > newest and not self._accept_newer:
+        if self._version() > len(MIGRATIONS) and not self._accept_newer:
             self._db.close()
             raise ConfigurationError(
                 f"The store {self.path} was made by a newer voicecli.",

@@ -1,0 +1,204 @@
+"""TAB: what is offered, from the parser and from the store of this machine, and the shells' scripts."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import past
+import pytest
+from conftest import Program, RunningSandbox
+from lists import Broadcast, write
+
+from voicecli import manual
+from voicecli.cli import app, completion
+from voicecli.cli.context import COMPLETION, Context
+from voicecli.errors import InvalidInput
+
+Tab = Callable[..., list[str]]
+IDS = ("7a1b0c3e-0000-4000-8000-000000000001", "7a1b0c3e-0000-4000-8000-000000000002")
+
+
+def asked(line: str, shell: str = "bash") -> dict[str, str]:
+    """The variables that a shell sets for a line whose last word is to be completed."""
+    words = line.split(" ")
+    return {
+        COMPLETION: f"complete_{shell}",
+        "COMP_WORDS": "\n".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_WORD_TO_COMPLETE": words[-1],
+    }
+
+
+@pytest.fixture
+def tab(run: Program) -> Tab:
+    """What is offered for a line, one item each."""
+
+    def press(line: str, shell: str = "bash") -> list[str]:
+        done = run(env=asked(line, shell))
+        assert (done.code, done.err) == (0, "")
+        return done.out.splitlines()
+
+    return press
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("voicecli ", [*app.COMMANDS]),
+        ("voicecli ca", ["call"]),
+        ("voicecli broadcast re", ["resume", "results"]),
+        ("voicecli broadcast people.csv --ret", ["--retry"]),
+        ("voicecli broadcast peop", []),  # the shell offers files
+        ("voicecli call --rep", ["--repeat"]),
+        ("voicecli sessions --status b", ["busy"]),
+        ("voicecli sessions --status=B", ["--status=BUSY"]),
+        ("voicecli sessions --status = O", ["OPEN"]),  # so bash divides it
+        ("voicecli broadcast results b1 --status ref", ["refused"]),
+        (
+            "voicecli trigger vss --status c",
+            ["canceled", *(f"completed{end}" for end in ("", "_unsubscribed", "_unsub_error"))],
+        ),
+        ("voicecli listen --events vca,vs", ["vca,vss"]),
+        ("voicecli listen --only vss,", [f"vss,{name}" for name in ("vca", "vcs", "vru", "vnu")]),
+        ("voicecli broadcast people.csv --retry no-answer,b", ["no-answer,busy"]),
+        ("voicecli webhooks set v", ["vca", "vss", "vcs", "vru", "vnu"]),
+        ("voicecli listen --view c", ["calls"]),
+        ("voicecli help ", [*manual.TOPICS]),
+        ("voicecli call --voice ", ["en-US-BenjaminRUS"]),
+        ("voicecli nonsense ", []),
+        ("voicecli sessions ", []),
+        ("voicecli broadcast show ", []),
+    ],
+)
+def test_names_and_values_are_offered(tab: Tab, tmp_path: Path, line: str, offered: list[str]) -> None:
+    assert tab(line) == offered
+    assert not (tmp_path / "home").exists()  # it is only read
+
+
+def test_each_shell_gets_what_its_script_reads(tab: Tab) -> None:
+    name, text = "--spell-digits", "Say numbers digit by digit, 123456 as 1 2 3 4 5 6."
+    assert tab("voicecli call --spell", "fish") == [f"{name}\t{text}"]
+    assert tab("voicecli call --spell", "powershell") == [f"{name}:::{text}"]
+    assert tab("voicecli call --spell", "zsh") == [f"""_arguments '*: :(("{name}":"{text}"))'"""]
+    assert tab("voicecli call peop", "zsh") == ["_files"]
+
+
+def test_calls_and_broadcasts_are_offered_newest_first(
+    tab: Tab, tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    for ago, session in enumerate(IDS):
+        past.keep_a_call(tmp_path / "home", session, ago=100 * ago + 10)
+    assert tab("voicecli sessions ") == tab("voicecli events --session 7a1b") == [*IDS]
+    send = Broadcast(sandbox)
+    first = send.identifier(write("a.csv", "phone\n+33199001234\n"), "Hi")
+    second = send.identifier(write("b.csv", "phone\n+33199005678\n"), "Hi")
+    assert tab("voicecli broadcast results ", "fish") == [f"{second}\tdone b.csv", f"{first}\tdone a.csv"]
+
+
+def test_voices_are_those_of_the_list_that_was_seen_last(
+    tab: Tab, run: Program, sandbox: RunningSandbox
+) -> None:
+    listed = run("voices", "--locale", "en-GB", "-q", env=sandbox.environment)
+    assert listed.code == 0
+    assert tab("voicecli call --voice en-GB") == sorted(listed.out.split())
+    assert len(tab("voicecli broadcast l.csv --voice ")) > len(listed.out.split())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_what_came_from_outside_can_not_be_run_by_a_shell(tab: Tab, tmp_path: Path, shell: str) -> None:
+    for session in ("$(touch owned)", "a`id`", "x;id", "b'\"", "c\nid", "d id", "--json\x1b"):
+        past.keep(tmp_path / "home", past.event("VSS", "BUSY", session))
+    past.keep(tmp_path / "home", past.event("VSS", "BUSY", IDS[0]))
+    [line] = tab("voicecli sessions ", shell)
+    assert IDS[0] in line
+
+
+def test_what_goes_wrong_is_not_told(tab: Tab, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "voicecli.sqlite3").write_text("no store")
+    (tmp_path / ".env").write_text("a line that nobody understands")
+    assert tab("voicecli sessions ") == []
+
+
+def test_each_value_is_one_of_a_parameter() -> None:
+    commands = [app.load(name) for name in app.COMMANDS]
+    commands += [one for command in commands for one in getattr(command, "commands", {}).values()]
+    assert {*completion.VALUES} <= {parameter.name for command in commands for parameter in command.params}
+
+
+# -- scripts -----------------------------------------------------------------------------------------
+
+
+def test_the_script_of_powershell_can_be_parsed() -> None:
+    """As far as that can be told without it: brackets and quotes are in pairs, and it sets what is read."""
+    text = completion.script("powershell")
+    for opening, closing in ("{}", "()", "[]"):
+        assert text.count(opening) == text.count(closing)
+    assert text.count('"') % 2 == text.count("'") % 2 == 0
+    assert all(f"$Env:{name} = " in text for name in (COMPLETION, "_TYPER_COMPLETE_ARGS"))
+    assert completion.script("pwsh") == text
+
+
+@pytest.mark.parametrize(
+    ("shell", "script", "start_file"),
+    [
+        ("bash", ".bash_completions/voicecli.sh", ".bashrc"),
+        ("zsh", ".zfunc/_voicecli", ".zshrc"),
+        ("fish", ".config/fish/completions/voicecli.fish", None),
+    ],
+)
+def test_it_is_set_up_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: str, script: str, start_file: str | None
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / (start_file or "other")).write_text("alias ll='ls -l'")
+    for _ in range(2):
+        completion.install(Context(), shell)
+    assert COMPLETION in (tmp_path / script).read_text()
+    if start_file:
+        lines = (tmp_path / start_file).read_text().splitlines()
+        assert (lines[0], len(lines)) == ("alias ll='ls -l'", 2)
+
+
+def test_other_shells_are_refused_with_what_to_do() -> None:
+    with pytest.raises(InvalidInput, match="There is no completion for tcsh") as caught:
+        completion.install(Context(), "tcsh")
+    assert "bash, zsh, fish and PowerShell" in caught.value.hint
+    with pytest.raises(InvalidInput, match="profile of PowerShell") as caught:
+        completion.install(Context(), "pwsh")
+    assert "voicecli --show-completion | Out-String | Invoke-Expression" in caught.value.hint
+
+
+SHELLS = {
+    "bash": "{script}\nCOMP_WORDS=(voicecli broadcast re); COMP_CWORD=2; _voicecli_completion voicecli\n"
+    'printf "%s\\n" "${{COMPREPLY[@]}}"',
+    "zsh": "compdef() {{ }}; _arguments() {{ print -r -- $1 }}\n{script}\n"
+    "words=(voicecli broadcast re); CURRENT=3; _voicecli_completion",
+    "fish": "{script}\ncomplete -C 'voicecli broadcast re'",
+}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "shell", ["bash", *(pytest.param(one, marks=pytest.mark.soak) for one in ("zsh", "fish"))]
+)
+def test_the_shells_run_their_scripts(tmp_path: Path, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    program = tmp_path / "voicecli"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m voicecli "$@"\n')
+    program.chmod(0o700)
+    done = subprocess.run(
+        [shell, "-c", SHELLS[shell].format(script=completion.script(shell))],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert [word for word in ("send", "resume", "results") if word in done.stdout] == ["resume", "results"]

@@ -1,0 +1,316 @@
+"""Completion by TAB: the names of commands and options, and values that this machine knows.
+
+A shell's script runs the program with _VOICECLI_COMPLETE and what was typed. Only the local store is read.
+What goes wrong is not told: then nothing is offered.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from typer._click.shell_completion import (
+    _resolve_context,
+    _resolve_incomplete,
+    get_completion_class,
+)
+from typer._completion_classes import completion_init
+from typer._completion_shared import get_completion_script
+from typer.core import TyperGroup
+
+from voicecli.cli.context import COMPLETION, Context
+from voicecli.cli.exit_codes import ExitCode
+from voicecli.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from typer._click import Command, Parameter
+
+    from voicecli.store.sqlite import Store
+
+NEWEST = 100  # broadcasts and calls that are offered at most
+_SAFE = re.compile(r"[\w.+-]{1,100}", re.ASCII)  # values are read by shells, and ids come from outside
+FISH = """\
+function __voicecli_complete
+    set -l found (env _VOICECLI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args \\
+        _TYPER_COMPLETE_ARGS=(commandline -cp) voicecli)
+    if set -q found[1]
+        printf '%s\\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+complete --command voicecli --no-files --keep-order --arguments "(__voicecli_complete)"
+"""
+POWERSHELL = """\
+Register-ArgumentCompleter -Native -CommandName voicecli -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $Env:_VOICECLI_COMPLETE = "complete_powershell"
+    $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
+    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = $wordToComplete
+    voicecli | ForEach-Object {
+        $value, $help = $_ -Split ":::", 2
+        [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
+    }
+    Remove-Item Env:_VOICECLI_COMPLETE, Env:_TYPER_COMPLETE_ARGS, Env:_TYPER_COMPLETE_WORD_TO_COMPLETE
+}
+"""
+
+
+class Item(NamedTuple):
+    """A word that is offered, and what it is in a few words."""
+
+    value: str
+    help: str = ""
+
+
+class Typed(NamedTuple):
+    """Where a value is to be completed: behind which command, and what else was typed."""
+
+    context: Context
+    command: Sequence[str]
+    words: Sequence[str]
+
+
+class Place(NamedTuple):
+    """Where a shell finds its script, in the home folder, and the line of the file that it reads at its
+    start, which loads the script; fish needs none."""
+
+    script: str
+    start_file: str = ""
+    line: str = ""
+
+
+PLACES = {
+    "bash": Place(".bash_completions/voicecli.sh", ".bashrc", "source ~/.bash_completions/voicecli.sh"),
+    "zsh": Place(".zfunc/_voicecli", ".zshrc", "fpath+=~/.zfunc; autoload -Uz compinit; compinit"),
+    "fish": Place(".config/fish/completions/voicecli.fish"),
+}
+
+
+# -- in the shell ------------------------------------------------------------------------------------
+
+
+def complete(context: Context, command_line: "Command", summaries: Mapping[str, str]) -> ExitCode:
+    """Print what the variable asks for: complete_SHELL (words) or source_SHELL (the script).
+    ``summaries`` are the commands, with a few words on each."""
+    wanted, _, shell = context.environment[COMPLETION].partition("_")
+    if wanted == "source":
+        context.output.page(f"{script(shell)}\n")
+        return ExitCode.DONE
+    items: Sequence[Item] = ()
+    with suppress(Exception):
+        items = _items(replace(context, stderr=None), command_line, shell, summaries)
+    if context.environment.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":  # a script of an earlier version
+        return ExitCode.DONE if items else ExitCode.FAULT
+    context.output.page(_lines(shell, items))
+    return ExitCode.DONE
+
+
+def _items(
+    context: Context, command_line: "Command", shell: str, summaries: Mapping[str, str]
+) -> Sequence[Item]:
+    """What can stand in the place of the word under the cursor."""
+    completion_init()
+    kind = get_completion_class(shell)
+    if kind is None:
+        return ()
+    words, word = kind(command_line, {}, "voicecli", COMPLETION).get_completion_args()
+    words = [one for one in words if one != "="]  # bash takes --option=value for three words
+    ctx = _resolve_context(command_line, {"obj": context}, "voicecli", words)
+    target, typed = _resolve_incomplete(ctx, words, word)
+    if target is ctx.command:
+        if isinstance(target, TyperGroup) and not typed.startswith("-"):
+            if ctx._protected_args:  # noqa: SLF001 - behind a command that there is not
+                return ()
+            commands = summaries if ctx.parent is None else _summaries(target)
+            return [Item(name, text) for name, text in commands.items() if name.startswith(typed)]
+        return [Item(one.value, one.help or "") for one in target.shell_complete(ctx, typed)]
+    parameter, option = cast("Parameter", target), word.removesuffix(typed) if word.startswith("-") else ""
+    if (find := VALUES.get(parameter.name or "")) is None:
+        found = [Item(one.value, one.help or "") for one in parameter.shell_complete(ctx, typed)]
+    else:
+        found = _that_begin(typed, find(Typed(context, ctx.command_path.split()[1:], words)))
+    return [Item(f"{option}{value}", text) for value, text in found]
+
+
+def _summaries(group: TyperGroup) -> dict[str, str]:
+    return {name: " ".join((one.help or "").split()) for name, one in group.commands.items()}
+
+
+def _that_begin(typed: str, found: Iterable["Item | str"]) -> list[Item]:
+    """Those that begin so, in small letters where that is how somebody types; of several values with commas
+    between them the last one is completed."""
+    before, comma, last = typed.rpartition(",")
+    items = (Item(one) if isinstance(one, str) else one for one in found)
+    lower = last.islower()
+    return [
+        Item(f"{before}{comma}{value.lower() if lower else value}", text)
+        for value, text in items
+        if value.lower().startswith(last.lower()) and _SAFE.fullmatch(value)
+        if value.lower() not in before.lower().split(",")
+    ]
+
+
+def _lines(shell: str, items: Sequence[Item]) -> str:
+    """As the script of the shell reads them. Nothing of a text means anything to a shell."""
+    marks = str.maketrans("':", "’,")
+    sentences = (text.partition(". ")[0].translate(marks) for _, text in items)
+    pairs = [
+        (item.value, re.sub(r"[^\w ’,.;()/=+-]", "", text))
+        for item, text in zip(items, sentences, strict=True)
+    ]
+    match shell:
+        case "zsh":
+            words = "\n".join(f'"{value}":"{text}"' if text else f'"{value}"' for value, text in pairs)
+            return f"_arguments '*: :(({words}))'\n" if pairs else "_files\n"
+        case "fish":
+            return "".join(f"{value}\t{text}".rstrip() + "\n" for value, text in pairs)
+        case "powershell" | "pwsh":
+            return "".join(f"{value}:::{text or value}\n" for value, text in pairs)
+        case _:
+            return "".join(f"{value}\n" for value, _ in pairs)
+
+
+# -- values ------------------------------------------------------------------------------------------
+
+
+def _read(context: Context, read: Callable[["Store"], Iterable[Item]]) -> list[Item]:
+    """What is in the store; nothing where there is none yet."""
+    from voicecli.cli import wiring
+
+    home = wiring.home(context.settings({}))
+    if not (home / "voicecli.sqlite3").exists():
+        return []
+    with wiring.store(context) as store:
+        return [*islice(read(store), NEWEST)]
+
+
+def _broadcasts(typed: Typed) -> Iterable[Item]:
+    from voicecli.store import broadcasts
+
+    def read(store: "Store") -> Iterable[Item]:
+        for one in broadcasts.newest_first(store):
+            yield Item(one.id, f"{one.state} {Path(one.file).name}")
+
+    return _read(typed.context, read)
+
+
+def _sessions(typed: Typed) -> Iterable[Item]:
+    from voicecli.store import session_queries
+
+    def read(store: "Store") -> Iterable[Item]:
+        for session_id, call in session_queries.newest_ids(store):
+            yield Item(session_id, "" if call is None else f"{call.destination} {call.outcome or ''}")
+
+    return _read(typed.context, read)
+
+
+def _voices(typed: Typed) -> Iterable[str]:
+    from voicecli.account import DEFAULT_VOICE
+    from voicecli.cli import wiring
+    from voicecli.store import voices
+
+    return voices.seen(wiring.home(typed.context.settings({}))) or [DEFAULT_VOICE]
+
+
+def _statuses(typed: Typed) -> Iterable[str]:
+    """Those that the command knows, which is loaded by now."""
+    from voicecli.voice_api import codes
+
+    match typed.command:
+        case ["sessions"]:
+            from voicecli.cli.sessions import STATUSES
+
+            return STATUSES
+        case ["broadcast", "results"]:
+            from voicecli.store.broadcasts import RowState
+
+            return [*(state.value for state in RowState), *codes.Outcome]
+        case ["trigger"] if kinds := [word.upper() for word in typed.words if word.upper() in codes.STATUSES]:
+            return sorted(codes.STATUSES[kinds[0]])
+        case _:
+            return sorted({status for statuses in codes.STATUSES.values() for status in statuses})
+
+
+def _types(_typed: Typed) -> Iterable[str]:
+    from voicecli.voice_api.webhook_events import WEBHOOK_TYPES
+
+    return [name.lower() for name in WEBHOOK_TYPES]
+
+
+def _outcomes(_typed: Typed) -> Iterable[str]:
+    from voicecli.voice_api.codes import Outcome
+
+    return [outcome.lower().replace("_", "-") for outcome in Outcome]
+
+
+def _topics(_typed: Typed) -> Iterable[Item]:
+    from voicecli import manual
+
+    return [Item(topic, manual.summary(topic)) for topic in manual.TOPICS]
+
+
+VALUES: Mapping[str, Callable[[Typed], Iterable[Item | str]]] = {
+    "broadcast_id": _broadcasts,
+    "id_": _sessions,
+    "session": _sessions,
+    "status": _statuses,
+    "type": _types,
+    "type_": _types,
+    "only": _types,
+    "events": _types,
+    "retry": _outcomes,
+    "voice": _voices,
+    "topic": _topics,
+}
+"""What can stand for a parameter, by its name in Python; all others complete themselves, or are files."""
+
+
+# -- scripts -----------------------------------------------------------------------------------------
+
+
+def script(shell: str) -> str:
+    """The script that completes in this shell. Raises InvalidInput."""
+    match shell:
+        case "bash" | "zsh":
+            return get_completion_script(prog_name="voicecli", complete_var=COMPLETION, shell=shell)
+        case "fish":
+            return FISH
+        case "powershell" | "pwsh":
+            return POWERSHELL
+        case _:
+            raise InvalidInput(
+                f"There is no completion for {shell or 'this shell'}.",
+                hint="There is for bash, zsh, fish and PowerShell: run it in one of these.",
+            )
+
+
+def current_shell() -> str:
+    """The shell that runs the program: bash, zsh, fish, powershell, …; empty where that can't be found."""
+    from typer._completion_shared import _get_shell_name
+
+    return _get_shell_name() or ""
+
+
+def install(context: Context, shell: str) -> None:
+    """Put the script where the shell finds it, and say where. Raises InvalidInput."""
+    text = script(shell)
+    if shell not in PLACES:
+        raise InvalidInput(
+            "A profile of PowerShell is not changed from here.",
+            hint="Add a line to it: voicecli --show-completion | Out-String | Invoke-Expression",
+        )
+    place, home = PLACES[shell], Path.home()
+    file = home / place.script
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{text}\n")
+    if place.start_file:
+        start = home / place.start_file
+        lines = start.read_text() if start.exists() else ""
+        if place.line not in lines and str(file) not in lines:
+            start.write_text(f"{lines}\n{place.line}\n")
+    told = f"Completion for {shell} is set up ({file}): it works in each new terminal"
+    context.output.result(told, {"shell": shell, "file": str(file)})
