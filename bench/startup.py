@@ -1,8 +1,8 @@
 """How long a whole command takes, from a shell's point of view: medians and ratios, in one run.
 
 Run it in an environment that has the package and HTTPie: pip install -e '.[bench]'. Exits 1 if a bar is
-missed: --version, --help, call --help and TAB within 2.5, 8, 10 and 9 times an empty Python, call within 0.65
-of HTTPie doing the same POST, and call at most 30 ms slower than a process that only imports the same modules.
+missed: --version, --help, call --help and TAB within 2.5, 8, 10 and 9 times an empty Python, call within
+0.65 of HTTPie doing the same POST, and at most 30 ms slower than a process that only imports its modules.
 """
 
 import json
