@@ -116,6 +116,8 @@ def test_what_came_from_outside_can_not_be_run_by_a_shell(tab: Tab, tmp_path: Pa
     past.keep(tmp_path / "home", past.event("VSS", "BUSY", IDS[0]))
     [line] = tab("voicecli sessions ", shell)
     assert IDS[0] in line
+    for typed in ("listen --only '$(touch${IFS}owned),v", "sessions --$(touch${IFS}owned)=7a"):
+        assert "owned" not in "".join(tab(f"voicecli {typed}", shell))
 
 
 def test_what_goes_wrong_is_not_told(tab: Tab, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from voicecli.store.sqlite import Store
 
 NEWEST = 100  # broadcasts and calls that are offered at most
-_SAFE = re.compile(r"[\w.+-]{1,100}", re.ASCII)  # values are read by shells, and ids come from outside
+_SAFE = re.compile(r"[\w.,=+-]{1,200}", re.ASCII)  # zsh evaluates what is offered, and ids come from outside
 FISH = """\
 function __voicecli_complete
     set -l found (env _VOICECLI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args \\
@@ -149,18 +149,17 @@ def _that_begin(typed: str, found: Iterable["Item | str"]) -> list[Item]:
     return [
         Item(f"{before}{comma}{value.lower() if lower else value}", text)
         for value, text in items
-        if value.lower().startswith(last.lower()) and _SAFE.fullmatch(value)
-        if value.lower() not in before.lower().split(",")
+        if value.lower().startswith(last.lower()) and value.lower() not in before.lower().split(",")
     ]
 
 
 def _lines(shell: str, items: Sequence[Item]) -> str:
-    """As the script of the shell reads them. Nothing of a text means anything to a shell."""
+    """As the script of the shell reads them, without what means anything to a shell."""
     marks = str.maketrans("':", "’,")
-    sentences = (text.partition(". ")[0].translate(marks) for _, text in items)
     pairs = [
-        (item.value, re.sub(r"[^\w ’,.;()/=+-]", "", text))
-        for item, text in zip(items, sentences, strict=True)
+        (value, re.sub(r"[^\w ’,.;()/=+-]", "", text.partition(". ")[0].translate(marks)))
+        for value, text in items
+        if _SAFE.fullmatch(value)
     ]
     match shell:
         case "zsh":
@@ -304,13 +303,15 @@ def install(context: Context, shell: str) -> None:
             hint="Add a line to it: voicecli --show-completion | Out-String | Invoke-Expression",
         )
     place, home = PLACES[shell], Path.home()
-    file = home / place.script
+    file, start = home / place.script, home / place.start_file
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"{text}\n")
+    written = [str(file)]
     if place.start_file:
-        start = home / place.start_file
-        lines = start.read_text() if start.exists() else ""
-        if place.line not in lines and str(file) not in lines:
-            start.write_text(f"{lines}\n{place.line}\n")
-    told = f"Completion for {shell} is set up ({file}): it works in each new terminal"
-    context.output.result(told, {"shell": shell, "file": str(file)})
+        before = start.read_text(errors="surrogateescape") if start.exists() else ""
+        if place.line not in before and str(file) not in before:
+            start.write_text(f"{before.rstrip()}\n{place.line}\n".lstrip(), errors="surrogateescape")
+            written.append(str(start))
+    told = f"Completion for {shell} is set up; each new terminal has it"
+    context.output.result(told, {"shell": shell, "files": written})
+    context.output.note(f"Written: {', '.join(written)}")
