@@ -66,9 +66,17 @@ def test_the_help_of_a_command_is_its_own(run: Program) -> None:
         assert run("help", *command).out == run(*command, "--help").out
 
 
-def test_a_topic_that_is_not_there_is_told_with_the_nearest(run: Program) -> None:
-    done = run("help", "exit")
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        ("exit", r"Did you mean exit-codes\? "),
+        ("broadcsat", r"Did you mean broadcast\? "),
+        ("xyzzy", ""),
+        ("cron", r"It is spoken of in .*service.*\. "),
+    ],
+)
+def test_a_topic_that_is_not_there_is_told_with_where_to_look(run: Program, word: str, advice: str) -> None:
+    done = run("help", word)
     assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        "Error: The manual has no topic 'exit'.\nHint: Did you mean exit-codes? All topics: voicecli help.\n"
-    )
+    told = rf"Error: The manual has no topic '{word}'\.\nHint: {advice}All topics: voicecli help\.\n"
+    assert re.fullmatch(told, done.err)

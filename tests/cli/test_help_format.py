@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
@@ -13,6 +14,7 @@ from conftest import Program
 from voicecli.cli import app
 from voicecli.cli.context import Context
 from voicecli.cli.help_format import HelpGroup
+from voicecli.output.json_fields import DOCUMENTS
 
 LAST = ("General", "Network", "Public access")
 
@@ -68,6 +70,13 @@ def test_each_command_has_examples_that_can_be_typed(command: str, tmp_path: Pat
     assert 3 <= len(found) <= 5
     for arguments in found:
         assert_can_be_typed(shlex.join(["voicecli", *arguments]))
+
+
+def test_fields_in_examples_are_fields_of_the_documents() -> None:
+    known = {part for fields in DOCUMENTS.values() for field in fields.split() for part in field.split(".")}
+    filters = re.findall(r"jq (.*)", "\n".join(commands().values()))
+    named = {name for text in filters for name in re.findall(r"\.(\w+)", text)}
+    assert {"words", "answerRate", "msisdn"} <= named <= {*known, "msisdn"}  # that is 8x8's own
 
 
 def typed_commands(text: str) -> Iterator[list[str]]:

@@ -15,7 +15,7 @@ from voicecli.voice_api.operations.numbers import check_number, list_numbers
 
 EXAMPLES = """\
 voicecli numbers
-voicecli numbers --json | jq -r .number
+voicecli numbers --json | jq -r .msisdn
 voicecli numbers check +33199000000
 """
 CHECK_EXAMPLES = """\
