@@ -1,6 +1,7 @@
 """Settings: where they come from, what comes first, and what is said of those that are missing."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,12 @@ def test_no_file_names_another_file_of_settings(tmp_path: Path) -> None:
     assert [*loaded.warnings] == [
         "VOICECLI_ENV_FILE in .env has no effect: it is read from the environment only."
     ]
+
+
+def test_docker_and_systemd_can_read_the_example() -> None:
+    """They take what follows a value for a part of it, comments and quotes, too."""
+    lines = (Path(__file__).parents[1] / ".env.example").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"(#.*|[A-Z0-9_]+=[^#'\"\s]*)?", line)] == []
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,13 @@ def test_commands_that_read_no_settings_take_no_file(run: Program) -> None:
         assert run(command, "--env-file", "some.env").code == 2
 
 
+def test_doctor_says_where_settings_come_from(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
+    (tmp_path / "token.env").write_text("WEBHOOK_AUTH_TOKEN=token-of-these-tests\n")
+    done = run("doctor", "--env-file", "token.env", "--port", "0", env=sandbox.environment)
+    places = "the command line, the environment, token.env"
+    assert f"All that a call needs is set (from {places}), and well formed." in done.out
+
+
 def test_doctor_tells_of_each_file_that_others_can_read(run: Program, prod_env: Path) -> None:
     prod_env.chmod(0o640)
     done = run("doctor", "--env-file", str(prod_env))

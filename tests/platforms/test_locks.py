@@ -11,7 +11,7 @@ import pytest
 from conftest import NUMBER, Program, RunningSandbox
 
 from voicecli.errors import ConfigurationError
-from voicecli.platforms import locks, posix, system
+from voicecli.platforms import locks, posix, private_files, system
 from voicecli.platforms.locks import Lock, is_held
 from voicecli.store.sqlite import Store
 
@@ -59,6 +59,22 @@ def test_one_who_was_killed_holds_it_no_longer(tmp_path: Path) -> None:
     again = Lock.take(path)
     assert again is not None
     again.close()
+
+
+def test_one_that_another_process_removes_just_then_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = private_files.create
+
+    def created_and_removed(path: Path) -> None:
+        create(path)
+        path.unlink()
+
+    monkeypatch.setattr(private_files, "create", created_and_removed)
+    lock = Lock.take(tmp_path / "lock")
+    assert lock is not None
+    assert lock.is_there()
+    lock.close()
 
 
 def not_supported(*_: object, **__: object) -> bool:

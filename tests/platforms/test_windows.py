@@ -82,6 +82,7 @@ def test_without_what_posix_alone_has_commands_do_what_they_do(
         **os.environ,
         **own_sandbox.environment,
         "WEBHOOK_AUTH_TOKEN": "token-of-this-test",
+        "PORT": str(port),
         "PYTHONPATH": os.pathsep.join([str(WITHOUT_POSIX), *sys.path]),
     }
     arguments = ["-c", PROGRAM, json.dumps([*commands, listen])]
@@ -99,7 +100,15 @@ def test_without_what_posix_alone_has_commands_do_what_they_do(
         assert (process.returncode, errors) == (0, "")
     assert webhooks(own_sandbox) == {}
     left = {path.name.partition("-")[0] for path in Path(os.environ["VOICECLI_HOME"]).iterdir()}
-    assert left == {"voicecli.sqlite3", "once.key", "seal.key", "pace", "folder.lock", "registered"}
+    assert left == {
+        "voicecli.sqlite3",
+        "once.key",
+        "seal.key",
+        "pace",
+        "folder.lock",
+        "works.lock",
+        "registered",
+    }
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """``voicecli help``: the manual."""
 
 import difflib
+import re
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -16,6 +18,8 @@ voicecli help
 voicecli help exit-codes
 voicecli help call
 """
+NEAR = 0.75  # similarity from which a name is suggested for another
+MOST = 3  # topics that are named
 
 
 def help(  # noqa: A001
@@ -41,6 +45,17 @@ def help(  # noqa: A001
         text = manual.page(topic)
         output.document(text, {"topic": topic, "text": text}, identifier=topic)
     else:
-        near = difflib.get_close_matches(topic, manual.TOPICS, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise InvalidInput(f"The manual has no topic {topic!r}.", hint=f"{hint}All topics: voicecli help.")
+        hint = f"{_advice(topic, getattr(ctx.find_root().command, 'commands', ()))}All topics: voicecli help."
+        raise InvalidInput(f"The manual has no topic {topic!r}.", hint=hint)
+
+
+def _advice(word: str, commands: Iterable[str]) -> str:
+    """Where to look for it instead, if there is such a place."""
+    names = [*manual.TOPICS, *commands]
+    near = difflib.get_close_matches(word, names, n=1, cutoff=NEAR)
+    if begun := [name for name in names if name.startswith(word)] or near:
+        return f"Did you mean {begun[0]}? "
+    same = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
+    mentions = {name: len(same.findall(manual.page(name))) for name in manual.TOPICS}
+    found = sorted(filter(mentions.get, mentions), key=lambda name: -mentions[name])
+    return f"It is spoken of in {', '.join(found[:MOST])}. " if found else ""

@@ -32,7 +32,8 @@ class Lock:
             try:
                 private_files.make_folder(path.parent)
                 private_files.create(path)
-                file = path.open("r+b")
+                # Another process may have removed it by now.
+                file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600), "r+b")
             except OSError as error:
                 raise StoreFailed(f"The file {path} can't be made: {error.strerror}.") from error
             try:
@@ -87,7 +88,7 @@ def work_at(path: Path) -> bool:
     try:
         return is_held(path)
     finally:
-        lock.close(remove=True)
+        lock.close()
 
 
 def useless_locks(folder: Path, error: OSError | None = None) -> ConfigurationError:
