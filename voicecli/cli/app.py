@@ -57,7 +57,7 @@ FOLDERS = {"broadcast", "call", "listen"}
 READ_NO_SETTINGS = {"demo", "help", "sandbox"}
 HELP = {"--help", "-h"}
 EXAMPLE = 'voicecli call +33199001234 "Lunch is ready" --wait'
-MORE_HELP = "voicecli COMMAND --help; exit codes: voicecli help exit-codes"
+MORE_HELP = "voicecli COMMAND --help (or -h); exit codes: voicecli help exit-codes"
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
