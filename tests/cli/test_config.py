@@ -142,3 +142,16 @@ def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSand
     assert resume.startswith("voicecli --env-file 'my own.env' broadcast resume ")
     assert run(*shlex.split(results)[1:], env=env).code == 0
     assert (tmp_path / "results.csv").exists()
+
+
+def test_what_8x8_refuses_is_told_with_the_file_that_has_the_setting(
+    run: Program, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("key-of-somebody-else")
+    (tmp_path / "prod.env").write_text("EIGHT_X_EIGHT_API_KEY_FILE=key\n")
+    env = {**sandbox.environment, "EIGHT_X_EIGHT_API_KEY": ""}
+    where = "Check EIGHT_X_EIGHT_API_KEY_FILE in prod.env; keys are made in 8x8 Connect"
+    done = run("call", NUMBER, "Hello", "--env-file", "prod.env", "--json", env=env)
+    assert (done.code, done.error["hint"][: len(where)]) == (4, where)
+    checks = run("doctor", "--env-file", "prod.env", "--json", env=env).json["checks"]
+    assert where in next(one["hint"] for one in checks if one["check"] == "key")

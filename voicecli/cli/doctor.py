@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -106,4 +107,4 @@ async def _check(
             home=wiring.home(values),
             notify=context.output.note,
         ):
-            show(finding)
+            show(replace(finding, hint=values.with_origins(finding.hint)))
