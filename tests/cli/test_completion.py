@@ -13,7 +13,7 @@ from conftest import Program, RunningSandbox
 from lists import Broadcast, write
 
 from voicecli import manual
-from voicecli.cli import app, completion
+from voicecli.cli import app, completion, completion_scripts as scripts
 from voicecli.cli.context import COMPLETION, Context
 from voicecli.errors import InvalidInput
 
@@ -85,6 +85,8 @@ def test_each_shell_gets_what_its_script_reads(tab: Tab) -> None:
     assert tab("voicecli call --spell", "fish") == [f"{name}\t{text}"]
     assert tab("voicecli call --spell", "powershell") == [f"{name}:::{text}"]
     assert tab("voicecli call --spell", "zsh") == [f"""_arguments '*: :(("{name}":"{text}"))'"""]
+    assert tab("voicecli call --request", "fish") == ["--request-timeout\tHow long to wait for 8x8's answer."]
+    assert "8x8’s" in tab("voicecli call --request", "zsh")[0]  # the other one would end a text there
     assert tab("voicecli call peop", "zsh") == ["_files"]
 
 
@@ -138,12 +140,12 @@ def test_each_value_is_one_of_a_parameter() -> None:
 
 def test_the_script_of_powershell_can_be_parsed() -> None:
     """As far as that can be told without it: brackets and quotes are in pairs, and it sets what is read."""
-    text = completion.script("powershell")
+    text = scripts.script("powershell")
     for opening, closing in ("{}", "()", "[]"):
         assert text.count(opening) == text.count(closing)
     assert text.count('"') % 2 == text.count("'") % 2 == 0
     assert all(f"$Env:{name} = " in text for name in (COMPLETION, "_TYPER_COMPLETE_ARGS"))
-    assert completion.script("pwsh") == text
+    assert scripts.script("pwsh") == text
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_it_is_set_up_once(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / (start_file or "other")).write_text("alias ll='ls -l'")
     for _ in range(2):
-        completion.install(Context(), shell)
+        scripts.install(Context(), shell)
     assert COMPLETION in (tmp_path / script).read_text()
     if start_file:
         lines = (tmp_path / start_file).read_text().splitlines()
@@ -169,10 +171,10 @@ def test_it_is_set_up_once(
 
 def test_other_shells_are_refused_with_what_to_do() -> None:
     with pytest.raises(InvalidInput, match="There is no completion for tcsh") as caught:
-        completion.install(Context(), "tcsh")
+        scripts.install(Context(), "tcsh")
     assert "bash, zsh, fish and PowerShell" in caught.value.hint
     with pytest.raises(InvalidInput, match="profile of PowerShell") as caught:
-        completion.install(Context(), "pwsh")
+        scripts.install(Context(), "pwsh")
     assert "voicecli --show-completion | Out-String | Invoke-Expression" in caught.value.hint
 
 
@@ -196,7 +198,7 @@ def test_the_shells_run_their_scripts(tmp_path: Path, shell: str) -> None:
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m voicecli "$@"\n')
     program.chmod(0o700)
     done = subprocess.run(
-        [shell, "-c", SHELLS[shell].format(script=completion.script(shell))],
+        [shell, "-c", SHELLS[shell].format(script=scripts.script(shell))],
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -180,13 +180,13 @@ def _version(ctx: typer.Context, wanted: bool) -> None:
 
 def _completion(ctx: typer.Context, parameter: typer.CallbackParam, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from voicecli.cli import completion
+        from voicecli.cli import completion_scripts as scripts
 
-        shell = completion.current_shell()
+        shell = scripts.current_shell()
         if parameter.name == "install_completion":
-            completion.install(context_of(ctx), shell)
+            scripts.install(context_of(ctx), shell)
         else:
-            context_of(ctx).output.page(f"{completion.script(shell)}\n")
+            context_of(ctx).output.page(f"{scripts.script(shell)}\n")
         raise typer.Exit
 
 

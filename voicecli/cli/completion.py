@@ -12,18 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from typer._click.shell_completion import (
-    _resolve_context,
-    _resolve_incomplete,
-    get_completion_class,
-)
+from typer._click.shell_completion import _resolve_context, _resolve_incomplete, get_completion_class
 from typer._completion_classes import completion_init
-from typer._completion_shared import get_completion_script
 from typer.core import TyperGroup
 
 from voicecli.cli.context import COMPLETION, Context
 from voicecli.cli.exit_codes import ExitCode
-from voicecli.errors import InvalidInput
 
 if TYPE_CHECKING:
     from typer._click import Command, Parameter
@@ -32,31 +26,6 @@ if TYPE_CHECKING:
 
 NEWEST = 100  # broadcasts and calls that are offered at most
 _SAFE = re.compile(r"[\w.,=+-]{1,200}", re.ASCII)  # zsh evaluates what is offered, and ids come from outside
-FISH = """\
-function __voicecli_complete
-    set -l found (env _VOICECLI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args \\
-        _TYPER_COMPLETE_ARGS=(commandline -cp) voicecli)
-    if set -q found[1]
-        printf '%s\\n' $found
-    else
-        __fish_complete_path (commandline -ct)
-    end
-end
-complete --command voicecli --no-files --keep-order --arguments "(__voicecli_complete)"
-"""
-POWERSHELL = """\
-Register-ArgumentCompleter -Native -CommandName voicecli -ScriptBlock {
-    param($wordToComplete, $commandAst, $cursorPosition)
-    $Env:_VOICECLI_COMPLETE = "complete_powershell"
-    $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = $wordToComplete
-    voicecli | ForEach-Object {
-        $value, $help = $_ -Split ":::", 2
-        [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
-    }
-    Remove-Item Env:_VOICECLI_COMPLETE, Env:_TYPER_COMPLETE_ARGS, Env:_TYPER_COMPLETE_WORD_TO_COMPLETE
-}
-"""
 
 
 class Item(NamedTuple):
@@ -74,30 +43,13 @@ class Typed(NamedTuple):
     words: Sequence[str]
 
 
-class Place(NamedTuple):
-    """Where a shell finds its script, in the home folder, and the line of the file that it reads at its
-    start, which loads the script; fish needs none."""
-
-    script: str
-    start_file: str = ""
-    line: str = ""
-
-
-PLACES = {
-    "bash": Place(".bash_completions/voicecli.sh", ".bashrc", "source ~/.bash_completions/voicecli.sh"),
-    "zsh": Place(".zfunc/_voicecli", ".zshrc", "fpath+=~/.zfunc; autoload -Uz compinit; compinit"),
-    "fish": Place(".config/fish/completions/voicecli.fish"),
-}
-
-
-# -- in the shell ------------------------------------------------------------------------------------
-
-
 def complete(context: Context, command_line: "Command", summaries: Mapping[str, str]) -> ExitCode:
     """Print what the variable asks for: complete_SHELL (words) or source_SHELL (the script).
     ``summaries`` are the commands, with a few words on each."""
     wanted, _, shell = context.environment[COMPLETION].partition("_")
     if wanted == "source":
+        from voicecli.cli.completion_scripts import script
+
         context.output.page(f"{script(shell)}\n")
         return ExitCode.DONE
     items: Sequence[Item] = ()
@@ -155,9 +107,9 @@ def _that_begin(typed: str, found: Iterable["Item | str"]) -> list[Item]:
 
 def _lines(shell: str, items: Sequence[Item]) -> str:
     """As the script of the shell reads them, without what means anything to a shell."""
-    marks = str.maketrans("':", "’,")
+    marks = str.maketrans("':", "’," if shell == "zsh" else "',")
     pairs = [
-        (value, re.sub(r"[^\w ’,.;()/=+-]", "", text.partition(". ")[0].translate(marks)))
+        (value, re.sub(r"[^\w '’,.;()/=+-]", "", text.partition(". ")[0].translate(marks)))
         for value, text in items
         if _SAFE.fullmatch(value)
     ]
@@ -266,52 +218,3 @@ VALUES: Mapping[str, Callable[[Typed], Iterable[Item | str]]] = {
     "topic": _topics,
 }
 """What can stand for a parameter, by its name in Python; all others complete themselves, or are files."""
-
-
-# -- scripts -----------------------------------------------------------------------------------------
-
-
-def script(shell: str) -> str:
-    """The script that completes in this shell. Raises InvalidInput."""
-    match shell:
-        case "bash" | "zsh":
-            return get_completion_script(prog_name="voicecli", complete_var=COMPLETION, shell=shell)
-        case "fish":
-            return FISH
-        case "powershell" | "pwsh":
-            return POWERSHELL
-        case _:
-            raise InvalidInput(
-                f"There is no completion for {shell or 'this shell'}.",
-                hint="There is for bash, zsh, fish and PowerShell: run it in one of these.",
-            )
-
-
-def current_shell() -> str:
-    """The shell that runs the program: bash, zsh, fish, powershell, …; empty where that can't be found."""
-    from typer._completion_shared import _get_shell_name
-
-    return _get_shell_name() or ""
-
-
-def install(context: Context, shell: str) -> None:
-    """Put the script where the shell finds it, and say where. Raises InvalidInput."""
-    text = script(shell)
-    if shell not in PLACES:
-        raise InvalidInput(
-            "A profile of PowerShell is not changed from here.",
-            hint="Add a line to it: voicecli --show-completion | Out-String | Invoke-Expression",
-        )
-    place, home = PLACES[shell], Path.home()
-    file, start = home / place.script, home / place.start_file
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{text}\n")
-    written = [str(file)]
-    if place.start_file:
-        before = start.read_text(errors="surrogateescape") if start.exists() else ""
-        if place.line not in before and str(file) not in before:
-            start.write_text(f"{before.rstrip()}\n{place.line}\n".lstrip(), errors="surrogateescape")
-            written.append(str(start))
-    told = f"Completion for {shell} is set up; each new terminal has it"
-    context.output.result(told, {"shell": shell, "files": written})
-    context.output.note(f"Written: {', '.join(written)}")

@@ -5,6 +5,7 @@ ADVICE = {
     **dict.fromkeys(("login", "logout", "auth", "init", "setup", "configure", "key", "token"), _SETTINGS),
     "status": "For calls: voicecli sessions. For a list: voicecli broadcast show ID.",
     "version": "voicecli --version shows it.",
+    "completion": "voicecli --install-completion sets it up.",
 }
 """Hints for words in the place of a command."""
 COMMANDS = {
@@ -13,6 +14,7 @@ COMMANDS = {
     **dict.fromkeys(("history", "calls", "outcome", "outcomes"), ("sessions",)),
     **dict.fromkeys(("ngrok", "tunnel", "server", "serve", "receive", "register"), ("listen",)),
     **dict.fromkeys(("tail", "follow"), ("events",)),
+    **dict.fromkeys(("settings", "configuration", "env"), ("config",)),
     **dict.fromkeys(("try", "test", "example"), ("demo",)),
     "report": ("results", "broadcast results"),
     "add": ("set",),
@@ -42,17 +44,31 @@ OPTIONS = {
     "--country": ("--region",),
     "--skip": ("--skip-invalid",),
     "--url": ("--public-url", "--to"),
+    "--last": ("--limit",),
+    "--max": ("--limit", "--max-calls"),
+    "--from": ("--since",),
+    "--since": ("--from",),
+    "--tail": ("--follow",),
+    "-d": ("--data",),
+    "--ngrok": ("--domain",),
     "--type": ("--only",),
 }
 """Options by the names that they have elsewhere: those that there are, the likeliest first."""
-WITH_VALUE = {"--wait": "--timeout", "--once": "--within", "--hash": "--digits"}
+WITH_VALUE = {
+    "--wait": "--timeout",
+    "--once": "--within",
+    "--hash": "--digits",
+    "--register": "--events",
+}
 """Switches, and the options that take the value that people give to the switch."""
 FOR_ARGUMENTS = {
+    "voicecli api": "--data",
     "voicecli events": "--session",
     "voicecli listen": "--port",
     "voicecli prune": "--older-than",
     "voicecli stats": "--since",
+    "voicecli trigger": "--status",
     "voicecli voices": "--locale",
 }
-"""Commands without arguments, and the option that is meant where one is given."""
+"""Commands, and the option that is meant where there is an argument too many."""
 EVENT_TYPES = {"vca", "vss", "vcs", "vru", "vnu"}

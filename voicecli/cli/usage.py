@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NEAR = 0.75  # similarity from which a name is suggested for another
 ROOT = "voicecli"
-_VALUE = re.compile(r"\d+[smhd]?|true|false|yes|no|on|off")  # what people give to a switch
+_VALUE = re.compile(r"\d+[smhd]?|true|false|yes|no|on|off|(v[a-z]{2},?)+")  # what people give to a switch
 
 
 def usage_error(
@@ -106,7 +106,7 @@ class _Explanation:
 
     def _option_hint(self, option: str) -> str:
         """What to do where there is no option of that name."""
-        names, others = _options(self.command), (option, *other_names.OPTIONS.get(option, ()))
+        names, others = self._options(), (option, *other_names.OPTIONS.get(option, ()))
         group = self.command if isinstance(self.command, TyperGroup) else None
         commands = group.list_commands(self.context) if group else []
         later = [word for word in self.words if word in commands and " " not in option]
@@ -138,9 +138,13 @@ class _Explanation:
         types = [word for word in self.words if word.lower() in other_names.EVENT_TYPES]
         if len(types) > 1:
             return f"Several types go together, with commas: {','.join(types)}."
+        if self.path == f"{ROOT} config":
+            return "It shows settings; they are set in .env. See voicecli help settings."
         if option := other_names.FOR_ARGUMENTS.get(self.path):
             return f"Did you mean {option}? {self.see}"
-        return f"A text with blanks goes in quotes. {self.see}" if self._arguments() else ""
+        if self.path == f"{ROOT} broadcast send":
+            return quoting_hint(self.words)
+        return ""
 
     def _missing_value(self, option: str) -> str:
         parameter = next(one for one in self.command.params if option in one.opts)
@@ -157,12 +161,15 @@ class _Explanation:
 
     def _dashes_hint(self) -> str:
         """What to do where an option was written with one dash: then the parser took it for several."""
-        names = _options(self.command)
+        names = self._options()
         found = next((word for word in self.words if word[:2] != "--" and f"-{word}" in names), None)
         return f"Did you mean -{found}? {self.see}" if found else ""
 
     def _is_file(self, name: str) -> bool:
         return os.path.exists(self.folder / name)  # noqa: PTH110 - false for what can be no file's name, too
+
+    def _options(self) -> set[str]:
+        return _options(self.command) | {*self.context.help_option_names}
 
     def _arguments(self) -> list[str]:
         return [_name(one) for one in self.command.params if isinstance(one, TyperArgument)]
@@ -204,7 +211,9 @@ def other_name(name: str, names: Collection[str]) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The name that is most like it; empty where none is much like it."""
-    return next(iter(difflib.get_close_matches(name, [*names], n=1, cutoff=NEAR)), "")
+    plain = {one.lstrip("-"): one for one in names}
+    found = difflib.get_close_matches(name.lstrip("-"), plain, n=1, cutoff=NEAR)
+    return plain[found[0]] if found else ""
 
 
 def quoted(number: str) -> str:
@@ -230,6 +239,16 @@ def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInp
             hint='The list comes first, then the message: voicecli broadcast FILE "message".',
         )
     return InvalidInput(f"There is no file {name}.", hint=file_hint(path))
+
+
+def quoting_hint(words: Iterable[str]) -> str:
+    """What to do where a text fell into words. Word processors write other quotes and dashes."""
+    text = "".join(words)
+    if re.search("[“”„«»]", text):
+        return 'Quotes are straight on a command line: "message".'
+    if re.search("(^|[^ ])[—–][a-z]", text):
+        return "An option begins with two hyphens, as in --wait, and not with a dash."
+    return "A number or message with blanks goes in quotes."
 
 
 def file_hint(path: Path) -> str:

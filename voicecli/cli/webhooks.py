@@ -9,7 +9,7 @@ from voicecli.cli import wiring
 from voicecli.cli.context import Context, context_of
 from voicecli.cli.help_format import HelpGroup
 from voicecli.cli.options.records import flag
-from voicecli.cli.options.values import webhook_types
+from voicecli.cli.options.values import one_of
 from voicecli.errors import ConfigurationError, Refused, VoicecliError
 from voicecli.output import Column, TableRow
 from voicecli.settings import Settings
@@ -90,7 +90,7 @@ def set_(
     former one. If 8x8 refuses that, the former one is deleted first.
     """
     context = context_of(ctx)
-    [kind] = webhook_types(type_)
+    kind = one_of(type_, WEBHOOK_TYPES, "type of event")
     url = check_web_url(url, "URL")
     settings = context.settings({})
     token = None if no_auth else settings.for_8x8("webhook_token")
@@ -122,7 +122,7 @@ def delete(ctx: typer.Context, type_: Type) -> None:
     8x8's API does not document deleting vnu: if it refuses, the webhook is disabled instead.
     """
     context = context_of(ctx)
-    [kind] = webhook_types(type_)
+    kind = one_of(type_, WEBHOOK_TYPES, "type of event")
     from voicecli.listener.webhook_changes import Deletion
 
     with _registration(context, context.settings({})) as changes:

@@ -134,9 +134,11 @@ def _with_message_apart(asked: Arguments) -> Arguments:
             hint=f"A time goes to --timeout or --within: --wait --timeout {last}.",
         )
     if any(re.search(r"\d", number) is None for number in numbers[1:]):
+        from voicecli.cli.usage import quoting_hint
+
         raise InvalidInput(
             "Only the last argument can be the message; those before it are numbers.",
-            hint="A number or message with blanks goes in quotes.",
+            hint=quoting_hint(asked.words),
         )
     refuse_conflicts("MESSAGE", others)
     return asked._replace(words=numbers, message=last)
