@@ -1,8 +1,8 @@
 """How long a whole command takes, from a shell's point of view: medians and ratios, in one run.
 
 Run it in an environment that has the package and HTTPie: pip install -e '.[bench]'. Exits 1 if a bar is
-missed: --version, --help and call --help within 2.5, 8 and 10 times an empty Python, call within 0.65 of
-HTTPie doing the same POST, and call at most 30 ms slower than a process that only imports the same modules.
+missed: --version, --help, call --help and TAB within 2.5, 8, 10 and 9 times an empty Python, call within
+0.65 of HTTPie doing the same POST, and at most 30 ms slower than a process that only imports its modules.
 """
 
 import json
@@ -18,7 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROUNDS = 31
-PYTHON_BARS = {"voicecli --version": 2.5, "voicecli --help": 8.0, "voicecli call --help": 10.0}
+PYTHON_BARS = {
+    "voicecli --version": 2.5,
+    "voicecli --help": 8.0,
+    "voicecli call --help": 10.0,
+    "voicecli <TAB>": 9.0,
+    "call --<TAB>": 9.0,
+    "sessions <TAB>": 9.0,
+}
 """Times `python -c pass`."""
 CALL_BAR = 0.65  # times HTTPie
 OWN_BAR = 30.0  # milliseconds of a call above its imports
@@ -70,6 +77,16 @@ def imports_only(command: list[str], environment: dict[str, str]) -> list[str]:
     return [sys.executable, "-c", IMPORTS.format(names=" ".join(names))]
 
 
+def tab(voicecli: str, *words: str) -> list[str]:
+    """What bash runs where TAB is pressed behind these words."""
+    variables = {
+        "_VOICECLI_COMPLETE": "complete_bash",
+        "COMP_WORDS": "\n".join(["voicecli", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    return ["env", *(f"{name}={value}" for name, value in variables.items()), voicecli]
+
+
 def main() -> int:
     here = Path(sys.executable).parent
     voicecli, http, curl = str(here / "voicecli"), here / "http", shutil.which("curl")
@@ -87,6 +104,9 @@ def main() -> int:
             "voicecli --version": [voicecli, "--version"],
             "voicecli --help": [voicecli, "--help"],
             "voicecli call --help": [voicecli, "call", "--help"],
+            "voicecli <TAB>": tab(voicecli, ""),
+            "call --<TAB>": tab(voicecli, "call", "--"),
+            "sessions <TAB>": tab(voicecli, "sessions", ""),
             "voicecli call": [voicecli, "call", NUMBER, MESSAGE],
             "its imports": imports_only(["call", NUMBER, MESSAGE], environment),
             "curl": [curl, "-sS", url, "-H", key, "-H", "Content-Type: application/json", "-d", body],

@@ -24,6 +24,7 @@ from running_listener import TOKEN, listening
 from stand_in_agent import write_agent
 
 from voicecli import manual
+from voicecli.cli import app
 from voicecli.cli.exit_codes import ExitCode
 from voicecli.output.json_fields import DOCUMENTS, FORMER_NAMES
 from voicecli.sandbox.numbers import NUMBERS
@@ -293,6 +294,27 @@ def test_ci_runs_the_two_commands_that_install() -> None:
 def test_the_example_dotenv_names_every_setting() -> None:
     example = (ROOT / ".env.example").read_text()
     assert set(re.findall(r"^#? ?([A-Z0-9_]+)=", example, re.MULTILINE)) == {s.variable for s in SETTINGS}
+
+
+def options_of(command: Any) -> Iterator[str]:
+    """All options of a command, and of those below it."""
+    for parameter in command.params:
+        yield from parameter.opts
+    for name in getattr(command, "commands", ()):
+        yield from options_of(command.get_command(None, name))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "changes"])
+def test_options_that_a_page_names_are_those_of_the_command(page: str) -> None:
+    for span in re.findall(r"`([^`]*)`", text_of(page)):
+        command, *words = span.removeprefix("voicecli ").split() or [""]
+        if command in app.COMMANDS:
+            ours = {*options_of(app.load(command)), "--help"}
+        elif command.startswith("-"):
+            ours, words = {*options_of(app.parser())}, [command, *words]
+        else:
+            continue
+        assert {word for word in words if re.match("--[a-z0-9]", word)} <= ours, span
 
 
 OF_8X8 = set("makeCall sayAndCapture playFile eventId clientRequestId asrCaptured".split())

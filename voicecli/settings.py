@@ -1,6 +1,7 @@
 """Settings: flags over environment over files over defaults. The only room that reads the environment."""
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,6 +114,15 @@ class Settings:
     def given(self, *names: str) -> list[str]:
         """Those of the names that have a value."""
         return [name for name in names if name in self._found]
+
+    def with_origins(self, text: str) -> str:
+        """A text that names variables, with the files that have them."""
+        origins = {
+            BY_NAME[name].variable: found.origin
+            for name, found in self._found.items()
+            if found.rank not in (Rank.ARGUMENT, Rank.DEFAULT)
+        }
+        return re.sub(r"\b[A-Z0-9_]+\b", lambda word: origins.get(word[0], word[0]), text)
 
     def secrets(self) -> Iterator[str]:
         """Values that no output may show."""

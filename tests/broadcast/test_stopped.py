@@ -33,8 +33,9 @@ ROUND = 20  # stops until the second one is interrupted
 FIRST, SECOND = "+3319900", "+3326191"  # whom they call
 STOPPING = """
 import os, random, signal, sys
+from types import SimpleNamespace
 from voicecli.broadcast import pace_file
-dice, left, real = random.Random(int(sys.argv.pop(1))), 10, pace_file.try_lock
+dice, left, real = random.Random(int(sys.argv.pop(1))), 10, pace_file.system.try_lock
 
 def try_lock(file, **options):
     global left
@@ -46,7 +47,7 @@ def try_lock(file, **options):
             os.kill(os.getpid(), signal.SIGSTOP)
     return taken
 
-pace_file.try_lock = try_lock
+pace_file.system = SimpleNamespace(**{**vars(pace_file.system), "try_lock": try_lock})
 from voicecli.__main__ import main
 main()
 """

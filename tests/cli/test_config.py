@@ -118,6 +118,13 @@ def test_commands_that_read_no_settings_take_no_file(run: Program) -> None:
         assert run(command, "--env-file", "some.env").code == 2
 
 
+def test_doctor_says_where_settings_come_from(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
+    (tmp_path / "token.env").write_text("WEBHOOK_AUTH_TOKEN=token-of-these-tests\n")
+    done = run("doctor", "--env-file", "token.env", "--port", "0", env=sandbox.environment)
+    places = "the command line, the environment, token.env"
+    assert f"All that a call needs is set (from {places}), and well formed." in done.out
+
+
 def test_doctor_tells_of_each_file_that_others_can_read(run: Program, prod_env: Path) -> None:
     prod_env.chmod(0o640)
     done = run("doctor", "--env-file", str(prod_env))
@@ -135,3 +142,16 @@ def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSand
     assert resume.startswith("voicecli --env-file 'my own.env' broadcast resume ")
     assert run(*shlex.split(results)[1:], env=env).code == 0
     assert (tmp_path / "results.csv").exists()
+
+
+def test_what_8x8_refuses_is_told_with_the_file_that_has_the_setting(
+    run: Program, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("key-of-somebody-else")
+    (tmp_path / "prod.env").write_text("EIGHT_X_EIGHT_API_KEY_FILE=key\n")
+    env = {**sandbox.environment, "EIGHT_X_EIGHT_API_KEY": ""}
+    where = "Check EIGHT_X_EIGHT_API_KEY_FILE in prod.env; keys are made in 8x8 Connect"
+    done = run("call", NUMBER, "Hello", "--env-file", "prod.env", "--json", env=env)
+    assert (done.code, done.error["hint"][: len(where)]) == (4, where)
+    checks = run("doctor", "--env-file", "prod.env", "--json", env=env).json["checks"]
+    assert where in next(one["hint"] for one in checks if one["check"] == "key")

@@ -72,6 +72,41 @@ def test_each_command_has_examples_that_can_be_typed(command: str, tmp_path: Pat
         assert_can_be_typed(shlex.join(["voicecli", *arguments]))
 
 
+NARROW = """\
+Usage: voicecli voices [OPTIONS]
+
+List the voices for messages.
+
+The first column is the value for --voice and VOICE_PROFILE.
+
+Options:
+  --locale LOCALE  List only voices of this locale: en-GB,
+                   or en for all English ones.
+  --gender F|M     List only female or male voices.
+
+General:
+      --json           Print JSON only.
+  -q, --quiet          Print only the id.
+      --debug          Show requests, their durations and
+                       tracebacks on stderr.
+      --env-file FILE  Read settings from this file, before
+                       the .env of this folder.
+
+Examples:
+  voicecli voices --locale en
+  voicecli voices --locale fr-FR --gender F
+  voicecli voices --locale fr-FR --gender F -q | head -1
+"""
+
+
+def test_a_help_looks_like_this() -> None:
+    assert help_at(60, "voices") == NARROW
+    long_name = "  --request-timeout SECONDS\n" + 24 * " " + "How long to wait for an answer.\n"
+    assert f"{long_name}{24 * ' '}Default: 15.\n" in help_at(60, "trigger")
+    assert "  --view events|calls  Show a row for each" in help_at(80, "listen")
+    assert help_at(80, "prune").startswith("Usage: voicecli prune --older-than TIME [OPTIONS]\n")
+
+
 def test_fields_in_examples_are_fields_of_the_documents() -> None:
     known = {part for fields in DOCUMENTS.values() for field in fields.split() for part in field.split(".")}
     filters = re.findall(r"jq (.*)", "\n".join(commands().values()))

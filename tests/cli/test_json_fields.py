@@ -11,7 +11,8 @@ from conftest import NUMBER, Program, RunningSandbox, wait_until
 from past import SESSION, keep_a_call
 from running_listener import TOKEN, listening
 
-from voicecli import manual
+from voicecli import errors, manual
+from voicecli.cli.exit_codes import exit_code
 from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.listener.webhook_troubles import WebhookNews
 from voicecli.output.event_rows import CallRow
@@ -149,3 +150,12 @@ def test_the_manual_has_each_document_with_its_fields() -> None:
     for kind, text in sections.items():
         cells = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
         assert sorted(re.findall("`(.*?)`", " ".join(cells))) == sorted(DOCUMENTS[kind].split()), kind
+
+
+def test_the_manual_has_each_kind_of_error_with_its_exit_code() -> None:
+    kinds = [errors.VoicecliError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    rows = re.findall(r"^\| ([a-z_, ]+) \| (\d+) \|$", manual.page("json"), re.MULTILINE)
+    told = {name: int(code) for names, code in rows for name in names.split(", ")}
+    assert told == {kind.code: exit_code(kind.__new__(kind)) for kind in kinds}

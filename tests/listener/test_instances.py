@@ -1,5 +1,6 @@
 """Who listens on this machine: found while it lives, and only by those who share its store."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from voicecli.errors import InUse
 from voicecli.listener import instances as presences
-from voicecli.listener.instances import InstanceRecord, Tenant
+from voicecli.listener.instances import InstanceRecord, RunningInstance, Tenant, running_instances
 from voicecli.platforms.locks import Lock
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
@@ -65,6 +66,26 @@ def test_one_that_was_killed_is_not_there_and_is_cleared_away(tmp_path: Path) ->
     presence = InstanceRecord(tmp_path, TWO)
     assert {path.name for path in tmp_path.iterdir()} == {f"listener-{TWO}"}
     presence.close()
+
+
+def test_one_whose_folder_was_removed_is_found_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    presence = InstanceRecord(home, ONE, url="http://127.0.0.1:9", key="a-key")
+    guest = Tenant.register(home, ONE)
+    shutil.rmtree(home)
+    assert guest is not None
+    assert (guest.is_there(), running_instances(home)) == (False, [])
+    guest.close()
+    for _ in range(2):
+        presence.renew()
+        assert running_instances(home) == [RunningInstance(ONE, "http://127.0.0.1:9", "a-key")]
+    guest = Tenant.register(home, ONE)
+    assert guest is not None
+    guest.close()
+    presence.close()
+    presence.renew()
+    assert running_instances(home) == []
 
 
 def test_a_stopped_process_that_looks_at_its_file_does_not_hang_a_listener(

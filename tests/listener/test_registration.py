@@ -1,5 +1,6 @@
 """Webhooks at 8x8 that point to a listener: taken, watched, and put back after every kind of end."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,6 +155,20 @@ def test_two_on_one_machine_notice_each_other(world: World) -> None:
             attempt()
     first.close()
     assert second.restore() == ["VSS"]
+
+
+def test_after_the_folder_was_removed_others_are_locked_out_and_a_kill_loses_nothing(world: World) -> None:
+    world.put("VSS", BEFORE)
+    first, second = world.registration(), world.registration()
+    first.take(["VSS"], OURS, token="a-token")
+    shutil.rmtree(world.home)
+    second.require_unregistered()
+    assert first.check() == []
+    with pytest.raises(InUse):
+        second.restore()
+    first.close()  # as the system does when it is killed
+    assert second.restore() == ["VSS"]
+    assert world.webhooks()["VSS"].url == BEFORE
 
 
 def texts(registration: Registration) -> list[str]:

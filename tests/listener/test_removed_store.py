@@ -1,14 +1,18 @@
 """A store that is removed or replaced while a listener runs: what it acknowledges can be found afterwards."""
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import wait_until
 from placed_calls import placed
 from receiver_world import receiving, vca, vss
 
 from voicecli.calling.vca_replier import PlacedCallsReplier
+from voicecli.listener import service
+from voicecli.listener.instances import running_instances
 from voicecli.listener.vca_repliers import constant_reply
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.replies import HANG_UP
@@ -51,6 +55,20 @@ async def test_an_event_that_is_acknowledged_at_once_is_in_the_new_store(
         assert world.kept("session") == [("s-2",)]
         assert (await world.event(vss("s-3")))[0] == 200
         assert world.kept("session") == [("s-2",), ("s-3",)]
+
+
+@pytest.mark.parametrize("remove", [remove_all_files, remove_folder])
+async def test_others_find_the_listener_again(
+    remove: Remove, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "CLOCK_EVERY", 0.01)
+    home = tmp_path / "home"
+    async with receiving(home) as world:
+        [found] = running_instances(home)
+        remove(home)
+        await asyncio.to_thread(wait_until, lambda: running_instances(home) == [found])
+        assert found.url == world.service.url
+    assert running_instances(home) == []
 
 
 async def test_a_folder_that_can_t_be_made_again_is_told(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import (
     replaced_webhooks,
+    take_dropped_webhooks,
 )
 
 AT_8X8 = AccountId("https://voice.8x8.com", "some_subaccount")
@@ -115,6 +116,8 @@ def test_webhooks_to_be_put_back_of_one_account_become_one(
             "VCA": ("https://new.example/vca", ("https://c.example", "https://a.example")),
             "VRU": (None, ("https://a.example",)),
         }
+        assert take_dropped_webhooks(kept, AT_8X8) == [("VCA", "https://old.example/vca")]
+        assert take_dropped_webhooks(kept, AT_8X8) == []
 
 
 def test_the_home_is_the_setting_or_the_systems_place(tmp_path: Path) -> None:

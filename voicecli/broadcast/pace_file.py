@@ -72,12 +72,13 @@ class PaceFile:
     def _lock(self) -> bool:
         """Wait no longer for the lock than a running process has it; where a stopped one has it, do
         without."""
-        for pause in (*TRIES, 0.0):
+        since, last = self._busy
+        for pause in (0.0,) if last - since > STOPPED_AFTER else (*TRIES, 0.0):
             if system.try_lock(self._file):
                 self._busy = (0.0, 0.0)
                 return True
             time.sleep(pause)
-        now, (since, last) = time.monotonic(), self._busy
+        now = time.monotonic()
         self._busy = (since if now - last < 10 * STOPPED_AFTER else now, now)
         return now - self._busy[0] > STOPPED_AFTER
 

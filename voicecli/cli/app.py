@@ -57,7 +57,7 @@ FOLDERS = {"broadcast", "call", "listen"}
 READ_NO_SETTINGS = {"demo", "help", "sandbox"}
 HELP = {"--help", "-h"}
 EXAMPLE = 'voicecli call +33199001234 "Lunch is ready" --wait'
-MORE_HELP = "voicecli COMMAND --help; exit codes: voicecli help exit-codes"
+MORE_HELP = "voicecli COMMAND --help (or -h); exit codes: voicecli help exit-codes"
 
 
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
@@ -89,7 +89,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         return _fail(context, context.interrupted())
     except VoicecliError as error:
         return _fail(context, error, arguments=arguments)
-    except OSError as error:  # the help on a full disk, say
+    except OSError as error:  # a completion script that can't be installed, say
         context.output.streams.give_up()
         return _fail(context, OutputFailed(f"Output can't be written ({error.strerror})."), error)
     except Exception as error:  # noqa: BLE001 - a fault of ours: one sentence, not a traceback

@@ -189,9 +189,9 @@ def _read(context: Context, read: Callable[["Store"], Iterable[Item]]) -> list[I
 
 
 def _broadcasts(typed: Typed) -> Iterable[Item]:
-    from voicecli.store import broadcasts
-
     def read(store: "Store") -> Iterable[Item]:
+        from voicecli.store import broadcasts
+
         for one in broadcasts.newest_first(store):
             yield Item(one.id, f"{one.state} {Path(one.file).name}")
 
@@ -199,9 +199,9 @@ def _broadcasts(typed: Typed) -> Iterable[Item]:
 
 
 def _sessions(typed: Typed) -> Iterable[Item]:
-    from voicecli.store import session_queries
-
     def read(store: "Store") -> Iterable[Item]:
+        from voicecli.store import session_queries
+
         for session_id, call in session_queries.newest_ids(store):
             yield Item(session_id, "" if call is None else f"{call.destination} {call.outcome or ''}")
 
@@ -222,9 +222,9 @@ def _statuses(typed: Typed) -> Iterable[str]:
 
     match typed.command:
         case ["sessions"]:
-            from voicecli.cli.sessions import STATUSES
+            from voicecli.cli.sessions import statuses
 
-            return STATUSES
+            return statuses()
         case ["broadcast", "results"]:
             from voicecli.store.broadcasts import RowState
 

@@ -52,6 +52,7 @@ class Context:
     ledger: "Ledger | None" = None
     """The calls that an interrupt has to tell of, once some are placed."""
     _client: "Client | None" = field(default=None, init=False, repr=False)
+    _in_force: "Settings | None" = field(default=None, init=False, repr=False)
 
     def interrupted(self) -> Interrupted:
         """The error for an interrupt. It names the calls that have ended, were accepted, or may have been
@@ -114,7 +115,7 @@ class Context:
 
     def settings(self, flags: Mapping[str, str | None]) -> "Settings":
         """The settings under these flags; their secrets are hidden in all output from now on."""
-        loaded = self._settings.under(flags)
+        self._in_force = loaded = self._settings.under(flags)
         for secret in loaded.secrets():
             self.output.hide(secret)
         for warning in loaded.warnings:
@@ -122,6 +123,10 @@ class Context:
                 self.hinted.add(warning)
                 self.output.warning(warning)
         return loaded
+
+    def with_origins(self, text: str) -> str:
+        """A text that names variables, with the files that have them."""
+        return text if self._in_force is None else self._in_force.with_origins(text)
 
     def client(
         self,

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +17,7 @@ from voicecli.errors import VoicecliError
 from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, TableRow
 from voicecli.platforms.private_files import is_readable_by_others
+from voicecli.setting_files import Rank
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
@@ -81,15 +83,17 @@ async def _check(
         words = f"Others on this machine can read {' and '.join(file.place for file in exposed)}."
         show(warning(".env", words, f"Fix it: chmod 600 {names}"))
     else:
-        show(ok(".env", "There is none here that others on this machine can read."))
+        show(ok(".env", "No file of settings can be read by others on this machine."))
     try:
         values = context.settings(flags)
         own = values.require(*CONNECTION, "source", "voice_profile", "port", *values.given(*_OPTIONAL))
     except VoicecliError as error:
         show(failed("settings", error))
         return
-    places = dict.fromkeys(found.place for name in own if (found := values.found(name)) is not None)
-    show(ok("settings", f"All that a call needs is set, and well formed: in {', '.join(places)}."))
+    found = [one for one in map(values.found, own) if one is not None and one.rank is not Rank.DEFAULT]
+    found.sort(key=lambda one: [*Rank].index(one.rank))
+    places = ", ".join(dict.fromkeys(one.place for one in found))
+    show(ok("settings", f"All that a call needs is set (from {places}), and well formed."))
     try:
         plan: ListenerPlan | VoicecliError = wiring.listening_plan(context, values, access, register=True)
     except VoicecliError as error:
@@ -103,4 +107,4 @@ async def _check(
             home=wiring.home(values),
             notify=context.output.note,
         ):
-            show(finding)
+            show(replace(finding, hint=values.with_origins(finding.hint)))

@@ -1,7 +1,8 @@
 """``voicecli sessions``: stored calls and their outcomes."""
 
+from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +13,10 @@ from voicecli.cli.options.records import option
 from voicecli.cli.options.values import one_of
 from voicecli.clock import microseconds
 from voicecli.errors import InvalidInput
-from voicecli.output.sessions import SessionRow, timeline
-from voicecli.sessions.session import OPEN, UNKNOWN, Session
-from voicecli.store import session_queries as stored_sessions
 from voicecli.voice_api.codes import Outcome
+
+if TYPE_CHECKING:
+    from voicecli.sessions.session import Session
 
 EXAMPLES = """\
 voicecli sessions
@@ -23,7 +24,13 @@ voicecli sessions --since 1h --status BUSY
 voicecli sessions --to +33199001234
 voicecli sessions 5a3eab76
 """
-STATUSES = (*Outcome, OPEN, UNKNOWN)
+
+
+def statuses() -> Sequence[str]:
+    """What --status takes."""
+    from voicecli.sessions.session import OPEN, UNKNOWN
+
+    return *Outcome, OPEN, UNKNOWN
 
 
 def sessions(
@@ -51,8 +58,11 @@ def sessions(
 
     With ID, show one call in full: each event, the digits that were pressed, the replies, and the legs.
     """
+    from voicecli.output.sessions import SessionRow, timeline
+    from voicecli.store import session_queries as stored_sessions
+
     context = context_of(ctx)
-    status = None if status is None else one_of(status, STATUSES, "status")
+    status = None if status is None else one_of(status, statuses(), "status")
     if id_ is not None and (since, status, to, limit) != (None,) * 4:
         raise InvalidInput("With ID, the options that choose calls have no effect.", hint="Leave them out.")
     with wiring.store(context) as store:
@@ -73,6 +83,6 @@ def sessions(
             )
 
 
-def _is_wanted(session: Session, status: str | None, to: str | None) -> bool:
+def _is_wanted(session: "Session", status: str | None, to: str | None) -> bool:
     is_of_number = to is None or filters.is_number(session.destination, to)
     return is_of_number and status in (None, session.status)

@@ -49,16 +49,17 @@ class InstanceRecord:
     ``instance``, and ask it at ``url`` with ``key``. Raises StoreFailed and InUse."""
 
     def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
-        path = home / _NAME.format(instance)
-        alive = Lock.acquire_within(path, PATIENCE)  # another one may look whether this is left over
+        self._path = home / _NAME.format(instance)
+        self._content = json.dumps({"url": url, "key": key})
+        alive = Lock.acquire_within(self._path, PATIENCE)  # another one may look whether this is left over
         if alive is None:
             raise InUse(
                 "Another voicecli on this machine has been clearing up for too long.",
                 hint="Has it been stopped (Ctrl-Z)? Let it go on, or end it.",
             )
         self._alive = alive
-        with suppress(OSError):  # then it is found all the same, and not asked
-            path.write_text(json.dumps({"url": url, "key": key}))
+        self._is_closed = False
+        self._write()
         self._tenants = home / _TENANTS.format(instance)
         self._closing: Lock | None = None
         for pattern in (_NAME, _TENANTS):  # left over by processes that were killed
@@ -66,6 +67,20 @@ class InstanceRecord:
                 with suppress(StoreFailed):
                     if path != self._tenants and (left := Lock.take(path)) is not None:
                         left.close(remove=True)
+
+    def _write(self) -> None:
+        with suppress(OSError):  # then it is found all the same, and not asked
+            self._path.write_text(self._content)
+
+    def renew(self) -> None:
+        """Be found again where the file was removed, with the whole folder perhaps; who relied on it finds
+        it again. Raises StoreFailed and ConfigurationError."""
+        if self._is_closed or self._closing is not None or self._alive.is_there():
+            return
+        if (alive := Lock.take(self._path)) is not None:  # else another one looks at it just now
+            self._alive.close()
+            self._alive = alive
+            self._write()
 
     def refuse_tenants(self) -> bool:
         """Let nobody rely on it from now on; False where somebody does."""
@@ -80,6 +95,7 @@ class InstanceRecord:
             self._closing = None
 
     def close(self) -> None:
+        self._is_closed = True
         self._alive.close(remove=True)
         if self._closing is not None:
             self._closing.close(remove=True)

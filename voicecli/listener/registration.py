@@ -225,6 +225,7 @@ class Registration:
         was moved by somebody, and is left alone. ``other_token`` says how many events of 8x8's were refused
         for their token since the last one with ours, by type: the list does not tell. Raises what the client
         raises where nothing could be found out."""
+        self._renew()
         now = current_webhooks(self._client, retries=0)
         if self._observed is not None:
             for kind, webhook in now.items():
@@ -359,6 +360,8 @@ class Registration:
         """All that can be, or ``only`` that type; then it raises the first of what went wrong."""
         replaced = [webhook for webhook in self._to_restore() if only in (None, webhook.type)]
         done = []
+        if replaced:
+            self._tell_of_dropped()
         failures: list[VoicecliError] = []
         now = self.current_webhooks() if replaced else {}
         for webhook in replaced:
@@ -381,6 +384,13 @@ class Registration:
             raise failures[0]
         return done
 
+    def _tell_of_dropped(self) -> None:
+        """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
+        with suppress(VoicecliError), Store(self._home, accept_newer=True) as store:
+            for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
+                where = "was not set" if url is None else f"pointed to {url}"
+                self._notify(f"The {kind} webhook {where} at an earlier time, which is not restored.")
+
     def _restore_one(self, webhook: ReplacedWebhook, *, is_set: bool) -> None:
         if webhook.url is None:
             if self.delete(webhook.type) is Deletion.DISABLED:
@@ -395,6 +405,22 @@ class Registration:
                 f"The {webhook.type} webhook is restored to {webhook.url} without its Authorization header, "
                 "which 8x8 does not reveal: set it again, with voicecli webhooks set."
             )
+
+    def _renew(self) -> None:
+        """Where the folder was removed meanwhile: lock others out again, as soon as none is in the way, and
+        keep what has to be put back."""
+        if self._lock is None or self._lock.is_there():
+            return
+        removed, self._lock = self._lock, None
+        try:
+            self._lock_out_others()
+        except VoicecliError:
+            self._lock = removed
+            return
+        removed.close()
+        with suppress(VoicecliError):  # it is put back by what is in memory
+            for webhook in list(self._taken.values()):
+                self._remember(webhook)
 
     def _lock_out_others(self) -> None:
         if self._lock is not None:

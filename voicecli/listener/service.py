@@ -237,9 +237,12 @@ class ListenerService:
             self.webhook_watch.look_soon()
 
     async def _watch_clock(self, jumps: ClockJumps) -> None:
-        """Look again at everything after the machine has slept."""
+        """Look again at everything after the machine has slept; and keep the instance record in place."""
         while True:
             await asyncio.sleep(CLOCK_EVERY)
+            if self.presence is not None:
+                with suppress(VoicecliError):  # the folder can't be made now
+                    self.presence.renew()
             if abs(jumps.seconds()) > CLOCK_JUMP:
                 self.reachability.probe_soon()
                 self._look_soon()

@@ -18,13 +18,14 @@ def may_block(descriptor: int) -> bool:
 
 
 class BackgroundWriter:
-    """Writes to what is beneath a stream, in order, in a thread, since that may block. ``error`` is set once
+    """Writes to what is beneath a stream, in order; a thread writes what would block. ``error`` is set once
     writing has failed, a BrokenPipeError where the reader has gone."""
 
     def __init__(self, stream: TextIO) -> None:
         self.descriptor = stream.fileno()
         self.error: OSError | None = None
         self._write_some = system.writer(stream)
+        self._is_pipe = stat.S_ISFIFO(os.fstat(self.descriptor).st_mode)
         self._waiting: deque[tuple[bytes, str]] = deque()
         self._size = 0
         self._lost = ""
@@ -40,7 +41,7 @@ class BackgroundWriter:
         """Write the data now, or as soon as somebody reads. ``happened`` is its text if that must not get
         lost."""
         with self._changed:
-            if self.error is not None:
+            if self.error is not None or self._is_written_at_once(data):
                 return
             is_first = not self._waiting
             self._waiting.append((data, happened))
@@ -56,6 +57,17 @@ class BackgroundWriter:
         """The ``happened`` texts of the data that is not written yet."""
         with self._changed:
             return self._lost or "; ".join(happened for _, happened in self._waiting if happened)
+
+    def _is_written_at_once(self, data: bytes) -> bool:
+        """Write the data if the pipe has room for it, and return whether it had. (Only another writer could
+        take the room between check and write.)"""
+        if self._waiting or not self._is_pipe or not system.takes_at_once(self.descriptor, len(data)):
+            return False
+        try:
+            self._write_some(data)
+        except OSError as error:
+            self.error = system.write_error(error)
+        return True
 
     def _write(self) -> None:
         while True:

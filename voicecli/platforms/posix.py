@@ -83,6 +83,11 @@ def write_error(error: OSError) -> OSError:
     return error
 
 
+def takes_at_once(descriptor: int, size: int) -> bool:
+    """Whether a pipe has room for so many bytes, as far as that can be told."""
+    return size <= select.PIPE_BUF and _poll(descriptor, select.POLLOUT) != 0
+
+
 def has_reader(descriptor: int) -> bool:
     """False once the other end of a pipe has gone. macOS tells that only to who asks for room to write."""
     return not _poll(descriptor, select.POLLOUT) & (select.POLLERR | select.POLLHUP)

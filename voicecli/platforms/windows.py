@@ -97,6 +97,10 @@ def write_error(error: OSError) -> OSError:
     return BrokenPipeError(errno.EPIPE, "nobody reads it") if gone else error
 
 
+def takes_at_once(descriptor: int, size: int) -> bool:  # noqa: ARG001
+    return False
+
+
 def has_reader(descriptor: int) -> bool:  # noqa: ARG001
     return True  # that nobody reads is known when something is written
 

@@ -56,3 +56,11 @@ def forget_webhook(store: Store, account: AccountId, kind: str) -> None:
     """It has been put back: nobody does so again. Raises StoreFailed, and then somebody may."""
     which = "base_url = ? AND subaccount = ? AND type = ?"
     store.execute_many(f"DELETE FROM replaced_webhooks WHERE {which}", [(*account, kind)])  # noqa: S608
+
+
+def take_dropped_webhooks(store: Store, account: AccountId) -> list[tuple[str, str | None]]:
+    """Where webhooks pointed, by type, that will not be put back, since others of the same type are. Each
+    is given once, to one process of several. Raises StoreFailed."""
+    with store.transaction() as transaction:
+        dropped = "DELETE FROM dropped_webhooks WHERE base_url = ? AND subaccount = ? RETURNING type, url"
+        return [(str(kind), url and str(url)) for kind, url in transaction(dropped, account).rows]

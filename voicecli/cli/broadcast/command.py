@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 HELP = """Call everybody on a list, once each.
 
-voicecli broadcast FILE MESSAGE is short for voicecli broadcast send FILE MESSAGE, whose help has the options.
+voicecli broadcast FILE MESSAGE is short for voicecli broadcast send FILE MESSAGE. Its options:
+voicecli broadcast send --help.
 """
 EXAMPLES = """\
 voicecli broadcast people.csv "Hello {name}, see you at {time}." --dry-run

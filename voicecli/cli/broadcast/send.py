@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
-from voicecli.calling.script import refuse_without
 from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, context_of
 from voicecli.cli.exit_codes import ExitCode
@@ -81,6 +79,7 @@ def send(
     completed), 7 that some were not, 9 that this list was sent before.
     """
     from voicecli.broadcast.begin import plan_broadcast, prepare_broadcast
+    from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
     from voicecli.cli.broadcast import inputs, preview
     from voicecli.cli.broadcast.run import run
     from voicecli.store.sqlite import Store
@@ -132,6 +131,8 @@ def send(
 
 def _refuse_without_effect(outcomes: OutcomeOptions, retries: RetryOptions, access: AccessOptions) -> None:
     """An option that is silently ignored would be a lie. Raises InvalidInput."""
+    from voicecli.calling.script import refuse_without
+
     if retries.retry is None:
         refuse_without("--retry", given(retries))
         if not outcomes.waits:

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicecli.calling import questions
 from voicecli.cli import interrupts, wiring
-from voicecli.cli.call import arguments
-from voicecli.cli.call.arguments import Arguments
 from voicecli.cli.context import context_of
 from voicecli.cli.exit_codes import ExitCode, all_calls_code, waited_calls_code
 from voicecli.cli.options.call import CallOptions, RecipientOptions
@@ -21,7 +18,6 @@ from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import option
 from voicecli.errors import InvalidInput
-from voicecli.voice_api.operations.calls import send_callflow
 
 if TYPE_CHECKING:
     from voicecli.calling.results import CallResults
@@ -74,8 +70,11 @@ def call(
     8x8 reports outcomes by webhook: to a voicecli listen on this machine, or else to this command, which then
     needs public access as voicecli listen does.
     """
+    from voicecli.calling import questions
+    from voicecli.cli.call import arguments
+
     context = context_of(ctx)
-    asked = Arguments(words or (), message, spoken, outcome, call_options, recipients)
+    asked = arguments.Arguments(words or (), message, spoken, outcome, call_options, recipients)
     script = asked.script()
     arguments.refuse_what_has_no_effect(asked, alert, access, output)
     flags = {"source": call_options.source, "voice_profile": spoken.voice, **access.flags()}
@@ -85,6 +84,8 @@ def call(
     if outcome.vca_elsewhere and not asks:
         raise InvalidInput("--vca-elsewhere has no effect on a callflow without a question (sayAndCapture).")
     if call_options.dry_run:
+        from voicecli.voice_api.operations.calls import send_callflow
+
         for request in requests:
             context.show(
                 settings,

@@ -1,6 +1,5 @@
 """``voicecli listen``: receives what 8x8 reports, and shows it."""
 
-import logging
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -11,7 +10,6 @@ import typer
 from voicecli import urls
 from voicecli.cli import interrupts, webhook_token, wiring
 from voicecli.cli.context import Context, context_of
-from voicecli.cli.listen.display import EventDisplay
 from voicecli.cli.listen.options import (
     DisplayOptions,
     ListenAccessOptions,
@@ -19,7 +17,6 @@ from voicecli.cli.listen.options import (
     ReplyOptions,
     View,
 )
-from voicecli.cli.listen.vca_replier import choose_vca_replier
 from voicecli.cli.options import filters
 from voicecli.cli.options.filters import FilterOptions
 from voicecli.cli.options.records import option
@@ -31,6 +28,7 @@ from voicecli.urls import check_web_url
 if TYPE_CHECKING:
     from voicecli.calling.caller import Caller
     from voicecli.calling.make_call import MakeCallRoute
+    from voicecli.cli.listen.display import EventDisplay
     from voicecli.listener.plan import ListenerPlan
     from voicecli.listener.registration import Registration
 
@@ -78,6 +76,7 @@ def listen(
     settings = context.settings({"port": access.port, "webhook_base_url": access.domain})
     if shown.only is not None and view is View.CALLS:
         raise InvalidInput("--only chooses events; with --view calls each row is a call.")
+    from voicecli.cli.listen.display import EventDisplay
     from voicecli.listener.open_questions import EndRequests, QuestionWait
     from voicecli.listener.service import ListenerService
 
@@ -102,6 +101,8 @@ def listen(
     if plan.token is None and not (access.no_tunnel and access.host in urls.LOOPBACK):
         watch.tell("Warning: everybody who knows the address can report events (--no-auth).")
     if not context.debug:  # what it says of sockets is for us, and it would say it thousands of times
+        import logging
+
         logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     try:
         interrupts.run(watch.run(service), ends)
@@ -121,6 +122,7 @@ def _plan(
 ) -> "ListenerPlan":
     """What was asked for. Raises InvalidInput, and ConfigurationError for what is missing."""
     from voicecli.broadcast import retention
+    from voicecli.cli.listen.vca_replier import choose_vca_replier
 
     types = webhook_types(registration.events)
     plan = wiring.listening_plan(
@@ -157,7 +159,7 @@ def _forward_token(context: Context, settings: Settings, plan: "ListenerPlan", *
 
 
 def _registration(
-    context: Context, settings: Settings, watch: EventDisplay, *, required: bool
+    context: Context, settings: Settings, watch: "EventDisplay", *, required: bool
 ) -> "Registration | None":
     """None where settings for it are missing and nobody asked for it: then an earlier run had none either."""
     try:
@@ -168,7 +170,7 @@ def _registration(
         return None
 
 
-def _call_placer(settings: Settings, watch: EventDisplay) -> "MakeCallRoute":
+def _call_placer(settings: Settings, watch: "EventDisplay") -> "MakeCallRoute":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
     from voicecli.calling.make_call import MakeCallRoute
 

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from voicecli.cli.options.common import FILTERS
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import number, one_of, webhook_types
-from voicecli.sessions.session import Session
 from voicecli.voice_api import codes
-from voicecli.voice_api.webhook_events import Received
+
+if TYPE_CHECKING:
+    from voicecli.sessions.session import Session
+    from voicecli.voice_api.webhook_events import Received
 
 STATUSES = sorted({status for statuses in codes.STATUSES.values() for status in statuses})
 DISPLAY = "Display"
@@ -45,7 +47,7 @@ class FilterOptions:
         ),
     ] = None
 
-    def shows_event(self, received: Received) -> bool:
+    def shows_event(self, received: "Received") -> bool:
         event = received.event
         return (
             (self.only is None or event.type in self.only)
@@ -53,7 +55,7 @@ class FilterOptions:
             and self._is_about(event.session_id, event.destination)
         )
 
-    def shows_call(self, call: Session) -> bool:
+    def shows_call(self, call: "Session") -> bool:
         of_status = self.status is None or call.outcome in (None, self.status)
         return of_status and self._is_about(call.id, call.destination)
 
