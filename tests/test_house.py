@@ -202,6 +202,12 @@ def test_no_other_room_writes_a_statement() -> None:
     assert SQL.match("SELECT id FROM calls")
 
 
+def test_parameters_of_statements_have_no_numbers() -> None:
+    """Python 3.14 refuses a sequence of values for them."""
+    texts = [node.value for source in sources() for node in source.nodes if isinstance(node, ast.Constant)]
+    assert [text for text in texts if isinstance(text, str) and re.search(r"= ?\?\d", text)] == []
+
+
 def test_other_rooms_know_nothing_of_the_engine_but_the_store_itself() -> None:
     """Neither a transaction nor a cursor: they hand the Store to functions of the room."""
     names = {

@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,22 @@ def test_a_store_of_the_first_kind_keeps_its_events(tmp_path: Path, monkeypatch:
     with Store(tmp_path) as kept:
         assert record_events(kept, [event(2), event(3)])[0] == Recorded(2, 2)
     assert rows(tmp_path, "id, times, reply")[:2] == [(1, 2, None), (2, 2, "hangup")]
+
+
+def test_one_that_can_not_be_used_is_left_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def noted(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    (tmp_path / "voicecli.sqlite3").write_bytes(b"no store " * 1_000)
+    monkeypatch.setattr(sqlite3, "connect", noted)
+    with pytest.raises(ConfigurationError):
+        Store(tmp_path)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 def test_a_body_is_kept_byte_for_byte(tmp_path: Path) -> None:

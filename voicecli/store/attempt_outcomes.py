@@ -55,13 +55,7 @@ def _update_some(store: Store, seen: int, newest: int) -> None:
     with store.transaction() as transaction:
         if not advance(store, transaction, OUTCOME_READER, seen, upto):
             return
-        transaction.execute_many(
-            _END,
-            [
-                (AttemptState.ACCEPTED, session.id, session.outcome, VSS, session.summary.seconds, attempt.id)
-                for attempt, session in ended
-            ],
-        )
+        transaction.execute_many(_END, [_end(attempt, session) for attempt, session in ended])
     if any(attempt.asks is not None for attempt, _ in ended):
         store.empty_log()
 
@@ -95,7 +89,13 @@ def _lost(store: Store, summaries: Iterable[tuple[int, int]]) -> Iterator[tuple[
                 break
 
 
+def _end(attempt: Attempt, session: Session) -> tuple[object, ...]:
+    """The parameters of _END."""
+    found = (session.outcome, VSS, session.summary.seconds)
+    return (AttemptState.ACCEPTED, session.id, *found, attempt.id, session.id)
+
+
 _END = (
-    "UPDATE calls SET state = ?1, session = ?2, outcome = ?3, outcome_source = ?4, seconds = ?5,"
-    " sealed = NULL WHERE id = ?6 AND coalesce(session, ?2) = ?2"
+    "UPDATE calls SET state = ?, session = ?, outcome = ?, outcome_source = ?, seconds = ?, sealed = NULL"
+    " WHERE id = ? AND (session IS NULL OR session = ?)"
 )

@@ -53,8 +53,10 @@ class Store:
             self._connect()
             self._prepare()
         except VoicecliError:
+            self.close()
             raise
         except Exception as error:  # noqa: BLE001 - it is raised
+            self.close()
             reason = error.strerror if isinstance(error, OSError) else _reason(error)
             why = error
             if _is_busy(error):
@@ -117,7 +119,6 @@ class Store:
                 self._db.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
             self._wait_for_others(LOCK_PATIENCE)
         if self._version() > len(MIGRATIONS) and not self._accept_newer:
-            self._db.close()
             raise ConfigurationError(
                 f"The store {self.path} was made by a newer voicecli.",
                 hint="Update voicecli, or set VOICECLI_HOME to another folder.",
