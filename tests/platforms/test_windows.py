@@ -21,7 +21,7 @@ from running_listener import RunningListener, free_port, webhooks
 
 from voicecli.listener import open_questions
 from voicecli.listener.open_questions import EndRequests
-from voicecli.platforms import locks
+from voicecli.platforms import locks, programs
 from voicecli.platforms.locks import Lock
 from voicecli.tunnel import ngrok_program
 
@@ -180,6 +180,20 @@ def test_the_agent_is_run_and_killed_by_system_programs_of_a_whole_path(
     monkeypatch.setattr(windows, "IN_BACKGROUND", {})
     windows.kill_tree(4711)
     assert (tmp_path / "taskkill.exe.txt").read_text() == "/F /T /PID 4711\n"
+
+
+def test_a_program_is_found_on_the_path_and_not_in_the_current_folder(
+    windows: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "system", windows)
+    for folder in ("here", "installed"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "less.exe").touch(mode=0o700)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("PATH", os.pathsep.join(["", str(tmp_path / "none"), str(tmp_path / "installed")]))
+    installed = tmp_path / "installed" / "less.exe"
+    assert [programs.find(name) for name in ("less", "less.exe", str(installed))] == [installed] * 3
+    assert programs.find("more") is None
 
 
 @pytest.mark.parametrize("content", [b"MZ" + bytes(9_000) + b"from pyngrok.ngrok import run", b"MZ"])

@@ -1,12 +1,12 @@
 """The user's pager, for an answer that is longer than the screen."""
 
 import shlex
-import shutil
 import subprocess
 from collections.abc import Mapping
 from typing import TextIO
 
 from voicecli import interrupts
+from voicecli.platforms import programs
 
 PAGER = "less"
 OPTIONS_OF_LESS = "FRX"  # as git and gh have it: colours, and no more than the screen needs
@@ -17,10 +17,10 @@ def page(text: str, out: TextIO, environment: Mapping[str, str]) -> bool:
     there is none."""
     pager = environment.get("PAGER", PAGER)
     try:
-        command = [pager] if shutil.which(pager) else shlex.split(pager)  # blanks may be in its path, too
+        command = [pager] if programs.find(pager) else shlex.split(pager)  # blanks may be in its path, too
     except ValueError:  # a quote is left open
         return False
-    program = shutil.which(command[0]) if command else None
+    program = programs.find(command[0]) if command else None
     if program is None:
         return False
     subprocess.run(  # noqa: S603 - the user's own program

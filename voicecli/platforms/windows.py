@@ -81,7 +81,8 @@ def user_id() -> int | None:
 
 
 def program_files(name: str) -> list[str]:
-    return [f"{name}{end}" for end in (".exe", ".cmd", ".bat")]
+    ends = (".exe", ".cmd", ".bat")
+    return [name] if name.lower().endswith(ends) else [f"{name}{end}" for end in ends]
 
 
 # -- pipes and terminals -------------------------------------------------------------------------------

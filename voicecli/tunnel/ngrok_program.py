@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from voicecli.errors import ConfigurationError, Unreachable
-from voicecli.platforms import private_files, system
+from voicecli.platforms import private_files, programs
 from voicecli.threads import in_daemon_thread
 from voicecli.tunnel.advice import DOWNLOAD
 from voicecli.tunnel.configuration import Tunnel
@@ -26,13 +26,10 @@ def find_agent(tunnel: Tunnel) -> Path | None:
     if tunnel.agent_path:
         candidates, what = [tunnel.agent_path], f"There is no ngrok agent at {tunnel.agent_path}."
     else:
-        # Not shutil.which, which on Windows looks in the current folder first.
-        folders, names = filter(None, os.get_exec_path()), system.program_files("ngrok")
-        on_path = [Path(folder, name) for folder in folders for name in names]
-        candidates = [*on_path, Path(PyngrokConfig().ngrok_path)]
+        candidates = [*programs.on_path("ngrok"), Path(PyngrokConfig().ngrok_path)]
         what = "The ngrok agent is missing."
     for program in candidates:
-        if os.access(program, os.X_OK) and program.is_file() and not _is_pyngrok(program):
+        if programs.is_program(program) and not _is_pyngrok(program):
             return program.absolute()
     if tunnel.install and not tunnel.agent_path:
         return None
