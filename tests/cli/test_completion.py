@@ -15,6 +15,7 @@ from lists import Broadcast, write
 from voicecli import manual
 from voicecli.cli import app, completion, completion_scripts as scripts
 from voicecli.cli.context import COMPLETION, Context
+from voicecli.cli.help_format import HelpGroup
 from voicecli.errors import InvalidInput
 
 Tab = Callable[..., list[str]]
@@ -133,6 +134,12 @@ def test_each_value_is_one_of_a_parameter() -> None:
     commands = [app.load(name) for name in app.COMMANDS]
     commands += [one for command in commands for one in getattr(command, "commands", {}).values()]
     assert {*completion.VALUES} <= {parameter.name for command in commands for parameter in command.params}
+
+
+def test_what_is_said_of_a_command_without_loading_it_is_the_beginning_of_its_help() -> None:
+    broadcast = app.load("broadcast")
+    assert isinstance(broadcast, HelpGroup)
+    assert broadcast.summaries() == HelpGroup.summaries(broadcast)
 
 
 # -- scripts -----------------------------------------------------------------------------------------

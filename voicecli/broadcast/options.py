@@ -12,7 +12,7 @@ from voicecli.broadcast.policy import Policy
 from voicecli.calling.script import Script
 from voicecli.errors import InvalidInput, quote
 from voicecli.listener.public_access import PublicAccess
-from voicecli.voice_api import wire
+from voicecli.voice_api import timeouts
 
 if TYPE_CHECKING:
     from voicecli.broadcast.eligibility import Eligibility
@@ -51,7 +51,7 @@ class BroadcastOptions(NamedTuple):
     every: float = _USUAL.every
     wait: bool = False
     timeout: float = _USUAL.timeout
-    request_timeout: float = wire.REQUEST_TIMEOUT
+    request_timeout: float = timeouts.REQUEST_TIMEOUT
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, object]) -> "BroadcastOptions":

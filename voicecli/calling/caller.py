@@ -19,7 +19,7 @@ from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
 from voicecli.store.location import store_folder
 from voicecli.urls import DEFAULT_PORT
-from voicecli.voice_api import wire
+from voicecli.voice_api import timeouts
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.retries import RETRIES
@@ -59,7 +59,7 @@ class Caller:
     ngrok_token: str | None = field(default=None, repr=False)
     force: bool = False
     notices: Notices = field(default_factory=Notices)
-    request_timeout: float = wire.REQUEST_TIMEOUT
+    request_timeout: float = timeouts.REQUEST_TIMEOUT
     retries: int = RETRIES
     vca_elsewhere: bool = False
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
@@ -144,7 +144,7 @@ class Caller:
 
         plan = (self.plan or self._own_plan)()
         warn = self.notices.warn
-        client = stack.enter_context(self._client(wire.ACCOUNT_REQUEST_TIMEOUT, retries=1, notify=warn))
+        client = stack.enter_context(self._client(timeouts.ACCOUNT_REQUEST_TIMEOUT, retries=1, notify=warn))
         registration = Registration(client, self.home, notify=warn)
         return reports_of_calls(
             plan,

@@ -1,6 +1,6 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import takewhile
@@ -12,7 +12,7 @@ from typer.main import get_command, get_group
 from voicecli import interrupts
 from voicecli.cli.context import COMPLETION, Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
-from voicecli.cli.help_format import HelpCommand, HelpGroup, filled, two_columns
+from voicecli.cli.help_format import HelpCommand, HelpGroup, LazyCommands, filled, two_columns
 from voicecli.cli.options.common import EnvFile, with_output_options
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 from voicecli.version import __version__
@@ -71,8 +71,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         if COMPLETION in context.environment:
             from voicecli.cli.completion import complete
 
-            summaries = {name: entry.summary for name, entry in COMMANDS.items()}
-            return complete(context, command_line, summaries)
+            return complete(context, command_line)
         interrupts.check()
         result = command_line(list(arguments), prog_name="voicecli", standalone_mode=False, obj=context)
         if result == ExitCode.INTERRUPTED and not isinstance(result, ExitCode):
@@ -119,10 +118,10 @@ class _Commands(HelpGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = cast("dict[str, Command]", dict.fromkeys(COMMANDS))
+        self.commands = cast("dict[str, Command]", LazyCommands(COMMANDS, load))
 
-    def get_command(self, _ctx: "ClickContext", cmd_name: str) -> "Command | None":
-        return load(cmd_name) if cmd_name in COMMANDS else None
+    def summaries(self) -> Mapping[str, str]:
+        return {name: entry.summary for name, entry in COMMANDS.items()}
 
     def help_parts(self, ctx: "ClickContext", width: int) -> Iterator[str]:
         """One screen of 80 columns."""
@@ -159,17 +158,30 @@ def load(name: str) -> "Command":
     place = f"{name_in_python}.command" if name in FOLDERS else name_in_python
     module = import_module(f"voicecli.cli.{place}")
     command = getattr(module, name_in_python)
+    if not isinstance(command, typer.Typer):
+        return as_command(name, command, module.EXAMPLES, reads_settings=name not in READ_NO_SETTINGS)
+    for info in command.registered_commands:
+        info.cls = HelpCommand
+        info.callback = info.callback and with_output_options(info.callback)
+    application = _application()
+    application.add_typer(command, name=name, help=module.HELP, epilog=module.EXAMPLES)
+    return get_group(application).commands[name]
+
+
+def as_command(
+    name: str, function: Callable[..., object], examples: str, *, reads_settings: bool = True
+) -> "Command":
+    """The command that a function is, with the options that all have."""
+    application = _application()
+    register = application.command(name, cls=HelpCommand, epilog=examples)
+    register(with_output_options(function, reads_settings=reads_settings))
+    return get_group(application).commands[name]
+
+
+def _application() -> typer.Typer:
     application = typer.Typer(cls=HelpGroup, rich_markup_mode=None, add_completion=False)
     application.callback()(_root)
-    if isinstance(command, typer.Typer):  # a command with commands of its own
-        for info in command.registered_commands:
-            info.cls = HelpCommand
-            info.callback = info.callback and with_output_options(info.callback)
-        application.add_typer(command, name=name, help=module.HELP, epilog=module.EXAMPLES)
-    else:
-        register = application.command(name, cls=HelpCommand, epilog=module.EXAMPLES)
-        register(with_output_options(command, reads_settings=name not in READ_NO_SETTINGS))
-    return get_group(application).commands[name]
+    return application
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from typer._click.shell_completion import _resolve_context, _resolve_incomplete, get_completion_class
 from typer._completion_classes import completion_init
-from typer.core import TyperGroup
 
 from voicecli.cli.context import COMPLETION, Context
 from voicecli.cli.exit_codes import ExitCode
+from voicecli.cli.help_format import HelpGroup
 
 if TYPE_CHECKING:
     from typer._click import Command, Parameter
@@ -43,9 +43,8 @@ class Typed(NamedTuple):
     words: Sequence[str]
 
 
-def complete(context: Context, command_line: "Command", summaries: Mapping[str, str]) -> ExitCode:
-    """Print what the variable asks for: complete_SHELL (words) or source_SHELL (the script).
-    ``summaries`` are the commands, with a few words on each."""
+def complete(context: Context, command_line: "Command") -> ExitCode:
+    """Print what the variable asks for: complete_SHELL (words) or source_SHELL (the script)."""
     wanted, _, shell = context.environment[COMPLETION].partition("_")
     if wanted == "source":
         from voicecli.cli.completion_scripts import script
@@ -54,16 +53,14 @@ def complete(context: Context, command_line: "Command", summaries: Mapping[str, 
         return ExitCode.DONE
     items: Sequence[Item] = ()
     with suppress(Exception):
-        items = _items(replace(context, stderr=None), command_line, shell, summaries)
+        items = _items(replace(context, stderr=None), command_line, shell)
     if context.environment.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":  # a script of an earlier version
         return ExitCode.DONE if items else ExitCode.FAULT
     context.output.page(_lines(shell, items))
     return ExitCode.DONE
 
 
-def _items(
-    context: Context, command_line: "Command", shell: str, summaries: Mapping[str, str]
-) -> Sequence[Item]:
+def _items(context: Context, command_line: "Command", shell: str) -> Sequence[Item]:
     """What can stand in the place of the word under the cursor."""
     completion_init()
     kind = get_completion_class(shell)
@@ -74,11 +71,10 @@ def _items(
     ctx = _resolve_context(command_line, {"obj": context}, "voicecli", words)
     target, typed = _resolve_incomplete(ctx, words, word)
     if target is ctx.command:
-        if isinstance(target, TyperGroup) and not typed.startswith("-"):
+        if isinstance(target, HelpGroup) and not typed.startswith("-"):
             if ctx._protected_args:  # noqa: SLF001 - behind a command that there is not
                 return ()
-            commands = summaries if ctx.parent is None else _summaries(target)
-            return [Item(name, text) for name, text in commands.items() if name.startswith(typed)]
+            return [Item(name, text) for name, text in target.summaries().items() if name.startswith(typed)]
         return [Item(one.value, one.help or "") for one in target.shell_complete(ctx, typed)]
     parameter, option = cast("Parameter", target), word.removesuffix(typed) if word.startswith("-") else ""
     if (find := VALUES.get(parameter.name or "")) is None:
@@ -86,10 +82,6 @@ def _items(
     else:
         found = _that_begin(typed, find(Typed(context, ctx.command_path.split()[1:], words)))
     return [Item(f"{option}{value}", text) for value, text in found]
-
-
-def _summaries(group: TyperGroup) -> dict[str, str]:
-    return {name: " ".join((one.help or "").split()) for name, one in group.commands.items()}
 
 
 def _that_begin(typed: str, found: Iterable["Item | str"]) -> list[Item]:

@@ -1,7 +1,7 @@
 """``--help`` of every command: plain text, as wide as the terminal, with options under headings."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
@@ -37,9 +37,8 @@ class _PlainHelp:
         yield filled(f"Usage: {ctx.command_path} {' '.join(_usage(command))}", width, indent=7)
         for paragraph in (command.help or "").split("\n\n"):
             yield filled(paragraph, width)
-        if isinstance(command, TyperGroup):
-            commands = command.commands.items()
-            yield _section("Commands", [(name, _first_paragraph(one)) for name, one in commands], width)
+        if isinstance(command, HelpGroup):
+            yield _section("Commands", [*command.summaries().items()], width)
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in _parameters(command):
             sections.setdefault(_heading(parameter), []).append(_row(parameter))
@@ -70,11 +69,37 @@ class HelpCommand(_PlainHelp, TyperCommand):
 class HelpGroup(_PlainHelp, TyperGroup):
     """A command with commands of its own: without one of them it shows its help, and ends with 2."""
 
+    def summaries(self) -> Mapping[str, str]:
+        """What each of its commands does."""
+        texts = {name: (one.help or "").partition("\n\n")[0] for name, one in self.commands.items()}
+        return {name: " ".join(text.split()) for name, text in texts.items()}
+
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         if not args and self.no_args_is_help and not ctx.resilient_parsing:
             _show(ctx)
             ctx.exit(ExitCode.USAGE)
         return super().parse_args(ctx, args)
+
+
+class LazyCommands(Mapping[str, "Command"]):
+    """Commands by name; ``load`` makes each when it is used."""
+
+    def __init__(self, names: Collection[str], load: Callable[[str], "Command"]) -> None:
+        self._names, self._load = names, load
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> "Command":
+        if name not in self._names:
+            raise KeyError(name)
+        return self._load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _show_if_wanted(ctx: "Context", _parameter: "Parameter", wanted: bool) -> None:
@@ -125,10 +150,6 @@ def _name(parameter: TyperArgument | TyperOption) -> str:
     if isinstance(parameter, TyperArgument):
         return value or parameter.human_readable_name
     return f"{', '.join(sorted(parameter.opts, key=len))} {value}".rstrip()
-
-
-def _first_paragraph(command: "Command") -> str:
-    return (command.help or "").partition("\n\n")[0]
 
 
 def _section(heading: str, rows: Rows, width: int, *, name_width: int = 0) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.errors import VoicecliError
-from voicecli.voice_api.wire import ACCOUNT_REQUEST_TIMEOUT
+from voicecli.voice_api.timeouts import ACCOUNT_REQUEST_TIMEOUT
 
 if TYPE_CHECKING:
     from voicecli.account import Account, AccountId

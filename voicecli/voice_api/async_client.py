@@ -18,7 +18,7 @@ from voicecli import account
 from voicecli.account import Account
 from voicecli.errors import ConfigurationError
 from voicecli.platforms import system
-from voicecli.voice_api import transport, wire
+from voicecli.voice_api import timeouts, transport, wire
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.operations.calls import Session, send_callflow
 from voicecli.voice_api.wire import HttpRequest, HttpResponse, Operation
@@ -45,7 +45,7 @@ class AsyncClient:
         api_key: str,
         subaccount_id: str,
         base_url: str = account.BASE_URL,
-        request_timeout: float = wire.REQUEST_TIMEOUT,
+        request_timeout: float = timeouts.REQUEST_TIMEOUT,
         connections: int = 32,
     ) -> None:
         self._account = Account(api_key, subaccount_id, base_url)

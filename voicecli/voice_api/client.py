@@ -20,7 +20,7 @@ from voicecli.errors import (
     Unreachable,
     VoicecliError,
 )
-from voicecli.voice_api import transport, wire
+from voicecli.voice_api import timeouts, transport, wire
 from voicecli.voice_api.exchange import Exchange, Watch
 from voicecli.voice_api.methods import Operations
 from voicecli.voice_api.retries import RETRIES, NotSent, send_with_retries
@@ -44,7 +44,7 @@ class Client(Operations):
         api_key: str,
         subaccount_id: str,
         base_url: str = account.BASE_URL,
-        request_timeout: float = wire.REQUEST_TIMEOUT,
+        request_timeout: float = timeouts.REQUEST_TIMEOUT,
         retries: int = RETRIES,
         on_retry: Callable[[str, float], None] | None = None,
         trace: Callable[[str], None] | None = None,

@@ -20,8 +20,6 @@ from voicecli.voice_api import codes
 from voicecli.voice_api.retries import parse_retry_after
 
 CONNECT_TIMEOUT = 5.0  # seconds
-REQUEST_TIMEOUT = 15.0  # seconds from sending to the end of the answer
-ACCOUNT_REQUEST_TIMEOUT = 10.0  # seconds, for what is about the subaccount: webhooks, numbers, voices
 MAX_RESPONSE = 1 << 20  # bytes of an answer that are read; 8x8's own are a few hundred
 
 # An HTTP status that is given instead of carrying a request out (RFC 9110). A 408, a 409 or a proxy's own

@@ -1,18 +1,30 @@
 """``voicecli broadcast``: call everybody on a list, once. Each of its commands is in a file of its name."""
 
 import os
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from voicecli.cli.broadcast import allow, list as list_, results, resume, send, show, stop
-from voicecli.cli.help_format import HelpGroup
+from voicecli.cli.help_format import HelpGroup, LazyCommands
 
 if TYPE_CHECKING:
-    from typer._click import Context as ClickContext
+    from typer._click import Command, Context as ClickContext
 
     from voicecli.cli.context import Context
 
+COMMANDS = {
+    "send": "Call everybody on a list, once each.",
+    "resume": "Go on with a broadcast that was interrupted or stopped, with the options of its start.",
+    "stop": "Stop a broadcast, also one that runs in another process.",
+    "list": "List the broadcasts of this machine, newest first.",
+    "show": "Show the state and the figures of a broadcast.",
+    "allow": "Allow calls again to people who had unsubscribed and now agree to be called.",
+    "results": "Show the result of each row of a broadcast, or write the results as a CSV file.",
+}
+"""Each is a function in the module of its name, whose help begins so."""
 HELP = """Call everybody on a list, once each.
 
 voicecli broadcast FILE MESSAGE is short for voicecli broadcast send FILE MESSAGE. Its options:
@@ -29,6 +41,13 @@ voicecli broadcast results b3f9a1c2d4 -o results.csv
 
 class _SendByDefault(HelpGroup):
     """A group whose first argument may be left out: then it is send."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast("dict[str, Command]", LazyCommands(COMMANDS, _load))
+
+    def summaries(self) -> Mapping[str, str]:
+        return COMMANDS
 
     def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
@@ -48,11 +67,13 @@ class _SendByDefault(HelpGroup):
             raise no_such_list(path, name, self.commands)
 
 
+@cache
+def _load(name: str) -> "Command":
+    """The command of this name, which is in COMMANDS."""
+    from voicecli.cli.app import as_command
+
+    module = import_module(f"voicecli.cli.broadcast.{name}")
+    return as_command(name, getattr(module, "list_" if name == "list" else name), module.EXAMPLES)
+
+
 broadcast = typer.Typer(no_args_is_help=True, subcommand_metavar="COMMAND", cls=_SendByDefault)
-broadcast.command("send", epilog=send.EXAMPLES)(send.send)
-broadcast.command("resume", epilog=resume.EXAMPLES)(resume.resume)
-broadcast.command("stop", epilog=stop.EXAMPLES)(stop.stop)
-broadcast.command("list", epilog=list_.EXAMPLES)(list_.list_)
-broadcast.command("show", epilog=show.EXAMPLES)(show.show)
-broadcast.command("allow", epilog=allow.EXAMPLES)(allow.allow)
-broadcast.command("results", epilog=results.EXAMPLES)(results.results)

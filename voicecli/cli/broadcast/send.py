@@ -17,7 +17,7 @@ from voicecli.cli.options.outcome import OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import flag, given
 from voicecli.errors import InvalidInput
-from voicecli.voice_api import wire
+from voicecli.voice_api import timeouts
 
 EXAMPLES = """\
 voicecli broadcast send people.csv "{name}, see you at {time}." --dry-run
@@ -65,7 +65,7 @@ def send(
     retries: RetryOptions,
     valid_for: ValidFor = None,
     source: Source = None,
-    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT,
+    request_timeout: RequestTimeout = timeouts.REQUEST_TIMEOUT,
     access: AccessOptions,
     only_id: common.QuietLetter = False,
 ) -> ExitCode:

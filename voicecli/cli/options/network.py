@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from voicecli.cli.options.records import option
 from voicecli.cli.options.values import real, whole
-from voicecli.voice_api import wire
+from voicecli.voice_api import timeouts
 from voicecli.voice_api.retries import RETRIES
 
 NETWORK = "Network"
@@ -20,7 +20,7 @@ class NetworkOptions:
 
     PANEL: ClassVar[str] = "Network"
 
-    request_timeout: RequestTimeout = wire.REQUEST_TIMEOUT
+    request_timeout: RequestTimeout = timeouts.REQUEST_TIMEOUT
     retries: Annotated[
         int,
         option("N", "How often to send a request again that certainly did not arrive.", parser=whole(0, 20)),

@@ -6,7 +6,7 @@ from typing import Annotated
 from voicecli.cli.options.network import NETWORK
 from voicecli.cli.options.records import flag, option
 from voicecli.cli.options.values import real
-from voicecli.voice_api import wire
+from voicecli.voice_api import timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +16,4 @@ class SendingOptions:
     send_token: Annotated[bool, flag("Send WEBHOOK_AUTH_TOKEN along, if the URL is https.")] = False
     request_timeout: Annotated[
         float, option("SECONDS", "How long to wait for an answer.", parser=real(0.1, 600), panel=NETWORK)
-    ] = wire.REQUEST_TIMEOUT
+    ] = timeouts.REQUEST_TIMEOUT
