@@ -149,6 +149,20 @@ def test_who_no_longer_reads_is_told_by_another_error(windows: ModuleType) -> No
     assert windows.write_error(full) is full
 
 
+def test_two_pipes_are_never_taken_for_one_and_a_process_has_one_console(
+    windows: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else --json's document and what is told beside it would go to the same pipe."""
+    kernel = SimpleNamespace(GetConsoleMode=lambda handle, _mode: handle.value in (1, 2))
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    assert [windows.are_same(*pair) for pair in ((1, 2), (1, 5), (5, 6), (5, 5))] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
 def test_a_socket_is_readable_once_something_has_come(windows: ModuleType) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -78,13 +78,14 @@ class Streams:
         """A background writer for a stream that may block, else None. If both streams are the same pipe or
         terminal, they share one, which keeps the order."""
         from voicecli.output.background import BackgroundWriter, may_block
+        from voicecli.platforms import system
 
         other = self._out_writer
         try:
             if stream is None or not may_block(stream.fileno()):
                 return None
             stream.flush()
-            if other is not None and os.path.sameopenfile(other.descriptor, stream.fileno()):
+            if other is not None and system.are_same(other.descriptor, stream.fileno()):
                 return other
             return BackgroundWriter(stream)
         except (OSError, ValueError):  # it is no file of the system, or the reader has gone

@@ -88,6 +88,11 @@ def takes_at_once(descriptor: int, size: int) -> bool:
     return size <= select.PIPE_BUF and _poll(descriptor, select.POLLOUT) != 0
 
 
+def are_same(descriptor: int, other: int) -> bool:
+    """Whether both are the same pipe or terminal, so that what is written is to keep its order."""
+    return os.path.sameopenfile(descriptor, other)
+
+
 def has_reader(descriptor: int) -> bool:
     """False once the other end of a pipe has gone. macOS tells that only to who asks for room to write."""
     return not _poll(descriptor, select.POLLOUT) & (select.POLLERR | select.POLLHUP)

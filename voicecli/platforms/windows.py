@@ -102,6 +102,20 @@ def takes_at_once(descriptor: int, size: int) -> bool:  # noqa: ARG001
     return False
 
 
+def are_same(descriptor: int, other: int) -> bool:
+    # A process has one console. Of pipes, Windows tells nothing by which they differ.
+    return _console_mode(descriptor) is not None and _console_mode(other) is not None
+
+
+def _console_mode(descriptor: int) -> int | None:
+    """The mode of what is a console."""
+    import ctypes
+
+    mode = ctypes.c_ulong()
+    handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+    return mode.value if ctypes.windll.kernel32.GetConsoleMode(handle, ctypes.byref(mode)) else None
+
+
 def has_reader(descriptor: int) -> bool:  # noqa: ARG001
     return True  # that nobody reads is known when something is written
 
@@ -121,14 +135,14 @@ def prepare_console() -> None:
     import signal
     import time
 
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")
     kernel = ctypes.windll.kernel32
-    for number in (-11, -12):  # STD_OUTPUT_HANDLE, STD_ERROR_HANDLE
-        handle, mode = ctypes.c_void_p(kernel.GetStdHandle(number)), ctypes.c_ulong()
-        if kernel.GetConsoleMode(handle, ctypes.byref(mode)):
-            kernel.SetConsoleMode(handle, mode.value | 4)  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None or not isinstance(stream, TextIOWrapper):
+            continue
+        stream.reconfigure(encoding="utf-8")
+        if (mode := _console_mode(stream.fileno())) is not None:
+            handle = ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno()))
+            kernel.SetConsoleMode(handle, mode | 4)  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
 
     def on_event(event: int) -> int:
         if event not in (2, 5, 6):  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT

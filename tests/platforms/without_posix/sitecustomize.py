@@ -71,7 +71,6 @@ def _install() -> None:
     for name in ("remove", "replace", "rename", "unlink"):
         setattr(os, name, _without_open_files(getattr(os, name)))
     kernel = SimpleNamespace(
-        GetStdHandle=lambda number: number,
         GetConsoleMode=lambda *_: 0,
         SetConsoleCtrlHandler=lambda handler, _: handlers.append(handler),
         GetSystemDirectoryW=lambda *_: 0,

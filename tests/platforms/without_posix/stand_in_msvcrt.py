@@ -17,3 +17,8 @@ def locking(descriptor: int, mode: int, size: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack("hhlli", kind, os.SEEK_SET, begin, size, 0))
     except OSError as error:
         raise OSError(errno.EACCES, "Permission denied") from error
+
+
+def get_osfhandle(descriptor: int) -> int:
+    """The system's number of an open file."""
+    return descriptor
