@@ -70,7 +70,8 @@ class _Explanation:
         if not isinstance(self.command, TyperGroup):
             return self.see
         names, is_root = self.command.list_commands(self.context), self.path == ROOT
-        number = next((word for word in (name, *self.words) if phone.looks_like_number(word)), None)
+        numbers = [name, *filter(phone.is_international, self.words)]  # one without a + may be a code
+        number = next(filter(phone.looks_like_number, numbers), None)
         if is_root and number and name in (number, "send"):
             return f'To place a call: voicecli call {quoted(number)} "message".'
         if number == name and "check" in names:
