@@ -334,6 +334,23 @@ def test_a_message_in_the_wrong_place_is_not_shown(call: Program, arguments: lis
     assert "Hint: " in done.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["send", "987654", NUMBER],
+        ["Your code is 987654", NUMBER],
+        ["broadcast", "Your code is 987654", "people.csv"],
+        ["broadcast", "sned", "people.csv", "987654"],
+        ["listen", "--register", "987654"],
+        ["--json", "call", NUMBER, "987654"],
+    ],
+)
+def test_nor_where_another_command_was_meant(run: Program, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "987654" not in done.err
+
+
 @pytest.mark.parametrize("padding", [0, 20, 50, 70, 250])
 def test_no_part_of_the_key_is_shown_where_it_stands_in_the_wrong_place(call: Program, padding: int) -> None:
     key = "sk_live_ABCDEFGHijkl0123456789"

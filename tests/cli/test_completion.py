@@ -100,6 +100,10 @@ def test_calls_and_broadcasts_are_offered_newest_first(
     send = Broadcast(sandbox)
     first = send.identifier(write("a.csv", "phone\n+33199001234\n"), "Hi")
     second = send.identifier(write("b.csv", "phone\n+33199005678\n"), "Hi")
+    assert [line.split()[1] for line in tab("voicecli sessions ", "fish")[:2]] == [
+        "+33199005678",
+        "+33199001234",
+    ]
     assert tab("voicecli broadcast results ", "fish") == [f"{second}\tdone b.csv", f"{first}\tdone a.csv"]
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -143,10 +143,9 @@ def _broadcasts(typed: Typed) -> Iterable[Item]:
 
 def _sessions(typed: Typed) -> Iterable[Item]:
     def read(store: "Store") -> Iterable[Item]:
-        from voicecli.store import session_queries
+        from voicecli.store.newest_sessions import newest_sessions
 
-        for session_id, call in session_queries.newest_ids(store):
-            yield Item(session_id, "" if call is None else f"{call.destination} {call.outcome or ''}")
+        return starmap(Item, newest_sessions(store, NEWEST).items())
 
     return _read(typed.context, read)
 

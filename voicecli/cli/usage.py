@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
 
 NEAR = 0.75  # similarity from which a name is suggested for another
+TYPING_ERROR = 0.85  # similarity from which it can hardly be another name
 ROOT = "voicecli"
 _VALUE = re.compile(r"\d+[smhd]?|true|false|yes|no|on|off|(v[a-z]{2},?)+")  # what people give to a switch
 
@@ -70,7 +71,8 @@ class _Explanation:
         if not isinstance(self.command, TyperGroup):
             return self.see
         names, is_root = self.command.list_commands(self.context), self.path == ROOT
-        number = next((word for word in (name, *self.words) if phone.looks_like_number(word)), None)
+        numbers = [name, *filter(phone.is_international, self.words)]  # one without a + may be a code
+        number = next(filter(phone.looks_like_number, numbers), None)
         if is_root and number and name in (number, "send"):
             return f'To place a call: voicecli call {quoted(number)} "message".'
         if number == name and "check" in names:
@@ -87,8 +89,8 @@ class _Explanation:
     def _commands_like(self, name: str, group: TyperGroup, names: Sequence[str]) -> Iterator[str]:
         """The commands that are meant: by a name that they have elsewhere, those of a group in here, or the
         one with a similar name."""
-        if other := other_name(name, names):
-            yield other
+        if meant := other_name(name, names) or nearest(name, names, TYPING_ERROR):
+            yield meant
             return
         inner = ((one, group.get_command(self.context, one)) for one in names)
         found = [
@@ -209,10 +211,10 @@ def other_name(name: str, names: Collection[str]) -> str:
     return next((other for other in others if other.split()[0] in names), "")
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str], similarity: float = NEAR) -> str:
     """The name that is most like it; empty where none is much like it."""
     plain = {one.lstrip("-"): one for one in names}
-    found = difflib.get_close_matches(name.lstrip("-"), plain, n=1, cutoff=NEAR)
+    found = difflib.get_close_matches(name.lstrip("-"), plain, n=1, cutoff=similarity)
     return plain[found[0]] if found else ""
 
 

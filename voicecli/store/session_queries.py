@@ -25,33 +25,20 @@ MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several
 def sessions(store: Store, *, since: int = 0) -> Iterator[SessionRecord]:
     """The calls that were placed or first heard of from that moment on (microseconds since 1970), newest
     first."""
-    update_outcomes_if_writable(store)
-    for entry in _newest_first(store, since):
-        yield _record(entry.call, events_of_session(store, entry.session_id))
-
-
-def newest_ids(store: Store) -> Iterator[tuple[str, Attempt | None]]:
-    """The ids of sessions, newest first, each with the call where it was placed from here."""
-    for entry in _newest_first(store, 0):
-        if entry.session_id:
-            yield entry.session_id, entry.call
-
-
-def _newest_first(store: Store, since: int) -> Iterator["_Entry"]:
-    """Each call once."""
     calls: set[int] = set()  # that were given out
     ids: set[str] = set()
+    update_outcomes_if_writable(store)
     streams = (_first_heard_of(store, since), _placed_since(store, since))
-    for entry in merge(*streams, key=lambda entry: entry.place, reverse=True):
-        call = entry.call
-        if call is not None and (call.id in calls or entry.session_id in ids):
+    for _, _, session_id, call in merge(*streams, key=lambda entry: entry.place, reverse=True):
+        if call is not None and (call.id in calls or session_id in ids):
             continue
         interrupts.check()
+        found = events_of_session(store, session_id)
         if call is not None:
             calls.add(call.id)
-        if entry.session_id:
-            ids.add(entry.session_id)
-        yield entry
+        if session_id:
+            ids.add(session_id)
+        yield _record(call, found)
 
 
 def session(store: Store, beginning: str) -> SessionRecord:

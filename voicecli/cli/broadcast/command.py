@@ -1,6 +1,5 @@
 """``voicecli broadcast``: call everybody on a list, once. Each of its commands is in a file of its name."""
 
-import os
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -61,10 +60,14 @@ class _SendByDefault(HelpGroup):
         if ctx.resilient_parsing or name.startswith("-"):
             return
         path = cast("Context", ctx.obj).folder / name
-        if not os.path.exists(path):  # noqa: PTH110 - false for what can be no file's name, too
+        try:
+            path.stat()
+        except PermissionError:
+            return  # whoever reads it will say so
+        except (OSError, ValueError):
             from voicecli.cli.usage import no_such_list
 
-            raise no_such_list(path, name, self.commands)
+            raise no_such_list(path, name, self.commands) from None
 
 
 @cache
