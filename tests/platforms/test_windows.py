@@ -149,6 +149,15 @@ def test_who_no_longer_reads_is_told_by_another_error(windows: ModuleType) -> No
     assert windows.write_error(full) is full
 
 
+def test_to_write_to_what_was_closed_is_an_error_of_the_system(windows: ModuleType, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w", encoding="utf-8") as out:
+        write = windows.writer(out)
+        assert write("ü\n".encode()) == 3
+    with pytest.raises(OSError, match="it is closed"):
+        write(b"more")
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "ü\n"
+
+
 def test_two_pipes_are_never_taken_for_one_and_a_process_has_one_console(
     windows: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,7 +90,14 @@ def program_files(name: str) -> list[str]:
 
 def writer(stream: TextIO) -> Callable[[bytes | memoryview], int]:
     raw: IO[bytes] = getattr(stream.buffer, "raw", stream.buffer)
-    return raw.write  # os.write shows no UTF-8 in a console
+
+    def write(data: bytes | memoryview) -> int:
+        try:
+            return raw.write(data)  # os.write shows no UTF-8 in a console
+        except ValueError as error:
+            raise OSError(errno.EBADF, "it is closed") from error
+
+    return write
 
 
 def write_error(error: OSError) -> OSError:
