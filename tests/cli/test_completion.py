@@ -127,6 +127,10 @@ def test_what_came_from_outside_can_not_be_run_by_a_shell(tab: Tab, tmp_path: Pa
         assert "owned" not in "".join(tab(f"voicecli {typed}", shell))
 
 
+def test_an_empty_variable_is_none(run: Program) -> None:
+    assert run("--version", env={COMPLETION: ""}).out.startswith("voicecli ")
+
+
 def test_what_goes_wrong_is_not_told(tab: Tab, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "voicecli.sqlite3").write_text("no store")

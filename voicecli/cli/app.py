@@ -68,7 +68,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         arguments = [*words, "--help", *arguments[1 + len(words) :]]  # --help webhooks set, help call
     try:
         command_line = parser()
-        if COMPLETION in context.environment:
+        if context.environment.get(COMPLETION):  # PowerShell's script of earlier versions left it empty
             from voicecli.cli.completion import complete
 
             return complete(context, command_line)

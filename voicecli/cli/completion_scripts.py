@@ -30,7 +30,8 @@ Register-ArgumentCompleter -Native -CommandName voicecli -ScriptBlock {
         $value, $help = $_ -Split ":::", 2
         [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
     }
-    Remove-Item Env:_VOICECLI_COMPLETE, Env:_TYPER_COMPLETE_ARGS, Env:_TYPER_COMPLETE_WORD_TO_COMPLETE
+    Remove-Item "Env:_VOICECLI_COMPLETE", "Env:_TYPER_COMPLETE_ARGS"
+    Remove-Item "Env:_TYPER_COMPLETE_WORD_TO_COMPLETE" -ErrorAction Ignore
 }
 """
 
