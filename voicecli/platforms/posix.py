@@ -5,6 +5,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO, TypedDict
@@ -50,9 +51,10 @@ def sync(file: IO[bytes]) -> None:
     """Come back when what was written to the file is on the disk."""
     file.flush()
     if _FULL_SYNC is not None:
-        fcntl.fcntl(file, _FULL_SYNC)
-    else:
-        os.fsync(file.fileno())
+        with suppress(OSError):  # network drives lack it
+            fcntl.fcntl(file, _FULL_SYNC)
+            return
+    os.fsync(file.fileno())
 
 
 def publish(file: Path, path: Path) -> None:
