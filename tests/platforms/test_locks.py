@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import NUMBER, Program, RunningSandbox
 
+from voicecli.checks.store import check_store
 from voicecli.errors import ConfigurationError
 from voicecli.platforms import locks, posix, private_files, system
 from voicecli.platforms.locks import Lock, is_held
@@ -104,6 +105,9 @@ def test_where_locks_do_not_work_nothing_is_sent_that_must_not_be_sent_twice(
         assert done.code == 3
         assert f"({reason}): the same call could be placed twice" in done.error["message"]
     assert len(sandbox.sandbox.requested) == before
+    found = check_store(Path(os.environ["VOICECLI_HOME"]))
+    assert found.state == "failed"
+    assert reason in found.words
     assert run("call", NUMBER, "hi", env=sandbox.environment).code == 0
 
 

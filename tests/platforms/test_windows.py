@@ -1,5 +1,6 @@
 """What Windows needs, on Linux: with stand-ins for what Windows has, and without what POSIX alone has."""
 
+import _thread
 import ctypes
 import errno
 import importlib
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -224,6 +226,24 @@ def test_pyngrok_s_own_command_is_known_by_the_script_at_its_end(tmp_path: Path,
     program = tmp_path / "ngrok.exe"
     program.write_bytes(content)
     assert ngrok_program._is_pyngrok(program) == (len(content) > 2)
+
+
+def test_of_the_console_s_end_the_program_is_told_before_windows_ends_it(
+    windows: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows does that as soon as the handler returns; Ctrl-C and Ctrl-Break are left to Python."""
+    handlers: list[Any] = []
+    happened: list[object] = []
+    kernel = SimpleNamespace(SetConsoleCtrlHandler=lambda handler, _: handlers.append(handler))
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE, raising=False)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(_thread, "interrupt_main", lambda number: happened.append(number))
+    monkeypatch.setattr(time, "sleep", lambda _: happened.append("waits"))
+    windows.prepare_console()
+    assert [handlers[0](event) for event in range(7)] == [0, 0, 1, 0, 0, 1, 1]
+    assert happened == [BREAK, "waits"] * 3
 
 
 def test_when_the_window_is_closed_open_questions_are_not_waited_for(

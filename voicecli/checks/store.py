@@ -1,4 +1,4 @@
-"""Whether the store can be read and written."""
+"""Whether the store can be read and written, and locked."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from voicecli.store.sqlite import Store
 
 
 def check_store(home: Path) -> Finding:
-    """Reads the whole file."""
+    """Reads the whole file, and tries whether locks work beside it."""
     try:
         with Store(home) as store:
+            store.require_locks()
             if trouble := store.find_damage():
                 hint = "Move the file away, and a new one is made. First try: voicecli webhooks restore"
                 raise ConfigurationError(f"The store {store.path} is damaged: {trouble}.", hint=hint)
