@@ -61,6 +61,8 @@ WITH_VALUE = {
     "--register": "--events",
 }
 """Switches, and the options that take the value that people give to the switch."""
+RELATED = {"voicecli call": ("broadcast send",), "voicecli broadcast send": ("call",)}
+"""Commands, and those whose options people expect there."""
 FOR_ARGUMENTS = {
     "voicecli api": "--data",
     "voicecli events": "--session",

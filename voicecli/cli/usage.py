@@ -6,13 +6,14 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from voicecli import phone
 from voicecli.cli import other_names
+from voicecli.cli.help_format import HelpGroup
 from voicecli.errors import InvalidInput, quote
 
 if TYPE_CHECKING:
@@ -109,11 +110,10 @@ class _Explanation:
     def _option_hint(self, option: str) -> str:
         """What to do where there is no option of that name."""
         names, others = self._options(), (option, *other_names.OPTIONS.get(option, ()))
-        group = self.command if isinstance(self.command, TyperGroup) else None
-        commands = group.list_commands(self.context) if group else []
-        later = [word for word in self.words if word in commands and " " not in option]
-        if self.path == ROOT and later:
-            return f"Options go after the command: {ROOT} {later[0]} … {others[-1]}."
+        if self.path == ROOT and " " not in option:
+            commands = cast("HelpGroup", self.command).commands
+            if later := next((word for word in self.words if word in commands), None):
+                return f"Options go after the command: {ROOT} {later} … {others[-1]}."
         for other in others:
             if other in names:
                 return f"Did you mean {other}? {self.see}"
@@ -121,13 +121,24 @@ class _Explanation:
                 return f"{argument} needs no option: {self._usage()}."
         if near := nearest(option, names):
             return f"Did you mean {near}? {self.see}"
-        for name in commands:
-            command = group.get_command(self.context, name) if group and self.path != ROOT else None
-            if command is not None and option in _options(command):
-                return f"It belongs to {self.path} {name}. See {self.path} {name} --help."
+        for path in self._related_commands():
+            if option in _options(self._command(path)):
+                return f"It belongs to voicecli {path}. See voicecli {path} --help."
         if self.path == f"{ROOT} call" and not re.match("--[a-z]", option):
             return f"A message that begins with a dash goes after --. {self.see}"
         return ""
+
+    def _related_commands(self) -> Iterable[str]:
+        """Those of a group; and beside call that for a list, and the other way round."""
+        if isinstance(self.command, HelpGroup) and self.path != ROOT:
+            return [f"{self.path.removeprefix(f'{ROOT} ')} {name}" for name in self.command.commands]
+        return other_names.RELATED.get(self.path, ())
+
+    def _command(self, path: str) -> "Command":
+        command = self.context.find_root().command
+        for name in path.split():
+            command = cast("HelpGroup", command).commands[name]
+        return command
 
     def _arguments_hint(self) -> str:
         """What to do about too many arguments."""
