@@ -66,7 +66,8 @@ class _Explanation:
             return f"{_name(parameter)} is missing{_beginning_of_help(parameter)}.", self.see
         if isinstance(self.error, typer.BadParameter) and parameter is not None:
             message = f"{_name(parameter)}: {self.error.message}".rstrip(".")
-        return f"{_without_texts(message)}.", self._dashes_hint() or self.see
+        hint = getattr(self.error.__cause__, "hint", "")
+        return f"{_without_texts(message)}.", self._dashes_hint() or hint or self.see
 
     def _command_hint(self, name: str) -> str:
         """What to do where there is no command of that name."""
