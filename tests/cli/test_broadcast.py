@@ -105,7 +105,7 @@ def test_the_numbers_column_can_be_named_and_national(broadcast: Broadcast) -> N
 
 BAD = f"""phone,name
 {ANN},Ann
-12345,Bad
+0199001234,Bad
 +33 1 99 00 12 34,Twin
 {BOB},
 {CAT}
@@ -113,7 +113,7 @@ BAD = f"""phone,name
 +33199001238,Dan
 """
 PROBLEMS = {
-    3: "'12345' has no + and country code.",
+    3: "'0199001234' has no + and country code.",
     4: f"{ANN} is on the list before, in line 2.",
     5: "name is empty.",
     6: "has 1 of 2 columns",
