@@ -271,9 +271,12 @@ def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
 def test_a_dry_run_exits_as_the_run_would(broadcast: Broadcast) -> None:
     write("people", BAD)
     done = broadcast("people", MESSAGE, "--dry-run")
-    assert (done.code, done.out.splitlines()[0]) == (
+    assert (done.code, done.out.splitlines()[:2]) == (
         2,
-        "Nobody would be called without --skip-invalid. With it:",
+        [
+            "National numbers need their country: --region FR.",
+            "Nobody would be called without --skip-invalid. With it:",
+        ],
     )
     assert broadcast("people", MESSAGE, "--dry-run", "--skip-invalid").code == 0
 
