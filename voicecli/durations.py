@@ -7,6 +7,17 @@ from voicecli.errors import InvalidInput
 
 LONGEST = timedelta(days=365)
 EXAMPLES = "a length of time such as 30s, 10m or 30d"
+_UNITS = {
+    word: unit
+    for unit, words in {
+        "s": "s sec secs second seconds",
+        "m": "m min mins minute minutes",
+        "h": "h hr hrs hour hours",
+        "d": "d day days",
+        "w": "w week weeks",
+    }.items()
+    for word in words.split()
+}
 # Compiled when it is used, since that takes 0.5 ms, and every command loads this.
 _DURATION = "".join(f"(?:([0-9]{{1,6}}){unit})?" for unit in "dhms")
 
@@ -16,11 +27,25 @@ def parse(text: str) -> timedelta:
     match = re.fullmatch(_DURATION, text.strip().lower())
     parts = [int(part or 0) for part in match.groups()] if match else [0]
     length = timedelta(**dict(zip(("days", "hours", "minutes", "seconds"), parts, strict=False)))
+    if match and text.strip() and not length:
+        raise InvalidInput(f"{text!r} is too short: it must be more than 0s.")
     if length > LONGEST:
         raise InvalidInput(f"{text!r} is too long: at most a year, 365d.")
     if not length:
-        raise InvalidInput(f"{text!r} is not {EXAMPLES}.")
+        raise InvalidInput(f"{text!r} is not {EXAMPLES}.", hint=_hint(text))
     return length
+
+
+def _hint(text: str) -> str:
+    """What may be meant by a number without a unit, or with a word for it: 5 minutes is 5m."""
+    text = text.strip().lower()
+    if re.fullmatch("[1-9][0-9]{0,5}", text):
+        return f"Did you mean {text}s, {text}m, {text}h or {text}d?"
+    if not re.fullmatch("([0-9]{1,6} *[a-z]+[ ,]*)+", text):
+        return ""
+    pairs = [(int(count), _UNITS.get(word, "?")) for count, word in re.findall("([0-9]+) *([a-z]+)", text)]
+    meant = "".join(f"{7 * count}d" if unit == "w" else f"{count}{unit}" for count, unit in pairs)
+    return f"Did you mean {meant}?" if re.fullmatch(_DURATION, meant) else ""
 
 
 def describe_duration(seconds: float) -> str:

@@ -69,7 +69,7 @@ def tab(run: Program) -> Tab:
         ("voicecli broadcast people.csv --retry no-answer,b", ["no-answer,busy"]),
         ("voicecli webhooks set v", ["vca", "vss", "vcs", "vru", "vnu"]),
         ("voicecli listen --view c", ["calls"]),
-        ("voicecli help ", [*manual.TOPICS]),
+        ("voicecli help ", [*manual.TOPICS, *app.COMMANDS]),
         ("voicecli call --voice ", ["en-US-BenjaminRUS"]),
         ("voicecli nonsense ", []),
         ("voicecli sessions ", []),

@@ -130,16 +130,33 @@ def refuse_without(condition: str, options: Iterable[str]) -> None:
 def _keys(text: str) -> frozenset[str]:
     keys = frozenset(text.replace(" ", "").split(",")) - {""}
     if not (keys and all(re.fullmatch("[0-9*#]", key) for key in keys)):
-        raise InvalidInput("--confirm takes keys of a telephone, such as 1 or 1,2.")
+        meant = ",".join(re.findall("[0-9*#]", text)) or "1"
+        raise InvalidInput(
+            "--confirm takes keys of a telephone, such as 1 or 1,2.", hint=f"Did you mean --confirm {meant}?"
+        )
     return keys
 
 
 def _how_many(text: str) -> tuple[int, int]:
     """The least and the most digits."""
-    least, _, most = text.partition("-")
-    few, many = (int(bound) if re.fullmatch("[0-9]{1,2}", bound) else 0 for bound in (least, most or least))
+    least, dash, most = text.partition("-")
+    bounds = (least, most if dash else least)
+    few, many = (int(bound) if re.fullmatch("[0-9]{1,2}", bound) else 0 for bound in bounds)
     if not 1 <= few <= many <= callflow_rules.MAX_DIGITS:
         raise InvalidInput(
             f"--digits takes a number of digits, such as 6 or 4-6, up to {callflow_rules.MAX_DIGITS}.",
+            hint=_digits_hint(text),
         )
     return few, many
+
+
+def _digits_hint(text: str) -> str:
+    """What may be meant by a number of digits that is none: 6-4, 4,6 or 4-."""
+    most = callflow_rules.MAX_DIGITS
+    match sorted({int(number) for number in re.findall("[0-9]{1,4}", text)}):
+        case [few, many] if few >= 1 and many <= most:
+            return f"Did you mean {few}-{many}?"
+        case [few] if 1 <= few < most:
+            return f"Did you mean {few} or {few}-{most}?"
+        case _:
+            return ""

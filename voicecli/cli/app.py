@@ -105,7 +105,7 @@ def _fail(
     """Print the error, and return its exit code, even if a signal cuts the message off."""
     try:
         if isinstance(error, InvalidInput) and not "".join(arguments).isascii():
-            from voicecli.cli.usage import with_unreadable_arguments
+            from voicecli.cli.hints import with_unreadable_arguments
 
             with_unreadable_arguments(error, arguments)
         return fail(context, error, cause)

@@ -41,6 +41,7 @@ class Typed(NamedTuple):
     context: Context
     command: Sequence[str]
     words: Sequence[str]
+    commands: Mapping[str, str]  # all there are, and a few words on each
 
 
 def complete(context: Context, command_line: "Command") -> ExitCode:
@@ -80,7 +81,8 @@ def _items(context: Context, command_line: "Command", shell: str) -> Sequence[It
     if (find := VALUES.get(parameter.name or "")) is None:
         found = [Item(one.value, one.help or "") for one in parameter.shell_complete(ctx, typed)]
     else:
-        found = _that_begin(typed, find(Typed(context, ctx.command_path.split()[1:], words)))
+        commands = cast("HelpGroup", command_line).summaries()
+        found = _that_begin(typed, find(Typed(context, ctx.command_path.split()[1:], words, commands)))
     return [Item(f"{option}{value}", text) for value, text in found]
 
 
@@ -189,10 +191,11 @@ def _outcomes(_typed: Typed) -> Iterable[str]:
     return [outcome.lower().replace("_", "-") for outcome in Outcome]
 
 
-def _topics(_typed: Typed) -> Iterable[Item]:
+def _topics(typed: Typed) -> Iterable[Item]:
     from voicecli import manual
 
-    return [Item(topic, manual.summary(topic)) for topic in manual.TOPICS]
+    topics = [Item(topic, manual.summary(topic)) for topic in manual.TOPICS]
+    return [*topics, *starmap(Item, typed.commands.items())]
 
 
 VALUES: Mapping[str, Callable[[Typed], Iterable[Item | str]]] = {

@@ -197,9 +197,9 @@ class Context:
             reason = error.strerror if isinstance(error, OSError) else "that is no file name"
             hint = ""
             if isinstance(error, FileNotFoundError | IsADirectoryError) and path:
-                from voicecli.cli import usage
+                from voicecli.cli import hints
 
-                hint = usage.file_hint(self.folder / path)
+                hint = hints.file_hint(self.folder / path)
             raise InvalidInput(f"{where} can't be read: {reason}.", hint=hint) from error
         if len(content) > limit:
             raise InvalidInput(f"{where} is too long: more than {limit:,} bytes.")

@@ -1,6 +1,5 @@
 """``voicecli help``: the manual."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Annotated
@@ -18,7 +17,6 @@ voicecli help
 voicecli help exit-codes
 voicecli help call
 """
-NEAR = 0.75  # similarity from which a name is suggested for another
 MOST = 3  # topics that are named
 
 
@@ -52,10 +50,12 @@ def help(  # noqa: A001
 
 def _advice(word: str, commands: Iterable[str]) -> str:
     """Where to look for it instead, if there is such a place."""
+    from voicecli.cli.hints import nearest, other_name
+
     names = [*manual.TOPICS, *commands]
-    near = difflib.get_close_matches(word, names, n=1, cutoff=NEAR)
-    if begun := [name for name in names if name.startswith(word)] or near:
-        return f"Did you mean {begun[0]}? "
+    begun = next((name for name in names if name.startswith(word)), "")
+    if meant := begun or nearest(word, names) or other_name(word, names):
+        return f"Did you mean {meant}? "
     same = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
     mentions = {name: len(same.findall(manual.page(name))) for name in manual.TOPICS}
     found = sorted(filter(mentions.get, mentions), key=lambda name: -mentions[name])

@@ -46,6 +46,7 @@ OPTIONS = {
     "--url": ("--public-url", "--to"),
     "--last": ("--limit",),
     "--max": ("--limit", "--max-calls"),
+    "--limit": ("--max-calls",),
     "--from": ("--since",),
     "--since": ("--from",),
     "--tail": ("--follow",),
@@ -61,7 +62,13 @@ WITH_VALUE = {
     "--register": "--events",
 }
 """Switches, and the options that take the value that people give to the switch."""
-RELATED = {"voicecli call": ("broadcast send",), "voicecli broadcast send": ("call",)}
+ADVICE_FOR_OPTIONS = {
+    ("voicecli broadcast send", "--once"): "It belongs to voicecli call; a list is never sent twice anyway.",
+}
+"""Commands and options that they do not have, and what to do instead."""
+ADVICE_FOR_ARGUMENTS = {"voicecli help": "One topic at a time, such as voicecli help calls."}
+"""Commands, and what to do where there is an argument too many."""
+RELATED = {"voicecli call": ("voicecli broadcast send",), "voicecli broadcast send": ("voicecli call",)}
 """Commands, and those whose options people expect there."""
 FOR_ARGUMENTS = {
     "voicecli api": "--data",

@@ -1,9 +1,7 @@
 """Wrong usage: what is wrong with a command line, in a sentence, and the next step, in another."""
 
-import difflib
 import os
 import re
-import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,14 +12,17 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from voicecli import phone
 from voicecli.cli import other_names
 from voicecli.cli.help_format import HelpGroup
-from voicecli.errors import InvalidInput, quote
+from voicecli.cli.hints import TYPING_ERROR, nearest, other_name, quoted, quoting_hint
+from voicecli.errors import InvalidInput
+from voicecli.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
 
-NEAR = 0.75  # similarity from which a name is suggested for another
-TYPING_ERROR = 0.85  # similarity from which it can hardly be another name
 ROOT = "voicecli"
+MOST = 3  # names that a hint offers
+AFTER_DASHES = 'A message that begins with a dash goes after --, as in -- "-5 degrees".'
+LONG = len("--wait")  # characters of an option that hardly begins another one by chance
 _VALUE = re.compile(r"\d+[smhd]?|true|false|yes|no|on|off|(v[a-z]{2},?)+")  # what people give to a switch
 
 
@@ -65,7 +66,8 @@ class _Explanation:
             return f"{_name(parameter)} is missing{_beginning_of_help(parameter)}.", self.see
         if isinstance(self.error, typer.BadParameter) and parameter is not None:
             message = f"{_name(parameter)}: {self.error.message}".rstrip(".")
-        return f"{_without_texts(message)}.", self._dashes_hint() or self.see
+        hint = getattr(self.error.__cause__, "hint", "")
+        return f"{_without_texts(message)}.", self._dashes_hint() or hint or self.see
 
     def _command_hint(self, name: str) -> str:
         """What to do where there is no command of that name."""
@@ -119,26 +121,37 @@ class _Explanation:
                 return f"Did you mean {other}? {self.see}"
             if (argument := other[2:].upper()) in self._arguments():
                 return f"{argument} needs no option: {self._usage()}."
+        if advice := other_names.ADVICE_FOR_OPTIONS.get((self.path, option)):
+            return advice
+        speaks = self.path in (f"{ROOT} call", f"{ROOT} broadcast send")
+        if speaks and any(" " in word and word.startswith(option) for word in self.words):
+            return AFTER_DASHES
+        if begun := self._begun(option, names):
+            return f"Did you mean {_listed(begun)}?{f' {self.see}' if len(begun) == 1 else ''}"
+        if owners := self._owners(option):
+            return _belongs_to(owners)
         if near := nearest(option, names):
             return f"Did you mean {near}? {self.see}"
-        for path in self._related_commands():
-            if option in _options(self._command(path)):
-                return f"It belongs to voicecli {path}. See voicecli {path} --help."
-        if self.path == f"{ROOT} call" and not re.match("--[a-z]", option):
-            return f"A message that begins with a dash goes after --. {self.see}"
-        return ""
+        return AFTER_DASHES if speaks and option[:2] != "--" else ""
+
+    def _begun(self, option: str, names: Collection[str]) -> Sequence[str]:
+        """The options that begin so, where there are few, or the one that is the beginning."""
+        start = f"--{option.lstrip('-')}"
+        found = sorted(name for name in names if name.startswith(start))
+        beginnings = (name for name in names if len(name) >= LONG and start.startswith(name))
+        return found if 0 < len(found) <= MOST else [*sorted(beginnings, key=len)][-1:]
+
+    def _owners(self, option: str) -> Sequence[str]:
+        """The commands that have it: the related ones, else all."""
+        root = self.context.find_root().command
+        paths = {path: command for path, command in _commands(root, ROOT) if option in _options(command)}
+        return [path for path in self._related_commands() if path in paths] or [*paths]
 
     def _related_commands(self) -> Iterable[str]:
         """Those of a group; and beside call that for a list, and the other way round."""
         if isinstance(self.command, HelpGroup) and self.path != ROOT:
-            return [f"{self.path.removeprefix(f'{ROOT} ')} {name}" for name in self.command.commands]
+            return [f"{self.path} {name}" for name in self.command.commands]
         return other_names.RELATED.get(self.path, ())
-
-    def _command(self, path: str) -> "Command":
-        command = self.context.find_root().command
-        for name in path.split():
-            command = cast("HelpGroup", command).commands[name]
-        return command
 
     def _arguments_hint(self) -> str:
         """What to do about too many arguments."""
@@ -152,7 +165,11 @@ class _Explanation:
         if len(types) > 1:
             return f"Several types go together, with commas: {','.join(types)}."
         if self.path == f"{ROOT} config":
-            return "It shows settings; they are set in .env. See voicecli help settings."
+            names = {setting.variable for setting in SETTINGS}
+            name = next((word for word in self.words if word in names), "NAME")
+            return f"It shows settings; to set one, put {name}=… into .env."
+        if advice := other_names.ADVICE_FOR_ARGUMENTS.get(self.path):
+            return advice
         if option := other_names.FOR_ARGUMENTS.get(self.path):
             return f"Did you mean {option}? {self.see}"
         if self.path == f"{ROOT} broadcast send":
@@ -169,8 +186,12 @@ class _Explanation:
         """The switch that a value was given to; empty where none was."""
         options = (one for one in self.command.params if isinstance(one, TyperOption) and one.is_flag)
         switches = {name for one in options for name in one.opts}
-        pairs = zip(self.words, self.words[1:], strict=False)
-        return next((word for word, after in pairs if word in switches and _VALUE.fullmatch(after)), "")
+        has_arguments = bool(self._arguments())
+        for word, after in zip(self.words, self.words[1:], strict=False):
+            is_value = _VALUE.fullmatch(after) if has_arguments else not after.startswith("-")
+            if word in switches and is_value:
+                return word
+        return ""
 
     def _dashes_hint(self) -> str:
         """What to do where an option was written with one dash: then the parser took it for several."""
@@ -192,10 +213,32 @@ class _Explanation:
         return " ".join([self.path, *(one.metavar or "" for one in arguments)])
 
 
+def _belongs_to(owners: Sequence[str]) -> str:
+    """Which commands have an option, all of them where they are few."""
+    if len(owners) == 1:
+        return f"It belongs to {owners[0]}: see its --help."
+    few = len(owners) < MOST
+    return f"It belongs to {' and '.join(owners) if few else f'other commands, such as {owners[0]}'}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def _without_texts(message: str) -> str:
     """Quoted words that have blanks may be the message of a call."""
     parts = message.split("'")
     return "'".join("…" if at % 2 and " " in part else part for at, part in enumerate(parts))
+
+
+def _commands(command: "Command", path: str) -> Iterator[tuple[str, "Command"]]:
+    """All commands in here, and how they are called; to go through them loads their modules."""
+    if not isinstance(command, HelpGroup):
+        yield path, command
+        return
+    for name, inner in command.commands.items():
+        yield from _commands(inner, f"{path} {name}")
 
 
 def _options(command: "Command") -> set[str]:
@@ -214,77 +257,3 @@ def _beginning_of_help(parameter: TyperArgument | TyperOption) -> str:
     clause = re.split(r"[.:;] |[.]$", parameter.help or "")[0]
     mark = ", " if clause.startswith("Such as") else ": "
     return f"{mark}{clause[:1].lower()}{clause[1:]}" if clause else ""
-
-
-def other_name(name: str, names: Collection[str]) -> str:
-    """The command that is meant by a name that it has elsewhere; empty where none is known."""
-    others = other_names.COMMANDS.get(name, ())
-    return next((other for other in others if other.split()[0] in names), "")
-
-
-def nearest(name: str, names: Iterable[str], similarity: float = NEAR) -> str:
-    """The name that is most like it; empty where none is much like it."""
-    plain = {one.lstrip("-"): one for one in names}
-    found = difflib.get_close_matches(name.lstrip("-"), plain, n=1, cutoff=similarity)
-    return plain[found[0]] if found else ""
-
-
-def quoted(number: str) -> str:
-    """A number as an argument."""
-    return f'"{number}"' if " " in number else number
-
-
-def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInput:
-    """The error where the list of a broadcast is no file; ``commands`` are those of voicecli broadcast."""
-    if phone.looks_like_number(name):
-        return InvalidInput(
-            f"{name} is a number, not the file of a list.",
-            hint=f'To call it: voicecli call {quoted(name)} "message".',
-        )
-    if command := other_name(name, commands) or nearest(name, commands):
-        return InvalidInput(
-            f"No such command {quote(name)}.",
-            hint=f"Did you mean {command}? See voicecli broadcast {command} --help.",
-        )
-    if " " in name:  # it may be the message
-        return InvalidInput(
-            "The first argument is not the file of a list.",
-            hint='The list comes first, then the message: voicecli broadcast FILE "message".',
-        )
-    return InvalidInput(f"There is no file {name}.", hint=file_hint(path))
-
-
-def quoting_hint(words: Iterable[str]) -> str:
-    """What to do where a text fell into words. Word processors write other quotes and dashes."""
-    text = "".join(words)
-    if re.search("[“”„«»]", text):
-        return 'Quotes are straight on a command line: "message".'
-    if re.search("(^|[^ ])[—–][a-z]", text):
-        return "An option begins with two hyphens, as in --wait, and not with a dash."
-    return "A number or message with blanks goes in quotes."
-
-
-def file_hint(path: Path) -> str:
-    """What to do where a file can't be opened."""
-    try:
-        if path.is_dir():
-            return "That is a folder: name a file in it."
-        near = nearest(path.name, (one.name for one in path.parent.iterdir()))
-    except (OSError, ValueError):
-        return "Check the name of its folder."
-    return f"Did you mean {near}?" if near else "Check its name, and the current folder."
-
-
-def with_unreadable_arguments(error: InvalidInput, arguments: Sequence[str]) -> None:
-    """Add to the hint which argument is no text under this locale. Python carries its bytes as surrogates,
-    so that a file of such a name can be found (PEP 383)."""
-    unreadable = [number for number, text in enumerate(arguments, 1) if re.search("[\ud800-\udfff]", text)]
-    if unreadable:
-        encoding = sys.getfilesystemencoding()
-        advice = (
-            "write it in UTF-8, as your terminal may not do"
-            if encoding == "utf-8"
-            else "set LC_ALL to a UTF-8 locale, such as C.UTF-8"
-        )
-        why = f"Argument {unreadable[0]} is not text in {encoding}, the encoding of this locale: {advice}."
-        error.hint = f"{why} {error.hint}".rstrip()

@@ -65,7 +65,7 @@ class _SendByDefault(HelpGroup):
         except PermissionError:
             return  # whoever reads it will say so
         except (OSError, ValueError):
-            from voicecli.cli.usage import no_such_list
+            from voicecli.cli.hints import no_such_list
 
             raise no_such_list(path, name, self.commands) from None
 

@@ -134,7 +134,7 @@ def _with_message_apart(asked: Arguments) -> Arguments:
             hint=f"A time goes to --timeout or --within: --wait --timeout {last}.",
         )
     if any(re.search(r"\d", number) is None for number in numbers[1:]):
-        from voicecli.cli.usage import quoting_hint
+        from voicecli.cli.hints import quoting_hint
 
         raise InvalidInput(
             "Only the last argument can be the message; those before it are numbers.",

@@ -63,20 +63,24 @@ def duration(text: str) -> timedelta:
     try:
         return durations.parse(text)
     except InvalidInput as error:
-        raise typer.BadParameter(error.message) from None
+        raise typer.BadParameter(error.message) from error
 
 
 def moment(text: str) -> datetime:
     """A point in time as people write it: a date, a date and time (local, unless it names a zone), or a
     length of time before now."""
     text = text.strip()
-    with suppress(typer.BadParameter):
-        return datetime.now(UTC) - duration(text)
+    try:
+        return datetime.now(UTC) - durations.parse(text)
+    except InvalidInput as error:
+        no_length = error
     try:
         point = datetime.fromisoformat(text)
         return point.astimezone(UTC)  # what has no zone is taken for local time
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is not a time such as 24h (ago) or 2026-11-01T09:30.") from None
+        raise typer.BadParameter(
+            f"{text!r} is not a time such as 24h (ago) or 2026-11-01T09:30."
+        ) from no_length
 
 
 def most(limit: int | None, since: datetime | None) -> int | None:
