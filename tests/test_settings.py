@@ -82,6 +82,28 @@ def test_no_file_names_another_file_of_settings(tmp_path: Path) -> None:
     ]
 
 
+def test_a_misspelt_name_is_warned_of_where_that_setting_is_missing(tmp_path: Path) -> None:
+    """The variables of other programs in that file are their own matter."""
+    (tmp_path / ".env").write_text(
+        "EIGHT_X_EIGHT_APIKEY=sk-secret\nNGROK_AUTH_TOKEN_FILE=token\nvoice_profile=x\nWEBHOOK_TOKEN\n"
+        "PORTS=1\nEIGHT_X_EIGHT_SECRET=x\nDATABASE_URL=x\nOUTBOUND_PHONE_NUMBERS=x\n"
+    )
+    environment = {"OUTBOUND_PHONE_NUMBER": "+33199000000"}
+    assert [*settings.load(environment=environment, folder=tmp_path).warnings] == [
+        ".env has EIGHT_X_EIGHT_APIKEY: did you mean EIGHT_X_EIGHT_API_KEY?",
+        ".env has NGROK_AUTH_TOKEN_FILE: did you mean NGROK_AUTHTOKEN_FILE?",
+        ".env has voice_profile: did you mean VOICE_PROFILE?",
+        ".env has WEBHOOK_TOKEN: did you mean WEBHOOK_AUTH_TOKEN?",
+    ]
+
+
+def test_a_secret_that_is_too_short_to_be_valid_is_not_masked() -> None:
+    """It may be a word of our own sentences."""
+    environment = {"WEBHOOK_AUTH_TOKEN": "short", "EIGHT_X_EIGHT_API_KEY": "key-of-these-tests"}
+    assert [*settings.environment_secrets(environment)] == ["key-of-these-tests"]
+    assert [*settings.load(environment=environment).secrets()] == ["key-of-these-tests"]
+
+
 def test_docker_and_systemd_can_read_the_example() -> None:
     """They take what follows a value for a part of it, comments and quotes, too."""
     lines = (Path(__file__).parents[1] / ".env.example").read_text().splitlines()
@@ -392,10 +414,12 @@ def test_a_folder_called_dotenv_is_somebodys_virtual_environment(tmp_path: Path)
 
 
 def test_a_line_that_is_no_setting_is_warned_of_without_its_text(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("A=1\nsk-secret ???\n")
+    (tmp_path / ".env").write_text("A=1\n\nsk-secret ???\nB: sk-secret\nC='sk-secret\n")
     loaded = settings.load(environment=FULL, folder=tmp_path)
     assert [*loaded.warnings] == [
-        "The file .env in this folder can't be understood from line 2 on. Is a quote left open?"
+        "The file .env in this folder has no = in line 3. A setting is NAME=value.",
+        "The file .env in this folder has no = in line 4. A setting is NAME=value.",
+        "The file .env in this folder can't be understood from line 5 on. Is a quote left open?",
     ]
     assert loaded.require("source") == {"source": "+33199000000"}
 

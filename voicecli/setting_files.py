@@ -4,7 +4,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 from voicecli import interrupts
@@ -47,18 +47,23 @@ class SettingsFile:
             import dotenv
 
             def add_warning(record: logging.LogRecord) -> bool:
-                """python-dotenv reports a bad line only in its log: the line's number, not its text."""
-                line = record.args[0] if isinstance(record.args, tuple) and record.args else "?"
+                """python-dotenv reports a bad line only in its log: the number of that line, or of an empty
+                one above it."""
+                first = int(str(record.args[0])) if isinstance(record.args, tuple) and record.args else 1
+                lines = enumerate(text.split("\n"), start=1)
+                number, line = next((n, line) for n, line in lines if n >= first and line.strip())
                 warnings.append(
-                    f"The file {self.name} can't be understood from line {line} on. Is a quote left open?"
+                    f"The file {self.name} can't be understood from line {number} on. Is a quote left open?"
+                    if "=" in line
+                    else f"The file {self.name} has no = in line {number}. A setting is NAME=value."
                 )
                 return False
 
+            text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig").read()
             log = logging.getLogger("dotenv.main")
             log.addFilter(add_warning)
             try:
-                text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig")
-                return dotenv.dotenv_values(stream=text, interpolate=False)
+                return dotenv.dotenv_values(stream=StringIO(text), interpolate=False)
             finally:
                 log.removeFilter(add_warning)
         except (OSError, ValueError) as error:

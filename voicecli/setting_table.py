@@ -1,6 +1,7 @@
 """What settings there are, and what their values must be."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from voicecli import account, urls
@@ -8,6 +9,8 @@ from voicecli.account import DEFAULT_VOICE
 from voicecli.phone import caller_id, is_msisdn
 
 MIN_TOKEN = 8  # characters
+NEAR = 0.83  # similarity from which a variable is taken for another one
+SHORTEST = 8  # characters of a name that can be near to another: PORTS is an application's own
 _HOST = re.compile(r"(https?://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
 
 
@@ -102,6 +105,15 @@ SETTINGS = (
     ),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def meant_by(variable: str, unset: Iterable[Setting]) -> str | None:
+    """Which variable of these settings another one is near to; None where it is somebody else's."""
+    import difflib
+
+    known = [name for one in unset for name in (one.variable, one.file_variable)[: 1 + one.secret]]
+    names = [name for name in known if len(name) >= SHORTEST]
+    return next(iter(difflib.get_close_matches(variable.upper(), names, n=1, cutoff=NEAR)), None)
 
 
 def canonical(name: str, value: str) -> str:

@@ -11,10 +11,11 @@ from voicecli import account, urls
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.platforms.private_files import belongs_to_somebody_else
 from voicecli.setting_files import Rank, SettingsFile, path_from, secret_in, users_file
-from voicecli.setting_table import BY_NAME, SETTINGS, Setting, canonical, problem_of
+from voicecli.setting_table import BY_NAME, MIN_TOKEN, SETTINGS, Setting, canonical, meant_by, problem_of
 
 ENV_FILE = "VOICECLI_ENV_FILE"
 _DOTENV = ".env"
+_VARIABLES = {ENV_FILE, *(name for one in SETTINGS for name in (one.variable, one.file_variable))}
 _FILES = (Rank.ENV_FILE, Rank.FOLDER, Rank.USER)
 
 
@@ -125,10 +126,11 @@ class Settings:
         return re.sub(r"\b[A-Z0-9_]+\b", lambda word: origins.get(word[0], word[0]), text)
 
     def secrets(self) -> Iterator[str]:
-        """Values that no output may show."""
+        """Values that no output may show. What is too short to be valid may be a common word."""
         for setting in SETTINGS:
-            if setting.secret and setting.name in self._found:
-                yield self._found[setting.name].value
+            found = self._found.get(setting.name)
+            if setting.secret and found is not None and len(found.value) >= MIN_TOKEN:
+                yield found.value
 
     def under(self, flags: Mapping[str, str | None]) -> "Settings":
         """These settings, but for what flags say, by setting name. An empty flag was meant."""
@@ -236,17 +238,20 @@ def _first(setting: Setting, sources: Sequence[_Source]) -> Found | None:
 def _warnings(
     sources: Sequence[_Source], looked_for: Sequence[tuple[SettingsFile, bool]], found: Mapping[str, Found]
 ) -> Iterator[str]:
-    """Of a file that names another one, and of a folder's .env that is another user's."""
-    for source in sources:
-        if source.rank is not Rank.ENVIRONMENT and source.value(ENV_FILE):
+    """Of a file that names another one, of names in it that are misspelt, and of a folder's .env that is
+    another user's."""
+    unset = [one for one in SETTINGS if one.name not in found or found[one.name].rank is Rank.DEFAULT]
+    for source in sources[1:]:  # those that are files
+        if source.value(ENV_FILE):
             yield f"{ENV_FILE} in {source.place} has no effect: it is read from the environment only."
-    set_by_folder = [BY_NAME[name].variable for name, one in found.items() if one.rank is Rank.FOLDER]
+        for name in source.variables:
+            if unset and name not in _VARIABLES and (meant := meant_by(name, unset)):
+                yield f"{source.place} has {name}: did you mean {meant}?"
+    of_folder = [BY_NAME[name].variable for name, one in found.items() if one.rank is Rank.FOLDER]
     for file, _ in looked_for:
-        if file.rank is Rank.FOLDER and set_by_folder and belongs_to_somebody_else(file.path):
-            yield (
-                f"The file {file.name} belongs to another user of this machine, and sets "
-                f"{', '.join(set_by_folder)}."
-            )
+        if file.rank is Rank.FOLDER and of_folder and belongs_to_somebody_else(file.path):
+            names = ", ".join(of_folder)
+            yield f"The file {file.name} belongs to another user of this machine, and sets {names}."
 
 
 def files(
@@ -272,7 +277,7 @@ def process_environment() -> Mapping[str, str]:
 def environment_secrets(environment: Mapping[str, str]) -> Iterator[str]:
     """Values that no output may show, not even before the settings are read."""
     for setting in SETTINGS:
-        if setting.secret and (value := environment.get(setting.variable, "").strip()):
+        if setting.secret and len(value := environment.get(setting.variable, "").strip()) >= MIN_TOKEN:
             yield value
 
 

@@ -42,7 +42,7 @@ def test_each_setting_is_shown_with_where_it_comes_from(run: Program, prod_env: 
         "environment|***",
         "not set",
         "not set",
-        "--env-file|PORT in elsewhere/prod.env: the port must be a number from 0 to 65535.",
+        "--env-file|the port must be a number from 0 to 65535.",
         f"environment|{tmp_path}/home",
         ".env|EIGHT_X_EIGHT_BASE_URL in .env would send the API key of elsewhere/prod.env to voice.example, "
         "which is not 8x8.",

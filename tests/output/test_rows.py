@@ -52,6 +52,13 @@ def test_a_session_has_the_same_colour_everywhere() -> None:
     assert len({session_style(f"s-{number}") for number in range(200)}) == len(SESSION_COLOURS)
 
 
+def test_a_path_that_does_not_fit_beside_the_other_cells_stands_whole_below_them() -> None:
+    path = "/home/somebody/.local/share/voicecli"
+    cells = [Cell(Column("a", 20), "VOICECLI_HOME"), Cell(Column("b", 0), f"key in {path}")]
+    painted = Painter(console(colours=None)).row(cells, 40)
+    assert [line.rstrip() for line in painted.split("\n")] == ["VOICECLI_HOME", "  key in", f"  {path}"]
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 @pytest.mark.parametrize("last", ["short", "words that go on " * 20, "漢字" * 60, ""])
 def test_a_painted_row_fits_and_wraps_inside_its_last_column(width: int, last: str) -> None:

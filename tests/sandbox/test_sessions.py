@@ -1,6 +1,8 @@
 """How the sandbox plays a session: the webhooks of each kind of number, in and out of order."""
 
+import asyncio
 import json
+import socket
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from conftest import DEADLINE
 from sandbox_world import TOKEN, world
 
 from voicecli.sandbox.account import SOURCE
@@ -216,12 +219,41 @@ async def test_a_recording_is_reported_and_listed() -> None:
         assert recording["duration"] == here.of(session, "CALL_RECORDING_STATUS")[0]["durationSeconds"] == 10
 
 
-async def test_a_webhook_that_does_not_arrive_is_tried_again() -> None:
-    async with world() as here:
+async def logged(lines: asyncio.Queue[str], part: str) -> list[str]:
+    """The lines of the log up to the first that has this in it."""
+    read: list[str] = []
+    async with asyncio.timeout(DEADLINE):
+        while not read or part not in read[-1]:
+            read.append(await lines.get())
+    return read
+
+
+async def test_a_webhook_that_does_not_arrive_is_tried_again_and_logged_once() -> None:
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    async with world(log=lines.put_nowait) as here:
         failures = iter(range(3))
         here.reply = lambda event: web.Response(status=500 if next(failures, None) is not None else 200)
         session = await here.place("+33199000603")  # its summary is the only event
         await here.until(lambda: len(here.of(session, "SESSION_SUMMARY")) == 4)
+        read = await logged(lines, "VSS webhooks are delivered again.")
+    [line] = [line for line in read if "not delivered" in line]
+    assert line.startswith(f"The VSS webhook of session {session[:8]} is not delivered: http://127.0.0.1:")
+    assert line.endswith(" answered HTTP 500.")
+
+
+async def test_the_log_says_what_to_do_about_a_listener_that_was_killed() -> None:
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/hook"
+        async with world(log=lines.put_nowait) as here:
+            await here.api("POST", "/webhooks", {"type": "VSS", "url": url})
+            session = await here.place("+33199000603")
+            *_, trouble, advice = await logged(lines, "killed")
+    assert trouble == (
+        f"The VSS webhook of session {session[:8]} is not delivered: {url} refused the connection."
+    )
+    assert advice == "Is voicecli listen running? If it was killed: voicecli webhooks restore"
 
 
 @pytest.mark.soak

@@ -62,7 +62,8 @@ class _Shown(NamedTuple):
     problem: str | None = None
 
     def row(self) -> TableRow:
-        text = self.problem or self.value or ""
+        name, _, clause = (self.problem or "").partition(": ")  # the row has the name already
+        text = clause or name or self.value or ""
         if self.value is not None and self.file is not None:
             text += f" in {self.file}"
         cells = (self.variable, _PLACES[self.origin], text)

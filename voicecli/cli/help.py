@@ -38,7 +38,8 @@ def help(  # noqa: A001
         output.table(
             TableRow(columns, [name, text], {"topic": name, "summary": text}) for name, text in summaries
         )
-        output.note("To read one: voicecli help TOPIC. The options of a command: voicecli help COMMAND.")
+        output.note("To read one: voicecli help TOPIC.")
+        output.note("The options of a command: voicecli help COMMAND.")
     elif topic in manual.TOPICS:
         text = manual.page(topic)
         output.document(text, {"topic": topic, "text": text}, identifier=topic)

@@ -55,7 +55,8 @@ class EventOptions:
         str, typer.Argument(metavar="TYPE", help="vca, vss, vcs, vru or vnu.", rich_help_panel=ARGUMENTS)
     ]
     status: Annotated[
-        str | None, option("STATUS", "The status to report, such as BUSY. An unknown one prints the list.")
+        str | None,
+        option("STATUS", "The status to report, such as BUSY. An unknown one prints the nearest, or all."),
     ] = None
     digits: Annotated[
         str | None, option("DIGITS", 'The digits that were pressed; "" for none. Default in a vca: 1.')

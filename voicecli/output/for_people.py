@@ -151,7 +151,7 @@ class Output:
 
     def warning(self, text: str) -> None:
         """A warning on stderr, which --quiet and --json show, too."""
-        self._talk(printable(f"Warning: {text}"))
+        self._talk(self._wrapped(printable(self._masked(f"Warning: {text}"))))
 
     def content(self, pieces: Iterable[bytes]) -> None:
         """A file is the answer: as it came, but on a terminal shown and not obeyed. Raises what ``row``

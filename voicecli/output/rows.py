@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from voicecli.output.printable import printable
 
 NARROW = 100  # columns
+INDENT = 2  # columns, of what stands below a row
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,7 +101,8 @@ class Painter:
         return self.row([Cell(column, column.name, "bold underline") for column, _, _ in cells], width)
 
     def row(self, cells: Sequence[Cell], width: int) -> str:
-        """The cells as text, at most ``width`` wide: the last one wraps inside its column."""
+        """The cells as text, at most ``width`` wide: the last one wraps inside its column, or below the row
+        where a word of it, such as a path, would be broken there."""
         from rich.cells import cell_len, set_cell_size
 
         *first, last = cells
@@ -112,6 +114,9 @@ class Painter:
             start += column.width + 2
         text, room = self._printable(last.text), max(1, width - start)
         lines = [text] if cell_len(text) <= room else self._wrapped(text, room)
+        if len(lines) > 1 and room < max(map(cell_len, text.split())) <= width - INDENT:
+            start = INDENT
+            lines = ["", *self._wrapped(text, width - INDENT)]
         brush = self._paint(last.style)
         return painted + ("\n" + " " * start).join(brush(line) for line in lines)
 

@@ -1,8 +1,9 @@
 """Delivers webhooks to the URLs that were set, and tries again where they do not arrive."""
 
 import asyncio
+import errno
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,6 +44,7 @@ class WebhookDelivery:
         self._log = log
         self._http: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._troubles: dict[Target, str] = {}  # what the log said last of a target that fails
 
     def has(self, kind: str) -> bool:
         """Whether events of this type are reported to anybody."""
@@ -91,7 +93,6 @@ class WebhookDelivery:
             await self.sleep(seconds)
             if await self._attempt(target, event) is not None:
                 return
-        self._log(f"{target.type} webhook given up after {len(RETRY_AFTER) + 1} attempts")
 
     async def _attempt(self, target: Target, event: dict[str, object]) -> bytes | None:
         if self._http is None:
@@ -113,9 +114,29 @@ class WebhookDelivery:
                     if len(reply) > MAX_REPLY:
                         break
                 if 200 <= response.status < 300:
+                    if self._troubles.pop(target, None) is not None:
+                        self._log(f"{target.type} webhooks are delivered again.")
                     return bytes(reply)
-                reason = f"HTTP {response.status}"
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            reason = type(error).__name__
-        self._log(f"{target.type} webhook not delivered: {reason}")
+                reason = f"answered HTTP {response.status}"
+        except TimeoutError:
+            reason = f"did not answer within {TIMEOUT:g} s"
+        except aiohttp.ClientOSError as error:
+            refused = error.errno == errno.ECONNREFUSED
+            reason = "refused the connection" if refused else f"can't be reached: {error.strerror}"
+        except (aiohttp.ClientError, ValueError) as error:
+            reason = f"can't be reached: {error or type(error).__name__}"
+        self._log_trouble(target, event, reason)
         return None
+
+    def _log_trouble(self, target: Target, event: Mapping[str, object], reason: str) -> None:
+        """Once, until events arrive there again or fail otherwise: each event is tried several times."""
+        if self._troubles.get(target) == reason:
+            return
+        is_first = not self._troubles
+        self._troubles[target] = reason
+        payload = event.get("payload")
+        session = payload.get("sessionId") if isinstance(payload, dict) else None
+        of_session = f" of session {session[:8]}" if isinstance(session, str) else ""
+        self._log(f"The {target.type} webhook{of_session} is not delivered: {target.url} {reason}.")
+        if is_first and not reason.startswith("answered"):
+            self._log("Is voicecli listen running? If it was killed: voicecli webhooks restore")

@@ -123,7 +123,8 @@ def _lines(settings: Settings, prepared: Prepared, quiet: QuietPeople) -> Iterat
         how = f"if 8x8 answers within {RESPONSE_TIME:g} s, {at_once}; --rate sets a pace"
         yield f"That takes about {length}, {how}{awake}.", ""
     else:
-        yield f"That takes {length} at {options.rate}{awake}.", ""
+        unit = "" if "/" in (options.rate or "") else "/s"
+        yield f"That takes {length} at {options.rate}{unit}{awake}.", ""
     if validated.seconds:
         yield f"About {_words(validated.seconds)} of speech in all.", ""
     if quiet.people and quiet.until is not None:

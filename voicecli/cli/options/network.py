@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from voicecli.cli.options.records import option
-from voicecli.cli.options.values import real, whole
+from voicecli.cli.options.values import seconds, whole
 from voicecli.voice_api import timeouts
 from voicecli.voice_api.retries import RETRIES
 
 NETWORK = "Network"
 RequestTimeout = Annotated[
-    float, option("SECONDS", "How long to wait for 8x8's answer.", parser=real(0.1, 600), panel=NETWORK)
+    float, option("SECONDS", "How long to wait for 8x8's answer.", parser=seconds(0.1, 600), panel=NETWORK)
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from voicecli.cli.options.network import NETWORK
 from voicecli.cli.options.records import flag, option
-from voicecli.cli.options.values import real
+from voicecli.cli.options.values import seconds
 from voicecli.voice_api import timeouts
 
 
@@ -15,5 +15,5 @@ class SendingOptions:
 
     send_token: Annotated[bool, flag("Send WEBHOOK_AUTH_TOKEN along, if the URL is https.")] = False
     request_timeout: Annotated[
-        float, option("SECONDS", "How long to wait for an answer.", parser=real(0.1, 600), panel=NETWORK)
+        float, option("SECONDS", "How long to wait for an answer.", parser=seconds(0.1, 600), panel=NETWORK)
     ] = timeouts.REQUEST_TIMEOUT

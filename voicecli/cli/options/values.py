@@ -45,6 +45,19 @@ def real(least: float, most: float) -> Callable[[object], float]:
     return parse
 
 
+def seconds(least: float, most: float) -> Callable[[object], float]:
+    """A parser of seconds in this range, with or without a unit: 15, 0.5, 15s, 2m."""
+    in_range = real(least, most)
+
+    def parse(given: object) -> float:
+        text = str(given).strip()
+        with suppress(InvalidInput):
+            text = f"{durations.parse(text).total_seconds():g}"
+        return in_range(text.removesuffix("s"))
+
+    return parse
+
+
 def duration(text: str) -> timedelta:
     """A length of time as people write it: 30s, 10m, 2h, 1h30m, 30d."""
     try:
