@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from phonenumbers.phonemetadata import PhoneNumberDesc
 
 MIN_DIGITS = 7  # of what is taken for a number where a message could stand
+SHORT_NUMBER = 5  # digits of a number that is called without an area code, such as 112
+LONGEST_NUMBER = 20  # characters of what may be a number with letters in it
+FORM = "A number has international form, such as +33199001234."
 _LIKE_A_NUMBER = re.compile(r"(?=.*\d)\+?[\d\s().\-/]+", re.ASCII)
 # With a +, wherever it stands; without, no part of a longer word such as a UUID.
 _IN_TEXT = re.compile(r"(\+)([1-9]\d{6,14})|(?<![\w+-])((?:00)?)([1-9]\d{6,14})(?![\w-])", re.ASCII)
@@ -47,13 +50,15 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
         check_region(region)
     shown, cleaned = text.strip(), _normalized(text)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
-        raise InvalidInput(
-            # Words with blanks are a message in the wrong place, and may be a secret.
-            f"{quote(shown) if len(shown.split()) < 2 else 'What was given'} is not a phone number.",
-            hint="A number has international form, such as +33199001234.",
-        )
+        raise _no_number(shown, cleaned)
     if not cleaned.startswith("+") and region is None:
-        with_plus = "+" + "".join(c for c in cleaned if c.isdigit()).removeprefix("00")
+        digits = "".join(filter(str.isdigit, cleaned))
+        if len(digits) <= SHORT_NUMBER:
+            raise InvalidInput(
+                f"{quote(shown)} is too short: emergency and other short numbers can't be called.",
+                hint=FORM,
+            )
+        with_plus = f"+{digits.removeprefix('00')}"
         raise InvalidInput(
             f"{quote(shown)} has no + and country code.",
             hint=f"If it has a country code: {with_plus}. Else its country: --region FR."
@@ -96,6 +101,27 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
             ),
         )
     return PhoneNumber(e164, phonenumbers.region_code_for_number(number) or "")
+
+
+def _no_number(shown: str, cleaned: str) -> InvalidInput:
+    """The error for a text that is not written as numbers are."""
+    if not shown:
+        return InvalidInput("The number is empty.", hint=FORM)
+    if len(shown.split()) > 1:  # it may be a message in the wrong place, and a secret
+        return InvalidInput("What was given is not a phone number.", hint=FORM)
+    if re.fullmatch(r"\d+([.,]\d+)?E\+?\d+", cleaned, re.ASCII | re.IGNORECASE):
+        return InvalidInput(
+            f"{quote(shown)} is a number that a spreadsheet rounded.",
+            hint="Format the column as text, and enter the numbers anew.",
+        )
+    inside = [f"+{found[2]}" for found in _IN_TEXT.finditer(cleaned) if found[1]]
+    if len(inside) == 1 and _is_valid(inside[0]):
+        return InvalidInput(f"{quote(shown)} is not a phone number.", hint=f"Did you mean {inside[0]}?")
+    letters = dict.fromkeys(filter(str.isalpha, shown))
+    if letters and is_international(shown) and len(shown) <= LONGEST_NUMBER:
+        which = f"letter{'s' * (len(letters) > 1)} {', '.join(letters)}"
+        return InvalidInput(f"{quote(shown)} is not a phone number: it has the {which}.", hint=FORM)
+    return InvalidInput(f"{quote(shown)} is not a phone number.", hint=FORM)
 
 
 def check_region(region: str) -> None:

@@ -105,7 +105,7 @@ def test_the_numbers_column_can_be_named_and_national(broadcast: Broadcast) -> N
 
 BAD = f"""phone,name
 {ANN},Ann
-12345,Bad
+0199001234,Bad
 +33 1 99 00 12 34,Twin
 {BOB},
 {CAT}
@@ -113,7 +113,7 @@ BAD = f"""phone,name
 +33199001238,Dan
 """
 PROBLEMS = {
-    3: "'12345' has no + and country code.",
+    3: "'0199001234' has no + and country code.",
     4: f"{ANN} is on the list before, in line 2.",
     5: "name is empty.",
     6: "has 1 of 2 columns",
@@ -271,9 +271,12 @@ def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
 def test_a_dry_run_exits_as_the_run_would(broadcast: Broadcast) -> None:
     write("people", BAD)
     done = broadcast("people", MESSAGE, "--dry-run")
-    assert (done.code, done.out.splitlines()[0]) == (
+    assert (done.code, done.out.splitlines()[:2]) == (
         2,
-        "Nobody would be called without --skip-invalid. With it:",
+        [
+            "National numbers need their country: --region FR.",
+            "Nobody would be called without --skip-invalid. With it:",
+        ],
     )
     assert broadcast("people", MESSAGE, "--dry-run", "--skip-invalid").code == 0
 

@@ -218,7 +218,7 @@ def test_a_dotenv_is_enough(run: Program, sandbox: RunningSandbox, tmp_path: Pat
         ([NUMBER, "hi", "--repeat", "11"], "'11' is not a whole number from 1 to 10."),
         ([NUMBER, "hi", "--speed", "nan"], "'nan' is not a number from 0.5 to 2."),
         ([NUMBER, "hi", "--valid-for", "soon"], "not a length of time"),
-        ([NUMBER, "hi", "--valid-for", "0s"], "not a length of time"),
+        ([NUMBER, "hi", "--valid-for", "0s"], "more than 0s"),
         ([NUMBER, "hi", "--message-id", ""], "1 to 128 printable"),
         ([NUMBER, "hi", "--region", "XX"], "not a region"),
         ([NUMBER, "hi", "--from", "me"], "--from"),

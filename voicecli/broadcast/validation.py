@@ -117,7 +117,7 @@ def validate(
 
 def _advice(error: InvalidInput) -> str:
     """The part of its hint that holds for a list: the rest is about a single call."""
-    if "--any-number" in error.hint:
+    if "--any-number" in error.hint or "the column" in error.hint:
         return error.hint
     return "National numbers need their country: --region FR." if "--region" in error.hint else ""
 

@@ -86,7 +86,8 @@ def dry_run(context: Context, settings: Settings, prepared: Prepared) -> ExitCod
         }
     lines = list(_lines(settings, prepared, quiet))
     if not fine:
-        lines[:0] = [("Nobody would be called without --skip-invalid. With it:", "bold")]
+        advice = [(validated.advice, "bold")] if validated.advice else []
+        lines[:0] = [*advice, ("Nobody would be called without --skip-invalid. With it:", "bold")]
     if first is not None:
         what = f"hears: {' '.join(texts)}" if texts else "hears a file"
         lines.append((f"The first of them, {first.destination}, {what}", ""))

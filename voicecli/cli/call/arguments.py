@@ -105,6 +105,8 @@ def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
     except InvalidInput as error:
         if _LIST.search(word) and " " not in word:
             error.hint = f'To call everybody on a list: voicecli broadcast {word} "message".'
+        elif len(re.findall(r"\+\d{6}", word)) > 1 and " " in word:
+            error.hint = "Several numbers are arguments of their own: not all in one pair of quotes."
         elif not any(map(str.isdigit, word)):
             error.hint = 'The number comes first: voicecli call +33199001234 "Hello"'
         elif re.search("[,;]", word):
