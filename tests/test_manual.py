@@ -282,6 +282,12 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
     assert {Path(link).stem for link in links if link.startswith("voicecli/manual/")} == {*manual.TOPICS}
 
 
+@pytest.mark.parametrize("page", ["README", "handlers"])
+def test_an_application_is_tried_at_the_url_that_the_listener_forwards_to(page: str) -> None:
+    """All types of events go there."""
+    assert len({*re.findall(r"--(?:forward-to|to) (http://127\.0\.0\.1:8000\S*)", text_of(page))}) == 1
+
+
 def test_ci_runs_the_two_commands_that_install() -> None:
     installs = [text for text in BLOCK.findall(README) if "venv" in text]
     commands = [".venv/bin/voicecli demo", ".venv/bin/pytest"]
@@ -317,7 +323,7 @@ def test_options_that_a_page_names_are_those_of_the_command(page: str) -> None:
         assert {word for word in words if re.match("--[a-z0-9]", word)} <= ours, span
 
 
-OF_8X8 = set("makeCall sayAndCapture playFile eventId clientRequestId asrCaptured".split())
+OF_8X8 = set("makeCall sayAndCapture playFile eventId eventType clientRequestId asrCaptured".split())
 ASKED = set("messageId customerPhone anyNumber callUnsubscribed".split())  # what POST /api/make-call reads
 
 

@@ -74,7 +74,7 @@ def _port(plan: ListenerPlan) -> Finding:
 def _ngrok(plan: ListenerPlan, notify: Callable[[str], None]) -> Finding:
     """The agent, its version, and the token."""
     if plan.tunnel is None:
-        return skipped("ngrok", "A public URL of your own is used.")
+        return skipped("ngrok", f"{plan.public_url} needs no tunnel.")
     tunnel = plan.tunnel(plan.port)
     try:
         agent = ngrok_program.find_agent(tunnel)

@@ -21,7 +21,7 @@ from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url
 
 EXAMPLES = """\
-voicecli replay 4711 --to http://127.0.0.1:8000/hooks/vca
+voicecli replay 4711 --to http://127.0.0.1:8000/hooks
 voicecli replay --session 5a3eab76 --to http://127.0.0.1:5678
 voicecli replay 4711 4712 --to https://example.com/hooks --dry-run
 """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 voicecli trigger vss --status BUSY --to http://127.0.0.1:5678
-voicecli trigger vca --digits 1 --to https://example.com/hooks/vca
+voicecli trigger vca --digits 1 --to https://example.com/hooks
 voicecli trigger vss --error -2010 --dry-run
 """
 DEFAULT_STATUS = {
