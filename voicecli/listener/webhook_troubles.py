@@ -10,6 +10,7 @@ from voicecli.output.json_fields import with_former_names
 
 LATE = 120.0  # seconds in which events may still come that 8x8 sent before a webhook was set again
 SET_TOKEN_EVERY = 3600.0  # seconds, where a webhook carries another token: somebody else may be setting it
+TRY_AT_LEAST_EVERY = 16  # checks, where setting a webhook again changed nothing
 
 
 class WebhookNews(NamedTuple):
@@ -32,6 +33,14 @@ class WebhookNews(NamedTuple):
         return with_former_names("talk", news)
 
 
+class _InVain(NamedTuple):
+    """Setting a webhook again changed nothing."""
+
+    check: WebhookCheck  # how it stayed
+    every: int  # checks until it is tried again
+    left: int  # of these
+
+
 class _TokenSet(NamedTuple):
     """A webhook was set again, since it carried another token."""
 
@@ -44,6 +53,7 @@ class WebhookTroubles:
 
     def __init__(self) -> None:
         self.told: dict[str, WebhookCheck] = {}
+        self._in_vain: dict[str, _InVain] = {}  # by type
         self._token_set: dict[str, _TokenSet] = {}  # by type
 
     def token_was_set(self, kind: str, refused: int) -> None:
@@ -61,10 +71,15 @@ class WebhookTroubles:
         return check._replace(state=WebhookState.OTHER_TOKEN) if check.is_ok and has_other else check
 
     def waits(self, check: WebhookCheck) -> bool:
-        """Whether it was set again for its token, and the next attempt is not due yet."""
-        before = self._token_set.get(check.type)
-        is_recent = before is not None and monotonic() - before.at < SET_TOKEN_EVERY
-        return check.state is WebhookState.OTHER_TOKEN and is_recent
+        """Whether setting it again was in vain, and the next attempt is not due yet."""
+        if check.state is WebhookState.OTHER_TOKEN:
+            before = self._token_set.get(check.type)
+            return before is not None and monotonic() - before.at < SET_TOKEN_EVERY
+        vain = self._in_vain.get(check.type)
+        if vain is None or vain.check != check or vain.left <= 1:
+            return False
+        self._in_vain[check.type] = vain._replace(left=vain.left - 1)
+        return True
 
     def news(
         self,
@@ -78,14 +93,20 @@ class WebhookTroubles:
         kind = found.type
         told = self.told.pop(kind, None)
         accepted = kind in failures and failures[kind] is None
+        vain = self._in_vain.get(kind)
+        if after.is_ok:
+            self._in_vain.pop(kind, None)
         # Where it is found so still, 8x8 could not be asked again.
-        if accepted and (after.is_ok or (after is found and told is None)):
+        if accepted and (after.is_ok or (after is found and vain is None)):
             return WebhookNews(found, True, f"{found.words} It is set again.")
         if after.is_ok:
             return (
                 None if told is None else WebhookNews(after, False, f"The {kind} webhook points here again.")
             )
         self.told[kind] = after
+        if accepted:
+            every = 2 if vain is None or vain.check != after else min(2 * vain.every, TRY_AT_LEAST_EVERY)
+            self._in_vain[kind] = _InVain(after, every, every)
         if told == after:
             return None
         return WebhookNews(after, False, f"{after.words} {remedy(after, failures)}")
