@@ -16,6 +16,7 @@ from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import given
 from voicecli.errors import InvalidInput
+from voicecli.json_values import JsonProblem
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
 from voicecli.voice_api.callflow import CallRequest
@@ -221,7 +222,8 @@ def json_document(text: str, path: str) -> object:
     except RecursionError:
         reason = "it is nested too deeply"
     except json.JSONDecodeError as error:
-        reason = f"{error.msg} in line {error.lineno}, column {error.colno}"
+        problem = JsonProblem.of(error)
+        reason = f"{problem.cause} (line {problem.line}, column {problem.column})"
     except ValueError as error:
         reason = str(error)
     raise InvalidInput(f"{path} is not valid JSON: {reason}.")
