@@ -68,7 +68,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
         arguments = [*words, "--help", *arguments[1 + len(words) :]]  # --help webhooks set, help call
     try:
         command_line = parser()
-        if context.environment.get(COMPLETION):  # PowerShell's script of earlier versions left it empty
+        if context.environment.get(COMPLETION):
             from voicecli.cli.completion import complete
 
             return complete(context, command_line)
@@ -185,7 +185,7 @@ def _application() -> typer.Typer:
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:
-    if wanted:
+    if wanted and not ctx.resilient_parsing:
         context_of(ctx).output.page(f"voicecli {__version__}\n")
         raise typer.Exit
 
