@@ -1,7 +1,7 @@
 """What settings there are, and what their values must be."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from voicecli import account, urls
@@ -114,6 +114,17 @@ def meant_by(variable: str, unset: Iterable[Setting]) -> str | None:
     known = [name for one in unset for name in (one.variable, one.file_variable)[: 1 + one.secret]]
     names = [name for name in known if len(name) >= SHORTEST]
     return next(iter(difflib.get_close_matches(variable.upper(), names, n=1, cutoff=NEAR)), None)
+
+
+def where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
+    """A hint of one line for those that are not set, and those whose values are wrong."""
+    match [*missing, *wrong]:
+        case [setting]:
+            return f"It is {setting.where}{'; put it into .env' if missing else ''}."
+        case _ if missing:
+            return "Put them into .env (voicecli help settings), or try voicecli demo first."
+        case _:
+            return "What they must be: voicecli help settings."
 
 
 def canonical(name: str, value: str) -> str:

@@ -11,7 +11,16 @@ from voicecli import account, urls
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.platforms.private_files import belongs_to_somebody_else
 from voicecli.setting_files import Rank, SettingsFile, path_from, secret_in, users_file
-from voicecli.setting_table import BY_NAME, MIN_TOKEN, SETTINGS, Setting, canonical, meant_by, problem_of
+from voicecli.setting_table import (
+    BY_NAME,
+    MIN_TOKEN,
+    SETTINGS,
+    Setting,
+    canonical,
+    meant_by,
+    problem_of,
+    where_to_get,
+)
 
 ENV_FILE = "VOICECLI_ENV_FILE"
 _DOTENV = ".env"
@@ -68,7 +77,7 @@ class Settings:
                 sentences.insert(0, f"Settings are missing: {variables}")
         only_flags = not missing and all(self._found[name].rank is Rank.ARGUMENT for name in wrong)
         raise (InvalidInput if only_flags else ConfigurationError)(
-            "; ".join(sentences) + ".", hint=_where_to_get(missing, [BY_NAME[name] for name in wrong])
+            "; ".join(sentences) + ".", hint=where_to_get(missing, [BY_NAME[name] for name in wrong])
         )
 
     def found(self, name: str) -> Found | None:
@@ -81,14 +90,20 @@ class Settings:
             return None
         return found.problem or problem_of(name, found.value)
 
+    def only_folder_sets(self, name: str, *, not_its: str) -> bool:
+        """Whether the folder's .env, which may have come with somebody else's folder, sets the first setting,
+        and has not that secret, which is set elsewhere. The sandbox's key is nobody's secret."""
+        one, secret = self._found.get(name), self._found.get(not_its)
+        if one is None or one.rank is not Rank.FOLDER or secret is None or not_its in self._folders_own:
+            return False
+        return secret.value != account.SANDBOX_API_KEY
+
     def may_be_sent_to(self, secret: str, address: str) -> bool:
-        """Whether a secret may go to where that other setting says. A .env may have come with somebody else's
-        folder: an address in it gets only secrets in it, unless the address is 8x8's."""
-        to, what = self._found.get(address), self._found.get(secret)
-        if to is None or to.rank is not Rank.FOLDER or what is None or secret in self._folders_own:
+        """Whether a secret may go to where that other setting says: to an address that only the folder's .env
+        sets, it may not, unless that is 8x8's."""
+        if not self.only_folder_sets(address, not_its=secret):
             return True
-        # The sandbox's key is nobody's secret.
-        return what.value == account.SANDBOX_API_KEY or account.is_own_host_of_8x8(to.value)
+        return account.is_own_host_of_8x8(self._found[address].value)
 
     def _refuse_other_endpoints(self, secret: str) -> None:
         """Raises ConfigurationError where a secret must not go to the Voice API, as it is set."""
@@ -140,17 +155,6 @@ class Settings:
             if value is not None
         }
         return replace(self, _found={**self._found, **given})
-
-
-def _where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
-    """A hint of one line."""
-    match [*missing, *wrong]:
-        case [setting]:
-            return f"It is {setting.where}{'; put it into .env' if missing else ''}."
-        case _ if missing:
-            return "Put them into .env (voicecli help settings), or try voicecli demo first."
-        case _:
-            return "What they must be: voicecli help settings."
 
 
 @dataclass(frozen=True, slots=True)

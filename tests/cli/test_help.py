@@ -37,11 +37,12 @@ def test_a_page_in_a_pipe_is_plain_text(run: Program) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_a_page_on_a_terminal_fits_it_and_leaves_examples_as_they_are(columns: int) -> None:
+def test_a_page_on_a_terminal_fits_it_and_its_examples_can_be_copied(columns: int) -> None:
     shown = in_process.run_on_terminal(["help", "exit-codes"], DEADLINE, columns=columns, env=TERMINAL)
     assert b"\x1b[1mExit codes\x1b[0m" in shown
     lines = re.sub("\x1b[^m]*m", "", shown.decode()).splitlines()
-    assert '    voicecli call +33199000486 "Your parcel is here." --wait || test $? = 11' in lines
+    copied = re.sub(r" \\\n +", " ", "\n".join(lines))
+    assert '\n    voicecli call +33199000486 "Your parcel is here." --wait || test $? = 11\n' in copied
     assert max(len(line) for line in lines if not line.startswith("    ")) <= min(columns, 100)
 
 
@@ -58,7 +59,9 @@ def test_a_page_longer_than_the_screen_opens_in_the_users_pager(tmp_path: Path) 
 
 def test_the_help_of_a_command_is_its_own(run: Program) -> None:
     for command in (["call"], ["webhooks", "set"]):
-        assert run("help", *command).out == run(*command, "--help").out
+        own = run(*command, "--help").out
+        for asked in (["help", "--json"], ["--env-file", os.devnull, "help"], ["--help"]):
+            assert run(*asked, *command).out == own
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,8 @@ def test_the_help_of_a_command_is_its_own(run: Program) -> None:
         ("exit", r"Did you mean exit-codes\? "),
         ("broadcsat", r"Did you mean broadcast\? "),
         ("xyzzy", ""),
+        ("c", ""),
+        ("", ""),
         ("cron", r"It is spoken of in .*service.*\. "),
     ],
 )

@@ -31,6 +31,7 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "wrong.json").write_text("[{'action': 'say'}]")
     (tmp_path / "flow.json").write_text("[]")
+    (tmp_path / "comma.json").write_text('[{"action": "hangup"},]')
     (tmp_path / "rounded.csv").write_text("phone,name\n3.3199E+10,Anna\n,Ben\n")
 
 

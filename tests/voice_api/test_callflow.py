@@ -162,3 +162,21 @@ def test_a_request_out_of_json_is_refused_for_what_is_wrong_in_it() -> None:
     for until in ("2001-01-01T00:00:00Z", "2099-01-01", "9999-12-31T23:59:59-12:00"):
         with pytest.raises(InvalidInput, match="validUntil"):
             request_from_json({"callflow": [CALL], "validUntil": until})
+
+
+@pytest.mark.parametrize(
+    ("action", "hint"),
+    [
+        ({"action": "Say", "params": {}}, "Did you mean say?"),
+        ({"action": "playfile"}, "Did you mean playFile?"),
+        ({"action": "shout"}, "For an example see voicecli help calls"),
+        ({"action": ["say"]}, "For an example see voicecli help calls"),
+        ({"action": "playFile", "params": {"url": "https://example.com/a.mp3"}}, "Did you mean fileUrl?"),
+        ({"action": "say", "params": {"voiceProfile": "x"}}, "For an example see voicecli help calls"),
+        ({"action": "say", "params": {"voiceProfile": "x", "txt": "hi"}}, "Did you mean text?"),
+    ],
+)
+def test_the_action_or_param_that_is_meant_is_suggested(action: Action, hint: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        request_from_json([action], to=phone.parse(TO), source=SOURCE)
+    assert caught.value.hint.startswith(hint)

@@ -77,6 +77,7 @@ def listening_plan(
 ) -> "ListenerPlan":
     """A plan for a listener that 8x8 reaches in this way, whose token no output shows. Raises InvalidInput,
     and ConfigurationError for what is missing."""
+    from voicecli.cli import webhook_token
     from voicecli.listener import public_access
 
     access.check(register=register)
@@ -97,6 +98,8 @@ def listening_plan(
     )
     if plan.token is not None:
         context.output.hide(plan.token)
+        if plan.tunnel is not None:
+            webhook_token.refuse_tunnel_of_others(settings)
     return plan
 
 

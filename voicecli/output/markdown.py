@@ -1,6 +1,7 @@
 """Markdown as it looks on a terminal."""
 
 import io
+import re
 from collections.abc import Mapping
 from textwrap import indent
 from typing import ClassVar
@@ -22,15 +23,24 @@ STYLES = {
 }
 
 
+INDENT = 4  # columns, of examples
+_COMMAND = re.compile(r" *(\$ )?[a-z-]")
+_WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
+
+
 class _LeftHeading(Heading):
     LEVEL_ALIGN: ClassVar = {}
 
 
 class _Example(CodeBlock):
-    """Indented, and its lines as they are written: to be copied."""
+    """Indented, and its lines as they are written: to be copied. Only commands are broken where they are too
+    wide, so that they stay the same for a shell."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        code = indent(str(self.text).rstrip(), "    ")
+        code = str(self.text).rstrip()
+        if self.lexer_name in ("sh", "console"):
+            code = broken(code, options.max_width - INDENT)
+        code = indent(code, " " * INDENT)
         yield Text(code, style="cyan", no_wrap=True, overflow="ignore")
 
 
@@ -51,6 +61,32 @@ class _Page(Markdown):
         "fence": _Example,
         "table_open": _Table,
     }
+
+
+def broken(script: str, width: int) -> str:
+    """A shell's script whose commands are broken between words where they are wider. What is no command, or
+    has a comment or quotes in quotes, stays as it is."""
+    lines: list[str] = []
+    goes_on = False
+    for line in script.split("\n"):
+        may_be_broken = (goes_on or _COMMAND.match(line)) and "#" not in line and '\\"' not in line
+        goes_on = line.endswith("\\")
+        lines += _parts(line, width) if may_be_broken and len(line) > width else [line]
+    return "\n".join(lines)
+
+
+def _parts(line: str, width: int) -> list[str]:
+    """At least one word each."""
+    margin = " " * (len(line) - len(line.lstrip()))
+    first, *words = _WORD.findall(line)
+    parts = [margin + first]
+    for word in words:
+        if word == "\\" or len(parts[-1]) + len(word) + len("  \\") <= width:
+            parts[-1] += f" {word}"
+        else:
+            parts[-1] += " \\"
+            parts.append(f"{margin}  {word}")
+    return parts
 
 
 def painted(markdown: str, width: int, environment: Mapping[str, str]) -> str:

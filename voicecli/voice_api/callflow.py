@@ -11,7 +11,7 @@ from voicecli import phone
 from voicecli.errors import InvalidInput, quote
 from voicecli.json_values import OBJECT
 from voicecli.phone import caller_id
-from voicecli.voice_api.callflow_rules import Action, Problem, parse_valid_until, problems
+from voicecli.voice_api.callflow_rules import Action, Problem, meant_name, parse_valid_until, problems
 
 DEFAULT_VALIDITY = timedelta(hours=1)
 MAX_VALIDITY = timedelta(days=365)
@@ -58,7 +58,7 @@ def call_request(
     ``valid_for`` (at most a year) counts from ``now``; after it 8x8 does not start the call, and with None
     there is no such time. Raises InvalidInput with the first rule that is broken.
     """
-    _refuse_problems(problems(callflow))
+    _refuse_problems(problems(callflow), callflow)
     if message_id is None:
         message_id = str(uuid.uuid4())
     elif not message_id.strip() or not message_id.isprintable() or len(message_id) > 128:
@@ -101,7 +101,7 @@ def request_from_json(
                 "The callflow begins with a call of its own, so there is no place for another.",
                 hint="Leave one of the two out.",
             )
-        _refuse_problems(problems(actions, in_call=True))
+        _refuse_problems(problems(actions, in_call=True), actions)
         actions = [make_call(caller_id(source or ""), to.e164), *actions]
     request = call_request(
         actions,
@@ -130,11 +130,14 @@ def _optional_text(body: Mapping[str, object], name: str) -> str | None:
     raise InvalidInput(f"The callflow's {name} must be a text and not empty.")
 
 
-def _refuse_problems(found: Iterator[Problem]) -> None:
+def _refuse_problems(found: Iterator[Problem], callflow: object) -> None:
     for problem in found:
+        meant = meant_name(callflow)
         raise InvalidInput(
             f"The callflow is not valid: {problem.message} ({problem.status_code}).",
-            hint="8x8's page 'Send Callflow' has the actions and their params.",
+            hint=f"Did you mean {meant}?"
+            if meant
+            else "For an example see voicecli help calls; for all actions 8x8's page 'Send Callflow'.",
         )
 
 

@@ -117,7 +117,10 @@ def audio_message(
     8x8 keeps the file for an hour by its URL (page "Send Callflow"). Raises InvalidInput.
     """
     if problem := audio_url_problem(url):
-        raise InvalidInput(f"{quote(url, 200)} can't be played: it {problem}.")
+        raise InvalidInput(
+            f"{quote(url, 200)} can't be played: it {problem}.",
+            hint="8x8 fetches the file itself: put it on a web server." if "URL" in problem else "",
+        )
     flow = [
         make_call(caller_id(source), _destination(to)),
         *_repeated("playFile", {"fileUrl": url}, repeat),

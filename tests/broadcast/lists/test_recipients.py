@@ -143,8 +143,8 @@ def test_json_values_become_text_as_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('{"a": 1', "is not valid JSON: Expecting ',' delimiter (column 8)"),
-        ("1,2", "is not valid JSON: Extra data (column 2)"),
+        ('{"a": 1', "is not valid JSON: it ends too early (column 8)"),
+        ("1,2", "is not valid JSON: there is more behind its end (column 2)"),
         ("[1]", "is not a JSON object"),
         ('"text"', "is not a JSON object"),
         ('{"a": [1]}', "has more than one value in 'a'"),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from voicecli.errors import quote
+from voicecli.json_values import JsonProblem
 
 
 class JsonLines:
@@ -25,7 +26,8 @@ class JsonLines:
                 self.columns.setdefault(name)
             return [_text(name, person.get(name)) for name in self.columns], ""
         except json.JSONDecodeError as error:
-            problem = f"is not valid JSON: {error.msg} (column {error.colno})"
+            wrong = JsonProblem.of(error)
+            problem = f"is not valid JSON: {wrong.cause} (column {wrong.column})"
         except RecursionError:
             problem = "is not valid JSON: too deep"
         except ValueError as error:

@@ -16,6 +16,7 @@ from voicecli.cli.options.outcome import AlertOptions, OutcomeOptions
 from voicecli.cli.options.public_access import AccessOptions
 from voicecli.cli.options.records import given
 from voicecli.errors import InvalidInput
+from voicecli.json_values import JsonProblem
 from voicecli.settings import Settings
 from voicecli.voice_api import callflow
 from voicecli.voice_api.callflow import CallRequest
@@ -100,6 +101,8 @@ def requests(context: Context, settings: Settings, asked: Arguments) -> list[Cal
 
 
 def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
+    if len(asked.words) > 1:
+        _refuse_time(word)
     try:
         return phone.parse(word, asked.recipients.region, any_number=asked.recipients.any_number)
     except InvalidInput as error:
@@ -116,6 +119,15 @@ def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
         raise
 
 
+def _refuse_time(word: str) -> None:
+    """Raises InvalidInput for a length of time in the place of a number or message."""
+    if re.fullmatch(r"\d+[smhd]", word):
+        raise InvalidInput(
+            f"{word} is an argument too many: --wait and --once take no value.",
+            hint=f"A time goes to --timeout or --within: --wait --timeout {word}.",
+        )
+
+
 def _with_message_apart(asked: Arguments) -> Arguments:
     """With the numbers in ``words`` and the message in ``message``: of several words, the last one is the
     message, unless it is given in another way or the last one begins like a number, with a +."""
@@ -130,11 +142,8 @@ def _with_message_apart(asked: Arguments) -> Arguments:
             "The last argument may be a number to call or the message.",
             hint="Give the message with --message, or pipe it in.",
         )
-    if re.fullmatch(r"\d+[smhd]", last) and len(numbers) > 1:
-        raise InvalidInput(
-            f"{last} is an argument too many: --wait and --once take no value.",
-            hint=f"A time goes to --timeout or --within: --wait --timeout {last}.",
-        )
+    if len(numbers) > 1:
+        _refuse_time(last)
     if any(re.search(r"\d", number) is None for number in numbers[1:]):
         from voicecli.cli.hints import quoting_hint
 
@@ -213,7 +222,8 @@ def json_document(text: str, path: str) -> object:
     except RecursionError:
         reason = "it is nested too deeply"
     except json.JSONDecodeError as error:
-        reason = f"{error.msg} in line {error.lineno}, column {error.colno}"
+        problem = JsonProblem.of(error)
+        reason = f"{problem.cause} (line {problem.line}, column {problem.column})"
     except ValueError as error:
         reason = str(error)
     raise InvalidInput(f"{path} is not valid JSON: {reason}.")

@@ -1,6 +1,5 @@
 """Which replier answers the VCAs that ``voicecli listen`` gets: --reply, --forward-to."""
 
-import json
 from typing import TYPE_CHECKING
 
 from voicecli.cli import wiring
@@ -17,7 +16,7 @@ def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan
     """Answers VCAs of our own calls by what is left of their callflows, and others as was wanted."""
     from voicecli.calling.vca_replier import PlacedCallsReplier
     from voicecli.listener import vca_repliers
-    from voicecli.voice_api.replies import EMPTY_REPLY, FORMAT_HINT, HANG_UP, reply_from_json
+    from voicecli.voice_api.replies import EMPTY_REPLY, HANG_UP, reply_from_json
 
     other: Replier
     match wanted:
@@ -28,12 +27,12 @@ def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan
         case "hangup" | "none":
             other = vca_repliers.constant_reply(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
         case path:
+            from voicecli.cli.call.arguments import json_document
+
             try:
                 other = vca_repliers.CallflowReplier(
-                    plan.home, reply_from_json(json.loads(context.read_text(path)))
+                    plan.home, reply_from_json(json_document(context.read_text(path), path))
                 )
-            except (ValueError, RecursionError) as error:
-                raise InvalidInput(f"The reply in {path} is not valid JSON.", hint=FORMAT_HINT) from error
             except InvalidInput as error:
                 if not path.endswith(".json"):
                     error.hint = "--reply takes continue, hangup, none, or a file with a callflow."
