@@ -70,6 +70,7 @@ def tab(run: Program) -> Tab:
         ("voicecli webhooks set v", ["vca", "vss", "vcs", "vru", "vnu"]),
         ("voicecli listen --view c", ["calls"]),
         ("voicecli help ", [*manual.TOPICS, *app.COMMANDS]),
+        ("voicecli help broadcast s", []),
         ("voicecli call --voice ", ["en-US-BenjaminRUS"]),
         ("voicecli nonsense ", []),
         ("voicecli sessions ", []),

@@ -194,6 +194,8 @@ def _outcomes(_typed: Typed) -> Iterable[str]:
 def _topics(typed: Typed) -> Iterable[Item]:
     from voicecli import manual
 
+    if typed.words[-1] != "help" and not typed.words[-1].startswith("-"):
+        return []  # it is one topic
     topics = [Item(topic, manual.summary(topic)) for topic in manual.TOPICS]
     return [*topics, *starmap(Item, typed.commands.items())]
 

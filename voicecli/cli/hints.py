@@ -12,6 +12,7 @@ from voicecli.errors import InvalidInput, quote
 
 NEAR = 0.75  # similarity from which a name is suggested for another
 TYPING_ERROR = 0.85  # similarity from which it can hardly be another name
+HOW_TO_SEND = 'The list comes first, then the message: voicecli broadcast FILE "message".'
 
 
 def other_name(name: str, names: Collection[str]) -> str:
@@ -34,6 +35,8 @@ def quoted(number: str) -> str:
 
 def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInput:
     """The error where the list of a broadcast is no file; ``commands`` are those of voicecli broadcast."""
+    if not name:
+        return InvalidInput("The name of the list's file is empty.", hint=HOW_TO_SEND)
     if phone.looks_like_number(name):
         return InvalidInput(
             f"{name} is a number, not the file of a list.",
@@ -45,10 +48,7 @@ def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInp
             hint=f"Did you mean {command}? See voicecli broadcast {command} --help.",
         )
     if " " in name:  # it may be the message
-        return InvalidInput(
-            "The first argument is not the file of a list.",
-            hint='The list comes first, then the message: voicecli broadcast FILE "message".',
-        )
+        return InvalidInput("The first argument is not the file of a list.", hint=HOW_TO_SEND)
     return InvalidInput(f"There is no file {name}.", hint=file_hint(path))
 
 
