@@ -135,7 +135,7 @@ def test_doctor_tells_of_each_file_that_others_can_read(run: Program, prod_env: 
     for file in (prod_env, Path(".env"), key):
         file.chmod(0o600)
     done = run("doctor", "--env-file", str(prod_env))
-    assert "No file of settings or secrets can be read by others on this machine." in done.out
+    assert "Others on this machine can read no file of settings or secrets." in done.out
 
 
 def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:

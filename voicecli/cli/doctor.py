@@ -79,7 +79,7 @@ def _exposed_files(settings: Settings) -> Finding:
     files |= {str(one.file): one.file for one in found if one is not None and one.file is not None}
     exposed = [name for name, path in files.items() if is_readable_by_others(path)]
     if not exposed:
-        return ok(".env", "No file of settings or secrets can be read by others on this machine.")
+        return ok(".env", "Others on this machine can read no file of settings or secrets.")
     words = f"Others on this machine can read {', '.join(exposed)}."
     return warning(".env", words, f"Fix it: chmod 600 {' '.join(map(shlex.quote, exposed))}")
 
