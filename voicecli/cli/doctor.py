@@ -1,7 +1,8 @@
 """``voicecli doctor``: checks what a call with ``--wait`` needs."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, Public
 from voicecli.errors import VoicecliError
 from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, TableRow
-from voicecli.platforms.private_files import is_readable_by_others
+from voicecli.platforms.private_files import is_own, is_readable_by_others
 from voicecli.setting_files import Rank
+from voicecli.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
@@ -77,11 +79,9 @@ async def _check(
     """Check the settings, then what they name, and show each finding."""
     from voicecli.checks.checkup import checkup
 
-    files = settings.files(context.environment, context.folder, context.env_file)
-    if exposed := [file for file in files if is_readable_by_others(file.path)]:
-        names = " ".join(shlex.quote(file.place) for file in exposed)
-        words = f"Others on this machine can read {' and '.join(file.place for file in exposed)}."
-        show(warning(".env", words, f"Fix it: chmod 600 {names}"))
+    if exposed := [*_exposed(context)]:
+        words = f"Others on this machine can read {' and '.join(exposed)}."
+        show(warning(".env", words, f"Fix it: chmod 600 {shlex.join(exposed)}"))
     else:
         show(ok(".env", "No file of settings can be read by others on this machine."))
     try:
@@ -108,3 +108,16 @@ async def _check(
             notify=context.output.note,
         ):
             show(replace(finding, hint=values.with_origins(finding.hint)))
+
+
+def _exposed(context: Context) -> Iterator[str]:
+    """The files of settings and of secrets that others can read."""
+    for file in settings.files(context.environment, context.folder, context.env_file):
+        if is_readable_by_others(file.path):
+            yield file.place
+    with suppress(VoicecliError):  # the next check tells it
+        values = context.settings({})
+        found = filter(None, (values.found(one.name) for one in SETTINGS if one.secret))
+        for path in {one.file: None for one in found if one.file is not None}:
+            if is_readable_by_others(path) and is_own(path):
+                yield str(path)
