@@ -126,10 +126,16 @@ def test_doctor_says_where_settings_come_from(run: Program, sandbox: RunningSand
 
 
 def test_doctor_tells_of_each_file_that_others_can_read(run: Program, prod_env: Path) -> None:
+    """The files that have one secret each, too."""
     prod_env.chmod(0o640)
+    key = prod_env.parent / "key"
     done = run("doctor", "--env-file", str(prod_env))
-    found = f"Others on this machine can read {prod_env} and .env. Fix it: chmod 600 {prod_env} .env"
-    assert found in done.out
+    found = f"Others on this machine can read {prod_env}, .env, {key}. "
+    assert f"{found}Fix it: chmod 600 {prod_env} .env {key}" in done.out
+    for file in (prod_env, Path(".env"), key):
+        file.chmod(0o600)
+    done = run("doctor", "--env-file", str(prod_env))
+    assert "Others on this machine can read no file of settings or secrets." in done.out
 
 
 def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:

@@ -125,17 +125,6 @@ def test_a_dotenv_that_others_can_read_is_a_warning(doctor: Doctor, tmp_path: Pa
     assert doctor.states()[".env"] == "ok"
 
 
-def test_a_file_of_a_secret_that_others_can_read_is_a_warning(doctor: Doctor, tmp_path: Path) -> None:
-    secret = tmp_path / "a key"
-    secret.write_text(API_KEY)
-    secret.chmod(0o644)
-    variables = {"EIGHT_X_EIGHT_API_KEY": "", "EIGHT_X_EIGHT_API_KEY_FILE": str(secret)}
-    [found] = [one for one in doctor(**variables).json["checks"] if one["check"] == ".env"]
-    assert found["advice"] == f"Fix it: chmod 600 '{secret}'"
-    secret.chmod(0o600)
-    assert doctor.states(**variables)[".env"] == "ok"
-
-
 def test_a_port_that_is_taken_is_told(doctor: Doctor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -1,14 +1,12 @@
 """``voicecli doctor``: checks what a call with ``--wait`` needs."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli import settings
 from voicecli.checks.finding import Finding, FindingState, failed, ok, warning
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.context import CONNECTION, Context, context_of
@@ -17,9 +15,10 @@ from voicecli.cli.options.public_access import Domain, NgrokConfig, Port, Public
 from voicecli.errors import VoicecliError
 from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, TableRow
-from voicecli.platforms.private_files import is_own, is_readable_by_others
+from voicecli.platforms.private_files import is_readable_by_others
 from voicecli.setting_files import Rank
 from voicecli.setting_table import SETTINGS
+from voicecli.settings import Settings
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
@@ -73,19 +72,27 @@ def doctor(
     return code
 
 
+def _exposed_files(settings: Settings) -> Finding:
+    """Of the files of settings, and those of secrets that settings name."""
+    files = {file.place: file.path for file, _ in settings.files}
+    found = [settings.found(setting.name) for setting in SETTINGS]
+    files |= {str(one.file): one.file for one in found if one is not None and one.file is not None}
+    exposed = [name for name, path in files.items() if is_readable_by_others(path)]
+    if not exposed:
+        return ok(".env", "Others on this machine can read no file of settings or secrets.")
+    words = f"Others on this machine can read {', '.join(exposed)}."
+    return warning(".env", words, f"Fix it: chmod 600 {' '.join(map(shlex.quote, exposed))}")
+
+
 async def _check(
     context: Context, flags: Mapping[str, str | None], access: PublicAccess, show: Callable[[Finding], None]
 ) -> None:
     """Check the settings, then what they name, and show each finding."""
     from voicecli.checks.checkup import checkup
 
-    if exposed := [*_exposed(context)]:
-        words = f"Others on this machine can read {' and '.join(exposed)}."
-        show(warning(".env", words, f"Fix it: chmod 600 {shlex.join(exposed)}"))
-    else:
-        show(ok(".env", "No file of settings can be read by others on this machine."))
     try:
         values = context.settings(flags)
+        show(_exposed_files(values))
         own = values.require(*CONNECTION, "source", "voice_profile", "port", *values.given(*_OPTIONAL))
     except VoicecliError as error:
         show(failed("settings", error))
@@ -108,16 +115,3 @@ async def _check(
             notify=context.output.note,
         ):
             show(replace(finding, hint=values.with_origins(finding.hint)))
-
-
-def _exposed(context: Context) -> Iterator[str]:
-    """The files of settings and of secrets that others can read."""
-    for file in settings.files(context.environment, context.folder, context.env_file):
-        if is_readable_by_others(file.path):
-            yield file.place
-    with suppress(VoicecliError):  # the next check tells it
-        values = context.settings({})
-        found = filter(None, (values.found(one.name) for one in SETTINGS if one.secret))
-        for path in {one.file: None for one in found if one.file is not None}:
-            if is_readable_by_others(path) and is_own(path):
-                yield str(path)

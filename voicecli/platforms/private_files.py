@@ -62,15 +62,6 @@ def is_readable_by_others(path: Path) -> bool:
     return stat.S_ISREG(mode) and bool(mode & _OTHERS) and system.user_id() is not None
 
 
-def is_own(path: Path) -> bool:
-    """Whether a file belongs to this user, who can change its mode. That of an administrator's may say more
-    than it gives: systemd's credentials have access lists."""
-    try:
-        return path.stat().st_uid == system.user_id()
-    except OSError:
-        return False
-
-
 def belongs_to_somebody_else(path: Path) -> bool:
     """Whether a file, or the link that leads to it, is neither this user's nor the administrator's."""
     try:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from voicecli import phone
 from voicecli.calling.script import Script, refuse_conflicts, refuse_without
+from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
@@ -194,6 +195,8 @@ def _maker(
         script = replace(script, text=_message(context, asked))
         script.check_text(script.text or "")
     values = settings.require(*CONNECTION, "source", *(("voice_profile",) if script.play is None else ()))
+    if script.play is None:
+        wiring.warn_of_voice(context, values["voice_profile"])
     complete = replace(script, source=values["source"], voice=values.get("voice_profile"))
     return lambda number, message_id: complete.request(number or "", message_id=message_id)
 
