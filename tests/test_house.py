@@ -28,6 +28,7 @@ FLOORS = (
             "phone",
             "platforms",
             "plurals",
+            "spelling",
             "spreadsheets",
             "threads",
             "urls",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from voicecli import account, urls
 from voicecli.account import DEFAULT_VOICE
 from voicecli.phone import caller_id, is_msisdn
+from voicecli.spelling import nearest
 
 MIN_TOKEN = 8  # characters
 NEAR = 0.83  # similarity from which a variable is taken for another one
@@ -109,11 +110,9 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 def meant_by(variable: str, unset: Iterable[Setting]) -> str | None:
     """Which variable of these settings another one is near to; None where it is somebody else's."""
-    import difflib
-
     known = [name for one in unset for name in (one.variable, one.file_variable)[: 1 + one.secret]]
     names = [name for name in known if len(name) >= SHORTEST]
-    return next(iter(difflib.get_close_matches(variable.upper(), names, n=1, cutoff=NEAR)), None)
+    return nearest(variable, names, NEAR) or None
 
 
 def where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:

@@ -65,7 +65,7 @@ def run(arguments: Sequence[str], context: Context | None = None) -> int:
     context = context or Context()
     try:
         command_line = parser()
-        if context.environment.get(COMPLETION):  # PowerShell's script of earlier versions left it empty
+        if context.environment.get(COMPLETION):
             from voicecli.cli.completion import complete
 
             return complete(context, command_line)
@@ -166,7 +166,7 @@ def load(name: str) -> "Command":
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:
-    if wanted:
+    if wanted and not ctx.resilient_parsing:
         context_of(ctx).output.page(f"voicecli {__version__}\n")
         raise typer.Exit
 

@@ -10,7 +10,7 @@ from voicecli.errors import InvalidInput
 
 FISH = """\
 function __voicecli_complete
-    set -l found (env _VOICECLI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args \\
+    set -l found (env _VOICECLI_COMPLETE=complete_fish \\
         _TYPER_COMPLETE_ARGS=(commandline -cp) voicecli)
     if set -q found[1]
         printf '%s\\n' $found

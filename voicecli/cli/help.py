@@ -12,6 +12,7 @@ from voicecli.cli.help_format import HelpGroup
 from voicecli.cli.options import common
 from voicecli.errors import InvalidInput, quote
 from voicecli.output import Column, TableRow
+from voicecli.spelling import nearest
 
 if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
@@ -68,7 +69,7 @@ def _help_of(words: Sequence[str], root: "ClickContext") -> str:
         if not (commands := _commands(group)):
             break
         if word not in commands:
-            from voicecli.cli.hints import nearest, other_name
+            from voicecli.cli.hints import other_name
 
             meant = other_name(word, commands) or nearest(word, commands)
             hint = f"Did you mean {meant}? " if meant else ""
@@ -89,7 +90,7 @@ def _advice(word: str, commands: Iterable[str]) -> str:
     """Where to look for it instead, if there is such a place."""
     if len(word) < LEAST:
         return ""
-    from voicecli.cli.hints import nearest, other_name
+    from voicecli.cli.hints import other_name
 
     names = [*manual.TOPICS, *commands]
     begun = next((name for name in names if name.startswith(word)), "")

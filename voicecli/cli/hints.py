@@ -1,6 +1,5 @@
 """Hints: the next step where a name, a file or a text on the command line is not what was meant."""
 
-import difflib
 import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -9,8 +8,8 @@ from pathlib import Path
 from voicecli import phone
 from voicecli.cli import other_names
 from voicecli.errors import InvalidInput, quote
+from voicecli.spelling import nearest
 
-NEAR = 0.75  # similarity from which a name is suggested for another
 TYPING_ERROR = 0.85  # similarity from which it can hardly be another name
 HOW_TO_SEND = 'The list comes first, then the message: voicecli broadcast FILE "message".'
 
@@ -19,13 +18,6 @@ def other_name(name: str, names: Collection[str]) -> str:
     """The command that is meant by a name that it has elsewhere; empty where none is known."""
     others = other_names.COMMANDS.get(name, ())
     return next((other for other in others if other.split()[0] in names), "")
-
-
-def nearest(name: str, names: Iterable[str], similarity: float = NEAR) -> str:
-    """The name that is most like it; empty where none is much like it."""
-    plain = {one.lstrip("-"): one for one in names}
-    found = difflib.get_close_matches(name.lstrip("-"), plain, n=1, cutoff=similarity)
-    return plain[found[0]] if found else ""
 
 
 def quoted(number: str) -> str:

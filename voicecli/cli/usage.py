@@ -12,9 +12,10 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from voicecli import phone
 from voicecli.cli import other_names
 from voicecli.cli.help_format import HelpGroup
-from voicecli.cli.hints import TYPING_ERROR, nearest, other_name, quoted, quoting_hint
+from voicecli.cli.hints import TYPING_ERROR, other_name, quoted, quoting_hint
 from voicecli.errors import InvalidInput
 from voicecli.setting_table import SETTINGS
+from voicecli.spelling import nearest
 
 if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
