@@ -131,14 +131,14 @@ class Settings:
         """Those of the names that have a value."""
         return [name for name in names if name in self._found]
 
-    def with_origins(self, text: str) -> str:
-        """A text that names variables, with the files that have them."""
+    def with_origins(self, hint: str, variables: Collection[str]) -> str:
+        """A hint that names these variables, with the files that have them."""
         origins = {
             BY_NAME[name].variable: found.origin
             for name, found in self._found.items()
-            if found.rank not in (Rank.ARGUMENT, Rank.DEFAULT)
+            if found.rank not in (Rank.ARGUMENT, Rank.DEFAULT) and BY_NAME[name].variable in variables
         }
-        return re.sub(r"\b[A-Z0-9_]+\b", lambda word: origins.get(word[0], word[0]), text)
+        return re.sub(r"\b[A-Z0-9_]+\b", lambda word: origins.get(word[0], word[0]), hint)
 
     def secrets(self) -> Iterator[str]:
         """Values that no output may show. What is too short to be valid may be a common word."""

@@ -1,6 +1,7 @@
 """TAB: what is offered, from the parser and from the store of this machine, and the shells' scripts."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -251,24 +252,37 @@ def test_the_script_of_powershell_can_be_parsed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shell", "script", "start_file"),
+    ("shell", "variables", "script", "start_file"),
     [
-        ("bash", ".bash_completions/voicecli.sh", ".bashrc"),
-        ("zsh", ".zfunc/_voicecli", ".zshrc"),
-        ("fish", ".config/fish/completions/voicecli.fish", None),
+        ("bash", {}, ".bash_completions/voicecli.sh", ".bashrc"),
+        ("zsh", {}, ".zfunc/_voicecli", ".zshrc"),
+        ("zsh", {"ZDOTDIR": "moved"}, ".zfunc/_voicecli", "moved/.zshrc"),
+        ("fish", {}, ".config/fish/completions/voicecli.fish", None),
+        ("fish", {"XDG_CONFIG_HOME": "moved"}, "moved/fish/completions/voicecli.fish", None),
     ],
 )
-def test_it_is_set_up_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: str, script: str, start_file: str | None
+@pytest.mark.parametrize("before", [b"alias ll='ls -l'", b"\r\n# ends\r\n\n\n"])
+def test_it_is_set_up_once_and_what_was_there_stays(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    shell: str,
+    variables: dict[str, str],
+    script: str,
+    start_file: str | None,
+    before: bytes,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / (start_file or "other")).write_text("alias ll='ls -l'")
+    start = tmp_path / (start_file or "other")
+    start.parent.mkdir(exist_ok=True)
+    start.write_bytes(before)
     for _ in range(2):
-        scripts.install(Context(), shell)
+        scripts.install(
+            Context(environment={name: str(tmp_path / folder) for name, folder in variables.items()}), shell
+        )
     assert COMPLETION in (tmp_path / script).read_text()
-    if start_file:
-        lines = (tmp_path / start_file).read_text().splitlines()
-        assert (lines[0], len(lines)) == ("alias ll='ls -l'", 2)
+    added = start.read_bytes().removeprefix(before).strip()
+    assert start.read_bytes().startswith(before)
+    assert (added.count(b"\n"), bool(added)) == (0, bool(start_file))
 
 
 def test_other_shells_are_refused_with_what_to_do() -> None:
@@ -283,8 +297,8 @@ def test_other_shells_are_refused_with_what_to_do() -> None:
 SHELLS = {
     "bash": "{script}\nCOMP_WORDS=(voicecli broadcast re); COMP_CWORD=2; _voicecli_completion voicecli\n"
     'printf "%s\\n" "${{COMPREPLY[@]}}"',
-    "zsh": "compdef() {{ }}; _arguments() {{ print -r -- $1 }}\n{script}\n"
-    "words=(voicecli broadcast re); CURRENT=3; _voicecli_completion",
+    "zsh": "compdef() {{ }}; _arguments() {{ print -r -- $1 }}; words=(voicecli broadcast re); CURRENT=3\n"
+    "print -r -- {quoted} >$HOME/_voicecli; fpath+=$HOME; autoload -Uz _voicecli; _voicecli\n",
     "fish": "{script}\ncomplete -C 'voicecli broadcast re'",
 }
 
@@ -299,8 +313,9 @@ def test_the_shells_run_their_scripts(tmp_path: Path, shell: str) -> None:
     program = tmp_path / "voicecli"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m voicecli "$@"\n')
     program.chmod(0o700)
+    script = scripts.script(shell)
     done = subprocess.run(
-        [shell, "-c", SHELLS[shell].format(script=scripts.script(shell))],
+        [shell, "-c", SHELLS[shell].format(script=script, quoted=shlex.quote(script))],
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,

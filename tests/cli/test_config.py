@@ -1,6 +1,7 @@
 """``voicecli config``, and the files of settings that a command line names."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from conftest import NUMBER, Program, RunningSandbox
 from test_terminal import on_terminal, plain
 
 from voicecli.setting_table import SETTINGS
+from voicecli.voice_api.codes import STATUS_CODES
 
 KEY = "key-of-these-tests"
 
@@ -161,3 +163,21 @@ def test_what_8x8_refuses_is_told_with_the_file_that_has_the_setting(
     assert (done.code, done.error["hint"][: len(where)]) == (4, where)
     checks = run("doctor", "--env-file", "prod.env", "--json", env=env).json["checks"]
     assert where in next(one["hint"] for one in checks if one["check"] == "key")
+
+
+def test_a_hint_that_says_more_of_a_setting_than_to_check_it_stays_as_it_is(
+    run: Program, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """This one says where to move it."""
+    (tmp_path / ".env").write_text("NGROK_AUTHTOKEN=token-of-theirs\n")
+    env = {**sandbox.environment, "WEBHOOK_AUTH_TOKEN": "token-of-these-tests"}
+    checks = run("doctor", "--domain", "mine.example", "--json", env=env).json["checks"]
+    assert "Move NGROK_AUTHTOKEN from .env to the environment, or set WEBHOOK_AUTH_TOKEN in .env only." in {
+        one["hint"] for one in checks
+    }
+
+
+def test_advice_that_names_a_setting_can_tell_where_it_is_set() -> None:
+    variables = {setting.variable for setting in SETTINGS}
+    for meaning in STATUS_CODES.values():
+        assert variables & {*re.findall(r"\w+", meaning.advice)} == {*meaning.settings}

@@ -114,4 +114,4 @@ async def _check(
             home=wiring.home(values),
             notify=context.output.note,
         ):
-            show(replace(finding, hint=values.with_origins(finding.hint)))
+            show(replace(finding, hint=values.with_origins(finding.hint, finding.settings)))
