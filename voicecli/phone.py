@@ -51,9 +51,7 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
     shown, cleaned = text.strip(), _normalized(text)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise _no_number(shown, cleaned)
-    if re.fullmatch(
-        r"\+?\d+\.0", cleaned, re.ASCII
-    ):  # the 0 would be one digit more, of somebody else's number
+    if re.fullmatch(r"\+?\d+\.0", cleaned, re.ASCII):  # else the 0 is one digit more: somebody else
         raise InvalidInput(
             f"{quote(shown)} ends with .0, as programs write a number that they calculate with.",
             hint="Keep phone numbers as text, without the .0.",
