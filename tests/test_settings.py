@@ -8,7 +8,7 @@ import pytest
 
 from voicecli import settings
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.setting_files import Rank
+from voicecli.setting_files import Rank, files_of_settings
 
 FULL = {
     "EIGHT_X_EIGHT_API_KEY": "sk-secret-key",
@@ -84,7 +84,7 @@ def test_the_environment_names_no_file_that_is_another_one_in_each_folder(
         f"Give it the whole path, such as {tmp_path}/prod.env; or name it with --env-file."
     )
     monkeypatch.setenv("HOME", str(tmp_path))
-    [file, *_] = settings.files({"VOICECLI_ENV_FILE": "~/prod.env"}, tmp_path / "elsewhere")
+    [file, *_] = files_of_settings({"VOICECLI_ENV_FILE": "~/prod.env"}, tmp_path / "elsewhere")
     assert file.path == tmp_path / "prod.env"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from voicecli import account, urls
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.platforms.private_files import belongs_to_somebody_else
-from voicecli.setting_files import Rank, SettingsFile, path_from, secret_in, users_file
+from voicecli.setting_files import ENV_FILE, Rank, SettingsFile, files_of_settings, path_from, secret_in
 from voicecli.setting_table import (
     BY_NAME,
     MIN_TOKEN,
@@ -22,8 +22,6 @@ from voicecli.setting_table import (
     where_to_get,
 )
 
-ENV_FILE = "VOICECLI_ENV_FILE"
-_DOTENV = ".env"
 _VARIABLES = {ENV_FILE, *(name for one in SETTINGS for name in (one.variable, one.file_variable))}
 _FILES = (Rank.ENV_FILE, Rank.FOLDER, Rank.USER)
 
@@ -212,7 +210,7 @@ def load(
     sources = [_Source(Rank.ENVIRONMENT, "the environment", folder, environment)]
     warnings: list[str] = []
     looked_for = []
-    for file in files(environment, folder, env_file):
+    for file in files_of_settings(environment, folder, env_file):
         variables = file.read(warnings)
         looked_for.append((file, variables is not None))
         if variables is not None:
@@ -256,29 +254,6 @@ def _warnings(
         if file.rank is Rank.FOLDER and of_folder and belongs_to_somebody_else(file.path):
             names = ", ".join(of_folder)
             yield f"The file {file.name} belongs to another user of this machine, and sets {names}."
-
-
-def files(
-    environment: Mapping[str, str], folder: Path, env_file: str | None = None
-) -> Iterator[SettingsFile]:
-    """The files that settings are looked for in, with the first to count first. Raises InvalidInput, and
-    ConfigurationError where the variable's file is another one in each folder, which may be somebody else's.
-    """
-    if env_file is not None and not env_file.strip():  # an unset variable of a script
-        raise InvalidInput("--env-file is empty.", hint="Give the name of a file with settings.")
-    named = environment.get(ENV_FILE, "").strip() if env_file is None else env_file
-    if named:
-        path = path_from(folder, named)
-        if env_file is None and not path_from(Path(), named).is_absolute():
-            raise ConfigurationError(
-                f"{ENV_FILE} is {named}, which is another file in each folder.",
-                hint=f"Give it the whole path, such as {path.absolute()}; or name it with --env-file.",
-            )
-        name = f"{named} of {ENV_FILE if env_file is None else '--env-file'}"
-        yield SettingsFile(Rank.ENV_FILE, path, named, name)
-    yield SettingsFile(Rank.FOLDER, folder / _DOTENV, _DOTENV, f"{_DOTENV} in this folder")
-    if (own := users_file()) is not None:
-        yield SettingsFile(Rank.USER, own, str(own), str(own))
 
 
 def process_environment() -> Mapping[str, str]:

@@ -123,11 +123,10 @@ def _lines(shell: str, items: Sequence[Item]) -> str:
 def _home(context: Context) -> Path | None:
     """Where the store is; None where that is in a file of settings that is a pipe: who reads it waits, and
     takes away what was meant for the command."""
-    from voicecli import settings
     from voicecli.cli import wiring
-    from voicecli.setting_files import Rank
+    from voicecli.setting_files import Rank, files_of_settings
 
-    for file in settings.files(context.environment, context.folder, context.env_file):
+    for file in files_of_settings(context.environment, context.folder, context.env_file):
         if file.rank is Rank.ENV_FILE and not file.path.is_file():
             return None
     return wiring.home(context.settings({}))
