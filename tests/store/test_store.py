@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,19 @@ def test_a_new_file_is_not_damaged_by_who_still_has_one_that_was_removed(tmp_pat
             assert kept.find_damage() is None
             assert len(list(kept.rows("SELECT id FROM events"))) == 20
             assert len(list(removed.rows("SELECT id FROM events"))) == 70
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path, version: int) -> None:
+    """A folder of somebody else's may have a link to one."""
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE cookies (name TEXT)")
+        database.execute(f"PRAGMA user_version = {version}")
+    before = other.read_bytes()
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "voicecli.sqlite3").symlink_to(other)
+    with pytest.raises(ConfigurationError, match="is a database of another program"):
+        Store(home)
+    assert other.read_bytes() == before

@@ -100,6 +100,7 @@ class Store:
                 private_files.restrict_to_owner(path)
 
     def _prepare(self) -> None:
+        self._refuse_other_file()
         self._make_wal()
         self._db.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         # For macOS, whose fsync leaves data in the disk's own memory.
@@ -122,6 +123,14 @@ class Store:
             raise ConfigurationError(
                 f"The store {self.path} was made by a newer voicecli.",
                 hint="Update voicecli, or set VOICECLI_HOME to another folder.",
+            )
+
+    def _refuse_other_file(self) -> None:
+        """A folder of somebody else's may have a link here, to another program's database of this user."""
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and (self._version() == 0 or "events" not in tables):
+            raise ConfigurationError(
+                f"{self.path} is a database of another program.", hint="Set VOICECLI_HOME to another folder."
             )
 
     def _make_wal(self) -> None:
