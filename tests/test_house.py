@@ -28,6 +28,7 @@ FLOORS = (
             "phone",
             "platforms",
             "plurals",
+            "spelling",
             "spreadsheets",
             "threads",
             "urls",
@@ -74,10 +75,26 @@ class Source:
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 assert node.level == 0, f"{self.module} imports relatively"
-                if node.module == "voicecli":
-                    yield from (f"voicecli.{alias.name}" for alias in node.names)
-                else:
-                    yield node.module
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                modules = [name for name in names if node.module == "voicecli" or name in all_modules()]
+                yield from modules or [node.module]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                yield from self._imported_by_name(node)
+
+    def _imported_by_name(self, call: ast.Call) -> Iterator[str]:
+        """Each module that ``import_module(f"voicecli.room.{name}")`` may mean."""
+        match call:
+            case ast.Call(ast.Name("import_module"), [ast.JoinedStr([ast.Constant(str(start)), *_])]):
+                yield from (name for name in all_modules() if name.startswith(start) and name != self.module)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def all_modules() -> frozenset[str]:
+    return frozenset(map(module_of, PACKAGE.rglob("*.py")))
 
 
 @cache
@@ -85,9 +102,8 @@ def sources() -> list[Source]:
     kinds = ast.Import | ast.ImportFrom | ast.Attribute | ast.Constant | ast.Call
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
         nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
-        found.append(Source(module, str(path.relative_to(PACKAGE)), nodes))
+        found.append(Source(module_of(path), str(path.relative_to(PACKAGE)), nodes))
     return found
 
 

@@ -240,3 +240,11 @@ def test_what_can_be_no_number_stays_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         phone.parse(text, any_number=True)
     assert "--any-number" not in refused.value.hint
+
+
+@pytest.mark.parametrize("text", ["+4930123456.0", " +4930123456.0", "4930123456.0"])
+def test_a_number_with_a_decimal_is_not_taken_for_one_with_a_digit_more(text: str) -> None:
+    """So pandas writes a column of numbers in which one is missing: +49301234560 would be somebody else's."""
+    with pytest.raises(InvalidInput, match=r"ends with \.0"):
+        phone.parse(text, "DE")
+    assert phone.parse("+49.30.1234560").e164 == "+49301234560"

@@ -8,7 +8,7 @@ import pytest
 
 from voicecli import settings
 from voicecli.errors import ConfigurationError, InvalidInput
-from voicecli.setting_files import Rank
+from voicecli.setting_files import Rank, files_of_settings
 
 FULL = {
     "EIGHT_X_EIGHT_API_KEY": "sk-secret-key",
@@ -66,10 +66,26 @@ def test_the_first_rank_that_has_a_value_counts(tmp_path: Path) -> None:
 def test_the_environment_names_a_file_of_settings_unless_an_option_does(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).write_text(f"EIGHT_X_EIGHT_SUBACCOUNT_ID=sub-{name}\n")
-    environment = {"VOICECLI_ENV_FILE": "one"}
+    environment = {"VOICECLI_ENV_FILE": str(tmp_path / "one")}
     assert settings.load(environment=environment, folder=tmp_path).get("subaccount_id") == "sub-one"
-    loaded = settings.load(environment=environment, folder=tmp_path, env_file=str(tmp_path / "two"))
+    loaded = settings.load(environment=environment, folder=tmp_path, env_file="two")
     assert loaded.get("subaccount_id") == "sub-two"
+
+
+def test_the_environment_names_no_file_that_is_another_one_in_each_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of somebody else's folder would be trusted: with it, any file could be sent anywhere."""
+    (tmp_path / "prod.env").write_text("EIGHT_X_EIGHT_BASE_URL=https://theirs.example\n")
+    with pytest.raises(ConfigurationError) as caught:
+        settings.load(environment={"VOICECLI_ENV_FILE": "prod.env"}, folder=tmp_path)
+    assert caught.value.message == "VOICECLI_ENV_FILE is prod.env, which is another file in each folder."
+    assert caught.value.hint == (
+        f"Give it the whole path, such as {tmp_path}/prod.env; or name it with --env-file."
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    [file, *_] = files_of_settings({"VOICECLI_ENV_FILE": "~/prod.env"}, tmp_path / "elsewhere")
+    assert file.path == tmp_path / "prod.env"
 
 
 def test_no_file_names_another_file_of_settings(tmp_path: Path) -> None:
@@ -115,10 +131,13 @@ def test_docker_and_systemd_can_read_the_example() -> None:
     [("missing.env", "No such file or directory"), (".", "Is a directory"), ("a\0b", "embedded null byte")],
 )
 def test_a_file_of_settings_that_cannot_be_read_is_refused(tmp_path: Path, name: str, why: str) -> None:
-    for by, options in (("--env-file", {"env_file": name}), ("VOICECLI_ENV_FILE", {})):
+    for by, given, options in (
+        ("--env-file", name, {"env_file": name}),
+        ("VOICECLI_ENV_FILE", f"{tmp_path}/{name}", {}),
+    ):
         with pytest.raises(ConfigurationError) as caught:
-            settings.load(environment={"VOICECLI_ENV_FILE": name}, folder=tmp_path, **options)
-        assert caught.value.message == f"The file {name} of {by} can't be read: {why}."
+            settings.load(environment={"VOICECLI_ENV_FILE": given}, folder=tmp_path, **options)
+        assert caught.value.message == f"The file {given} of {by} can't be read: {why}."
 
 
 def test_paths_in_a_file_start_from_its_folder_and_those_in_a_pipe_from_here(tmp_path: Path) -> None:
@@ -165,7 +184,7 @@ def test_a_secret_may_be_in_a_file_of_its_own(tmp_path: Path, rank: Rank, conten
             folder = tmp_path / "elsewhere"
             folder.mkdir()
             (folder / "my.env").write_text("\n".join(lines))
-            environment["VOICECLI_ENV_FILE"] = "elsewhere/my.env"
+            environment["VOICECLI_ENV_FILE"] = str(folder / "my.env")
         case _:
             folder = users_file("\n".join(lines)).parent
     (folder / "secret").write_text(content)

@@ -5,6 +5,8 @@ import _signal  # type: ignore[import-not-found]
 import gc
 import sys
 
+TAB_TIMEOUT = 3  # seconds
+
 
 def main() -> None:
     try:
@@ -16,7 +18,11 @@ def main() -> None:
         _note_signals()
         gc.set_threshold(50_000, 20, 20)  # loading modules makes no garbage worth looking for
         from voicecli.cli.app import run
+        from voicecli.cli.context import COMPLETION
+        from voicecli.settings import process_environment
 
+        if process_environment().get(COMPLETION):
+            _end_at_any_signal()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # no character may stop a message
@@ -42,6 +48,15 @@ def _note_signals() -> None:
         from voicecli.platforms import system
 
         system.prepare_console()
+
+
+def _end_at_any_signal() -> None:
+    """For TAB, which changes nothing: any signal ends it at once, and so does the time, where a disk on a
+    network does not answer, say. The shell waits for it."""
+    for number in _signals():
+        _signal.signal(number, _signal.SIG_DFL)
+    if hasattr(_signal, "alarm"):  # Windows has none
+        _signal.alarm(TAB_TIMEOUT)
 
 
 def _signals() -> list[int]:

@@ -39,8 +39,10 @@ def base_url_problem(value: str) -> str | None:
         host, _ = url.hostname, url.port
     except ValueError:
         return "the base URL is not a URL"
-    if url.scheme not in ("https", "http") or not host or not re.fullmatch(_HOST, host) or " " in value:
-        return "the base URL must be https://… and a host"
+    if url.scheme not in ("https", "http"):
+        return "the base URL must begin with https://"
+    if not host or not re.fullmatch(_HOST, host) or " " in value:
+        return "the base URL must have a host behind https://"
     if not value.isascii() or not value.isprintable():
         return "the base URL has characters that no URL has"
     if url.username is not None or "?" in value or "#" in value:

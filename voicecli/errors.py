@@ -18,24 +18,33 @@ VoicecliError
     └── StoreBusy          another process holds it; a little later it may be free
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class VoicecliError(Exception):
     """One sentence that says what is wrong, and one that says what to do about it.
 
     ``code`` is the error's stable name in JSON; ``retryable`` says whether the same command can simply
-    be tried again without the danger of calling twice; ``details`` are more fields of the JSON form.
+    be tried again without the danger of calling twice; ``details`` are more fields of the JSON form;
+    ``settings`` are the variables that the hint names and says to check.
     """
 
     code = "fault"
     retryable = False
 
-    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, object] = {}) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        details: Mapping[str, object] = {},
+        settings: Collection[str] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = details
+        self.settings = settings
 
     def data(self) -> dict[str, object]:
         """The JSON form."""
@@ -79,8 +88,9 @@ class Refused(VoicecliError):
         status_code: int,
         http_status: int | None = None,
         retryable: bool = False,
+        settings: Collection[str] = (),
     ) -> None:
-        super().__init__(message, hint=hint, details={"statusCode": status_code})
+        super().__init__(message, hint=hint, details={"statusCode": status_code}, settings=settings)
         self.status_code = status_code
         self.http_status = status_code if http_status is None else http_status
         self.retryable = retryable

@@ -51,6 +51,11 @@ def parse(text: str, region: str | None = None, *, any_number: bool = False) -> 
     shown, cleaned = text.strip(), _normalized(text)
     if not _LIKE_A_NUMBER.fullmatch(cleaned) or len(cleaned) > 40:
         raise _no_number(shown, cleaned)
+    if re.fullmatch(r"\+?\d+\.0", cleaned, re.ASCII):  # else the 0 is one digit more: somebody else
+        raise InvalidInput(
+            f"{quote(shown)} ends with .0, as programs write a number that they calculate with.",
+            hint="Keep phone numbers as text, without the .0.",
+        )
     if not cleaned.startswith("+") and region is None:
         digits = "".join(filter(str.isdigit, cleaned))
         if len(digits) <= SHORT_NUMBER:

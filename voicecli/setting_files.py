@@ -1,17 +1,19 @@
 """Files that have settings in them, lines of NAME=value, and files that have one secret each."""
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 from voicecli import interrupts
-from voicecli.errors import ConfigurationError
+from voicecli.errors import ConfigurationError, InvalidInput
 
 MAX_SIZE = 1 << 20  # bytes
+ENV_FILE = "VOICECLI_ENV_FILE"
 NAME = "voicecli.env"
+_DOTENV = ".env"
 
 
 class Rank(StrEnum):
@@ -86,6 +88,29 @@ class SettingsFile:
             if self.rank is Rank.USER:
                 return False
             raise
+
+
+def files_of_settings(
+    environment: Mapping[str, str], folder: Path, env_file: str | None = None
+) -> Iterator[SettingsFile]:
+    """The files that settings are looked for in, with the first to count first. Raises InvalidInput, and
+    ConfigurationError where the variable's file is another one in each folder, which may be somebody else's.
+    """
+    if env_file is not None and not env_file.strip():  # an unset variable of a script
+        raise InvalidInput("--env-file is empty.", hint="Give the name of a file with settings.")
+    named = environment.get(ENV_FILE, "").strip() if env_file is None else env_file
+    if named:
+        path = path_from(folder, named)
+        if env_file is None and not path_from(Path(), named).is_absolute():
+            raise ConfigurationError(
+                f"{ENV_FILE} is {named}, which is another file in each folder.",
+                hint=f"Give it the whole path, such as {path.absolute()}; or name it with --env-file.",
+            )
+        name = f"{named} of {ENV_FILE if env_file is None else '--env-file'}"
+        yield SettingsFile(Rank.ENV_FILE, path, named, name)
+    yield SettingsFile(Rank.FOLDER, folder / _DOTENV, _DOTENV, f"{_DOTENV} in this folder")
+    if (own := users_file()) is not None:
+        yield SettingsFile(Rank.USER, own, str(own), str(own))
 
 
 def users_file() -> Path | None:

@@ -1,12 +1,13 @@
 """What settings there are, and what their values must be."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from voicecli import account, urls
 from voicecli.account import DEFAULT_VOICE
 from voicecli.phone import caller_id, is_msisdn
+from voicecli.spelling import nearest
 
 MIN_TOKEN = 8  # characters
 NEAR = 0.83  # similarity from which a variable is taken for another one
@@ -109,11 +110,20 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 def meant_by(variable: str, unset: Iterable[Setting]) -> str | None:
     """Which variable of these settings another one is near to; None where it is somebody else's."""
-    import difflib
-
     known = [name for one in unset for name in (one.variable, one.file_variable)[: 1 + one.secret]]
     names = [name for name in known if len(name) >= SHORTEST]
-    return next(iter(difflib.get_close_matches(variable.upper(), names, n=1, cutoff=NEAR)), None)
+    return nearest(variable, names, NEAR) or None
+
+
+def where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
+    """A hint of one line for those that are not set, and those whose values are wrong."""
+    match [*missing, *wrong]:
+        case [setting]:
+            return f"It is {setting.where}{'; put it into .env' if missing else ''}."
+        case _ if missing:
+            return "Put them into .env (voicecli help settings), or try voicecli demo first."
+        case _:
+            return "What they must be: voicecli help settings."
 
 
 def canonical(name: str, value: str) -> str:

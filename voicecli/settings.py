@@ -10,11 +10,18 @@ from urllib.parse import urlsplit
 from voicecli import account, urls
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.platforms.private_files import belongs_to_somebody_else
-from voicecli.setting_files import Rank, SettingsFile, path_from, secret_in, users_file
-from voicecli.setting_table import BY_NAME, MIN_TOKEN, SETTINGS, Setting, canonical, meant_by, problem_of
+from voicecli.setting_files import ENV_FILE, Rank, SettingsFile, files_of_settings, path_from, secret_in
+from voicecli.setting_table import (
+    BY_NAME,
+    MIN_TOKEN,
+    SETTINGS,
+    Setting,
+    canonical,
+    meant_by,
+    problem_of,
+    where_to_get,
+)
 
-ENV_FILE = "VOICECLI_ENV_FILE"
-_DOTENV = ".env"
 _VARIABLES = {ENV_FILE, *(name for one in SETTINGS for name in (one.variable, one.file_variable))}
 _FILES = (Rank.ENV_FILE, Rank.FOLDER, Rank.USER)
 
@@ -68,7 +75,7 @@ class Settings:
                 sentences.insert(0, f"Settings are missing: {variables}")
         only_flags = not missing and all(self._found[name].rank is Rank.ARGUMENT for name in wrong)
         raise (InvalidInput if only_flags else ConfigurationError)(
-            "; ".join(sentences) + ".", hint=_where_to_get(missing, [BY_NAME[name] for name in wrong])
+            "; ".join(sentences) + ".", hint=where_to_get(missing, [BY_NAME[name] for name in wrong])
         )
 
     def found(self, name: str) -> Found | None:
@@ -81,14 +88,20 @@ class Settings:
             return None
         return found.problem or problem_of(name, found.value)
 
+    def only_folder_sets(self, name: str, *, not_its: str) -> bool:
+        """Whether the folder's .env, which may have come with somebody else's folder, sets the first setting,
+        and has not that secret, which is set elsewhere. The sandbox's key is nobody's secret."""
+        one, secret = self._found.get(name), self._found.get(not_its)
+        if one is None or one.rank is not Rank.FOLDER or secret is None or not_its in self._folders_own:
+            return False
+        return secret.value != account.SANDBOX_API_KEY
+
     def may_be_sent_to(self, secret: str, address: str) -> bool:
-        """Whether a secret may go to where that other setting says. A .env may have come with somebody else's
-        folder: an address in it gets only secrets in it, unless the address is 8x8's."""
-        to, what = self._found.get(address), self._found.get(secret)
-        if to is None or to.rank is not Rank.FOLDER or what is None or secret in self._folders_own:
+        """Whether a secret may go to where that other setting says: to an address that only the folder's .env
+        sets, it may not, unless that is 8x8's."""
+        if not self.only_folder_sets(address, not_its=secret):
             return True
-        # The sandbox's key is nobody's secret.
-        return what.value == account.SANDBOX_API_KEY or account.is_own_host_of_8x8(to.value)
+        return account.is_own_host_of_8x8(self._found[address].value)
 
     def _refuse_other_endpoints(self, secret: str) -> None:
         """Raises ConfigurationError where a secret must not go to the Voice API, as it is set."""
@@ -116,14 +129,14 @@ class Settings:
         """Those of the names that have a value."""
         return [name for name in names if name in self._found]
 
-    def with_origins(self, text: str) -> str:
-        """A text that names variables, with the files that have them."""
+    def with_origins(self, hint: str, variables: Collection[str]) -> str:
+        """A hint that names these variables, with the files that have them."""
         origins = {
             BY_NAME[name].variable: found.origin
             for name, found in self._found.items()
-            if found.rank not in (Rank.ARGUMENT, Rank.DEFAULT)
+            if found.rank not in (Rank.ARGUMENT, Rank.DEFAULT) and BY_NAME[name].variable in variables
         }
-        return re.sub(r"\b[A-Z0-9_]+\b", lambda word: origins.get(word[0], word[0]), text)
+        return re.sub(r"\b[A-Z0-9_]+\b", lambda word: origins.get(word[0], word[0]), hint)
 
     def secrets(self) -> Iterator[str]:
         """Values that no output may show. What is too short to be valid may be a common word."""
@@ -140,17 +153,6 @@ class Settings:
             if value is not None
         }
         return replace(self, _found={**self._found, **given})
-
-
-def _where_to_get(missing: Sequence[Setting], wrong: Sequence[Setting]) -> str:
-    """A hint of one line."""
-    match [*missing, *wrong]:
-        case [setting]:
-            return f"It is {setting.where}{'; put it into .env' if missing else ''}."
-        case _ if missing:
-            return "Put them into .env (voicecli help settings), or try voicecli demo first."
-        case _:
-            return "What they must be: voicecli help settings."
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def load(
     sources = [_Source(Rank.ENVIRONMENT, "the environment", folder, environment)]
     warnings: list[str] = []
     looked_for = []
-    for file in files(environment, folder, env_file):
+    for file in files_of_settings(environment, folder, env_file):
         variables = file.read(warnings)
         looked_for.append((file, variables is not None))
         if variables is not None:
@@ -252,21 +254,6 @@ def _warnings(
         if file.rank is Rank.FOLDER and of_folder and belongs_to_somebody_else(file.path):
             names = ", ".join(of_folder)
             yield f"The file {file.name} belongs to another user of this machine, and sets {names}."
-
-
-def files(
-    environment: Mapping[str, str], folder: Path, env_file: str | None = None
-) -> Iterator[SettingsFile]:
-    """The files that settings are looked for in, with the first to count first. Raises InvalidInput."""
-    if env_file is not None and not env_file.strip():  # an unset variable of a script
-        raise InvalidInput("--env-file is empty.", hint="Give the name of a file with settings.")
-    named = environment.get(ENV_FILE, "").strip() if env_file is None else env_file
-    if named:
-        name = f"{named} of {ENV_FILE if env_file is None else '--env-file'}"
-        yield SettingsFile(Rank.ENV_FILE, path_from(folder, named), named, name)
-    yield SettingsFile(Rank.FOLDER, folder / _DOTENV, _DOTENV, f"{_DOTENV} in this folder")
-    if (own := users_file()) is not None:
-        yield SettingsFile(Rank.USER, own, str(own), str(own))
 
 
 def process_environment() -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from string import Formatter
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from voicecli.broadcast.template import Template
+from voicecli.broadcast.template import Template, other_placeholders
 from voicecli.errors import InvalidInput
 
 COLUMNS = ("phone", "name", " Time ")
@@ -53,6 +53,12 @@ def test_a_placeholder_that_is_no_column_is_refused_with_the_nearest() -> None:
         Template("a secret for {naem}").bind(COLUMNS)
     assert "'phone', 'name', ' Time '" in caught.value.hint
     assert "secret" not in caught.value.message + caught.value.hint
+
+
+def test_placeholders_of_other_programs_are_found() -> None:
+    text = "$name ${name} $names %Name% <time> [ Time ] {{name}} {name} $5 100% <b>"
+    found = other_placeholders(text, ["phone", "name", " Time ", ""])
+    assert found == {"$name": "name", "%Name%": "name", "{{name}}": "name", "<time>": "Time"}
 
 
 @pytest.mark.soak

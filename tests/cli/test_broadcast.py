@@ -268,6 +268,14 @@ def test_a_dry_run_of_a_shard_tells_the_total(broadcast: Broadcast) -> None:
     assert "do-not-call" not in done.out
 
 
+def test_placeholders_of_other_programs_and_odd_voices_are_warned_of(broadcast: Broadcast) -> None:
+    done = broadcast(listed(ANN), "The secret of $name", "--voice", "en_US-BenjaminRUS", "--dry-run")
+    assert done.code == 0
+    assert "Warning: $name is no placeholder. Did you mean {name}?\n" in done.err
+    assert "Did you mean en-US-BenjaminRUS?" in done.err
+    assert "secret" not in done.err
+
+
 def test_a_dry_run_exits_as_the_run_would(broadcast: Broadcast) -> None:
     write("people", BAD)
     done = broadcast("people", MESSAGE, "--dry-run")

@@ -1,15 +1,19 @@
 """TAB: what is offered, from the parser and from the store of this machine, and the shells' scripts."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 
 import past
 import pytest
-from conftest import Program, RunningSandbox
+from conftest import DEADLINE, Program, RunningSandbox
 from lists import Broadcast, write
 
 from voicecli import manual
@@ -17,6 +21,8 @@ from voicecli.cli import app, completion, completion_scripts as scripts
 from voicecli.cli.context import COMPLETION, Context
 from voicecli.cli.help_format import HelpGroup
 from voicecli.errors import InvalidInput
+from voicecli.store.migrations import MIGRATIONS
+from voicecli.store.sqlite import LOCK_PATIENCE
 
 Tab = Callable[..., list[str]]
 IDS = ("7a1b0c3e-0000-4000-8000-000000000001", "7a1b0c3e-0000-4000-8000-000000000002")
@@ -30,7 +36,6 @@ def asked(line: str, shell: str = "bash") -> dict[str, str]:
         "COMP_WORDS": "\n".join(words),
         "COMP_CWORD": str(len(words) - 1),
         "_TYPER_COMPLETE_ARGS": line,
-        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
         "_TYPER_COMPLETE_WORD_TO_COMPLETE": words[-1],
     }
 
@@ -70,7 +75,9 @@ def tab(run: Program) -> Tab:
         ("voicecli webhooks set v", ["vca", "vss", "vcs", "vru", "vnu"]),
         ("voicecli listen --view c", ["calls"]),
         ("voicecli help ", [*manual.TOPICS, *app.COMMANDS]),
+        ("voicecli help broadcast s", []),
         ("voicecli call --voice ", ["en-US-BenjaminRUS"]),
+        ("voicecli --version ca", ["call"]),
         ("voicecli nonsense ", []),
         ("voicecli sessions ", []),
         ("voicecli broadcast show ", []),
@@ -131,6 +138,87 @@ def test_an_empty_variable_is_none(run: Program) -> None:
     assert run("--version", env={COMPLETION: ""}).out.startswith("voicecli ")
 
 
+def test_a_link_in_the_place_of_the_voices_leads_nowhere(
+    tab: Tab, run: Program, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """The folder may have come with somebody else's .env."""
+    mine = tmp_path / "mine"
+    mine.write_text("alias ll='ls -l'\n")
+    voices = tmp_path / "home" / "voices"
+    voices.parent.mkdir()
+    voices.symlink_to(mine)
+    assert run("voices", env=sandbox.environment).code == 0
+    assert mine.read_text() == "alias ll='ls -l'\n"
+    assert (voices.is_symlink(), voices.stat().st_mode & 0o777) == (False, 0o600)
+    assert [*voices.parent.iterdir()] == [voices]
+    assert "en-GB-Emma" in tab("voicecli call --voice ")
+
+
+def test_tab_does_not_wait_for_a_pipe(run: Program, tmp_path: Path) -> None:
+    pipe, home = tmp_path / "pipe", tmp_path / "home"
+    os.mkfifo(pipe)
+    home.mkdir()
+    for name in ("voices", "voicecli.sqlite3"):
+        (home / name).symlink_to(pipe)
+    began = time.monotonic()
+    for line, offered in (("call --voice ", "en-US-BenjaminRUS\n"), ("sessions ", "")):
+        for env_file in ("", str(pipe)):
+            done = run(env=asked(f"voicecli {line}") | {"VOICECLI_ENV_FILE": env_file})
+            assert (done.code, done.out, done.err) == (0, offered, "")
+    assert time.monotonic() - began < DEADLINE
+
+
+def test_tab_leaves_the_store_as_it_is(tab: Tab, tmp_path: Path) -> None:
+    """Its modes, too; of another version's nothing is offered."""
+    home = tmp_path / "home"
+    file = home / "voicecli.sqlite3"
+    past.keep_a_call(home, IDS[0])
+
+    def unchanged(offered: list[str]) -> None:
+        file.chmod(0o644)
+        paths = [path for path in home.iterdir() if not path.name.endswith("-shm")]  # readers mark it
+        before = [(path, path.read_bytes()) for path in paths]
+        assert tab("voicecli sessions ") == offered
+        assert [(path, path.read_bytes()) for path in paths] == before
+        assert file.stat().st_mode & 0o777 == 0o644
+
+    with closing(connect(file)) as store:
+        for version, offered in ((len(MIGRATIONS) - 1, []), (len(MIGRATIONS), [IDS[0]])):
+            store.execute(f"PRAGMA user_version = {version}")
+            unchanged(offered)  # beside another process
+    unchanged([IDS[0]])
+    assert [*home.iterdir()] == [file]
+
+
+def test_tab_does_not_wait_for_who_holds_the_store(tab: Tab, tmp_path: Path) -> None:
+    past.keep_a_call(tmp_path / "home", IDS[0])
+    with closing(connect(tmp_path / "home" / "voicecli.sqlite3", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        assert tab("voicecli sessions ") == []
+        assert time.monotonic() - began < LOCK_PATIENCE
+
+
+@pytest.mark.process
+def test_any_signal_ends_it_at_once_and_so_does_the_time() -> None:
+    show = """
+import signal
+from voicecli.cli import app
+def shown(arguments):
+    left = signal.alarm(0)
+    handlers = {signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    print(0 < left < 10, handlers == {signal.SIG_DFL})
+    return 0
+app.run = shown
+from voicecli.__main__ import main
+main()
+"""
+    env = {**os.environ, **asked("voicecli ")}
+    done = subprocess.run([sys.executable, "-c", show], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
+
+
 def test_what_goes_wrong_is_not_told(tab: Tab, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "voicecli.sqlite3").write_text("no store")
@@ -156,32 +244,45 @@ def test_what_is_said_of_a_command_without_loading_it_is_the_beginning_of_its_he
 def test_the_script_of_powershell_can_be_parsed() -> None:
     """As far as that can be told without it: brackets and quotes are in pairs, and it sets what is read."""
     text = scripts.script("powershell")
-    for opening, closing in ("{}", "()", "[]"):
-        assert text.count(opening) == text.count(closing)
+    for left, right in ("{}", "()", "[]"):
+        assert text.count(left) == text.count(right)
     assert text.count('"') % 2 == text.count("'") % 2 == 0
     assert all(f"$Env:{name} = " in text for name in (COMPLETION, "_TYPER_COMPLETE_ARGS"))
     assert scripts.script("pwsh") == text
 
 
 @pytest.mark.parametrize(
-    ("shell", "script", "start_file"),
+    ("shell", "variables", "script", "start_file"),
     [
-        ("bash", ".bash_completions/voicecli.sh", ".bashrc"),
-        ("zsh", ".zfunc/_voicecli", ".zshrc"),
-        ("fish", ".config/fish/completions/voicecli.fish", None),
+        ("bash", {}, ".bash_completions/voicecli.sh", ".bashrc"),
+        ("zsh", {}, ".zfunc/_voicecli", ".zshrc"),
+        ("zsh", {"ZDOTDIR": "moved"}, ".zfunc/_voicecli", "moved/.zshrc"),
+        ("fish", {}, ".config/fish/completions/voicecli.fish", None),
+        ("fish", {"XDG_CONFIG_HOME": "moved"}, "moved/fish/completions/voicecli.fish", None),
     ],
 )
-def test_it_is_set_up_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shell: str, script: str, start_file: str | None
+@pytest.mark.parametrize("before", [b"alias ll='ls -l'", b"\r\n# ends\r\n\n\n"])
+def test_it_is_set_up_once_and_what_was_there_stays(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    shell: str,
+    variables: dict[str, str],
+    script: str,
+    start_file: str | None,
+    before: bytes,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / (start_file or "other")).write_text("alias ll='ls -l'")
+    start = tmp_path / (start_file or "other")
+    start.parent.mkdir(exist_ok=True)
+    start.write_bytes(before)
     for _ in range(2):
-        scripts.install(Context(), shell)
+        scripts.install(
+            Context(environment={name: str(tmp_path / folder) for name, folder in variables.items()}), shell
+        )
     assert COMPLETION in (tmp_path / script).read_text()
-    if start_file:
-        lines = (tmp_path / start_file).read_text().splitlines()
-        assert (lines[0], len(lines)) == ("alias ll='ls -l'", 2)
+    added = start.read_bytes().removeprefix(before).strip()
+    assert start.read_bytes().startswith(before)
+    assert (added.count(b"\n"), bool(added)) == (0, bool(start_file))
 
 
 def test_other_shells_are_refused_with_what_to_do() -> None:
@@ -196,8 +297,8 @@ def test_other_shells_are_refused_with_what_to_do() -> None:
 SHELLS = {
     "bash": "{script}\nCOMP_WORDS=(voicecli broadcast re); COMP_CWORD=2; _voicecli_completion voicecli\n"
     'printf "%s\\n" "${{COMPREPLY[@]}}"',
-    "zsh": "compdef() {{ }}; _arguments() {{ print -r -- $1 }}\n{script}\n"
-    "words=(voicecli broadcast re); CURRENT=3; _voicecli_completion",
+    "zsh": "compdef() {{ }}; _arguments() {{ print -r -- $1 }}; words=(voicecli broadcast re); CURRENT=3\n"
+    "print -r -- {quoted} >$HOME/_voicecli; fpath+=$HOME; autoload -Uz _voicecli; _voicecli\n",
     "fish": "{script}\ncomplete -C 'voicecli broadcast re'",
 }
 
@@ -212,8 +313,9 @@ def test_the_shells_run_their_scripts(tmp_path: Path, shell: str) -> None:
     program = tmp_path / "voicecli"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m voicecli "$@"\n')
     program.chmod(0o700)
+    script = scripts.script(shell)
     done = subprocess.run(
-        [shell, "-c", SHELLS[shell].format(script=scripts.script(shell))],
+        [shell, "-c", SHELLS[shell].format(script=script, quoted=shlex.quote(script))],
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,

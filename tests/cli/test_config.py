@@ -1,6 +1,7 @@
 """``voicecli config``, and the files of settings that a command line names."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from conftest import NUMBER, Program, RunningSandbox
 from test_terminal import on_terminal, plain
 
 from voicecli.setting_table import SETTINGS
+from voicecli.voice_api.codes import STATUS_CODES
 
 KEY = "key-of-these-tests"
 
@@ -126,10 +128,16 @@ def test_doctor_says_where_settings_come_from(run: Program, sandbox: RunningSand
 
 
 def test_doctor_tells_of_each_file_that_others_can_read(run: Program, prod_env: Path) -> None:
+    """The files that have one secret each, too."""
     prod_env.chmod(0o640)
+    key = prod_env.parent / "key"
     done = run("doctor", "--env-file", str(prod_env))
-    found = f"Others on this machine can read {prod_env} and .env. Fix it: chmod 600 {prod_env} .env"
-    assert found in done.out
+    found = f"Others on this machine can read {prod_env}, .env, {key}. "
+    assert f"{found}Fix it: chmod 600 {prod_env} .env {key}" in done.out
+    for file in (prod_env, Path(".env"), key):
+        file.chmod(0o600)
+    done = run("doctor", "--env-file", str(prod_env))
+    assert "Others on this machine can read no file of settings or secrets." in done.out
 
 
 def test_commands_to_go_on_with_name_the_file(run: Program, sandbox: RunningSandbox, tmp_path: Path) -> None:
@@ -155,3 +163,21 @@ def test_what_8x8_refuses_is_told_with_the_file_that_has_the_setting(
     assert (done.code, done.error["hint"][: len(where)]) == (4, where)
     checks = run("doctor", "--env-file", "prod.env", "--json", env=env).json["checks"]
     assert where in next(one["hint"] for one in checks if one["check"] == "key")
+
+
+def test_a_hint_that_says_more_of_a_setting_than_to_check_it_stays_as_it_is(
+    run: Program, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """This one says where to move it."""
+    (tmp_path / ".env").write_text("NGROK_AUTHTOKEN=token-of-theirs\n")
+    env = {**sandbox.environment, "WEBHOOK_AUTH_TOKEN": "token-of-these-tests"}
+    checks = run("doctor", "--domain", "mine.example", "--json", env=env).json["checks"]
+    assert "Move NGROK_AUTHTOKEN from .env to the environment, or set WEBHOOK_AUTH_TOKEN in .env only." in {
+        one["hint"] for one in checks
+    }
+
+
+def test_advice_that_names_a_setting_can_tell_where_it_is_set() -> None:
+    variables = {setting.variable for setting in SETTINGS}
+    for meaning in STATUS_CODES.values():
+        assert variables & {*re.findall(r"\w+", meaning.advice)} == {*meaning.settings}

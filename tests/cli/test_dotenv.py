@@ -3,12 +3,17 @@
 from io import StringIO
 from pathlib import Path
 
+import httpx
 import pytest
+from conftest import NUMBER
 from raw_server import answering, document, server
+from running_listener import listening
 
 from voicecli import settings
-from voicecli.cli import app, webhook_token
+from voicecli.cli import app, webhook_token, wiring
 from voicecli.cli.context import Context
+from voicecli.errors import ConfigurationError
+from voicecli.listener.public_access import PublicAccess
 
 TOKEN = "token-of-these-tests"
 ENVIRONMENT = {"WEBHOOK_AUTH_TOKEN": TOKEN, "VOICECLI_HOME": "home"}
@@ -49,3 +54,74 @@ def test_the_token_goes_to_a_host_of_the_dotenv_only_where_that_has_it(tmp_path:
     assert webhook_token.may_send_token(loaded, url, send_token=False, tell=told.append) is own
     assert [*map(bool, told)] == ([] if own else [True])
     assert webhook_token.may_send_token(loaded, url, send_token=True, tell=told.append)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "register"),
+    [
+        ("WEBHOOK_BASE_URL=theirs.example\n", True),
+        ("NGROK_AUTHTOKEN=token-of-theirs\n", True),
+        ("WEBHOOK_BASE_URL=theirs.example\nNGROK_AUTHTOKEN=token-of-theirs\n", False),
+    ],
+)
+def test_the_token_goes_through_no_tunnel_of_a_dotenv_that_has_it_not(
+    tmp_path: Path, theirs: str, register: bool
+) -> None:
+    def plan(variables: str, access: PublicAccess) -> str | None:
+        (tmp_path / ".env").write_text(variables)
+        context = Context(None, StringIO(), StringIO(), environment=ENVIRONMENT)
+        loaded = context.settings({"webhook_base_url": access.domain})
+        return wiring.listening_plan(context, loaded, access, register=register).token
+
+    with pytest.raises(ConfigurationError) as caught:
+        plan(theirs, PublicAccess())
+    names = " and ".join(line.partition("=")[0] for line in theirs.split())
+    assert caught.value.message == (
+        f"{names} in .env, which may be somebody else's, could make WEBHOOK_AUTH_TOKEN of the environment "
+        "known to others."
+    )
+    assert caught.value.hint == (
+        f"Move {names} from .env to the environment, or set WEBHOOK_AUTH_TOKEN in .env only."
+    )
+    assert plan(f"{theirs}WEBHOOK_AUTH_TOKEN={TOKEN}", PublicAccess()) == TOKEN
+    assert plan(theirs, PublicAccess(public_url="https://mine.example")) == TOKEN
+    if "NGROK" not in theirs:
+        assert plan(theirs, PublicAccess(domain="mine.example")) == TOKEN
+
+
+def test_a_token_of_the_dotenv_places_no_calls_with_the_key_of_the_environment(tmp_path: Path) -> None:
+    """Whoever wrote it would place them."""
+    (tmp_path / ".env").write_text(f"WEBHOOK_AUTH_TOKEN={TOKEN}\n")
+    with server(answering(document({}))) as (url, requests):
+        env = {
+            "EIGHT_X_EIGHT_API_KEY": "key-of-the-user",
+            "EIGHT_X_EIGHT_SUBACCOUNT_ID": "sub",
+            "EIGHT_X_EIGHT_BASE_URL": url,
+            "OUTBOUND_PHONE_NUMBER": "+33199000000",
+        }
+        with listening(tmp_path / "home", "--no-tunnel", env=env, token=None, in_thread=True) as listener:
+            body = {"customerPhone": NUMBER, "message": "Hello"}
+            made = httpx.post(f"{listener.url}/api/make-call", json=body, headers={"Authorization": TOKEN})
+    assert (made.status_code, made.json()["error"]) == (
+        503,
+        "WEBHOOK_AUTH_TOKEN in .env, which may be somebody else's, would let others place calls with the API "
+        "key of the environment.",
+    )
+    assert made.json()["details"]["hint"] == (
+        "Move WEBHOOK_AUTH_TOKEN from .env to the environment, or set EIGHT_X_EIGHT_API_KEY in .env only."
+    )
+    assert "/callflows" not in str(requests)
+
+
+@pytest.mark.parametrize("theirs", ["NGROK_AUTHTOKEN=theirs", "WEBHOOK_BASE_URL=theirs.example"])
+def test_a_tunnel_of_the_dotenv_places_no_calls_either(tmp_path: Path, theirs: str) -> None:
+    """Who owns it reads the token that voicecli makes for a run. Without that tunnel, nobody can."""
+    key = "EIGHT_X_EIGHT_API_KEY"
+    (tmp_path / ".env").write_text(theirs)
+    for value, has_tunnel in (("voicecli-sandbox-key", True), ("key-of-the-user", False)):
+        loaded = settings.load(environment={key: value}, folder=tmp_path)
+        webhook_token.refuse_calls_of_others(loaded, has_tunnel=has_tunnel)
+    with pytest.raises(ConfigurationError, match=r"in \.env, .* API key of the environment\.$"):
+        webhook_token.refuse_calls_of_others(loaded, has_tunnel=True)
+    (tmp_path / ".env").write_text(f"{theirs}\n{key}=key-of-the-folder")
+    webhook_token.refuse_calls_of_others(settings.load(environment={}, folder=tmp_path), has_tunnel=True)

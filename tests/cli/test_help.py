@@ -59,7 +59,9 @@ def test_a_page_longer_than_the_screen_opens_in_the_users_pager(tmp_path: Path) 
 
 def test_the_help_of_a_command_is_its_own(run: Program) -> None:
     for command in (["call"], ["webhooks", "set"]):
-        assert run("help", *command).out == run(*command, "--help").out
+        own = run(*command, "--help").out
+        for asked in (["help", "--json"], ["--env-file", os.devnull, "help"], ["--help"]):
+            assert run(*asked, *command).out == own
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,8 @@ def test_the_help_of_a_command_is_its_own(run: Program) -> None:
         ("exit", r"Did you mean exit-codes\? "),
         ("broadcsat", r"Did you mean broadcast\? "),
         ("xyzzy", ""),
+        ("c", ""),
+        ("", ""),
         ("cron", r"It is spoken of in .*service.*\. "),
     ],
 )

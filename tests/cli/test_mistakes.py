@@ -76,7 +76,12 @@ def check_length(done: Finished, at_80: int = 2) -> None:
         (CALL, "EIGHT_X_EIGHT_SUBACCOUNT_ID=", "EIGHT_X_EIGHT_SUBACCOUNT_ID"),
         (CALL, "OUTBOUND_PHONE_NUMBER=", "OUTBOUND_PHONE_NUMBER"),
         (CALL, "OUTBOUND_PHONE_NUMBER=0199001234", "OUTBOUND_PHONE_NUMBER: the caller ID must be"),
-        (CALL, "EIGHT_X_EIGHT_BASE_URL=voice.8x8.com", "EIGHT_X_EIGHT_BASE_URL: the base URL must be https"),
+        (
+            CALL,
+            "EIGHT_X_EIGHT_BASE_URL=voice.8x8.com",
+            "EIGHT_X_EIGHT_BASE_URL: the base URL must begin with https://",
+        ),
+        (CALL, "EIGHT_X_EIGHT_BASE_URL=htp://x.y", "the base URL must begin with https://"),
         (CALL, "EIGHT_X_EIGHT_BASE_URL=http://voice.8x8.com", "because the API key is sent there"),
         (("listen", "--no-tunnel"), "PORT=http", "PORT: the port must be a number from 0 to 65535"),
         (("listen", "--no-tunnel"), "WEBHOOK_AUTH_TOKEN=short", "must have 8 characters or more"),

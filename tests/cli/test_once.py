@@ -111,6 +111,8 @@ def test_an_interrupt_takes_the_claim_back_unless_the_request_has_left(
             process.send_signal(signal.SIGINT)
         again = call(*command, env=own_sandbox.environment)
         assert again.code in (0, 9)
+        # What the interrupted one has sent may still be on its way.
+        wait_until(lambda name=name: own_sandbox.requested(name))
         assert len(own_sandbox.requested(name)) == 1, (process.returncode, again)
 
 

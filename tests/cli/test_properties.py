@@ -64,7 +64,7 @@ def assert_honest(code: int, out: str, err: str) -> None:
     """Either a request that 8x8 could be sent, or one sentence with at most one hint."""
     if code == 0:
         assert json.loads(out.partition("\n\n")[2])["callflow"]
-        assert err == ""
+        assert err == "" or re.fullmatch(r"Warning: .* looks like no voice of 8x8's.*\n", err)
         return
     assert code == 2, (code, err)
     assert out == ""

@@ -74,4 +74,4 @@ def test_results(home: Path) -> None:
 
 def test_findings(home: Path) -> None:
     lines = voicecli("doctor", "--port", "1").out.splitlines()
-    assert lines[0] == ".env         ok       No file of settings can be read by others on this machine."
+    assert lines[0] == ".env         ok       Others on this machine can read no file of settings or secrets."

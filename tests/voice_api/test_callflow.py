@@ -167,13 +167,19 @@ def test_a_request_out_of_json_is_refused_for_what_is_wrong_in_it() -> None:
 @pytest.mark.parametrize(
     ("action", "hint"),
     [
-        ({"action": "Say", "params": {}}, "Did you mean say?"),
-        ({"action": "playfile"}, "Did you mean playFile?"),
+        ({"action": "Say", "params": {}}, "Did you mean say instead of 'Say'?"),
+        ({"action": "playfile"}, "Did you mean playFile instead of 'playfile'?"),
         ({"action": "shout"}, "For an example see voicecli help calls"),
         ({"action": ["say"]}, "For an example see voicecli help calls"),
-        ({"action": "playFile", "params": {"url": "https://example.com/a.mp3"}}, "Did you mean fileUrl?"),
+        (
+            {"action": "playFile", "params": {"url": "https://example.com/a.mp3"}},
+            "Did you mean fileUrl instead of 'url'?",
+        ),
         ({"action": "say", "params": {"voiceProfile": "x"}}, "For an example see voicecli help calls"),
-        ({"action": "say", "params": {"voiceProfile": "x", "txt": "hi"}}, "Did you mean text?"),
+        (
+            {"action": "say", "params": {"voiceProfile": "x", "txt": "hi"}},
+            "Did you mean text instead of 'txt'?",
+        ),
     ],
 )
 def test_the_action_or_param_that_is_meant_is_suggested(action: Action, hint: str) -> None:

@@ -122,8 +122,10 @@ class BroadcastOptions(NamedTuple):
         )
         rate = float(match[1]) / UNITS[match[2] or "s"] if match else 0.0
         if not 0 < rate <= MAX_RATE:
+            meant = re.fullmatch(r"([0-9.]+) *(?:/|per|a)? *(s|m|h)[a-z]*", self.rate.strip().lower())
             raise InvalidInput(
-                f"--rate takes calls a second or a minute, such as 5/s or 90/m, not {quote(self.rate)}."
+                f"--rate takes a pace such as 5/s or 90/m, not {quote(self.rate)}.",
+                hint=f"Did you mean {meant[1]}/{meant[2]}?" if meant and not match else "",
             )
         return rate
 

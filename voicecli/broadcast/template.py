@@ -1,7 +1,7 @@
 """Texts with placeholders: the names of columns in braces."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 from voicecli.broadcast.lists.recipients import column
@@ -46,6 +46,17 @@ class Template:
             return lambda values: self._texts[0]
         form, pick = "%s".join(text.replace("%", "%%") for text in self._texts), itemgetter(*places)
         return lambda values: form % pick(values)
+
+
+def other_placeholders(text: str, columns: Sequence[str]) -> Mapping[str, str]:
+    """What looks like a placeholder of another program for one of these columns, such as $name, <name>,
+    %name% or {{name}}, and the column."""
+    found: dict[str, str] = {}
+    for name in filter(None, map(str.strip, columns)):
+        forms = (r"\$%s\b", r"\$\(%s\)", "<%s>", "%%%s%%", r"%%\(%s\)s", r"\[%s\]", r"\{\{ *%s *\}\}")
+        pattern = "|".join(form % re.escape(name) for form in forms)
+        found.update((written, name) for written in re.findall(pattern, text, re.IGNORECASE))
+    return found
 
 
 class CallflowTemplate:

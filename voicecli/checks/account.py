@@ -65,7 +65,7 @@ def _ask(check: str, client: Client, operation: Operation[T]) -> T | Finding:
     try:
         return client.send(operation)
     except VoicecliError as error:
-        return warning(check, f"That can't be checked. {error.message}", error.hint)
+        return warning(check, f"That can't be checked. {error.message}", error.hint, settings=error.settings)
 
 
 def _caller_id(client: Client, source: str) -> Finding:
@@ -86,7 +86,8 @@ def _voice(client: Client, voice: str) -> Finding:
     if voice in [profile.get("speechProfileCode") for profile in profiles]:
         return ok("voice", f"{voice} is one of 8x8's voices.")
     hint = "Set VOICE_PROFILE to one that voicecli voices lists."
-    return failed("voice", ConfigurationError(f"{voice} is not one of 8x8's voices.", hint=hint))
+    words = f"{voice} is not one of 8x8's voices."
+    return failed("voice", ConfigurationError(words, hint=hint, settings=("VOICE_PROFILE",)))
 
 
 def _clock(offset: timedelta | None) -> Finding:

@@ -1,6 +1,6 @@
 """What a check found."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,13 +17,15 @@ class FindingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. ``error`` is what keeps a call from working; only a failed check has one."""
+    """What one check found. ``error`` is what keeps a call from working; only a failed check has one.
+    ``settings`` are the variables that the hint names and says to check."""
 
     check: str
     state: FindingState
     words: str
     hint: str = ""
     error: VoicecliError | None = None
+    settings: Collection[str] = ()
 
     def data(self) -> Mapping[str, object]:
         """The JSON form."""
@@ -35,12 +37,12 @@ def ok(check: str, words: str, hint: str = "") -> Finding:
     return Finding(check, FindingState.OK, words, hint)
 
 
-def warning(check: str, words: str, hint: str) -> Finding:
-    return Finding(check, FindingState.WARNING, words, hint)
+def warning(check: str, words: str, hint: str, *, settings: Collection[str] = ()) -> Finding:
+    return Finding(check, FindingState.WARNING, words, hint, settings=settings)
 
 
 def failed(check: str, error: VoicecliError) -> Finding:
-    return Finding(check, FindingState.FAILED, error.message, error.hint, error)
+    return Finding(check, FindingState.FAILED, error.message, error.hint, error, error.settings)
 
 
 def skipped(check: str, words: str) -> Finding:

@@ -61,7 +61,7 @@ def _takeover(
         return ok(check, f"{receiver.words} A call with {what} takes it over, and restores it afterwards.")
     if receiver.type == NEEDED:
         return failed(check, error)
-    return warning(check, error.message, f"{what} would not work. {error.hint}")
+    return warning(check, error.message, f"{what} would not work. {error.hint}", settings=error.settings)
 
 
 def _urls_of_killed_listeners(registration: Registration, plan: ListenerPlan) -> set[str]:

@@ -1,19 +1,19 @@
 """The command list, and the one place that turns errors into exit codes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
-from typer.main import get_command, get_group
+from typer.main import get_command
 
 from voicecli import interrupts
+from voicecli.cli.commands import as_command, as_group
 from voicecli.cli.context import COMPLETION, Context, context_of
 from voicecli.cli.exit_codes import ExitCode, exit_code, fail
-from voicecli.cli.help_format import HelpCommand, HelpGroup, LazyCommands, filled, two_columns
-from voicecli.cli.options.common import EnvFile, with_output_options
+from voicecli.cli.help_format import HelpGroup, LazyCommands, filled, two_columns
+from voicecli.cli.options.common import EnvFile
 from voicecli.errors import InvalidInput, OutputFailed, VoicecliError, as_voicecli_error
 from voicecli.version import __version__
 
@@ -63,12 +63,9 @@ MORE_HELP = "voicecli COMMAND --help (or -h); exit codes: voicecli help exit-cod
 def run(arguments: Sequence[str], context: Context | None = None) -> int:
     """Run one command line and return its exit code; every error ends here."""
     context = context or Context()
-    if len(arguments) > 1 and arguments[0] in {*HELP, "help"} and arguments[1] in COMMANDS:
-        words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
-        arguments = [*words, "--help", *arguments[1 + len(words) :]]  # --help webhooks set, help call
     try:
         command_line = parser()
-        if context.environment.get(COMPLETION):  # PowerShell's script of earlier versions left it empty
+        if context.environment.get(COMPLETION):
             from voicecli.cli.completion import complete
 
             return complete(context, command_line)
@@ -120,6 +117,11 @@ class _Commands(HelpGroup):
         super().__init__(**settings)
         self.commands = cast("dict[str, Command]", LazyCommands(COMMANDS, load))
 
+    def parse_args(self, ctx: "ClickContext", args: list[str]) -> list[str]:
+        if len(args) > 1 and args[0] in HELP and args[1] in COMMANDS:  # --help webhooks set
+            args = ["help", *args[1:]]
+        return super().parse_args(ctx, args)
+
     def summaries(self) -> Mapping[str, str]:
         return {name: entry.summary for name, entry in COMMANDS.items()}
 
@@ -160,32 +162,11 @@ def load(name: str) -> "Command":
     command = getattr(module, name_in_python)
     if not isinstance(command, typer.Typer):
         return as_command(name, command, module.EXAMPLES, reads_settings=name not in READ_NO_SETTINGS)
-    for info in command.registered_commands:
-        info.cls = HelpCommand
-        info.callback = info.callback and with_output_options(info.callback)
-    application = _application()
-    application.add_typer(command, name=name, help=module.HELP, epilog=module.EXAMPLES)
-    return get_group(application).commands[name]
-
-
-def as_command(
-    name: str, function: Callable[..., object], examples: str, *, reads_settings: bool = True
-) -> "Command":
-    """The command that a function is, with the options that all have."""
-    application = _application()
-    register = application.command(name, cls=HelpCommand, epilog=examples)
-    register(with_output_options(function, reads_settings=reads_settings))
-    return get_group(application).commands[name]
-
-
-def _application() -> typer.Typer:
-    application = typer.Typer(cls=HelpGroup, rich_markup_mode=None, add_completion=False)
-    application.callback()(_root)
-    return application
+    return as_group(name, command, module.HELP, module.EXAMPLES)
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:
-    if wanted:
+    if wanted and not ctx.resilient_parsing:
         context_of(ctx).output.page(f"voicecli {__version__}\n")
         raise typer.Exit
 

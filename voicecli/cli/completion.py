@@ -55,8 +55,6 @@ def complete(context: Context, command_line: "Command") -> ExitCode:
     items: Sequence[Item] = ()
     with suppress(Exception):
         items = _items(replace(context, stderr=None), command_line, shell)
-    if context.environment.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":  # a script of an earlier version
-        return ExitCode.DONE if items else ExitCode.FAULT
     context.output.page(_lines(shell, items))
     return ExitCode.DONE
 
@@ -122,14 +120,26 @@ def _lines(shell: str, items: Sequence[Item]) -> str:
 # -- values ------------------------------------------------------------------------------------------
 
 
+def _home(context: Context) -> Path | None:
+    """Where the store is; None where that is in a file of settings that is a pipe: who reads it waits, and
+    takes away what was meant for the command."""
+    from voicecli.cli import wiring
+    from voicecli.setting_files import Rank, files_of_settings
+
+    for file in files_of_settings(context.environment, context.folder, context.env_file):
+        if file.rank is Rank.ENV_FILE and not file.path.is_file():
+            return None
+    return wiring.home(context.settings({}))
+
+
 def _read(context: Context, read: Callable[["Store"], Iterable[Item]]) -> list[Item]:
     """What is in the store; nothing where there is none yet."""
-    from voicecli.cli import wiring
+    from voicecli.store.read_only import ReadOnlyStore
 
-    home = wiring.home(context.settings({}))
-    if not (home / "voicecli.sqlite3").exists():
+    store = None if (home := _home(context)) is None else ReadOnlyStore.open(home)
+    if store is None:
         return []
-    with wiring.store(context) as store:
+    with store:
         return [*islice(read(store), NEWEST)]
 
 
@@ -154,10 +164,10 @@ def _sessions(typed: Typed) -> Iterable[Item]:
 
 def _voices(typed: Typed) -> Iterable[str]:
     from voicecli.account import DEFAULT_VOICE
-    from voicecli.cli import wiring
     from voicecli.store import voices
 
-    return voices.seen(wiring.home(typed.context.settings({}))) or [DEFAULT_VOICE]
+    home = _home(typed.context)
+    return (home and voices.seen(home)) or [DEFAULT_VOICE]
 
 
 def _statuses(typed: Typed) -> Iterable[str]:
@@ -194,6 +204,8 @@ def _outcomes(_typed: Typed) -> Iterable[str]:
 def _topics(typed: Typed) -> Iterable[Item]:
     from voicecli import manual
 
+    if typed.words[-1] != "help" and not typed.words[-1].startswith("-"):
+        return []  # it is one topic
     topics = [Item(topic, manual.summary(topic)) for topic in manual.TOPICS]
     return [*topics, *starmap(Item, typed.commands.items())]
 

@@ -1,5 +1,7 @@
 """The scripts by which shells complete, and where each shell finds its own."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +12,7 @@ from voicecli.errors import InvalidInput
 
 FISH = """\
 function __voicecli_complete
-    set -l found (env _VOICECLI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args \\
+    set -l found (env _VOICECLI_COMPLETE=complete_fish \\
         _TYPER_COMPLETE_ARGS=(commandline -cp) voicecli)
     if set -q found[1]
         printf '%s\\n' $found
@@ -20,6 +22,11 @@ function __voicecli_complete
 end
 complete --command voicecli --no-files --keep-order --arguments "(__voicecli_complete)"
 """
+ZSH_AUTOLOADED = """
+if [ "${funcstack[1]-}" = _voicecli ]; then
+  _voicecli_completion
+fi"""
+"""The first TAB of a shell reads the file as a function's body, and is to offer something, too."""
 POWERSHELL = """\
 Register-ArgumentCompleter -Native -CommandName voicecli -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
@@ -37,26 +44,37 @@ Register-ArgumentCompleter -Native -CommandName voicecli -ScriptBlock {
 
 
 class Place(NamedTuple):
-    """Where a shell finds its script, in the home folder, and the line of the file that it reads at its
-    start, which loads the script; fish needs none."""
+    """The file that has a shell's script, and the line that loads it in the file that the shell reads at its
+    start; fish needs none."""
 
-    script: str
-    start_file: str = ""
+    script: Path
+    start_file: Path | None = None
     line: str = ""
 
 
-PLACES = {
-    "bash": Place(".bash_completions/voicecli.sh", ".bashrc", "source ~/.bash_completions/voicecli.sh"),
-    "zsh": Place(".zfunc/_voicecli", ".zshrc", "fpath+=~/.zfunc; autoload -Uz compinit; compinit"),
-    "fish": Place(".config/fish/completions/voicecli.fish"),
-}
+def _place(shell: str, environment: Mapping[str, str]) -> Place | None:
+    home = Path.home()
+    match shell:
+        case "bash":
+            line = "source ~/.bash_completions/voicecli.sh"
+            return Place(home / ".bash_completions" / "voicecli.sh", home / ".bashrc", line)
+        case "zsh":
+            start_file = Path(environment.get("ZDOTDIR") or home) / ".zshrc"
+            line = "fpath+=~/.zfunc; autoload -Uz compinit; compinit"
+            return Place(home / ".zfunc" / "_voicecli", start_file, line)
+        case "fish":
+            config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+            return Place(config / "fish" / "completions" / "voicecli.fish")
+        case _:
+            return None
 
 
 def script(shell: str) -> str:
     """The script that completes in this shell. Raises InvalidInput."""
     match shell:
         case "bash" | "zsh":
-            return get_completion_script(prog_name="voicecli", complete_var=COMPLETION, shell=shell)
+            text = get_completion_script(prog_name="voicecli", complete_var=COMPLETION, shell=shell)
+            return text + ZSH_AUTOLOADED if shell == "zsh" else text
         case "fish":
             return FISH
         case "powershell" | "pwsh":
@@ -76,20 +94,21 @@ def current_shell() -> str:
 def install(context: Context, shell: str) -> None:
     """Put the script where the shell finds it, and say where. Raises InvalidInput."""
     text = script(shell)
-    if shell not in PLACES:
+    place = _place(shell, context.environment)
+    if place is None:
         raise InvalidInput(
             "A profile of PowerShell is not changed from here.",
             hint="Add a line to it: voicecli --show-completion | Out-String | Invoke-Expression",
         )
-    place, home = PLACES[shell], Path.home()
-    file, start = home / place.script, home / place.start_file
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{text}\n")
-    written = [str(file)]
-    if place.start_file:
-        before = start.read_text(errors="surrogateescape") if start.exists() else ""
-        if place.line not in before and str(file) not in before:
-            start.write_text(f"{before.rstrip()}\n{place.line}\n".lstrip(), errors="surrogateescape")
+    place.script.parent.mkdir(parents=True, exist_ok=True)
+    place.script.write_text(f"{text}\n")
+    written = [str(place.script)]
+    if (start := place.start_file) is not None:
+        before = start.read_bytes() if start.exists() else b"\n"
+        if place.line.encode() not in before and os.fsencode(place.script) not in before:
+            with start.open("ab") as file:  # all that is there stays as it is
+                file.write(b"" if before.endswith(b"\n") else b"\n")
+                file.write(f"{place.line}\n".encode())
             written.append(str(start))
     told = f"Completion for {shell} is set up; each new terminal has it"
     context.output.result(told, {"shell": shell, "files": written})

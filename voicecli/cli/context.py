@@ -1,7 +1,7 @@
 """The environment of a command: streams, variables, folder, output, settings, and its client."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -124,9 +124,9 @@ class Context:
                 self.output.warning(warning)
         return loaded
 
-    def with_origins(self, text: str) -> str:
-        """A text that names variables, with the files that have them."""
-        return text if self._in_force is None else self._in_force.with_origins(text)
+    def with_origins(self, hint: str, variables: Collection[str]) -> str:
+        """A hint that names these variables, with the files that have them."""
+        return hint if self._in_force is None else self._in_force.with_origins(hint, variables)
 
     def client(
         self,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from voicecli import settings
 from voicecli.checks.finding import Finding, FindingState, failed, ok, warning
 from voicecli.cli import interrupts, wiring
 from voicecli.cli.context import CONNECTION, Context, context_of
@@ -18,6 +17,8 @@ from voicecli.listener.public_access import PublicAccess
 from voicecli.output import Column, TableRow
 from voicecli.platforms.private_files import is_readable_by_others
 from voicecli.setting_files import Rank
+from voicecli.setting_table import SETTINGS
+from voicecli.settings import Settings
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
@@ -71,21 +72,27 @@ def doctor(
     return code
 
 
+def _exposed_files(settings: Settings) -> Finding:
+    """Of the files of settings, and those of secrets that settings name."""
+    files = {file.place: file.path for file, _ in settings.files}
+    found = [settings.found(setting.name) for setting in SETTINGS]
+    files |= {str(one.file): one.file for one in found if one is not None and one.file is not None}
+    exposed = [name for name, path in files.items() if is_readable_by_others(path)]
+    if not exposed:
+        return ok(".env", "Others on this machine can read no file of settings or secrets.")
+    words = f"Others on this machine can read {', '.join(exposed)}."
+    return warning(".env", words, f"Fix it: chmod 600 {' '.join(map(shlex.quote, exposed))}")
+
+
 async def _check(
     context: Context, flags: Mapping[str, str | None], access: PublicAccess, show: Callable[[Finding], None]
 ) -> None:
     """Check the settings, then what they name, and show each finding."""
     from voicecli.checks.checkup import checkup
 
-    files = settings.files(context.environment, context.folder, context.env_file)
-    if exposed := [file for file in files if is_readable_by_others(file.path)]:
-        names = " ".join(shlex.quote(file.place) for file in exposed)
-        words = f"Others on this machine can read {' and '.join(file.place for file in exposed)}."
-        show(warning(".env", words, f"Fix it: chmod 600 {names}"))
-    else:
-        show(ok(".env", "No file of settings can be read by others on this machine."))
     try:
         values = context.settings(flags)
+        show(_exposed_files(values))
         own = values.require(*CONNECTION, "source", "voice_profile", "port", *values.given(*_OPTIONAL))
     except VoicecliError as error:
         show(failed("settings", error))
@@ -107,4 +114,4 @@ async def _check(
             home=wiring.home(values),
             notify=context.output.note,
         ):
-            show(replace(finding, hint=values.with_origins(finding.hint)))
+            show(replace(finding, hint=values.with_origins(finding.hint, finding.settings)))

@@ -75,8 +75,8 @@ def fail(context: "Context", error: VoicecliError, cause: BaseException | None =
     """Print an error, and return its exit code."""
     if context.debug:
         context.output.traceback(cause or error)
-    if isinstance(error, Refused | Unreachable):  # settings name where they are wrong by themselves
-        error.hint = context.with_origins(error.hint)
+    if error.settings:
+        error.hint = context.with_origins(error.hint, error.settings)
     context.output.error(error)
     return exit_code(error)
 

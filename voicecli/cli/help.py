@@ -1,16 +1,21 @@
 """``voicecli help``: the manual."""
 
 import re
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicecli import manual
 from voicecli.cli.context import context_of
+from voicecli.cli.help_format import HelpGroup
 from voicecli.cli.options import common
-from voicecli.errors import InvalidInput
+from voicecli.errors import InvalidInput, quote
 from voicecli.output import Column, TableRow
+from voicecli.spelling import nearest
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context as ClickContext
 
 EXAMPLES = """\
 voicecli help
@@ -18,12 +23,13 @@ voicecli help exit-codes
 voicecli help call
 """
 MOST = 3  # topics that are named
+LEAST = 3  # letters of a word that is looked for
 
 
 def help(  # noqa: A001
     ctx: typer.Context,
     topic: Annotated[
-        str | None, typer.Argument(metavar="[TOPIC]", help="A topic of the manual, or a command.")
+        list[str] | None, typer.Argument(metavar="[TOPIC]", help="A topic of the manual, or a command.")
     ] = None,
     quiet: common.QuietFlag = False,  # noqa: ARG001
 ) -> None:
@@ -31,26 +37,60 @@ def help(  # noqa: A001
 
     With a command, show its --help. A longer page opens in your pager (PAGER).
     """
-    output = context_of(ctx).output
-    if topic is None:
-        columns = (Column("topic", max(map(len, manual.TOPICS))), Column("what it is about", 0))
-        summaries = [(name, manual.summary(name)) for name in manual.TOPICS]
-        output.table(
-            TableRow(columns, [name, text], {"topic": name, "summary": text}) for name, text in summaries
-        )
-        output.note("To read one: voicecli help TOPIC.")
-        output.note("The options of a command: voicecli help COMMAND.")
-    elif topic in manual.TOPICS:
-        text = manual.page(topic)
-        output.document(text, {"topic": topic, "text": text}, identifier=topic)
-    else:
-        hint = f"{_advice(topic, getattr(ctx.find_root().command, 'commands', ()))}All topics: voicecli help."
-        raise InvalidInput(f"The manual has no topic {topic!r}.", hint=hint)
+    output, commands = context_of(ctx).output, _commands(ctx.find_root().command)
+    match topic or ():
+        case ():
+            columns = (Column("topic", max(map(len, manual.TOPICS))), Column("what it is about", 0))
+            summaries = [(name, manual.summary(name)) for name in manual.TOPICS]
+            output.table(
+                TableRow(columns, [name, text], {"topic": name, "summary": text}) for name, text in summaries
+            )
+            output.note("To read one: voicecli help TOPIC.")
+            output.note("The options of a command: voicecli help COMMAND.")
+        case [name, *_] if name in commands:
+            output.page(_help_of(topic or (), ctx.find_root()))
+        case [name] if name in manual.TOPICS:
+            text = manual.page(name)
+            output.document(text, {"topic": name, "text": text}, identifier=name)
+        case [name, _, *_] if name in manual.TOPICS:
+            hint = f"One topic at a time, such as voicecli help {name}."
+            raise InvalidInput("There are more arguments than voicecli help takes.", hint=hint)
+        case [name, *_]:
+            hint = f"{_advice(name, commands)}All topics: voicecli help."
+            raise InvalidInput(f"The manual has no topic {name!r}.", hint=hint)
+
+
+def _help_of(words: Sequence[str], root: "ClickContext") -> str:
+    """The help of the command of these words: those behind a command without commands of its own are left
+    out. Raises InvalidInput where a group has no such command."""
+    found = root
+    for word in words:
+        group = found.command
+        if not (commands := _commands(group)):
+            break
+        if word not in commands:
+            from voicecli.cli.hints import other_name
+
+            meant = other_name(word, commands) or nearest(word, commands)
+            hint = f"Did you mean {meant}? " if meant else ""
+            raise InvalidInput(
+                f"{found.command_path} has no command {quote(word)}.",
+                hint=f"{hint}See {found.command_path} --help.",
+            )
+        found = typer.Context(commands[word], info_name=word, parent=found)
+    return found.command.get_help(found)
+
+
+def _commands(command: "Command") -> Mapping[str, "Command"]:
+    """The commands of a group; none of another command."""
+    return command.commands if isinstance(command, HelpGroup) else {}
 
 
 def _advice(word: str, commands: Iterable[str]) -> str:
     """Where to look for it instead, if there is such a place."""
-    from voicecli.cli.hints import nearest, other_name
+    if len(word) < LEAST:
+        return ""
+    from voicecli.cli.hints import other_name
 
     names = [*manual.TOPICS, *commands]
     begun = next((name for name in names if name.startswith(word)), "")

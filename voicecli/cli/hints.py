@@ -1,6 +1,5 @@
 """Hints: the next step where a name, a file or a text on the command line is not what was meant."""
 
-import difflib
 import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -9,22 +8,16 @@ from pathlib import Path
 from voicecli import phone
 from voicecli.cli import other_names
 from voicecli.errors import InvalidInput, quote
+from voicecli.spelling import nearest
 
-NEAR = 0.75  # similarity from which a name is suggested for another
 TYPING_ERROR = 0.85  # similarity from which it can hardly be another name
+HOW_TO_SEND = 'The list comes first, then the message: voicecli broadcast FILE "message".'
 
 
 def other_name(name: str, names: Collection[str]) -> str:
     """The command that is meant by a name that it has elsewhere; empty where none is known."""
     others = other_names.COMMANDS.get(name, ())
     return next((other for other in others if other.split()[0] in names), "")
-
-
-def nearest(name: str, names: Iterable[str], similarity: float = NEAR) -> str:
-    """The name that is most like it; empty where none is much like it."""
-    plain = {one.lstrip("-"): one for one in names}
-    found = difflib.get_close_matches(name.lstrip("-"), plain, n=1, cutoff=similarity)
-    return plain[found[0]] if found else ""
 
 
 def quoted(number: str) -> str:
@@ -34,6 +27,8 @@ def quoted(number: str) -> str:
 
 def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInput:
     """The error where the list of a broadcast is no file; ``commands`` are those of voicecli broadcast."""
+    if not name:
+        return InvalidInput("The name of the list's file is empty.", hint=HOW_TO_SEND)
     if phone.looks_like_number(name):
         return InvalidInput(
             f"{name} is a number, not the file of a list.",
@@ -45,10 +40,7 @@ def no_such_list(path: Path, name: str, commands: Collection[str]) -> InvalidInp
             hint=f"Did you mean {command}? See voicecli broadcast {command} --help.",
         )
     if " " in name:  # it may be the message
-        return InvalidInput(
-            "The first argument is not the file of a list.",
-            hint='The list comes first, then the message: voicecli broadcast FILE "message".',
-        )
+        return InvalidInput("The first argument is not the file of a list.", hint=HOW_TO_SEND)
     return InvalidInput(f"There is no file {name}.", hint=file_hint(path))
 
 

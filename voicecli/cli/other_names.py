@@ -66,8 +66,6 @@ ADVICE_FOR_OPTIONS = {
     ("voicecli broadcast send", "--once"): "It belongs to voicecli call; a list is never sent twice anyway.",
 }
 """Commands and options that they do not have, and what to do instead."""
-ADVICE_FOR_ARGUMENTS = {"voicecli help": "One topic at a time, such as voicecli help calls."}
-"""Commands, and what to do where there is an argument too many."""
 RELATED = {"voicecli call": ("voicecli broadcast send",), "voicecli broadcast send": ("voicecli call",)}
 """Commands, and those whose options people expect there."""
 FOR_ARGUMENTS = {

@@ -12,9 +12,10 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from voicecli import phone
 from voicecli.cli import other_names
 from voicecli.cli.help_format import HelpGroup
-from voicecli.cli.hints import TYPING_ERROR, nearest, other_name, quoted, quoting_hint
+from voicecli.cli.hints import TYPING_ERROR, other_name, quoted, quoting_hint
 from voicecli.errors import InvalidInput
 from voicecli.setting_table import SETTINGS
+from voicecli.spelling import nearest
 
 if TYPE_CHECKING:
     from typer._click import Command, Context as ClickContext
@@ -168,8 +169,6 @@ class _Explanation:
             names = {setting.variable for setting in SETTINGS}
             name = next((word for word in self.words if word in names), "NAME")
             return f"It shows settings; to set one, put {name}=… into .env."
-        if advice := other_names.ADVICE_FOR_ARGUMENTS.get(self.path):
-            return advice
         if option := other_names.FOR_ARGUMENTS.get(self.path):
             return f"Did you mean {option}? {self.see}"
         if self.path == f"{ROOT} broadcast send":
@@ -200,7 +199,7 @@ class _Explanation:
         return f"Did you mean -{found}? {self.see}" if found else ""
 
     def _is_file(self, name: str) -> bool:
-        return os.path.exists(self.folder / name)  # noqa: PTH110 - false for what can be no file's name, too
+        return os.path.isfile(self.folder / name)  # noqa: PTH113 - false for what can be no file's name, too
 
     def _options(self) -> set[str]:
         return _options(self.command) | {*self.context.help_option_names}

@@ -1,11 +1,13 @@
 """Makes values such as an Account from settings: what is below ``cli`` takes values, not settings."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voicecli.account import DEFAULT_VOICE
 from voicecli.cli.context import CONNECTION, Context
-from voicecli.errors import VoicecliError
+from voicecli.errors import VoicecliError, quote
 from voicecli.voice_api.timeouts import ACCOUNT_REQUEST_TIMEOUT
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def listening_plan(
 ) -> "ListenerPlan":
     """A plan for a listener that 8x8 reaches in this way, whose token no output shows. Raises InvalidInput,
     and ConfigurationError for what is missing."""
+    from voicecli.cli import webhook_token
     from voicecli.listener import public_access
 
     access.check(register=register)
@@ -97,6 +100,8 @@ def listening_plan(
     )
     if plan.token is not None:
         context.output.hide(plan.token)
+        if plan.tunnel is not None:
+            webhook_token.refuse_tunnel_of_others(settings)
     return plan
 
 
@@ -118,3 +123,20 @@ def reports(
 
     own = registration(context, settings, notify=context.output.warning)
     return reports_of_calls(plan, own, asks=asks, ends=ends, notices=notices(context))
+
+
+def warn_of_voice(context: Context, voice: str) -> None:
+    """Warn of a voice that has not the form of 8x8's: en-US-BenjaminRUS, or arb-Zeina. Which voices there are
+    8x8 says, so the call is placed all the same."""
+    if _is_voice(voice) or not voice.strip() or not voice.isprintable():  # these are refused
+        return
+    language, *others = re.split("[-_ ]+", voice)
+    meant = "-".join([language.lower(), *(one.upper() if len(one) == 2 else one for one in others)])
+    advice = f"Did you mean {meant}?" if _is_voice(meant) else "voicecli voices lists them."
+    context.output.warning(f"{quote(voice)} looks like no voice of 8x8's, such as {DEFAULT_VOICE}. {advice}")
+
+
+def _is_voice(name: str) -> bool:
+    """Whether a voice can be called so: a language and more, and not only a locale such as en-US."""
+    has_form = re.fullmatch("[a-z]{2,3}(-[A-Za-z0-9]+)+", name)
+    return has_form is not None and re.fullmatch("[a-z]{2,3}-[A-Z]{2}", name) is None

@@ -1,6 +1,7 @@
 """The user's pager, for an answer that is longer than the screen."""
 
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping
 from typing import TextIO
@@ -14,7 +15,8 @@ OPTIONS_OF_LESS = "FRX"  # as git and gh have it: colours, and no more than the 
 
 def page(text: str, out: TextIO, environment: Mapping[str, str]) -> bool:
     """Show a text on this terminal in the pager that PAGER names, and wait until it is left. False where
-    there is none."""
+    there is none. Raises KeyboardInterrupt for a signal that came meanwhile, but for Ctrl-C, which was for
+    the pager."""
     pager = environment.get("PAGER", PAGER)
     try:
         command = [pager] if programs.find(pager) else shlex.split(pager)  # blanks may be in its path, too
@@ -23,14 +25,18 @@ def page(text: str, out: TextIO, environment: Mapping[str, str]) -> bool:
     program = programs.find(command[0]) if command else None
     if program is None:
         return False
-    subprocess.run(  # noqa: S603 - the user's own program
-        [program, *command[1:]],
-        input=text,
-        stdout=out,
-        text=True,
-        encoding="utf-8",
-        env={"LESS": OPTIONS_OF_LESS, **environment},
-        check=False,
-    )
-    interrupts.take_noted()  # Ctrl-C was for the pager
+    try:
+        subprocess.run(  # noqa: S603 - the user's own program
+            [program, *command[1:]],
+            input=text,
+            stdout=out,
+            text=True,
+            encoding="utf-8",
+            env={"LESS": OPTIONS_OF_LESS, **environment},
+            check=False,
+        )
+    except OSError:  # it can't be run: a script without #!, say
+        return False
+    if (number := interrupts.take_noted()) not in (None, signal.SIGINT):
+        raise KeyboardInterrupt(number)
     return True

@@ -137,9 +137,8 @@ def refuse_repetition(
     for before in _broadcasts(store, which, (fingerprint, *account, *shard)):
         raise PlacedBefore(
             f"This list was sent before, as broadcast {before.id}: nothing was sent.",
-            hint=f"voicecli broadcast show {before.id} shows how far it came; resume {before.id} "
-            "goes on with "
-            "it. --again calls everybody on the list again.",
+            hint=f"See voicecli broadcast show {before.id}; resume {before.id} goes on with it, "
+            "--again calls everybody again.",
         )
 
 

@@ -6,14 +6,16 @@ call``, before anything is sent, and the sandbox, which answers with their codes
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+from voicecli.errors import quote
 from voicecli.json_values import OBJECT, whole_number
 from voicecli.phone import is_msisdn
+from voicecli.spelling import nearest
 
 Action = Mapping[str, object]
 """One step of a callflow, as the JSON object 8x8 takes: ``{"action": …, "params": {…}}``."""
@@ -57,27 +59,21 @@ def problems(callflow: object, *, in_call: bool = False) -> Iterator[Problem]:
 
 
 def meant_name(callflow: object) -> str:
-    """The action or the param that is meant by the first name that 8x8 does not know; empty where that can't
-    be told."""
+    """The action or the param that is meant by the first name that 8x8 does not know, and that name; empty
+    where it can't be told."""
     for action in callflow if isinstance(callflow, list | tuple) else ():
         kind = action.get("action") if isinstance(action, OBJECT) else None
         if not isinstance(kind, str):
             return ""
         if kind not in _PARAMS:
-            return _nearest(kind, _PARAMS)
+            near = nearest(kind, _PARAMS, 0.6)
+            return near and f"{near} instead of {quote(kind)}"
         params = action.get("params")
         given = params if isinstance(params, OBJECT) else {}
         if missing := [name for name in _REQUIRED[kind] if given.get(name) is None]:
             unknown = [name for name in given if name not in _PARAMS[kind]]
-            return missing[0] if len(unknown) == 1 else ""
+            return f"{missing[0]} instead of {quote(unknown[0])}" if len(unknown) == 1 else ""
     return ""
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    import difflib
-
-    spelled = {one.lower(): one for one in names}
-    return next((spelled[near] for near in difflib.get_close_matches(name.lower(), spelled, n=1)), "")
 
 
 def has_question(callflow: Sequence[Action]) -> bool:

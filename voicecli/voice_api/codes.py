@@ -16,10 +16,12 @@ SUPPORT = "your 8x8 account manager or cpaas-support@8x8.com"
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """``text`` is a clause without a full stop; ``advice`` is a whole sentence."""
+    """``text`` is a clause without a full stop; ``advice`` is a whole sentence, and ``settings`` are the
+    variables that it names."""
 
     text: str
     advice: str
+    settings: tuple[str, ...] = ()
 
 
 _CALLFLOW = "Look at the request with --dry-run."
@@ -32,6 +34,7 @@ STATUS_CODES: dict[int, Meaning] = {
     -1002: Meaning(
         "the voice profile or language is not one of 8x8's",
         "Choose another with --voice or VOICE_PROFILE; voicecli voices lists them.",
+        settings=("VOICE_PROFILE",),
     ),
     -1003: Meaning("minDigits was given without a valid maxDigits", _CAPTURE),
     -1004: Meaning(
@@ -56,6 +59,7 @@ STATUS_CODES: dict[int, Meaning] = {
         "the caller ID is not allowed for this subaccount",
         "The number in OUTBOUND_PHONE_NUMBER (or --from) must be one of the subaccount's numbers or "
         f"whitelisted as its caller ID: see {PORTAL}, or ask {SUPPORT}.",
+        settings=("OUTBOUND_PHONE_NUMBER",),
     ),
     -1015: Meaning(
         "the call's time of validity has passed",
@@ -71,14 +75,17 @@ STATUS_CODES: dict[int, Meaning] = {
     401: Meaning(
         "the API key is missing, wrong or revoked",
         f"Check EIGHT_X_EIGHT_API_KEY; keys are made in {PORTAL} under API keys.",
+        settings=("EIGHT_X_EIGHT_API_KEY",),
     ),
     403: Meaning(
         "this API key may not do that",
         f"Check that EIGHT_X_EIGHT_API_KEY belongs to the subaccount and allows Voice in {PORTAL}.",
+        settings=("EIGHT_X_EIGHT_API_KEY",),
     ),
     404: Meaning(
         "there is no such subaccount, or no such thing in it",
         "Check EIGHT_X_EIGHT_SUBACCOUNT_ID, and that EIGHT_X_EIGHT_BASE_URL is the Voice API.",
+        settings=("EIGHT_X_EIGHT_SUBACCOUNT_ID", "EIGHT_X_EIGHT_BASE_URL"),
     ),
     422: Meaning("8x8 can read the request but not carry it out", _CALLFLOW),
     429: Meaning("too many requests at once", "Nothing was done: try again a little later."),

@@ -18,6 +18,7 @@ def unreachable(account: Account, reason: str) -> Unreachable:
     return Unreachable(
         f"8x8 could not be reached: {reason}.",
         hint=f"{check}, or check EIGHT_X_EIGHT_BASE_URL ({account.base_url}). Nothing was sent.",
+        settings=("EIGHT_X_EIGHT_BASE_URL",),
     )
 
 

@@ -111,6 +111,7 @@ class Operation(Generic[T]):
             raise Refused(
                 f"The server says that the API is elsewhere (HTTP {answer.status}).",
                 hint="Check EIGHT_X_EIGHT_BASE_URL. The request was not carried out.",
+                settings=("EIGHT_X_EIGHT_BASE_URL",),
                 status_code=answer.status,
             )
         if not succeeded or document is None:
@@ -198,6 +199,7 @@ def _refused(answer: HttpResponse, document: Json, private: Sequence[str], api_k
     return Refused(
         f"{source}: {meaning.text} ({code}{quoted}).",
         hint=meaning.advice,
+        settings=meaning.settings,
         status_code=code,
         http_status=answer.status,
         retryable=answer.status >= 500,

@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import difflib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from voicecli.broadcast.lists.json_lines import JsonLines
 from voicecli.broadcast.lists.lines import Lines, Place, empty_list, first_line
 from voicecli.broadcast.lists.separated import separated, unreadable_record
 from voicecli.errors import InvalidInput, quote
+from voicecli.spelling import nearest
 
 MAX_LIST = 1 << 30  # bytes: it is held in memory
 _MOST_SHOWN = 20  # columns in a hint
@@ -139,8 +139,8 @@ def column(columns: Sequence[str], name: str) -> int:
     wanted = name.strip().casefold()
     if folded.count(wanted) == 1:
         return folded.index(wanted)
-    nearest = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.5)
-    meant = f"; the nearest is {quote(columns[folded.index(nearest[0])])}" if nearest else ""
+    near = nearest(name, columns, 0.5)
+    meant = f"; the nearest is {quote(near)}" if near else ""
     more = f" and {len(columns) - _MOST_SHOWN} more" if len(columns) > _MOST_SHOWN else ""
     raise InvalidInput(
         f"The list has no column {quote(name)}{meant}.",

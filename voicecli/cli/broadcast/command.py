@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
+from voicecli.cli.commands import as_command
 from voicecli.cli.help_format import HelpGroup, LazyCommands
 
 if TYPE_CHECKING:
@@ -61,20 +62,20 @@ class _SendByDefault(HelpGroup):
             return
         path = cast("Context", ctx.obj).folder / name
         try:
-            path.stat()
+            is_there = bool(name and path.stat())
         except PermissionError:
             return  # whoever reads it will say so
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # it is too long to be the name of a file, say
+            is_there = False
+        if not is_there:
             from voicecli.cli.hints import no_such_list
 
-            raise no_such_list(path, name, self.commands) from None
+            raise no_such_list(path, name, self.commands)
 
 
 @cache
 def _load(name: str) -> "Command":
     """The command of this name, which is in COMMANDS."""
-    from voicecli.cli.app import as_command
-
     module = import_module(f"voicecli.cli.broadcast.{name}")
     return as_command(name, getattr(module, "list_" if name == "list" else name), module.EXAMPLES)
 

@@ -1,12 +1,14 @@
 """Shows a validated list, and asks for consent, before the first call."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import typer
 
 from voicecli import durations, interrupts
 from voicecli.broadcast.begin import RESPONSE_TIME, Prepared, QuietPeople
+from voicecli.broadcast.options import Content
+from voicecli.broadcast.template import other_placeholders
 from voicecli.broadcast.validation import ValidatedList
 from voicecli.cli import wiring
 from voicecli.cli.context import Context
@@ -18,6 +20,7 @@ from voicecli.settings import Settings
 from voicecli.voice_api.callflow import spoken_texts
 
 SHOWN = 20  # bad rows
+MOST_WARNINGS = 3
 
 
 def show_problems(context: Context, validated: ValidatedList) -> None:
@@ -27,6 +30,13 @@ def show_problems(context: Context, validated: ValidatedList) -> None:
         context.output.note(f"{line:<8}  {words}")
     if validated.invalid > SHOWN:
         context.output.note(f"… and {validated.invalid - SHOWN:,} more; --dry-run --json has them")
+
+
+def warn_of_placeholders(context: Context, content: Content, columns: Sequence[str]) -> None:
+    """Warn of what may be meant as a placeholder. Other words of the message are not shown."""
+    found = other_placeholders(content.text or content.callflow or "", columns)
+    for written, name in [*found.items()][:MOST_WARNINGS]:
+        context.output.warning(f"{written} is no placeholder. Did you mean {{{name}}}?")
 
 
 def confirm(context: Context, settings: Settings, prepared: Prepared, *, yes: bool) -> None:

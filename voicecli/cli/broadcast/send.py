@@ -105,6 +105,7 @@ def send(
     options = options._replace(source=values["source"])
     if spoken.play is None and spoken.callflow is None:
         options = options._replace(voice=values["voice_profile"])
+        wiring.warn_of_voice(context, values["voice_profile"])
     options.eligibility(), options.calls_per_second()  # may be wrong
     readers = {"--callflow": spoken.callflow, "--do-not-call": audience.do_not_call}
     inputs.refuse_two_readers({"the list": people, "the message": spoken.file or message, **readers})
@@ -115,6 +116,7 @@ def send(
         options = options._replace(do_not_call=str((context.folder / audience.do_not_call).resolve()))
     listed = inputs.read_list(context, people)
     plan = plan_broadcast(listed, options, content)
+    preview.warn_of_placeholders(context, content, plan.recipients.columns)
     with Store(wiring.home(settings)) as store:
         account = wiring.account(settings).identity
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from voicecli import phone
 from voicecli.calling.script import Script, refuse_conflicts, refuse_without
+from voicecli.cli import wiring
 from voicecli.cli.context import CONNECTION, Context
 from voicecli.cli.options.call import CallOptions, RecipientOptions
 from voicecli.cli.options.common import OutputOptions
@@ -101,6 +102,8 @@ def requests(context: Context, settings: Settings, asked: Arguments) -> list[Cal
 
 
 def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
+    if len(asked.words) > 1:
+        _refuse_time(word)
     try:
         return phone.parse(word, asked.recipients.region, any_number=asked.recipients.any_number)
     except InvalidInput as error:
@@ -117,6 +120,15 @@ def _number(word: str, asked: Arguments) -> phone.PhoneNumber:
         raise
 
 
+def _refuse_time(word: str) -> None:
+    """Raises InvalidInput for a length of time in the place of a number or message."""
+    if re.fullmatch(r"\d+[smhd]", word):
+        raise InvalidInput(
+            f"{word} is an argument too many: --wait and --once take no value.",
+            hint=f"A time goes to --timeout or --within: --wait --timeout {word}.",
+        )
+
+
 def _with_message_apart(asked: Arguments) -> Arguments:
     """With the numbers in ``words`` and the message in ``message``: of several words, the last one is the
     message, unless it is given in another way or the last one begins like a number, with a +."""
@@ -131,11 +143,8 @@ def _with_message_apart(asked: Arguments) -> Arguments:
             "The last argument may be a number to call or the message.",
             hint="Give the message with --message, or pipe it in.",
         )
-    if re.fullmatch(r"\d+[smhd]", last) and len(numbers) > 1:
-        raise InvalidInput(
-            f"{last} is an argument too many: --wait and --once take no value.",
-            hint=f"A time goes to --timeout or --within: --wait --timeout {last}.",
-        )
+    if len(numbers) > 1:
+        _refuse_time(last)
     if any(re.search(r"\d", number) is None for number in numbers[1:]):
         from voicecli.cli.hints import quoting_hint
 
@@ -186,6 +195,8 @@ def _maker(
         script = replace(script, text=_message(context, asked))
         script.check_text(script.text or "")
     values = settings.require(*CONNECTION, "source", *(("voice_profile",) if script.play is None else ()))
+    if script.play is None:
+        wiring.warn_of_voice(context, values["voice_profile"])
     complete = replace(script, source=values["source"], voice=values.get("voice_profile"))
     return lambda number, message_id: complete.request(number or "", message_id=message_id)
 

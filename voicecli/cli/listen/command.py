@@ -95,7 +95,7 @@ def listen(
         plan,
         on_event=watch.show,
         notify=watch.tell,
-        routes={"/api/make-call": _call_placer(settings, watch)},
+        routes={"/api/make-call": _call_placer(settings, plan, watch)},
         registration=_registration(context, settings, watch, required=registration.register),
     )
     if plan.token is None and not (access.no_tunnel and access.host in urls.LOOPBACK):
@@ -170,7 +170,7 @@ def _registration(
         return None
 
 
-def _call_placer(settings: Settings, watch: "EventDisplay") -> "MakeCallRoute":
+def _call_placer(settings: Settings, plan: "ListenerPlan", watch: "EventDisplay") -> "MakeCallRoute":
     """For ``POST /api/make-call``; what is missing for it is told to who calls it."""
     from voicecli.calling.make_call import MakeCallRoute
 
@@ -178,6 +178,7 @@ def _call_placer(settings: Settings, watch: "EventDisplay") -> "MakeCallRoute":
         from voicecli.calling.call_events import Notices
         from voicecli.calling.caller import Caller
 
+        webhook_token.refuse_calls_of_others(settings, has_tunnel=plan.tunnel is not None)
         notices = Notices(warn=lambda text: watch.tell(f"Warning: {text}"))
         return Caller(wiring.account(settings), wiring.home(settings), notices=notices)
 

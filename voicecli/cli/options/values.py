@@ -1,6 +1,5 @@
 """How people write values of options: lengths of time, points in time, numbers, types of events."""
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ import typer
 from voicecli import durations
 from voicecli.errors import InvalidInput, quote
 from voicecli.phone import caller_id, is_msisdn
+from voicecli.spelling import nearest
 from voicecli.voice_api import codes
 
 MAX_ROWS = 1_000_000_000
@@ -96,10 +96,10 @@ def one_of(text: str, names: Sequence[str], what: str) -> str:
     name = str(codes.outcome(name))
     if name in names:
         return name
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    meant = f"; the nearest is {nearest[0]}" if nearest else ""
+    near = nearest(name, names, 0.5)
+    meant = f"; the nearest is {near}" if near else ""
     known = f"Known are: {', '.join(names)}."
-    if nearest and len(known) > SHORT:
+    if near and len(known) > SHORT:
         known = ""  # the nearest one is more help than a long list
     raise InvalidInput(f"{quote(text)} is not a known {what}{meant}.", hint=known)
 
