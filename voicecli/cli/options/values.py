@@ -53,7 +53,9 @@ def seconds(least: float, most: float) -> Callable[[object], float]:
         text = str(given).strip()
         with suppress(InvalidInput):
             text = f"{durations.parse(text).total_seconds():g}"
-        return in_range(text.removesuffix("s"))
+        with suppress(typer.BadParameter):
+            return in_range(text.removesuffix("s"))
+        raise typer.BadParameter(f"{str(given)!r} is not a number of seconds from {least:g} to {most:g}.")
 
     return parse
 
