@@ -70,10 +70,15 @@ class RunningSandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self.sandbox.stop(), self._loop).result(DEADLINE)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(DEADLINE)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(DEADLINE)
         self._loop.close()
+
+    async def _stop(self) -> None:
+        for _ in range(8):  # asyncio leaves open who has just connected: python/cpython#109564
+            await asyncio.sleep(0)
+        await self.sandbox.stop()
 
     @property
     def environment(self) -> dict[str, str]:
