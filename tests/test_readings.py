@@ -327,6 +327,8 @@ class Harness:
         if self._was_killed(case) and not case.joined:
             return  # there is none
         right = self._codes(case)
+        if self._was_killed(case) and "nobody received what 8x8 reports" in done.out + done.err:
+            right |= {8}  # a summary whose first attempt came just then goes to the dead one for ever
         if done.code not in right:
             yield f"exit code {done.code} instead of {sorted(right)}"
         if case.mode is Mode.BROADCAST and done.code in (0, 7):
