@@ -39,21 +39,12 @@ def target(path: str, folder: Path) -> Target:
 def replace(target: Target, pieces: Iterator[bytes]) -> None:
     """Write the file beside its place and move it there when it is whole; only its owner can read it. Raises
     OutputFailed."""
-    import tempfile
-
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=target.file.parent, prefix=f".{target.file.name[:100]}.", suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            for piece in pieces:
-                interrupts.check()
-                file.write(piece)
-        temporary.replace(target.file)
-        temporary = None
+        with private_files.temporary_beside(target.file) as new:
+            with new.open("wb") as file:
+                for piece in pieces:
+                    interrupts.check()
+                    file.write(piece)
+            new.replace(target.file)
     except OSError as error:
         raise OutputFailed(f"{target.path} can't be written ({error.strerror}).") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

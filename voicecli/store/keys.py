@@ -1,7 +1,6 @@
 """The store's keys, each in a file beside it, and keyed hashes, by which the same content is recognised and
 nothing else revealed."""
 
-import os
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -39,14 +38,10 @@ def read_or_make(path: Path, *, lost: str) -> bytes:
 def _make(path: Path) -> None:
     """A new key, unless another process makes one just now. Raises OSError."""
     import secrets
-    from tempfile import mkstemp
 
-    descriptor, name = mkstemp(dir=path.parent, prefix=path.name)  # only its owner can read it
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with private_files.temporary_beside(path) as new:
+        with new.open("wb") as file:
             file.write(secrets.token_bytes(KEY_LENGTH))
             system.sync(file)
         with suppress(FileExistsError):
-            system.publish(Path(name), path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+            system.publish(new, path)

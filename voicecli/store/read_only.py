@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import SHORT_PATIENCE, Store
+from voicecli.store.sqlite import FILE, SHORT_PATIENCE, Store
 
 
 class ReadOnlyStore(Store):
@@ -20,7 +20,7 @@ class ReadOnlyStore(Store):
     @classmethod
     def open(cls, home: Path) -> "ReadOnlyStore | None":
         """Raises sqlite3.Error and OSError."""
-        path = home / "voicecli.sqlite3"
+        path = home / FILE
         if not path.is_file():
             return None
         store = cls(path)

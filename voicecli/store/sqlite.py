@@ -20,6 +20,7 @@ from voicecli.store.migrations import MIGRATIONS
 T = TypeVar("T")
 _Writing = Callable[[], AbstractContextManager[None]]
 """Raises StoreFailed in place of what SQLite raises inside."""
+FILE = "voicecli.sqlite3"  # in the folder of the data
 LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
 MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
 SHORT_PATIENCE = 0.1  # seconds that we may hold up others
@@ -46,7 +47,7 @@ class Store:
     """
 
     def __init__(self, home: Path, *, accept_newer: bool = False) -> None:
-        self.path = home / "voicecli.sqlite3"
+        self.path = home / FILE
         self._accept_newer = accept_newer
         try:
             private_files.make_folder(home)

@@ -1,6 +1,5 @@
 """The voices that 8x8 listed last, for completion."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,18 +12,11 @@ _MAX_SIZE = 1 << 16  # bytes: about 3000 voices
 def keep(home: Path, names: Iterable[str]) -> None:
     """Keep them in the place of those before: in a new file, since what has that name may be a link to any
     file of the user's, in a folder that came from somebody else. Raises ConfigurationError and OSError."""
-    from tempfile import mkstemp
-
     private_files.make_folder(home)
-    descriptor, name = mkstemp(dir=home, prefix=_FILE)  # only its owner can read it
-    new = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with private_files.temporary_beside(home / _FILE) as new:
+        with new.open("w", encoding="utf-8") as file:
             file.writelines(f"{voice}\n" for voice in names)
         new.replace(home / _FILE)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
 
 
 def seen(home: Path) -> list[str]:
