@@ -153,7 +153,7 @@ async def test_what_it_can_not_get_is_told_and_not_that_a_port_is_taken(
 
 async def test_keys_do_not_arrive_where_the_webhook_has_no_token(tmp_path: Path) -> None:
     async with listening(tmp_path, register=False) as world:
-        look_up = partial(asyncio.to_thread, look_up_receiver, world.client, tmp_path, "VCA")
+        look_up = partial(asyncio.to_thread, look_up_receiver, world.client, StorePlace(tmp_path), "VCA")
         assert (await look_up()).is_here
         lose_token(world.targets, "VCA")
         receiver = await look_up()
