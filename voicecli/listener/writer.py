@@ -16,10 +16,10 @@ from typing import Any
 
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
 from voicecli.platforms import system
+from voicecli.store.engine import Store
 from voicecli.store.event_recording import KeptEvent, record_events, record_replies
 from voicecli.store.location import StorePlace
 from voicecli.store.opening import open_store
-from voicecli.store.sqlite import Store
 
 HEADER = 4  # bytes
 CHUNK = 1 << 16  # bytes
