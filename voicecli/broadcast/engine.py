@@ -92,7 +92,7 @@ class Engine:
         self._reports = ReportUpdates(journal, self._writes, self._queue, policy)
         self._next_row: BroadcastRow | None = None  # that is called once the pace allows it
         self._all_rows_read = False  # whether all rows of the journal were looked at
-        self._calls_left = policy.max_calls
+        journal.limit_calls(policy.max_calls)
         self._rate_limited: Counter[int] = Counter()  # 429s, by line
         self._rate_limited_after: dict[int, int] = {}  # the newest event before the first of these requests
         self._any_accepted = False
@@ -219,7 +219,7 @@ class Engine:
                 continue  # a report has come since it was read, or it is there twice
             if self._is_not_called_now(row):
                 continue
-            if self._calls_left == 0:
+            if (left := self._writes.calls_left) is not None and left <= 0:
                 self.ended_by = OutOfTime(f"--max-calls {self._policy.max_calls} was reached.")
                 return
             pause = self._not_before - time.monotonic()
@@ -272,8 +272,6 @@ class Engine:
         bridged = [f"+{number.lstrip('+')}" for number in destinations(flight.request.callflow)[1:]]
         if bridged and self._is_skipped(row, bridged):
             return None
-        if self._calls_left is not None:
-            self._calls_left -= 1
         flight.row = self._writes.update(row, flight.row)
         return flight
 
@@ -334,8 +332,6 @@ class Engine:
 
     def _undo(self, flight: InFlight) -> BroadcastRow:
         """Certainly no call was placed: the row is as it was before that was tried."""
-        if self._calls_left is not None:
-            self._calls_left += 1
         return self._writes.restore(flight.row, flight.before)
 
     def _refuse(self, flight: InFlight, error: Refused | InvalidInput) -> None:

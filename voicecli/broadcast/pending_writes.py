@@ -22,6 +22,13 @@ class PendingWrites:
         self._rows: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: on the disk, and to be
         self._attempts: list[InFlight] = []
         self._answers: list[tuple[InFlight, AttemptState | None, str | None]] = []
+        self._calls = 0  # that are made by all of these changes
+
+    @property
+    def calls_left(self) -> int | None:
+        """How many more may be made; None for any number."""
+        left = self._journal.calls_left
+        return None if left is None else left - self._calls
 
     def row(self, line: int) -> BroadcastRow | None:
         """The row as it is, or is about to be. Raises StoreFailed."""
@@ -39,7 +46,8 @@ class PendingWrites:
 
     def restore(self, row: BroadcastRow, new: BroadcastRow) -> BroadcastRow:
         """A row is to be like this, whenever it became so."""
-        on_disk, _ = self._rows.get(row.line, (row, row))
+        on_disk, before = self._rows.get(row.line, (row, row))
+        self._calls += new.attempts - before.attempts
         if new == on_disk:
             self._rows.pop(row.line, None)
         else:
@@ -75,6 +83,7 @@ class PendingWrites:
         for flight, attempt_id in zip(self._attempts, ids, strict=True):
             flight.attempt_id = attempt_id
         self._attempts = []
+        self._calls = 0
         rows, self._rows = self._rows, {}
         for before, row in rows.values():
             self._progress.changed(before, row)

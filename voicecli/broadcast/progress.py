@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Collection
 
 from voicecli.sessions.counts import Counts
-from voicecli.store import broadcast_journal
-from voicecli.store.broadcast_journal import RowCount
+from voicecli.store.broadcast_rows import RowCount, count_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
 from voicecli.store.engine import Store
 
@@ -20,7 +19,7 @@ class Progress:
         self.counts = Counts(confirmed=0 if confirming else None)
         self._confirming = confirming
         self._done: deque[tuple[float, int]] = deque()  # when (monotonic) so many had been called
-        for alike in broadcast_journal.count_rows(store, broadcast):
+        for alike in count_rows(store, broadcast):
             self.count(alike, alike.rows)
 
     def changed(self, before: BroadcastRow, row: BroadcastRow) -> None:

@@ -27,7 +27,7 @@ def show(ctx: typer.Context, broadcast_id: Id) -> None:
     from voicecli.cli.broadcast.view import broadcast_data, commands, in_lines
     from voicecli.output.broadcast import summary_lines
     from voicecli.output.event_rows import local_time
-    from voicecli.store import broadcast_journal, broadcasts
+    from voicecli.store import broadcast_rows, broadcasts
 
     context = context_of(ctx)
     with wiring.store(context) as store:
@@ -39,7 +39,7 @@ def show(ctx: typer.Context, broadcast_id: Id) -> None:
         shard = "" if broadcast.parts == 1 else f", shard {broadcast.part} of {broadcast.parts}"
         where = broadcast.file or "a list from a pipe"
         head = f"Broadcast {broadcast.id} of {where}{shard}: begun {local_time(broadcast.created)}, {state}"
-        bridges = broadcast_journal.count_bridges(store, broadcast)
+        bridges = broadcast_rows.count_bridges(store, broadcast)
         lines = [(head, "bold"), *summary_lines(counts), *_bridges(bridges), *in_lines(left)]
         data = {
             **broadcast_data(broadcast, state),
