@@ -117,10 +117,10 @@ def prepare_broadcast(
     """Validate the list ``people``, whose plan that is. ``do_not_call`` has numbers (E.164) that are skipped.
     Raises PlacedBefore where this list was sent before, unless it is to be sent again."""
     send_options = send_options or SendOptions()
-    fingerprint = keys.fingerprint(store, people)
+    fingerprint, *former = keys.fingerprints(store, people)
     if not send_options.again:
         broadcasts.refuse_repetition(
-            store, account=account, fingerprint=fingerprint, shard=send_options.shard
+            store, account=account, fingerprints=[fingerprint, *former], shard=send_options.shard
         )
     eligibility = options.eligibility(do_not_call)
     eligibility.update(store)

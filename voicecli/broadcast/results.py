@@ -59,7 +59,7 @@ def _recipients(
     if path:
         with suppress(InvalidInput):
             content = read(path)
-            if keys.fingerprint(store, content) == broadcast.fingerprint:
+            if broadcast.fingerprint in keys.fingerprints(store, content):
                 return lists.read(content)
     if people:
         raise InvalidInput(f"{people} is not the list of broadcast {broadcast.id}, or has changed.")

@@ -85,7 +85,7 @@ def _content(store: Store, broadcast: Broadcast) -> Content:
 
 
 def _refuse_another_list(store: Store, broadcast: Broadcast, people: bytes) -> None:
-    if keys.fingerprint(store, people) != broadcast.fingerprint:
+    if broadcast.fingerprint not in keys.fingerprints(store, people):
         raise InvalidInput(
             f"The list has changed since broadcast {broadcast.id} was begun: nobody was called.",
             hint="Restore it. voicecli broadcast results shows who was called already.",
