@@ -13,7 +13,7 @@ from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.engine import Store, Transaction
-from voicecli.store.keys import fingerprints
+from voicecli.store.former_keys import fingerprints
 from voicecli.voice_api.callflow import CallRequest, destinations, sources, spoken_text
 from voicecli.voice_api.callflow_rules import has_question
 

@@ -21,41 +21,11 @@ KEY_LENGTH = 32  # bytes
 def fingerprint(store: Store, content: bytes) -> bytes:
     """16 bytes by which the same content can be recognised, and without the store's key nothing else. Raises
     StoreFailed."""
-    return _hash(content, store.secret("once"))
+    return keyed_hash(content, store.secret("once"))
 
 
-def fingerprints(store: Store, content: bytes) -> list[bytes]:
-    """The fingerprint, and before which keys that were used elsewhere: those of stores that were copied into
-    this one. Raises StoreFailed, and ConfigurationError where they can't be read."""
-    return [_hash(content, key) for key in (store.secret("once"), *_former_keys(store))]
-
-
-def keep_former_key(store: Store, key: bytes) -> bytes:
-    """Fingerprints under this key of another store are told in this one from now on, too. What tells the
-    other store later. Raises StoreFailed."""
-    from voicecli.store import sealing
-
-    other = fingerprint(store, key)
-    with store.transaction() as transaction:
-        transaction(
-            "INSERT INTO former_keys (id, sealed) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
-            (other, sealing.seal(store, key, other)),
-        )
-    return other
-
-
-def _former_keys(store: Store) -> list[bytes]:
-    if not store.is_shared:  # only into a shared one others are copied
-        return []
-    found = list(store.rows("SELECT id AS other, sealed FROM former_keys"))
-    if not found:
-        return []
-    from voicecli.store import sealing
-
-    return [sealing.unseal(store, sealed, other) for other, sealed in found]
-
-
-def _hash(content: bytes, key: bytes) -> bytes:
+def keyed_hash(content: bytes, key: bytes) -> bytes:
+    """``fingerprint`` under this key."""
     return blake2b(content, key=key, digest_size=16).digest()
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicecli.store.engine import Store
+from voicecli.store.engine import Store, Transaction
 from voicecli.store.read_positions import advance, last_event_number, read_position
 from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
 
