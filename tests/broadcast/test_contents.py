@@ -37,11 +37,11 @@ def begun(store: Store) -> Broadcast:
 
 def test_only_with_the_key_and_for_its_own_broadcast_it_can_be_read(store: Store, tmp_path: Path) -> None:
     one, another = begun(store), begun(store)
-    assert sealing.unseal(tmp_path, one.sealed, one.id.encode()) == TEXT
+    assert sealing.unseal(store, one.sealed, one.id.encode()) == TEXT
     assert one.sealed != another.sealed
     assert all(TEXT not in path.read_bytes() for path in tmp_path.iterdir())
     with pytest.raises(ConfigurationError, match="can't be read"):
-        sealing.unseal(tmp_path, another.sealed, one.id.encode())
+        sealing.unseal(store, another.sealed, one.id.encode())
 
 
 def test_once_it_is_forgotten_nothing_of_it_is_in_the_file_or_its_log(store: Store, tmp_path: Path) -> None:

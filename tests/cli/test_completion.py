@@ -21,8 +21,8 @@ from voicecli.cli import app, completion, completion_scripts as scripts
 from voicecli.cli.context import COMPLETION, Context
 from voicecli.cli.help_format import HelpGroup
 from voicecli.errors import InvalidInput
+from voicecli.store.engine import LOCK_PATIENCE
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import LOCK_PATIENCE
 
 Tab = Callable[..., list[str]]
 IDS = ("7a1b0c3e-0000-4000-8000-000000000001", "7a1b0c3e-0000-4000-8000-000000000002")

@@ -27,7 +27,7 @@ def mode(path: Path) -> int:
 
 
 def read_key(home: Path) -> None:
-    keys.read_or_make(home / keys.KEY_FILE, lost="")
+    keys.read_or_make(home / keys.FILES["once"], lost="")
 
 
 def take_lock(home: Path) -> None:
@@ -39,7 +39,7 @@ def take_lock(home: Path) -> None:
 Use = Callable[[Path], None]
 USES: list[tuple[Use, str]] = [
     (lambda home: Store(home).close(), "voicecli.sqlite3"),
-    (read_key, keys.KEY_FILE),
+    (read_key, keys.FILES["once"]),
     (take_lock, "some.lock"),
 ]
 

@@ -18,7 +18,7 @@ from voicecli.plurals import counted
 from voicecli.store import broadcasts, keys
 from voicecli.store.broadcast_journal import create_journal
 from voicecli.store.broadcasts import RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 RESPONSE_TIME = 0.5  # seconds that 8x8 is assumed to need for an answer, where there is no --rate
 

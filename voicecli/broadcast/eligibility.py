@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from voicecli.broadcast.callee_hours import CalleeHours
 from voicecli.quiet_hours import Hours
 from voicecli.store import unsubscribed
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 SKIPPED_BY_LIST = "it is on the do-not-call list"
 SKIPPED_UNSUBSCRIBED = "it has unsubscribed"

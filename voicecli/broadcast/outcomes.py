@@ -15,8 +15,8 @@ from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts, event_queries as stored_events, unsubscribed
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import ROWS_PER_COMMIT, Broadcast, BroadcastRow, BroadcastState, RowState
+from voicecli.store.engine import Store
 from voicecli.store.read_positions import last_event_number
-from voicecli.store.sqlite import Store
 from voicecli.voice_api.codes import is_unsubscribed
 
 

@@ -8,7 +8,7 @@ from voicecli.sessions.counts import Counts
 from voicecli.store import broadcast_journal
 from voicecli.store.broadcast_journal import RowCount
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 RATE_OVER = 5.0  # seconds that the rate is measured over
 

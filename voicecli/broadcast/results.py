@@ -15,7 +15,7 @@ from voicecli.spreadsheets import PIECE, guard
 from voicecli.store import keys
 from voicecli.store.broadcast_journal import read_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 
 class Result(NamedTuple):

@@ -12,7 +12,7 @@ from voicecli.errors import ConfigurationError, InvalidInput, StoreFailed, Voice
 from voicecli.store import broadcasts, keys, sealing
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 
 def reopen_broadcast(
@@ -75,7 +75,7 @@ def _content(store: Store, broadcast: Broadcast) -> Content:
     """What it says, sealed in the store as long as somebody is left to call: it outlives the process, and
     nobody is to read it there. Raises ConfigurationError where it can't be read any more."""
     try:
-        packed = sealing.unseal(store.path.parent, broadcast.sealed, broadcast.id.encode())
+        packed = sealing.unseal(store, broadcast.sealed, broadcast.id.encode())
     except (ConfigurationError, StoreFailed) as error:
         raise ConfigurationError(
             f"The message of broadcast {broadcast.id} can't be read.",

@@ -103,7 +103,7 @@ async def run_broadcast(
         await on_end(how)
         return how
 
-    pace = Pace(journal.store.path.parent / PACE, options.calls_per_second())
+    pace = Pace(journal.store.folder / PACE, options.calls_per_second())
     try:
         policy, eligibility, make_request = options.policy(), broadcast.eligibility, broadcast.plan.request
         sender = RequestSender(

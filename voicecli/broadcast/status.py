@@ -6,7 +6,7 @@ from voicecli.output.json_fields import with_former_names
 from voicecli.sessions.counts import Counts
 from voicecli.store import broadcasts
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 
 def counts(store: Store, broadcast: Broadcast) -> Counts:

@@ -5,7 +5,7 @@
 
 from voicecli.errors import Unsubscribed
 from voicecli.store import unsubscribed
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 from voicecli.voice_api.callflow import CallRequest, destinations
 
 

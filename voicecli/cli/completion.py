@@ -22,7 +22,7 @@ from voicecli.cli.help_format import HelpGroup
 if TYPE_CHECKING:
     from typer._click import Command, Parameter
 
-    from voicecli.store.sqlite import Store
+    from voicecli.store.engine import Store
 
 NEWEST = 100  # broadcasts and calls that are offered at most
 _SAFE = re.compile(r"[\w.,=+-]{1,200}", re.ASCII)  # zsh evaluates what is offered, and ids come from outside

@@ -18,9 +18,9 @@ from voicecli.errors import InvalidInput, StoreFailed
 from voicecli.output import Output
 from voicecli.output.event_rows import EventRow
 from voicecli.store import event_queries as stored_events
+from voicecli.store.engine import Store
 from voicecli.store.following import Follower
 from voicecli.store.read_positions import last_event_number
-from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
 EXAMPLES = """\
@@ -101,5 +101,5 @@ def _new_events(output: Output, store: Store, chosen: FilterOptions, number: int
             if chosen.shows_event(kept):
                 yield kept
         if not store.is_there():
-            raise StoreFailed(f"The store {store.path} was removed.", hint="Start voicecli events again.")
+            raise StoreFailed(f"The store {store.name} was removed.", hint="Start voicecli events again.")
         follower.wait()

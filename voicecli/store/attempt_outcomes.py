@@ -12,9 +12,9 @@ from voicecli.errors import StoreFailed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.session import Session
 from voicecli.store.attempts import OUTCOME_READER, attempts_where, delete_expired_flows
+from voicecli.store.engine import Store
 from voicecli.store.event_queries import find_event, summaries_of
 from voicecli.store.read_positions import advance, last_event_number, read_position
-from voicecli.store.sqlite import Store
 
 VSS = "vss"  # where an outcome is known from: the session summary
 _PAGE = 500  # summaries that are processed in one commit

@@ -12,8 +12,8 @@ from voicecli.clock import microseconds, now
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
+from voicecli.store.engine import Store, Transaction
 from voicecli.store.keys import fingerprint
-from voicecli.store.sqlite import Store, Transaction
 from voicecli.voice_api.callflow import CallRequest, destinations, sources, spoken_text
 from voicecli.voice_api.callflow_rules import has_question
 
@@ -61,7 +61,8 @@ class Attempts:
                 raise PlacedBefore(
                     "Another voicecli has taken over, since this one seemed to have ended: nothing was sent."
                 )
-            return transaction(_INSERT, row).number
+            [number] = insert(transaction, [row])
+            return number
 
     def record_answer(self, number: int, state: AttemptState | None, session_id: str | None = None) -> None:
         """What became of a request: None for one that was certainly not carried out. A session that is known
@@ -82,7 +83,7 @@ class Attempts:
             from voicecli.store import sealing
 
             context = _identity(placed, *self._account, request.client_request_id)
-            sealed = sealing.seal(self._store.path.parent, json.dumps(list(flow)).encode(), context)
+            sealed = sealing.seal(self._store, json.dumps(list(flow)).encode(), context)
         return (
             placed,
             *self._account,
@@ -115,7 +116,7 @@ class Attempts:
 
 def insert(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> Sequence[int]:
     """Write down, within a transaction, requests that are about to leave; their numbers."""
-    return transaction.insert(_INSERT, rows) or ()
+    return transaction.insert(_INSERT, rows)
 
 
 def record_answers(store: Store, transaction: Transaction, answers: Iterable[Answer]) -> int | None:
@@ -247,7 +248,7 @@ def sealed_flow(store: Store, attempt: Attempt) -> "Sequence[Action] | None":
     for sealed, *identity in store.rows(query, (attempt.id,)):
         from voicecli.store import sealing
 
-        flow: Sequence[Action] = json.loads(sealing.unseal(store.path.parent, sealed, _identity(*identity)))
+        flow: Sequence[Action] = json.loads(sealing.unseal(store, sealed, _identity(*identity)))
         return flow
     return None
 

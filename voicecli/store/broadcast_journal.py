@@ -16,7 +16,6 @@ from voicecli.account import AccountId
 from voicecli.clock import now
 from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files, system
-from voicecli.platforms.locks import Lock
 from voicecli.store import attempts as stored_attempts, sealing
 from voicecli.store.broadcasts import (
     COLUMNS,
@@ -30,9 +29,9 @@ from voicecli.store.broadcasts import (
     set_state,
     take_lock,
 )
+from voicecli.store.engine import HeldLock, Store
 from voicecli.store.paging import Place, read_pages
 from voicecli.store.read_positions import last_event_number
-from voicecli.store.sqlite import Store
 
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _RESERVE = "broadcast-{}.reserve"
@@ -53,7 +52,7 @@ def create_journal(
     broadcast_id = "b" + secrets.token_hex(5)
     lock = take_lock(store, broadcast_id)
     try:
-        sealed = sealing.seal(store.path.parent, content, broadcast_id.encode())
+        sealed = sealing.seal(store, content, broadcast_id.encode())
         with store.transaction() as transaction:
             identity = (broadcast_id, now(), *account, file, fingerprint, *shard)
             rest = (json.dumps(options), sealed, BroadcastState.PLANNING, last_event_number(store))
@@ -69,7 +68,7 @@ class Journal:
     """The rows of one broadcast, and the right to write them until ``close``. Every method raises
     StoreFailed."""
 
-    def __init__(self, store: Store, broadcast: Broadcast, lock: Lock) -> None:
+    def __init__(self, store: Store, broadcast: Broadcast, lock: HeldLock) -> None:
         self.store = store
         self.broadcast = broadcast
         self._lock = lock
@@ -103,7 +102,7 @@ class Journal:
 
     @property
     def _reserve(self) -> Path:
-        return self.store.path.with_name(_RESERVE.format(self.broadcast.id))
+        return self.store.folder / _RESERVE.format(self.broadcast.id)
 
     def close(self) -> None:
         self.release_reserve()

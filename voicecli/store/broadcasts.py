@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, quote
-from voicecli.platforms.locks import Lock
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import HeldLock, Store
 
 ROWS_PER_COMMIT = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
@@ -170,7 +169,7 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     store.empty_log()
 
 
-def take_lock(store: Store, broadcast_id: str) -> Lock:
+def take_lock(store: Store, broadcast_id: str) -> HeldLock:
     store.require_locks()
     lock = store.take_lock(_LOCK.format(broadcast_id), seconds=PATIENCE)
     if lock is None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from voicecli.store.engine import Store
 from voicecli.store.paging import LAST, PAGE, Place, read_pages
-from voicecli.store.sqlite import Store
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.webhook_events import Event, Received
 

@@ -4,7 +4,7 @@ loads this and no more of the store."""
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 
 class KeptEvent(NamedTuple):
@@ -30,25 +30,8 @@ def record_events(store: Store, events: Sequence[KeptEvent]) -> list[Recorded]:
     """Keep events, all in one commit; when this returns they are on disk. One that is there already is
     counted, whichever process kept it, also where two keep it at once. The numbers of new ones are higher
     than all that anybody has read before. Raises StoreFailed, and then none is kept."""
-    failure, advice = "Events can't be kept", f"Check the disk of {store.path}."
-    try:
-        with store.transaction(failure=failure, advice=advice) as transaction:
-            numbers = transaction.insert(_INSERT_NEW, events)
-            if numbers is None:
-                raise _SomeAreThere
-            return [Recorded(number, 1) for number in numbers]
-    except _SomeAreThere:
-        with store.transaction(failure=failure, advice=advice) as transaction:
-            return [Recorded(*transaction(_INSERT + _COUNT, event).rows[0]) for event in events]
-
-
-class _SomeAreThere(Exception):
-    """Then nothing is put in at one stroke."""
-
-
-_INSERT = "INSERT INTO events (received, type, session, key, reply, body) VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_NEW = _INSERT.replace("INSERT", "INSERT OR IGNORE")
-_COUNT = " ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
+    failure, advice = "Events can't be kept", f"Check the disk of {store.name}."
+    return [Recorded(*kept) for kept in store.insert_events(events, failure=failure, advice=advice)]
 
 
 def record_replies(store: Store, replies: Sequence[tuple[str, str | None, int]]) -> None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from voicecli import interrupts
 from voicecli.errors import VoicecliError, is_store_busy
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 T = TypeVar("T")
 LOOK_EVERY = 0.1  # seconds between two looks

@@ -16,9 +16,9 @@ from voicecli.sessions.session import Session
 from voicecli.store import runs
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import AttemptDetails, Attempts, attempts_where, delete_expired_flows, insert
+from voicecli.store.engine import Store, Transaction
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.runs import StoredRun
-from voicecli.store.sqlite import Store, Transaction
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.codes import Outcome
 

@@ -1,5 +1,5 @@
-"""The store's keys, each in a file beside it, and keyed hashes, by which the same content is recognised and
-nothing else revealed."""
+"""Keyed hashes, by which the same content is recognised and nothing else revealed, and the keys of a store
+that is a file: each in a file beside it."""
 
 from contextlib import suppress
 from hashlib import blake2b
@@ -7,17 +7,21 @@ from pathlib import Path
 
 from voicecli.errors import StoreFailed
 from voicecli.platforms import private_files, system
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Purpose, Store
 
-KEY_FILE = "once.key"
+FILES: dict[Purpose, str] = {"once": "once.key", "seal": "seal.key"}
+LOST: dict[Purpose, str] = {
+    "once": "--once then begins anew",
+    "seal": "encrypted data can't be read then",
+}
+"""What it means to lose a key, as a clause."""
 KEY_LENGTH = 32  # bytes
 
 
 def fingerprint(store: Store, content: bytes) -> bytes:
     """16 bytes by which the same content can be recognised, and without the store's key nothing else. Raises
     StoreFailed."""
-    key = read_or_make(store.path.with_name(KEY_FILE), lost="--once then begins anew")
-    return blake2b(content, key=key, digest_size=16).digest()
+    return blake2b(content, key=store.secret("once"), digest_size=16).digest()
 
 
 def read_or_make(path: Path, *, lost: str) -> bytes:

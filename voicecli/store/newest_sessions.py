@@ -1,6 +1,6 @@
 """The sessions that were heard of last, for completion, which has no time to read their events."""
 
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 EVENTS_OF_A_CALL = 10  # as a rule, at most
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 T = TypeVar("T")
 Place = tuple[int, ...]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 from voicecli import clock
 from voicecli.store import attempt_outcomes, runs, unsubscribed
+from voicecli.store.engine import Store
 from voicecli.store.read_positions import last_event_number
-from voicecli.store.sqlite import Store
 
 STEP = 500  # rows that are deleted in one commit, some milliseconds
 

@@ -3,15 +3,17 @@
 import sqlite3
 from pathlib import Path
 
+from voicecli.store.engine import SHORT_PATIENCE
 from voicecli.store.migrations import MIGRATIONS
-from voicecli.store.sqlite import FILE, SHORT_PATIENCE, Store
+from voicecli.store.sqlite import FILE, SqliteStore
 
 
-class ReadOnlyStore(Store):
+class ReadOnlyStore(SqliteStore):
     """The store where it is there, of this version, and not held by somebody; else ``open`` gives None."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._file = path, path.stat()
+        self.name, self.folder = str(path), path.parent
         # A reader would leave files beside it; without a log, nobody writes, and the file is all there is.
         how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)

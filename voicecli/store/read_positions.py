@@ -1,7 +1,7 @@
 """How far each reader of the events has read. Of several processes that read for it at once, one advances it,
 and the others notice that. Every function raises StoreFailed."""
 
-from voicecli.store.sqlite import Store, Transaction
+from voicecli.store.engine import Store, Transaction
 
 
 def last_event_number(store: Store) -> int:

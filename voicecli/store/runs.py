@@ -4,7 +4,7 @@ one blocks others no longer than the lease lasts."""
 from typing import NamedTuple
 
 from voicecli.clock import now
-from voicecli.store.sqlite import LOCK_PATIENCE, Store, Transaction
+from voicecli.store.engine import LOCK_PATIENCE, Store, Transaction
 
 LEASE = 30.0  # seconds
 RENEW_EVERY = 5.0  # seconds: several renewals may fail on a machine that is busy
@@ -33,7 +33,8 @@ class StoredRun(NamedTuple):
 def begin(transaction: Transaction, process: int) -> int:
     """Within a transaction: a new one with its lease; its number."""
     insert = "INSERT INTO runs (process, began, lease_until) VALUES (?, ?, ?)"
-    return transaction(insert, (process, now(), _end_of_lease())).number
+    [number] = transaction.insert(insert, [(process, now(), _end_of_lease())])
+    return number
 
 
 def renew(transaction: Transaction, run: int) -> bool:

@@ -11,9 +11,9 @@ from voicecli.sessions.session import Session, SessionRecord
 from voicecli.sessions.statistics import Statistics
 from voicecli.store.attempt_outcomes import update_outcomes_if_writable
 from voicecli.store.attempts import attempt_of_session, attempts_where
+from voicecli.store.engine import Store
 from voicecli.store.event_queries import events_of_session, prefix_range, summaries_since
 from voicecli.store.paging import LAST, Place, read_pages
-from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
 MAX_CANDIDATES = 8  # sessions that are named where a beginning fits several

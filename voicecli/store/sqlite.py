@@ -6,39 +6,36 @@ rows, and what its errors mean. What the store promises is in the room's ``__ini
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any
 
+from voicecli import clock
 from voicecli.errors import ConfigurationError, StoreBusy, StoreFailed, VoicecliError
 from voicecli.platforms import locks, private_files
-from voicecli.store import columns
+from voicecli.store import engine
+from voicecli.store.engine import (
+    LOCK_PATIENCE,
+    SHORT_PATIENCE,
+    Purpose,
+    StatementResult,
+    Transaction,
+    reason_of,
+)
 from voicecli.store.migrations import MIGRATIONS
 
-T = TypeVar("T")
 _Writing = Callable[[], AbstractContextManager[None]]
 """Raises StoreFailed in place of what SQLite raises inside."""
 FILE = "voicecli.sqlite3"  # in the folder of the data
-LOCK_PATIENCE = 2.0  # seconds that another process may hold the file before we give up
 MIGRATION_PATIENCE = 120.0  # seconds that another process may take to bring a large file up to date
-SHORT_PATIENCE = 0.1  # seconds that we may hold up others
 SYNCHRONOUS = "FULL"  # a commit is on the disk when it returns
 CHECKPOINT_PAGES = 16_000  # of 4 KiB that the log may grow by before a commit carries it into the file
 
 
-class StatementResult(NamedTuple):
-    """What a statement has done: the rows that it returns, how many it changed, and the number of the last
-    one that it put in."""
-
-    rows: list[tuple[Any, ...]]
-    changed: int
-    number: int
-
-
-class Store:
-    """The open file; use it in a ``with``. Raises ConfigurationError for one that can't be used, and for one
+class SqliteStore(engine.Store):
+    """The open file. Raises ConfigurationError for one that can't be used, and for one
     that a newer voicecli has made or migrated, unless ``accept_newer``: a listener that was running before
     goes on, since migrations only add.
 
@@ -46,8 +43,11 @@ class Store:
     it raises becomes StoreFailed here, and nothing else is caught with it.
     """
 
+    is_shared = False
+
     def __init__(self, home: Path, *, accept_newer: bool = False) -> None:
         self.path = home / FILE
+        self.name, self.folder = str(self.path), home
         self._accept_newer = accept_newer
         try:
             private_files.make_folder(home)
@@ -150,15 +150,17 @@ class Store:
         [version] = self._db.execute("PRAGMA user_version").fetchone()
         return int(version)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         with suppress(Exception):  # all that was to be kept is in the file or its log
             self._db.close()
+
+    def now(self) -> int:
+        return clock.now()
+
+    def secret(self, purpose: Purpose) -> bytes:
+        from voicecli.store import keys
+
+        return keys.read_or_make(self.folder / keys.FILES[purpose], lost=keys.LOST[purpose])
 
     @contextmanager
     def _all_or_nothing(self, writing: _Writing) -> Iterator[None]:
@@ -175,52 +177,27 @@ class Store:
 
     # -- reading -------------------------------------------------------------------------------------
 
-    def rows(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        """What a SELECT finds, as it is found. Raises StoreFailed, also for a value that is not of its
-        column's kind."""
-        with self._raising_its_own(f"The store {self.path} can't be read", _DAMAGED_HINT):
-            cursor = self._db.execute(query, parameters)
-            check = columns.Check([name for name, *_ in cursor.description or ()])
-            for row in cursor:
-                if (wrong := check.wrong(row)) is not None:
-                    raise self.damaged(f"{wrong} has no value of its kind")
-                yield row
+    def _select(
+        self, query: str, parameters: Sequence[object]
+    ) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
+        cursor = self._db.execute(query, parameters)
+        return [name for name, *_ in cursor.description or ()], cursor
 
-    def read(self, make: Callable[..., T], query: str, parameters: Sequence[object] = ()) -> Iterator[T]:
-        """What ``make`` makes of each row's columns. Raises StoreFailed, also where it can't be made."""
-        for row in self.rows(query, parameters):
-            try:
-                made = make(*row)
-            except (ValueError, TypeError, LookupError, AttributeError) as error:
-                raise self.damaged(_reason(error)) from error
-            yield made
-
-    def read_number(self, query: str, parameters: Sequence[object] = ()) -> int:
-        """The one number that a SELECT finds. Raises StoreFailed."""
-        for row in self.rows(query, parameters):
-            if isinstance(row[0], int):
-                return row[0]
-        raise self.damaged("a number is missing")
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._raising_its_own(f"The store {self.path} can't be read", _DAMAGED_HINT)
 
     def damaged(self, what: str) -> StoreFailed:
-        """The error for a file in which this, a clause, should not be."""
         return StoreFailed(f"The store {self.path} is damaged: {what}.", hint=_DAMAGED_HINT)
 
     # -- what one process has alone ------------------------------------------------------------------
 
     def take_lock(self, name: str, *, seconds: float = 0.0) -> locks.Lock | None:
-        """What has this name is this process's alone until the lock is closed, or the process has ended,
-        however it does; None where another has had it for so long. Raises StoreFailed and
-        ConfigurationError."""
         return locks.Lock.acquire_within(self._lock_of(name), seconds)
 
     def is_locked(self, name: str) -> bool:
-        """Whether a process has that now."""
         return locks.is_held(self._lock_of(name))
 
     def require_locks(self) -> None:
-        """Raises ConfigurationError where locks keep nobody out, as on some network drives: two processes
-        could place the same call there."""
         if not locks.work_at(self._lock_of("works")):
             raise locks.useless_locks(self.path.parent)
 
@@ -230,29 +207,27 @@ class Store:
     # -- writing -------------------------------------------------------------------------------------
 
     @contextmanager
-    def transaction(self, *, failure: str = "", advice: str = "Check its disk.") -> Iterator["Transaction"]:
-        """Statements that take place all together or not at all, and are on the disk when this is left;
-        nobody else writes meanwhile, so what is read inside stays true until then. Raises StoreFailed, with
-        the words and the advice that are given; an error that is raised inside undoes everything, too."""
+    def transaction(
+        self, *, failure: str = "", advice: str = "Check its disk.", concurrent: bool = False
+    ) -> Iterator[Transaction]:
         failure = failure or f"The store {self.path} can't be written"
         writing = partial(self._raising_its_own, failure, advice)
         with self._all_or_nothing(writing):
-            yield Transaction(self._db, writing)
+            yield _Transaction(self._db, writing)
         self.require_in_place()
 
-    def delete_in_steps(self, statement: str, parameters: Sequence[object], step: int) -> Iterator[int]:
-        """Carry out a DELETE of at most ``step`` rows, each time in a commit of its own, until it finds no
-        more: how many each time. Raises StoreFailed."""
-        deleted = step
-        while deleted == step:
-            with self.transaction() as transaction:
-                deleted = transaction(statement, parameters).changed
-            yield deleted
-
-    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """The same statement for many rows, all in one commit. Raises StoreFailed."""
-        with self.transaction() as transaction:
-            transaction.execute_many(statement, rows)
+    def insert_events(
+        self, events: Sequence[tuple[object, ...]], *, failure: str, advice: str
+    ) -> list[tuple[int, int]]:
+        try:
+            with self.transaction(failure=failure, advice=advice) as transaction:
+                if transaction.execute_many(_INSERT_NEW_EVENT, events) != len(events):
+                    raise _SomeAreThere
+                [[last]] = transaction("SELECT last_insert_rowid()").rows
+                return [(number, 1) for number in range(last - len(events) + 1, last + 1)]
+        except _SomeAreThere:
+            with self.transaction(failure=failure, advice=advice) as transaction:
+                return [transaction(_INSERT_EVENT + _COUNT_EVENT, event).rows[0] for event in events]
 
     @contextmanager
     def _raising_its_own(self, failure: str, hint: str) -> Iterator[None]:
@@ -267,7 +242,6 @@ class Store:
             raise kind(f"{failure}: {_reason(error)}.", hint=hint) from error
 
     def overwrite_deleted(self) -> None:
-        """From now on, what is deleted is overwritten. Raises StoreFailed."""
         list(self.rows("PRAGMA secure_delete = ON"))
 
     def find_damage(self) -> str | None:
@@ -330,9 +304,11 @@ class Store:
         self._patience = patience
 
 
-class Transaction:
-    """Carries out statements inside ``Store.transaction``. Raises StoreFailed."""
+class _SomeAreThere(Exception):
+    """Then nothing is put in at one stroke."""
 
+
+class _Transaction(Transaction):
     def __init__(self, db: sqlite3.Connection, writing: _Writing) -> None:
         self._db = db
         self._writing = writing
@@ -340,18 +316,15 @@ class Transaction:
     def __call__(self, statement: str, parameters: Sequence[object] = ()) -> StatementResult:
         with self._writing():
             cursor = self._db.execute(statement, parameters)
-            return StatementResult(cursor.fetchall(), cursor.rowcount, cursor.lastrowid or 0)
+            return StatementResult(cursor.fetchall(), cursor.rowcount)
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> int:
-        """The same statement for many rows; how many it changed."""
         with self._writing():
             return self._db.executemany(statement, rows).rowcount
 
-    def insert(self, statement: str, rows: Sequence[Sequence[object]]) -> range | None:
-        """Put in many rows by one INSERT; their numbers, which are one after the other since nobody else
-        writes. None where some were not put in, since the statement ignores those that are there."""
-        if self.execute_many(statement, rows) != len(rows):
-            return None
+    def insert(self, statement: str, rows: Sequence[Sequence[object]]) -> range:
+        """They are one after the other, since nobody else writes."""
+        self.execute_many(statement, rows)
         with self._writing():
             [last] = self._db.execute("SELECT last_insert_rowid()").fetchone()
         return range(last - len(rows) + 1, last + 1)
@@ -365,14 +338,17 @@ def _is_busy(error: Exception) -> bool:
 def _reason(error: Exception) -> str:
     """As a clause; never with what the file has in it."""
     words = str(error)
-    if isinstance(error, UnicodeError) or words.startswith("Could not decode"):
+    if words.startswith("Could not decode"):
         return "it has text that is no UTF-8"
-    return (
-        words if isinstance(error, sqlite3.Error) else f"what it has makes no sense ({type(error).__name__})"
-    )
+    return words if isinstance(error, sqlite3.Error) else reason_of(error)
 
 
+_INSERT_EVENT = "INSERT INTO events (received, type, session, key, reply, body) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_NEW_EVENT = _INSERT_EVENT.replace("INSERT", "INSERT OR IGNORE")
+_COUNT_EVENT = " ON CONFLICT (session, key) DO UPDATE SET times = times + 1 RETURNING id, times"
 _DAMAGED_HINT = (
     "voicecli doctor checks it. If it is moved away, a new one is made; sqlite3's .recover may save "
     "what is in it."
 )
+
+Store = SqliteStore  # until all other rooms open it with open_store

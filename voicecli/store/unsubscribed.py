@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from voicecli.store.engine import Store
 from voicecli.store.read_positions import advance, last_event_number, read_position
-from voicecli.store.sqlite import Store
 from voicecli.voice_api.codes import UNSUBSCRIBED_PART, is_unsubscribed
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ that replaced them was killed."""
 from typing import NamedTuple
 
 from voicecli.account import AccountId
-from voicecli.store.sqlite import Store
+from voicecli.store.engine import Store
 
 DELETED = "-"  # among a webhook's own URLs: it may have been deleted, to be set anew
 

@@ -12,7 +12,7 @@ from voicecli.output import Column, TableRow
 
 if TYPE_CHECKING:
     from voicecli.store.broadcasts import Broadcast
-    from voicecli.store.sqlite import Store
+    from voicecli.store.engine import Store
 
 EXAMPLES = """\
 voicecli broadcast list
