@@ -173,7 +173,7 @@ class SharedListener:
         """Find a listener, or become it: one process at a time, so that those that start together find the
         first. The search, which may take long, is done without the lock."""
         while True:
-            before, trouble = running_instances(self._plan.home), None
+            before, trouble = running_instances(self._plan.store.folder), None
             try:
                 search = await self._search()
             except ConfigurationError as error:
@@ -182,9 +182,9 @@ class SharedListener:
                 if search.found is not None:
                     await self._use_listener(search.found, search.webhooks)
                     return
-            gate, is_first = await lock_start(self._plan.home)
+            gate, is_first = await lock_start(self._plan.store.folder)
             try:
-                if not is_first or running_instances(self._plan.home) != before:
+                if not is_first or running_instances(self._plan.store.folder) != before:
                     continue  # somebody has become a listener, or ended as one
                 if trouble is not None:
                     raise trouble
@@ -195,7 +195,7 @@ class SharedListener:
 
     async def _search(self) -> ListenerSearch:
         registration = self._registration
-        search = partial(find_listener, self._plan.home, registration.current_webhooks, self._required)
+        search = partial(find_listener, self._plan.store, registration.current_webhooks, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
     async def _use_listener(self, found: FoundListener, webhooks: Mapping[str, Webhook]) -> None:
@@ -226,7 +226,7 @@ class SharedListener:
 
     async def _found(self, webhooks: Mapping[str, Webhook]) -> EventReceiver:
         """Who gets VCAs, by the webhooks that are set."""
-        return await in_daemon_thread(partial(find_receiver, self._plan.home, webhooks, VCA))
+        return await in_daemon_thread(partial(find_receiver, self._plan.store, webhooks, VCA))
 
     def _relay(self, text: str, _record: Mapping[str, object] | None) -> None:
         """Pass on the news of the listener in this process."""
@@ -271,7 +271,7 @@ class SharedListener:
     async def _ask(self, told: str) -> str:
         """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
         it says now."""
-        state = await in_daemon_thread(partial(local_listener_state, self._plan.home, self._instance))
+        state = await in_daemon_thread(partial(local_listener_state, self._plan.store, self._instance))
         troubles = [] if state is None else map(state.why_not_received, self._required)
         trouble = next(filter(None, troubles), "")
         if trouble not in ("", told):
@@ -289,7 +289,7 @@ class SharedListener:
         told = False
         while self._service is not None and self._service.presence is not None:
             await self._wait_for_answers()
-            gate, _ = await lock_start(self._plan.home)
+            gate, _ = await lock_start(self._plan.store.folder)
             if self._service.presence.refuse_tenants():
                 if not self._gets_answers or not self._question_wait.is_needed():
                     return gate

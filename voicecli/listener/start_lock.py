@@ -11,9 +11,9 @@ PATIENCE = 60.0  # seconds for another process of this machine to start or end i
 LISTENER_PATIENCE = 5.0  # the same for a listener: then it starts or ends beside the other one
 
 
-async def lock_start(home: Path) -> tuple[Lock, bool]:
+async def lock_start(folder: Path) -> tuple[Lock, bool]:
     """The lock; and whether it was free at once. Raises InUse, StoreFailed and ConfigurationError."""
-    path = _path(home)
+    path = _path(folder)
     if (lock := Lock.take(path)) is not None:
         return lock, True
     if (lock := await Lock.acquire_within_async(path, PATIENCE)) is not None:
@@ -25,11 +25,11 @@ async def lock_start(home: Path) -> tuple[Lock, bool]:
 
 
 @asynccontextmanager
-async def start_locked(home: Path) -> AsyncIterator[None]:
+async def start_locked(folder: Path) -> AsyncIterator[None]:
     """Inside, a listener starts or ends, with the lock if it can be had."""
     lock = None
     with suppress(VoicecliError):  # what is wrong with the folder is told as the store is opened
-        lock = await Lock.acquire_within_async(_path(home), LISTENER_PATIENCE)
+        lock = await Lock.acquire_within_async(_path(folder), LISTENER_PATIENCE)
     try:
         yield
     finally:
@@ -37,5 +37,5 @@ async def start_locked(home: Path) -> AsyncIterator[None]:
             lock.close()
 
 
-def _path(home: Path) -> Path:
-    return home / "waiting.lock"
+def _path(folder: Path) -> Path:
+    return folder / "waiting.lock"
