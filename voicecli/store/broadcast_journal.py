@@ -152,7 +152,7 @@ class Journal(StoredBroadcast):
         plan the same list at once, one does."""
         rows = iter(rows)
         while step := list(islice(rows, ROWS_PER_COMMIT)):
-            self.store.execute_many(_PUT, [(self.broadcast.number, *row) for row in step])
+            self._put(step)
         with self.store.transaction() as transaction:
             if not again:
                 new = self.broadcast
@@ -162,6 +162,24 @@ class Journal(StoredBroadcast):
                 )
             update = "UPDATE broadcasts SET state = ? WHERE number = ?"
             transaction(update, (BroadcastState.OPEN, self.broadcast.number))
+            self._make_ready(transaction)
+
+    def _put(self, rows: Sequence[BroadcastRow]) -> None:
+        """Put in new ones."""
+        self.store.execute_many(PUT, [(self.broadcast.number, *row) for row in rows])
+
+    def _make_ready(self, transaction: Transaction) -> None:
+        """Within the transaction that ends the planning."""
+
+    def hide(self, *, if_untouched: bool = False) -> bool:
+        """Let nobody work on it from now on, since it is to be deleted; False, and nothing is done, where
+        others work on it, and with ``if_untouched`` where somebody may have been called."""
+        if not if_untouched:
+            return True
+        return self.state is BroadcastState.PLANNING or self.is_untouched
+
+    def keep_options(self, options: Mapping[str, object]) -> None:
+        """It is carried out with these from now on, by whoever works on it."""
 
     def write(
         self,
@@ -180,7 +198,7 @@ class Journal(StoredBroadcast):
         replaced = [(*row[2:], number, row.line, before.state, before.attempts) for before, row in changes]
         numbers: Sequence[int] = ()
         with self.store.transaction() as transaction:
-            if replaced and transaction.execute_many(_REPLACE, replaced) != len(replaced):
+            if replaced and transaction.execute_many(REPLACE, replaced) != len(replaced):
                 raise InUse(
                     f"Another process has changed rows of broadcast {self.broadcast.id}.",
                     hint="Let only one process work on it, with VOICECLI_HOME on a local disk.",
@@ -232,8 +250,8 @@ def calls_in(changes: Iterable[tuple[BroadcastRow, BroadcastRow]]) -> int:
     return sum(row.attempts - before.attempts for before, row in changes)
 
 
-_REPLACE = (
+REPLACE = (
     "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
     " seconds = ?, reason = ?, bridge = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
 )
-_PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
+PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608

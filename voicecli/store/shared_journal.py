@@ -8,17 +8,18 @@ After a broken connection nobody knows whether the last write took place: see ``
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final, cast
 
-from voicecli.errors import ConfigurationError, InUse, InvalidInput, StoreBusy, StoreFailed
+from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, VoicecliError
 from voicecli.store import attempts as stored_attempts, workers
-from voicecli.store.broadcast_journal import Journal, calls_in, insert_broadcast
-from voicecli.store.broadcast_rows import COLUMNS, StoredBroadcast, select_rows
+from voicecli.store.broadcast_journal import PUT, Journal, calls_in, insert_broadcast
+from voicecli.store.broadcast_rows import StoredBroadcast, select_rows
 from voicecli.store.broadcasts import Broadcast, BroadcastRow, BroadcastState, RowState, find
 from voicecli.store.engine import Store, Transaction
 from voicecli.store.postgresql import PostgresqlStore
-from voicecli.store.postgresql_sql import array
+from voicecli.store.shared_write import TAKE, WriteStatement
 from voicecli.store.workers import CHUNK, Worker, chunk_of
 
 LOOK_EVERY = 1.0  # seconds between two looks at the others, and for chunks where none was free
@@ -57,7 +58,7 @@ class SharedJournal(Journal):
             most = broadcast.options.get("max_calls")
             transaction("INSERT INTO broadcast_limits VALUES (?, ?)", (broadcast.number, most))
             worker = workers.begin(store, transaction, broadcast)
-        return cls(_postgresql(store), broadcast, worker)
+        return cls(cast("PostgresqlStore", store), broadcast, worker)
 
     @classmethod
     def resume(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
@@ -73,7 +74,7 @@ class SharedJournal(Journal):
                 )
             broadcast = find(store, broadcast.id)
             worker = workers.begin(store, transaction, broadcast)
-        return cls(_postgresql(store), broadcast, worker, resumes=True)
+        return cls(cast("PostgresqlStore", store), broadcast, worker, resumes=True)
 
     @classmethod
     def join(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
@@ -88,7 +89,7 @@ class SharedJournal(Journal):
                     "with it.",
                 )
             worker = workers.begin(store, transaction, broadcast)
-        return cls(_postgresql(store), broadcast, worker)
+        return cls(cast("PostgresqlStore", store), broadcast, worker)
 
     def limit_calls(self, most: int | None) -> None:
         """Only who resumes the broadcast may change it."""
@@ -102,19 +103,19 @@ class SharedJournal(Journal):
         query = "SELECT calls_left FROM broadcast_limits WHERE broadcast = ?"
         [(self.calls_left,)] = self.store.rows(query, (self.broadcast.number,))
 
-    def keep_options(self, options: dict[str, object]) -> None:
+    def keep_options(self, options: Mapping[str, object]) -> None:
         """From now on it is carried out so, by all who join."""
         with self.store.transaction() as transaction:
             update = "UPDATE broadcasts SET options = ? WHERE number = ?"
-            transaction(update, (json.dumps(options), self.broadcast.number))
+            transaction(update, (json.dumps(dict(options)), self.broadcast.number))
 
     def _put(self, rows: Sequence[BroadcastRow]) -> None:
         with self.store.transaction(concurrent=True) as transaction:
             self._renew(transaction, is_idle=False)
             values = [(self.broadcast.number, *row) for row in rows]
-            transaction.execute_many(f"INSERT INTO broadcast_rows (broadcast, {COLUMNS}) VALUES (?{', ?' * 11})", values)  # noqa: S608
+            transaction.execute_many(PUT, values)
 
-    def _planned(self, transaction: Transaction) -> None:
+    def _make_ready(self, transaction: Transaction) -> None:
         self._renew(transaction, is_idle=False)
         workers.make_chunks(transaction, self.broadcast.number)
 
@@ -142,7 +143,7 @@ class SharedJournal(Journal):
         while time.monotonic() >= self._ask_at:
             number, worker = self.broadcast.number, self._worker.id
             values = (worker, self._epoch, number, self._first_free, worker, number, worker, number, number)
-            [(_, chunk, seen)] = self._execute(_TAKE.format(lock=self._db.shared_lock), values)
+            [(chunk, seen, _)] = self._execute(TAKE.format(lock=self._db.shared_lock), values)
             if chunk is not None:
                 self._seen = min(self._seen, seen)
                 self._chunks.add(chunk)
@@ -167,7 +168,7 @@ class SharedJournal(Journal):
             with self.store.transaction(concurrent=True) as transaction:
                 self._renew(transaction, is_idle=is_idle)
             self._is_idle, self._renewed = is_idle, now
-        others = [one for one in workers.workers_on(self.store, self.broadcast) if one.id != self._worker.id]
+        others = self._others()
         if not all(one.is_alive for one in others):
             workers.end_dead_ones(self.store, self.broadcast)
             others = [one for one in others if one.is_alive]
@@ -177,6 +178,10 @@ class SharedJournal(Journal):
             self._ask_at = 0.0
         self.may_get_rows = not is_idle or has_free or not all(one.is_idle for one in others)
         self._looked = now
+
+    def _others(self) -> list[Worker]:
+        found = workers.workers_on(self.store, self.broadcast)
+        return [worker for worker in found if worker.id != self._worker.id]
 
     def _has_free_chunk(self) -> bool:
         query = (
@@ -209,7 +214,7 @@ class SharedJournal(Journal):
                 raise self._ended()
         self._read_limit()
         query = "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker = ?"
-        for (chunk,) in list(self.store.rows(query, (self.broadcast.number, self._worker.id))):
+        for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker.id)):
             if chunk not in self._chunks:  # the answer to its taking was lost
                 self._chunks.add(chunk)
                 self._unread.append(chunk)
@@ -227,8 +232,7 @@ class SharedJournal(Journal):
 
     def hide(self, *, if_untouched: bool = False) -> bool:
         with self.store.transaction() as transaction:
-            others = [one for one in workers.workers_on(self.store, self.broadcast) if one.id != self._worker.id]
-            if others or (if_untouched and not self._is_new()):
+            if self._others() or not super().hide(if_untouched=if_untouched):
                 return False
             update = "UPDATE broadcasts SET state = ? WHERE number = ?"
             transaction(update, (BroadcastState.PLANNING, self.broadcast.number))
@@ -242,8 +246,6 @@ class SharedJournal(Journal):
 
     def close(self) -> None:
         """End this worker; where the database can't be reached its lease runs out."""
-        from contextlib import suppress
-
         with suppress(StoreFailed), self.store.transaction(concurrent=True) as transaction:
             lock = "SELECT 1 FROM workers WHERE id = ? AND epoch = ? FOR UPDATE"
             if transaction(lock, (self._worker.id, self._epoch)).rows:
@@ -269,17 +271,16 @@ class SharedJournal(Journal):
         changes, answers = list(changes), list(answers)
         calls = 0 if self.calls_left is None else calls_in(changes)
         accepted = [session for _, _, session in answers if session]
-        statement = _Statement(self._db.shared_lock)
-        statement.lock(self._worker.id, self._epoch, self._seen if seen is None else seen)
+        statement = WriteStatement(self._db.shared_lock)
+        statement.hold_worker(self._worker.id, self._epoch, seen)
         statement.change_rows(self.broadcast.number, changes)
         statement.add_attempts(new_attempts)
         statement.add_answers(answers)
         statement.count_calls(self.broadcast.number, calls)
-        statement.find_summaries(accepted + self._accepted)
-        [(*_, numbers, first)] = self._execute(*statement.finished())
+        # Of those that came while the last write took place, too: it did not see them.
+        [(numbers, first, _)] = self._execute(*statement.finished(self._accepted + accepted))
         self._accepted = accepted
-        if seen is not None:
-            self._seen = seen
+        self._seen = self._seen if seen is None else seen
         if self.calls_left is not None:
             self.calls_left -= calls
         if first:
@@ -289,7 +290,9 @@ class SharedJournal(Journal):
     def _read_again(self, first: int) -> None:
         """Summaries were quicker than the answers that tell whose they are: they are to be read again."""
         with self.store.transaction(concurrent=True) as transaction:
-            stored_attempts.read_again(transaction, first)
+            stored_attempts.read_outcomes_again(transaction, first)
+            earlier = "UPDATE workers SET seen = ? WHERE id = ? AND seen > ?"
+            transaction(earlier, (first - 1, self._worker.id, first - 1))
         self._seen = min(self._seen, first - 1)
 
     def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[object, ...]]:
@@ -300,5 +303,13 @@ class SharedJournal(Journal):
                 raise
             raise self._why_not() from error
 
-    def _why_not(self) -> StoreFailed | InUse:
-        """Why a statement has found that something was not as it was."""
+    def _why_not(self) -> VoicecliError:
+        """Why a statement has found that something was not as it was, and did nothing."""
+        query = "SELECT EXISTS (SELECT 1 FROM workers WHERE id = ? AND epoch = ?)"
+        if not self.store.read_number(query, (self._worker.id, self._epoch)):
+            return self._ended()
+        before = self.calls_left
+        self._read_limit()
+        if self.calls_left != before:
+            return StoreBusy("Others have made calls of those that --max-calls allows.")
+        return InUse(f"Another process has changed rows of broadcast {self.broadcast.id}.")

@@ -6,6 +6,7 @@ one would have to be walked. Every function raises StoreFailed.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from voicecli.store.broadcasts import Broadcast, RowState
@@ -28,6 +29,11 @@ class Worker(NamedTuple):
     process: int
     is_alive: bool
     is_idle: bool
+
+
+def names(workers: Sequence[Worker]) -> str:
+    """Who they are, in words."""
+    return ", ".join(sorted({f"{worker.who}" for worker in workers}))
 
 
 def chunk_of(line: int) -> int:
