@@ -24,7 +24,8 @@ from voicecli.calling.waited_call import WaitOptions
 from voicecli.calling.waiting import OutcomeWaiter
 from voicecli.errors import ConfigurationError, PlacedBefore, StoreBusy, StoreFailed
 from voicecli.store import following, read_positions, sqlite
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import Capture, voice_message
@@ -81,8 +82,10 @@ def waiting(
     with server(speak) as (url, _), Client(api_key=KEY, subaccount_id="sub", base_url=url) as client:
         account = Account(KEY, "sub", url)
         ledger = Ledger()
-        placer = Placer(client, account, home, ledger=ledger, warn=lambda _: None, needs_store=True, keys="1")
-        with Store(home) as store:
+        placer = Placer(
+            client, account, StorePlace(home), ledger=ledger, warn=lambda _: None, needs_store=True, keys="1"
+        )
+        with SqliteStore(home) as store:
             options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
             watched = Watched(
                 placer,
@@ -209,7 +212,7 @@ class Held:
     """Another process has the store: so that nothing can be written, or (``reads``) not even be read."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, *, reads: bool) -> None:
-        Store(home).close()
+        SqliteStore(home).close()
         self._holder = sqlite3.connect(
             home / "voicecli.sqlite3", isolation_level=None, check_same_thread=False
         )
@@ -229,7 +232,7 @@ class Held:
         self.release()
         self._holder.close()
 
-    def _fail(self, _: Store) -> int:
+    def _fail(self, _: SqliteStore) -> int:
         raise StoreBusy("The store can't be read: database is locked.")
 
     def release(self) -> None:

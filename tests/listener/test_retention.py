@@ -17,6 +17,7 @@ from receiver_world import receiving, vss
 from voicecli.broadcast.retention import prune_in_background
 from voicecli.listener import retention, service
 from voicecli.store import sqlite as store
+from voicecli.store.location import StorePlace
 
 
 @asynccontextmanager
@@ -24,7 +25,9 @@ async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
     """What it tells, as it goes on."""
     notes: asyncio.Queue[str] = asyncio.Queue()
     task = asyncio.create_task(
-        retention.repeat_hourly(partial(prune_in_background, home, timedelta(days=1)), notes.put_nowait)
+        retention.repeat_hourly(
+            partial(prune_in_background, StorePlace(home), timedelta(days=1)), notes.put_nowait
+        )
     )
     try:
         async with asyncio.timeout(DEADLINE):
@@ -70,7 +73,7 @@ async def test_a_callflow_goes_with_the_summary_though_nobody_waits_for_the_call
         placed(tmp_path, session=f"s-{name}", name=f"r-{name}")
 
     def sealed() -> list[str]:
-        with store.Store(tmp_path) as kept:
+        with store.SqliteStore(tmp_path) as kept:
             return [session for (session,) in kept.rows("SELECT session FROM calls WHERE sealed IS NOT NULL")]
 
     async with receiving(tmp_path) as world:

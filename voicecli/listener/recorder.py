@@ -6,12 +6,12 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 
 from voicecli.errors import StoreFailed
 from voicecli.listener.writer import HEADER, frame
 from voicecli.platforms import system
 from voicecli.store.event_recording import KeptEvent, Recorded
+from voicecli.store.location import StorePlace
 
 PATIENCE = 10.0  # seconds that a commit may take
 MAX_WAITING = 64 << 20  # bytes of events that wait for it
@@ -23,8 +23,8 @@ class Recorder:
     """``start`` it, ``record`` events, ``stop`` it. What arrives in one turn of the event loop travels
     together, and all that has arrived while a commit was under way shares the next one."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, place: StorePlace) -> None:
+        self._place = place
         # To be sent at the end of this turn.
         self._events: list[tuple[object, ...]] = []
         self._replies: list[tuple[str, str | None, int]] = []
@@ -60,7 +60,7 @@ class Recorder:
         await self._process.wait()
 
     async def _start_writer(self) -> Process:
-        process = await start_writer(self._home)
+        process = await start_writer(self._place)
         self._up = True
         if self._stopping and process.stdin is not None:
             process.stdin.close()
@@ -154,15 +154,18 @@ class Recorder:
             done.set_result(Recorded(*answer))
 
 
-async def start_writer(home: Path) -> Process:
+async def start_writer(place: StorePlace) -> Process:
     # -P: nothing that lies in the current folder is loaded in place of a module.
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(home)),
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(place.folder)),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
         **system.IN_BACKGROUND,
     )
+    if process.stdin is not None:
+        process.stdin.write(frame((place.url, place.key)))  # arguments can be seen by others of the machine
+    return process
 
 
 async def _last_words(process: Process) -> str:

@@ -1,8 +1,9 @@
 """The process that writes: SQLite beside the receiver instead of inside it, measured to be twice as fast.
 
-Threads would take turns with the receiver; a process does not. It reads batches of events on standard
-input, keeps all that have arrived in one commit, and answers on standard output. Frames are four bytes of
-length and then ``marshal``, which is safe between two ends of the same program.
+Threads would take turns with the receiver; a process does not. On standard input it reads the database's URL
+and key, where there is one, and then batches of events; it keeps all that have arrived in one commit, and
+answers on standard output. Frames are four bytes of length and then ``marshal``, which is safe between two
+ends of the same program.
 """
 
 import marshal
@@ -15,8 +16,10 @@ from typing import Any
 
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
 from voicecli.platforms import system
+from voicecli.store.engine import Store
 from voicecli.store.event_recording import KeptEvent, record_events, record_replies
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 
 HEADER = 4  # bytes
 CHUNK = 1 << 16  # bytes
@@ -28,11 +31,11 @@ def frame(content: Any) -> bytes:
     return len(packed).to_bytes(HEADER, "big") + packed
 
 
-def serve(home: Path, reading: int, writing: int) -> None:
+def serve(place: StorePlace, reading: int, writing: int) -> None:
     """Serve a listener, which has seen that the store fits, until the file descriptor that is read ends."""
     over = threading.Event()
-    tidying = threading.Thread(target=_tidy, args=(home, over), daemon=True)
-    store = Store(home, accept_newer=True)
+    tidying = threading.Thread(target=_tidy, args=(place, over), daemon=True)
+    store = open_store(place, accept_newer=True)
     try:
         tidying.start()
         left = b""
@@ -46,7 +49,7 @@ def serve(home: Path, reading: int, writing: int) -> None:
                 replies += noted
                 left = left[end:]
             if events:
-                store, answers = _kept(store, events)
+                store, answers = _kept(place, store, events)
                 _write(writing, frame(answers))
             if replies:
                 with suppress(StoreFailed):  # an event without a note of its reply is whole all the same
@@ -57,18 +60,20 @@ def serve(home: Path, reading: int, writing: int) -> None:
         store.close()
 
 
-def _tidy(home: Path, over: threading.Event) -> None:
+def _tidy(place: StorePlace, over: threading.Event) -> None:
     """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a new
     one soon after it was removed."""
     while not over.is_set():
-        with suppress(ConfigurationError), Store(home, accept_newer=True) as store:
+        with suppress(ConfigurationError), open_store(place, accept_newer=True) as store:
             while store.is_there() and not over.wait(TIDY_EVERY):
                 store.checkpoint()
             continue
         over.wait(TIDY_EVERY)
 
 
-def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int, int] | str]]:
+def _kept(
+    place: StorePlace, store: Store, events: list[KeptEvent]
+) -> tuple[Store, list[tuple[int, int] | str]]:
     """For each, in order: the event's number and how often it came, or why it is not on disk. If the store
     was removed or replaced by then, they are kept in the one that is there now; which one, is given, too."""
     try:
@@ -77,12 +82,20 @@ def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int,
         except StoreFailed:
             if store.is_there():
                 raise
-            now = Store(store.path.parent, accept_newer=True)
+            now = open_store(place, accept_newer=True)
             store.close()
             store = now
             return store, [(*recorded,) for recorded in record_events(store, events)]
     except VoicecliError as error:
         return store, [error.message] * len(events)
+
+
+def _read(reading: int, size: int) -> bytes:
+    """So many bytes, or fewer where what is read ends."""
+    content = b""
+    while len(content) < size and (chunk := os.read(reading, size - len(content))):
+        content += chunk
+    return content
 
 
 def _write(writing: int, answer: bytes) -> None:
@@ -97,4 +110,5 @@ if __name__ == "__main__":
 
     for number in system.end_signals():
         signal.signal(number, signal.SIG_IGN)
-    serve(Path(sys.argv[1]), 0, 1)
+    if secrets := _read(0, int.from_bytes(_read(0, HEADER), "big")):
+        serve(StorePlace(Path(sys.argv[1]), *marshal.loads(secrets)), 0, 1)  # noqa: S302 - as above
