@@ -24,7 +24,7 @@ from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
 from voicecli.store.postgresql_errors import as_store_failed, is_away, reason
 from voicecli.store.postgresql_leases import Lease
-from voicecli.store.postgresql_schema import SchemaState, check_key, require_key
+from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, require_key
 from voicecli.store.postgresql_sql import array, for_many, translate
 
 Statement = tuple[str, Sequence[object]]
@@ -102,9 +102,10 @@ class PostgresqlStore(engine.Store):
     def cut(self) -> None:
         """Break the connection, from another thread: a statement that hangs in it raises StoreUnreachable at
         once."""
-        with suppress(OSError, psycopg.Error, AttributeError):
-            with socket.socket(fileno=os.dup(self._db.fileno())) as ours:  # type: ignore[union-attr]
-                ours.shutdown(socket.SHUT_RDWR)
+        if self._db is None:
+            return
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._db.fileno())) as ours:
+            ours.shutdown(socket.SHUT_RDWR)
 
     @contextmanager
     def _raising_its_own(self, failure: str, advice: str = "") -> Iterator[None]:
@@ -174,7 +175,8 @@ class PostgresqlStore(engine.Store):
         self, *, failure: str = "", advice: str = "", concurrent: bool = False
     ) -> Iterator[Transaction]:
         writing = partial(self._raising_its_own, failure or f"{self._sentence} can't be written", advice)
-        assert not self._is_writing, "a transaction inside of another"
+        if self._is_writing:
+            raise RuntimeError("a transaction inside of another")
         with writing():
             db = self._connection()
         self._is_writing = True
@@ -273,6 +275,14 @@ class PostgresqlStore(engine.Store):
             return reason(cause, self._target.password) if isinstance(cause, Exception) else error.message
         return None
 
+    def size(self) -> int:
+        among = ", ".join("?" * len(TABLES))
+        return self.read_number(
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class AS c"  # noqa: S608
+            f" JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = ? AND relname IN ({among})",
+            (self._target.schema, *TABLES),
+        )
+
     @contextmanager
     def short_patience(self) -> Iterator[None]:
         before, self._patience = self._patience, SHORT_PATIENCE
@@ -330,13 +340,8 @@ _INSERT_EVENTS = f"""
 
 
 def channel(schema: str) -> str:
-    """What is notified where an event was kept: a name of at most 63 bytes."""
-    name = f"voicecli_{schema}"
-    return (
-        name
-        if len(name.encode()) < 64
-        else f"voicecli_{blake2b(schema.encode(), digest_size=16).hexdigest()}"
-    )
+    """What is notified where an event was kept; names have at most 63 bytes."""
+    return f"voicecli_{blake2b(schema.encode(), digest_size=16).hexdigest()}"
 
 
 def _lock_number(schema: str) -> int:

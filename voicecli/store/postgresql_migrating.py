@@ -74,12 +74,12 @@ def _bring_up_to_date(db: Connection, target: Target, before: int | None, key: b
         before is None
         and not db.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (target.schema,)).fetchall()
     ):
-        db.execute(f"CREATE SCHEMA {schema}")  # type: ignore[arg-type]
+        db.execute(f"CREATE SCHEMA {schema}")
     for version in range((before or min(STEPS) - 1) + 1, VERSION + 1):
         for statement in statements(version, schema):
-            db.execute(statement)  # type: ignore[arg-type]
+            db.execute(statement)
     if before is None:
-        first = f"INSERT INTO {schema}.voicecli_schema VALUES (%s, %s, %s, %s)"
+        first = f"INSERT INTO {schema}.voicecli_schema VALUES (%s, %s, %s, %s)"  # noqa: S608
         db.execute(first, (VERSION, COMPATIBLE_FROM, key_check(key), secrets.token_hex(8)))
     else:
         update = f"UPDATE {schema}.voicecli_schema SET version = %s, compatible_from = %s"  # noqa: S608

@@ -163,6 +163,16 @@ STEPS: Final[dict[int, str]] = {
         subaccount TEXT NOT NULL,
         written TEXT NOT NULL,
         PRIMARY KEY (base_url, subaccount, written)
+    );
+    CREATE TABLE former_keys (              -- of stores that were copied into this one
+        id BYTEA PRIMARY KEY,
+        sealed BYTEA NOT NULL
+    );
+    CREATE TABLE copied_unsubscribed (      -- so that copying again brings back nobody who was allowed
+        source BYTEA NOT NULL,
+        destination TEXT NOT NULL,
+        since BIGINT NOT NULL,
+        PRIMARY KEY (source, destination, since)
     )
     """,
 }
@@ -182,7 +192,7 @@ class SchemaState(NamedTuple):
     team: str
 
 
-STATE = f"SELECT {', '.join(SchemaState._fields)} FROM voicecli_schema"
+STATE = f"SELECT {', '.join(SchemaState._fields)} FROM voicecli_schema"  # noqa: S608
 
 
 def statements(version: int, schema: str) -> list[str]:
@@ -201,7 +211,7 @@ def require_key(place: StorePlace) -> bytes:
     if place.key is None:
         raise ConfigurationError(
             "The team's key is missing.",
-            hint="Set VOICECLI_STORE_KEY as on the team's other machines; voicecli store key makes the first.",
+            hint="Set VOICECLI_STORE_KEY as on the team's other machines; voicecli store key makes one.",
         )
     return place.key
 

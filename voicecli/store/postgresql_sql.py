@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 from voicecli.store.columns import KINDS
 from voicecli.store.postgresql_schema import TABLES
@@ -67,12 +68,10 @@ def _types_in(statement: str) -> list[str]:
 def _one_statement(statement: str, types: Sequence[str]) -> str:
     arrays = f"unnest({', '.join(f'?::{one}[]' for one in types)})"
     if statement.startswith("INSERT"):
-        return re.sub(r"VALUES \([?, ]+\)", f"SELECT * FROM {arrays}", statement)
+        return re.sub(r"VALUES \([?, ]+\)", f"SELECT * FROM {arrays}", statement)  # noqa: S608
     names = [f"p{number}" for number in range(len(types))]
-    pieces = statement.split("?")
-    named = "".join(
-        piece + (f"v.{name}" if name else "") for piece, name in zip(pieces, [*names, ""], strict=True)
-    )
+    pieces = zip(statement.split("?"), [*(f"v.{name}" for name in names), ""], strict=True)
+    named = "".join(chain.from_iterable(pieces))
     word = "USING" if statement.startswith("DELETE") else "FROM"
     before, _, after = named.partition(" WHERE ")
     return f"{before} {word} {arrays} AS v({', '.join(names)}) WHERE {after}"
