@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Self, cast
 
 from voicecli.account import AccountId
-from voicecli.clock import now
 from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files, system
 from voicecli.store import attempts as stored_attempts, sealing
@@ -51,7 +50,7 @@ def create_journal(
     ``plan`` is done, ``delete_unplanned`` deletes it once this process has ended."""
     broadcast_id = "b" + secrets.token_hex(5)
     sealed = sealing.seal(store, content, broadcast_id.encode())
-    described = (broadcast_id, now(), *account, file, fingerprint, *shard, json.dumps(options), sealed)
+    described = (broadcast_id, store.now(), *account, file, fingerprint, *shard, json.dumps(options), sealed)
     if store.is_shared:
         from voicecli.store.shared_journal import SharedJournal
 
@@ -254,4 +253,4 @@ REPLACE = (
     "UPDATE broadcast_rows SET state = ?, attempts = ?, changed = ?, session = ?, outcome = ?, digits = ?,"
     " seconds = ?, reason = ?, bridge = ? WHERE broadcast = ? AND line = ? AND state = ? AND attempts = ?"
 )
-PUT = f"INSERT OR REPLACE INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
+PUT = f"INSERT INTO broadcast_rows (broadcast, {ROW_COLUMNS}) VALUES (?{', ?' * 11})"  # noqa: S608
