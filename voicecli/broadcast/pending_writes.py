@@ -1,13 +1,22 @@
 """Changes to rows and attempts that the next commit writes to the journal."""
 
 from collections import deque
+from typing import NamedTuple
 
 from voicecli.broadcast.in_flight import InFlight
 from voicecli.broadcast.progress import Progress
 from voicecli.clock import now
 from voicecli.sessions.attempt import AttemptState
-from voicecli.store.broadcast_journal import Journal
+from voicecli.errors import StoreUnreachable
+from voicecli.store.broadcast_journal import Journal, calls_in
 from voicecli.store.broadcasts import BroadcastRow, RowState
+
+
+class _UncertainWrite(NamedTuple):
+    """One that may have taken place: the rows as they were before it, by line, and the attempts in it."""
+
+    rows: dict[int, BroadcastRow]
+    flights: list[InFlight]
 
 
 class PendingWrites:
@@ -23,6 +32,7 @@ class PendingWrites:
         self._attempts: list[InFlight] = []
         self._answers: list[tuple[InFlight, AttemptState | None, str | None]] = []
         self._calls = 0  # that are made by all of these changes
+        self._uncertain: _UncertainWrite | None = None
 
     @property
     def calls_left(self) -> int | None:
@@ -78,7 +88,12 @@ class PendingWrites:
         answers = [
             (one.attempt_id, state, session) for one, state, session in self._answers if one.attempt_id
         ]
-        ids = self._journal.write(self._rows.values(), seen=seen, new_attempts=attempts, answers=answers)
+        try:
+            ids = self._journal.write(self._rows.values(), seen=seen, new_attempts=attempts, answers=answers)
+        except StoreUnreachable:
+            before = {line: on_disk for line, (on_disk, _) in self._rows.items()}
+            self._uncertain = _UncertainWrite(before, self._attempts)
+            raise
         self._answers = [answer for answer in self._answers if not answer[0].attempt_id]
         for flight, attempt_id in zip(self._attempts, ids, strict=True):
             flight.attempt_id = attempt_id
@@ -88,6 +103,36 @@ class PendingWrites:
         for before, row in rows.values():
             self._progress.changed(before, row)
             self.written.append(row)
+
+    def reconcile(self) -> None:
+        """Once the journal is connected anew: find out whether the write took place whose answer was lost.
+        What it wrote and what is not so, since those requests did not leave, is undone by the next write.
+        Raises StoreFailed."""
+        if (lost := self._uncertain) is None:
+            return
+        found = self._journal.rows_at(list(lost.rows))
+        flights = {flight.request.client_request_id: flight for flight in lost.flights}
+        ids = self._journal.attempts_of(list(flights))
+        self._uncertain = None
+        for line, before in lost.rows.items():
+            on_disk, (_, wanted) = found[line], self._rows.get(line, (before, before))
+            self._rows.pop(line, None)
+            self._progress.changed(before, on_disk)
+            if on_disk != wanted:
+                self._rows[line] = on_disk, wanted
+            elif on_disk != before:
+                self.written.append(on_disk)
+        self._calls = calls_in(self._rows.values())
+        known = {flight.attempt_id for flight, _, _ in self._answers}
+        for request_id, attempt_id in ids.items():
+            flight = flights[request_id]
+            if attempt_id in known:
+                continue  # that of an earlier request, which is to be deleted
+            flight.attempt_id = attempt_id
+            if flight in self._attempts:
+                self._attempts.remove(flight)
+            else:
+                self.answer(flight, None, None)
 
     def lost_answers(self) -> list[BroadcastRow]:
         """The rows whose answers are not on the disk, where they count as unknown."""

@@ -3,7 +3,7 @@
 import time
 
 from voicecli.broadcast.in_flight import InFlight
-from voicecli.broadcast.outcomes import Report, earlier_report, read_report, reports
+from voicecli.broadcast.outcomes import Report, after_report, read_report, reports
 from voicecli.broadcast.pending_writes import PendingWrites
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.queue import Queue
@@ -32,7 +32,7 @@ class ReportUpdates:
         seen, newest = self._journal.seen, last_event_number(self._journal.store)
         if newest <= seen:
             return False
-        for report in reports(self._journal, seen, newest, self._policy):
+        for report in reports(self._journal, seen, newest, self._policy, of=self._journal.owns):
             self._take(report)
         self._writes.write(newest)
         return True
@@ -62,16 +62,11 @@ class ReportUpdates:
 
     def plan_retry(self, row: BroadcastRow) -> None:
         """Plan another attempt, where the outcome asks for one and no earlier attempt was confirmed."""
-        policy = self._policy
-        if row.outcome not in policy.retry or row.attempts >= policy.attempts:
-            return
-        if policy.accepts(row.digits):
-            return
-        again = row._replace(state=RowState.RETRY)
-        if row.attempts > 1 and (before := earlier_report(self._journal, row, policy)) is not None:
-            self._writes.update(row, before.apply_to(again))
-        else:
-            self._queue.retry(self._writes.update(row, again))
+        known = after_report(self._journal, row, self._policy)
+        if known != row:
+            known = self._writes.update(row, known)
+            if known.state is RowState.RETRY:
+                self._queue.retry(known)
 
     def was_carried_out(self, flight: InFlight, after: int) -> bool:
         """Whether a summary names this request, which left after the event with that number and was answered

@@ -79,7 +79,7 @@ class SharedPace(Pace):
         if not slots:
             return slot - now
         if not self._of_all.write(state) or (own is not None and not self._own.write(own)):
-            return random.uniform(BUSY, 2 * BUSY)  # noqa: S311
+            return random.uniform(BUSY, 2 * BUSY)
         self._slots += slots
         return None
 

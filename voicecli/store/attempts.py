@@ -215,6 +215,13 @@ def sessions_of_request(store: Store, client_request_id: str) -> list[str]:
     return [str(attempt.session_id) for attempt in attempts_where(store, which, (client_request_id,))]
 
 
+def newest_of_requests(store: Store, client_request_ids: Sequence[str]) -> dict[str, int]:
+    """The newest attempts with these ids, as far as there are any: their numbers."""
+    among = ", ".join("?" * len(client_request_ids))
+    which = f"WHERE client_request_id IN ({among}) GROUP BY client_request_id"
+    return dict(store.rows(f"SELECT client_request_id, max(id) FROM calls {which}", client_request_ids))  # noqa: S608
+
+
 def record_session(store: Store, broadcast: int, client_request_id: str, session_id: str) -> None:
     """The request of a broadcast whose answer was lost has become this session, as a summary says. Of two
     that say so the first counts."""

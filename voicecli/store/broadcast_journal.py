@@ -16,7 +16,7 @@ from voicecli.account import AccountId
 from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files, system
 from voicecli.store import attempts as stored_attempts, sealing
-from voicecli.store.broadcast_rows import COLUMNS as ROW_COLUMNS, StoredBroadcast
+from voicecli.store.broadcast_rows import COLUMNS as ROW_COLUMNS, StoredBroadcast, select_rows
 from voicecli.store.broadcasts import (
     COLUMNS,
     ROWS_PER_COMMIT,
@@ -119,6 +119,20 @@ class Journal(StoredBroadcast):
     def attend(self, *, is_idle: bool) -> None:
         """Do what is due every now and then towards others who work on the broadcast. ``is_idle`` is whether
         this process has nobody left to call. Raises InUse where they have taken its rows."""
+
+    def reconnect(self) -> None:
+        """After StoreUnreachable, which this engine does not raise: when it returns, what was being written
+        has been written or never will be. It may be called in another thread. Raises StoreUnreachable, and
+        InUse where others have taken its rows."""
+
+    def rows_at(self, lines: Sequence[int]) -> dict[int, BroadcastRow]:
+        """The rows at these lines, by line."""
+        which = f"line IN ({', '.join('?' * len(lines))})"
+        return {row.line: row for row in select_rows(self.store, self.broadcast, which, lines)}
+
+    def attempts_of(self, request_ids: Sequence[str]) -> dict[str, int]:
+        """The newest attempts with these clientRequestIds: their ids, by clientRequestId."""
+        return stored_attempts.newest_of_requests(self.store, request_ids)
 
     def reserve(self) -> None:
         """Take some room on the disk, so that what is known can be written even when the disk is full."""

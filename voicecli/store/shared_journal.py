@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, VoicecliError
 from voicecli.store import attempts as stored_attempts, workers
@@ -29,7 +29,9 @@ DIVISION_BY_ZERO: Final = "22012"  # how a statement of ours says that something
 class SharedJournal(Journal):
     """``worker`` is this process's id among the workers; it ends with ``close``."""
 
-    def __init__(self, store: PostgresqlStore, broadcast: Broadcast, worker: int, *, resumes: bool = False) -> None:
+    def __init__(
+        self, store: PostgresqlStore, broadcast: Broadcast, worker: int, *, resumes: bool = False
+    ) -> None:
         StoredBroadcast.__init__(self, store, broadcast)
         self._db = store
         self._worker = Worker(worker, workers.user_at_host(), 0, is_alive=True, is_idle=False)
@@ -121,6 +123,21 @@ class SharedJournal(Journal):
 
     # -- rows that are to be called ------------------------------------------------------------------
 
+    def mark_interrupted_rows(self) -> None:
+        """Done for each worker, as it is ended."""
+
+    def _set_rows(self, state: RowState, which: str, *parameters: object, reason: str | None = None) -> None:
+        """Of those that no worker has."""
+        number = self.broadcast.number
+        with self.store.transaction() as transaction:
+            transaction(
+                f"UPDATE broadcast_rows SET state = ?, reason = ? WHERE broadcast = ? AND {which}"  # noqa: S608
+                f" AND (line - 1) / {CHUNK} IN"
+                " (SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL)",
+                (state, reason, number, *parameters, number),
+            )
+            workers.open_chunks(transaction, number)
+
     def rows_to_call(self) -> Callable[[], BroadcastRow | None]:
         return self._next_row
 
@@ -184,9 +201,7 @@ class SharedJournal(Journal):
         return [worker for worker in found if worker.id != self._worker.id]
 
     def _has_free_chunk(self) -> bool:
-        query = (
-            "SELECT EXISTS (SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0)"
-        )
+        query = "SELECT EXISTS (SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0)"
         return bool(self.store.read_number(query, (self.broadcast.number,)))
 
     def _renew(self, transaction: Transaction, *, is_idle: bool) -> None:
@@ -218,17 +233,6 @@ class SharedJournal(Journal):
             if chunk not in self._chunks:  # the answer to its taking was lost
                 self._chunks.add(chunk)
                 self._unread.append(chunk)
-
-    def rows_at(self, lines: Sequence[int]) -> dict[int, BroadcastRow]:
-        """Those at these lines, by line."""
-        which = f"line IN ({', '.join('?' * len(lines))})"
-        return {row.line: row for row in select_rows(self.store, self.broadcast, which, lines)}
-
-    def attempts_of(self, request_ids: Sequence[str]) -> dict[str, int]:
-        """The ids of the attempts with these clientRequestIds, as far as there are any."""
-        among = ", ".join("?" * len(request_ids))
-        query = f"SELECT client_request_id, max(id) FROM calls WHERE client_request_id IN ({among}) GROUP BY 1"  # noqa: S608
-        return dict(self.store.rows(query, request_ids))
 
     def hide(self, *, if_untouched: bool = False) -> bool:
         with self.store.transaction() as transaction:
@@ -295,9 +299,9 @@ class SharedJournal(Journal):
             transaction(earlier, (first - 1, self._worker.id, first - 1))
         self._seen = min(self._seen, first - 1)
 
-    def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+    def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         try:
-            return self._db.execute(statement, values).rows
+            return self._db.execute_alone(statement, values).rows
         except StoreFailed as error:
             if getattr(error.__cause__, "sqlstate", None) != DIVISION_BY_ZERO:
                 raise

@@ -57,7 +57,9 @@ class WriteStatement:
         """It selects the numbers of new attempts, and of the first summary of these sessions that is there."""
         first = "0"
         if sessions:
-            first = "(SELECT coalesce(min(id), 0) FROM events WHERE session = ANY(?::text[]) AND type = 'VSS')"
+            first = (
+                "(SELECT coalesce(min(id), 0) FROM events WHERE session = ANY(?::text[]) AND type = 'VSS')"
+            )
             self._values.append(array("text", sessions))
         checked = f"1 / (CASE WHEN {' AND '.join(self._checks)} THEN 1 ELSE 0 END)"
         return f"WITH {', '.join(self._parts)} SELECT {self._numbers}, {first}, {checked}", self._values

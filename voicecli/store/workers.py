@@ -15,7 +15,9 @@ from voicecli.store.engine import Store, Transaction
 CHUNK: Final = 64  # lines
 LEASE = 20.0  # seconds
 RENEW_EVERY = 5.0  # seconds
-_ROWS_OF_CHUNKS = f"r.broadcast = c.broadcast AND r.line > c.chunk * {CHUNK} AND r.line <= (c.chunk + 1) * {CHUNK}"
+_ROWS_OF_CHUNKS = (
+    f"r.broadcast = c.broadcast AND r.line > c.chunk * {CHUNK} AND r.line <= (c.chunk + 1) * {CHUNK}"
+)
 HAS_ROWS_TO_CALL = (
     f"EXISTS (SELECT 1 FROM broadcast_rows AS r WHERE {_ROWS_OF_CHUNKS} AND r.state IN ('planned', 'retry'))"  # noqa: S608
 )
@@ -51,6 +53,14 @@ def make_chunks(transaction: Transaction, broadcast: int) -> None:
     )
 
 
+def open_chunks(transaction: Transaction, broadcast: int) -> None:
+    """Within a transaction: free chunks that have rows to call by now can be taken again."""
+    update = (
+        "UPDATE broadcast_chunks AS c SET done = 0 WHERE broadcast = ? AND worker IS NULL AND done = 1 AND "
+    )
+    transaction(update + HAS_ROWS_TO_CALL, (broadcast,))
+
+
 def begin(store: Store, transaction: Transaction, broadcast: Broadcast) -> int:
     """Within a transaction: this process works on it from now on; the worker's id."""
     insert = (
@@ -76,9 +86,7 @@ def end_of_lease(store: Store) -> int:
 
 def workers_on(store: Store, broadcast: Broadcast) -> list[Worker]:
     """Those who work on it, and those whose leases are over."""
-    query = (
-        "SELECT id, who, process, lease_until > ?, idle FROM workers WHERE broadcast = ? ORDER BY id"
-    )
+    query = "SELECT id, who, process, lease_until > ?, idle FROM workers WHERE broadcast = ? ORDER BY id"
     return [
         Worker(number, who, process, bool(is_alive), bool(idle))
         for number, who, process, is_alive, idle in store.rows(query, (store.now(), broadcast.number))
