@@ -27,6 +27,7 @@ from voicecli.store.postgresql_leases import Lease
 from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, require_key
 from voicecli.store.postgresql_sql import array, for_many, translate
 
+Connection = psycopg.Connection[tuple[Any, ...]]
 Statement = tuple[str, Sequence[object]]
 IDLE_TIMEOUT = 10.0  # seconds that a transaction may stand still: its process may have been stopped
 _MIGRATE = "voicecli store migrate"
@@ -46,7 +47,7 @@ class PostgresqlStore(engine.Store):
         self._schema = self._target.quoted_schema
         self.name = f"the {self._target.name}"
         self._lock_number = _lock_number(self._target.schema)
-        self._db: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._db: Connection | None = None
         self._clock = ServerClock()
         self._patience = LOCK_PATIENCE
         self._is_writing = False
@@ -79,7 +80,7 @@ class PostgresqlStore(engine.Store):
 
     # -- the connection ------------------------------------------------------------------------------
 
-    def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _connection(self) -> Connection:
         if self._db is None or self._db.closed:
             self._db = self._target.connect()
         return self._db
@@ -187,12 +188,17 @@ class PostgresqlStore(engine.Store):
                 self._saw_clock(cursor)
             yield _Transaction(db, self._schema, writing)
             with writing():
-                db.execute("COMMIT")
+                self._commit(db)
         finally:
             self._is_writing = False
             self._end_transaction(db)
 
-    def _end_transaction(self, db: psycopg.Connection[Any]) -> None:
+    def _commit(self, db: Connection) -> None:
+        """Where a statement before has failed and nobody minded, the server answers that with a ROLLBACK."""
+        if (done := db.execute("COMMIT").statusmessage) != "COMMIT":
+            raise StoreFailed(f"{self._sentence} has undone what was written ({done}).")
+
+    def _end_transaction(self, db: Connection) -> None:
         """Undo what was not committed."""
         if db.info.transaction_status != TransactionStatus.IDLE:
             with suppress(psycopg.Error):
@@ -233,6 +239,17 @@ class PostgresqlStore(engine.Store):
         whatever others do."""
         with self._raising_its_own(f"{self._sentence} can't be written"):
             return _result(self._connection().execute(translate(statement, self._schema), parameters))
+
+    @property
+    def shared_lock(self) -> str:
+        """What a statement for ``execute_alone`` SELECTs that is to wait for who has the store alone."""
+        return f"pg_advisory_xact_lock_shared({self._lock_number})"
+
+    def take_event_numbers(self, transaction: Transaction, count: int) -> range:
+        """Within a transaction: so many numbers of events, which nobody else gets."""
+        update = "UPDATE counters SET value = value + ? WHERE name = 'events' RETURNING value"
+        [[last]] = transaction(update, (count,)).rows
+        return range(last - count + 1, last + 1)
 
     def _saw_clock(self, begun: psycopg.Cursor[tuple[Any, ...]]) -> None:
         [(*_, clock)] = begun.fetchall()
@@ -303,7 +320,7 @@ class PostgresqlStore(engine.Store):
 
 class _Transaction(Transaction):
     def __init__(
-        self, db: psycopg.Connection[Any], schema: str, writing: Callable[[], AbstractContextManager[None]]
+        self, db: Connection, schema: str, writing: Callable[[], AbstractContextManager[None]]
     ) -> None:
         self._db, self._schema, self._writing = db, schema, writing
 

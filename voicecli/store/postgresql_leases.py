@@ -5,14 +5,13 @@ import secrets
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
+from typing import Protocol, Self
 
 from voicecli.errors import StoreFailed, VoicecliError
 from voicecli.platforms.locks import retry_within
+from voicecli.store.engine import StatementResult
 from voicecli.store.postgresql_clock import CLOCK
-
-if TYPE_CHECKING:
-    from voicecli.store.postgresql import PostgresqlStore
 
 
 SECONDS = 20.0  # that it lasts unless it is renewed
@@ -31,11 +30,21 @@ _FREE = "UPDATE leases SET until = 0, holder = '' WHERE name = ? AND holder = ?"
 _REMOVE = "DELETE FROM leases WHERE name = ? AND holder = ?"
 
 
+class _Database(Protocol):
+    """What it needs of PostgresqlStore."""
+
+    def execute_alone(self, statement: str, parameters: Sequence[object]) -> StatementResult: ...
+
+    def another(self) -> Self: ...
+
+    def close(self) -> None: ...
+
+
 class Lease:
     """Held until ``close``, or SECONDS after its process has ended, stands still or can't reach the
     database."""
 
-    def __init__(self, store: "PostgresqlStore", name: str, holder: str, since: tuple[float, float]) -> None:
+    def __init__(self, store: _Database, name: str, holder: str, since: tuple[float, float]) -> None:
         self._store, self._name, self._holder = store, name, holder
         self._since = since
         self._is_lost = False
@@ -43,12 +52,12 @@ class Lease:
         threading.Thread(target=self._keep, name=f"lease {name}", daemon=True).start()
 
     @classmethod
-    def take(cls, store: "PostgresqlStore", name: str, seconds: float) -> Self | None:
+    def take(cls, store: _Database, name: str, seconds: float) -> Self | None:
         """None where another has had it for so long. Raises StoreFailed."""
         return retry_within(seconds, lambda: cls._try_to_take(store, name))
 
     @classmethod
-    def _try_to_take(cls, store: "PostgresqlStore", name: str) -> Self | None:
+    def _try_to_take(cls, store: _Database, name: str) -> Self | None:
         holder, since = secrets.token_hex(8), _clocks()
         taken = store.execute_alone(_TAKE, (name, holder, _MICROSECONDS))
         return cls(store, name, holder, since) if taken.changed else None
@@ -68,7 +77,7 @@ class Lease:
     def _keep(self) -> None:
         """Renew it, through a connection of its own: the store's belongs to another thread, and may be
         waiting."""
-        own: PostgresqlStore | None = None
+        own: _Database | None = None
         while not self._ending.wait(RENEW_EVERY) and not self._is_lost:
             with suppress(VoicecliError):  # it is tried again, as long as the lease lasts
                 own = own or self._store.another()
