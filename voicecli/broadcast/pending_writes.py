@@ -6,8 +6,8 @@ from typing import NamedTuple
 from voicecli.broadcast.in_flight import InFlight
 from voicecli.broadcast.progress import Progress
 from voicecli.clock import now
-from voicecli.sessions.attempt import AttemptState
 from voicecli.errors import StoreUnreachable
+from voicecli.sessions.attempt import AttemptState
 from voicecli.store.broadcast_journal import Journal, calls_in
 from voicecli.store.broadcasts import BroadcastRow, RowState
 
@@ -91,8 +91,9 @@ class PendingWrites:
         try:
             ids = self._journal.write(self._rows.values(), seen=seen, new_attempts=attempts, answers=answers)
         except StoreUnreachable:
-            before = {line: on_disk for line, (on_disk, _) in self._rows.items()}
-            self._uncertain = _UncertainWrite(before, self._attempts)
+            if self._uncertain is None:  # else nothing was tried before it is known what the last one did
+                on_disk = {line: before for line, (before, _) in self._rows.items()}
+                self._uncertain = _UncertainWrite(on_disk, self._attempts)
             raise
         self._answers = [answer for answer in self._answers if not answer[0].attempt_id]
         for flight, attempt_id in zip(self._attempts, ids, strict=True):
@@ -115,13 +116,13 @@ class PendingWrites:
         ids = self._journal.attempts_of(list(flights))
         self._uncertain = None
         for line, before in lost.rows.items():
-            on_disk, (_, wanted) = found[line], self._rows.get(line, (before, before))
-            self._rows.pop(line, None)
-            self._progress.changed(before, on_disk)
-            if on_disk != wanted:
-                self._rows[line] = on_disk, wanted
-            elif on_disk != before:
-                self.written.append(on_disk)
+            row = found[line]
+            _, wanted = self._rows.pop(line, (before, before))
+            self._progress.changed(before, row)
+            if row != wanted:
+                self._rows[line] = row, wanted
+            elif row != before:
+                self.written.append(row)
         self._calls = calls_in(self._rows.values())
         known = {flight.attempt_id for flight, _, _ in self._answers}
         for request_id, attempt_id in ids.items():

@@ -13,6 +13,8 @@ from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.store.read_positions import last_event_number
 
+FREE_ROWS_EVERY = 1.0  # seconds
+
 
 class ReportUpdates:
     """Takes in the reports that are in the store; rows that are to be called again go to the queue. ``lost``
@@ -24,6 +26,7 @@ class ReportUpdates:
         self._writes = writes
         self._queue = queue
         self._policy = policy
+        self._free_rows_at = 0.0  # monotonic
         self._vca_due: dict[int, float] = {}  # by line: until when a VCA may come (seconds since 1970)
 
     def take_new(self) -> bool:
@@ -36,6 +39,15 @@ class ReportUpdates:
             self._take(report)
         self._writes.write(newest)
         return True
+
+    def take_those_of_free_rows(self) -> None:
+        """Those of rows that no worker has, now and then. Raises StoreFailed."""
+        journal = self._journal
+        if journal.store.is_shared and time.monotonic() >= self._free_rows_at:
+            from voicecli.broadcast.free_rows import record_reports_of_free_rows
+
+            record_reports_of_free_rows(journal.store, journal.broadcast, self._policy)
+            self._free_rows_at = time.monotonic() + FREE_ROWS_EVERY
 
     @property
     def are_due(self) -> bool:

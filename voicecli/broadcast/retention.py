@@ -37,7 +37,7 @@ def delete_old_broadcasts(store: Store, before: int, *, dry_run: bool = False) -
         with closing(journal):
             if broadcast.created < before:
                 deleted += 1
-                if not dry_run:
+                if not dry_run and journal.hide():
                     journals.delete(store, broadcast)
             elif not dry_run:
                 outcomes.record_reports(journal)

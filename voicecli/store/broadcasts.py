@@ -4,11 +4,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, quote
 from voicecli.store.engine import HeldLock, Store
+
+if TYPE_CHECKING:
+    from voicecli.store.workers import Worker
 
 ROWS_PER_COMMIT = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
@@ -113,6 +116,10 @@ def newest_first(store: Store) -> Iterator[Broadcast]:
 def delete_unplanned(store: Store) -> None:
     """Delete what processes left behind that ended before all rows were planned: nobody was called."""
     for broadcast in list(_broadcasts(store, "WHERE state = 'planning'", ())):
+        if store.is_shared:
+            if not is_running(store, broadcast):
+                delete(store, broadcast)
+            continue
         lock = store.take_lock(_LOCK.format(broadcast.id))
         if lock is not None:
             delete(store, broadcast)
@@ -121,7 +128,18 @@ def delete_unplanned(store: Store) -> None:
 
 def is_running(store: Store, broadcast: Broadcast) -> bool:
     """Whether a process works on it now."""
+    if store.is_shared:
+        return bool(at_work(store, broadcast))
     return store.is_locked(_LOCK.format(broadcast.id))
+
+
+def at_work(store: Store, broadcast: Broadcast) -> "Sequence[Worker]":
+    """Who works on it now, as far as the store tells: only one that machines share does."""
+    if not store.is_shared:
+        return ()
+    from voicecli.store import workers
+
+    return [worker for worker in workers.workers_on(store, broadcast) if worker.is_alive]
 
 
 def refuse_repetition(
@@ -166,6 +184,10 @@ def delete(store: Store, broadcast: Broadcast) -> None:
     for _ in store.delete_in_steps(statement, values, ROWS_PER_COMMIT):
         pass
     with store.transaction() as transaction:
+        if store.is_shared:
+            from voicecli.store import workers
+
+            workers.forget(transaction, broadcast.number)
         transaction("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
     store.empty_log()
 

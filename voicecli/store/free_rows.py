@@ -58,5 +58,5 @@ def write(
     return False
 
 
-class _FreedMeanwhile(Exception):  # noqa: N818
+class _FreedMeanwhile(Exception):
     """Undoes the transaction."""

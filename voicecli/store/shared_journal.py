@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
 
-from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, VoicecliError
+from voicecli.errors import InUse, InvalidInput, StoreBusy, StoreFailed, StoreUnreachable, VoicecliError
+from voicecli.platforms.identity import user_at_host
 from voicecli.store import attempts as stored_attempts, workers
 from voicecli.store.broadcast_journal import PUT, Journal, calls_in, insert_broadcast
 from voicecli.store.broadcast_rows import StoredBroadcast, select_rows
@@ -34,7 +35,7 @@ class SharedJournal(Journal):
     ) -> None:
         StoredBroadcast.__init__(self, store, broadcast)
         self._db = store
-        self._worker = Worker(worker, workers.user_at_host(), 0, is_alive=True, is_idle=False)
+        self._worker = Worker(worker, user_at_host(), 0, is_alive=True, is_idle=False)
         self._epoch = 0
         self._sets_limit = resumes
         self._seen = store.read_number("SELECT seen FROM workers WHERE id = ?", (worker,))
@@ -45,6 +46,7 @@ class SharedJournal(Journal):
         self._ask_at = 0.0  # when it is worth asking for a chunk again (monotonic)
         self._looked = self._renewed = float("-inf")  # monotonic
         self._is_idle = False
+        self._is_cut = False  # nobody knows whether the last statement took place
         self._accepted: list[str] = []  # sessions of the last write, whose summaries may have come meanwhile
         self.has_others = self.may_get_rows = True
         self._read_limit()
@@ -80,18 +82,22 @@ class SharedJournal(Journal):
 
     @classmethod
     def join(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
-        """Work on it beside those who do. Raises InvalidInput where there is nothing to do."""
+        """Work on it beside those who do. Raises InvalidInput where nobody is to."""
         with store.transaction() as transaction:
             workers.end_dead_ones_within(store, transaction, broadcast)
             broadcast = find(store, broadcast.id)
-            if broadcast.state is not BroadcastState.OPEN:
-                raise InvalidInput(
-                    f"Broadcast {broadcast.id} is {broadcast.state}: nothing was sent from here.",
-                    hint=f"voicecli broadcast show {broadcast.id} shows its state, resume {broadcast.id} goes on "
-                    "with it.",
-                )
+            cls.require_open(broadcast)
             worker = workers.begin(store, transaction, broadcast)
         return cls(cast("PostgresqlStore", store), broadcast, worker)
+
+    @staticmethod
+    def require_open(broadcast: Broadcast) -> None:
+        """Raises InvalidInput where it is stopped or done."""
+        if broadcast.state is not BroadcastState.OPEN:
+            raise InvalidInput(
+                f"Broadcast {broadcast.id} is {broadcast.state}: nothing was sent from here.",
+                hint=f"voicecli broadcast resume {broadcast.id} goes on with it, and then others can join.",
+            )
 
     def limit_calls(self, most: int | None) -> None:
         """Only who resumes the broadcast may change it."""
@@ -205,10 +211,15 @@ class SharedJournal(Journal):
         return bool(self.store.read_number(query, (self.broadcast.number,)))
 
     def _renew(self, transaction: Transaction, *, is_idle: bool) -> None:
+        """Who was ended by others before there was anything to do, since a list takes long to read, say,
+        begins anew."""
         update = "UPDATE workers SET lease_until = ?, idle = ? WHERE id = ? AND epoch = ?"
         values = (workers.end_of_lease(self.store), is_idle, self._worker.id, self._epoch)
-        if not transaction(update, values).changed:
+        if transaction(update, values).changed:
+            return
+        if self._chunks or self._epoch:
             raise self._ended()
+        self._worker = self._worker._replace(id=workers.begin(self.store, transaction, self.broadcast))
 
     def _ended(self) -> InUse:
         return InUse(
@@ -227,6 +238,7 @@ class SharedJournal(Journal):
             values = (self._epoch, workers.end_of_lease(self.store), self._worker.id, self._epoch)
             if not transaction(update, values).changed:
                 raise self._ended()
+        self._is_cut = False
         self._read_limit()
         query = "SELECT chunk FROM broadcast_chunks WHERE broadcast = ? AND worker = ?"
         for (chunk,) in self.store.rows(query, (self.broadcast.number, self._worker.id)):
@@ -300,8 +312,13 @@ class SharedJournal(Journal):
         self._seen = min(self._seen, first - 1)
 
     def _execute(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        if self._is_cut:
+            raise StoreUnreachable("The connection to the database broke.")
         try:
             return self._db.execute_alone(statement, values).rows
+        except StoreUnreachable:
+            self._is_cut = True
+            raise
         except StoreFailed as error:
             if getattr(error.__cause__, "sqlstate", None) != DIVISION_BY_ZERO:
                 raise

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from voicecli.platforms.identity import user_at_host
 from voicecli.store.broadcasts import Broadcast, RowState
 from voicecli.store.engine import Store, Transaction
 
@@ -70,13 +71,6 @@ def begin(store: Store, transaction: Transaction, broadcast: Broadcast) -> int:
     values = (user_at_host(), os.getpid(), end_of_lease(store), broadcast.number)
     [(worker,)] = transaction(insert, values).rows
     return int(worker)
-
-
-def user_at_host() -> str:
-    import getpass
-    import socket
-
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def end_of_lease(store: Store) -> int:
