@@ -279,7 +279,7 @@ def test_a_run_whose_lease_is_over_goes_on_unless_another_has_taken_over(world: 
     with pytest.raises(PlacedBefore, match="Another voicecli has taken over"):
         world.attempts.begin(requests[1], run=run)
     with world.store.transaction() as transaction:
-        assert not runs.renew(transaction, run)
+        assert not runs.renew(world.store, transaction, run)
 
 
 def test_alerts_of_long_ago_are_not_looked_at_for_ever(world: World) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from voicecli.clock import microseconds, now
+from voicecli.clock import microseconds
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
@@ -57,7 +57,7 @@ class Attempts:
         delete_expired_flows(self._store)
         row = self.row(request, run=run, **details)
         with self._store.transaction() as transaction:
-            if run is not None and not runs.renew(transaction, run):
+            if run is not None and not runs.renew(self._store, transaction, run):
                 raise PlacedBefore(
                     "Another voicecli has taken over, since this one seemed to have ended: nothing was sent."
                 )
@@ -76,7 +76,7 @@ class Attempts:
     ) -> tuple[object, ...]:
         """What ``insert`` takes."""
         flow = details.get("flow")
-        placed = now()
+        placed = self._store.now()
         until = None if request.valid_until is None else microseconds(request.valid_until)
         sealed = None
         if flow is not None:
@@ -211,7 +211,7 @@ def attempts_without_session(store: Store, *, client_action_id: str) -> list[Att
     """Those with this clientActionId whose session 8x8 has not told, neither in an answer nor later, and
     which can still go on."""
     which = "WHERE session IS NULL AND client_action_id = ? AND coalesce(valid_until, placed) > ?"
-    return list(attempts_where(store, which, (client_action_id, now() - FLOW_OUTLIVES)))
+    return list(attempts_where(store, which, (client_action_id, store.now() - FLOW_OUTLIVES)))
 
 
 def attempts_without_response(store: Store, *, source: str, destination: str) -> list[Attempt]:
@@ -221,7 +221,7 @@ def attempts_without_response(store: Store, *, source: str, destination: str) ->
         " AND ltrim(destination, '+') = ?"
     )
     numbers = source.lstrip("+"), destination.lstrip("+")
-    since = now() - ANSWER_OUTLIVES
+    since = store.now() - ANSWER_OUTLIVES
     return list(attempts_where(store, which, (AttemptState.SENDING, since, *numbers)))
 
 
@@ -261,7 +261,7 @@ def has_sealed_flows(store: Store) -> bool:
 def delete_expired_flows(store: Store) -> None:
     """Delete the callflows of calls whose time is long over, and whose summaries have not come."""
     which = "sealed IS NOT NULL AND coalesce(valid_until, placed) < ?"
-    before = (now() - FLOW_OUTLIVES,)
+    before = (store.now() - FLOW_OUTLIVES,)
     if any(store.rows(f"SELECT 1 FROM calls INDEXED BY calls_sealed WHERE {which} LIMIT 1", before)):  # noqa: S608
         store.overwrite_deleted()
         with store.transaction() as transaction:

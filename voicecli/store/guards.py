@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, Unpack
 
-from voicecli.clock import iso, local_time, now
+from voicecli.clock import iso, local_time
 from voicecli.errors import PlacedBefore
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
@@ -62,7 +62,8 @@ class Guards:
         self._store.require_locks()
         update_outcomes_if_writable(self._store)
         fingerprints = self._fingerprints(request, once)
-        details |= {"fingerprint": next(iter(fingerprints), None), "guarded": now() + once.microseconds}
+        until = self._store.now() + once.microseconds
+        details |= {"fingerprint": next(iter(fingerprints), None), "guarded": until}
         row = self._attempts.row(request, run=run, **details)
         delete_expired_flows(self._store)
         with self._store.transaction() as transaction:
@@ -84,7 +85,7 @@ class Guards:
             if once is not None and joint:
                 for request, fingerprints in claimed:
                     self._refuse_held(transaction, request, fingerprints, once)
-            number = runs.begin(transaction, process)
+            number = runs.begin(self._store, transaction, process)
             if joint:
                 transaction.execute_many(
                     "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
@@ -119,7 +120,8 @@ class Guards:
             " AND (run IS NULL OR run NOT IN (SELECT run FROM guards))"
             " AND (+placed > ? OR run IN (SELECT id FROM runs WHERE lease_until > ?)) ORDER BY placed DESC"
         )
-        times = (now() - once.microseconds, now())
+        now = self._store.now()
+        times = (now - once.microseconds, now)
         for attempt in list(attempts_where(self._store, which, (*values, *times))):
             own = None if attempt.run is None else runs.find(self._store, attempt.run)
             self._refuse_where_held([attempt], own, once, joint=False)
@@ -130,7 +132,7 @@ class Guards:
         """Raises PlacedBefore where a run, or the attempts of it (newest first) that stand for each other,
         hold a guard."""
         calls = [_PlacedCall.of(one, self._store) for one in attempts]
-        if (refusal := _refusal(calls, run, once, joint=joint)) is not None:
+        if (refusal := _refusal(calls, run, once, self._store.now(), joint=joint)) is not None:
             raise refusal
 
     def _fingerprints(self, request: CallRequest, once: Once) -> list[bytes]:
@@ -155,11 +157,11 @@ class _PlacedCall(NamedTuple):
         if outcome == Outcome.COMPLETED and attempt.asks is None:
             return cls(attempt, session.summarised or attempt.placed, is_open=False)
         settled = settled_at(session) if session.outcome is not None or outcome is None else 0.0
-        return cls(attempt, None, is_open=settled is None or settled * 1e6 > now())
+        return cls(attempt, None, is_open=settled is None or settled * 1e6 > store.now())
 
 
 def _refusal(
-    calls: Sequence[_PlacedCall], run: StoredRun | None, once: Once, *, joint: bool
+    calls: Sequence[_PlacedCall], run: StoredRun | None, once: Once, now: int, *, joint: bool
 ) -> PlacedBefore | None:
     """Why the same call can't be placed because of these (newest first), which stand for each other, and of
     the run that placed them; None where it can."""
@@ -167,14 +169,14 @@ def _refusal(
     until = 0 if last is None else last.placed + once.microseconds
     still_open = [call.attempt for call in calls if call.is_open]
     again = f"It can be placed again at {local_time(until)}."
-    for attempt, taken_at, _ in calls if until > now() else ():
+    for attempt, taken_at, _ in calls if until > now else ():
         if taken_at is not None:
             at, session = local_time(taken_at), _session(attempt)
             earlier, words = "completed", f"was placed{session}, and completed at {at}"
             if attempt.asks:
                 earlier, words = "confirmed", f"was confirmed at {at}{session}"
             return _placed_before(earlier, words, again, attempt, taken_at, until=until)
-    if run is not None and run.is_alive and (joint or still_open):
+    if run is not None and run.is_alive(now) and (joint or still_open):
         words = (
             f"is being placed by process {run.process}, which began at {local_time(run.began)} and was last "
             f"seen alive at {local_time(run.seen)}"
@@ -187,7 +189,7 @@ def _refusal(
             "its calls count by how they ended."
         )
         return _placed_before("running", words, ending, last, run.began, run=run)
-    if until > now() and still_open:
+    if until > now and still_open:
         attempt = still_open[0]
         is_accepted = attempt.state is AttemptState.ACCEPTED
         placed = f"{'was' if is_accepted else 'may have been'} placed at {local_time(attempt.placed)}"
