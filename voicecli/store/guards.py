@@ -62,8 +62,10 @@ class Guards:
         self._store.require_locks()
         update_outcomes_if_writable(self._store)
         fingerprints = self._fingerprints(request, once)
-        until = self._store.now() + once.microseconds
-        details |= {"fingerprint": next(iter(fingerprints), None), "guarded": until}
+        details |= {
+            "fingerprint": next(iter(fingerprints), None),
+            "guarded": self._store.now() + once.microseconds,
+        }
         row = self._attempts.row(request, run=run, **details)
         delete_expired_flows(self._store)
         with self._store.transaction() as transaction:
@@ -132,7 +134,7 @@ class Guards:
         """Raises PlacedBefore where a run, or the attempts of it (newest first) that stand for each other,
         hold a guard."""
         calls = [_PlacedCall.of(one, self._store) for one in attempts]
-        if (refusal := _refusal(calls, run, once, self._store.now(), joint=joint)) is not None:
+        if (refusal := _refusal(calls, run, once, joint=joint, now=self._store.now())) is not None:
             raise refusal
 
     def _fingerprints(self, request: CallRequest, once: Once) -> list[bytes]:
@@ -161,7 +163,7 @@ class _PlacedCall(NamedTuple):
 
 
 def _refusal(
-    calls: Sequence[_PlacedCall], run: StoredRun | None, once: Once, now: int, *, joint: bool
+    calls: Sequence[_PlacedCall], run: StoredRun | None, once: Once, *, joint: bool, now: int
 ) -> PlacedBefore | None:
     """Why the same call can't be placed because of these (newest first), which stand for each other, and of
     the run that placed them; None where it can."""
@@ -176,7 +178,7 @@ def _refusal(
             if attempt.asks:
                 earlier, words = "confirmed", f"was confirmed at {at}{session}"
             return _placed_before(earlier, words, again, attempt, taken_at, until=until)
-    if run is not None and run.is_alive(now) and (joint or still_open):
+    if run is not None and run.lease_until > now and (joint or still_open):
         words = (
             f"is being placed by process {run.process}, which began at {local_time(run.began)} and was last "
             f"seen alive at {local_time(run.seen)}"

@@ -19,10 +19,6 @@ class StoredRun(NamedTuple):
     began: int
     lease_until: int
 
-    def is_alive(self, now: int) -> bool:
-        """At that moment, by the store's clock, as all moments here."""
-        return self.lease_until > now
-
     @property
     def seen(self) -> int:
         """When it renewed its lease last: of one that has not ended."""
