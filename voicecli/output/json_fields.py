@@ -58,6 +58,7 @@ DOCUMENTS: Mapping[str, str] = {
     "webhooks restore": "restored",
     "config": "settings.variable settings.value settings.origin settings.file settings.problem files.origin "
     "files.file files.read",
+    "store key": "key",
     "doctor": "ok exitCode checks.check checks.state checks.words checks.hint",
     "sessions": _SESSION,
     "sessions ID": f"{_SESSION} legs events",
