@@ -90,7 +90,8 @@ class Guards:
             number = runs.begin(self._store, transaction, process)
             if joint:
                 transaction.execute_many(
-                    "INSERT INTO guards VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO guards (run, base_url, subaccount, client_request_id, fingerprint)"
+                    " VALUES (?, ?, ?, ?, ?)",
                     [
                         (number, *self._account, request.client_request_id, next(iter(fingerprints), None))
                         for request, fingerprints in claimed
