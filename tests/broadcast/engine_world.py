@@ -18,8 +18,9 @@ from voicecli.broadcast.policy import Policy
 from voicecli.quiet_hours import Hours
 from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.sessions.counts import Counts
-from voicecli.store.broadcast_journal import Journal, create_journal
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, RowState
+from voicecli.store.journals import create_journal
 from voicecli.store.sqlite import SqliteStore
 from voicecli.voice_api.async_client import AsyncClient
 from voicecli.voice_api.callflow import CallRequest

@@ -39,12 +39,13 @@ from voicecli.store import (
     webhooks,
 )
 from voicecli.store.attempts import Attempts
-from voicecli.store.broadcast_journal import Journal, create_journal
+from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastRow, BroadcastState, RowState
 from voicecli.store.engine import Store
 from voicecli.store.event_recording import KeptEvent, Recorded, record_events, record_replies
 from voicecli.store.following import Follower
 from voicecli.store.guards import Guards, Once
+from voicecli.store.journals import create_journal, open_journal
 from voicecli.store.webhooks import ReplacedWebhook
 from voicecli.voice_api.messages import voice_message
 
@@ -71,7 +72,7 @@ def message(request_id: str = "m-1", number: str = NUMBER) -> Any:
 def journal(store: Store) -> Iterator[Journal]:
     """That of the one broadcast that the store has."""
     [broadcast] = broadcasts.newest_first(store)
-    ours = Journal.open(store, broadcast)
+    ours = open_journal(store, broadcast)
     try:
         yield ours
     finally:

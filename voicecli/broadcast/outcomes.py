@@ -1,23 +1,16 @@
 """Finds the outcomes of a broadcast's calls among the events of the store."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from itertools import islice
 from typing import NamedTuple
 
-from voicecli.broadcast.options import BroadcastOptions
 from voicecli.broadcast.policy import Policy
 from voicecli.clock import now
-from voicecli.errors import InUse
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.sessions.pending import settled_at
 from voicecli.sessions.session import Session
 from voicecli.store import attempts as stored_attempts, event_queries as stored_events, unsubscribed
-from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcast_rows import StoredBroadcast
-from voicecli.store.broadcasts import ROWS_PER_COMMIT, Broadcast, BroadcastRow, BroadcastState, RowState
-from voicecli.store.engine import Store
-from voicecli.store.read_positions import last_event_number
+from voicecli.store.broadcasts import BroadcastRow, RowState
 from voicecli.voice_api.codes import is_unsubscribed
 
 
@@ -131,48 +124,6 @@ def after_report(journal: StoredBroadcast, row: BroadcastRow, policy: Policy) ->
     again = row._replace(state=RowState.RETRY)
     before = _earlier_report(journal, row, policy) if row.attempts > 1 else None
     return again if before is None else before.apply_to(again)
-
-
-def record_reports(journal: Journal, policy: Policy | None = None) -> None:
-    """Write into the journal all that was reported while nobody worked on the broadcast, and that rows which
-    another process left ``sending`` are unknown; unless it is done, rows are called again by its ``policy``,
-    that of its options by default. Raises StoreFailed."""
-    policy = policy or BroadcastOptions.from_mapping(journal.broadcast.options).policy()
-    if journal.store.is_shared:
-        from voicecli.broadcast.free_rows import record_reports_of_free_rows
-
-        record_reports_of_free_rows(journal.store, journal.broadcast, policy)
-    else:
-        journal.mark_interrupted_rows()
-        _record_reports_of_all_rows(journal, policy)
-    if journal.state is not BroadcastState.DONE:
-        accepted = policy.confirming if policy.digits else None
-        journal.plan_retries(policy.retry, policy.attempts, unless_pressed=accepted)
-
-
-def _record_reports_of_all_rows(journal: Journal, policy: Policy) -> None:
-    newest = last_event_number(journal.store)
-    found = reports(journal, journal.seen, newest, policy)
-    while some := list(islice(found, ROWS_PER_COMMIT)):
-        changed: dict[int, tuple[BroadcastRow, BroadcastRow]] = {}  # by line: as it was, and as it is
-        for report in some:
-            row = changed[report.line][1] if report.line in changed else journal.row(report.line)
-            if row is not None and (known := report.apply_to(row)) != row:
-                before, _ = changed.get(report.line, (row, row))
-                changed[report.line] = before, known._replace(changed=now())
-        journal.write(changed.values())
-    journal.write((), seen=newest)
-
-
-def record_reports_if_idle(store: Store, broadcast: Broadcast) -> None:
-    """The same, unless a process works on the broadcast, which does so itself. Raises StoreFailed."""
-    if store.is_shared:
-        from voicecli.broadcast.free_rows import record_reports_of_free_rows
-
-        record_reports_of_free_rows(store, broadcast)
-        return
-    with suppress(InUse), closing(Journal.open(store, broadcast)) as journal:
-        record_reports(journal)
 
 
 def _session(journal: StoredBroadcast, session_id: str, policy: Policy) -> Session:

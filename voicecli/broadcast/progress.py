@@ -31,8 +31,8 @@ class Progress:
             self.count(alike, alike.rows)
 
     def follow_others(self, *, are_there: bool, at_once: bool = False) -> None:
-        """Count anew what others who work on it, too, have done: now and then, since that takes the longer the
-        more rows there are, and ``at_once`` if need be."""
+        """Count anew what others who work on it, too, have done: now and then, since many rows take long to
+        count, and ``at_once`` if need be."""
         self._have_others = self._have_others or are_there
         started = time.monotonic()
         if not self._have_others or (started < self._count_at and not at_once):

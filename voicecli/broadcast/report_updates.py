@@ -7,6 +7,7 @@ from voicecli.broadcast.outcomes import Report, after_report, read_report, repor
 from voicecli.broadcast.pending_writes import PendingWrites
 from voicecli.broadcast.policy import Policy
 from voicecli.broadcast.queue import Queue
+from voicecli.broadcast.report_recording import record_reports_of_free_rows
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import event_queries as stored_events
 from voicecli.store.broadcast_journal import Journal
@@ -44,8 +45,6 @@ class ReportUpdates:
         """Those of rows that no worker has, now and then. Raises StoreFailed."""
         journal = self._journal
         if journal.store.is_shared and time.monotonic() >= self._free_rows_at:
-            from voicecli.broadcast.free_rows import record_reports_of_free_rows
-
             record_reports_of_free_rows(journal.store, journal.broadcast, self._policy)
             self._free_rows_at = time.monotonic() + FREE_ROWS_EVERY
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from voicecli.account import AccountId
-from voicecli.broadcast import outcomes
+from voicecli.broadcast import report_recording
 from voicecli.broadcast.begin import plan_broadcast
 from voicecli.broadcast.options import BroadcastOptions, Content
 from voicecli.broadcast.run import OpenBroadcast
@@ -14,6 +14,7 @@ from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcast_rows import StoredBroadcast
 from voicecli.store.broadcasts import Broadcast, BroadcastState, RowState
 from voicecli.store.engine import Store
+from voicecli.store.journals import open_journal
 
 
 def reopen_broadcast(
@@ -35,7 +36,7 @@ def reopen_broadcast(
     InvalidInput where there is none, where it is done, and where the list has changed.
     """
     broadcast = _find(store, beginning, account)
-    journal = Journal.open(store, broadcast)
+    journal = open_journal(store, broadcast)
     with ExitStack() as stack:
         stack.callback(journal.close)
         _refuse_finished(journal)
@@ -53,7 +54,7 @@ def reopen_broadcast(
             if journal.state is BroadcastState.OPEN:  # and not stopped meanwhile
                 journal.set_state(broadcast.state)
             raise
-        outcomes.record_reports(journal, options.policy())
+        report_recording.record_reports(journal, options.policy())
         if (changes or {}).get("max_calls") is None:
             options = options._replace(max_calls=_calls_left(journal))
         for state in retry:

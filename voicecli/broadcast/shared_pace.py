@@ -1,8 +1,9 @@
-"""How fast calls leave where several machines share the store: one limit for all broadcasts of an account,
-and one for all who work on the same broadcast. The rules are those of ``pacing``; the clock is the database's.
+"""How fast calls leave where several machines share the store: one limit for all broadcasts of an
+account, and one for all who work on the same broadcast. The rules are those of ``pacing``, the clock is the
+database's.
 
-Slots are taken ahead of time, several at once where calls are fast: so nobody waits for the database before
-each call.
+Slots are taken ahead of time, several at once where calls are fast, so that the database need not be asked
+before each call.
 """
 
 import random

@@ -4,18 +4,16 @@ A row is ``sending`` on the disk before its request leaves. So whatever ends the
 ``planned`` was not called, and one that still says ``sending`` may have been.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Self, cast
+from typing import Self
 
-from voicecli.account import AccountId
 from voicecli.errors import InUse, StoreFailed
 from voicecli.platforms import private_files, system
-from voicecli.store import attempts as stored_attempts, sealing
+from voicecli.store import attempts as stored_attempts
 from voicecli.store.broadcast_rows import COLUMNS as ROW_COLUMNS, StoredBroadcast, select_rows
 from voicecli.store.broadcasts import (
     COLUMNS,
@@ -34,35 +32,6 @@ from voicecli.store.read_positions import last_event_number
 RESERVE = 1 << 20  # bytes; the last rows take less in SQLite's log
 _RESERVE = "broadcast-{}.reserve"
 _TO_CALL = (RowState.PLANNED, RowState.RETRY)
-
-
-def create_journal(
-    store: Store,
-    *,
-    account: AccountId,
-    file: str,
-    fingerprint: bytes,
-    shard: tuple[int, int],
-    options: Mapping[str, object],
-    content: bytes,
-) -> "Journal":
-    """A new broadcast, locked, whose rows are still to be planned; ``content`` is what people hear. Until
-    ``plan`` is done, ``delete_unplanned`` deletes it once this process has ended."""
-    broadcast_id = "b" + secrets.token_hex(5)
-    sealed = sealing.seal(store, content, broadcast_id.encode())
-    described = (broadcast_id, store.now(), *account, file, fingerprint, *shard, json.dumps(options), sealed)
-    if store.is_shared:
-        from voicecli.store.shared_journal import SharedJournal
-
-        return SharedJournal.create(store, described)
-    lock = take_lock(store, broadcast_id)
-    try:
-        with store.transaction() as transaction:
-            insert_broadcast(store, transaction, described)
-        return Journal(store, find(store, broadcast_id, planning=True), lock)
-    except BaseException:  # a disk that is full, say: nothing is left behind
-        lock.close(remove=True)
-        raise
 
 
 def insert_broadcast(store: Store, transaction: Transaction, described: tuple[object, ...]) -> None:
@@ -90,12 +59,20 @@ class Journal(StoredBroadcast):
         self._lock = lock
 
     @classmethod
+    def create(cls, store: Store, described: tuple[object, ...]) -> Self:
+        """For ``create_journal``; ``described`` is all of COLUMNS but its state."""
+        lock = take_lock(store, str(described[0]))
+        try:
+            with store.transaction() as transaction:
+                insert_broadcast(store, transaction, described)
+            return cls(store, find(store, str(described[0]), planning=True), lock)
+        except BaseException:  # a disk that is full, say: nothing is left behind
+            lock.close(remove=True)
+            raise
+
+    @classmethod
     def open(cls, store: Store, broadcast: Broadcast) -> Self:
         """Raises InUse where another process works on it."""
-        if store.is_shared:
-            from voicecli.store.shared_journal import SharedJournal
-
-            return cast("Self", SharedJournal.resume(store, broadcast))
         lock = take_lock(store, broadcast.id)
         try:
             return cls(store, find(store, broadcast.id), lock)

@@ -1,4 +1,4 @@
-"""What the store has of broadcasts and their rows, and how it is counted. Every function raises StoreFailed."""
+"""What the store has of broadcasts and their rows, and counts of it. Every function raises StoreFailed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple

@@ -4,14 +4,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from voicecli.account import AccountId
 from voicecli.errors import InUse, InvalidInput, PlacedBefore, quote
+from voicecli.store import workers
 from voicecli.store.engine import HeldLock, Store
-
-if TYPE_CHECKING:
-    from voicecli.store.workers import Worker
+from voicecli.store.workers import Worker
 
 ROWS_PER_COMMIT = 5_000  # rows that are planned or deleted in one commit, some milliseconds
 PATIENCE = 0.2  # seconds, for somebody who only looks whether it is being worked on
@@ -133,13 +132,11 @@ def is_running(store: Store, broadcast: Broadcast) -> bool:
     return store.is_locked(_LOCK.format(broadcast.id))
 
 
-def at_work(store: Store, broadcast: Broadcast) -> "Sequence[Worker]":
+def at_work(store: Store, broadcast: Broadcast) -> Sequence[Worker]:
     """Who works on it now, as far as the store tells: only one that machines share does."""
     if not store.is_shared:
         return ()
-    from voicecli.store import workers
-
-    return [worker for worker in workers.workers_on(store, broadcast) if worker.is_alive]
+    return [worker for worker in workers.workers_on(store, broadcast.number) if worker.is_alive]
 
 
 def refuse_repetition(
@@ -185,8 +182,6 @@ def delete(store: Store, broadcast: Broadcast) -> None:
         pass
     with store.transaction() as transaction:
         if store.is_shared:
-            from voicecli.store import workers
-
             workers.forget(transaction, broadcast.number)
         transaction("DELETE FROM broadcasts WHERE number = ?", (broadcast.number,))
     store.empty_log()

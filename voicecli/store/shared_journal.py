@@ -55,39 +55,39 @@ class SharedJournal(Journal):
 
     @classmethod
     def create(cls, store: Store, described: tuple[object, ...]) -> "SharedJournal":
-        """``create_journal``."""
+        """For ``create_journal``."""
         with store.transaction() as transaction:
             insert_broadcast(store, transaction, described)
             broadcast = find(store, str(described[0]), planning=True)
             most = broadcast.options.get("max_calls")
             transaction("INSERT INTO broadcast_limits VALUES (?, ?)", (broadcast.number, most))
-            worker = workers.begin(store, transaction, broadcast)
+            worker = workers.begin(store, transaction, broadcast.number)
         return cls(cast("PostgresqlStore", store), broadcast, worker)
 
     @classmethod
-    def resume(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
-        """``Journal.open``: the first who works on it again."""
+    def open(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
+        """``open_journal``: the first who works on it again."""
         with store.transaction() as transaction:
-            workers.end_dead_ones_within(store, transaction, broadcast)
-            if others := workers.workers_on(store, broadcast):
+            workers.end_dead_ones_within(store, transaction, broadcast.number)
+            if others := workers.workers_on(store, broadcast.number):
                 raise InUse(
-                    f"Broadcast {broadcast.id} is being worked on by {workers.names(others)}: nothing was sent "
-                    "from here.",
+                    f"Broadcast {broadcast.id} is being worked on by {workers.names(others)}: nothing was "
+                    "sent from here.",
                     hint=f"voicecli broadcast join {broadcast.id} helps them; voicecli broadcast stop "
                     f"{broadcast.id} ends it.",
                 )
             broadcast = find(store, broadcast.id)
-            worker = workers.begin(store, transaction, broadcast)
+            worker = workers.begin(store, transaction, broadcast.number)
         return cls(cast("PostgresqlStore", store), broadcast, worker, resumes=True)
 
     @classmethod
     def join(cls, store: Store, broadcast: Broadcast) -> "SharedJournal":
         """Work on it beside those who do. Raises InvalidInput where nobody is to."""
         with store.transaction() as transaction:
-            workers.end_dead_ones_within(store, transaction, broadcast)
+            workers.end_dead_ones_within(store, transaction, broadcast.number)
             broadcast = find(store, broadcast.id)
             cls.require_open(broadcast)
-            worker = workers.begin(store, transaction, broadcast)
+            worker = workers.begin(store, transaction, broadcast.number)
         return cls(cast("PostgresqlStore", store), broadcast, worker)
 
     @staticmethod
@@ -96,7 +96,7 @@ class SharedJournal(Journal):
         if broadcast.state is not BroadcastState.OPEN:
             raise InvalidInput(
                 f"Broadcast {broadcast.id} is {broadcast.state}: nothing was sent from here.",
-                hint=f"voicecli broadcast resume {broadcast.id} goes on with it, and then others can join.",
+                hint=f"voicecli broadcast resume {broadcast.id} goes on with it; then others can join.",
             )
 
     def limit_calls(self, most: int | None) -> None:
@@ -193,7 +193,7 @@ class SharedJournal(Journal):
             self._is_idle, self._renewed = is_idle, now
         others = self._others()
         if not all(one.is_alive for one in others):
-            workers.end_dead_ones(self.store, self.broadcast)
+            workers.end_dead_ones(self.store, self.broadcast.number)
             others = [one for one in others if one.is_alive]
         self.has_others = bool(others)
         has_free = self._has_free_chunk()
@@ -203,12 +203,12 @@ class SharedJournal(Journal):
         self._looked = now
 
     def _others(self) -> list[Worker]:
-        found = workers.workers_on(self.store, self.broadcast)
+        found = workers.workers_on(self.store, self.broadcast.number)
         return [worker for worker in found if worker.id != self._worker.id]
 
     def _has_free_chunk(self) -> bool:
-        query = "SELECT EXISTS (SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0)"
-        return bool(self.store.read_number(query, (self.broadcast.number,)))
+        free = "SELECT 1 FROM broadcast_chunks WHERE broadcast = ? AND worker IS NULL AND done = 0"
+        return bool(self.store.read_number(f"SELECT EXISTS ({free})", (self.broadcast.number,)))
 
     def _renew(self, transaction: Transaction, *, is_idle: bool) -> None:
         """Who was ended by others before there was anything to do, since a list takes long to read, say,
@@ -219,7 +219,7 @@ class SharedJournal(Journal):
             return
         if self._chunks or self._epoch:
             raise self._ended()
-        self._worker = self._worker._replace(id=workers.begin(self.store, transaction, self.broadcast))
+        self._worker = self._worker._replace(id=workers.begin(self.store, transaction, self.broadcast.number))
 
     def _ended(self) -> InUse:
         return InUse(
@@ -265,7 +265,7 @@ class SharedJournal(Journal):
         with suppress(StoreFailed), self.store.transaction(concurrent=True) as transaction:
             lock = "SELECT 1 FROM workers WHERE id = ? AND epoch = ? FOR UPDATE"
             if transaction(lock, (self._worker.id, self._epoch)).rows:
-                workers.end(self.store, transaction, self.broadcast, self._worker)
+                workers.end(self.store, transaction, self.broadcast.number, self._worker)
 
     # -- writing -------------------------------------------------------------------------------------
 

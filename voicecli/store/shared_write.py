@@ -23,10 +23,10 @@ class WriteStatement:
         """Only while this worker was not ended; ``seen`` is the newest event that it has processed, None
         where that has not changed."""
         if seen is None:
-            part = f"SELECT {self._lock} FROM workers WHERE id = ? AND epoch = ? FOR NO KEY UPDATE"
+            part = f"SELECT {self._lock} FROM workers WHERE id = ? AND epoch = ? FOR NO KEY UPDATE"  # noqa: S608
             self._add("mine", part, worker, epoch)
         else:
-            part = f"UPDATE workers SET seen = ? WHERE id = ? AND epoch = ? RETURNING {self._lock}"
+            part = f"UPDATE workers SET seen = ? WHERE id = ? AND epoch = ? RETURNING {self._lock}"  # noqa: S608
             self._add("mine", part, seen, worker, epoch)
         self._checks.append("(SELECT count(*) FROM mine) = 1")
 
@@ -35,7 +35,7 @@ class WriteStatement:
         if changes:
             rows = [(*row[2:], broadcast, row.line, before.state, before.attempts) for before, row in changes]
             self._add_many("changed", REPLACE, rows, " RETURNING 1")
-            self._checks.append(f"(SELECT count(*) FROM changed) = {len(rows)}")
+            self._checks.append(f"(SELECT count(*) FROM changed) = {len(rows)}")  # noqa: S608
 
     def add_attempts(self, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
@@ -49,12 +49,13 @@ class WriteStatement:
     def count_calls(self, broadcast: int, calls: int) -> None:
         """So many of those that may still be made."""
         if calls:
-            update = "UPDATE broadcast_limits SET calls_left = calls_left - ? WHERE broadcast = ? AND calls_left >= ?"
-            self._add("counted", f"{update} RETURNING 1", calls, broadcast, calls)
+            update = "UPDATE broadcast_limits SET calls_left = calls_left - ?"
+            which = "WHERE broadcast = ? AND calls_left >= ? RETURNING 1"
+            self._add("counted", f"{update} {which}", calls, broadcast, calls)
             self._checks.append("(SELECT count(*) FROM counted) = 1")
 
     def finished(self, sessions: Sequence[str]) -> tuple[str, list[object]]:
-        """It selects the numbers of new attempts, and of the first summary of these sessions that is there."""
+        """It selects the numbers of new attempts, and of the first summary of these sessions."""
         first = "0"
         if sessions:
             first = (

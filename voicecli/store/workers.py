@@ -1,5 +1,5 @@
 """Who works on a broadcast where several machines share the store: processes, each with a lease and chunks of
-rows that are its own. PostgreSQL only.
+rows that are its own. PostgreSQL only. Broadcasts are given by their numbers.
 
 A chunk is the rows of ``CHUNK`` lines of the list: rows have no index of their state, since dead entries of
 one would have to be walked. Every function raises StoreFailed.
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from voicecli.platforms.identity import user_at_host
-from voicecli.store.broadcasts import Broadcast, RowState
 from voicecli.store.engine import Store, Transaction
 
 CHUNK: Final = 64  # lines
@@ -25,7 +24,7 @@ HAS_ROWS_TO_CALL = (
 
 
 class Worker(NamedTuple):
-    """``who`` is user@host, ``process`` its number there; ``is_idle`` is whether it has nobody left to call."""
+    """``who`` is user@host, ``process`` its number there; ``is_idle`` means that it has nobody to call."""
 
     id: int
     who: str
@@ -62,13 +61,13 @@ def open_chunks(transaction: Transaction, broadcast: int) -> None:
     transaction(update + HAS_ROWS_TO_CALL, (broadcast,))
 
 
-def begin(store: Store, transaction: Transaction, broadcast: Broadcast) -> int:
+def begin(store: Store, transaction: Transaction, broadcast: int) -> int:
     """Within a transaction: this process works on it from now on; the worker's id."""
     insert = (
         "INSERT INTO workers (broadcast, who, process, lease_until, seen)"
         " SELECT number, ?, ?, ?, seen FROM broadcasts WHERE number = ? RETURNING id"
     )
-    values = (user_at_host(), os.getpid(), end_of_lease(store), broadcast.number)
+    values = (user_at_host(), os.getpid(), end_of_lease(store), broadcast)
     [(worker,)] = transaction(insert, values).rows
     return int(worker)
 
@@ -78,43 +77,41 @@ def end_of_lease(store: Store) -> int:
     return store.now() + round(LEASE * 1e6)
 
 
-def workers_on(store: Store, broadcast: Broadcast) -> list[Worker]:
+def workers_on(store: Store, broadcast: int) -> list[Worker]:
     """Those who work on it, and those whose leases are over."""
     query = "SELECT id, who, process, lease_until > ?, idle FROM workers WHERE broadcast = ? ORDER BY id"
     return [
         Worker(number, who, process, bool(is_alive), bool(idle))
-        for number, who, process, is_alive, idle in store.rows(query, (store.now(), broadcast.number))
+        for number, who, process, is_alive, idle in store.rows(query, (store.now(), broadcast))
     ]
 
 
-def end(store: Store, transaction: Transaction, broadcast: Broadcast, worker: Worker) -> None:
+def end(store: Store, transaction: Transaction, broadcast: int, worker: Worker) -> None:
     """Within a transaction: it works no more. What it has not called is left for others; of whom it was
     calling nobody knows."""
     first = (
         "UPDATE broadcasts SET seen = least(seen, (SELECT seen FROM workers WHERE id = ?)) WHERE number = ?"
     )
-    transaction(first, (worker.id, broadcast.number))
+    transaction(first, (worker.id, broadcast))
     transaction(
-        "UPDATE broadcast_rows AS r SET state = ?, reason = ?, changed = ? FROM broadcast_chunks AS c"  # noqa: S608
-        f" WHERE c.broadcast = ? AND c.worker = ? AND {_ROWS_OF_CHUNKS} AND r.state = ?",
+        "UPDATE broadcast_rows AS r SET state = 'unknown', reason = ?, changed = ? FROM broadcast_chunks AS c"  # noqa: S608
+        f" WHERE c.broadcast = ? AND c.worker = ? AND {_ROWS_OF_CHUNKS} AND r.state = 'sending'",
         (
-            RowState.UNKNOWN,
             f"it was being called by {worker.who}, which ended",
             store.now(),
-            broadcast.number,
+            broadcast,
             worker.id,
-            RowState.SENDING,
         ),
     )
     transaction(
-        f"UPDATE broadcast_chunks AS c SET worker = NULL, done = CASE WHEN {HAS_ROWS_TO_CALL} THEN 0 ELSE 1 END"  # noqa: S608
-        " WHERE broadcast = ? AND worker = ?",
-        (broadcast.number, worker.id),
+        "UPDATE broadcast_chunks AS c SET worker = NULL, done ="  # noqa: S608
+        f" CASE WHEN {HAS_ROWS_TO_CALL} THEN 0 ELSE 1 END WHERE broadcast = ? AND worker = ?",
+        (broadcast, worker.id),
     )
     transaction("DELETE FROM workers WHERE id = ?", (worker.id,))
 
 
-def end_dead_ones(store: Store, broadcast: Broadcast) -> bool:
+def end_dead_ones(store: Store, broadcast: int) -> bool:
     """End those whose leases are over, unless another process does so just now or they write; whether there
     was one."""
     if all(worker.is_alive for worker in workers_on(store, broadcast)):
@@ -123,13 +120,13 @@ def end_dead_ones(store: Store, broadcast: Broadcast) -> bool:
         return end_dead_ones_within(store, transaction, broadcast)
 
 
-def end_dead_ones_within(store: Store, transaction: Transaction, broadcast: Broadcast) -> bool:
+def end_dead_ones_within(store: Store, transaction: Transaction, broadcast: int) -> bool:
     """The same, within a transaction."""
     query = (
         "SELECT id, who, process FROM workers WHERE broadcast = ? AND lease_until <= ?"
         " ORDER BY id FOR UPDATE SKIP LOCKED"
     )
-    dead = transaction(query, (broadcast.number, store.now())).rows
+    dead = transaction(query, (broadcast, store.now())).rows
     for number, who, process in dead:
         worker = Worker(number, who, process, is_alive=False, is_idle=False)
         end(store, transaction, broadcast, worker)

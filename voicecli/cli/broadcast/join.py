@@ -28,8 +28,8 @@ def join(
         str | None,
         typer.Argument(
             metavar="[FILE]",
-            help="The list on this machine; or -, if it comes from standard input. Default: the path that the "
-            "broadcast was begun with.",
+            help="The list on this machine; or -, if it comes from standard input. Default: the path with "
+            "which the broadcast was begun.",
         ),
     ] = None,
     concurrency: Concurrency = None,
