@@ -24,6 +24,7 @@ from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
 from voicecli.store.postgresql_errors import as_store_failed, is_away, reason
 from voicecli.store.postgresql_leases import Lease
+from voicecli.store.postgresql_notifications import Notifications
 from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, require_key
 from voicecli.store.postgresql_sql import array, for_many, translate
 
@@ -83,6 +84,8 @@ class PostgresqlStore(engine.Store):
     def _connection(self) -> Connection:
         if self._db is None or self._db.closed:
             self._db = self._target.connect()
+            # Through PgBouncer, what others listen for gets here, too, and psycopg would keep it for ever.
+            self._db.add_notify_handler(lambda _: None)
         return self._db
 
     def close(self) -> None:
@@ -156,6 +159,9 @@ class PostgresqlStore(engine.Store):
 
     def damaged(self, what: str) -> StoreFailed:
         return StoreFailed(f"{self._sentence} is damaged: {what}.", hint="Restore it from a backup.")
+
+    def notifications(self, on_news: Callable[[], None]) -> Notifications:
+        return Notifications(self._target.connect, channel(self._target.schema), on_news)
 
     # -- what one process has alone ------------------------------------------------------------------
 
@@ -276,6 +282,13 @@ class PostgresqlStore(engine.Store):
     # -- its state -----------------------------------------------------------------------------------
 
     def is_there(self) -> bool:
+        return True
+
+    def is_reachable(self) -> bool:
+        try:
+            self._target.connect().close()
+        except psycopg.Error:
+            return False
         return True
 
     def require_in_place(self) -> None:

@@ -16,7 +16,6 @@ from voicecli.store.postgresql_clock import CLOCK
 
 SECONDS = 20.0  # that it lasts unless it is renewed
 RENEW_EVERY = 5.0  # seconds
-_MICROSECONDS = round(SECONDS * 1e6)
 
 
 _NOW = f"FROM (SELECT {CLOCK} AS now) AS clock"
@@ -59,7 +58,7 @@ class Lease:
     @classmethod
     def _try_to_take(cls, store: _Database, name: str) -> Self | None:
         holder, since = secrets.token_hex(8), _clocks()
-        taken = store.execute_alone(_TAKE, (name, holder, _MICROSECONDS))
+        taken = store.execute_alone(_TAKE, (name, holder, _lasts()))
         return cls(store, name, holder, since) if taken.changed else None
 
     def is_there(self) -> bool:
@@ -82,7 +81,7 @@ class Lease:
             with suppress(VoicecliError):  # it is tried again, as long as the lease lasts
                 own = own or self._store.another()
                 since = _clocks()
-                if own.execute_alone(_RENEW, (_MICROSECONDS, self._name, self._holder)).changed:
+                if own.execute_alone(_RENEW, (_lasts(), self._name, self._holder)).changed:
                     self._since = since
                 else:
                     self._is_lost = True
@@ -92,3 +91,7 @@ class Lease:
 
 def _clocks() -> tuple[float, float]:
     return time.monotonic(), time.time()
+
+
+def _lasts() -> int:
+    return round(SECONDS * 1e6)
