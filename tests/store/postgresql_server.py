@@ -171,6 +171,7 @@ listen_port = {PORT}
 unix_socket_dir = {self.folder}
 max_client_conn = 200
 default_pool_size = 20
+server_login_retry = 0.2
 """
         (self.folder / "pgbouncer.ini").write_text(settings)
         self._run(shutil.which("pgbouncer") or "pgbouncer", self.folder / "pgbouncer.ini")

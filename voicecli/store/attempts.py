@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from voicecli.clock import microseconds
 from voicecli.errors import PlacedBefore
+from voicecli.platforms.identity import user_at_host
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store import runs
 from voicecli.store.engine import Store, Transaction
@@ -101,6 +102,7 @@ class Attempts:
             sealed,
             _answer_until(placed, request.callflow if flow is None else flow),
             run,
+            user_at_host(),
         )
 
     def fingerprints(self, request: CallRequest) -> list[bytes]:
@@ -153,7 +155,7 @@ OUTCOME_READER = "outcomes"  # in seen_events
 _INSERT = (
     "INSERT INTO calls (placed, base_url, subaccount, state, client_request_id, source, destination,"
     " fingerprint, guarded, client_action_id, asks, broadcast, line, valid_until, sealed,"
-    " answer_until, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " answer_until, run, placed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -271,5 +273,6 @@ def delete_expired_flows(store: Store) -> None:
 
 _COLUMNS = (
     "id, placed, state, session, client_request_id, source, destination, client_action_id, asks, broadcast,"
-    " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until, run"
+    " line, valid_until, outcome, outcome_source, seconds, price, currency, answer_until, run,"
+    " placed_by"
 )

@@ -109,7 +109,7 @@ class Guards:
         same, parameters = _same(request, fingerprints)
         values = (*self._account, *parameters)
         query = (
-            "SELECT DISTINCT id, process, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
+            "SELECT DISTINCT id, process, host, began, lease_until FROM guards JOIN runs ON id = run"  # noqa: S608
             f" WHERE base_url = ? AND subaccount = ? AND {same} ORDER BY began DESC"
         )
         joint = list(self._store.read(StoredRun, query, values))
@@ -174,15 +174,17 @@ def _refusal(
     again = f"It can be placed again at {local_time(until)}."
     for attempt, taken_at, _ in calls if until > now else ():
         if taken_at is not None:
-            at, session = local_time(taken_at), _session(attempt)
-            earlier, words = "completed", f"was placed{session}, and completed at {at}"
+            at, session, by = local_time(taken_at), _session(attempt), _by(attempt)
+            earlier, words = "completed", f"was placed{by}{session}, and completed at {at}"
             if attempt.asks:
                 earlier, words = "confirmed", f"was confirmed at {at}{session}"
+                words += f" (placed{by})" if by else ""
             return _placed_before(earlier, words, again, attempt, taken_at, until=until)
     if run is not None and run.lease_until > now and (joint or still_open):
+        whose = f" of {run.host}" if run.host else ""
         words = (
-            f"is being placed by process {run.process}, which began at {local_time(run.began)} and was last "
-            f"seen alive at {local_time(run.seen)}"
+            f"is being placed by process {run.process}{whose}, which began at {local_time(run.began)} "
+            f"and was last seen alive at {local_time(run.seen)}"
         )
         so_far = "has placed no call yet"
         if last is not None:
@@ -195,7 +197,8 @@ def _refusal(
     if until > now and still_open:
         attempt = still_open[0]
         is_accepted = attempt.state is AttemptState.ACCEPTED
-        placed = f"{'was' if is_accepted else 'may have been'} placed at {local_time(attempt.placed)}"
+        was = "was" if is_accepted else "may have been"
+        placed = f"{was} placed at {local_time(attempt.placed)}{_by(attempt)}"
         words = f"{placed}{_session(attempt) if is_accepted else ''}; nobody knows how it ended"
         return _placed_before("unknown", words, again, attempt, attempt.placed, until=until)
     return None
@@ -203,6 +206,11 @@ def _refusal(
 
 def _session(attempt: Attempt) -> str:
     return f" as session {attempt.session_id}" if attempt.session_id else ""
+
+
+def _by(attempt: Attempt) -> str:
+    """Who placed it, if that is known."""
+    return f" by {attempt.placed_by}" if attempt.placed_by else ""
 
 
 def _same(request: CallRequest, fingerprints: Sequence[bytes]) -> tuple[str, tuple[object, ...]]:
@@ -221,6 +229,7 @@ def _placed_before(
     until: int | None = None,
     run: StoredRun | None = None,
 ) -> PlacedBefore:
+    placed_by = attempt.placed_by if run is None and attempt is not None else run and run.host
     return PlacedBefore(
         f"The same call {words}: nothing was sent. {again}",
         hint="--within says how long a call counts as the same; without --once it is placed again.",
@@ -228,6 +237,7 @@ def _placed_before(
         details={
             "earlier": earlier,
             "at": iso(at),
+            "placedBy": placed_by,
             "process": None if run is None else run.process,
             "lastSeen": None if run is None else iso(run.seen),
             "guardUntil": None if until is None else iso(until),

@@ -3,6 +3,7 @@ one blocks others no longer than the lease lasts."""
 
 from typing import NamedTuple
 
+from voicecli.platforms.identity import user_at_host
 from voicecli.store.engine import LOCK_PATIENCE, Store, Transaction
 
 LEASE = 30.0  # seconds
@@ -12,10 +13,12 @@ ENDED = 0  # lease_until of a run that has ended: it can't be renewed
 
 
 class StoredRun(NamedTuple):
-    """``process`` is its number on its machine; moments are in microseconds since 1970, UTC."""
+    """``process`` is its number on its machine, ``host`` who began it, and where (anna@web1); moments are in
+    microseconds since 1970, UTC."""
 
     id: int
     process: int
+    host: str | None
     began: int
     lease_until: int
 
@@ -27,8 +30,8 @@ class StoredRun(NamedTuple):
 
 def begin(store: Store, transaction: Transaction, process: int) -> int:
     """Within a transaction: a new one with its lease; its number."""
-    insert = "INSERT INTO runs (process, began, lease_until) VALUES (?, ?, ?)"
-    [number] = transaction.insert(insert, [(process, store.now(), _end_of_lease(store))])
+    insert = "INSERT INTO runs (process, host, began, lease_until) VALUES (?, ?, ?, ?)"
+    [number] = transaction.insert(insert, [(process, user_at_host(), store.now(), _end_of_lease(store))])
     return number
 
 
@@ -61,7 +64,7 @@ def end_run(store: Store, run: int) -> None:
 
 def find(store: Store, run: int) -> StoredRun | None:
     """Raises StoreFailed."""
-    query = "SELECT id, process, began, lease_until FROM runs WHERE id = ?"
+    query = "SELECT id, process, host, began, lease_until FROM runs WHERE id = ?"
     return next(store.read(StoredRun, query, (run,)), None)
 
 
