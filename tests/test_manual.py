@@ -17,7 +17,9 @@ from typing import Any
 
 import forked
 import in_process
+import postgresql_server
 import pytest
+import shared_postgresql
 from conftest import DEADLINE, RunningSandbox
 from past import keep_a_call
 from running_listener import TOKEN, listening
@@ -110,7 +112,22 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, application: str) -> Iterator[Machine]:
+def settings_of_a_team(page: str, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """What the page on teams needs: a server, as its administrator and a machine of the team see it."""
+    if page != "team":
+        return {}
+    server = request.getfixturevalue("postgresql")
+    place = server.place(tmp_path / "home", server.new_database("template0"))
+    administrator = {
+        "PGHOST": str(server.folder),
+        "PGPORT": str(postgresql_server.PORT),
+        "PGUSER": "postgres",
+    }
+    return {**shared_postgresql.environment(place), **administrator}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, application: str, settings_of_a_team: dict[str, str]) -> Iterator[Machine]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -127,6 +144,7 @@ def machine(tmp_path: Path, application: str) -> Iterator[Machine]:
                 "WEBHOOK_AUTH_TOKEN": TOKEN,
                 "VOICECLI_HOME": str(tmp_path / "home"),
                 "PORT": port,
+                **settings_of_a_team,
             },
         )
 
