@@ -109,7 +109,7 @@ SETTINGS = (
         "store_key",
         "VOICECLI_STORE_KEY",
         what="the team's key",
-        where="made once by voicecli store key, and the same on all machines of the team",
+        where="made once for all machines by voicecli store key",
         secret=True,
     ),
     Setting(
