@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from broadcast_machine import PREFIXES, Machine, kill, loses_its_answer
+from broadcast_machine import LIMITED, PREFIXES, SILENT, Machine, kill, loses_its_answer, numbers
 from conftest import DEADLINE, Finished, RunningSandbox, wait_until
 from running_listener import listening, public_access, registering
 from soak import share_of
@@ -17,19 +17,6 @@ pytestmark = pytest.mark.process
 
 LONGEST = 0.8  # seconds until the first calls have left, on most machines
 MOST = 60  # requests between two kills
-FAULTY = ("5000", "5020", "5021", "5050", "5051", "1014")  # 500s, 502s, cut connections, a refusal
-SILENT = ("5040", "5041")  # few, for each takes its time
-LIMITED = ("4291", "4292")  # a 429 makes all that follow slow, if it comes soon after a kill
-
-
-def numbers(count: int, dice: random.Random, rare: tuple[str, ...]) -> list[str]:
-    """A list in which all that can go wrong does so, somewhere."""
-    special = [prefix + digits for prefix in PREFIXES for digits in FAULTY]
-    special += [PREFIXES[0] + digits for digits in rare]
-    plain = [f"{prefix}{number:04d}" for prefix in PREFIXES for number in range(2_000, 4_000)]
-    chosen = special + dice.sample(plain, count - len(special))
-    dice.shuffle(chosen)
-    return chosen
 
 
 class Run:
@@ -108,7 +95,8 @@ def killed(home: Path, *, rows: int, kills: int, seed: int, rare: tuple[str, ...
                 end = run.go_on(killed=run.kills < kills)
             assert end.code == 7, end.err  # as some are refused
             if listened:
-                wait_until(lambda: is_settled(machine))
+                wait_until(lambda: not sandbox.sandbox._delivery._tasks)  # all that it reports has arrived
+                check_outcomes(machine)
         run.check(people)
         check_results(machine, people)
     return run.kills
@@ -125,13 +113,13 @@ def check(tmp_path: Path, *, rows: int, kills: int, seed: int, rare: tuple[str, 
         lists += 1
 
 
-def is_settled(machine: Machine) -> bool:
-    """Whether the journal knows how each session of the sandbox ended."""
-    known = machine.broadcasts()[0]
-    assert machine.run("show", known).code == 0
+def check_outcomes(machine: Machine) -> None:
+    """The journal knows how each session of the sandbox ended, once somebody looks."""
+    assert machine.run("show", machine.broadcasts()[0]).code == 0
     outcomes = {row.session: row.outcome for row in machine.rows() if row.outcome}
-    ends = {session.session_id: session.status for session in [*machine.sandbox.sandbox.sessions]}
-    return outcomes == {session: None if status is None else status.value for session, status in ends.items()}
+    assert outcomes == {
+        session.session_id: str(session.status) for session in machine.sandbox.sandbox.sessions
+    }
 
 
 def check_results(machine: Machine, people: list[str]) -> None:
