@@ -170,6 +170,10 @@ class Postgresql:
                 with self.transaction(concurrent=True, **words) as transaction:
                     return [transaction(*one) for one in statements]
 
+            def execute_alone(self, statement: str, parameters: Any) -> Any:
+                with self.transaction(concurrent=True) as transaction:
+                    return transaction(statement, parameters)
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("voicecli.store.postgresql.PostgresqlStore", Watched)
             yield
@@ -203,7 +207,8 @@ class Postgresql:
         self._server.execute("DROP SCHEMA voicecli CASCADE", self._database(home))
 
     def end_locks_of_killed(self, home: Path) -> None:
-        self._server.execute("UPDATE voicecli.leases SET until = 0", self._database(home))
+        for ended in ("leases SET until = 0", "workers SET lease_until = 0"):
+            self._server.execute(f"UPDATE voicecli.{ended}", self._database(home))
 
     def make_newer(self, home: Path) -> None:
         newer = "UPDATE voicecli.voicecli_schema SET version = version + 1, compatible_from = version + 1"
