@@ -155,15 +155,24 @@ class Postgresql:
     @contextmanager
     def at_commit(self, act: Callable[[], None], *, afterwards: bool = False) -> Iterator[None]:
         """What would be one message is sent statement by statement, so that there is a moment before the
-        last."""
+        last. That a worker begins is passed by: SQLite has a lock for that."""
+        from voicecli.store import workers
         from voicecli.store.postgresql import PostgresqlStore
+
+        begin, begun = workers.begin, []
+
+        def begin_and_tell(*arguments: Any) -> int:
+            begun.append(True)
+            return begin(*arguments)
 
         class Watched(PostgresqlStore):
             def _commit(self, db: Any) -> None:
-                if not afterwards:
+                is_seen = not begun
+                begun.clear()
+                if is_seen and not afterwards:
                     act()
                 super()._commit(db)
-                if afterwards:
+                if is_seen and afterwards:
                     act()
 
             def write_at_once(self, statements: Any, **words: str) -> Any:
@@ -176,6 +185,7 @@ class Postgresql:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("voicecli.store.postgresql.PostgresqlStore", Watched)
+            patch.setattr(workers, "begin", begin_and_tell)
             yield
 
     @contextmanager

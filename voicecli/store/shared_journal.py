@@ -192,10 +192,10 @@ class SharedJournal(Journal):
                 self._renew(transaction, is_idle=is_idle)
             self._is_idle, self._renewed = is_idle, now
         others = self._others()
+        self.has_others = bool(others)  # dead ones, too: what becomes of their rows is to be counted
         if not all(one.is_alive for one in others):
             workers.end_dead_ones(self.store, self.broadcast.number)
             others = [one for one in others if one.is_alive]
-        self.has_others = bool(others)
         has_free = self._has_free_chunk()
         if has_free:
             self._ask_at = 0.0
