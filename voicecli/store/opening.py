@@ -1,5 +1,6 @@
 """Opens the store, whichever engine it has: nothing else asks which one that is."""
 
+from voicecli.errors import ConfigurationError
 from voicecli.store.engine import Store
 from voicecli.store.location import StorePlace
 
@@ -9,8 +10,13 @@ def open_store(place: StorePlace, *, accept_newer: bool = False) -> Store:
     that a newer voicecli has made or migrated, unless ``accept_newer``: a listener that was running before
     goes on, since migrations only add."""
     if place.is_shared:
-        from voicecli.store.postgresql import PostgresqlStore
-
+        try:
+            from voicecli.store.postgresql import PostgresqlStore
+        except ImportError as error:
+            raise ConfigurationError(
+                "The team's store needs psycopg, which is not installed here.",
+                hint="Install voicecli[postgresql] in place of voicecli.",
+            ) from error
         return PostgresqlStore(place, accept_newer=accept_newer)
     from voicecli.store.sqlite import SqliteStore
 

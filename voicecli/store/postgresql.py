@@ -121,7 +121,7 @@ class PostgresqlStore(engine.Store):
         except Exception as error:
             if self._db is not None and is_away(error):
                 self.close()
-            raise as_store_failed(error, failure, advice, self._target.password) from error
+            raise as_store_failed(error, failure, advice, self._target.secrets) from error
 
     @property
     def _sentence(self) -> str:
@@ -302,7 +302,7 @@ class PostgresqlStore(engine.Store):
             raise
         except StoreFailed as error:
             cause = error.__cause__
-            return reason(cause, self._target.password) if isinstance(cause, Exception) else error.message
+            return reason(cause, self._target.secrets) if isinstance(cause, Exception) else error.message
         return None
 
     def size(self) -> int:

@@ -1,7 +1,6 @@
 """Connections to PostgreSQL: what the URL says, and how values go there and come back."""
 
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -10,8 +9,8 @@ from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import StrDumperUnknown
 
 from voicecli.errors import ConfigurationError
+from voicecli.team_store import passwords, read_url, shown_url
 
-DEFAULT_SCHEMA = "voicecli"
 _DEFAULTS = {
     "connect_timeout": "5",  # seconds
     "keepalives_idle": "15",
@@ -23,32 +22,26 @@ _DEFAULTS = {
 
 
 class Target(NamedTuple):
-    """A database and the schema in it. ``parameters`` are libpq's, among them the password."""
+    """A database and the schema in it. ``parameters`` are libpq's, among them the password; ``secrets`` are
+    what no message may have in it."""
 
     parameters: dict[str, str]
     schema: str
+    secrets: tuple[str, ...]
 
     @classmethod
     def of(cls, url: str) -> Self:
         """Raises ConfigurationError."""
         try:
-            parts = urlsplit(url)
-            options = dict(parse_qsl(parts.query, keep_blank_values=True))
-            schema = options.pop("schema", DEFAULT_SCHEMA)
-            plain = urlunsplit(parts._replace(query=urlencode(options, quote_via=quote)))
-            given = {name: str(value) for name, value in conninfo_to_dict(plain).items()}
-        except (ValueError, psycopg.Error):
-            # Without what was raised: psycopg's words have the whole URL in them, with its password.
+            conninfo, schema = read_url(url)
+            given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
+        except psycopg.Error:
+            # Without what was raised: its words have the whole URL in them, with its password.
             raise ConfigurationError(
-                "The URL of the store can't be read.",
-                hint="VOICECLI_STORE is postgresql://USER@HOST/DATABASE, with ?schema=NAME where a team has "
-                "its own schema.",
+                f"The URL {shown_url(url)} of the team's database can't be read.",
+                hint="Check its parameters: they are libpq's, and ?schema=.",
             ) from None
-        return cls({**_DEFAULTS, **given}, schema)
-
-    @property
-    def password(self) -> str | None:
-        return self.parameters.get("password")
+        return cls({**_DEFAULTS, **given}, schema, tuple(passwords(url)))
 
     @property
     def name(self) -> str:

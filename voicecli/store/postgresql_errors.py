@@ -1,5 +1,6 @@
 """What psycopg's errors mean to us, in words that tell neither the password nor what the store has in it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import psycopg
@@ -20,6 +21,7 @@ _AWAY: Final = {
     "25P03",
     "25P04",
 }  # stops, starts, is full, has cut us off
+_REFUSED: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 _HINTS: Final = {
     "42501": "This user of the database lacks a right: voicecli help team lists the GRANTs.",
     "42P01": "voicecli store migrate makes what is missing.",
@@ -30,31 +32,35 @@ _HINTS: Final = {
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether there is no connection any more, or none to be had."""
+    """Whether there is no connection any more, or none to be had; not where the server does not want us."""
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     state = error.sqlstate
-    return state is None or state.startswith("08") or state in _AWAY
+    if state is None:  # always where it was not to be had
+        return not any(words in str(error) for words in _REFUSED)
+    return state.startswith("08") or state in _AWAY
 
 
-def as_store_failed(error: Exception, failure: str, advice: str, password: str | None) -> StoreFailed:
+def as_store_failed(error: Exception, failure: str, advice: str, secrets: Sequence[str]) -> StoreFailed:
     """Ours in its place. ``failure`` is a sentence without its end."""
-    words = f"{failure}: {reason(error, password)}."
+    words = f"{failure}: {reason(error, secrets)}."
     if is_away(error):
         return StoreUnreachable(words, hint="Is the server running, and can this machine reach it?")
     state = getattr(error, "sqlstate", None)
     if state in _BUSY:
         return StoreBusy(words, hint="Try again a little later.")
+    if state is None and isinstance(error, psycopg.OperationalError):
+        return StoreFailed(words, hint="Check the database's URL, and what the server allows this user.")
     return StoreFailed(words, hint=_HINTS.get(state or "", advice))
 
 
-def reason(error: Exception, password: str | None) -> str:
+def reason(error: Exception, secrets: Sequence[str]) -> str:
     """As a clause."""
     state = getattr(error, "sqlstate", None)
     if not isinstance(error, psycopg.Error) or (state or "").startswith("22"):
         return f"it has or gets a value that does not fit ({state or type(error).__name__})"
     words = error.diag.message_primary or " ".join(str(error).split())
     words = words.removeprefix("connection failed: ").rstrip(".")
-    if password and password in words:
+    if any(secret in words for secret in secrets):
         return "the reason can't be shown, since it has the password in it"
     return words or "the server gives no reason"
