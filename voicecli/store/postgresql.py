@@ -22,7 +22,7 @@ from voicecli.store.engine import LOCK_PATIENCE, SHORT_PATIENCE, Purpose, Statem
 from voicecli.store.location import StorePlace
 from voicecli.store.postgresql_clock import CLOCK, ServerClock
 from voicecli.store.postgresql_connection import Target
-from voicecli.store.postgresql_errors import as_store_failed, is_away, reason
+from voicecli.store.postgresql_errors import as_store_failed, is_away, reason, without_secrets
 from voicecli.store.postgresql_leases import Lease
 from voicecli.store.postgresql_notifications import Notifications
 from voicecli.store.postgresql_schema import TABLES, SchemaState, check_key, require_key
@@ -62,10 +62,11 @@ class PostgresqlStore(engine.Store):
         try:
             [row] = self.rows(postgresql_schema.STATE)
         except StoreFailed as error:
-            hint = error.hint
+            words, hint = error.message, error.hint
             if isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+                words = f"{self._sentence} has no store of voicecli in its schema {self._target.schema} yet."
                 hint = f"{_MIGRATE} makes it, once for a team."
-            raise ConfigurationError(error.message, hint=hint) from error
+            raise ConfigurationError(words, hint=hint) from error
         state = SchemaState(*row)
         check_key(state, self._key)
         if state.version < postgresql_schema.VERSION:
@@ -118,10 +119,11 @@ class PostgresqlStore(engine.Store):
             yield
         except VoicecliError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is raised
             if self._db is not None and is_away(error):
                 self.close()
-            raise as_store_failed(error, failure, advice, self._target.secrets) from error
+            ours = as_store_failed(error, failure, advice, self._target.secrets)
+            raise ours from without_secrets(error, self._target.secrets)
 
     @property
     def _sentence(self) -> str:

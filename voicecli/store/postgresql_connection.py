@@ -9,7 +9,7 @@ from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import StrDumperUnknown
 
 from voicecli.errors import ConfigurationError
-from voicecli.team_store import passwords, read_url, shown_url
+from voicecli.team_store import passwords, read_url
 
 _DEFAULTS = {
     "connect_timeout": "5",  # seconds
@@ -38,8 +38,9 @@ class Target(NamedTuple):
         except psycopg.Error:
             # Without what was raised: its words have the whole URL in them, with its password.
             raise ConfigurationError(
-                f"The URL {shown_url(url)} of the team's database can't be read.",
-                hint="Check its parameters: they are libpq's, and ?schema=.",
+                "The URL of the store can't be read.",
+                hint="VOICECLI_STORE is postgresql://USER@HOST/DATABASE, with ?schema=NAME where a team has "
+                "its own schema.",
             ) from None
         return cls({**_DEFAULTS, **given}, schema, tuple(passwords(url)))
 
