@@ -9,7 +9,7 @@ from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import StrDumperUnknown
 
 from voicecli.errors import ConfigurationError
-from voicecli.team_store import passwords, read_url
+from voicecli.team_store import passwords, problem_of_url, read_url
 
 _DEFAULTS = {
     "connect_timeout": "5",  # seconds
@@ -32,7 +32,7 @@ class Target(NamedTuple):
     @classmethod
     def of(cls, url: str) -> Self:
         """Raises ConfigurationError."""
-        if (problem := team_store.problem_of_url(url)) is not None:
+        if (problem := problem_of_url(url)) is not None:
             raise ConfigurationError(f"The store can't be opened: {problem}.")
         try:
             conninfo, schema = read_url(url)
