@@ -2,25 +2,26 @@
 
 Threads would take turns with the receiver; a process does not. It reads batches of events on standard
 input, keeps all that have arrived in one commit, and answers on standard output. Frames are four bytes of
-length and then ``marshal``, which is safe between two ends of the same program.
+length and then ``marshal``, which is safe between two ends of the same program: a list has answers, a tuple
+is a ``SpoolState``.
 """
 
 import marshal
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
+from voicecli.listener.event_keeper import EventKeeper, FileKeeper, NumberedNote, SpooledNote
 from voicecli.platforms import system
-from voicecli.store.event_recording import KeptEvent, record_events, record_replies
-from voicecli.store.sqlite import Store
+from voicecli.store.event_recording import KeptEvent
+from voicecli.store.location import StorePlace
 
 HEADER = 4  # bytes
 CHUNK = 1 << 16  # bytes
-TIDY_EVERY = 0.5  # seconds
 
 
 def frame(content: Any) -> bytes:
@@ -28,66 +29,48 @@ def frame(content: Any) -> bytes:
     return len(packed).to_bytes(HEADER, "big") + packed
 
 
-def serve(home: Path, reading: int, writing: int) -> None:
+def serve(place: StorePlace, reading: int, writing: int) -> None:
     """Serve a listener, which has seen that the store fits, until the file descriptor that is read ends."""
-    over = threading.Event()
-    tidying = threading.Thread(target=_tidy, args=(home, over), daemon=True)
-    store = Store(home, accept_newer=True)
+    writing_lock = threading.Lock()
+
+    def write(content: Any) -> None:
+        answer = frame(content)
+        with writing_lock:
+            while answer:
+                answer = answer[os.write(writing, answer) :]
+
+    def report(state: tuple[object, ...]) -> None:
+        with suppress(OSError):  # the listener has gone
+            write((*state,))
+
+    keeper = _keeper(place, report)
     try:
-        tidying.start()
         left = b""
         while chunk := os.read(reading, CHUNK):
             left += chunk
             events: list[KeptEvent] = []  # as mere tuples
-            replies: list[tuple[str, str | None, int]] = []
+            numbered: list[NumberedNote] = []
+            spooled: list[SpooledNote] = []
             while len(left) >= HEADER and len(left) >= (end := HEADER + int.from_bytes(left[:HEADER], "big")):
-                received, noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
+                received, *noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
                 events += received
-                replies += noted
+                numbered += noted[0]
+                spooled += noted[1]
                 left = left[end:]
             if events:
-                store, answers = _kept(store, events)
-                _write(writing, frame(answers))
-            if replies:
-                with suppress(StoreFailed):  # an event without a note of its reply is whole all the same
-                    record_replies(store, replies)
-        over.set()
-        tidying.join()  # the last to close the store leaves it as one file
+                write(keeper.keep(events))
+            if numbered or spooled:
+                keeper.note(numbered, spooled)
     finally:
-        store.close()
+        keeper.close()
 
 
-def _tidy(home: Path, over: threading.Event) -> None:
-    """Carry the log into the file beside the commits, so that none of them has to wait for it; and make a new
-    one soon after it was removed."""
-    while not over.is_set():
-        with suppress(ConfigurationError), Store(home, accept_newer=True) as store:
-            while store.is_there() and not over.wait(TIDY_EVERY):
-                store.checkpoint()
-            continue
-        over.wait(TIDY_EVERY)
+def _keeper(place: StorePlace, report: Callable[[tuple[object, ...]], None]) -> EventKeeper:
+    if not place.is_shared:
+        return FileKeeper(place)
+    from voicecli.listener.spooling import SpoolingKeeper
 
-
-def _kept(store: Store, events: list[KeptEvent]) -> tuple[Store, list[tuple[int, int] | str]]:
-    """For each, in order: the event's number and how often it came, or why it is not on disk. If the store
-    was removed or replaced by then, they are kept in the one that is there now; which one, is given, too."""
-    try:
-        try:
-            return store, [(*recorded,) for recorded in record_events(store, events)]
-        except StoreFailed:
-            if store.is_there():
-                raise
-            now = Store(store.path.parent, accept_newer=True)
-            store.close()
-            store = now
-            return store, [(*recorded,) for recorded in record_events(store, events)]
-    except VoicecliError as error:
-        return store, [error.message] * len(events)
-
-
-def _write(writing: int, answer: bytes) -> None:
-    while answer:
-        answer = answer[os.write(writing, answer) :]
+    return SpoolingKeeper(place, report)
 
 
 if __name__ == "__main__":
@@ -97,4 +80,4 @@ if __name__ == "__main__":
 
     for number in system.end_signals():
         signal.signal(number, signal.SIG_IGN)
-    serve(Path(sys.argv[1]), 0, 1)
+    serve(StorePlace(Path(sys.argv[1])), 0, 1)
