@@ -29,7 +29,8 @@ account = voicecli.Account(
     os.environ["EIGHT_X_EIGHT_BASE_URL"],
 )
 once = voicecli.Once(datetime.timedelta(minutes=10))
-caller = voicecli.Caller(account, home=pathlib.Path("store"), once=once, port=int(sys.argv[1]))
+store = voicecli.StorePlace(pathlib.Path("store"))
+caller = voicecli.Caller(account, store=store, once=once, port=int(sys.argv[1]))
 script = voicecli.Script(os.environ["OUTBOUND_PHONE_NUMBER"], "The oven is too hot. Press 1.", confirm="1")
 requests = [script.request(number) for number in sys.argv[2:]]
 ended = caller.wait(requests, confirming=script.confirming(), until_confirmed=True)
@@ -58,10 +59,10 @@ async def main(port):
         subaccount_id=os.environ["EIGHT_X_EIGHT_SUBACCOUNT_ID"],
         base_url=os.environ["EIGHT_X_EIGHT_BASE_URL"],
     )
-    home = pathlib.Path("store")
-    plan = voicecli.ListenerPlan(home, port, public_url=f"http://127.0.0.1:{port}", token="a-secret-of-mine")
+    store, url = voicecli.StorePlace(pathlib.Path("store")), f"http://127.0.0.1:{port}"
+    plan = voicecli.ListenerPlan(store, port, public_url=url, token="a-secret-of-mine")
     caller = os.environ["OUTBOUND_PHONE_NUMBER"]
-    async for one in voicecli.checkup(client, source=caller, voice="nobody", plan=plan, home=home):
+    async for one in voicecli.checkup(client, source=caller, voice="nobody", plan=plan, store=store):
         print(one.check, one.state, one.error and one.error.code, one.words, sep="|")
 asyncio.run(main(int(sys.argv[1])))
 """
@@ -75,7 +76,7 @@ async def run(broadcast):
         ended = await voicecli.run_broadcast(broadcast, client, on_row=show)
     print("left", ended.counts.left)
     return broadcast.id
-with voicecli.Store(pathlib.Path("kept")) as store:
+with voicecli.open_store(voicecli.StorePlace(pathlib.Path("kept"))) as store:
     plan = voicecli.plan_broadcast(people, options, content)
     begun = voicecli.prepare_broadcast(store, account.identity, people, plan, options).start(content)
     id = asyncio.run(run(begun))
@@ -85,8 +86,8 @@ with voicecli.Store(pathlib.Path("kept")) as store:
 LISTENER = """
 import asyncio, dataclasses, pathlib, sys, voicecli
 account, port, url, token = voicecli.Account(*sys.argv[1:4]), int(sys.argv[4]), *sys.argv[5:]
-client, home, over = voicecli.Client(**dataclasses.asdict(account)), pathlib.Path("kept"), asyncio.Event()
-webhooks = voicecli.Registration(client, home, notify=print)
+client, place = voicecli.Client(**dataclasses.asdict(account)), voicecli.StorePlace(pathlib.Path("kept"))
+webhooks, over = voicecli.Registration(client, place, notify=print), asyncio.Event()
 async def answer(received, headers):
     thanks = {"action": "say", "params": {"text": f"Thank you for the {received.event.digits}."}}
     return voicecli.Answered(voicecli.Reply([thanks, {"action": "hangup"}]))
@@ -94,7 +95,7 @@ async def stop(body):
     over.set()
     return 200, {"why": body["why"]}
 async def main():
-    plan = voicecli.ListenerPlan(home, port, token=token, public_url=url, register=("VCA", "VSS"), replier=answer)
+    plan = voicecli.ListenerPlan(place, port, token=token, public_url=url, register=("VCA", "VSS"), replier=answer)
     async with voicecli.ListenerService(plan, on_event=print, notify=print, routes={"/stop": stop}, registration=webhooks):
         await over.wait()
 asyncio.run(main())

@@ -3,11 +3,11 @@
 import asyncio
 import os
 from contextlib import suppress
-from pathlib import Path
 from threading import Thread
 
 from voicecli.errors import ConfigurationError
 from voicecli.listener import writer
+from voicecli.store.location import StorePlace
 
 
 class WriterThread:
@@ -31,7 +31,7 @@ class WriterThread:
         await asyncio.sleep(0)  # in which it closes
 
 
-async def start(home: Path) -> WriterThread:
+async def start(place: StorePlace) -> WriterThread:
     """In place of ``recorder.start_writer``."""
     (reading, to_writer), (from_writer, writing) = os.pipe(), os.pipe()
     loop, answers = asyncio.get_running_loop(), asyncio.StreamReader()
@@ -45,7 +45,7 @@ async def start(home: Path) -> WriterThread:
     def serve() -> None:
         try:
             with suppress(ConfigurationError):  # the store was removed before it began; another takes over
-                writer.serve(home, reading, writing)
+                writer.serve(place, reading, writing)
         finally:
             os.close(reading)
             os.close(writing)

@@ -15,6 +15,7 @@ from voicecli.listener import retention as listener_retention
 from voicecli.store import broadcasts as journals
 from voicecli.store.broadcast_journal import Journal
 from voicecli.store.broadcasts import BroadcastState, RowState
+from voicecli.store.location import StorePlace
 from voicecli.store.read_positions import last_event_number
 
 TWO_DAYS = 2 * 86_400_000_000  # microseconds
@@ -43,7 +44,7 @@ def listener_forgets(world: World) -> str:
 
     async def forget() -> str:
         told: asyncio.Queue[str] = asyncio.Queue()
-        one_day = partial(retention.prune_in_background, world.home, timedelta(days=1))
+        one_day = partial(retention.prune_in_background, StorePlace(world.home), timedelta(days=1))
         task = asyncio.create_task(listener_retention.repeat_hourly(one_day, told.put_nowait))
         try:
             async with asyncio.timeout(DEADLINE):

@@ -19,6 +19,7 @@ from voicecli.calling.results import Result
 from voicecli.calling.script import Script
 from voicecli.errors import ConfigurationError, InvalidInput, Refused, VoicecliError
 from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.callflow import HANGUP
 
 PRESSES_1 = "+33199007103"
@@ -45,7 +46,7 @@ def test_an_error_of_the_program_makes_nobody_be_called_twice(
         if not isinstance(event, AllAreTold | NobodyCanConfirm):
             raise kind("The database is gone.")
 
-    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    caller = Caller(account(own_sandbox), store=StorePlace(tmp_path), port=free_port())
     with pytest.raises(kind, match="The database is gone"):
         caller.wait(
             [SCRIPT.request(PRESSES_1)],
@@ -59,7 +60,7 @@ def test_an_error_of_the_program_makes_nobody_be_called_twice(
 
 @pytest.mark.parametrize("option", ["until_confirmed", "tell_anyway"])
 def test_an_alert_needs_keys_that_confirm(own_sandbox: RunningSandbox, tmp_path: Path, option: str) -> None:
-    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    caller = Caller(account(own_sandbox), store=StorePlace(tmp_path), port=free_port())
     with pytest.raises(InvalidInput, match=f"{option} needs confirming"):
         caller.wait([SCRIPT.request(PRESSES_1)], **{option: True})
     assert not own_sandbox.sandbox.requested
@@ -72,7 +73,7 @@ def test_after_an_interrupt_the_ledger_has_what_was_accepted(
         if isinstance(event, Accepted | Result):
             raise KeyboardInterrupt
 
-    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    caller = Caller(account(own_sandbox), store=StorePlace(tmp_path), port=free_port())
     requests = [Script(SOURCE, "Hello").request(PRESSES_1) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
         caller.wait(requests[:1], on_event=interrupt)
@@ -97,7 +98,7 @@ def test_after_an_interrupt_the_ledger_has_what_may_have_been_accepted(tmp_path:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with server(interrupt) as (url, _):
-            caller = Caller(Account(API_KEY, SUBACCOUNT, url), home=tmp_path)
+            caller = Caller(Account(API_KEY, SUBACCOUNT, url), store=StorePlace(tmp_path))
             with pytest.raises(KeyboardInterrupt):
                 caller.place([request])
             over.set()
@@ -116,7 +117,7 @@ def test_an_application_answers_what_a_callflow_of_ones_own_asks(
         if isinstance(event, Accepted):
             seen.append(webhooks(own_sandbox)["VCA"])
 
-    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    caller = Caller(account(own_sandbox), store=StorePlace(tmp_path), port=free_port())
     whole = SCRIPT.request(PRESSES_1)
     end = replace(whole, callflow=whole.callflow[:2], client_request_id="ends-with-its-question")
     with pytest.raises(ConfigurationError, match="No key that is pressed could arrive"):
@@ -139,7 +140,7 @@ def test_an_application_answers_what_a_callflow_of_ones_own_asks(
 def test_a_single_call_that_is_refused_has_a_result(
     own_sandbox: RunningSandbox, tmp_path: Path, *, until_confirmed: bool
 ) -> None:
-    caller = Caller(account(own_sandbox), home=tmp_path, port=free_port())
+    caller = Caller(account(own_sandbox), store=StorePlace(tmp_path), port=free_port())
     script = replace(SCRIPT, voice="nobody")
     ended = caller.wait(
         [script.request(PRESSES_1)], confirming=script.confirming(), until_confirmed=until_confirmed

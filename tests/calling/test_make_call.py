@@ -13,12 +13,13 @@ from voicecli.calling.make_call import MakeCallRoute
 from voicecli.errors import ConfigurationError
 from voicecli.sandbox.account import API_KEY, SOURCE, SUBACCOUNT
 from voicecli.store.attempts import attempts_where
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 
 
 def route(sandbox: RunningSandbox, home: Path, *, base_url: str = "") -> MakeCallRoute:
     account = Account(API_KEY, SUBACCOUNT, base_url or sandbox.sandbox.url)
-    caller = Caller(account, home, retries=0)
+    caller = Caller(account, StorePlace(home), retries=0)
     return MakeCallRoute(lambda: caller, source=lambda: SOURCE, voice_profile="en-GB-Emma")
 
 

@@ -18,6 +18,7 @@ from voicecli.calling.placing import Placer
 from voicecli.errors import ConfigurationError, OutcomeUnknown, RateLimited, Unsubscribed
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import attempts_where
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import HANGUP, CallRequest, call_request, make_call
 from voicecli.voice_api.client import Client
@@ -36,7 +37,10 @@ def request(**options: str) -> CallRequest:
 def placer(url: str, home: Path, *, retries: int = 2, **options: Any) -> Iterator[tuple[Placer, list[str]]]:
     account, warnings = Account("k" * 20, "sub", url), list[str]()
     with Client(api_key="k" * 20, subaccount_id="sub", base_url=url, retries=retries) as client:
-        yield Placer(client, account, home, ledger=Ledger(), warn=warnings.append, **options), warnings
+        yield (
+            Placer(client, account, StorePlace(home), ledger=Ledger(), warn=warnings.append, **options),
+            warnings,
+        )
 
 
 def attempts(home: Path) -> list[Attempt]:

@@ -20,6 +20,7 @@ from voicecli.listener.vca_repliers import (
     PreviousReceiverReplier,
     constant_reply,
 )
+from voicecli.store.location import StorePlace
 from voicecli.voice_api import webhook_events
 from voicecli.voice_api.callflow import HANGUP, CallRequest
 from voicecli.voice_api.replies import HANG_UP, Reply
@@ -60,7 +61,7 @@ async def test_a_call_of_this_process_goes_on_by_what_is_at_hand(
     tmp_path: Path, tables: Sequence[str]
 ) -> None:
     placed(tmp_path, session="s-0")
-    replier = PlacedCallsReplier(tmp_path, constant_reply(HANG_UP), requests={"r-1": OUR_CALL})
+    replier = PlacedCallsReplier(StorePlace(tmp_path), constant_reply(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         take_away(tmp_path, tables)
         for number, (of_the_call, pressed, reply) in enumerate(VCAS_AND_REPLIES):
@@ -76,7 +77,7 @@ async def test_a_call_of_this_process_that_could_not_be_kept_is_known_by_its_cli
     tmp_path: Path, named: dict[str, object], reply: list[str]
 ) -> None:
     """By its numbers alone it may be somebody else's, which are not kept here, either."""
-    replier = PlacedCallsReplier(tmp_path, constant_reply(HANG_UP), requests={"r-1": OUR_CALL})
+    replier = PlacedCallsReplier(StorePlace(tmp_path), constant_reply(HANG_UP), requests={"r-1": OUR_CALL})
     async with receiving(tmp_path, replier=replier) as world:
         assert await reply_to(world, vca("s-1", **named, **SILENCE)) == reply
 
@@ -87,7 +88,9 @@ async def test_a_call_of_another_process_is_not_shortened(
     tmp_path: Path, what: str, pressed: dict[str, object], reply: list[str]
 ) -> None:
     placed(tmp_path, session="s-1")
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(HANG_UP))) as world:
+    async with receiving(
+        tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), constant_reply(HANG_UP))
+    ) as world:
         if what == "key":
             (tmp_path / "seal.key").write_bytes(bytes(32))
         else:
@@ -97,22 +100,24 @@ async def test_a_call_of_another_process_is_not_shortened(
 
 
 async def test_an_application_is_asked_where_nobody_can_tell_whose_call_it_is(tmp_path: Path) -> None:
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), other)) as world:
         take_away(tmp_path, ["calls"])
         assert await reply_to(world, vca("s-1", **SILENCE)) == ["say"]
 
 
 def own_callflow(home: Path) -> Replier:
-    return PlacedCallsReplier(home, CallflowReplier(home, Reply(TWO_QUESTIONS[1:])))
+    return PlacedCallsReplier(StorePlace(home), CallflowReplier(StorePlace(home), Reply(TWO_QUESTIONS[1:])))
 
 
 def of_this_process(home: Path) -> Replier:
-    return PlacedCallsReplier(home, other, requests={"r-1": CallRequest(TWO_QUESTIONS, "r-1", "a-1")})
+    return PlacedCallsReplier(
+        StorePlace(home), other, requests={"r-1": CallRequest(TWO_QUESTIONS, "r-1", "a-1")}
+    )
 
 
 def of_another_process(home: Path) -> Replier:
     placed(home, TWO_QUESTIONS, session="s-1")
-    return PlacedCallsReplier(home, other)
+    return PlacedCallsReplier(StorePlace(home), other)
 
 
 STEPS = ["sayAndCapture"], ["say", "sayAndCapture"], ["say", "hangup"]
@@ -138,7 +143,9 @@ async def test_what_was_answered_counts_though_it_is_not_kept(
 async def test_where_vcas_went_before_is_not_known(
     tmp_path: Path, pressed: dict[str, object], reply: list[str]
 ) -> None:
-    async with receiving(tmp_path, replier=PreviousReceiverReplier(tmp_path, ACCOUNT, timeout=5.0)) as world:
+    async with receiving(
+        tmp_path, replier=PreviousReceiverReplier(StorePlace(tmp_path), ACCOUNT, timeout=5.0)
+    ) as world:
         take_away(tmp_path, ["replaced_webhooks"])
         assert await reply_to(world, vca("s-9", "e-1", **pressed)) == reply
         take_away(tmp_path, ["replaced_webhooks"], back=True)
@@ -152,7 +159,7 @@ async def test_a_vca_that_can_not_be_kept_is_answered_and_kept_later(
 ) -> None:
     monkeypatch.setattr(event_intake, "KEEP_AGAIN_AFTER", 0.01)
     placed(tmp_path, session="s-1")
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), other)) as world:
         take_away(tmp_path, ["events"])
         assert (await world.event(vss()))[0] == 503
         assert await reply_to(world, vca("s-1")) == ["say", "hangup"]
@@ -175,7 +182,7 @@ async def test_a_vca_does_not_wait_for_a_disk_that_stands_still(
 ) -> None:
     monkeypatch.setattr(event_intake, "VCA_PATIENCE", 0.05)
     placed(tmp_path, session="s-1")
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), other)) as world:
         process = world.service._recorder._process
         assert process is not None
         process.send_signal(signal.SIGSTOP)

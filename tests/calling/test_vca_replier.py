@@ -21,6 +21,7 @@ from voicecli.listener.vca_repliers import (
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store import unsubscribed
 from voicecli.store.attempts import Attempts
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import ReplacedWebhook, remember_webhook
 from voicecli.voice_api.callflow import HANGUP, make_call
@@ -29,7 +30,7 @@ from voicecli.voice_api.replies import HANG_UP, Reply
 
 
 async def answer_to(home: Path, event: dict[str, object]) -> object:
-    async with receiving(home, replier=PlacedCallsReplier(home, other)) as world:
+    async with receiving(home, replier=PlacedCallsReplier(StorePlace(home), other)) as world:
         status, answer = await world.event(event)
     assert status == 200
     return [action["action"] for action in answer["callflow"]]
@@ -61,7 +62,7 @@ async def test_while_an_answer_is_outstanding_a_call_is_known_by_its_numbers(
 ) -> None:
     monkeypatch.setattr(vca_replier, "PATIENCE", 0.2)
     placed(tmp_path, action=None)
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, other)) as world:
+    async with receiving(tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), other)) as world:
         asked = asyncio.create_task(world.event(vca("s-1", **PARTIES)))
         _, answer = await asked
         assert [action["action"] for action in answer["callflow"]] == GOES_ON
@@ -104,7 +105,9 @@ async def test_a_vca_gets_the_same_reply_from_the_next_listener(tmp_path: Path) 
 
 
 async def test_a_callflow_of_ones_own_is_given_once_and_then_continued(tmp_path: Path) -> None:
-    replier = PlacedCallsReplier(tmp_path, CallflowReplier(tmp_path, Reply((ASK, SAY, HANGUP), "mine")))
+    replier = PlacedCallsReplier(
+        StorePlace(tmp_path), CallflowReplier(StorePlace(tmp_path), Reply((ASK, SAY, HANGUP), "mine"))
+    )
     async with receiving(tmp_path, replier=replier) as world:
         first = await world.event(vca("s-9", event_id="e-1"))
         second = await world.event(vca("s-9", event_id="e-2"))
@@ -120,7 +123,7 @@ async def test_a_call_that_comes_in_is_bridged_as_others_say(tmp_path: Path) -> 
     came_in = vca("s-7", callStatus="CALL_RECEIVED", callDirection="INBOUND", eventData=None, **back)
     bridge = make_call(str(back["destination"]), "+33199005678")
     async with receiving(
-        tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(Reply((bridge,))))
+        tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), constant_reply(Reply((bridge,))))
     ) as world:
         assert await world.event(came_in) == (200, {"callflow": [bridge]})
 
@@ -160,13 +163,13 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
             remember_webhook(store, ACCOUNT, webhook)
         repliers: dict[str, Replier] = {
             "fixed": constant_reply(wanted),
-            "file": CallflowReplier(home, wanted),
+            "file": CallflowReplier(StorePlace(home), wanted),
             "application": ApplicationReplier(
                 url, timeout=5.0, with_token=False, instead=constant_reply(HANG_UP)
             ),
-            "former receiver": PreviousReceiverReplier(home, ACCOUNT, timeout=5.0),
+            "former receiver": PreviousReceiverReplier(StorePlace(home), ACCOUNT, timeout=5.0),
         }
-        replier = PlacedCallsReplier(home, repliers[who])
+        replier = PlacedCallsReplier(StorePlace(home), repliers[who])
         world = await stack.enter_async_context(receiving(home, replier=replier))
         status, answer = await world.event(vca("s-9"))
         assert (status, answer) == (
@@ -180,7 +183,7 @@ async def test_no_reply_dials_somebody_who_has_unsubscribed(
 async def test_a_reply_that_dials_goes_out_where_nobody_can_tell_who_unsubscribed(tmp_path: Path) -> None:
     """As a call goes out then."""
     async with receiving(
-        tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(Reply((BRIDGE,))))
+        tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), constant_reply(Reply((BRIDGE,))))
     ) as world:
         with Store(tmp_path) as store, store.transaction() as transaction:
             transaction("DROP TABLE unsubscribed")
@@ -204,7 +207,9 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
             own.mkdir()
             with Store(own) as store:
                 remember_webhook(store, ACCOUNT, webhook)
-        replier = PlacedCallsReplier(own, PreviousReceiverReplier(own, ACCOUNT, timeout=5.0))
+        replier = PlacedCallsReplier(
+            StorePlace(own), PreviousReceiverReplier(StorePlace(own), ACCOUNT, timeout=5.0)
+        )
         async with receiving(own, replier=replier) as world:
             assert (await world.event(vca("s-9")))[1]["callflow"] == reply
             again = await world.post(
@@ -218,6 +223,8 @@ async def test_calls_of_others_go_on_as_the_receiver_before_us_says(
 async def test_a_call_beside_a_damaged_key_is_hung_up_with_the_reason(tmp_path: Path) -> None:
     placed(tmp_path, session="s-1")
     (tmp_path / "seal.key").write_bytes(bytes(32))
-    async with receiving(tmp_path, replier=PlacedCallsReplier(tmp_path, constant_reply(HANG_UP))) as world:
+    async with receiving(
+        tmp_path, replier=PlacedCallsReplier(StorePlace(tmp_path), constant_reply(HANG_UP))
+    ) as world:
         assert (await world.event(vca("s-1")))[1]["callflow"] == [HANGUP]
     assert "can't be read with the key" in world.shown[0].remarks[0]

@@ -24,6 +24,7 @@ from voicecli.calling.waited_call import WaitOptions
 from voicecli.calling.waiting import OutcomeWaiter
 from voicecli.errors import ConfigurationError, PlacedBefore, StoreBusy, StoreFailed
 from voicecli.store import following, read_positions, sqlite
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.client import Client
@@ -81,7 +82,9 @@ def waiting(
     with server(speak) as (url, _), Client(api_key=KEY, subaccount_id="sub", base_url=url) as client:
         account = Account(KEY, "sub", url)
         ledger = Ledger()
-        placer = Placer(client, account, home, ledger=ledger, warn=lambda _: None, needs_store=True, keys="1")
+        placer = Placer(
+            client, account, StorePlace(home), ledger=ledger, warn=lambda _: None, needs_store=True, keys="1"
+        )
         with Store(home) as store:
             options = WaitOptions(timedelta(0), True, frozenset("1"), until_confirmed, tells)
             watched = Watched(

@@ -17,6 +17,7 @@ from voicecli.listener import webhook_changes
 from voicecli.listener.registration import Registration
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.sandbox.server import Sandbox
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 
 TOKEN = "token-of-these-tests"
@@ -52,8 +53,9 @@ def test_what_was_replaced_is_put_back_however_the_base_url_is_written(run: Prog
         environment = sandbox.environment
         assert run("webhooks", "set", "vss", "https://example.com/", "--no-auth", env=environment).code == 0
         url = sandbox.sandbox.url + "/"
+        store = StorePlace(Path(os.environ["VOICECLI_HOME"]))
         with Client(api_key=API_KEY, subaccount_id=SUBACCOUNT, base_url=url) as client:
-            killed = Registration(client, Path(os.environ["VOICECLI_HOME"]), notify=print)
+            killed = Registration(client, store, notify=print)
             killed.take(["VSS"], "http://127.0.0.1:9", token="a-token-of-tests")
             killed.close()
         other = sandbox.sandbox.url.replace("http://127.0.0.1", "HTTP://LocalHost") + "//"

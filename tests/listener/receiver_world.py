@@ -13,6 +13,7 @@ from conftest import DEADLINE
 
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.service import ListenerService
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.webhook_events import Received
 
@@ -89,7 +90,7 @@ async def receiving(home: Path, **plan: Any) -> AsyncIterator[World]:
     """A world with a receiver; ``plan`` is of the service's ListenerPlan, or its routes."""
     world = World(home)
     routes = plan.pop("routes", {})
-    settings = ListenerPlan(**{"home": home, "port": 0, "token": TOKEN, **plan})
+    settings = ListenerPlan(**{"store": StorePlace(home), "port": 0, "token": TOKEN, **plan})
     Store(home).close()
     async with aiohttp.ClientSession() as http:
         world.http = http

@@ -18,6 +18,7 @@ from voicecli.listener.service import ListenerService
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.sandbox.delivery import Target
 from voicecli.sandbox.server import Sandbox
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.calls import send_callflow
@@ -68,7 +69,7 @@ class World:
         self.receiver = f"http://127.0.0.1:{port}"
         self.service = ListenerService(
             ListenerPlan(
-                home,
+                StorePlace(home),
                 port,
                 token=TOKEN,
                 register=TYPES if register else (),
@@ -77,7 +78,7 @@ class World:
             ),
             on_event=lambda received: self.shown.append(received.event.type),
             notify=lambda text, record: self.told.append((text, record)),
-            registration=Registration(self.client, home, notify=lambda text: None),
+            registration=Registration(self.client, StorePlace(home), notify=lambda text: None),
             clock_jumps=clock,
         )
 
@@ -108,7 +109,7 @@ class World:
 
 def no_questions(home: Path) -> QuestionWait:
     """What waits for no answer of anybody."""
-    return QuestionWait(home, None, lambda _text, _record: None, requests=EndRequests())
+    return QuestionWait(StorePlace(home), None, lambda _text, _record: None, requests=EndRequests())
 
 
 def take_away(targets: dict[str, Target], kind: str) -> None:

@@ -19,6 +19,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, list_webhooks, set_webhook
 from voicecli.voice_api.webhook_events import webhook_url
@@ -64,7 +65,7 @@ def test_who_gets_them_by_what_answers_there(
     kind: ReceiverKind,
 ) -> None:
     with there() as url:
-        receiver = find_receiver(tmp_path, {one.type: one for one in webhooks(url)}, "VCA")
+        receiver = find_receiver(StorePlace(tmp_path), {one.type: one for one in webhooks(url)}, "VCA")
     assert receiver.kind is kind
     assert receiver.is_nobody is (kind is not APPLICATION)
     assert (receiver.url or "") in receiver.words
@@ -74,8 +75,8 @@ async def test_a_listener_counts_where_it_has_this_store(tmp_path: Path) -> None
     async with receiving(tmp_path / "ours") as world:
         set_there = {one.type: one for one in vca(world.service.url)}
         find = partial(asyncio.to_thread, find_receiver)
-        ours = await find(tmp_path / "ours", set_there, "VCA")
-        theirs = await find(tmp_path / "theirs", set_there, "VCA")
+        ours = await find(StorePlace(tmp_path / "ours"), set_there, "VCA")
+        theirs = await find(StorePlace(tmp_path / "theirs"), set_there, "VCA")
     assert (ours.kind, ours.is_here) == (ReceiverKind.HERE, True)
     assert (theirs.kind, theirs.is_nobody) == (ReceiverKind.OTHER_LISTENER, True)
     assert "another store or machine" in theirs.words
@@ -86,7 +87,7 @@ def test_that_webhooks_can_not_be_listed_is_an_answer(tmp_path: Path) -> None:
         RunningSandbox(time_scale=1000) as sandbox,
         Client(api_key="a-wrong-key", subaccount_id=SUBACCOUNT, base_url=sandbox.sandbox.url) as client,
     ):
-        receiver = look_up_receiver(client, tmp_path)
+        receiver = look_up_receiver(client, StorePlace(tmp_path))
     assert (receiver.kind, receiver.is_nobody, receiver.is_here) == (ReceiverKind.UNKNOWN, False, False)
     assert "API key" in receiver.words + receiver.advice
 
@@ -102,14 +103,14 @@ class World:
         self.told: list[str] = []
 
     def registration(self) -> Registration:
-        return Registration(self.client, self.home, notify=self.told.append)
+        return Registration(self.client, StorePlace(self.home), notify=self.told.append)
 
     def plan(self, *register: str) -> ListenerPlan:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         return ListenerPlan(
-            self.home,
+            StorePlace(self.home),
             port,
             token="a-token-of-these",
             public_url=f"http://127.0.0.1:{port}",

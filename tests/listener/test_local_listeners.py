@@ -41,6 +41,7 @@ from voicecli.listener.registration import Registration
 from voicecli.listener.shared_listener import SharedListener
 from voicecli.platforms.locks import Lock
 from voicecli.sandbox.delivery import Target
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.webhook_events import webhook_url
 
 Lose = Callable[[dict[str, Target], str], None]
@@ -60,12 +61,14 @@ async def listening(home: Path, *, register: bool = True, every: float = 3600) -
 
 
 def registration(world: World, home: Path) -> Registration:
-    return Registration(world.client, home, notify=lambda _: None)
+    return Registration(world.client, StorePlace(home), notify=lambda _: None)
 
 
 async def search(world: World, home: Path, *required: str, port: int = 1) -> ListenerSearch:
     mine = registration(world, home)
-    find = partial(find_listener, home, mine.current_webhooks, required, account=mine.account, port=port)
+    find = partial(
+        find_listener, StorePlace(home), mine.current_webhooks, required, account=mine.account, port=port
+    )
     return await asyncio.to_thread(find)
 
 
@@ -150,7 +153,7 @@ async def test_what_it_can_not_get_is_told_and_not_that_a_port_is_taken(
 
 async def test_keys_do_not_arrive_where_the_webhook_has_no_token(tmp_path: Path) -> None:
     async with listening(tmp_path, register=False) as world:
-        look_up = partial(asyncio.to_thread, look_up_receiver, world.client, tmp_path, "VCA")
+        look_up = partial(asyncio.to_thread, look_up_receiver, world.client, StorePlace(tmp_path), "VCA")
         assert (await look_up()).is_here
         lose_token(world.targets, "VCA")
         receiver = await look_up()
@@ -207,7 +210,7 @@ async def test_a_way_in_of_ones_own_that_leads_elsewhere_by_now_is_told_once(
         async with world.service:
             is_open = False
             await world.until(lambda: told("8x8 can't reach this machine any more at"))
-            [state] = await asyncio.to_thread(local_listener_states, tmp_path)
+            [state] = await asyncio.to_thread(local_listener_states, StorePlace(tmp_path))
             assert "does not lead to it: something else answers there (HTTP 502)." in str(
                 state.why_not_received("VSS")
             )
@@ -244,7 +247,7 @@ async def test_refused_requests_are_warned_of_until_an_event_comes(tmp_path: Pat
         found.tenant.close()
         await world.report()
         await world.until(lambda: "VSS" in world.shown)
-        [state] = await asyncio.to_thread(local_listener_states, tmp_path)
+        [state] = await asyncio.to_thread(local_listener_states, StorePlace(tmp_path))
         assert (state.refused, state.last_event is not None) == (0, True)
 
 
@@ -289,7 +292,11 @@ def stopped(home: Path, count: int = 1) -> Iterator[list[socket.socket]]:
 def reports_of(world: World, home: Path, *, port: int = 0, warned: list[str]) -> SharedListener:
     return SharedListener(
         ListenerPlan(
-            home, port or free_port(), token="another-token", public_url="http://127.0.0.1:9", force=True
+            StorePlace(home),
+            port or free_port(),
+            token="another-token",
+            public_url="http://127.0.0.1:9",
+            force=True,
         ),
         registration(world, home),
         ("VSS",),
@@ -348,7 +355,7 @@ async def test_one_that_has_been_stopped_is_told_as_that(
                     pass
             assert caught.value.message == words.format(port)
             assert "Ctrl-Z" in caught.value.hint
-            state = await asyncio.to_thread(local_listener_state, tmp_path, f"{1:016x}")
+            state = await asyncio.to_thread(local_listener_state, StorePlace(tmp_path), f"{1:016x}")
             assert state is not None
             assert state.why_not_received("VSS") == words.format(port)
             lock_of_it = registration(world, tmp_path)

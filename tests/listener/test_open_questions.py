@@ -17,6 +17,7 @@ from voicecli.listener.open_questions import TERMINATION, UNREADABLE, EndRequest
 from voicecli.sessions.attempt import AttemptState
 from voicecli.store.attempts import Attempts, attempts_with_open_questions
 from voicecli.store.event_recording import KeptEvent, record_events
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest
 from voicecli.voice_api.messages import Capture, voice_message
@@ -53,7 +54,7 @@ class World:
         self.seconds = 0.0
         self.told: list[str] = []
         self.requests = EndRequests(clock=lambda: self.seconds)
-        self.stay = QuestionWait(home, account, self._tell, requests=self.requests)
+        self.stay = QuestionWait(StorePlace(home), account, self._tell, requests=self.requests)
         self._news = asyncio.Event()
 
     def _tell(self, text: str, record: Mapping[str, object] | None) -> None:

@@ -8,6 +8,7 @@ import pytest
 from voicecli.errors import ConfigurationError, InvalidInput
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.public_access import PublicAccess, listening_plan
+from voicecli.store.location import StorePlace
 
 SANDBOX, OWN = "http://127.0.0.1:8088", "https://calls.example.com"
 TOKEN = "token-of-these-tests"
@@ -15,7 +16,9 @@ TUNNEL = PublicAccess()
 
 
 def plan(access: PublicAccess = TUNNEL, **options: Any) -> ListenerPlan:
-    return listening_plan(access, **{"home": Path("home"), "port": 5678, "token": TOKEN, **options})
+    return listening_plan(
+        access, **{"store": StorePlace(Path("home")), "port": 5678, "token": TOKEN, **options}
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from voicecli.listener.registration import Registration
 from voicecli.sandbox.account import API_KEY, SUBACCOUNT
 from voicecli.sandbox.server import Sandbox
 from voicecli.store import webhooks as stored_webhooks
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import DELETED, replaced_webhooks
 from voicecli.voice_api.client import Client
@@ -35,7 +36,7 @@ class World:
         self.told: list[str] = []
 
     def registration(self, home: Path | None = None) -> Registration:
-        return Registration(self.client, home or self.home, notify=self.told.append)
+        return Registration(self.client, StorePlace(home or self.home), notify=self.told.append)
 
     @contextmanager
     def refused(self, registration: Registration) -> Iterator[None]:

@@ -14,6 +14,7 @@ from voicecli.calling.vca_replier import PlacedCallsReplier
 from voicecli.listener import service
 from voicecli.listener.instances import running_instances
 from voicecli.listener.vca_repliers import constant_reply
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.replies import HANG_UP
 
@@ -87,7 +88,9 @@ async def test_a_folder_that_can_t_be_made_again_is_told(tmp_path: Path) -> None
 async def test_calls_from_before_and_after_are_answered(tmp_path: Path) -> None:
     home = tmp_path / "home"
     placed(home, session="s-1")
-    async with receiving(home, replier=PlacedCallsReplier(home, constant_reply(HANG_UP))) as world:
+    async with receiving(
+        home, replier=PlacedCallsReplier(StorePlace(home), constant_reply(HANG_UP))
+    ) as world:
         remove_file(home)
         placed(home, session="s-2", name="r-2")
         for session in ("s-1", "s-2"):

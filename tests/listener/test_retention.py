@@ -17,6 +17,7 @@ from receiver_world import receiving, vss
 from voicecli.broadcast.retention import prune_in_background
 from voicecli.listener import retention, service
 from voicecli.store import sqlite as store
+from voicecli.store.location import StorePlace
 
 
 @asynccontextmanager
@@ -24,7 +25,9 @@ async def forgetting_in(home: Path) -> AsyncIterator["asyncio.Queue[str]"]:
     """What it tells, as it goes on."""
     notes: asyncio.Queue[str] = asyncio.Queue()
     task = asyncio.create_task(
-        retention.repeat_hourly(partial(prune_in_background, home, timedelta(days=1)), notes.put_nowait)
+        retention.repeat_hourly(
+            partial(prune_in_background, StorePlace(home), timedelta(days=1)), notes.put_nowait
+        )
     )
     try:
         async with asyncio.timeout(DEADLINE):

@@ -16,6 +16,7 @@ from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
 from voicecli.listener.service import ListenerService
 from voicecli.listener.webhook_troubles import WebhookNews
+from voicecli.store.location import StorePlace
 
 
 class At8x8:
@@ -54,7 +55,7 @@ def served(
     home: Path, registration: At8x8, tell: Callable[[str, Any], None] = lambda *_: None, every: float = 60
 ) -> ListenerService:
     plan = ListenerPlan(
-        home,
+        StorePlace(home),
         0,
         token="a-token-of-these",
         public_url="http://127.0.0.1:9",

@@ -24,6 +24,7 @@ from voicecli.listener.webhook_check import WebhookCheck, WebhookState
 from voicecli.listener.webhook_troubles import WebhookNews
 from voicecli.platforms.locks import Lock
 from voicecli.store.attempts import Attempts
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 from voicecli.tunnel.ngrok_tunnel import TunnelChange
 from voicecli.voice_api.messages import Capture, voice_message
@@ -96,7 +97,12 @@ def reports(
     every: float = 60,
 ) -> SharedListener:
     plan = ListenerPlan(
-        home, 0, token="a-token-of-these", public_url="http://127.0.0.1:9", force=True, check_every=every
+        StorePlace(home),
+        0,
+        token="a-token-of-these",
+        public_url="http://127.0.0.1:9",
+        force=True,
+        check_every=every,
     )
     return SharedListener(
         plan,
@@ -138,7 +144,9 @@ async def test_who_gets_no_vcas_does_not_stay_for_an_answer(tmp_path: Path) -> N
     with Store(tmp_path) as store:
         question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
         Attempts(store, account).begin(question, asks="1", flow=question.callflow)
-    stay = QuestionWait(tmp_path, account, lambda words, _: told.append(words), requests=EndRequests())
+    stay = QuestionWait(
+        StorePlace(tmp_path), account, lambda words, _: told.append(words), requests=EndRequests()
+    )
     assert stay.is_needed()
     async with asyncio.timeout(DEADLINE), reports(tmp_path, ElsewhereForVca(), told, stay):
         pass
@@ -160,7 +168,7 @@ async def test_who_is_to_end_at_once_does_not_look_for_open_questions_for_ever(t
     with Store(tmp_path) as store:
         question = voice_message(NUMBER, "Press 1", source="+33199000000", capture=Capture())
         Attempts(store, account).begin(question, asks="1", flow=question.callflow)
-    stay = Watched(tmp_path, account, lambda words, _: told.append(words), requests=requests)
+    stay = Watched(StorePlace(tmp_path), account, lambda words, _: told.append(words), requests=requests)
     async with asyncio.timeout(DEADLINE), reports(tmp_path, At8x8(), told, stay):
         for number in (signal.SIGINT, signal.SIGINT):
             requests.add(number)

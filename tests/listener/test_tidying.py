@@ -9,6 +9,7 @@ from conftest import DEADLINE, wait_until
 from past import event, keep
 
 from voicecli.listener import writer
+from voicecli.store.location import StorePlace
 from voicecli.store.sqlite import Store
 
 
@@ -17,7 +18,7 @@ def test_what_was_committed_gets_into_the_file_while_the_listener_runs(
 ) -> None:
     monkeypatch.setattr(writer, "TIDY_EVERY", 0.005)
     over = threading.Event()
-    tidying = threading.Thread(target=writer._tidy, args=(tmp_path, over))
+    tidying = threading.Thread(target=writer._tidy, args=(StorePlace(tmp_path), over))
     with Store(tmp_path):  # so that nobody is the last to close it
         tidying.start()
         keep(tmp_path, event("VSS", "COMPLETED", "session-to-be-found"))

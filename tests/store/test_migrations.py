@@ -17,6 +17,7 @@ from voicecli.errors import ConfigurationError
 from voicecli.listener import recorder
 from voicecli.listener.vca_repliers import CallflowReplier
 from voicecli.store import sqlite
+from voicecli.store.location import StorePlace
 from voicecli.store.migrations import MIGRATIONS
 from voicecli.store.sqlite import Store
 from voicecli.store.webhooks import replaced_webhooks
@@ -67,7 +68,7 @@ async def test_a_listener_goes_on_beside_a_newer_command(
 ) -> None:
     monkeypatch.setattr(recorder, "RESTART_AFTER", 0.05)
     home = tmp_path / "home"
-    async with receiving(home, replier=CallflowReplier(home, HANG_UP)) as world:
+    async with receiving(home, replier=CallflowReplier(StorePlace(home), HANG_UP)) as world:
         assert (await world.event(vss("s-1")))[0] == 200
         upgrade(home, monkeypatch)
         assert (await world.event(vss("s-2")))[0] == 200

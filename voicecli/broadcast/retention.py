@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from voicecli import interrupts
@@ -15,6 +14,8 @@ from voicecli.errors import InUse, InvalidInput
 from voicecli.plurals import counted
 from voicecli.store import broadcasts as journals, pruning as stored
 from voicecli.store.broadcast_journal import Journal
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.sqlite import Store
 
 REST = 20  # times as long as it works: events that come in have precedence
@@ -69,12 +70,12 @@ def prune(store: Store, before: int, *, rest: Callable[[float], object] = time.s
         yield deleted
 
 
-def prune_in_background(home: Path, keep: timedelta, over: threading.Event) -> str:
+def prune_in_background(place: StorePlace, keep: timedelta, over: threading.Event) -> str:
     """Delete what is older than ``keep``, through a connection of its own, until ``over`` is set; what was
     deleted, in words. Raises StoreFailed."""
     before = datetime.now(UTC).astimezone() - keep
     deleted = Deleted()
-    with Store(home) as store:
+    with open_store(place) as store:
         for so_far in prune(store, microseconds(before), rest=lambda worked: over.wait(worked * REST)):
             deleted = so_far
             if over.is_set():

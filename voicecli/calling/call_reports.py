@@ -27,9 +27,9 @@ def reports_of_calls(
     signals to end, ``answered`` the requests of this process whose VCAs it replies to, by clientRequestId."""
     vca = ("VCA",) if asks else ()
     required, optional = (("VSS",), vca) if tell_anyway else (("VSS", *vca), ())
-    former = PreviousReceiverReplier(plan.home, registration.account, timeout=plan.forward_timeout)
+    former = PreviousReceiverReplier(plan.store, registration.account, timeout=plan.forward_timeout)
     return SharedListener(
-        replace(plan, replier=PlacedCallsReplier(plan.home, former, requests=answered)),
+        replace(plan, replier=PlacedCallsReplier(plan.store, former, requests=answered)),
         registration,
         required,
         optional=optional,
@@ -37,6 +37,6 @@ def reports_of_calls(
         warn=notices.warn,
         on_failure=notices.failed,
         question_wait=QuestionWait(
-            plan.home, registration.account, lambda words, _: notices.staying(words), requests=ends
+            plan.store, registration.account, lambda words, _: notices.staying(words), requests=ends
         ),
     )

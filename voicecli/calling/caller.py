@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicecli.account import Account
@@ -17,7 +16,7 @@ from voicecli.calling.placing import Placer
 from voicecli.calling.results import CallResults, Result, accepted_result
 from voicecli.errors import InvalidInput, OutcomeUnknown
 from voicecli.listener.public_access import PublicAccess, listening_plan
-from voicecli.store.location import store_folder
+from voicecli.store.location import StorePlace, store_folder
 from voicecli.urls import DEFAULT_PORT
 from voicecli.voice_api import timeouts
 from voicecli.voice_api.callflow import CallRequest
@@ -38,7 +37,7 @@ DEFAULT_TIMEOUT = timedelta(minutes=5)
 class Caller:
     """Places calls from one account, and waits for their outcomes.
 
-    ``home`` is the folder of the store, by default that of the command line without VOICECLI_HOME. ``once``:
+    ``store`` is where the store is, by default where the command line has it without settings. ``once``:
     place the same call once, whichever process asks; ``call_unsubscribed``: call unsubscribed people, too.
     While it waits, 8x8's reports go to a voicecli listen that runs with this store, else to this process:
     at ``port``, reached by ``access`` (perhaps with ``ngrok_token``), authenticated by ``token`` (default: a
@@ -50,7 +49,7 @@ class Caller:
     """
 
     account: Account
-    home: Path = field(default_factory=partial(store_folder, None))
+    store: StorePlace = field(default_factory=lambda: StorePlace(store_folder(None)))
     once: "Once | None" = None
     call_unsubscribed: bool = False
     access: PublicAccess = field(default_factory=PublicAccess)
@@ -145,7 +144,7 @@ class Caller:
         plan = (self.plan or self._own_plan)()
         warn = self.notices.warn
         client = stack.enter_context(self._client(timeouts.ACCOUNT_REQUEST_TIMEOUT, retries=1, notify=warn))
-        registration = Registration(client, self.home, notify=warn)
+        registration = Registration(client, self.store, notify=warn)
         return reports_of_calls(
             plan,
             registration,
@@ -159,7 +158,7 @@ class Caller:
     def _own_plan(self) -> "ListenerPlan":
         return listening_plan(
             self.access,
-            home=self.home,
+            store=self.store,
             port=self.port,
             base_url=self.account.base_url,
             domain=self.access.domain,
@@ -184,7 +183,7 @@ class Caller:
                 yield Placer(
                     client,
                     self.account,
-                    self.home,
+                    self.store,
                     ledger=ledger,
                     warn=self.notices.warn,
                     once=self.once,
@@ -214,7 +213,7 @@ class Caller:
 
         notify, warn, *_ = self.notices
         return application_answers(
-            client, self.home, continues=continues, waits=waits, notify=notify, warn=warn
+            client, self.store, continues=continues, waits=waits, notify=notify, warn=warn
         )
 
     def _client(self, request_timeout: float, retries: int, *, notify: Callable[[str], None]) -> Client:

@@ -74,9 +74,9 @@ def place_and_wait(
         import asyncio
 
         from voicecli.store.attempt_outcomes import update_outcomes_if_writable
-        from voicecli.store.sqlite import Store
+        from voicecli.store.opening import open_store
 
-        with Store(placer.home) as store:
+        with open_store(placer.store) as store:
             try:
                 work = _wait(placer, store, reports, requests, answered, options, on_event)
                 return asyncio.run(work) if run is None else run(work, ends)

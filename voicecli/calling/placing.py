@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from voicecli.account import Account
@@ -24,6 +23,8 @@ from voicecli.errors import (
 )
 from voicecli.sessions.attempt import Attempt, AttemptState
 from voicecli.store.attempts import Attempts, attempt_of_session
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.read_positions import last_event_number
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
@@ -63,7 +64,7 @@ class Placer:
         self,
         client: Client,
         account: Account,
-        home: Path,
+        store: StorePlace,
         *,
         ledger: Ledger,
         warn: Callable[[str], None],
@@ -79,7 +80,7 @@ class Placer:
         self._tells = False
         self._client = client
         self._account = account
-        self.home = home
+        self.store = store
         self._once = once
         self._call_unsubscribed = call_unsubscribed
         self._store_is_needed = needs_store
@@ -173,7 +174,7 @@ class Placer:
     def record_answer(self, request: CallRequest, session_id: str) -> None:
         """Record the session of a call whose answer was lost."""
         number = self._numbers[request.client_request_id]
-        with self._warn_of("voicecli sessions will not know its session"), Store(self.home) as store:
+        with self._warn_of("voicecli sessions will not know its session"), open_store(self.store) as store:
             self._attempts(store).record_answer(number, AttemptState.ACCEPTED, session_id)
 
     def is_of_another(self, store: Store, request: CallRequest, session_id: str) -> bool:
@@ -203,12 +204,12 @@ class Placer:
         if self._run is not None:
             return
         try:
-            with self._nothing_sent(), Store(self.home) as store:
+            with self._nothing_sent(), open_store(self.store) as store:
                 if len(requests) == 1 and not self._call_unsubscribed:
                     refuse_unsubscribed(store, requests[0])
                 guards = Guards(store, self._account.identity)
                 number = guards.begin_run(requests, os.getpid(), joint=joint, once=self._once)
-                self._run = RunLease(self.home, number, joint=joint)
+                self._run = RunLease(self.store, number, joint=joint)
         except ConfigurationError:
             if self._needs_store:
                 raise
@@ -234,7 +235,7 @@ class Placer:
         )
         try:
             with self._nothing_sent():
-                store = stack.enter_context(Store(self.home))
+                store = stack.enter_context(open_store(self.store))
                 newest = last_event_number(store)
                 if not self._call_unsubscribed:
                     refuse_unsubscribed(store, request)

@@ -1,16 +1,16 @@
 """Looks up who replies to the VCAs of a user's own callflow, before it is sent."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from voicecli.errors import ConfigurationError
 from voicecli.listener.event_receivers import ReceiverKind, look_up_receiver
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 
 
 def application_answers(
     client: Client,
-    home: Path,
+    place: StorePlace,
     *,
     continues: bool,
     waits: bool,
@@ -20,7 +20,7 @@ def application_answers(
     """Whether the user's application gets the VCAs of a callflow. ``continues``: the callflow has actions
     after its question; ``waits``: this process can become the listener. Raises ConfigurationError if nobody
     could reply correctly."""
-    receiver = look_up_receiver(client, home)
+    receiver = look_up_receiver(client, place)
     if receiver.kind is ReceiverKind.APPLICATION:
         if continues:
             raise ConfigurationError(

@@ -2,21 +2,21 @@
 
 import threading
 from contextlib import suppress
-from pathlib import Path
 
 from voicecli.errors import VoicecliError
 from voicecli.store import runs
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 
 
 class RunLease:
     """For the run with this number in the store, until ``end``. ``joint``: its calls are one alert, which it
     has claimed."""
 
-    def __init__(self, home: Path, number: int, *, joint: bool) -> None:
+    def __init__(self, place: StorePlace, number: int, *, joint: bool) -> None:
         self.number = number
         self.joint = joint
-        self._home = home
+        self._place = place
         self._over = threading.Event()
         self._renewing = threading.Thread(target=self._renew, daemon=True)
         self._renewing.start()
@@ -27,12 +27,12 @@ class RunLease:
         if not self._over.is_set():
             self._over.set()
             self._renewing.join(runs.RENEWAL_TAKES)
-            with suppress(VoicecliError), Store(self._home) as store:
+            with suppress(VoicecliError), open_store(self._place) as store:
                 runs.end_run(store, self.number)
 
     def _renew(self) -> None:
         while not self._over.wait(runs.RENEW_EVERY):
-            with suppress(VoicecliError), Store(self._home) as store:
+            with suppress(VoicecliError), open_store(self._place) as store:
                 while not self._over.is_set():
                     runs.renew_lease(store, self.number)
                     self._over.wait(runs.RENEW_EVERY)

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, Self
 
 from voicecli.errors import ConfigurationError, VoicecliError
@@ -22,6 +21,8 @@ from voicecli.store.attempts import (
 )
 from voicecli.store.event_queries import events_of_session
 from voicecli.store.following import Follower
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.sqlite import Store
 from voicecli.voice_api.callflow import CallRequest, destinations, sources
 from voicecli.voice_api.callflow_rules import Action, has_question
@@ -51,10 +52,12 @@ class PlacedCallsReplier(AsyncExitStack):
     that is unknown and ``other`` would hang up by default.
     """
 
-    def __init__(self, home: Path, other: Replier, *, requests: Mapping[str, CallRequest] = {}) -> None:
+    def __init__(
+        self, place: StorePlace, other: Replier, *, requests: Mapping[str, CallRequest] = {}
+    ) -> None:
         super().__init__()
-        self._home = home
-        self._other = UnsubscribedFilter(home, other)
+        self._place = place
+        self._other = UnsubscribedFilter(place, other)
         self._requests = requests
         self._calls: OrderedDict[str, _Call] = OrderedDict()  # that were answered, by session
         self._history = CallHistory()
@@ -63,7 +66,7 @@ class PlacedCallsReplier(AsyncExitStack):
 
     async def __aenter__(self) -> Self:
         await self.enter_async_context(as_context(self._other))
-        self._store = self.enter_context(Store(self._home, accept_newer=True))
+        self._store = self.enter_context(open_store(self._place, accept_newer=True))
         return self
 
     async def __call__(self, received: Received, headers: Mapping[str, str]) -> Answered:
@@ -98,7 +101,7 @@ class PlacedCallsReplier(AsyncExitStack):
             raise RuntimeError("the replier was not entered")
         if not self._store.is_there():
             with suppress(ConfigurationError):
-                now = self.enter_context(Store(self._home, accept_newer=True))
+                now = self.enter_context(open_store(self._place, accept_newer=True))
                 self._store, self._removed = now, self._store
         return self._store
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 from voicecli.checks.account import check_account
 from voicecli.checks.finding import Finding, failed
@@ -11,6 +10,7 @@ from voicecli.checks.store import check_store
 from voicecli.errors import VoicecliError
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration
+from voicecli.store.location import StorePlace
 from voicecli.threads import in_daemon_thread, iterate_in_thread
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook
@@ -22,13 +22,13 @@ async def checkup(
     source: str,
     voice: str,
     plan: ListenerPlan | VoicecliError,
-    home: Path,
+    store: StorePlace,
     notify: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Finding]:
     """Whether a call by ``client``, from the caller ID ``source`` and with this ``voice`` profile, would work
-    where what 8x8 reports of it is received as ``plan`` says (or why there is no plan), with the store in the
-    folder ``home``. ``notify`` gets a line for each pause. VoicecliErrors are in the findings, not raised."""
-    registration = Registration(client, home, notify=notify)
+    where what 8x8 reports of it is received as ``plan`` says (or why there is no plan), with this
+    ``store``. ``notify`` gets a line for each pause. VoicecliErrors are in the findings, not raised."""
+    registration = Registration(client, store, notify=notify)
     webhooks: Mapping[str, Webhook] | VoicecliError
     try:
         webhooks = await in_daemon_thread(registration.current_webhooks)
@@ -42,4 +42,4 @@ async def checkup(
         set_now = None if isinstance(webhooks, VoicecliError) else webhooks
         async for finding in check_public_access(registration, plan, set_now, notify):
             yield finding
-    yield await in_daemon_thread(partial(check_store, home))
+    yield await in_daemon_thread(partial(check_store, store))

@@ -29,7 +29,7 @@ async def check_public_access(
     8x8. ``webhooks`` are those that are set, by type; None where 8x8 does not tell."""
     listener = None
     if webhooks is not None:
-        find = partial(find_listener, plan.home, registration.current_webhooks, (NEEDED,))
+        find = partial(find_listener, plan.store, registration.current_webhooks, (NEEDED,))
         try:
             search = await in_daemon_thread(partial(find, account=registration.account, port=plan.port))
         except VoicecliError as error:

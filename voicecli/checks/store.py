@@ -1,16 +1,15 @@
 """Whether the store can be read and written, and locked."""
 
-from pathlib import Path
-
 from voicecli.checks.finding import Finding, failed, ok
 from voicecli.errors import ConfigurationError, VoicecliError
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 
 
-def check_store(home: Path) -> Finding:
+def check_store(place: StorePlace) -> Finding:
     """Reads the whole file, and tries whether locks work beside it."""
     try:
-        with Store(home) as store:
+        with open_store(place) as store:
             store.require_locks()
             if trouble := store.find_damage():
                 hint = "Move the file away, and a new one is made. First try: voicecli webhooks restore"

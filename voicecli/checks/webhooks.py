@@ -9,7 +9,7 @@ from voicecli.listener.event_receivers import EventReceiver, ask_listener, find_
 from voicecli.listener.health import AskHealth
 from voicecli.listener.plan import ListenerPlan
 from voicecli.listener.registration import Registration, is_set_for, taking_error
-from voicecli.store.sqlite import Store
+from voicecli.store.opening import open_store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.voice_api.operations.webhooks import Webhook
@@ -32,7 +32,7 @@ def check_webhooks(
     url = plan.public_url or _domain_url(plan.tunnel)
     ask = cache(ask_listener)  # both may point to the same one, which may be dead
     for kind, what in ((NEEDED, "--wait"), (FOR_DIGITS, "--confirm and --digits")):
-        receiver = find_receiver(plan.home, webhooks, kind, ask=ask)
+        receiver = find_receiver(plan.store, webhooks, kind, ask=ask)
         check = f"{kind} webhook"
         webhook = webhooks.get(kind)
         if webhook is not None and webhook.url in left:
@@ -67,7 +67,7 @@ def _takeover(
 def _urls_of_killed_listeners(registration: Registration, plan: ListenerPlan) -> set[str]:
     """Where listeners that were killed had pointed webhooks."""
     try:
-        with Store(plan.home) as store:
+        with open_store(plan.store) as store:
             replaced = replaced_webhooks(store, registration.account)
     except VoicecliError:
         return set()  # that has a check of its own

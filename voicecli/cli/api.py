@@ -132,7 +132,7 @@ def _place(
     placer = Placer(
         client,
         wiring.account(settings),
-        wiring.home(settings),
+        wiring.store_place(settings),
         call_unsubscribed=call_unsubscribed,
         ledger=context.ledger,
         warn=context.output.warning,

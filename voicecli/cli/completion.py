@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Parameter
 
     from voicecli.store.engine import Store
+    from voicecli.store.location import StorePlace
 
 NEWEST = 100  # broadcasts and calls that are offered at most
 _SAFE = re.compile(r"[\w.,=+-]{1,200}", re.ASCII)  # zsh evaluates what is offered, and ids come from outside
@@ -120,7 +121,7 @@ def _lines(shell: str, items: Sequence[Item]) -> str:
 # -- values ------------------------------------------------------------------------------------------
 
 
-def _home(context: Context) -> Path | None:
+def _place(context: Context) -> "StorePlace | None":
     """Where the store is; None where that is in a file of settings that is a pipe: who reads it waits, and
     takes away what was meant for the command."""
     from voicecli.cli import wiring
@@ -129,15 +130,16 @@ def _home(context: Context) -> Path | None:
     for file in files_of_settings(context.environment, context.folder, context.env_file):
         if file.rank is Rank.ENV_FILE and not file.path.is_file():
             return None
-    return wiring.home(context.settings({}))
+    return wiring.store_place(context.settings({}))
 
 
 def _read(context: Context, read: Callable[["Store"], Iterable[Item]]) -> list[Item]:
-    """What is in the store; nothing where there is none yet."""
+    """What is in the store; nothing where there is none yet, and where a database
+    would have to be asked, which takes too long."""
     from voicecli.store.read_only import ReadOnlyStore
 
-    store = None if (home := _home(context)) is None else ReadOnlyStore.open(home)
-    if store is None:
+    place = _place(context)
+    if place is None or place.is_shared or (store := ReadOnlyStore.open(place.folder)) is None:
         return []
     with store:
         return [*islice(read(store), NEWEST)]
@@ -166,8 +168,8 @@ def _voices(typed: Typed) -> Iterable[str]:
     from voicecli.account import DEFAULT_VOICE
     from voicecli.store import voices
 
-    home = _home(typed.context)
-    return (home and voices.seen(home)) or [DEFAULT_VOICE]
+    place = _place(typed.context)
+    return (place and voices.seen(place.folder)) or [DEFAULT_VOICE]
 
 
 def _statuses(typed: Typed) -> Iterable[str]:

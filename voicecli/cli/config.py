@@ -79,7 +79,7 @@ def _shown(settings: Settings, setting: Setting) -> _Shown:
     try:
         value = settings.get(setting.name)
         if setting.name == "home":  # the system has a place for it where it is not set
-            value = str(wiring.home(settings).absolute())
+            value = str(wiring.store_place(settings).folder.absolute())
     except VoicecliError as error:
         return _Shown(setting.variable, None, rank, file, error.message)
     return _Shown(setting.variable, _HIDDEN if setting.secret else value, rank, file)

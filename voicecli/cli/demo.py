@@ -17,6 +17,7 @@ from voicecli.cli.shells import use_sandbox
 from voicecli.errors import Refused, VoicecliError
 from voicecli.output import Column, TableRow
 from voicecli.output.event_rows import outcome_style
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.callflow import CallRequest, call_request, make_call
 from voicecli.voice_api.messages import voice_message
 from voicecli.voice_api.operations.webhooks import set_webhook
@@ -103,9 +104,9 @@ class _Demo:
 
         local, token = Sandbox(time_scale=TIME_SCALE), secrets.token_urlsafe()
         thanks = {"action": "say", "params": {"text": "Thank you.", "voiceProfile": DEFAULT_VOICE}}
-        with tempfile.TemporaryDirectory() as home:
+        with tempfile.TemporaryDirectory() as folder:
             replier = constant_reply(Reply((thanks, HANGUP)))
-            plan = ListenerPlan(home=Path(home), port=0, token=token, replier=replier)
+            plan = ListenerPlan(store=StorePlace(Path(folder)), port=0, token=token, replier=replier)
             service = ListenerService(plan, on_event=self._receive, notify=self._watch.tell)
             try:
                 url = await local.start()

@@ -111,7 +111,7 @@ async def _check(
             source=own["source"],
             voice=own["voice_profile"],
             plan=plan,
-            home=wiring.home(values),
+            store=wiring.store_place(values),
             notify=context.output.note,
         ):
             show(replace(finding, hint=values.with_origins(finding.hint, finding.settings)))

@@ -16,6 +16,7 @@ from voicecli.output import Column, TableRow
 from voicecli.output.json_fields import with_former_names
 from voicecli.sandbox import send_event
 from voicecli.store import event_queries as stored_events, session_queries as stored_sessions
+from voicecli.store.opening import open_store
 from voicecli.store.sqlite import Store
 from voicecli.urls import check_web_url
 from voicecli.voice_api.webhook_events import Received, receiver_url
@@ -73,7 +74,7 @@ def replay(
     url = check_web_url(to, "--to")
     context = context_of(ctx)
     settings = context.settings({})
-    with Store(wiring.home(settings)) as store:
+    with open_store(wiring.store_place(settings)) as store:
         events = (
             _numbered(store, numbers or ())
             if session is None

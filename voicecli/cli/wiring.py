@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicecli.account import DEFAULT_VOICE
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from voicecli.listener.registration import Registration
     from voicecli.listener.shared_listener import SharedListener
     from voicecli.settings import Settings
+    from voicecli.store.location import StorePlace
     from voicecli.store.sqlite import Store
     from voicecli.voice_api.client import Client
 
@@ -38,11 +38,11 @@ def account_id(settings: "Settings") -> "AccountId | None":
         return None
 
 
-def home(settings: "Settings") -> Path:
+def store_place(settings: "Settings") -> "StorePlace":
     """Where the store is."""
-    from voicecli.store.location import store_folder
+    from voicecli.store.location import StorePlace, store_folder
 
-    return store_folder(settings.get("home"))
+    return StorePlace(store_folder(settings.get("home")))
 
 
 def subaccount_client(context: Context, settings: "Settings | None" = None) -> "Client":
@@ -53,9 +53,9 @@ def subaccount_client(context: Context, settings: "Settings | None" = None) -> "
 
 def store(context: Context) -> "Store":
     """The store, opened. Raises ConfigurationError."""
-    from voicecli.store.sqlite import Store
+    from voicecli.store.opening import open_store
 
-    return Store(home(context.settings({})))
+    return open_store(store_place(context.settings({})))
 
 
 def registration(context: Context, settings: "Settings", *, notify: Callable[[str], None]) -> "Registration":
@@ -65,7 +65,7 @@ def registration(context: Context, settings: "Settings", *, notify: Callable[[st
     client = context.client(
         settings, request_timeout=ACCOUNT_REQUEST_TIMEOUT, retries=1, tell=notify, is_main=False
     )
-    return Registration(client, home(settings), notify=notify)
+    return Registration(client, store_place(settings), notify=notify)
 
 
 def listening_plan(
@@ -88,7 +88,7 @@ def listening_plan(
         token = settings.for_8x8("webhook_token") if register else settings.get("webhook_token")
     plan = public_access.listening_plan(
         access,
-        home=home(settings),
+        store=store_place(settings),
         port=int(settings.require("port")["port"]),
         base_url=settings.get("base_url") if register else None,
         domain=settings.get("webhook_base_url"),

@@ -149,7 +149,7 @@ class EventIntake:
 
     def _show_answered(self, arrival: Arrival, answered: Answered, recorded: Recorded) -> None:
         reply, remark, passed_on = answered
-        self._recorder.replied(recorded.id, reply.words(), remark)
+        self._recorder.replied(arrival.kept(None), recorded.id, reply.words(), remark)
         remarks = (*arrival.remarks, remark) if remark else arrival.remarks
         again = False
         try:
@@ -175,7 +175,7 @@ class EventIntake:
             self._failing = False
             self._warn("Events are kept again.")
         number, times = recorded
-        again = self._shown.add(recorded)
+        again = self._shown.add(arrival.identity, recorded)
         if not self._unshown:
             asyncio.get_running_loop().call_soon(self._show_all)
         self._unshown.append(

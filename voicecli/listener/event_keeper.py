@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from voicecli.errors import ConfigurationError, StoreFailed, VoicecliError
 from voicecli.store.engine import Store
@@ -20,6 +20,15 @@ NumberedNote = tuple[str, str | None, int]
 """What an event was answered in words, a remark on that, and the event's number."""
 SpooledNote = tuple[str, str | None, str, bytes]
 """The same for an event without a number: ``store.spool.Note``."""
+
+
+class SpoolState(NamedTuple):
+    """How many events wait on this machine for the store that a team shares, why that can't be used (None: it
+    can), and how many were brought in since the writing process began."""
+
+    waiting: int
+    reason: str | None
+    brought_in: int
 
 
 class EventKeeper(Protocol):

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 
 from voicecli import interrupts
 from voicecli.errors import VoicecliError
@@ -12,6 +11,7 @@ from voicecli.listener import health
 from voicecli.listener.instances import is_running
 from voicecli.listener.local_listeners import local_listener_state
 from voicecli.listener.webhook_changes import current_webhooks
+from voicecli.store.location import StorePlace
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook
 
@@ -65,7 +65,7 @@ def ask_listener(url: str) -> health.Health:
 
 
 def find_receiver(
-    home: Path,
+    place: StorePlace,
     webhooks: Mapping[str, Webhook],
     type: str,  # noqa: A002
     *,
@@ -86,11 +86,11 @@ def find_receiver(
         words = f"The {type} webhook points to {url}, where no listener answers: {found.trouble}."
         advice = f"{START_ONE} (--force, if that says that something would be lost)."
         return EventReceiver(type, ReceiverKind.DEAD_LISTENER, words, advice, url)
-    if not is_running(home, found.instance):
+    if not is_running(place.folder, found.instance):
         words = f"The {type} webhook points to a voicecli listen of another store or machine, at {url}."
         advice = "Place the call there, or take its events away from it: voicecli listen --register --force"
         return EventReceiver(type, ReceiverKind.OTHER_LISTENER, words, advice, url)
-    receiver = None if webhook.has_authorization else local_listener_state(home, found.instance)
+    receiver = None if webhook.has_authorization else local_listener_state(place, found.instance)
     if receiver is None or not receiver.needs_token:
         return local_receiver(type)
     return no_receiver(
@@ -100,11 +100,11 @@ def find_receiver(
     )
 
 
-def look_up_receiver(client: Client, home: Path, type: str = "VCA") -> EventReceiver:  # noqa: A002
+def look_up_receiver(client: Client, place: StorePlace, type: str = "VCA") -> EventReceiver:  # noqa: A002
     """Who gets events of this type: one request to 8x8, and perhaps one to a listener. Raises nothing: that
     the webhooks can't be listed is an answer."""
     try:
-        return find_receiver(home, current_webhooks(client), type)
+        return find_receiver(place, current_webhooks(client), type)
     except VoicecliError as error:
         words = f"Who gets {type} events can't be found out. {error.message}"
         return EventReceiver(type, ReceiverKind.UNKNOWN, words, error.hint)

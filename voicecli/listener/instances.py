@@ -18,9 +18,9 @@ _NAME = "listener-{}"
 _TENANTS = "guests-{}"
 
 
-def is_running(home: Path, instance: str) -> bool:
+def is_running(folder: Path, instance: str) -> bool:
     """Whether that listener runs on this machine, with this store."""
-    return re.fullmatch("[0-9a-f]{1,64}", instance) is not None and is_held(home / _NAME.format(instance))
+    return re.fullmatch("[0-9a-f]{1,64}", instance) is not None and is_held(folder / _NAME.format(instance))
 
 
 class RunningInstance(NamedTuple):
@@ -31,12 +31,12 @@ class RunningInstance(NamedTuple):
     key: str | None
 
 
-def running_instances(home: Path) -> list[RunningInstance]:
+def running_instances(folder: Path) -> list[RunningInstance]:
     """The listeners that run on this machine with this store."""
     found = []
-    for path in sorted(home.glob(_NAME.format("*"))):
+    for path in sorted(folder.glob(_NAME.format("*"))):
         instance = path.name.removeprefix(_NAME.format(""))
-        if is_running(home, instance):
+        if is_running(folder, instance):
             document = {}
             with suppress(OSError):
                 document = json_object(path.read_bytes()) or {}
@@ -48,8 +48,8 @@ class InstanceRecord:
     """The record of a listener: until ``close`` other processes of this machine can find it by its
     ``instance``, and ask it at ``url`` with ``key``. Raises StoreFailed and InUse."""
 
-    def __init__(self, home: Path, instance: str, *, url: str = "", key: str = "") -> None:
-        self._path = home / _NAME.format(instance)
+    def __init__(self, folder: Path, instance: str, *, url: str = "", key: str = "") -> None:
+        self._path = folder / _NAME.format(instance)
         self._content = json.dumps({"url": url, "key": key})
         alive = Lock.acquire_within(self._path, PATIENCE)  # another one may look whether this is left over
         if alive is None:
@@ -60,10 +60,10 @@ class InstanceRecord:
         self._alive = alive
         self._is_closed = False
         self._write()
-        self._tenants = home / _TENANTS.format(instance)
+        self._tenants = folder / _TENANTS.format(instance)
         self._closing: Lock | None = None
         for pattern in (_NAME, _TENANTS):  # left over by processes that were killed
-            for path in home.glob(pattern.format("*")):
+            for path in folder.glob(pattern.format("*")):
                 with suppress(StoreFailed):
                     if path != self._tenants and (left := Lock.take(path)) is not None:
                         left.close(remove=True)
@@ -109,12 +109,12 @@ class Tenant:
         self._lock = lock
 
     @classmethod
-    def register(cls, home: Path, instance: str) -> Self | None:
+    def register(cls, folder: Path, instance: str) -> Self | None:
         """Rely on that listener; None where it is of another store, or is about to end."""
-        if not is_running(home, instance):
+        if not is_running(folder, instance):
             return None
-        lock = Lock.take(home / _TENANTS.format(instance), shared=True)
-        return None if lock is None else cls(home / _NAME.format(instance), lock)
+        lock = Lock.take(folder / _TENANTS.format(instance), shared=True)
+        return None if lock is None else cls(folder / _NAME.format(instance), lock)
 
     def is_there(self) -> bool:
         """Whether the listener still runs."""

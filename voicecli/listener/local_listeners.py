@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from pathlib import Path
 from typing import NamedTuple
 
 from voicecli.account import AccountId
@@ -11,6 +10,7 @@ from voicecli.listener import health
 from voicecli.listener.health import ListenerState
 from voicecli.listener.instances import RunningInstance, Tenant, running_instances
 from voicecli.listener.webhook_check import check_webhook
+from voicecli.store.location import StorePlace
 from voicecli.threads import run_in_parallel
 from voicecli.voice_api.operations.webhooks import Webhook
 from voicecli.voice_api.webhook_events import webhook_url
@@ -36,11 +36,11 @@ class ListenerSearch(NamedTuple):
     unresponsive: Sequence[ListenerState] = ()
 
 
-def local_listener_states(home: Path, *, look: bool = False) -> list[ListenerState]:
+def local_listener_states(place: StorePlace, *, look: bool = False) -> list[ListenerState]:
     """The listeners that run here with this store, by what they say of themselves; with ``look`` they look at
     the webhooks first, and set again what was lost. All are asked at once; one that has been stopped holds
     nobody up for longer than ANSWER_TIMEOUT."""
-    return run_in_parallel(partial(_state, look=look), running_instances(home))
+    return run_in_parallel(partial(_state, look=look), running_instances(place.folder))
 
 
 def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
@@ -51,14 +51,14 @@ def _state(listener: RunningInstance, *, look: bool) -> ListenerState:
     return state if looked.is_unresponsive else looked
 
 
-def local_listener_state(home: Path, instance: str) -> ListenerState | None:
+def local_listener_state(place: StorePlace, instance: str) -> ListenerState | None:
     """What this listener says of itself; None where it does not run here."""
-    listener = next((one for one in running_instances(home) if one.instance == instance), None)
+    listener = next((one for one in running_instances(place.folder) if one.instance == instance), None)
     return None if listener is None else health.ask_state(listener, look=False, timeout=ANSWER_TIMEOUT)
 
 
 def find_listener(
-    home: Path,
+    place: StorePlace,
     list_webhooks: Callable[[], Mapping[str, Webhook]],
     required: Sequence[str],
     *,
@@ -71,7 +71,7 @@ def find_listener(
     Raises ConfigurationError where one runs that does not get all of them, or does not answer, and is in the
     way of another; and what ``list_webhooks`` raises.
     """
-    everyone = local_listener_states(home, look=True)
+    everyone = local_listener_states(place, look=True)
     states = [one for one in everyone if not one.is_unresponsive]
     unresponsive = [one for one in everyone if one.is_unresponsive]
     webhooks = list_webhooks()
@@ -79,7 +79,7 @@ def find_listener(
     destinations = [_WebhookTarget.of(kind, webhooks.get(kind), states, account, ask) for kind in kinds]
     if destinations and all(one.listener is not None and one.trouble is None for one in destinations):
         listener = next(one.listener for one in destinations if one.listener is not None)
-        tenant = Tenant.register(home, listener.instance)
+        tenant = Tenant.register(place.folder, listener.instance)
         found = (
             None if tenant is None else FoundListener(tenant, listener.instance, listener.refusal_warning())
         )

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli.account import AccountId
@@ -14,7 +13,8 @@ from voicecli.errors import VoicecliError
 from voicecli.platforms import system
 from voicecli.plurals import counted
 from voicecli.store.attempts import attempts_with_open_questions
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 
 if TYPE_CHECKING:
     from voicecli.listener.webhook_watch import Notify
@@ -71,13 +71,13 @@ class QuestionWait:
 
     def __init__(
         self,
-        home: Path,
+        place: StorePlace,
         account: AccountId | None,
         notify: "Notify",
         *,
         requests: EndRequests,
     ) -> None:
-        self._home = home
+        self._place = place
         self._account = account
         self._notify = notify
         self._requests = requests
@@ -91,7 +91,7 @@ class QuestionWait:
         """None where no question is open. Where the store can't be read, that is unknown, and calls are
         answered all the same: then it stays for UNREADABLE seconds in all."""
         try:
-            with Store(self._home, accept_newer=True) as store:
+            with open_store(self._place, accept_newer=True) as store:
                 calls = attempts_with_open_questions(store, now(), account=self._account)
         except VoicecliError as error:
             if self._unreadable_until is None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from voicecli.listener.retention import DeleteOld
 from voicecli.listener.routes import Replier
 from voicecli.listener.vca_repliers import constant_reply
+from voicecli.store.location import StorePlace
 from voicecli.tunnel.configuration import Tunnel
 from voicecli.tunnel.supervision import LIMITS, SupervisionLimits
 from voicecli.voice_api.replies import HANG_UP
@@ -28,7 +28,7 @@ class ListenerPlan:
     a token, ``names`` are the hosts that requests may be for, beside this machine and the public URL.
     """
 
-    home: Path
+    store: StorePlace
     port: int
     host: str = "127.0.0.1"
     token: str | None = field(default=None, repr=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from voicecli import urls
 from voicecli.errors import ConfigurationError, InvalidInput
+from voicecli.store.location import StorePlace
 
 if TYPE_CHECKING:
     from voicecli.listener.plan import ListenerPlan
@@ -46,7 +47,7 @@ class PublicAccess(NamedTuple):
 def listening_plan(
     access: PublicAccess,
     *,
-    home: Path,
+    store: StorePlace,
     port: int,
     base_url: str | None = None,
     domain: str | None = None,
@@ -93,7 +94,7 @@ def listening_plan(
         install=access.install_ngrok,
     )
     return ListenerPlan(
-        home=home,
+        store=store,
         port=port,
         host=access.host,
         token=token,

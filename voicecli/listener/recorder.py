@@ -5,13 +5,15 @@ import marshal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from voicecli.errors import StoreFailed
+from voicecli.listener.event_keeper import NumberedNote, SpooledNote, SpoolState
 from voicecli.listener.writer import HEADER, frame
 from voicecli.platforms import system
 from voicecli.store.event_recording import KeptEvent, Recorded
+from voicecli.store.location import StorePlace
 
 PATIENCE = 10.0  # seconds that a commit may take
 MAX_WAITING = 64 << 20  # bytes of events that wait for it
@@ -21,13 +23,17 @@ TOO_MANY = "Events can't be kept: too many wait for the disk."
 
 class Recorder:
     """``start`` it, ``record`` events, ``stop`` it. What arrives in one turn of the event loop travels
-    together, and all that has arrived while a commit was under way shares the next one."""
+    together, and all that has arrived while a commit was under way shares the next one. ``on_spool`` gets
+    each change of the events that wait for a shared store."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, place: StorePlace, *, on_spool: Callable[[SpoolState], None] = lambda _: None) -> None:
+        self._place = place
+        self._on_spool = on_spool
+        self.spool = SpoolState(0, None, 0)
         # To be sent at the end of this turn.
         self._events: list[tuple[object, ...]] = []
-        self._replies: list[tuple[str, str | None, int]] = []
+        self._replies: list[NumberedNote] = []
+        self._spooled_replies: list[SpooledNote] = []
         # Who waits for which event, in order, and its bytes.
         self._waiting: deque[tuple[asyncio.Future[Recorded], int]] = deque()
         self._size = 0  # bytes of all of these
@@ -60,7 +66,7 @@ class Recorder:
         await self._process.wait()
 
     async def _start_writer(self) -> Process:
-        process = await start_writer(self._home)
+        process = await start_writer(self._place)
         self._up = True
         if self._stopping and process.stdin is not None:
             process.stdin.close()
@@ -74,6 +80,7 @@ class Recorder:
             self._up = False
             self._events.clear()
             self._replies.clear()
+            self._spooled_replies.clear()
             self._why = await _last_words(self._process)
             self._give_up()
             while not self._up:
@@ -120,26 +127,35 @@ class Recorder:
         self._size += len(event.body)
         return done
 
-    def replied(self, number: int, words: str, remark: str = "") -> None:
-        """Note what an event that is kept was answered, and a remark on that; nobody waits for it."""
+    def replied(self, event: KeptEvent, number: int, words: str, remark: str = "") -> None:
+        """Note what an event that is kept was answered, and a remark on that; nobody waits for it. ``number``
+        is 0 while it has none."""
         if self._up:
             self._flush_soon()
-            self._replies.append((words, remark or None, number))
+            if number:
+                self._replies.append((words, remark or None, number))
+            else:
+                self._spooled_replies.append((words, remark or None, event.session, event.identity))
 
     def _flush_soon(self) -> None:
-        if not self._events and not self._replies:
+        if not (self._events or self._replies or self._spooled_replies):
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
-        content = (self._events, self._replies)
-        self._events, self._replies = [], []
+        content = (self._events, self._replies, self._spooled_replies)
+        self._events, self._replies, self._spooled_replies = [], [], []
         if any(content) and self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(frame(content))
 
     async def _read(self, answers: asyncio.StreamReader) -> None:
         while True:
             length = int.from_bytes(await answers.readexactly(HEADER), "big")
-            for answer in marshal.loads(await answers.readexactly(length)):  # noqa: S302 - our other half
+            content = marshal.loads(await answers.readexactly(length))  # noqa: S302 - our other half
+            if isinstance(content, tuple):
+                self.spool = SpoolState(*content)
+                self._on_spool(self.spool)
+                continue
+            for answer in content:
                 if self._waiting:  # else nobody waited that long
                     self._answer(self._next(), answer)
             self._since = asyncio.get_running_loop().time()
@@ -154,15 +170,18 @@ class Recorder:
             done.set_result(Recorded(*answer))
 
 
-async def start_writer(home: Path) -> Process:
+async def start_writer(place: StorePlace) -> Process:
     # -P: nothing that lies in the current folder is loaded in place of a module.
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(home)),
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "voicecli.listener.writer", str(place.folder)),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
         **system.IN_BACKGROUND,
     )
+    if process.stdin is not None:
+        process.stdin.write(frame((place.url, place.key)))  # arguments can be seen by others of the machine
+    return process
 
 
 async def _last_words(process: Process) -> str:

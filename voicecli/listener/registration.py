@@ -7,7 +7,6 @@ refuses to set a webhook because one is set, that one is deleted first.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path
 
 from voicecli.account import AccountId
 from voicecli.errors import ConfigurationError, InUse, Refused, VoicecliError
@@ -27,7 +26,8 @@ from voicecli.listener.webhook_check import WebhookCheck, WebhookState, check_we
 from voicecli.listener.webhook_troubles import WebhookNews, WebhookTroubles
 from voicecli.platforms.locks import Lock
 from voicecli.store import webhooks as stored_webhooks
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.webhooks import DELETED, ReplacedWebhook
 from voicecli.voice_api.client import Client
 from voicecli.voice_api.operations.webhooks import Webhook, set_webhook
@@ -42,9 +42,9 @@ class Registration:
     this machine can take webhooks of the same subaccount.
     """
 
-    def __init__(self, client: Client, home: Path, *, notify: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, place: StorePlace, *, notify: Callable[[str], None]) -> None:
         self._client = client
-        self._home = home
+        self._place = place
         self._account = client.account.identity
         self._notify = notify
         self._lock: Lock | None = None
@@ -216,7 +216,7 @@ class Registration:
     def forget(self, kind: str) -> None:
         """What was there before is not to be put back any more. Raises StoreFailed."""
         self._taken.pop(kind, None)
-        with Store(self._home, accept_newer=True) as store:
+        with open_store(self._place, accept_newer=True) as store:
             stored_webhooks.forget_webhook(store, self._account, kind)
 
     def check(self, *, other_token: Mapping[str, int] = {}) -> list[WebhookNews]:
@@ -340,7 +340,7 @@ class Registration:
             self._remember(replaced)
 
     def _remember(self, webhook: ReplacedWebhook) -> None:
-        with Store(self._home, accept_newer=True) as store:
+        with open_store(self._place, accept_newer=True) as store:
             stored_webhooks.remember_webhook(store, self._account, webhook)
         self._taken[webhook.type] = webhook
 
@@ -348,7 +348,7 @@ class Registration:
         """What is in the store; and what is ours, whatever became of the store."""
         stored: dict[str, ReplacedWebhook] = {}
         try:
-            with Store(self._home, accept_newer=True) as store:
+            with open_store(self._place, accept_newer=True) as store:
                 found = stored_webhooks.replaced_webhooks(store, self._account)
                 stored = {webhook.type: webhook for webhook in found}
         except VoicecliError:
@@ -386,7 +386,7 @@ class Registration:
 
     def _tell_of_dropped(self) -> None:
         """Two listeners that were killed had written the base URL in two ways, so each remembered its own."""
-        with suppress(VoicecliError), Store(self._home, accept_newer=True) as store:
+        with suppress(VoicecliError), open_store(self._place, accept_newer=True) as store:
             for kind, url in stored_webhooks.take_dropped_webhooks(store, self._account):
                 where = "was not set" if url is None else f"pointed to {url}"
                 self._notify(f"The {kind} webhook {where} at an earlier time, which is not restored.")
@@ -426,7 +426,7 @@ class Registration:
         if self._lock is not None:
             return
         name = hashlib.blake2b("\n".join(self._account).encode(), digest_size=8).hexdigest()
-        self._lock = Lock.take(self._home / f"registered-{name}.lock")
+        self._lock = Lock.take(self._place.folder / f"registered-{name}.lock")
         if self._lock is None:
             subaccount = self._account.subaccount
             raise InUse(

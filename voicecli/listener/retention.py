@@ -3,12 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from voicecli.errors import VoicecliError
 from voicecli.store.attempt_outcomes import update_outcomes
 from voicecli.store.attempts import has_sealed_flows
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 
 EVERY = 3600.0  # seconds
 
@@ -16,10 +16,10 @@ DeleteOld = Callable[[threading.Event], str]
 """Deletes what is old, gives what it did in words, and ends early when the event is set."""
 
 
-def delete_ended_callflows(home: Path) -> None:
+def delete_ended_callflows(place: StorePlace) -> None:
     """Delete the sealed callflows of calls whose summaries have come. Who waits for a call does so himself;
     for others, the listener that got the summary does. Raises StoreFailed and ConfigurationError."""
-    with Store(home, accept_newer=True) as store:
+    with open_store(place, accept_newer=True) as store:
         if has_sealed_flows(store):
             update_outcomes(store)
 

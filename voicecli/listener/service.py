@@ -27,7 +27,7 @@ from voicecli.listener.server import WebhookServer
 from voicecli.listener.tasks import end_task, in_background, to_its_end
 from voicecli.listener.webhook_check import WebhookCheck
 from voicecli.listener.webhook_watch import Notify, WarningText, WebhookWatch
-from voicecli.store.sqlite import Store
+from voicecli.store.opening import open_store
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.webhook_events import Received
 
@@ -69,7 +69,7 @@ class ListenerService:
         self._registration = registration
         self.webhook_watch: WebhookWatch | None = None
         """Where there is a registration."""
-        self._recorder = Recorder(plan.home)
+        self._recorder = Recorder(plan.store)
         self._forwarder: Forwarder | None = None
         if plan.forward_to is not None:
             self._forwarder = Forwarder(
@@ -135,7 +135,7 @@ class ListenerService:
         """Each step with what undoes it; undone is from the last to the first."""
         plan = self._plan
         settings.keep_loopback_from_proxies()
-        Store(plan.home).close()  # so that one that can't be used is told now
+        open_store(plan.store).close()  # so that one that can't be used is told now
         undo.push_async_callback(self._recorder.stop)
         await self._recorder.start()
         undo.push_async_callback(self._delete_ended_callflows)
@@ -170,7 +170,7 @@ class ListenerService:
             await self.webhook_watch.start(undo)
         listener = self._listener
         local = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        self.presence = InstanceRecord(plan.home, listener.instance, url=local, key=listener.key)
+        self.presence = InstanceRecord(plan.store.folder, listener.instance, url=local, key=listener.key)
         undo.callback(self.presence.close)
         ready = {
             "record": "ready",
@@ -194,7 +194,7 @@ class ListenerService:
         if self._summary_came:
             self._summary_came = False
             with suppress(VoicecliError):  # the next one does, or the next command
-                await in_daemon_thread(partial(retention.delete_ended_callflows, self._plan.home))
+                await in_daemon_thread(partial(retention.delete_ended_callflows, self._plan.store))
 
     def _note(self, text: str) -> None:
         self._notify(text, None)

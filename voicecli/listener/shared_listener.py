@@ -173,7 +173,7 @@ class SharedListener:
         """Find a listener, or become it: one process at a time, so that those that start together find the
         first. The search, which may take long, is done without the lock."""
         while True:
-            before, trouble = running_instances(self._plan.home), None
+            before, trouble = running_instances(self._plan.store.folder), None
             try:
                 search = await self._search()
             except ConfigurationError as error:
@@ -184,7 +184,7 @@ class SharedListener:
                     return
             gate, is_first = await self._lock_start()
             try:
-                if not is_first or running_instances(self._plan.home) != before:
+                if not is_first or running_instances(self._plan.store.folder) != before:
                     continue  # somebody has become a listener, or ended as one
                 if trouble is not None:
                     raise trouble
@@ -195,7 +195,7 @@ class SharedListener:
 
     async def _search(self) -> ListenerSearch:
         registration = self._registration
-        search = partial(find_listener, self._plan.home, registration.current_webhooks, self._required)
+        search = partial(find_listener, self._plan.store, registration.current_webhooks, self._required)
         return await in_daemon_thread(partial(search, account=registration.account, port=self._plan.port))
 
     async def _use_listener(self, found: FoundListener, webhooks: Mapping[str, Webhook]) -> None:
@@ -226,11 +226,11 @@ class SharedListener:
 
     async def _found(self, webhooks: Mapping[str, Webhook]) -> EventReceiver:
         """Who gets VCAs, by the webhooks that are set."""
-        return await in_daemon_thread(partial(find_receiver, self._plan.home, webhooks, VCA))
+        return await in_daemon_thread(partial(find_receiver, self._plan.store, webhooks, VCA))
 
     async def _lock_start(self) -> tuple[Lock, bool]:
         """The lock under which a shared listener is started or ended; and whether it was free at once."""
-        path = self._plan.home / "waiting.lock"
+        path = self._plan.store.folder / "waiting.lock"
         if (lock := Lock.take(path)) is not None:
             return lock, True
         if (lock := await Lock.acquire_within_async(path, PATIENCE)) is not None:
@@ -283,7 +283,7 @@ class SharedListener:
     async def _ask(self, told: str) -> str:
         """Ask the listener that is relied upon whether all is well, and warn of what was not ``told``; what
         it says now."""
-        state = await in_daemon_thread(partial(local_listener_state, self._plan.home, self._instance))
+        state = await in_daemon_thread(partial(local_listener_state, self._plan.store, self._instance))
         troubles = [] if state is None else map(state.why_not_received, self._required)
         trouble = next(filter(None, troubles), "")
         if trouble not in ("", told):

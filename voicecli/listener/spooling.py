@@ -5,10 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from voicecli.errors import StoreFailed, VoicecliError
-from voicecli.listener.event_keeper import Answer, FileKeeper, NumberedNote, SpooledNote
+from voicecli.listener.event_keeper import Answer, FileKeeper, NumberedNote, SpooledNote, SpoolState
 from voicecli.platforms.locks import Lock
 from voicecli.store import spool as spools
 from voicecli.store.engine import Store
@@ -25,15 +24,6 @@ BATCH = 500  # events that are brought in by one commit
 MAX_NOTES = 10_000  # replies that are remembered for when the shared store is back
 
 
-class SpoolState(NamedTuple):
-    """How many events wait in the spool, why the shared store can't be used (None: it can), and how many
-    were brought in since this process began."""
-
-    waiting: int
-    reason: str | None
-    brought_in: int
-
-
 class SpoolingKeeper:
     """An ``EventKeeper``. ``report`` gets each change of the spool's state, in any thread.
 
@@ -48,6 +38,7 @@ class SpoolingKeeper:
         self._spool_place = StorePlace(place.local_folder / spools.FOLDER)
         self._report = report
         self._state = SpoolState(0, None, 0)
+        self._is_told = False
         self._telling = threading.Lock()
         self._lock = threading.Lock()  # for all that follows
         self._store: Store | None = None  # where events go at once; without it they go to the spool
@@ -122,7 +113,8 @@ class SpoolingKeeper:
     def _tell(self, **changes: object) -> None:
         with self._telling:
             before, self._state = self._state, self._state._replace(**changes)  # type: ignore[arg-type]
-            if self._state != before:
+            if self._state != before or not self._is_told:
+                self._is_told = True
                 self._report(self._state)
 
     # -- for the thread that brings in ---------------------------------------------------------------

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from voicecli.errors import VoicecliError
@@ -18,7 +17,8 @@ from voicecli.listener.forward import WebhookClient
 from voicecli.listener.routes import Answered, Replier, as_context
 from voicecli.store import unsubscribed
 from voicecli.store.event_queries import events_of_session
-from voicecli.store.sqlite import Store
+from voicecli.store.location import StorePlace
+from voicecli.store.opening import open_store
 from voicecli.store.webhooks import replaced_webhooks
 from voicecli.threads import in_daemon_thread
 from voicecli.voice_api.callflow import destinations
@@ -78,15 +78,15 @@ class CallflowReplier:
     """Answers the first VCA of each call with a callflow of the user's own, up to its first question, and
     those that follow with what is left of it."""
 
-    def __init__(self, home: Path, reply: Reply) -> None:
-        self._home = home
+    def __init__(self, place: StorePlace, reply: Reply) -> None:
+        self._place = place
         self._flow = [_PLACED, *reply.callflow]
         self._action_id = reply.client_action_id
         self._history = CallHistory()
 
     async def __call__(self, received: Received, _headers: Mapping[str, str]) -> Answered:
         def kept() -> list[Received]:
-            with Store(self._home, accept_newer=True) as store:
+            with open_store(self._place, accept_newer=True) as store:
                 return events_of_session(store, received.event.session_id)
 
         of_session = self._history.before(received, kept)
@@ -123,8 +123,8 @@ class PreviousReceiverReplier:
     changed. Where there is none, or it gives no valid reply, the call is hung up. It is not
     shortened where nobody can tell whether there is one, since the store can't be read."""
 
-    def __init__(self, home: Path, account: "AccountId | None", *, timeout: float) -> None:
-        self._home = home
+    def __init__(self, place: StorePlace, account: "AccountId | None", *, timeout: float) -> None:
+        self._place = place
         self._account = account
         self._timeout = timeout
         self._known = False  # from the store, at some time
@@ -149,7 +149,7 @@ class PreviousReceiverReplier:
         """Where they went; None where nobody got them. Raises ConfigurationError and StoreFailed."""
         if self._account is None:
             return None
-        with Store(self._home, accept_newer=True) as store:
+        with open_store(self._place, accept_newer=True) as store:
             replaced = replaced_webhooks(store, self._account)
         return next((one.url for one in replaced if one.type == "VCA" and one.enabled), None)
 
@@ -159,9 +159,9 @@ class UnsubscribedFilter(AsyncExitStack):
     makeCall, and hangs up where nothing else is in it. Where the store can't be read it stays as it is, as a
     call that is placed does: a live call waits for it. The remark says so, without the number."""
 
-    def __init__(self, home: Path, replier: Replier) -> None:
+    def __init__(self, place: StorePlace, replier: Replier) -> None:
         super().__init__()
-        self._home = home
+        self._place = place
         self._replier = replier
 
     async def __aenter__(self) -> Self:
@@ -185,7 +185,7 @@ class UnsubscribedFilter(AsyncExitStack):
         return _with_remark(answered._replace(reply=reply), "nobody is dialled: the number has unsubscribed")
 
     def _unsubscribed(self, people: Sequence[str]) -> str | None:
-        with Store(self._home, accept_newer=True) as store:
+        with open_store(self._place, accept_newer=True) as store:
             return unsubscribed.first_unsubscribed(store, people)
 
 

@@ -1,9 +1,9 @@
 """The process that writes: SQLite beside the receiver instead of inside it, measured to be twice as fast.
 
-Threads would take turns with the receiver; a process does not. It reads batches of events on standard
-input, keeps all that have arrived in one commit, and answers on standard output. Frames are four bytes of
-length and then ``marshal``, which is safe between two ends of the same program: a list has answers, a tuple
-is a ``SpoolState``.
+Threads would take turns with the receiver; a process does not. On standard input it reads the database's URL
+and key, where there is one, and then batches of events; it keeps all that have arrived in one commit, and
+answers on standard output: a list has answers, a tuple is a ``SpoolState``. Frames are four bytes of length
+and then ``marshal``, which is safe between two ends of the same program.
 """
 
 import marshal
@@ -52,10 +52,9 @@ def serve(place: StorePlace, reading: int, writing: int) -> None:
             numbered: list[NumberedNote] = []
             spooled: list[SpooledNote] = []
             while len(left) >= HEADER and len(left) >= (end := HEADER + int.from_bytes(left[:HEADER], "big")):
-                received, *noted = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
-                events += received
-                numbered += noted[0]
-                spooled += noted[1]
+                batch = marshal.loads(left[HEADER:end])  # noqa: S302 - from our own other half
+                for known, new in zip((events, numbered, spooled), batch, strict=True):
+                    known += new
                 left = left[end:]
             if events:
                 write(keeper.keep(events))
@@ -63,6 +62,14 @@ def serve(place: StorePlace, reading: int, writing: int) -> None:
                 keeper.note(numbered, spooled)
     finally:
         keeper.close()
+
+
+def _read(reading: int, size: int) -> bytes:
+    """So many bytes, or fewer where what is read ends."""
+    content = b""
+    while len(content) < size and (chunk := os.read(reading, size - len(content))):
+        content += chunk
+    return content
 
 
 def _keeper(place: StorePlace, report: Callable[[tuple[object, ...]], None]) -> EventKeeper:
@@ -80,4 +87,5 @@ if __name__ == "__main__":
 
     for number in system.end_signals():
         signal.signal(number, signal.SIG_IGN)
-    serve(StorePlace(Path(sys.argv[1])), 0, 1)
+    if secrets := _read(0, int.from_bytes(_read(0, HEADER), "big")):
+        serve(StorePlace(Path(sys.argv[1]), *marshal.loads(secrets)), 0, 1)  # noqa: S302 - as above

@@ -57,7 +57,7 @@ def resume(
     from voicecli.cli.broadcast import inputs
     from voicecli.cli.broadcast.run import run
     from voicecli.store.broadcasts import RowState
-    from voicecli.store.sqlite import Store
+    from voicecli.store.opening import open_store
 
     context = context_of(ctx)
     receiver = ReceiverOptions(access.public_access(), access.port, access.force)
@@ -66,7 +66,7 @@ def resume(
     settings = context.settings(access.flags())
     settings.require(*CONNECTION)
     with (
-        Store(wiring.home(settings)) as store,
+        open_store(wiring.store_place(settings)) as store,
         reopen_broadcast(
             store,
             broadcast_id,

@@ -30,7 +30,7 @@ def run(
         with wiring.subaccount_client(context, settings) as asking:
             vca_elsewhere = application_answers(
                 asking,
-                wiring.home(settings),
+                wiring.store_place(settings),
                 continues=plan.has_continuation,
                 waits=options.waits,
                 notify=context.output.note,

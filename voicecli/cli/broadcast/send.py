@@ -82,7 +82,7 @@ def send(
     from voicecli.broadcast.options import BroadcastOptions, Content, ReceiverOptions, SendOptions
     from voicecli.cli.broadcast import inputs, preview
     from voicecli.cli.broadcast.run import run
-    from voicecli.store.sqlite import Store
+    from voicecli.store.opening import open_store
 
     if dry_run and only_id:
         raise InvalidInput("--dry-run has no broadcast's id that -q could print.")
@@ -117,7 +117,7 @@ def send(
     listed = inputs.read_list(context, people)
     plan = plan_broadcast(listed, options, content)
     preview.warn_of_placeholders(context, content, plan.recipients.columns)
-    with Store(wiring.home(settings)) as store:
+    with open_store(wiring.store_place(settings)) as store:
         account = wiring.account(settings).identity
         prepared = prepare_broadcast(store, account, listed, plan, options, send_options, do_not_call)
         if prepared.validated.invalid:

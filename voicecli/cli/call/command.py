@@ -98,7 +98,7 @@ def call(
 
     caller = Caller(
         wiring.account(settings),
-        wiring.home(settings),
+        wiring.store_place(settings),
         once=_once(call_options) if call_options.once else None,
         call_unsubscribed=recipients.call_unsubscribed,
         plan=partial(

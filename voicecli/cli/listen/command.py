@@ -89,7 +89,7 @@ def listen(
         count=watched.count,
         length=None if watched.length is None else watched.length.total_seconds(),
         masked=watched.mask_numbers,
-        stay=partial(QuestionWait, plan.home, wiring.account_id(settings), requests=ends),
+        stay=partial(QuestionWait, plan.store, wiring.account_id(settings), requests=ends),
     )
     service = ListenerService(
         plan,
@@ -138,7 +138,7 @@ def _plan(
         forward_to=None if replies.forward_to is None else check_web_url(replies.forward_to, "--forward-to"),
         forward_timeout=(replies.forward_timeout or FORWARD_TIMEOUT).total_seconds(),
         register=types if registration.register else (),
-        delete_old=None if keep is None else partial(retention.prune_in_background, plan.home, keep),
+        delete_old=None if keep is None else partial(retention.prune_in_background, plan.store, keep),
     )
     plan = replace(plan, forward_token=_forward_token(context, settings, plan, send_token=replies.send_token))
     return replace(plan, replier=choose_vca_replier(context, settings, plan, replies.reply))
@@ -180,7 +180,7 @@ def _call_placer(settings: Settings, plan: "ListenerPlan", watch: "EventDisplay"
 
         webhook_token.refuse_calls_of_others(settings, has_tunnel=plan.tunnel is not None)
         notices = Notices(warn=lambda text: watch.tell(f"Warning: {text}"))
-        return Caller(wiring.account(settings), wiring.home(settings), notices=notices)
+        return Caller(wiring.account(settings), wiring.store_place(settings), notices=notices)
 
     return MakeCallRoute(
         caller,

@@ -23,7 +23,7 @@ def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan
         case "continue":
             # Without settings for an account nothing was registered.
             account_id = wiring.account_id(settings)
-            other = vca_repliers.PreviousReceiverReplier(plan.home, account_id, timeout=plan.forward_timeout)
+            other = vca_repliers.PreviousReceiverReplier(plan.store, account_id, timeout=plan.forward_timeout)
         case "hangup" | "none":
             other = vca_repliers.constant_reply(HANG_UP if wanted == "hangup" else EMPTY_REPLY)
         case path:
@@ -31,7 +31,7 @@ def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan
 
             try:
                 other = vca_repliers.CallflowReplier(
-                    plan.home, reply_from_json(json_document(context.read_text(path), path))
+                    plan.store, reply_from_json(json_document(context.read_text(path), path))
                 )
             except InvalidInput as error:
                 if not path.endswith(".json"):
@@ -41,4 +41,4 @@ def choose_vca_replier(context: Context, settings: Settings, plan: "ListenerPlan
         other = vca_repliers.ApplicationReplier(
             plan.forward_to, timeout=plan.forward_timeout, with_token=plan.forward_token, instead=other
         )
-    return PlacedCallsReplier(plan.home, other)
+    return PlacedCallsReplier(plan.store, other)
